@@ -1,0 +1,1 @@
+//! ACP: what agents say and are told, the agent catalogue, installing agents

@@ -1,0 +1,245 @@
+//! The log. An event is a fact, in the past tense; everything shown anywhere is derived from a session's events.
+
+use crate::agent::{AgentInput, ExitStatus, Opened};
+use crate::permission::{Answer, AnsweredBy, PermissionOption};
+use crate::transcript::{PlanEntry, Tokens, ToolCall};
+use crate::{Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// One entry of a session's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Contiguous from 1.
+    pub seq: Seq,
+    pub at: Timestamp,
+    /// How many bytes of the agent process's standard output are accounted for by the log up to here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<u64>,
+    pub event: Event,
+}
+
+/// A recorded fact. Adding a variant needs a frozen fixture in `fixtures/events`; none is ever removed or changed.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Event {
+    // What people want.
+    SessionCreated {
+        spec: Box<SessionSpec>,
+    },
+    PromptQueued {
+        prompt: PromptId,
+        text: String,
+        by: String,
+    },
+    PromptRemoved {
+        prompt: PromptId,
+        by: String,
+    },
+    StopRequested {
+        turn: TurnNumber,
+        by: String,
+    },
+    ModelChosen {
+        model: String,
+        by: String,
+    },
+    SessionEnded {
+        by: String,
+    },
+
+    // The sandbox.
+    SandboxRequested {
+        generation: Generation,
+        attempt: u32,
+    },
+    SandboxCreated {
+        generation: Generation,
+        handle: String,
+    },
+    WorkspacePrepared {
+        generation: Generation,
+        base_commit: String,
+    },
+    SandboxFailed {
+        generation: Generation,
+        failure: Failure,
+    },
+    SandboxLost {
+        generation: Generation,
+        detail: String,
+    },
+    /// From here on it is owed that this sandbox is destroyed.
+    SandboxReleased {
+        generation: Generation,
+        keep_files: bool,
+        reason: String,
+    },
+    SandboxDestroyed {
+        generation: Generation,
+    },
+
+    // The agent process; `run` is the n-th in this session, and names the process for the guest.
+    AgentRequested {
+        generation: Generation,
+        run: u32,
+    },
+    AgentInitialized {
+        run: u32,
+        can_load: bool,
+    },
+    AgentOpened {
+        run: u32,
+        opened: Opened,
+        memory: Memory,
+    },
+    AgentReady {
+        run: u32,
+    },
+    AgentExited {
+        run: u32,
+        status: Option<ExitStatus>,
+        detail: String,
+    },
+    /// The n-th message to this process's standard input, from 1.
+    InputQueued {
+        run: u32,
+        n: u64,
+        input: AgentInput,
+    },
+
+    // The turn.
+    TurnStarted {
+        turn: TurnNumber,
+        prompt: PromptId,
+        attempt: u32,
+    },
+    PermissionAsked {
+        turn: TurnNumber,
+        request: Value,
+        call: ToolCall,
+        options: Vec<PermissionOption>,
+        deadline: Timestamp,
+    },
+    PermissionAnswered {
+        request: Value,
+        answer: Answer,
+        by: AnsweredBy,
+    },
+    GuardTripped {
+        turn: TurnNumber,
+        guard: Guard,
+        detail: String,
+    },
+    TurnEnded {
+        turn: TurnNumber,
+        outcome: Outcome,
+    },
+    /// The agent itself pushed the session's branch in this turn.
+    BranchPushed {
+        turn: TurnNumber,
+        commit: String,
+    },
+    /// `commit` is `None` when the turn changed nothing.
+    WorkCommitted {
+        turn: TurnNumber,
+        commit: Option<Commit>,
+    },
+    WorkNotCommitted {
+        turn: TurnNumber,
+        failure: Failure,
+    },
+    BranchMerged {
+        into: String,
+        commit: String,
+        by: String,
+    },
+
+    // The transcript.
+    AgentSpoke {
+        turn: TurnNumber,
+        text: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        message: Option<String>,
+    },
+    AgentThought {
+        turn: TurnNumber,
+        text: String,
+    },
+    ToolCalled {
+        turn: TurnNumber,
+        call: Box<ToolCall>,
+    },
+    PlanChanged {
+        turn: TurnNumber,
+        entries: Vec<PlanEntry>,
+    },
+    /// Context window use as the agent tells it; both are tokens.
+    ContextMeasured {
+        turn: TurnNumber,
+        used: u64,
+        size: u64,
+    },
+    /// What one model request cost, as read on its way through the gateway.
+    TokensUsed {
+        turn: TurnNumber,
+        model: String,
+        tokens: Tokens,
+    },
+    /// A message of the agent that has no place of its own yet, unread.
+    AgentSent {
+        turn: TurnNumber,
+        kind: String,
+        raw: Value,
+    },
+    /// Standard error of the agent.
+    AgentLogged {
+        text: String,
+    },
+    /// A sentence of Lamplight's own to the people who watch.
+    Noted {
+        text: String,
+    },
+}
+
+/// How much a new agent process knows of what went before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Memory {
+    /// There was nothing before.
+    Fresh,
+    /// The agent loaded its own conversation.
+    Loaded,
+    /// The agent could not load it, and gets a digest of the log with the next prompt.
+    Digest,
+}
+
+/// What a guard watches. Each ends the turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Guard {
+    Steps,
+    FailuresInARow,
+    IdenticalCalls,
+    Silence,
+    WallClock,
+}
+
+/// How a turn ended.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "how", rename_all = "snake_case")]
+pub enum Outcome {
+    Completed { stop_reason: crate::agent::StopReason },
+    Stopped { by: String },
+    Tripped { guard: Guard, detail: String },
+    Failed { failure: Failure },
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Commit {
+    /// Forty hexadecimal digits.
+    pub id: String,
+    pub files: u32,
+    pub insertions: u32,
+    pub deletions: u32,
+}

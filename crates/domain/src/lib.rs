@@ -1,0 +1,20 @@
+//! The words of Lamplight, and the session machine that uses them.
+//!
+//! Nothing in this crate reads a clock, draws a number, opens a file or knows a network: time, ids and chance are
+//! parameters. What a session is, what may happen to it and what is owed because of it is decided here and nowhere else.
+
+pub mod agent;
+pub mod event;
+pub mod failure;
+pub mod id;
+pub mod permission;
+pub mod session;
+pub mod spec;
+pub mod time;
+pub mod transcript;
+
+pub use event::{Entry, Event};
+pub use failure::{Failure, FailureClass, Side};
+pub use id::{Generation, PromptId, Seq, SessionId, TurnNumber};
+pub use spec::{Limits, Person, SessionSpec};
+pub use time::Timestamp;

@@ -1,0 +1,71 @@
+//! What a session is made with. It never changes after creation, but for the model, which has events of its own.
+
+use crate::permission::Policy;
+use serde::{Deserialize, Serialize};
+
+/// Who asked, and who authors the commits.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Person {
+    pub name: String,
+    pub email: String,
+}
+
+/// What a session is made with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SessionSpec {
+    /// One line for lists; the start of the first prompt when nobody gave one.
+    pub title: String,
+    /// Absolute path of a git repository on the control plane's machine.
+    pub repository: String,
+    /// The branch the work starts from and is merged into, such as `main`.
+    pub base: String,
+    /// `lamplight/<slug>-<id>`; the only branch this session can push.
+    pub branch: String,
+    /// Catalogue name of the agent, such as `opencode`.
+    pub agent: String,
+    /// The agent's own id of a model; `None` is the agent's default.
+    pub model: Option<String>,
+    pub person: Person,
+    pub limits: Limits,
+    pub permissions: Policy,
+}
+
+/// Bounds of one turn and of idleness. Every wait in a session takes its deadline from here.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Limits {
+    /// Tool calls in one turn.
+    pub steps: u32,
+    /// Failures of the same tool without a success in between.
+    pub failures_in_a_row: u32,
+    /// The same tool with the same input, one after the other.
+    pub identical_calls: u32,
+    /// No word from the agent within a turn.
+    pub silence_ms: u64,
+    /// From the start of a turn to its end.
+    pub wall_clock_ms: u64,
+    /// A permission request without an answer is rejected after this.
+    pub permission_ms: u64,
+    /// From asking for a sandbox to an agent that is ready for a prompt.
+    pub start_ms: u64,
+    /// From asking the agent to cancel to killing everything that it runs.
+    pub cancel_grace_ms: u64,
+    /// Without a turn for this long, the sandbox is given back and its files are kept.
+    pub idle_ms: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            steps: 25,
+            failures_in_a_row: 3,
+            identical_calls: 3,
+            silence_ms: 10 * 60_000,
+            wall_clock_ms: 2 * 60 * 60_000,
+            permission_ms: 5 * 60_000,
+            start_ms: 2 * 60_000,
+            cancel_grace_ms: 2_000,
+            idle_ms: 5 * 60_000,
+        }
+    }
+}

@@ -1,0 +1,1 @@
+//! One actor per awake session, effects and reconcilers

@@ -1,0 +1,1 @@
+//! Sandbox providers behind one trait, and the host end of the link

@@ -1,0 +1,1 @@
+//! HTTP, WebSocket, the web page, configuration and the command line

@@ -1,0 +1,1 @@
+//! Frames between the host and the guest, and their generations

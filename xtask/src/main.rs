@@ -1,0 +1,3 @@
+fn main() {
+    println!("build, demo, test, bench");
+}
