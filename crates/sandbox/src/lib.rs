@@ -1,1 +1,6 @@
 //! Sandbox providers behind one trait, and the host end of the link
+
+pub mod capability;
+pub mod error;
+pub mod handle;
+pub mod provider;

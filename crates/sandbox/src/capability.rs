@@ -1,0 +1,11 @@
+//! Capabilities are data, and exist only where they change a decision.
+
+/// What a provider's sandboxes can be asked for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Capabilities {
+    /// Files outlive a sandbox destroyed with [`Files::Keep`](crate::provider::Files::Keep): work goes on in the next
+    /// generation. Without it, a lost sandbox starts again from what was pushed.
+    pub keeps_files: bool,
+    /// Directories of the host can be mounted read-only. Without it, agents are installed inside.
+    pub host_mounts: bool,
+}

@@ -1,0 +1,100 @@
+//! What every kind of sandbox can do, in the words that the engine uses.
+//!
+//! A provider creates, reaches and destroys; it never retries, sleeps or swallows, and it keeps nothing in memory that
+//! a restart would lose: a [`Handle`] from the log is enough to go on.
+
+use crate::capability::Capabilities;
+use crate::error::SandboxError;
+use crate::handle::Handle;
+use async_trait::async_trait;
+use lamplight_domain::{Generation, SessionId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+/// Creates, reaches and destroys sandboxes.
+#[async_trait]
+pub trait Provider: Send + Sync {
+    /// The word in the configuration, such as `local`.
+    fn name(&self) -> &'static str;
+
+    /// What callers may count on, and what they have to do without.
+    fn capabilities(&self) -> Capabilities;
+
+    /// Starts the sandbox of a session's generation, its guest listening. Idempotent by (session, generation): the same
+    /// call again gives the same sandbox while it runs. A later generation finds the files of the one before it.
+    async fn create(&self, spec: &SandboxSpec) -> Result<Handle, SandboxError>;
+
+    /// A byte stream to the guest. Fails with [`ErrorKind::Gone`](crate::error::ErrorKind::Gone) when the sandbox no
+    /// longer runs.
+    async fn dial(&self, handle: &Handle) -> Result<Box<dyn ByteStream>, SandboxError>;
+
+    /// Ends everything that runs in the sandbox before it returns. Destroying what is gone is fine.
+    async fn destroy(&self, handle: &Handle, files: Files) -> Result<(), SandboxError>;
+
+    /// Every sandbox of this deployment, running or left over.
+    async fn list(&self) -> Result<Vec<Listed>, SandboxError>;
+}
+
+/// What a sandbox is made from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SandboxSpec {
+    pub session: SessionId,
+    pub generation: Generation,
+    /// Added to the environment that every process inside starts with; may override it. Never holds a secret.
+    pub environment: BTreeMap<String, String>,
+    pub mounts: Vec<ReadOnlyMount>,
+}
+
+/// A host directory that can be read, and never changed, inside.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadOnlyMount {
+    /// Absolute, on the host.
+    pub host: PathBuf,
+    /// Absolute, in the sandbox.
+    pub inside: PathBuf,
+}
+
+/// Both directions of a connection to a guest.
+pub trait ByteStream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
+
+/// What happens to the writable files of a session when its sandbox is destroyed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Files {
+    /// The session's next generation finds them.
+    Keep,
+    Remove,
+}
+
+/// A sandbox that a provider found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Listed {
+    pub handle: Handle,
+    pub session: SessionId,
+    pub generation: Generation,
+    pub state: ListedState,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ListedState {
+    Running,
+    /// Nothing runs, but something is left that only [`Provider::destroy`] removes.
+    LeftOver,
+}
+
+/// Where things are inside every sandbox, whatever the provider.
+pub mod inside {
+    /// The repository.
+    pub const WORKSPACE: &str = "/workspace";
+    /// `$HOME` of the agent.
+    pub const HOME: &str = "/home/agent";
+    /// The user that everything but the kernel runs as.
+    pub const USER: &str = "agent";
+    /// Where the gateway is reached.
+    pub const GATEWAY: &str = "127.0.0.1:7411";
+    /// Our own read-only and run-time files.
+    pub const LAMPLIGHT: &str = "/run/lamplight";
+}
