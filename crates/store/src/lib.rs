@@ -1,1 +1,17 @@
-//! The event log and its projections on SQLite
+//! The event log and its projections on SQLite: it records, it never chooses.
+//!
+//! One thread writes. Whatever is queued when it looks is one transaction and one fsync, and only then is anybody
+//! answered; so what [`Store::append`] returned is on disk, and nobody waits for a timer. Readers have connections of
+//! their own and see what is committed. Why the log is laid out as it is: `docs/decisions/0002-log-layout.md`.
+
+mod blobs;
+mod log;
+mod rows;
+mod store;
+
+pub use blobs::{BlobError, BlobId, Blobs};
+pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
+pub use rows::{
+    Hit, PAGE_SESSIONS, REMEMBER_MS, RecentRepository, Remembered, SessionPage, SessionQuery, SummaryRow,
+};
+pub use store::{Project, Store};
