@@ -96,6 +96,11 @@ pub enum Event {
     AgentReady {
         run: u32,
     },
+    /// It cannot be worked with any more; from here on it is owed that nothing of it runs.
+    AgentBroken {
+        run: u32,
+        detail: String,
+    },
     AgentExited {
         run: u32,
         status: Option<ExitStatus>,
@@ -125,6 +130,10 @@ pub enum Event {
         request: Value,
         answer: Answer,
         by: AnsweredBy,
+    },
+    /// The agent answered that it has cancelled; what it left running is killed.
+    CancelAnswered {
+        turn: TurnNumber,
     },
     GuardTripped {
         turn: TurnNumber,

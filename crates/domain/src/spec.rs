@@ -25,6 +25,8 @@ pub struct SessionSpec {
     pub agent: String,
     /// The agent's own id of a model; `None` is the agent's default.
     pub model: Option<String>,
+    /// The agent's own id of the mode it is to work in, from the catalogue; the sandbox is the boundary, so usually full access.
+    pub mode: Option<String>,
     pub person: Person,
     pub limits: Limits,
     pub permissions: Policy,

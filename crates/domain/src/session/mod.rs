@@ -1,1 +1,55 @@
 //! The session machine.
+//!
+//! ```text
+//! input ─► decide ─► events ─► (appended to the log) ─► apply ─► state ─► owed ─► effects ─► reports ─► decide …
+//! ```
+//!
+//! The happy path of a session:
+//!
+//! ```text
+//! SessionCreated, PromptQueued
+//!   SandboxRequested ─ SandboxCreated ─ WorkspacePrepared          a sandbox with the repository in it
+//!   AgentRequested ─ AgentInitialized ─ AgentOpened ─ AgentReady   an agent with a conversation
+//!   TurnStarted ─ (transcript) ─ TurnEnded ─ WorkCommitted         once for every prompt
+//!   SandboxReleased ─ SandboxDestroyed                             idle, or at the end
+//! ```
+//!
+//! And the others:
+//! - *Stop, or a guard trips:* the agent is told to cancel; when it has answered or its grace is over, everything in the
+//!   sandbox but the guest is killed, and only then is the turn over. The next prompt starts the agent anew and has it load
+//!   its conversation.
+//! - *The sandbox is lost in a turn:* a new generation is made from its files, the conversation is loaded, and the prompt is
+//!   sent again, unless the agent had pushed: then a person is asked.
+//! - *The sandbox or agent cannot be made:* transient failures are tried again with back-off, others fail the turn whose
+//!   prompt waited. After a failed turn the queue waits until a person says something.
+//! - *The agent breaks the protocol or exits:* the turn fails with the reason, and what ran is killed.
+//!
+//! Every turn that reached an agent ends in `WorkCommitted` (perhaps of nothing) or `WorkNotCommitted` before the next starts.
+
+mod advance;
+mod apply;
+mod decide;
+mod guards;
+pub mod input;
+mod owed;
+mod phase;
+pub mod refusal;
+mod state;
+pub mod view;
+
+pub use input::{Command, Input, Report};
+pub use owed::Effect;
+pub use refusal::Refusal;
+pub use state::{NumberedInput, Session};
+pub use view::{Phase, SessionSummary, SessionView};
+
+/// Prompts that may wait in one session.
+pub const MAX_QUEUED_PROMPTS: usize = 100;
+/// Questions (permissions, requests we do not serve) that an agent may ask in one turn.
+pub const MAX_REQUESTS_PER_TURN: u32 = 500;
+/// Times a thing that failed transiently is tried, the first time included… and the prompt of a turn is sent.
+const ATTEMPTS: u32 = 3;
+/// The end of an answer that is kept for an agent without memory; bytes.
+const ANSWER_BYTES: usize = 2_000;
+/// Exchanges that are kept for it.
+const HISTORY_EXCHANGES: usize = 10;

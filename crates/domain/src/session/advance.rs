@@ -1,0 +1,126 @@
+//! What follows by itself: intent and observation are pulled together until nothing more follows.
+
+use super::decide::Draft;
+use super::state::*;
+use crate::agent::AgentInput;
+use crate::event::{Event, Memory, Outcome};
+
+impl Draft {
+    /// Records everything that follows from the state at `now`.
+    pub(super) fn advance(&mut self) {
+        self.deadlines();
+        while let Some(next) = self.follows() {
+            self.take(next);
+        }
+    }
+
+    /// The next thing that follows, if anything does.
+    fn follows(&self) -> Option<Next> {
+        let session = &self.session;
+        if let (Some(Turn { state: TurnState::Stopping { why, .. }, .. }), Agent::None) =
+            (&session.turn, &session.agent)
+        {
+            return Some(Next::EndTurn(why.clone()));
+        }
+        if session.ended {
+            return (session.sandbox != Sandbox::None)
+                .then_some(Next::Release { keep_files: false, reason: "the session has ended" });
+        }
+        match &session.sandbox {
+            Sandbox::None => session.has_work().then_some(Next::RequestSandbox { attempt: 1 }),
+            Sandbox::BackingOff { until, attempt } => (session.has_work() && self.now >= *until)
+                .then_some(Next::RequestSandbox { attempt: attempt + 1 }),
+            Sandbox::Requested { .. } | Sandbox::Created { .. } => None,
+            Sandbox::Ready { .. } if !session.has_work() => {
+                (self.now >= session.idle_at()).then_some(Next::Release {
+                    keep_files: true,
+                    reason: "nothing was asked of it for a while; its files are kept",
+                })
+            }
+            Sandbox::Ready { .. } => self.agent_follows(),
+        }
+    }
+
+    fn agent_follows(&self) -> Option<Next> {
+        let session = &self.session;
+        if session.uncommitted.is_some() {
+            return None;
+        }
+        match (&session.agent, &session.turn) {
+            (Agent::None, _) => Some(Next::RequestAgent),
+            (Agent::Ready { .. }, None) => Some(Next::StartTurn),
+            (Agent::Ready { .. }, Some(Turn { state: TurnState::Interrupted, .. })) => Some(Next::SendAgain),
+            (Agent::Ready { .. }, Some(Turn { state: TurnState::Sent | TurnState::Stopping { .. }, .. }))
+            | (Agent::Starting { .. } | Agent::Ending { .. }, _) => None,
+        }
+    }
+
+    fn take(&mut self, next: Next) {
+        let generation = self.session.generation;
+        match next {
+            Next::EndTurn(why) => {
+                let turn = self.session.turn_number;
+                self.record(Event::TurnEnded { turn, outcome: Outcome::from(why) });
+            }
+            Next::Release { keep_files, reason } => {
+                self.record(Event::SandboxReleased { generation, keep_files, reason: reason.into() });
+            }
+            Next::RequestSandbox { attempt } => {
+                self.record(Event::SandboxRequested { generation: generation.next(), attempt });
+            }
+            Next::RequestAgent => {
+                self.record(Event::AgentRequested { generation, run: self.session.run + 1 });
+                self.tell(AgentInput::Initialize);
+            }
+            Next::StartTurn => {
+                let Some(queued) = self.session.prompts.front().cloned() else { return };
+                let text = self.with_memory(queued.text);
+                let turn = self.session.turn_number.next();
+                self.record(Event::TurnStarted { turn, prompt: queued.prompt, attempt: 1 });
+                self.prompt(text);
+            }
+            Next::SendAgain => {
+                let Some(turn) = self.session.turn.clone() else { return };
+                let text = self.with_memory(turn.text);
+                self.record(Event::TurnStarted {
+                    turn: turn.number,
+                    prompt: turn.prompt,
+                    attempt: turn.attempt + 1,
+                });
+                self.prompt(text);
+            }
+        }
+    }
+
+    fn prompt(&mut self, text: String) {
+        let Agent::Ready { agent_session, .. } = &self.session.agent else { return };
+        let agent_session = agent_session.clone();
+        self.tell(AgentInput::Prompt { agent_session, turn: self.session.turn_number, text });
+    }
+
+    /// The prompt, after a digest of what went before when the agent remembers nothing of it.
+    fn with_memory(&self, text: String) -> String {
+        let Agent::Ready { memory: Memory::Digest, .. } = &self.session.agent else { return text };
+        if self.session.history.is_empty() {
+            return text;
+        }
+        let mut told =
+            String::from("Earlier in this conversation (a digest; the files are as they were left):\n");
+        for exchange in &self.session.history {
+            told.push_str(&format!(
+                "\nThe person asked:\n{}\n\nYour answer ended:\n{}\n",
+                exchange.prompt, exchange.answer
+            ));
+        }
+        format!("{told}\nNow the person asks:\n{text}")
+    }
+}
+
+enum Next {
+    EndTurn(Why),
+    Release { keep_files: bool, reason: &'static str },
+    RequestSandbox { attempt: u32 },
+    RequestAgent,
+    StartTurn,
+    SendAgain,
+}

@@ -1,0 +1,391 @@
+//! How the log makes the state. Total: whatever was recorded is taken; nothing is decided here.
+
+use super::state::*;
+use super::view::{Merged, OpenPermission, QueuedPrompt, TurnCommit};
+use super::{ANSWER_BYTES, HISTORY_EXCHANGES, Session};
+use crate::agent::AgentInput;
+use crate::event::{Entry, Event, Memory, Outcome};
+use crate::failure::{Failure, FailureClass};
+use crate::{Generation, Seq, Timestamp, TurnNumber};
+
+impl Session {
+    /// The state after a log's first entry; `None` when that is not `SessionCreated`.
+    pub fn begin(entry: &Entry) -> Option<Self> {
+        let Event::SessionCreated { spec } = &entry.event else { return None };
+        Some(Self {
+            created_at: entry.at,
+            updated_at: entry.at,
+            last_seq: entry.seq,
+            ended: false,
+            model: spec.model.clone(),
+            spec: (**spec).clone(),
+            prompts: Default::default(),
+            held: false,
+            generation: Generation(0),
+            sandbox: Sandbox::None,
+            released: Default::default(),
+            base_commit: None,
+            run: 0,
+            agent: Agent::None,
+            read: 0,
+            inputs: Default::default(),
+            next_input: 1,
+            agent_session: None,
+            models: Vec::new(),
+            turn_number: TurnNumber(0),
+            turn: None,
+            last_turn: None,
+            uncommitted: None,
+            history: Default::default(),
+            commits: Vec::new(),
+            merged: None,
+            tokens: Default::default(),
+        })
+    }
+
+    /// The state of a whole log; `None` when it is empty or does not begin with `SessionCreated`.
+    pub fn replay<'a>(entries: impl IntoIterator<Item = &'a Entry>) -> Option<Self> {
+        let mut entries = entries.into_iter();
+        let mut session = Self::begin(entries.next()?)?;
+        for entry in entries {
+            session.apply(entry);
+        }
+        Some(session)
+    }
+
+    /// Takes one entry, which follows the last one taken.
+    pub fn apply(&mut self, entry: &Entry) {
+        debug_assert_eq!(entry.seq, self.last_seq.next(), "a log has no gaps");
+        self.last_seq = entry.seq;
+        self.updated_at = entry.at;
+        if let Some(read) = entry.read {
+            self.read = read;
+        }
+        self.apply_event(&entry.event, entry.at);
+    }
+
+    pub(super) fn apply_event(&mut self, event: &Event, at: Timestamp) {
+        match event {
+            Event::SessionCreated { .. } => {}
+            Event::PromptQueued { prompt, text, by } => {
+                self.held = false;
+                self.prompts.push_back(QueuedPrompt {
+                    prompt: prompt.clone(),
+                    text: text.clone(),
+                    by: by.clone(),
+                });
+            }
+            Event::PromptRemoved { prompt, .. } => self.prompts.retain(|queued| queued.prompt != *prompt),
+            Event::StopRequested { by, .. } => self.begin_stop(at, Why::Person { by: by.clone() }),
+            Event::ModelChosen { model, .. } => {
+                self.model = Some(model.clone());
+                if self.agent != Agent::None {
+                    self.agent = Agent::Ending { because: "the model was changed".into() };
+                }
+            }
+            Event::SessionEnded { .. } => self.ended = true,
+
+            Event::SandboxRequested { generation, attempt } => {
+                self.generation = *generation;
+                self.sandbox = Sandbox::Requested { since: at, attempt: *attempt };
+            }
+            Event::SandboxCreated { handle, .. } => {
+                if let Sandbox::Requested { since, attempt } = self.sandbox {
+                    self.sandbox = Sandbox::Created { handle: handle.clone(), since, attempt };
+                }
+            }
+            Event::WorkspacePrepared { base_commit, .. } => {
+                if let Sandbox::Created { handle, .. } = &self.sandbox {
+                    self.sandbox = Sandbox::Ready { handle: handle.clone() };
+                }
+                self.base_commit.get_or_insert_with(|| base_commit.clone());
+            }
+            Event::SandboxFailed { failure, .. } => self.sandbox_failed(failure, at),
+            Event::SandboxLost { .. } => self.sandbox_gone(),
+            Event::SandboxReleased { generation, keep_files, .. } => {
+                let handle = match &self.sandbox {
+                    Sandbox::Created { handle, .. } | Sandbox::Ready { handle } => Some(handle.clone()),
+                    Sandbox::None | Sandbox::Requested { .. } | Sandbox::BackingOff { .. } => None,
+                };
+                self.released.insert(*generation, Released { handle, keep_files: *keep_files });
+                self.sandbox = Sandbox::None;
+                self.agent = Agent::None;
+                self.inputs.clear();
+            }
+            Event::SandboxDestroyed { generation } => {
+                self.released.remove(generation);
+            }
+
+            Event::AgentRequested { run, .. } => {
+                self.run = *run;
+                self.read = 0;
+                self.inputs.clear();
+                self.next_input = 1;
+                self.agent = Agent::Starting { since: at, step: Step::Initialize, opened: None };
+            }
+            Event::AgentInitialized { .. } => {}
+            Event::AgentOpened { opened, memory, .. } => {
+                self.agent_session = Some(opened.agent_session.clone());
+                if !opened.models.is_empty() {
+                    self.models = opened.models.clone();
+                }
+                if let Agent::Starting { step, opened: slot, .. } = &mut self.agent {
+                    *step = Step::Open(*memory);
+                    *slot = Some(opened.clone());
+                }
+            }
+            Event::AgentReady { .. } => {
+                let Agent::Starting { opened: Some(opened), step, .. } = &self.agent else { return };
+                let memory = step.memory();
+                self.agent = Agent::Ready { agent_session: opened.agent_session.clone(), memory };
+                self.inputs.clear();
+            }
+            Event::AgentBroken { detail, .. } => self.agent = Agent::Ending { because: detail.clone() },
+            Event::AgentExited { .. } => {
+                self.agent = Agent::None;
+                self.inputs.clear();
+            }
+            Event::InputQueued { n, input, .. } => self.input_queued(*n, input),
+
+            Event::TurnStarted { turn, prompt, attempt } => self.turn_started(*turn, prompt, *attempt, at),
+            Event::PermissionAsked { request, call, options, deadline, .. } => {
+                if let Some(turn) = &mut self.turn {
+                    turn.requests += 1;
+                    turn.last_word_at = at;
+                    turn.permissions.push(OpenPermission {
+                        request: request.clone(),
+                        title: call
+                            .title
+                            .clone()
+                            .or_else(|| call.name.clone())
+                            .unwrap_or_else(|| "use a tool".into()),
+                        options: options.clone(),
+                        deadline: *deadline,
+                    });
+                }
+            }
+            Event::PermissionAnswered { request, .. } => {
+                if let Some(turn) = &mut self.turn {
+                    turn.last_word_at = at;
+                    turn.permissions.retain(|open| open.request != *request);
+                }
+            }
+            Event::CancelAnswered { .. } => {
+                if let Some(Turn { state: TurnState::Stopping { answered, .. }, .. }) = &mut self.turn {
+                    *answered = true;
+                }
+            }
+            Event::GuardTripped { guard, detail, .. } => {
+                self.begin_stop(at, Why::Guard { guard: *guard, detail: detail.clone() });
+            }
+            Event::TurnEnded { turn, outcome } => self.turn_ended(*turn, outcome, at),
+            Event::BranchPushed { .. } => {
+                if let Some(turn) = &mut self.turn {
+                    turn.pushed = true;
+                }
+            }
+            Event::WorkCommitted { turn, commit } => {
+                self.uncommitted = None;
+                if let Some(commit) = commit {
+                    self.merged = None;
+                    self.commits.push(TurnCommit { turn: *turn, commit: commit.clone() });
+                }
+            }
+            Event::WorkNotCommitted { failure, .. } => self.work_not_committed(failure, at),
+            Event::BranchMerged { into, commit, .. } => {
+                self.merged = Some(Merged { into: into.clone(), commit: commit.clone() });
+            }
+
+            Event::AgentSpoke { text, .. } => {
+                if let Some(turn) = &mut self.turn {
+                    turn.last_word_at = at;
+                    turn.answer.push_str(text);
+                    keep_end(&mut turn.answer, ANSWER_BYTES);
+                }
+            }
+            Event::ToolCalled { call, .. } => {
+                if let Some(turn) = &mut self.turn {
+                    turn.last_word_at = at;
+                    turn.counts.count(call);
+                    turn.answer.clear();
+                }
+            }
+            Event::AgentThought { .. }
+            | Event::PlanChanged { .. }
+            | Event::ContextMeasured { .. }
+            | Event::AgentSent { .. } => {
+                if let Some(turn) = &mut self.turn {
+                    turn.last_word_at = at;
+                }
+            }
+            Event::TokensUsed { tokens, .. } => {
+                self.tokens += *tokens;
+                if let Some(turn) = &mut self.turn {
+                    turn.last_word_at = at;
+                }
+            }
+            Event::AgentLogged { .. } | Event::Noted { .. } => {}
+        }
+    }
+
+    fn begin_stop(&mut self, at: Timestamp, why: Why) {
+        if let Some(turn) = &mut self.turn {
+            let answered = turn.state == TurnState::Interrupted;
+            turn.state = TurnState::Stopping { since: at, why, answered };
+        }
+    }
+
+    fn sandbox_failed(&mut self, failure: &Failure, at: Timestamp) {
+        let attempt = self.sandbox.attempt();
+        self.sandbox_gone();
+        if failure.class == FailureClass::Transient {
+            self.sandbox = Sandbox::BackingOff { until: at.plus_ms(self.back_off_ms(attempt)), attempt };
+        }
+    }
+
+    /// The sandbox's place is empty; what was in it is owed its destruction by a `SandboxReleased` of its own.
+    fn sandbox_gone(&mut self) {
+        self.agent = Agent::None;
+        self.inputs.clear();
+        if let Some(turn) = &mut self.turn {
+            turn.permissions.clear();
+            match &mut turn.state {
+                TurnState::Sent => turn.state = TurnState::Interrupted,
+                TurnState::Interrupted => {}
+                TurnState::Stopping { answered, .. } => *answered = true,
+            }
+        }
+    }
+
+    fn input_queued(&mut self, n: u64, input: &AgentInput) {
+        self.next_input = n + 1;
+        self.inputs.push_back(NumberedInput { n, input: input.clone() });
+        if let Agent::Starting { step, .. } = &mut self.agent {
+            let memory = step.memory();
+            match input {
+                AgentInput::ChooseMode { .. } => *step = Step::ChooseMode(memory),
+                AgentInput::ChooseModel { .. } => *step = Step::ChooseModel(memory),
+                AgentInput::NewSession => {
+                    *step =
+                        Step::Open(if self.agent_session.is_some() { Memory::Digest } else { Memory::Fresh })
+                }
+                AgentInput::LoadSession { .. } => *step = Step::Open(Memory::Loaded),
+                AgentInput::Initialize
+                | AgentInput::Prompt { .. }
+                | AgentInput::Cancel { .. }
+                | AgentInput::AnswerPermission { .. }
+                | AgentInput::Unsupported { .. } => {}
+            }
+        }
+        if let Some(turn) = &mut self.turn {
+            turn.requests += u32::from(matches!(input, AgentInput::Unsupported { .. }));
+            turn.sent |= matches!(input, AgentInput::Prompt { .. });
+        }
+    }
+
+    fn turn_started(&mut self, number: TurnNumber, prompt: &crate::PromptId, attempt: u32, at: Timestamp) {
+        if let Agent::Ready { memory, .. } = &mut self.agent {
+            *memory = Memory::Loaded;
+        }
+        if let Some(turn) = self.turn.as_mut().filter(|turn| turn.number == number) {
+            turn.attempt = attempt;
+            turn.state = TurnState::Sent;
+            turn.last_word_at = at;
+            return;
+        }
+        let Some(place) = self.prompts.iter().position(|queued| queued.prompt == *prompt) else { return };
+        let Some(queued) = self.prompts.remove(place) else { return };
+        self.turn_number = number;
+        self.turn = Some(Turn {
+            number,
+            prompt: queued.prompt,
+            text: queued.text,
+            by: queued.by,
+            attempt,
+            started_at: at,
+            last_word_at: at,
+            counts: Default::default(),
+            requests: 0,
+            sent: false,
+            permissions: Vec::new(),
+            pushed: false,
+            state: TurnState::Sent,
+            answer: String::new(),
+        });
+    }
+
+    fn turn_ended(&mut self, number: TurnNumber, outcome: &Outcome, at: Timestamp) {
+        let Some(turn) = self.turn.take() else { return };
+        debug_assert_eq!(turn.number, number);
+        self.inputs.clear();
+        self.held = matches!(outcome, Outcome::Failed { .. });
+        self.last_turn = Some(LastTurn {
+            outcome: outcome.clone(),
+            steps: turn.counts.steps,
+            started_at: turn.started_at,
+            ended_at: at,
+            not_committed: None,
+        });
+        if turn.sent {
+            self.uncommitted = Some(Uncommitted { turn: number, ended_at: at, attempt: 1, not_before: at });
+        }
+        self.history.push_back(Exchange { prompt: turn.text, answer: turn.answer });
+        while self.history.len() > HISTORY_EXCHANGES {
+            self.history.pop_front();
+        }
+    }
+
+    fn work_not_committed(&mut self, failure: &Failure, at: Timestamp) {
+        let Some(work) = self.uncommitted.take() else { return };
+        if failure.class == FailureClass::Transient && work.attempt < super::ATTEMPTS {
+            let not_before = at.plus_ms(self.back_off_ms(work.attempt));
+            self.uncommitted = Some(Uncommitted { attempt: work.attempt + 1, not_before, ..work });
+        } else if let Some(last) = &mut self.last_turn {
+            last.not_committed = Some(failure.clone());
+            self.held = true;
+        }
+    }
+
+    /// 2 s, 4 s, 8 s, with up to half a second of jitter that follows from the session's branch, so that replay agrees.
+    fn back_off_ms(&self, attempt: u32) -> u64 {
+        let jitter = self
+            .spec
+            .branch
+            .bytes()
+            .fold(u64::from(attempt), |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        (1000 << attempt.clamp(1, super::ATTEMPTS)) + jitter % 500
+    }
+
+    pub fn last_seq(&self) -> Seq {
+        self.last_seq
+    }
+}
+
+impl Sandbox {
+    pub(super) fn attempt(&self) -> u32 {
+        match self {
+            Self::None | Self::Ready { .. } => 1,
+            Self::Requested { attempt, .. }
+            | Self::Created { attempt, .. }
+            | Self::BackingOff { attempt, .. } => *attempt,
+        }
+    }
+}
+
+impl Step {
+    pub(super) fn memory(self) -> Memory {
+        match self {
+            Self::Initialize => Memory::Fresh,
+            Self::Open(memory) | Self::ChooseMode(memory) | Self::ChooseModel(memory) => memory,
+        }
+    }
+}
+
+/// Cuts `text` to its last `bytes`, at a character's boundary.
+fn keep_end(text: &mut String, bytes: usize) {
+    if text.len() > bytes {
+        let cut =
+            (text.len() - bytes..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+        text.drain(..cut);
+    }
+}

@@ -1,0 +1,96 @@
+//! What may happen to a session: commands, which may be refused, and reports, which are never refused and ignored when stale.
+
+use crate::agent::{AgentReport, ExitStatus};
+use crate::event::Commit;
+use crate::{Failure, Generation, PromptId, TurnNumber};
+use serde_json::Value;
+
+#[derive(Debug, Clone, PartialEq)]
+pub enum Input {
+    Command(Command),
+    Report(Report),
+}
+
+/// What a person or a trigger wants. `by` is a name for people to read.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Command {
+    Prompt {
+        prompt: PromptId,
+        text: String,
+        by: String,
+    },
+    RemovePrompt {
+        prompt: PromptId,
+        by: String,
+    },
+    Stop {
+        by: String,
+    },
+    ChooseModel {
+        model: String,
+        by: String,
+    },
+    /// `option` is `None` for "cancel".
+    AnswerPermission {
+        request: Value,
+        option: Option<String>,
+        by: String,
+    },
+    End {
+        by: String,
+    },
+}
+
+/// What the world says. A report about a sandbox carries its generation, one about an agent process its run.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Report {
+    SandboxCreated {
+        generation: Generation,
+        handle: String,
+    },
+    /// Creating or preparing it failed.
+    SandboxFailed {
+        generation: Generation,
+        failure: Failure,
+    },
+    WorkspacePrepared {
+        generation: Generation,
+        base_commit: String,
+    },
+    SandboxLost {
+        generation: Generation,
+        detail: String,
+    },
+    SandboxDestroyed {
+        generation: Generation,
+    },
+    Agent {
+        run: u32,
+        report: Box<AgentReport>,
+    },
+    /// Nothing that this process or its children started runs any more.
+    AgentExited {
+        run: u32,
+        status: Option<ExitStatus>,
+        detail: String,
+    },
+    BranchPushed {
+        run: u32,
+        commit: String,
+    },
+    WorkCommitted {
+        turn: TurnNumber,
+        commit: Option<Commit>,
+    },
+    WorkNotCommitted {
+        turn: TurnNumber,
+        failure: Failure,
+    },
+    BranchMerged {
+        into: String,
+        commit: String,
+        by: String,
+    },
+    /// Time has passed, or the transcript has grown.
+    Tick,
+}

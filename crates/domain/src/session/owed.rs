@@ -1,0 +1,125 @@
+//! What the state owes the world. An effect exists if and only if the state owes it, so a restart has nothing to remember:
+//! it asks again. Every effect is idempotent by the numbers that it carries.
+
+use super::Session;
+use super::guards;
+use super::state::*;
+use crate::{Generation, Timestamp, TurnNumber};
+
+/// Something to be done; its result comes back as a report.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Effect {
+    /// Make the sandbox of this generation, or find it if it exists.
+    CreateSandbox { generation: Generation },
+    /// Put the repository into it, unless an earlier generation did.
+    PrepareWorkspace { generation: Generation, handle: String },
+    /// Make sure that nothing of it runs, with or without its files.
+    DestroySandbox { generation: Generation, handle: Option<String>, keep_files: bool },
+    /// Start the process unless it runs, write what it has not been told, and read it from where the log ends. Lasts as
+    /// long as it is owed.
+    RunAgent { generation: Generation, handle: String, run: u32 },
+    /// End everything that runs in the sandbox but the guest.
+    KillAgent { generation: Generation, handle: String, run: u32 },
+    /// Commit the turn's work on the session's branch and push it.
+    CommitWork { generation: Generation, handle: String, turn: TurnNumber, attempt: u32 },
+}
+
+impl Session {
+    /// Everything that has to be done at `now`.
+    pub fn owed(&self, now: Timestamp) -> Vec<Effect> {
+        let generation = self.generation;
+        let mut owed: Vec<Effect> = self
+            .released
+            .iter()
+            .map(|(generation, released)| Effect::DestroySandbox {
+                generation: *generation,
+                handle: released.handle.clone(),
+                keep_files: released.keep_files,
+            })
+            .collect();
+        match &self.sandbox {
+            Sandbox::None | Sandbox::BackingOff { .. } => {}
+            // A new sandbox lives in the files of the one before, so that one has to be gone first.
+            Sandbox::Requested { .. } if self.released.is_empty() => {
+                owed.push(Effect::CreateSandbox { generation })
+            }
+            Sandbox::Requested { .. } => {}
+            Sandbox::Created { handle, .. } => {
+                owed.push(Effect::PrepareWorkspace { generation, handle: handle.clone() });
+            }
+            Sandbox::Ready { handle } => self.owed_inside(now, handle, &mut owed),
+        }
+        owed
+    }
+
+    fn owed_inside(&self, now: Timestamp, handle: &str, owed: &mut Vec<Effect>) {
+        let (generation, run, handle) = (self.generation, self.run, handle.to_owned());
+        let ending = match &self.agent {
+            Agent::None => false,
+            Agent::Ending { .. } => true,
+            Agent::Starting { .. } | Agent::Ready { .. } => self.kill_at().is_some_and(|due| now >= due),
+        };
+        if ending {
+            owed.push(Effect::KillAgent { generation, handle, run });
+            return;
+        }
+        if self.agent != Agent::None {
+            owed.push(Effect::RunAgent { generation, handle: handle.clone(), run });
+        }
+        if let Some(work) = self.uncommitted.as_ref().filter(|work| now >= work.not_before) {
+            owed.push(Effect::CommitWork { generation, handle, turn: work.turn, attempt: work.attempt });
+        }
+    }
+
+    /// When a turn that is being stopped loses its patience with the agent.
+    fn kill_at(&self) -> Option<Timestamp> {
+        match self.turn.as_ref()?.state {
+            TurnState::Stopping { since, answered: true, .. } => Some(since),
+            TurnState::Stopping { since, answered: false, .. } => {
+                Some(since.plus_ms(self.spec.limits.cancel_grace_ms))
+            }
+            TurnState::Sent | TurnState::Interrupted => None,
+        }
+    }
+
+    /// Whether anything waits to be done with a sandbox.
+    pub(super) fn has_work(&self) -> bool {
+        self.turn.is_some() || self.uncommitted.is_some() || (!self.prompts.is_empty() && !self.held)
+    }
+
+    pub(super) fn idle_at(&self) -> Timestamp {
+        self.updated_at.plus_ms(self.spec.limits.idle_ms)
+    }
+
+    /// The first moment at which time alone changes something, and its name; `None` when nothing waits.
+    pub fn next_deadline(&self) -> Option<(Timestamp, &'static str)> {
+        let limits = &self.spec.limits;
+        let mut due: Vec<(Timestamp, &'static str)> = Vec::new();
+        if let Some(turn) = &self.turn {
+            due.extend(turn.permissions.iter().map(|open| (open.deadline, "permission")));
+            if turn.state == TurnState::Sent {
+                due.extend(guards::time_guards(turn, limits).into_iter().map(|(at, ..)| (at, "guard")));
+            }
+        }
+        if self.agent != Agent::None {
+            due.extend(self.kill_at().map(|at| (at, "cancel")));
+        }
+        match (&self.sandbox, &self.agent) {
+            (Sandbox::None, _) => {}
+            (Sandbox::BackingOff { until, .. }, _) => {
+                due.extend(self.has_work().then_some((*until, "sandbox retry")))
+            }
+            (Sandbox::Requested { since, .. } | Sandbox::Created { since, .. }, _)
+            | (Sandbox::Ready { .. }, Agent::Starting { since, .. }) => {
+                due.push((since.plus_ms(limits.start_ms), "start"))
+            }
+            (Sandbox::Ready { .. }, Agent::None | Agent::Ready { .. } | Agent::Ending { .. }) => {
+                if !self.has_work() && !self.ended {
+                    due.push((self.idle_at(), "idle"));
+                }
+            }
+        }
+        due.extend(self.uncommitted.as_ref().map(|work| (work.not_before, "commit")));
+        due.into_iter().min()
+    }
+}

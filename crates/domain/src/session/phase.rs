@@ -1,0 +1,112 @@
+//! The one place where what people see is derived.
+
+use super::Session;
+use super::state::*;
+use super::view::{Phase, SessionView};
+use crate::SessionId;
+use crate::agent::StopReason;
+use crate::event::Outcome;
+
+impl Session {
+    /// Where the session is, and the sentence that explains it where one is needed.
+    pub fn phase(&self) -> (Phase, Option<String>) {
+        if let Some(turn) = &self.turn {
+            return turn.phase();
+        }
+        if self.uncommitted.is_some() {
+            return (Phase::Executing, Some("recording the work".into()));
+        }
+        if !self.prompts.is_empty() && !self.held && !self.ended {
+            return match &self.sandbox {
+                Sandbox::BackingOff { .. } => {
+                    (Phase::Starting, Some("the sandbox could not be made; trying again".into()))
+                }
+                Sandbox::None
+                | Sandbox::Requested { .. }
+                | Sandbox::Created { .. }
+                | Sandbox::Ready { .. } => (Phase::Starting, None),
+            };
+        }
+        match &self.last_turn {
+            None => (Phase::Paused, Some("nothing is asked of it; prompt to go on".into())),
+            Some(last) => last.phase(),
+        }
+    }
+
+    /// Everything that people see of the session but its log.
+    pub fn view(&self, id: SessionId) -> SessionView {
+        let (phase, reason) = self.phase();
+        let (steps, started_at, until) = match (&self.turn, &self.last_turn) {
+            (Some(turn), _) => (turn.counts.steps, Some(turn.started_at), self.updated_at),
+            (None, Some(last)) => (last.steps, Some(last.started_at), last.ended_at),
+            (None, None) => (0, None, self.updated_at),
+        };
+        SessionView {
+            id,
+            title: self.spec.title.clone(),
+            phase,
+            reason,
+            repository: self.spec.repository.clone(),
+            base: self.spec.base.clone(),
+            branch: self.spec.branch.clone(),
+            agent: self.spec.agent.clone(),
+            model: self.model.clone(),
+            models: self.models.clone(),
+            person: self.spec.person.clone(),
+            turn: self.turn_number,
+            steps,
+            tokens: self.tokens,
+            elapsed_ms: started_at.map_or(0, |started| until.since_ms(started)),
+            turn_started_at: started_at,
+            queued: self.prompts.iter().cloned().collect(),
+            permission: self.turn.as_ref().and_then(|turn| turn.permissions.first().cloned()),
+            commits: self.commits.clone(),
+            merged: self.merged.clone(),
+            ended: self.ended,
+            last_seq: self.last_seq,
+            created_at: self.created_at,
+            updated_at: self.updated_at,
+        }
+    }
+}
+
+impl Turn {
+    fn phase(&self) -> (Phase, Option<String>) {
+        match &self.state {
+            TurnState::Interrupted => {
+                (Phase::Starting, Some("the sandbox was lost; a new one is started from its files".into()))
+            }
+            TurnState::Stopping { .. } => (Phase::Executing, Some("stopping".into())),
+            TurnState::Sent => match self.permissions.first() {
+                Some(open) => (Phase::WaitingForYou, Some(format!("the agent asks leave to {}", open.title))),
+                None if self.counts.steps == 0 => (Phase::Planning, None),
+                None => (Phase::Executing, None),
+            },
+        }
+    }
+}
+
+impl LastTurn {
+    fn phase(&self) -> (Phase, Option<String>) {
+        if let Some(failure) = &self.not_committed {
+            return (Phase::Failed, Some(format!("the work could not be committed: {}", failure.message)));
+        }
+        match &self.outcome {
+            Outcome::Completed { stop_reason } => match stop_reason {
+                StopReason::EndTurn | StopReason::Cancelled => (Phase::Done, None),
+                StopReason::MaxTokens => {
+                    (Phase::Stuck, Some("the model ran into its output limit; prompt to go on".into()))
+                }
+                StopReason::MaxTurnRequests => {
+                    (Phase::Stuck, Some("the agent ran into its own step limit; prompt to go on".into()))
+                }
+                StopReason::Refusal => {
+                    (Phase::Stuck, Some("the model refused; say it in another way".into()))
+                }
+            },
+            Outcome::Stopped { by } => (Phase::Paused, Some(format!("stopped by {by}; prompt to go on"))),
+            Outcome::Tripped { detail, .. } => (Phase::Stuck, Some(format!("{detail}; prompt to go on"))),
+            Outcome::Failed { failure } => (Phase::Failed, Some(failure.message.clone())),
+        }
+    }
+}

@@ -1,0 +1,66 @@
+//! Why a command is refused. Reports are never refused; they are ignored when stale.
+
+use crate::TurnNumber;
+
+/// A command that the session does not take now, and why.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Refusal {
+    Ended,
+    TurnRunning {
+        turn: TurnNumber,
+    },
+    NoTurnRunning,
+    PromptNotFound,
+    PermissionNotOpen,
+    OptionNotOffered {
+        option: String,
+    },
+    EmptyPrompt,
+    ModelUnknown {
+        model: String,
+        offered: Vec<String>,
+    },
+    /// The queue of prompts is full; `limit` is its bound.
+    QueueFull {
+        limit: usize,
+    },
+}
+
+impl Refusal {
+    /// Stable, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Ended => "session_ended",
+            Self::TurnRunning { .. } => "turn_running",
+            Self::NoTurnRunning => "no_turn_running",
+            Self::PromptNotFound => "prompt_not_found",
+            Self::PermissionNotOpen => "permission_not_open",
+            Self::OptionNotOffered { .. } => "option_not_offered",
+            Self::EmptyPrompt => "empty_prompt",
+            Self::ModelUnknown { .. } => "model_unknown",
+            Self::QueueFull { .. } => "queue_full",
+        }
+    }
+}
+
+impl std::fmt::Display for Refusal {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Ended => write!(f, "the session has ended; start a new one"),
+            Self::TurnRunning { turn } => write!(f, "turn {turn} is running; stop it or wait for its end"),
+            Self::NoTurnRunning => write!(f, "no turn is running, so there is nothing to stop"),
+            Self::PromptNotFound => write!(f, "no such prompt is queued; it may have been sent already"),
+            Self::PermissionNotOpen => write!(f, "this request is answered already, or its turn is over"),
+            Self::OptionNotOffered { option } => write!(f, "the agent did not offer the option {option:?}"),
+            Self::EmptyPrompt => write!(f, "the prompt is empty; say what is to be done"),
+            Self::ModelUnknown { model, offered } => {
+                write!(f, "the agent does not offer the model {model:?}; it offers {}", offered.join(", "))
+            }
+            Self::QueueFull { limit } => {
+                write!(f, "{limit} prompts are queued already; wait for the agent or remove some")
+            }
+        }
+    }
+}
+
+impl std::error::Error for Refusal {}

@@ -1,0 +1,254 @@
+//! What a session is: what people want of it, and what was observed. Everything here follows from the log.
+
+use super::guards::GuardCounts;
+use super::view::{Merged, OpenPermission, QueuedPrompt, TurnCommit};
+use crate::agent::{AgentInput, Model, Opened};
+use crate::event::{Guard, Memory, Outcome};
+use crate::transcript::Tokens;
+use crate::{Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
+use std::collections::{BTreeMap, VecDeque};
+
+/// One session's state. Made by applying its log from the first entry; see the module for the machine that moves it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Session {
+    pub(super) spec: SessionSpec,
+    pub(super) created_at: Timestamp,
+    pub(super) updated_at: Timestamp,
+    pub(super) last_seq: Seq,
+
+    pub(super) ended: bool,
+    pub(super) model: Option<String>,
+    pub(super) prompts: VecDeque<QueuedPrompt>,
+    /// After a failed turn the queue waits until a person says something.
+    pub(super) held: bool,
+
+    pub(super) generation: Generation,
+    pub(super) sandbox: Sandbox,
+    /// Sandboxes that are owed their destruction.
+    pub(super) released: BTreeMap<Generation, Released>,
+    pub(super) base_commit: Option<String>,
+
+    pub(super) run: u32,
+    pub(super) agent: Agent,
+    /// Bytes of the current process's standard output that the log accounts for.
+    pub(super) read: u64,
+    /// Messages to the current process that may not have been written yet, oldest first.
+    pub(super) inputs: VecDeque<NumberedInput>,
+    pub(super) next_input: u64,
+    pub(super) agent_session: Option<String>,
+    pub(super) models: Vec<Model>,
+
+    pub(super) turn_number: TurnNumber,
+    pub(super) turn: Option<Turn>,
+    pub(super) last_turn: Option<LastTurn>,
+    /// An ended turn whose work is not in a commit yet.
+    pub(super) uncommitted: Option<Uncommitted>,
+    /// What was said so far, for an agent that has lost its memory.
+    pub(super) history: VecDeque<Exchange>,
+
+    pub(super) commits: Vec<TurnCommit>,
+    pub(super) merged: Option<Merged>,
+    pub(super) tokens: Tokens,
+}
+
+/// What those who do the effects have to know.
+impl Session {
+    pub fn spec(&self) -> &SessionSpec {
+        &self.spec
+    }
+
+    pub fn model(&self) -> Option<&str> {
+        self.model.as_deref()
+    }
+
+    /// The number of the agent process that is, or was last, the current one.
+    pub fn run(&self) -> u32 {
+        self.run
+    }
+
+    /// Bytes of that process's standard output that the log accounts for.
+    pub fn read(&self) -> u64 {
+        self.read
+    }
+
+    /// Messages to that process that may not have been written yet, oldest first.
+    pub fn inputs(&self) -> impl Iterator<Item = &NumberedInput> {
+        self.inputs.iter()
+    }
+
+    /// The turn that runs, or the last one.
+    pub fn turn_number(&self) -> TurnNumber {
+        self.turn_number
+    }
+
+    /// Whether what the agent sends now is its conversation, and not one that it loads.
+    pub fn is_conversing(&self) -> bool {
+        matches!(self.agent, Agent::Ready { .. } | Agent::Ending { .. })
+    }
+
+    pub fn ended(&self) -> bool {
+        self.ended
+    }
+
+    /// When the turn whose work is to be committed ended; its commit carries this moment, so that making it again makes the
+    /// same commit.
+    pub fn work_ended_at(&self) -> Option<Timestamp> {
+        self.uncommitted.as_ref().map(|work| work.ended_at)
+    }
+
+    pub fn commits(&self) -> &[TurnCommit] {
+        &self.commits
+    }
+
+    /// The commit that the session's branch starts from, once a sandbox has been prepared.
+    pub fn base_commit(&self) -> Option<&str> {
+        self.base_commit.as_deref()
+    }
+
+    /// The prompt of the turn that runs or ran last, for its commit's message.
+    pub fn last_prompt(&self) -> Option<&str> {
+        self.turn
+            .as_ref()
+            .map(|turn| turn.text.as_str())
+            .or_else(|| self.history.back().map(|last| last.prompt.as_str()))
+    }
+}
+
+/// The current sandbox. There is at most one; older ones are `released`.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Sandbox {
+    None,
+    Requested {
+        since: Timestamp,
+        attempt: u32,
+    },
+    /// It runs; the repository is not in it yet.
+    Created {
+        handle: String,
+        since: Timestamp,
+        attempt: u32,
+    },
+    Ready {
+        handle: String,
+    },
+    /// Making one failed in a way that goes away; the next attempt is due at `until`.
+    BackingOff {
+        until: Timestamp,
+        attempt: u32,
+    },
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Released {
+    pub handle: Option<String>,
+    pub keep_files: bool,
+}
+
+/// The agent process of the current sandbox.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Agent {
+    None,
+    Starting {
+        since: Timestamp,
+        step: Step,
+        opened: Option<Opened>,
+    },
+    Ready {
+        agent_session: String,
+        memory: Memory,
+    },
+    /// It is owed its end; `because` is kept for the exit's record.
+    Ending {
+        because: String,
+    },
+}
+
+/// What a starting agent was asked last.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Step {
+    Initialize,
+    Open(Memory),
+    ChooseMode(Memory),
+    ChooseModel(Memory),
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub struct NumberedInput {
+    pub n: u64,
+    pub input: AgentInput,
+}
+
+/// The turn that runs.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Turn {
+    pub number: TurnNumber,
+    pub prompt: PromptId,
+    pub text: String,
+    pub by: String,
+    pub attempt: u32,
+    pub started_at: Timestamp,
+    pub last_word_at: Timestamp,
+    pub counts: GuardCounts,
+    /// Requests that the agent made of us, for the bound on them.
+    pub requests: u32,
+    pub permissions: Vec<OpenPermission>,
+    /// The prompt went to an agent, so there may be work to commit.
+    pub sent: bool,
+    pub pushed: bool,
+    pub state: TurnState,
+    /// The end of what the agent said, for the history.
+    pub answer: String,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum TurnState {
+    /// The prompt is with the agent.
+    Sent,
+    /// The sandbox was lost with the prompt in it; it is sent again when there is a new one.
+    Interrupted,
+    /// The agent was told to cancel; everything is killed when it has answered, or when its grace is over.
+    Stopping { since: Timestamp, why: Why, answered: bool },
+}
+
+/// Why a turn is being stopped; becomes its outcome.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Why {
+    Person { by: String },
+    Guard { guard: Guard, detail: String },
+}
+
+impl From<Why> for Outcome {
+    fn from(why: Why) -> Self {
+        match why {
+            Why::Person { by } => Self::Stopped { by },
+            Why::Guard { guard, detail } => Self::Tripped { guard, detail },
+        }
+    }
+}
+
+/// How the last turn ended, for the phase.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct LastTurn {
+    pub outcome: Outcome,
+    pub steps: u32,
+    pub started_at: Timestamp,
+    pub ended_at: Timestamp,
+    /// Its work could not be committed.
+    pub not_committed: Option<Failure>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Uncommitted {
+    pub turn: TurnNumber,
+    pub ended_at: Timestamp,
+    pub attempt: u32,
+    /// The next attempt is due then.
+    pub not_before: Timestamp,
+}
+
+/// One prompt and the end of its answer.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Exchange {
+    pub prompt: String,
+    pub answer: String,
+}

@@ -1,0 +1,142 @@
+//! What people see of a session: derived from its state, never stored as truth.
+
+use crate::agent::Model;
+use crate::event::Commit;
+use crate::permission::PermissionOption;
+use crate::transcript::Tokens;
+use crate::{Person, PromptId, Seq, SessionId, Timestamp, TurnNumber};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// The one word for where a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    /// Waits for a free slot.
+    Queued,
+    /// Sandbox, repository or agent are being made ready.
+    Starting,
+    /// The agent works and has called no tool yet.
+    Planning,
+    Executing,
+    /// A permission request waits for a person.
+    WaitingForYou,
+    /// A guard ended the turn.
+    Stuck,
+    /// A person stopped the turn.
+    Paused,
+    /// The last turn came to its end, and its work is committed.
+    Done,
+    Failed,
+}
+
+/// Everything about one session but its log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionView {
+    pub id: SessionId,
+    pub title: String,
+    pub phase: Phase,
+    /// One plain sentence where the phase needs one.
+    pub reason: Option<String>,
+    pub repository: String,
+    pub base: String,
+    pub branch: String,
+    pub agent: String,
+    pub model: Option<String>,
+    pub models: Vec<Model>,
+    pub person: Person,
+    /// The last turn begun; 0 before the first.
+    pub turn: TurnNumber,
+    /// Tool calls of that turn.
+    pub steps: u32,
+    /// Of the whole session.
+    pub tokens: Tokens,
+    /// Working time of that turn, up to `updated_at` while it runs.
+    pub elapsed_ms: u64,
+    pub turn_started_at: Option<Timestamp>,
+    pub queued: Vec<QueuedPrompt>,
+    pub permission: Option<OpenPermission>,
+    pub commits: Vec<TurnCommit>,
+    pub merged: Option<Merged>,
+    pub ended: bool,
+    pub last_seq: Seq,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct QueuedPrompt {
+    pub prompt: PromptId,
+    pub text: String,
+    pub by: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenPermission {
+    /// The agent's own id of the request.
+    pub request: Value,
+    pub title: String,
+    pub options: Vec<PermissionOption>,
+    pub deadline: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TurnCommit {
+    pub turn: TurnNumber,
+    #[serde(flatten)]
+    pub commit: Commit,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Merged {
+    pub into: String,
+    pub commit: String,
+}
+
+/// The line of a session in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct SessionSummary {
+    pub id: SessionId,
+    pub title: String,
+    pub phase: Phase,
+    pub reason: Option<String>,
+    pub repository: String,
+    pub branch: String,
+    pub agent: String,
+    pub model: Option<String>,
+    pub turn: TurnNumber,
+    pub steps: u32,
+    pub tokens: Tokens,
+    pub elapsed_ms: u64,
+    pub turn_started_at: Option<Timestamp>,
+    pub queued_count: u32,
+    pub last_seq: Seq,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub ended: bool,
+}
+
+impl From<SessionView> for SessionSummary {
+    fn from(view: SessionView) -> Self {
+        Self {
+            queued_count: u32::try_from(view.queued.len()).unwrap_or(u32::MAX),
+            id: view.id,
+            title: view.title,
+            phase: view.phase,
+            reason: view.reason,
+            repository: view.repository,
+            branch: view.branch,
+            agent: view.agent,
+            model: view.model,
+            turn: view.turn,
+            steps: view.steps,
+            tokens: view.tokens,
+            elapsed_ms: view.elapsed_ms,
+            turn_started_at: view.turn_started_at,
+            last_seq: view.last_seq,
+            created_at: view.created_at,
+            updated_at: view.updated_at,
+            ended: view.ended,
+        }
+    }
+}
