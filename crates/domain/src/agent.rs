@@ -90,7 +90,7 @@ pub enum AgentReport {
     Initialized {
         can_load: bool,
     },
-    SessionOpened(Opened),
+    SessionOpened(Box<Opened>),
     /// Opening, loading or configuring was refused by the agent.
     RequestFailed {
         what: RequestKind,
@@ -103,7 +103,7 @@ pub enum AgentReport {
     },
     PermissionAsked {
         request: Value,
-        call: ToolCall,
+        call: Box<ToolCall>,
         options: Vec<PermissionOption>,
     },
     /// A request that we do not serve.

@@ -90,7 +90,7 @@ pub enum Event {
     },
     AgentOpened {
         run: u32,
-        opened: Opened,
+        opened: Box<Opened>,
         memory: Memory,
     },
     AgentReady {
@@ -122,7 +122,7 @@ pub enum Event {
     PermissionAsked {
         turn: TurnNumber,
         request: Value,
-        call: ToolCall,
+        call: Box<ToolCall>,
         options: Vec<PermissionOption>,
         deadline: Timestamp,
     },

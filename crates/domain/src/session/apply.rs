@@ -131,7 +131,7 @@ impl Session {
                 }
                 if let Agent::Starting { step, opened: slot, .. } = &mut self.agent {
                     *step = Step::Open(*memory);
-                    *slot = Some(opened.clone());
+                    *slot = Some((**opened).clone());
                 }
             }
             Event::AgentReady { .. } => {

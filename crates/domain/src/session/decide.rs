@@ -346,7 +346,7 @@ impl Draft {
                     Some(_) | None => self.tell(AgentInput::NewSession),
                 }
             }
-            AgentReport::SessionOpened(opened) => self.session_opened(opened),
+            AgentReport::SessionOpened(opened) => self.session_opened(*opened),
             AgentReport::Configured => {
                 if self.is_starting_at(|step| matches!(step, Step::ChooseMode(_) | Step::ChooseModel(_))) {
                     self.configure();
@@ -398,7 +398,7 @@ impl Draft {
         if let (Memory::Loaded, Some(agent_session)) = (memory, &self.session.agent_session) {
             opened.agent_session = agent_session.clone();
         }
-        self.record(Event::AgentOpened { run: self.session.run, opened, memory });
+        self.record(Event::AgentOpened { run: self.session.run, opened: Box::new(opened), memory });
         if memory == Memory::Digest {
             self.record(Event::Noted { text: "The agent could not load its earlier conversation; the next prompt begins with a digest of it.".into() });
         }
