@@ -1,1 +1,22 @@
-//! The one door out of a sandbox: models and git; credentials stay on this side
+//! The one door out of a sandbox: models and git; credentials stay on this side.
+//!
+//! A guest opens a stream for each connection that a program inside makes to `127.0.0.1:7411`, and [`Gateway::serve`]
+//! answers it as an HTTP/1.1 server. Who is asking is known from the link itself, so nothing that a program inside
+//! sends says who it is or what it may do: that is the [`Grant`].
+//!
+//! ```text
+//! stream ─ HTTP ─┬─ /git/repository.git/…   the host's own git, on the repository of the grant
+//!                ├─ /openai/v1/…            an upstream, with the key added here
+//!                ├─ /anthropic/v1/…         an upstream, with the key added here
+//!                └─ anything else           404
+//! ```
+
+mod grant;
+mod serve;
+mod tls;
+mod upstream;
+
+pub use grant::{Grant, Ledger};
+pub use serve::Gateway;
+pub use tls::install_tls_provider;
+pub use upstream::{ANTHROPIC_BASE, OPENAI_BASE, Secret, Upstream, Upstreams};

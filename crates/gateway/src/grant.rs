@@ -1,0 +1,33 @@
+//! What one link may do, and who is told of what it did.
+
+use async_trait::async_trait;
+use lamplight_domain::SessionId;
+use lamplight_domain::transcript::Tokens;
+use std::path::PathBuf;
+
+/// What the programs at the other end of one link may do. Bound to the link by whoever accepts its streams.
+#[derive(Debug, Clone)]
+pub struct Grant {
+    pub session: SessionId,
+    /// The person's repository on this machine; a work tree or a bare one.
+    pub repository: PathBuf,
+    /// Short name of the only branch that may be pushed, such as `lamplight/fix-wrap-01ja`.
+    pub branch: String,
+    /// Short name of the branch that the work starts from.
+    pub base: String,
+    /// Whether `branch` may also be moved to a commit that does not contain its present one.
+    pub rewrite: bool,
+    /// Whether models may be asked.
+    pub models: bool,
+}
+
+/// Who writes down what passed. Each call is made once, and the answer that it is about ends only after it returns.
+#[async_trait]
+pub trait Ledger: Send + Sync {
+    /// One model request was answered and cost this much. `model` is the name that the upstream answered with.
+    async fn used(&self, model: &str, tokens: Tokens);
+    /// The session's branch in the person's repository now is `commit` (hexadecimal).
+    async fn pushed(&self, commit: &str);
+    /// Something was asked that the grant does not allow; `what` is a sentence for people.
+    async fn refused(&self, what: &str);
+}

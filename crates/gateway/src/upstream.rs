@@ -1,0 +1,44 @@
+//! Where models are, and the keys that open them.
+
+use std::fmt;
+
+/// OpenAI's own address, in the form of its SDKs' `OPENAI_BASE_URL`.
+pub const OPENAI_BASE: &str = "https://api.openai.com/v1";
+/// Anthropic's own address, in the form of its SDKs' `ANTHROPIC_BASE_URL`.
+pub const ANTHROPIC_BASE: &str = "https://api.anthropic.com";
+
+/// The models that this deployment can reach.
+#[derive(Debug, Clone, Default)]
+pub struct Upstreams {
+    pub openai: Option<Upstream>,
+    pub anthropic: Option<Upstream>,
+}
+
+/// One provider of models.
+#[derive(Debug, Clone)]
+pub struct Upstream {
+    /// As the vendor's SDKs take it: with `/v1` for OpenAI, without it for Anthropic.
+    pub base: String,
+    pub key: Secret,
+}
+
+/// A text that does not print.
+#[derive(Clone)]
+pub struct Secret(String);
+
+impl Secret {
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, to be put into one header and nowhere else.
+    pub(crate) fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret(not shown)")
+    }
+}
