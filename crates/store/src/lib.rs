@@ -4,12 +4,24 @@
 //! answered; so what [`Store::append`] returned is on disk, and nobody waits for a timer. Readers have connections of
 //! their own and see what is committed. Why the log is laid out as it is: `docs/decisions/0002-log-layout.md`.
 
+mod answers;
+mod batch;
 mod blobs;
+mod history;
+mod jobs;
 mod log;
+mod quarantine;
+mod readers;
+mod rebuild;
+mod repositories;
 mod rows;
+mod schema;
+mod search;
 mod store;
+mod summaries;
+mod writer;
 
-pub use blobs::{BlobError, BlobId, Blobs};
+pub use blobs::{BlobError, BlobId, Blobs, NotABlobId};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
 pub use rows::{
     Hit, PAGE_SESSIONS, REMEMBER_MS, RecentRepository, Remembered, SessionPage, SessionQuery, SummaryRow,

@@ -1,14 +1,41 @@
 //! The handle that everybody holds.
 
-use crate::*;
+use crate::history::{self, Unread};
+use crate::jobs::{Job, Record, Reply};
+use crate::quarantine::Quarantine;
+use crate::readers::Readers;
+use crate::writer::Writer;
+use crate::{
+    Append, AppendError, Blobs, Committed, Hit, ReadError, RecentRepository, Remembered, SessionPage,
+    SessionQuery, StoreError, SummaryRow, WriteError, answers, repositories, schema, search, summaries,
+};
+use anyhow::Context;
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
+use rusqlite::Connection;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+
+/// Jobs that may wait for the writer; whoever comes when it is full waits to be let in.
+const QUEUE_JOBS: usize = 4096;
+/// Kibibytes of appends that may wait for the writer.
+const QUEUE_KIB: usize = 64 * 1024;
 
 /// The store. Cheap to clone; the last clone to go away closes it, after what was queued is written.
 #[derive(Clone)]
 pub struct Store {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    jobs: Option<mpsc::Sender<Job>>,
+    room: Arc<Semaphore>,
+    readers: Readers,
+    quarantine: Arc<Quarantine>,
     blobs: Blobs,
+    writer: Mutex<Option<JoinHandle<()>>>,
 }
 
 /// Derives the projections of one session from its log, for [`Store::rebuild_projections`].
@@ -19,19 +46,47 @@ pub trait Project: Send {
     fn summary(self: Box<Self>) -> SummaryRow;
 }
 
-const LATER: &str = "not there yet";
-
 impl Store {
-    /// Opens the store in `dir`, making it when it is not there; refuses when another process has it open.
+    /// Opens the store in `dir`, making it when it is not there; refuses when another process has it open. Blocks for
+    /// a few milliseconds.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        Ok(Self { blobs: Blobs::new(dir.join("blobs")) })
+        let failed = |cause| StoreError::Failed { dir: dir.display().to_string(), cause };
+        let opened = schema::open(dir)?;
+        let blobs = Blobs::open(dir).context("open the blobs").map_err(failed)?;
+        let readers = Readers::new(opened.path.clone());
+        let quarantine = Arc::new(Quarantine::default());
+        let writer =
+            Writer::new(opened, Arc::clone(&quarantine)).context("prepare to write").map_err(failed)?;
+        let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
+        let writer = thread::Builder::new()
+            .name("store-writer".into())
+            .spawn(move || writer.run(queue))
+            .context("start the writer")
+            .map_err(failed)?;
+        Ok(Self {
+            inner: Arc::new(Inner {
+                jobs: Some(jobs),
+                room: Arc::new(Semaphore::new(QUEUE_KIB)),
+                readers,
+                quarantine,
+                blobs,
+                writer: Mutex::new(Some(writer)),
+            }),
+        })
     }
 
     /// Adds to a session's log if it is where the caller thinks it is. Resolves when the entries are on disk.
     /// Dropping the future does not take back what was queued.
     pub async fn append(&self, append: Append) -> Result<Committed, AppendError> {
-        let _ = append;
-        Err(AppendError::Failed(LATER.into()))
+        let gone = || AppendError::Failed(CLOSED.into());
+        let kib =
+            u32::try_from((append.size() / 1024 + 1).min(QUEUE_KIB)).expect("a queue is less than 4 TiB");
+        let room = Arc::clone(&self.inner.room).acquire_many_owned(kib).await.map_err(|_| gone())?;
+        let (reply, answer) = oneshot::channel();
+        self.send(Job::Record(Record::Append { append: Box::new(append), reply, _room: room }))
+            .await
+            .map_err(|_| gone())?;
+        answer.await.unwrap_or_else(|_| Err(gone()))
     }
 
     /// Entries after `after`, in order, until one of the limits; at least one if there is one.
@@ -43,8 +98,10 @@ impl Store {
         limit_entries: usize,
         limit_bytes: usize,
     ) -> Result<Vec<(Seq, Bytes)>, ReadError> {
-        let _ = (session, after, limit_entries, limit_bytes);
-        Err(ReadError::Failed(LATER.into()))
+        self.read_log(session, move |connection, session| {
+            history::read(connection, session, after, limit_entries, limit_bytes)
+        })
+        .await
     }
 
     /// The last entries before `before`, in order; fewer than `limit_entries` when they would be more than 4 MiB.
@@ -54,30 +111,33 @@ impl Store {
         before: Seq,
         limit_entries: usize,
     ) -> Result<Vec<(Seq, Bytes)>, ReadError> {
-        let _ = (session, before, limit_entries);
-        Err(ReadError::Failed(LATER.into()))
+        self.read_log(session, move |connection, session| {
+            history::read_before(connection, session, before, limit_entries)
+        })
+        .await
     }
 
     /// The end of a session's log; 0 for a session that is not there.
     pub async fn last_seq(&self, session: &SessionId) -> Result<Seq, ReadError> {
-        let _ = session;
-        Err(ReadError::Failed(LATER.into()))
+        self.read_log(session, history::last_seq).await
     }
 
     /// One page of sessions, newest first.
     pub async fn sessions(&self, query: SessionQuery) -> Result<SessionPage, ReadError> {
-        let _ = query;
-        Err(ReadError::Failed(LATER.into()))
+        if query.text.is_some() {
+            self.index().await;
+        }
+        self.read_rows(move |connection| summaries::list(connection, &query)).await
     }
 
     pub async fn summary(&self, session: &SessionId) -> Result<Option<SummaryRow>, ReadError> {
-        let _ = session;
-        Err(ReadError::Failed(LATER.into()))
+        let session = session.clone();
+        self.read_rows(move |connection| summaries::one(connection, &session)).await
     }
 
     /// Sessions whose summary says `open`, oldest first.
     pub async fn unfinished(&self) -> Result<Vec<SessionId>, ReadError> {
-        Err(ReadError::Failed(LATER.into()))
+        self.read_rows(summaries::unfinished).await
     }
 
     /// Where all of the words are, newest first; the last word may be only begun. Sees every append that was answered.
@@ -87,31 +147,30 @@ impl Store {
         session: Option<&SessionId>,
         limit: usize,
     ) -> Result<Vec<Hit>, ReadError> {
-        let _ = (query, session, limit);
-        Err(ReadError::Failed(LATER.into()))
+        self.index().await;
+        let (query, session) = (query.to_owned(), session.cloned());
+        self.read_rows(move |connection| search::find(connection, &query, session.as_ref(), limit)).await
     }
 
-    /// Keeps the answer to a request for [`REMEMBER_MS`]. Gives what is remembered from now on: the first one wins.
+    /// Keeps the answer to a request for [`crate::REMEMBER_MS`]. Gives what is remembered from now on: the first wins.
     pub async fn remember(&self, answer: Remembered) -> Result<Remembered, WriteError> {
-        let _ = answer;
-        Err(WriteError::Failed(LATER.into()))
+        self.ask(|reply| Job::Record(Record::Remember { answer, reply })).await
     }
 
     pub async fn recall(&self, key: &str, now: Timestamp) -> Result<Option<Remembered>, ReadError> {
-        let _ = (key, now);
-        Err(ReadError::Failed(LATER.into()))
+        let key = key.to_owned();
+        self.read_rows(move |connection| answers::recall(connection, &key, now)).await
     }
 
     /// Notes that `path` was worked on at `at`.
     pub async fn touch_repository(&self, path: &str, at: Timestamp) -> Result<(), WriteError> {
-        let _ = (path, at);
-        Err(WriteError::Failed(LATER.into()))
+        let path = path.to_owned();
+        self.ask(|reply| Job::Record(Record::TouchRepository { path, at, reply })).await
     }
 
     /// The repositories worked on last, newest first.
     pub async fn repositories(&self, limit: usize) -> Result<Vec<RecentRepository>, ReadError> {
-        let _ = limit;
-        Err(ReadError::Failed(LATER.into()))
+        self.read_rows(move |connection| repositories::recent(connection, limit)).await
     }
 
     /// Derives every summary and the whole search index again from the logs, in one transaction; appends wait.
@@ -120,14 +179,72 @@ impl Store {
     where
         F: FnMut(&SessionId) -> Box<dyn Project> + Send + 'static,
     {
-        let _ = project;
-        Err(WriteError::Failed(LATER.into()))
+        self.ask(|reply| Job::Rebuild { project: Box::new(project), reply }).await
     }
 
     pub fn blobs(&self) -> &Blobs {
-        &self.blobs
+        &self.inner.blobs
     }
 
     /// Writes what is queued, closes the database for every clone of this handle, and lets the next server in.
-    pub async fn close(&self) {}
+    pub async fn close(&self) {
+        self.inner.readers.close();
+        let (reply, closed) = oneshot::channel();
+        if self.send(Job::Close { reply }).await.is_ok() {
+            // An error means that the writer was closing already.
+            let _ = closed.await;
+        }
+    }
+
+    async fn read_log<T, F>(&self, session: &SessionId, read: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection, &SessionId) -> Result<T, Unread> + Send + 'static,
+    {
+        let wanted = session.clone();
+        let result = self.inner.readers.with(move |connection| read(connection, &wanted)).await;
+        if let Err(Unread::Damaged(what)) = &result {
+            self.inner.quarantine.add(session, what);
+        }
+        result.map_err(ReadError::from)
+    }
+
+    async fn read_rows<T, F>(&self, read: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+    {
+        let rows = self.inner.readers.with(move |connection| read(connection).map_err(Unread::Failed)).await;
+        rows.map_err(ReadError::from)
+    }
+
+    /// Without space, or when writing has stopped, search finds what is indexed.
+    async fn index(&self) {
+        let _: Result<(), WriteError> = self.ask(|reply| Job::Index { reply }).await;
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(Reply<T, WriteError>) -> Job) -> Result<T, WriteError> {
+        let (reply, answer) = oneshot::channel();
+        self.send(job(reply)).await.map_err(|_| WriteError::Failed(CLOSED.into()))?;
+        answer.await.unwrap_or_else(|_| Err(WriteError::Failed(CLOSED.into())))
+    }
+
+    async fn send(&self, job: Job) -> Result<(), ()> {
+        let jobs = self.inner.jobs.as_ref().ok_or(())?;
+        jobs.send(job).await.map_err(|_| ())
+    }
+}
+
+const CLOSED: &str = "the store is closed";
+
+impl Drop for Inner {
+    /// The lock must be free when the last handle is gone: the writer finishes what is queued, which is bounded.
+    fn drop(&mut self) {
+        self.readers.close();
+        self.jobs = None;
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Err(_)) = writer.map(JoinHandle::join) {
+            tracing::error!("the writer of the store panicked");
+        }
+    }
 }

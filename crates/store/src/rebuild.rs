@@ -1,0 +1,46 @@
+//! The projections again, from the logs.
+
+use crate::history::{self, Unread};
+use crate::jobs::ProjectEach;
+use crate::{search, summaries};
+use lamplight_domain::{Seq, SessionId};
+use rusqlite::Connection;
+
+/// Entries, and bytes of them, that are in memory at a time.
+const PAGE_ENTRIES: usize = 512;
+const PAGE_BYTES: usize = 1024 * 1024;
+
+/// Inside a transaction of the caller's: all of it is there afterwards, or none.
+pub(crate) fn rebuild(connection: &Connection, project: &mut ProjectEach) -> rusqlite::Result<usize> {
+    search::clear(connection)?;
+    let logs: Vec<(i64, SessionId)> = connection
+        .prepare("SELECT number, session FROM logs ORDER BY number")?
+        .query_map([], |row| Ok((row.get(0)?, summaries::id(row, 1)?)))?
+        .collect::<rusqlite::Result<_>>()?;
+    let mut count = 0;
+    for (log, session) in logs {
+        let mut projection = project(&session);
+        let mut after = Seq(0);
+        loop {
+            let entries = match history::read(connection, &session, after, PAGE_ENTRIES, PAGE_BYTES) {
+                Ok(entries) => entries,
+                Err(Unread::Damaged(what)) => {
+                    tracing::error!(session.id = %session, "left out while projections are rebuilt: {what}");
+                    break;
+                }
+                Err(Unread::Failed(error)) => return Err(error),
+                Err(Unread::Closed) => unreachable!("only the pool of readers closes"),
+            };
+            let Some((last, _)) = entries.last() else {
+                summaries::store(connection, log, &projection.summary())?;
+                count += 1;
+                break;
+            };
+            after = *last;
+            for (seq, text) in projection.take(&entries) {
+                search::add(connection, log, seq, &text)?;
+            }
+        }
+    }
+    Ok(count)
+}

@@ -1,0 +1,113 @@
+//! The database file: opened, locked against a second server, and brought to the schema of this version.
+
+use crate::StoreError;
+use anyhow::Context;
+use rusqlite::wal::CheckpointMode;
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
+use std::fs::{DirBuilder, File, TryLockError};
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// In order; a database of version n has seen the first n. Each must work with the server before it still running
+/// (expand first, contract a release later), and none is ever changed.
+const MIGRATIONS: &[&str] = &[include_str!("../migrations/0001_log.sql")];
+
+/// How long a statement waits for a lock. Nobody but us holds one; this is for a person with a SQLite shell.
+const BUSY: Duration = Duration::from_secs(5);
+/// Page cache of the writer and of each reader, KiB.
+const WRITER_CACHE_KIB: i64 = 2048;
+const READER_CACHE_KIB: i64 = 512;
+/// What is left of the write-ahead log file after something unusually large went through it.
+const WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
+
+/// The one connection that writes, and the lock that keeps it the one.
+pub(crate) struct Opened {
+    pub(crate) connection: Connection,
+    pub(crate) lock: File,
+    pub(crate) path: PathBuf,
+}
+
+pub(crate) fn open(dir: &Path) -> Result<Opened, StoreError> {
+    let failed = |cause: anyhow::Error| StoreError::Failed { dir: dir.display().to_string(), cause };
+    // Prompts and code are in here: nobody else's business.
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .context("make the directory")
+        .map_err(failed)?;
+    let lock = lock(dir)?;
+    let path = dir.join("lamplight.db");
+    let connection = open_writer(&path).map_err(failed)?;
+    let found = version(&connection).map_err(failed)?;
+    let known = MIGRATIONS.len() as i64;
+    if found > known {
+        return Err(StoreError::TooNew { dir: dir.display().to_string(), found, known });
+    }
+    migrate(&connection, found as usize).map_err(failed)?;
+    settle(&connection).context("copy the write-ahead log").map_err(failed)?;
+    Ok(Opened { connection, lock, path })
+}
+
+/// The kernel lets go of this lock when the process dies, however it dies.
+fn lock(dir: &Path) -> Result<File, StoreError> {
+    let failed = |cause: std::io::Error| StoreError::Failed {
+        dir: dir.display().to_string(),
+        cause: anyhow::Error::new(cause).context("lock the directory"),
+    };
+    let file =
+        File::options().create(true).truncate(false).write(true).open(dir.join("lock")).map_err(failed)?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.display().to_string() }),
+        Err(TryLockError::Error(cause)) => Err(failed(cause)),
+    }
+}
+
+fn open_writer(path: &Path) -> anyhow::Result<Connection> {
+    let flags =
+        OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags).context("open the database")?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "journal_mode", "wal").context("switch to a write-ahead log")?;
+    connection.pragma_update(None, "synchronous", "full")?;
+    connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
+    connection.pragma_update(None, "temp_store", "memory")?;
+    connection.pragma_update(None, "journal_size_limit", WAL_KEPT_BYTES)?;
+    Ok(connection)
+}
+
+/// A connection that sees what is committed and can change nothing.
+pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let connection = Connection::open_with_flags(path, flags)?;
+    connection.busy_timeout(BUSY)?;
+    connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
+    Ok(connection)
+}
+
+/// Copies what a process that died left in its write-ahead log, and starts that log anew. If an fsync of it had failed,
+/// its pages may be in the kernel's memory only, and nothing would ever write them; what is appended behind them would
+/// be lost with them.
+fn settle(connection: &Connection) -> rusqlite::Result<()> {
+    match connection.wal_checkpoint_v2(Some(MAIN_DB), CheckpointMode::RESTART) {
+        // A full disk must not keep people from reading; nothing can be appended to it either.
+        Err(error) if error.sqlite_error_code() == Some(ErrorCode::DiskFull) => Ok(()),
+        done => done.map(|_| ()),
+    }
+}
+
+fn version(connection: &Connection) -> anyhow::Result<i64> {
+    connection.pragma_query_value(None, "user_version", |row| row.get(0)).context("read the schema version")
+}
+
+fn migrate(connection: &Connection, from: usize) -> anyhow::Result<()> {
+    for (n, text) in MIGRATIONS.iter().enumerate().skip(from) {
+        let to = n + 1;
+        connection
+            .execute_batch(&format!("BEGIN IMMEDIATE;\n{text}\nPRAGMA user_version = {to};\nCOMMIT;"))
+            .with_context(|| format!("bring the schema to version {to}"))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,202 @@
+//! Lists, search, repositories, blobs: what is derived, and what the log does not know.
+
+use crate::support::*;
+use bytes::Bytes;
+use lamplight_domain::{Seq, SessionId, Timestamp};
+use lamplight_store::{BlobError, BlobId, Hit, Project, RecentRepository, SessionQuery, Store, SummaryRow};
+
+/// Ten sessions, the third and seventh failed and closed.
+async fn ten(store: &Store) {
+    for n in 1..=10 {
+        let s = session(n);
+        let mut append = append(&s, 0, 2);
+        append.summary = Some(row(n));
+        append.text = vec![(Seq(1), format!("Please mend number_{n}")), (Seq(2), "Ça marche déjà".into())];
+        store.append(append).await.unwrap();
+    }
+}
+
+fn row(n: u64) -> SummaryRow {
+    let mut row = summary(&session(n), 2);
+    row.title = format!("Mend 100% of part {n}");
+    if n % 4 == 3 {
+        row.phase = "failed".into();
+        row.open = false;
+    }
+    row
+}
+
+async fn listed(store: &Store, query: SessionQuery) -> Vec<SummaryRow> {
+    let mut items = Vec::new();
+    let mut query = SessionQuery { limit: 3, ..query };
+    loop {
+        let page = store.sessions(query.clone()).await.unwrap();
+        items.extend(page.items);
+        match page.next {
+            Some(next) => query.cursor = Some(next),
+            None => return items,
+        }
+    }
+}
+
+#[tokio::test]
+async fn sessions_are_listed_newest_first_in_pages() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    ten(&store).await;
+    let check = async |query: SessionQuery, wanted: &[u64]| {
+        let wanted: Vec<_> = wanted.iter().map(|n| row(*n)).collect();
+        assert_eq!(listed(&store, query.clone()).await, wanted, "{query:?}");
+    };
+    let text = |text: &str| SessionQuery { text: Some(text.into()), ..Default::default() };
+    check(SessionQuery::default(), &[10, 9, 8, 7, 6, 5, 4, 3, 2, 1]).await;
+    check(SessionQuery { phase: Some("failed".into()), ..Default::default() }, &[7, 3]).await;
+    check(text("PART 1"), &[10, 1]).await;
+    check(text("100%"), &[10, 9, 8, 7, 6, 5, 4, 3, 2, 1]).await;
+    check(text("1_0"), &[]).await;
+    check(text("number_4"), &[4]).await;
+    check(text("%"), &[10, 9, 8, 7, 6, 5, 4, 3, 2, 1]).await;
+    check(text("\"; drop"), &[]).await;
+    check(SessionQuery { phase: Some("failed".into()), ..text("part 3") }, &[3]).await;
+    assert_eq!(store.summary(&session(4)).await.unwrap(), Some(row(4)));
+    assert_eq!(store.summary(&session(11)).await.unwrap(), None);
+    let open: Vec<_> = [1, 2, 4, 5, 6, 8, 9, 10].map(session).into();
+    assert_eq!(store.unfinished().await.unwrap(), open);
+}
+
+#[tokio::test]
+async fn a_summary_follows_its_session() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    ten(&store).await;
+    let mut append = append(&session(5), 2, 1);
+    let changed = SummaryRow {
+        last_seq: Seq(3),
+        updated_at: Timestamp(NOON.0 + 1),
+        phase: "done".into(),
+        title: "Renamed".into(),
+        open: false,
+        body: "{}".into(),
+        ..row(5)
+    };
+    append.summary = Some(changed.clone());
+    store.append(append).await.unwrap();
+    assert_eq!(store.summary(&session(5)).await.unwrap(), Some(changed.clone()));
+    let query = SessionQuery { phase: Some("done".into()), ..Default::default() };
+    assert_eq!(listed(&store, query).await, [changed]);
+    assert!(!store.unfinished().await.unwrap().contains(&session(5)));
+}
+
+#[tokio::test]
+async fn search_finds_what_was_just_appended() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    ten(&store).await;
+    let found = async |query: &str, s: Option<&SessionId>| {
+        let hits = store.search(query, s, 100).await.unwrap();
+        hits.into_iter().map(|hit| (hit.session, hit.seq.0)).collect::<Vec<_>>()
+    };
+    assert_eq!(found("number_7", None).await, [(session(7), 1)]);
+    assert_eq!(found("PLEASE men", Some(&session(2))).await, [(session(2), 1)]);
+    assert_eq!(found("ca deja", Some(&session(2))).await, [(session(2), 2)]);
+    assert_eq!(found("mend", None).await.len(), 10);
+    assert_eq!(found("mend", None).await[0], (session(10), 1));
+    for nothing in ["", "  ", "--", "\"", "absent", "mend absent", "text:mend", "mend OR absent", "*"] {
+        assert_eq!(found(nothing, None).await, [], "{nothing:?}");
+    }
+    assert_eq!(found("mend", Some(&session(99))).await, []);
+    let snippet = Hit { session: session(7), seq: Seq(1), snippet: "Please mend \u{2}number_7\u{3}".into() };
+    assert_eq!(store.search("number_7", None, 1).await.unwrap(), [snippet]);
+}
+
+#[tokio::test]
+async fn search_keeps_up_over_many_texts_and_a_restart() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let s = session(1);
+    for n in 0..400 {
+        let mut append = append(&s, n * 2, 2);
+        append.text = vec![(Seq(n * 2 + 1), format!("word{n} common")), (Seq(n * 2 + 2), "common".into())];
+        store.append(append).await.unwrap();
+    }
+    drop(store);
+    let store = open(&dir);
+    assert_eq!(
+        store.search("common", Some(&s), 1000).await.unwrap().len(),
+        500,
+        "the most that one search gives"
+    );
+    for n in [0, 1, 127, 128, 255, 256, 399] {
+        let hits = store.search(&format!("word{n} common"), None, 5).await.unwrap();
+        assert_eq!(hits.iter().filter(|hit| hit.seq == Seq(n * 2 + 1)).count(), 1, "word{n}: {hits:?}");
+    }
+}
+
+struct Counting {
+    id: SessionId,
+    seen: u64,
+}
+
+impl Project for Counting {
+    fn take(&mut self, entries: &[(Seq, Bytes)]) -> Vec<(Seq, String)> {
+        for (seq, bytes) in entries {
+            self.seen += 1;
+            assert_eq!((seq.0, bytes), (self.seen, &entry(&self.id, self.seen)));
+        }
+        entries.iter().map(|(seq, _)| (*seq, format!("rebuilt{seq}"))).collect()
+    }
+
+    fn summary(self: Box<Self>) -> SummaryRow {
+        SummaryRow { title: "Rebuilt".into(), ..summary(&self.id, self.seen) }
+    }
+}
+
+#[tokio::test]
+async fn projections_are_rebuilt_from_the_logs() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    ten(&store).await;
+    store.append(append(&session(20), 0, 1500)).await.unwrap();
+    let count = store.rebuild_projections(|id| Box::new(Counting { id: id.clone(), seen: 0 })).await.unwrap();
+    assert_eq!(count, 11);
+    let titles: Vec<_> =
+        listed(&store, SessionQuery::default()).await.into_iter().map(|row| row.title).collect();
+    assert_eq!(titles, ["Rebuilt"; 11]);
+    assert_eq!(store.search("mend", None, 10).await.unwrap(), []);
+    assert_eq!(store.search("rebuilt1499", None, 10).await.unwrap().len(), 1);
+    assert_eq!(store.search("rebuilt2", None, 10).await.unwrap().len(), 10);
+    store.append(append(&session(20), 1500, 1)).await.unwrap();
+    check_log(&store, &session(20), 1501).await;
+}
+
+#[tokio::test]
+async fn repositories_are_listed_by_last_use() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    for (path, at) in [("/a", 5), ("/b", 7), ("/c", 6), ("/a", 9), ("/b", 1)] {
+        store.touch_repository(path, Timestamp(at)).await.unwrap();
+    }
+    let wanted = [("/a", 9), ("/b", 7)]
+        .map(|(path, at)| RecentRepository { path: path.into(), last_used_at: Timestamp(at) });
+    assert_eq!(store.repositories(2).await.unwrap(), wanted);
+}
+
+#[tokio::test]
+async fn blobs_come_back_as_they_were_or_not_at_all() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let content = Bytes::from(vec![7; 300_000]);
+    let id = store.blobs().put(content.clone()).await.unwrap();
+    assert_eq!(store.blobs().put(content.clone()).await.unwrap(), id);
+    assert_eq!(store.blobs().get(&id).await.unwrap(), content);
+    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+    let missing: BlobId = empty.parse().unwrap();
+    assert_eq!(store.blobs().get(&missing).await, Err(BlobError::Missing(missing)));
+    assert_eq!(store.blobs().put(Bytes::new()).await.unwrap().as_str(), empty);
+    assert!("../../etc/passwd".parse::<BlobId>().is_err());
+    let path = dir.path().join("blobs").join(&id.as_str()[..2]).join(&id.as_str()[2..]);
+    let mut damaged = content.to_vec();
+    damaged[1234] ^= 1;
+    std::fs::write(path, damaged).unwrap();
+    assert_eq!(store.blobs().get(&id).await, Err(BlobError::Damaged(id)));
+}
