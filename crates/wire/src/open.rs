@@ -1,0 +1,90 @@
+//! What a stream is opened for.
+
+use crate::Generations;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The first message on a stream that the host opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum Open {
+    /// The first call on a link. It is answered once no transient process of an earlier link runs any more.
+    Hello {
+        generations: Generations,
+    },
+    /// Idempotent by name: a process that exists already, running or ended, is left as it is and its state returned.
+    Spawn {
+        process: String,
+        #[serde(flatten)]
+        spec: ProcessSpec,
+        /// Whether the process ends (SIGTERM, then SIGKILL) and is forgotten as soon as nobody is attached any more,
+        /// because the one attached stream ended or the link did. Otherwise it lives until it is forgotten.
+        transient: bool,
+    },
+    /// Output from these offsets on, and the exit status after the last byte of it.
+    Attach {
+        process: String,
+        #[serde(flatten)]
+        from: Offsets,
+    },
+    Stdin {
+        process: String,
+    },
+    /// To the process group that the process leads.
+    Signal {
+        process: String,
+        signal: i32,
+    },
+    /// Ends every process but the guest: SIGTERM, `grace_ms` later SIGKILL.
+    KillAll {
+        grace_ms: u64,
+    },
+    /// Drops an ended process, its unread output and its exit status.
+    Forget {
+        process: String,
+    },
+    /// A regular file of at most `limit` bytes.
+    ReadFile {
+        path: String,
+        limit: u64,
+    },
+    /// Replaces or makes the file in one step; `mode` holds the permission bits.
+    WriteFile {
+        path: String,
+        mode: u32,
+    },
+    /// A TCP connection to 127.0.0.1 inside.
+    Dial {
+        port: u16,
+    },
+    Processes,
+}
+
+/// The first message on a stream that the guest opens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "op", rename_all = "snake_case")]
+pub enum GuestOpen {
+    /// Somebody inside connected to the gateway's address. The host refuses by resetting the stream.
+    Gateway,
+}
+
+/// What is started. The process gets this environment and nothing else, leads a session of its own, and finds `argv[0]` by
+/// the `PATH` that it gets.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ProcessSpec {
+    pub argv: Vec<String>,
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+    #[serde(default)]
+    pub cwd: Option<String>,
+    /// Whether standard input is a pipe that `stdin` writes to; otherwise it is `/dev/null`.
+    #[serde(default)]
+    pub stdin: bool,
+}
+
+/// Places in the two outputs of a process: how many bytes of each lie before.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Offsets {
+    pub stdout: u64,
+    pub stderr: u64,
+}

@@ -1,0 +1,195 @@
+//! The frozen examples of each generation, and frames that arrive in any pieces.
+
+use bytes::{Bytes, BytesMut};
+use lamplight_wire::{
+    Acknowledge, Bounds, Code, ExitStatus, Generation, Generations, GuestOpen, Hello, Offsets, Open, Output,
+    ProcessSpec, ProcessState, Refusal, Reply, WireError, chunk, message, output, stdin,
+};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+use std::fmt::{Debug, Write};
+
+/// One of each, in the order of the enums.
+fn opens() -> Vec<Open> {
+    let process = || "agent-1".to_owned();
+    vec![
+        Open::Hello { generations: Generations { oldest: Generation(1), newest: Generation(1) } },
+        Open::Spawn {
+            process: process(),
+            spec: ProcessSpec {
+                argv: vec!["opencode".into(), "acp".into()],
+                env: [("HOME".to_owned(), "/home/agent".to_owned())].into(),
+                cwd: Some("/workspace".into()),
+                stdin: true,
+            },
+            transient: false,
+        },
+        Open::Attach { process: process(), from: Offsets { stdout: 4096, stderr: 7 } },
+        Open::Stdin { process: process() },
+        Open::Signal { process: process(), signal: 15 },
+        Open::KillAll { grace_ms: 2000 },
+        Open::Forget { process: process() },
+        Open::ReadFile { path: "/etc/hostname".into(), limit: 1024 },
+        Open::WriteFile { path: "/home/agent/.netrc".into(), mode: 0o600 },
+        Open::Dial { port: 8080 },
+        Open::Processes,
+    ]
+}
+
+fn replies() -> Vec<Reply> {
+    let generations = Generations { oldest: Generation(1), newest: Generation(1) };
+    let state = |status| ProcessState {
+        process: "agent-1".into(),
+        pid: 42,
+        status,
+        stdin_written: 3,
+        stdout: Bounds { start: 4096, end: 9000 },
+        stderr: Bounds { start: 0, end: 7 },
+    };
+    vec![
+        Reply::Refused(Refusal { code: Code::UnknownProcess, message: "there is no process agent-1".into() }),
+        Reply::Hello(Hello { version: "0.1.0".into(), generations, link: 2, init: true }),
+        Reply::Process(state(None)),
+        Reply::Process(state(Some(ExitStatus::Code { code: 0 }))),
+        Reply::Done,
+        Reply::Killed { count: 5 },
+        Reply::File { mode: 0o644 },
+        Reply::Processes { processes: vec![state(Some(ExitStatus::Signal { signal: 9 }))] },
+    ]
+}
+
+fn codes() -> Vec<Code> {
+    use Code::*;
+    vec![
+        Unsupported,
+        UnknownProcess,
+        NotRunning,
+        StillRunning,
+        NoStdin,
+        OutOfBounds,
+        NotFound,
+        Denied,
+        Unreadable,
+        TooMany,
+        Failed,
+    ]
+}
+
+fn outputs() -> Vec<Output> {
+    vec![
+        Output::Stdout { offset: 4096, bytes: Bytes::from_static(b"{\"jsonrpc\":\"2.0\"}\n") },
+        Output::Stderr { offset: u64::MAX, bytes: Bytes::from_static(b"") },
+        Output::Exited(ExitStatus::Code { code: -1 }),
+        Output::Exited(ExitStatus::Signal { signal: 9 }),
+    ]
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes everything");
+        text
+    })
+}
+
+fn encoded(frame: &Output) -> BytesMut {
+    let mut bytes = BytesMut::new();
+    frame.encode(&mut bytes).unwrap();
+    bytes
+}
+
+#[test]
+fn generation_1_is_read_and_written_as_it_was_frozen() {
+    let frozen: Value = serde_json::from_str(include_str!("../schema/gen-1.json")).unwrap();
+    let acknowledge = Acknowledge(Offsets { stdout: 9000, stderr: 7 });
+    let now = json!({
+        "open": opens(),
+        "guest_open": [GuestOpen::Gateway],
+        "reply": replies(),
+        "code": codes(),
+        "message": hex(&message::encode(&Open::Processes).unwrap()),
+        "output": outputs().iter().map(|frame| hex(&encoded(frame))).collect::<Vec<_>>(),
+        "acknowledge": hex(&acknowledge.encode()),
+        "stdin": hex(&stdin::encode_header(3, 5).unwrap()),
+        "stdin_close": hex(&stdin::encode_header(stdin::CLOSE, 0).unwrap()),
+        "stdin_ended": hex(&stdin::ENDED.to_be_bytes()),
+        "chunk": hex(&chunk::encode_header(5).unwrap()),
+        "chunk_end": hex(&chunk::END),
+        "chunk_failed": hex(&chunk::FAILED),
+        "limits": {
+            "message": message::MAX_MESSAGE,
+            "output": output::MAX_OUTPUT,
+            "stdin": stdin::MAX_STDIN_MESSAGE,
+            "chunk": chunk::MAX_CHUNK,
+        },
+    });
+    assert_eq!(now, frozen, "this build no longer writes generation 1:\n{now:#}");
+    read_back(&frozen["open"], &opens());
+    read_back(&frozen["guest_open"], &[GuestOpen::Gateway]);
+    read_back(&frozen["reply"], &replies());
+    read_back(&frozen["code"], &codes());
+}
+
+fn read_back<T: DeserializeOwned + Serialize + PartialEq + Debug>(frozen: &Value, expected: &[T]) {
+    let read: Vec<T> = serde_json::from_value(frozen.clone()).unwrap();
+    assert_eq!(read, expected);
+}
+
+#[test]
+fn what_a_newer_peer_adds_is_ignored() {
+    let mut text = serde_json::to_value(Open::KillAll { grace_ms: 1 }).unwrap();
+    text["politely"] = true.into();
+    assert_eq!(serde_json::from_value::<Open>(text).unwrap(), Open::KillAll { grace_ms: 1 });
+    assert_eq!(serde_json::from_value::<Code>("frozen_over".into()).unwrap(), Code::Unknown);
+    assert!(matches!(message::decode::<Open>(br#"{"op":"teleport"}"#), Err(WireError::Json { .. })));
+}
+
+#[test]
+fn output_frames_survive_any_split() {
+    let frames = outputs();
+    let mut wire = BytesMut::new();
+    frames.iter().for_each(|frame| frame.encode(&mut wire).unwrap());
+    for first in 0..wire.len() {
+        for second in first..wire.len() {
+            let mut buffer = BytesMut::new();
+            let mut seen = Vec::new();
+            for piece in [&wire[..first], &wire[first..second], &wire[second..]] {
+                buffer.extend_from_slice(piece);
+                while let Some(frame) = Output::decode(&mut buffer).unwrap() {
+                    seen.push(frame);
+                }
+            }
+            assert_eq!(seen, frames, "cut at {first} and {second}");
+            assert!(buffer.is_empty());
+        }
+    }
+}
+
+#[test]
+fn nonsense_is_refused_before_it_is_buffered() {
+    let decode = |bytes: &[u8]| Output::decode(&mut BytesMut::from(bytes));
+    let header = |kind: u8, length: u32| [&[kind][..], &[0; 8], &length.to_be_bytes()].concat();
+    let too_long = output::MAX_OUTPUT as u32 + 1;
+    assert!(matches!(decode(&header(1, too_long)), Err(WireError::TooLong { .. })));
+    assert!(matches!(decode(&header(3, 5)), Err(WireError::TooLong { .. })));
+    assert!(matches!(decode(&header(9, 0)), Err(WireError::UnknownKind { kind: 9, .. })));
+    assert!(matches!(decode(&header(0, 0)), Err(WireError::UnknownKind { kind: 0, .. })));
+
+    let bytes = Bytes::from(vec![0; output::MAX_OUTPUT + 1]);
+    assert!(Output::Stdout { offset: 0, bytes }.encode(&mut BytesMut::new()).is_err());
+    assert!(stdin::encode_header(1, stdin::MAX_STDIN_MESSAGE + 1).is_err());
+    assert!(chunk::decode_header((chunk::MAX_CHUNK as u32 + 1).to_be_bytes()).is_err());
+}
+
+#[test]
+fn random_bytes_never_panic_a_decoder() {
+    let mut random = fastrand::Rng::with_seed(7);
+    for _ in 0..20_000 {
+        let length = random.usize(..64);
+        let bytes: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
+        let mut buffer = BytesMut::from(&bytes[..]);
+        while let Ok(Some(_)) = Output::decode(&mut buffer) {}
+        let _ = message::decode::<Open>(&bytes);
+        let _ = message::decode::<Reply>(&bytes);
+    }
+}
