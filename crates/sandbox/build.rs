@@ -1,0 +1,57 @@
+//! Builds the guest that is carried inside this crate: a static binary for the target's architecture, by a cargo of its own in a
+//! target directory of its own (the outer cargo holds the lock of the outer one), shared by all profiles of the outer build.
+
+use std::env;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+/// Of the workspace's Cargo.toml.
+const PROFILE: &str = "guest";
+
+fn main() {
+    let crate_dir = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
+    let workspace = crate_dir.ancestors().nth(2).expect("this crate lies two levels below the workspace");
+    for input in ["Cargo.lock", "Cargo.toml", "crates/guest", "crates/wire/src", "crates/wire/Cargo.toml"] {
+        println!("cargo::rerun-if-changed={}", workspace.join(input).display());
+    }
+    println!("cargo::rerun-if-changed=build.rs");
+
+    let out_dir = PathBuf::from(variable("OUT_DIR"));
+    let architecture = variable("TARGET").split('-').next().expect("split yields at least one").to_owned();
+    let target = format!("{architecture}-unknown-linux-gnu");
+    let target_dir = shared_target_dir(&out_dir);
+    build(workspace, &target, &target_dir);
+
+    let built = target_dir.join(&target).join(PROFILE).join("lamplight-guest");
+    let carried = out_dir.join("lamplight-guest");
+    std::fs::copy(&built, &carried)
+        .unwrap_or_else(|error| panic!("copy {} to {}: {error}", built.display(), carried.display()));
+}
+
+/// `<target>/guest`, seen from `<target>/<profile>/build/<package>/out`, or from one level deeper when cargo was given a target.
+fn shared_target_dir(out_dir: &Path) -> PathBuf {
+    let build = out_dir.ancestors().find(|folder| folder.ends_with("build"));
+    build.and_then(|folder| folder.ancestors().nth(2)).unwrap_or(out_dir).join("guest")
+}
+
+fn build(workspace: &Path, target: &str, target_dir: &Path) {
+    let mut cargo = Command::new(variable("CARGO"));
+    cargo
+        .current_dir(workspace)
+        .args(["build", "--quiet", "--package", "lamplight-guest", "--profile", PROFILE, "--target", target])
+        .arg("--target-dir")
+        .arg(target_dir)
+        .env("RUSTFLAGS", "-C target-feature=+crt-static");
+    // What the outer cargo told its own compiler does not hold for this one; under clippy the wrapper would not compile at all.
+    for outer in
+        ["CARGO_ENCODED_RUSTFLAGS", "CARGO_TARGET_DIR", "CARGO_BUILD_TARGET", "RUSTC_WORKSPACE_WRAPPER"]
+    {
+        cargo.env_remove(outer);
+    }
+    let status = cargo.status().unwrap_or_else(|error| panic!("start cargo for the guest: {error}"));
+    assert!(status.success(), "the guest does not build for {target}; is its Rust target installed?");
+}
+
+fn variable(name: &str) -> String {
+    env::var(name).unwrap_or_else(|_| panic!("cargo sets {name} for build scripts"))
+}
