@@ -15,8 +15,9 @@ const INJECTED: [&str; 6] = [
 /// Where a sandbox has the repository, when the agent does not say.
 const DEFAULT_DIRECTORY: &str = "/workspace";
 
-/// Openings of requests that agents make beside the conversation though they offer tools with them.
-const SIDE_PROMPTS: [&str; 2] = ["[SUGGESTION MODE", "Please write a 5-10 word title"];
+/// Openings of requests that agents make beside the conversation though they offer tools with them: Claude's for
+/// what the person might say next.
+const SIDE_PROMPTS: [&str; 1] = ["[SUGGESTION MODE"];
 
 #[derive(Debug)]
 pub(crate) struct Asked {
@@ -28,6 +29,8 @@ pub(crate) struct Asked {
     pub(crate) tools: Vec<OfferedTool>,
     /// Whether the request wants to see the model think.
     pub(crate) thinking: bool,
+    /// The JSON schema that the answer has to fit, when the request gives one.
+    pub(crate) answer_schema: Option<Value>,
     /// Whether a stream ends with the number of tokens; a client of OpenAI chat completions has to ask for it.
     pub(crate) usage_in_stream: bool,
     /// Size of the request in bytes, from which tokens are counted when the script gives none.
@@ -39,7 +42,10 @@ pub(crate) struct Asked {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Message {
     User(String),
-    Assistant,
+    /// An answer of the model, or a part of one: what its tool calls' ids say about which answer it is.
+    Assistant {
+        answer: Option<String>,
+    },
     ToolResult(String),
 }
 
@@ -77,7 +83,8 @@ impl Asked {
     /// by side need no memory of ours.
     pub(crate) fn place(&self) -> Place {
         let mut place = Place { prompt: String::new(), earlier: vec![], answers: 0, results: vec![] };
-        let mut previous = None;
+        let mut in_a_row = false;
+        let mut current: Option<&String> = None;
         for message in &self.messages {
             match message {
                 Message::User(text) => {
@@ -92,31 +99,35 @@ impl Asked {
                     place.answers = 0;
                     place.results.clear();
                 }
-                // Several in a row are the parts of one answer.
-                Message::Assistant if previous == Some(&Message::Assistant) => {}
-                Message::Assistant => {
-                    place.answers += 1;
-                    place.results.clear();
+                Message::Assistant { answer } => {
+                    // Several in a row are parts of one answer; so are calls of one answer that the agent has put
+                    // apart, each with its result (goose).
+                    let same_answer = answer.is_some() && answer.as_ref() == current;
+                    if !in_a_row && !same_answer {
+                        place.answers += 1;
+                        place.results.clear();
+                    }
+                    current = answer.as_ref();
                 }
                 Message::ToolResult(text) => place.results.push(text.clone()),
             }
-            previous = Some(message);
+            in_a_row = matches!(message, Message::Assistant { .. });
         }
         place
     }
 
-    /// A request beside the conversation: a title, a summary, a classification. Those come with instructions and
-    /// without tools; a bare question without either is a conversation.
+    /// A request beside the conversation: a title, a summary, a classification. Those want an answer of a certain
+    /// form, or come with instructions and without tools; a bare question without either is a conversation.
     pub(crate) fn is_side_request(&self, place: &Place) -> bool {
         let known = SIDE_PROMPTS.iter().any(|opening| place.prompt.starts_with(opening));
-        known || (self.tools.is_empty() && !self.system.is_empty())
+        known || self.answer_schema.is_some() || (self.tools.is_empty() && !self.system.is_empty())
     }
 
     /// The directory the agent works in.
     pub(crate) fn directory(&self) -> &str {
         let user = self.messages.iter().rev().filter_map(|message| match message {
             Message::User(text) => Some(text.as_str()),
-            Message::Assistant | Message::ToolResult(_) => None,
+            Message::Assistant { .. } | Message::ToolResult(_) => None,
         });
         std::iter::once(self.system.as_str()).chain(user).find_map(directory_in).unwrap_or(DEFAULT_DIRECTORY)
     }
@@ -168,6 +179,7 @@ mod tests {
             messages: messages.to_vec(),
             tools: vec![],
             thinking: false,
+            answer_schema: None,
             usage_in_stream: false,
             bytes: 0,
             fingerprint: 0,
@@ -182,18 +194,25 @@ mod tests {
         Message::ToolResult(text.into())
     }
 
+    fn assistant(answer: Option<&str>) -> Message {
+        Message::Assistant { answer: answer.map(str::to_owned) }
+    }
+
     #[test]
     fn a_place_counts_answers_since_the_prompt() {
         let asked = asked(&[
             user("<environment_context><cwd>/a</cwd></environment_context>"),
             user("first"),
-            Message::Assistant,
+            assistant(None),
             user("second"),
-            Message::Assistant,
-            Message::Assistant,
+            assistant(None),
+            assistant(Some("a")),
             result("one"),
-            Message::Assistant,
+            assistant(None),
+            user("<info-msg>It is noon</info-msg>"),
+            assistant(Some("b")),
             result("two"),
+            assistant(Some("b")),
             result("three"),
             user("<info-msg>It is noon</info-msg>"),
         ]);

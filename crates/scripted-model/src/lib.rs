@@ -8,7 +8,7 @@
 //! faults that end after some times are counted.
 //!
 //! A step says what it wants done (`run`, `edit`, …); `tools` turns that into a call of whatever tool the agent
-//! offers. Requests beside the conversation (titles, summaries) get a short fixed answer and use up no step.
+//! offers. Requests beside the conversation (titles, summaries) get a short answer and use up no step.
 //!
 //! For tests, `GET /_scripted/requests` (`?bodies=true`) and `GET /_scripted/stats` tell what was asked.
 
@@ -18,7 +18,9 @@ mod ledger;
 mod play;
 mod protocol;
 mod reply;
+mod schema;
 mod script;
+mod side;
 mod tools;
 
 use tokio::net::TcpListener;

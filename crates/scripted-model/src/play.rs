@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use crate::asked::{Asked, Place, marker};
 use crate::reply::{Call, Reply};
 use crate::script::{Fault, LogicalTool, Scenario, Script, Step, Usage, step_at};
-use crate::tools;
+use crate::{side, tools};
 
 /// Said when the scenario has no further step and the agent asks all the same.
 const SCRIPT_OVER: &str = "The script is over.";
@@ -25,7 +25,8 @@ pub(crate) struct Played {
 pub(crate) fn play(script: &Script, asked: &Asked) -> Result<Played, String> {
     let place = asked.place();
     if asked.is_side_request(&place) {
-        let reply = reply_of(asked, Step { text: script.side_answer.clone(), ..Step::default() }, vec![]);
+        let text = side::answer(script.side_answer.as_deref(), asked, &place.prompt);
+        let reply = reply_of(asked, Step { text, ..Step::default() }, vec![]);
         return Ok(Played { at: None, fault: None, reply });
     }
     let name = marker(&place.prompt, "scenario").unwrap_or(&script.default);

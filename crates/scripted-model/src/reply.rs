@@ -98,4 +98,11 @@ impl Ids {
     pub(crate) fn part(self, prefix: &str, n: usize) -> String {
         format!("{prefix}{:016x}{n:02x}", self.0)
     }
+
+    /// The answer that a part is of, the same for all its parts; none for an id not made here.
+    pub(crate) fn answer_of(part: &str) -> Option<String> {
+        let (_, id) = part.rsplit_once('_')?;
+        let hexadecimal = id.len() == 18 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
+        hexadecimal.then(|| id[..16].to_owned())
+    }
 }

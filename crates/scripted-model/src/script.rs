@@ -10,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use serde::Deserialize;
 
 /// The scenarios compiled into the program, by name.
-const BUILT_IN: [(&str, &str); 14] = [
+const BUILT_IN: [(&str, &str); 15] = [
     ("demo", include_str!("scenarios/demo.json")),
     ("text", include_str!("scenarios/text.json")),
     ("slow", include_str!("scenarios/slow.json")),
@@ -19,6 +19,7 @@ const BUILT_IN: [(&str, &str); 14] = [
     ("fail3", include_str!("scenarios/fail3.json")),
     ("edit", include_str!("scenarios/edit.json")),
     ("many", include_str!("scenarios/many.json")),
+    ("plan", include_str!("scenarios/plan.json")),
     ("r429", include_str!("scenarios/r429.json")),
     ("r500", include_str!("scenarios/r500.json")),
     ("r401", include_str!("scenarios/r401.json")),
@@ -36,9 +37,10 @@ pub struct Script {
     pub default: String,
     /// The key that a request has to carry, as a vendor would ask for one. None: any or none will do.
     pub key: Option<String>,
-    /// The answer to a request that is no turn of a conversation: a title, a summary, a classification.
-    #[serde(default = "side_answer")]
-    pub side_answer: String,
+    /// The answer to a request that is no turn of a conversation: a title, a summary, a classification. None: made
+    /// of the request's words.
+    pub side_answer: Option<String>,
+    /// Its own; the built-in ones are added.
     #[serde(default)]
     pub scenarios: BTreeMap<String, Scenario>,
 }
@@ -160,8 +162,7 @@ pub struct Expectation {
 impl Script {
     /// The scenarios of this program alone.
     pub fn built_in() -> Self {
-        let mut script =
-            Self { default: demo(), key: None, side_answer: side_answer(), scenarios: BTreeMap::new() };
+        let mut script = Self { default: demo(), key: None, side_answer: None, scenarios: BTreeMap::new() };
         script.add_built_in().expect("a test reads every built-in scenario");
         script
     }
@@ -204,8 +205,4 @@ pub(crate) fn step_at(steps: &[Step], place: usize) -> Option<&Step> {
 
 fn demo() -> String {
     "demo".to_owned()
-}
-
-fn side_answer() -> String {
-    "Scripted session".to_owned()
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Misuse, push_line, text_of};
+use super::{Misuse, assistant, push_line, schema_of, text_of};
 use crate::asked::{Asked, Message, OfferedTool, Takes};
 use crate::reply::{CREATED, Call, Frame, Ids, Reply, chunks};
 
@@ -24,7 +24,7 @@ pub(super) fn read(json: &Value, mut asked: Asked) -> Result<Asked, Misuse> {
             "assistant" => {
                 let calls = message["tool_calls"].as_array().into_iter().flatten();
                 open = calls.filter_map(|call| call["id"].as_str()).collect();
-                asked.messages.push(Message::Assistant);
+                asked.messages.push(assistant(open.first().copied()));
             }
             "tool" => {
                 let id = message["tool_call_id"].as_str().unwrap_or_default();
@@ -57,6 +57,7 @@ pub(super) fn read(json: &Value, mut asked: Asked) -> Result<Asked, Misuse> {
     }
     // The API has no field for thoughts; agents read the `reasoning_content` that other vendors send.
     asked.thinking = true;
+    asked.answer_schema = schema_of(&json["response_format"]["json_schema"]);
     asked.usage_in_stream = json["stream_options"]["include_usage"] == true;
     Ok(asked)
 }

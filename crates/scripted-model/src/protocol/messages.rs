@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::{Misuse, text_of};
+use super::{Misuse, assistant, push_line, schema_of, text_of};
 use crate::asked::{Asked, Message, OfferedTool, Takes};
 use crate::reply::{Call, Frame, Ids, Input, Reply, chunks};
 
@@ -28,10 +28,10 @@ pub(super) fn read(json: &Value, mut asked: Asked) -> Result<Asked, Misuse> {
                 refuse_unanswered(n, &open)?;
                 let calls = blocks.iter().filter(|block| block["type"] == "tool_use");
                 open = calls.filter_map(|call| call["id"].as_str()).collect();
-                asked.messages.push(Message::Assistant);
+                asked.messages.push(assistant(open.first().copied()));
             }
-            // Newer clients may put further instructions between the messages.
-            Some("system") => {}
+            // Newer clients put further instructions between the messages.
+            Some("system") => push_line(&mut asked.system, &text_of(content)),
             _ => {
                 return Err(Misuse::invalid(format!(
                     "messages.{n}.role: Input should be 'user' or 'assistant'"
@@ -50,6 +50,7 @@ pub(super) fn read(json: &Value, mut asked: Asked) -> Result<Asked, Misuse> {
             });
         }
     }
+    asked.answer_schema = schema_of(&json["output_config"]["format"]);
     asked.thinking = matches!(json["thinking"]["type"].as_str(), Some("enabled" | "adaptive"));
     Ok(asked)
 }

@@ -6,7 +6,7 @@ mod responses;
 
 use serde_json::{Value, json};
 
-use crate::asked::{Asked, fingerprint};
+use crate::asked::{Asked, Message, fingerprint};
 use crate::reply::{Frame, Ids, Reply};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,6 +52,7 @@ impl Protocol {
             messages: vec![],
             tools: vec![],
             thinking: false,
+            answer_schema: None,
             usage_in_stream: true,
             bytes: body.len(),
             fingerprint: fingerprint(body),
@@ -135,6 +136,16 @@ fn text_of(content: &Value) -> String {
         }
         _ => String::new(),
     }
+}
+
+/// An assistant message with this tool call in it.
+fn assistant(call: Option<&str>) -> Message {
+    Message::Assistant { answer: call.and_then(Ids::answer_of) }
+}
+
+/// The schema in a request's `format`, where there is one.
+fn schema_of(format: &Value) -> Option<Value> {
+    format.get("schema").filter(|schema| schema.is_object()).cloned()
 }
 
 fn push_line(text: &mut String, more: &str) {

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use crate::schema::fill_required;
 use crate::script::LogicalTool;
 
 const COMMAND: &[&str] = &["command", "cmd", "script", "shell_command", "commands"];
@@ -11,6 +12,12 @@ const OLD: &[&str] = &["oldString", "old_string", "old_str", "old_text", "before
 const NEW: &[&str] = &["newString", "new_string", "new_str", "new_text", "after", "replace"];
 const ENTRIES: &[&str] = &["todos", "plan", "items", "entries"];
 const PATCH: &[&str] = &["input", "patch", "patchText", "patch_text"];
+
+/// The value of texts that a tool requires beside what is wanted, such as a description.
+const FILLER: &str = "scripted";
+
+/// How long Codex' tool is to wait for a command before it hands the rest to a later call; its maximum.
+pub(super) const YIELD_TIME_MS: u64 = 30_000;
 
 /// Values of `command` by which a tool that does several things is told which one.
 const VERB_WRITE: &[&str] = &["write", "create"];
@@ -39,7 +46,11 @@ pub(super) fn for_schema(wanted: &LogicalTool, schema: &Value, directory: &str) 
         put(&["command"], json!(verb))?;
     }
     match wanted {
-        LogicalTool::Run { command } => put(COMMAND, json!(command))?,
+        LogicalTool::Run { command } => {
+            put(COMMAND, json!(command))?;
+            // Where the tool has no such argument, it waits by itself.
+            let _ = put(&["yield_time_ms"], json!(YIELD_TIME_MS));
+        }
         LogicalTool::Write { path, content } => {
             put(PATH, json!(absolute(path, directory)))?;
             put(CONTENT, json!(content))?;
@@ -54,7 +65,7 @@ pub(super) fn for_schema(wanted: &LogicalTool, schema: &Value, directory: &str) 
         }
         LogicalTool::Plan { entries } => put(ENTRIES, json!(entries))?,
     }
-    fill_required(schema, &mut arguments);
+    fill_required(schema, &mut arguments, FILLER);
     Some(Value::Object(arguments))
 }
 
@@ -63,7 +74,7 @@ pub(super) fn for_text(text: String, schema: &Value) -> Option<Value> {
     let properties = schema["properties"].as_object()?;
     let name = PATCH.iter().find(|name| properties.contains_key(**name))?;
     let mut arguments = Map::from_iter([((*name).to_owned(), json!(text))]);
-    fill_required(schema, &mut arguments);
+    fill_required(schema, &mut arguments, FILLER);
     Some(Value::Object(arguments))
 }
 
@@ -101,33 +112,8 @@ fn plan_entry(entry: &Value, schema: &Value) -> Value {
             object.insert(name.to_owned(), entry.clone());
         }
     }
-    fill_required(schema, &mut object);
+    fill_required(schema, &mut object, FILLER);
     Value::Object(object)
-}
-
-/// Gives every required property that has no value yet one that its schema admits.
-fn fill_required(schema: &Value, arguments: &mut Map<String, Value>) {
-    let required = schema["required"].as_array().into_iter().flatten().filter_map(Value::as_str);
-    for name in required {
-        if !arguments.contains_key(name) {
-            arguments.insert(name.to_owned(), some_value(&schema["properties"][name]));
-        }
-    }
-}
-
-fn some_value(schema: &Value) -> Value {
-    if let Some(value) = schema.get("default").or(schema.get("const")).or(schema["enum"].get(0)) {
-        return value.clone();
-    }
-    let kind = schema["type"].as_str().or(schema["type"][0].as_str());
-    match kind {
-        Some("boolean") => json!(false),
-        Some("integer" | "number") => schema.get("minimum").cloned().unwrap_or(json!(1)),
-        Some("array") => json!([]),
-        Some("object") => json!({}),
-        Some("null") => Value::Null,
-        _ => json!("scripted"),
-    }
 }
 
 #[cfg(test)]

@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use super::arguments::YIELD_TIME_MS;
 use super::shell;
 use crate::script::LogicalTool;
 
@@ -23,11 +24,17 @@ pub(super) fn patch(wanted: &LogicalTool) -> Option<String> {
     Some(format!("*** Begin Patch\n{body}*** End Patch\n"))
 }
 
-/// The JavaScript by which Codex' code mode runs a command; none for a tool that takes some other text.
+/// The JavaScript by which Codex' code mode does it, where the tool's description says that it runs such.
 pub(super) fn program(wanted: &LogicalTool, description: &str) -> Option<String> {
-    let command = shell::command(wanted)?;
-    let arguments = json!({"cmd": command});
-    description
-        .contains("tools.")
-        .then(|| format!("const result = await tools.exec_command({arguments});\ntext(result.output);\n"))
+    let nested = |name: &str| description.contains(&format!("### `{name}`"));
+    match patch(wanted) {
+        Some(patch) if nested("apply_patch") => {
+            Some(format!("text(await tools.apply_patch({}));\n", json!(patch)))
+        }
+        _ if nested("exec_command") => {
+            let arguments = json!({"cmd": shell::command(wanted)?, "yield_time_ms": YIELD_TIME_MS});
+            Some(format!("const result = await tools.exec_command({arguments});\ntext(result);\n"))
+        }
+        _ => None,
+    }
 }

@@ -2,7 +2,7 @@
 //!
 //! Agents name the same things differently: `bash`, `shell` and `exec_command` run a command, `filePath`,
 //! `file_path` and `path` say where. The tool is found by its name, its arguments by the names in its JSON schema.
-//! What the agent has no tool for is done with a patch or in its shell.
+//! What the agent has no tool for is done with a patch, a program or in its shell.
 
 mod arguments;
 mod freeform;
@@ -34,13 +34,16 @@ const READ: &[&str] =
 const LIST: &[&str] = &["list", "ls", "listdirectory", "listdir", "tree"];
 const PLAN: &[&str] = &["todowrite", "updateplan", "writetodos", "todo"];
 const PATCH: &[&str] = &["applypatch"];
+const PROGRAM: &[&str] = &["exec"];
 
 /// The call that does what is wanted; none when the agent offers nothing for it.
 pub(crate) fn call(wanted: &LogicalTool, asked: &Asked) -> Option<Call> {
-    own_tool(wanted, asked).or_else(|| by_patch(wanted, asked)).or_else(|| {
-        let command = shell::command(wanted)?;
-        own_tool(&LogicalTool::Run { command }, asked)
-    })
+    own_tool(wanted, asked).or_else(|| by_patch(wanted, asked)).or_else(|| by_program(wanted, asked)).or_else(
+        || {
+            let command = shell::command(wanted)?;
+            own_tool(&LogicalTool::Run { command }, asked)
+        },
+    )
 }
 
 fn own_tool(wanted: &LogicalTool, asked: &Asked) -> Option<Call> {
@@ -52,14 +55,12 @@ fn own_tool(wanted: &LogicalTool, asked: &Asked) -> Option<Call> {
         LogicalTool::List { .. } => LIST,
         LogicalTool::Plan { .. } => PLAN,
     };
-    offered(names, asked).into_iter().find_map(|tool| {
-        let input = match &tool.takes {
-            Takes::Object { schema } => {
-                Input::Object(arguments::for_schema(wanted, schema, asked.directory())?)
-            }
-            Takes::Text { description } => Input::Text(freeform::program(wanted, description)?),
-        };
-        Some(Call { name: tool.name.clone(), namespace: tool.namespace.clone(), input })
+    offered(names, asked).into_iter().find_map(|tool| match &tool.takes {
+        Takes::Object { schema } => {
+            let arguments = arguments::for_schema(wanted, schema, asked.directory())?;
+            Some(call_of(tool, Input::Object(arguments)))
+        }
+        Takes::Text { .. } => None,
     })
 }
 
@@ -70,7 +71,20 @@ fn by_patch(wanted: &LogicalTool, asked: &Asked) -> Option<Call> {
         Takes::Object { schema } => Input::Object(arguments::for_text(patch, schema)?),
         Takes::Text { .. } => Input::Text(patch),
     };
-    Some(Call { name: tool.name.clone(), namespace: tool.namespace.clone(), input })
+    Some(call_of(tool, input))
+}
+
+fn by_program(wanted: &LogicalTool, asked: &Asked) -> Option<Call> {
+    offered(PROGRAM, asked).into_iter().find_map(|tool| match &tool.takes {
+        Takes::Object { .. } => None,
+        Takes::Text { description } => {
+            Some(call_of(tool, Input::Text(freeform::program(wanted, description)?)))
+        }
+    })
+}
+
+fn call_of(tool: &OfferedTool, input: Input) -> Call {
+    Call { name: tool.name.clone(), namespace: tool.namespace.clone(), input }
 }
 
 /// The offered tools of these names, in the order of the names.

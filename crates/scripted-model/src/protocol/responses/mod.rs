@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use serde_json::Value;
 
 pub(super) use self::answer::{frames, whole};
-use super::{Misuse, push_line, text_of};
+use super::{Misuse, assistant, push_line, schema_of, text_of};
 use crate::asked::{Asked, Message, OfferedTool, Takes};
 
 pub(super) fn read(json: &Value, mut asked: Asked) -> Result<Asked, Misuse> {
@@ -15,6 +15,7 @@ pub(super) fn read(json: &Value, mut asked: Asked) -> Result<Asked, Misuse> {
         return Err(Misuse::invalid(format!("Previous response with id '{id}' not found.")));
     }
     asked.system = json["instructions"].as_str().unwrap_or_default().to_owned();
+    asked.answer_schema = schema_of(&json["text"]["format"]);
     asked.thinking = json["reasoning"].is_object();
     read_tools(&json["tools"], None, &mut asked.tools)?;
     match &json["input"] {
@@ -33,14 +34,14 @@ fn read_items(items: &[Value], asked: &mut Asked) -> Result<(), Misuse> {
             "message" => match item["role"].as_str().unwrap_or_default() {
                 "system" | "developer" => push_line(&mut asked.system, &text_of(&item["content"])),
                 "user" => asked.messages.push(Message::User(text_of(&item["content"]))),
-                "assistant" => asked.messages.push(Message::Assistant),
+                "assistant" => asked.messages.push(assistant(None)),
                 other => {
                     return Err(Misuse::invalid(format!("Invalid value: '{other}' for input[{n}].role.")));
                 }
             },
             "function_call" | "custom_tool_call" => {
                 open.insert(call);
-                asked.messages.push(Message::Assistant);
+                asked.messages.push(assistant(Some(call)));
             }
             "function_call_output" | "custom_tool_call_output" => {
                 if !open.remove(call) {
@@ -51,7 +52,7 @@ fn read_items(items: &[Value], asked: &mut Asked) -> Result<(), Misuse> {
                 asked.messages.push(Message::ToolResult(text_of(output)));
             }
             "additional_tools" => read_tools(&item["tools"], None, &mut asked.tools)?,
-            "reasoning" => asked.messages.push(Message::Assistant),
+            "reasoning" => asked.messages.push(assistant(None)),
             _ => {}
         }
     }
