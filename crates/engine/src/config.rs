@@ -1,1 +1,35 @@
-//! config
+//! What the engine is told by whoever starts it. Plain data; only the server reads files and the environment.
+
+use lamplight_agent::catalogue::Configured;
+use lamplight_domain::permission::Policy;
+use lamplight_domain::{Limits, Person};
+use lamplight_gateway::Upstreams;
+use std::path::PathBuf;
+
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The log, the sandboxes' files and everything else that has to outlive the process.
+    pub data_dir: PathBuf,
+    /// Where agents are installed; read-only inside sandboxes.
+    pub tools_dir: PathBuf,
+    pub default_agent: String,
+    /// Agents beside those of the catalogue.
+    pub agents: Vec<Configured>,
+    pub upstreams: Upstreams,
+    /// A scripted model answers instead of a real one.
+    pub scripted_model: bool,
+    pub limits: Limits,
+    pub permissions: Policy,
+    /// Who authors commits where the repository's git configuration names nobody.
+    pub person: Option<Person>,
+    pub sandbox: SandboxConfig,
+}
+
+/// Where sandboxes come from, and what they find of this machine.
+#[derive(Debug, Clone, Default)]
+pub struct SandboxConfig {
+    /// Directories of the machine's toolchains that are readable inside, beside the usual ones.
+    pub tool_dirs: Vec<PathBuf>,
+    /// The program that is started again as the launcher; this program, unless a test says otherwise.
+    pub launcher: Option<PathBuf>,
+}

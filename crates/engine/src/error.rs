@@ -1,1 +1,76 @@
-//! error
+//! What callers of the engine are told when something cannot be done.
+
+use lamplight_domain::session::Refusal;
+use lamplight_store::{AppendError, ReadError, WriteError};
+
+/// Why a command or a question was not answered as asked.
+#[derive(Debug, thiserror::Error)]
+pub enum CommandError {
+    #[error("there is no such session")]
+    NotFound,
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    /// The request itself is wrong.
+    #[error("{message}")]
+    Invalid { code: &'static str, message: String, what_to_do: String },
+    #[error("the disk is full; nothing was changed")]
+    StorageFull,
+    #[error("the session did not answer in time")]
+    Busy,
+    #[error(transparent)]
+    Failed(#[from] anyhow::Error),
+}
+
+impl CommandError {
+    pub fn invalid(code: &'static str, message: impl Into<String>, what_to_do: impl Into<String>) -> Self {
+        Self::Invalid { code, message: message.into(), what_to_do: what_to_do.into() }
+    }
+
+    /// Stable, for programs.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::NotFound => "session_not_found",
+            Self::Refused(refusal) => refusal.code(),
+            Self::Invalid { code, .. } => code,
+            Self::StorageFull => "storage_full",
+            Self::Busy => "busy",
+            Self::Failed(_) => "internal",
+        }
+    }
+}
+
+impl From<AppendError> for CommandError {
+    fn from(error: AppendError) -> Self {
+        match error {
+            AppendError::StorageFull => Self::StorageFull,
+            other => Self::Failed(anyhow::Error::new(other).context("append to the log")),
+        }
+    }
+}
+
+impl From<ReadError> for CommandError {
+    fn from(error: ReadError) -> Self {
+        Self::Failed(anyhow::Error::new(error).context("read the log"))
+    }
+}
+
+impl From<WriteError> for CommandError {
+    fn from(error: WriteError) -> Self {
+        Self::Failed(anyhow::Error::new(error).context("write to the store"))
+    }
+}
+
+/// Why the engine does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    #[error(transparent)]
+    Store(#[from] lamplight_store::StoreError),
+    #[error("the log could not be read")]
+    Log(#[from] ReadError),
+    #[error(transparent)]
+    Agent(#[from] lamplight_agent::catalogue::BadAgent),
+    #[error("sandboxes cannot be made on this machine")]
+    Provider(#[source] anyhow::Error),
+    #[error("the gateway could not be made")]
+    Gateway(#[source] anyhow::Error),
+}

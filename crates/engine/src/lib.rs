@@ -2,15 +2,34 @@
 //!
 //! [`Engine`] is the whole public face: commands in, views and readers out.
 
-pub mod config;
-pub mod error;
+mod agents;
+mod clock;
+mod config;
+mod create;
+mod effects;
+mod engine;
+mod error;
+mod git;
+mod hub;
+mod ids;
+mod provider;
+mod reconcile;
 pub mod review;
+mod session;
+
+pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
+pub use config::{Config, SandboxConfig};
+pub use engine::{Engine, now};
+pub use error::{CommandError, StartError};
+pub use hub::Follower;
+pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
+pub use lamplight_agent::install::Progress;
+pub use lamplight_gateway::{ANTHROPIC_BASE, OPENAI_BASE, Secret, Upstream, Upstreams, install_tls_provider};
 
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;
-use lamplight_domain::session::{SessionSummary, SessionView};
-use lamplight_domain::{Limits, Person, PromptId, Seq, SessionId};
-use serde_json::Value;
+use lamplight_domain::session::SessionSummary;
+use lamplight_domain::{Limits, Person, PromptId, Seq};
 
 /// A new session, as asked for; what is `None` comes from the configuration or the repository.
 #[derive(Debug, Clone)]
@@ -65,12 +84,19 @@ pub struct SessionPage {
     pub next_cursor: Option<String>,
 }
 
-/// One agent of the catalogue, as seen on this machine.
+/// What the engine is doing, in short.
 #[derive(Debug, Clone)]
-pub struct AgentInfo {
-    pub name: String,
-    pub title: String,
-    /// The version found in the tools directory.
-    pub installed: Option<String>,
-    pub default: bool,
+pub struct Status {
+    pub sessions_awake: usize,
+    pub provider: String,
+    pub default_agent: String,
+    /// `openai`, `anthropic`.
+    pub models_configured: Vec<String>,
+    pub scripted_model: bool,
+}
+
+impl From<SessionQuery> for lamplight_store::SessionQuery {
+    fn from(query: SessionQuery) -> Self {
+        Self { phase: query.phase, text: query.text, cursor: query.cursor, limit: query.limit }
+    }
 }

@@ -82,6 +82,12 @@ impl Session {
         }
     }
 
+    /// Whether this session's state accounts for the sandbox of that generation; what nobody claims is an orphan.
+    pub fn claims(&self, generation: Generation) -> bool {
+        (generation == self.generation && self.sandbox != Sandbox::None)
+            || self.released.contains_key(&generation)
+    }
+
     /// Whether anything waits to be done with a sandbox.
     pub(super) fn has_work(&self) -> bool {
         self.turn.is_some() || self.uncommitted.is_some() || (!self.prompts.is_empty() && !self.held)

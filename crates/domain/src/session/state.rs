@@ -81,9 +81,12 @@ impl Session {
         self.turn_number
     }
 
-    /// Whether what the agent sends now is its conversation, and not one that it loads.
-    pub fn is_conversing(&self) -> bool {
-        matches!(self.agent, Agent::Ready { .. } | Agent::Ending { .. })
+    /// Whether the agent is loading a conversation: what it sends then is the past, told again.
+    pub fn is_loading(&self) -> bool {
+        matches!(
+            self.agent,
+            Agent::Starting { step: Step::Open(crate::event::Memory::Loaded), opened: None, .. }
+        )
     }
 
     pub fn ended(&self) -> bool {

@@ -1,0 +1,165 @@
+//! The agents of this installation, and how one is started in a sandbox of ours.
+
+use crate::config::Config;
+use crate::engine::Shared;
+use crate::error::CommandError;
+use bytes::Bytes;
+use lamplight_agent::install::{self, InstallError, Progress};
+use lamplight_agent::{Agent, Catalogue, Context, Models, Setup};
+use lamplight_sandbox::link::ProcessSpec;
+use lamplight_sandbox::provider::{ReadOnlyMount, inside};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Where the tools directory is inside.
+const TOOLS: &str = "/opt/lamplight/tools";
+
+/// One agent of the catalogue, as seen on this machine.
+#[derive(Debug, Clone)]
+pub struct AgentInfo {
+    pub name: String,
+    pub title: String,
+    /// The version found in the tools directory; `None` when it has to be installed first.
+    pub installed: Option<String>,
+    pub default: bool,
+}
+
+/// All agents that sessions may run.
+pub fn list(config: &Config) -> Result<Vec<AgentInfo>, lamplight_agent::catalogue::BadAgent> {
+    let info = |agent: &Agent| AgentInfo {
+        name: agent.name.clone(),
+        title: agent.title.clone(),
+        installed: version(config, agent),
+        default: agent.name == config.default_agent,
+    };
+    Ok(catalogue(config)?.iter().map(info).collect())
+}
+
+/// Installs an agent into the tools directory.
+pub async fn install(
+    config: &Config,
+    name: &str,
+    progress: impl FnMut(Progress) + Send,
+) -> Result<(), InstallAgentError> {
+    let catalogue = catalogue(config)?;
+    let agent = catalogue.get(name).ok_or_else(|| InstallAgentError::Unknown {
+        name: name.to_owned(),
+        known: catalogue.iter().map(|agent| agent.name.clone()).collect(),
+    })?;
+    Ok(install::install(&config.tools_dir, agent, progress).await?)
+}
+
+/// Why an agent was not installed.
+#[derive(Debug, thiserror::Error)]
+pub enum InstallAgentError {
+    #[error("there is no agent {name:?}; there are {}", known.join(", "))]
+    Unknown { name: String, known: Vec<String> },
+    #[error(transparent)]
+    Bad(#[from] lamplight_agent::catalogue::BadAgent),
+    #[error(transparent)]
+    Install(#[from] InstallError),
+}
+
+pub(crate) fn catalogue(config: &Config) -> Result<Catalogue, lamplight_agent::catalogue::BadAgent> {
+    let mut catalogue = Catalogue::built_in();
+    for configured in &config.agents {
+        catalogue.add(configured.clone())?;
+    }
+    Ok(catalogue)
+}
+
+/// An agent that a new session may have: known, and there.
+pub(crate) fn usable<'a>(shared: &'a Shared, name: &str) -> Result<&'a Agent, CommandError> {
+    let agent = shared.catalogue.get(name).ok_or_else(|| {
+        let known: Vec<&str> = shared.catalogue.iter().map(|agent| agent.name.as_str()).collect();
+        CommandError::invalid(
+            "agent_unknown",
+            format!("there is no agent {name:?}"),
+            format!("use one of {}", known.join(", ")),
+        )
+    })?;
+    if version(&shared.config, agent).is_none() {
+        return Err(CommandError::invalid(
+            "agent_not_installed",
+            format!("{} is not installed", agent.title),
+            format!("lamplight agents install {name}"),
+        ));
+    }
+    Ok(agent)
+}
+
+/// An agent without packages is whatever the configuration says it is, and needs no installing.
+fn version(config: &Config, agent: &Agent) -> Option<String> {
+    if agent.packages.is_empty() {
+        Some("configured".into())
+    } else {
+        install::installed(&config.tools_dir, agent)
+    }
+}
+
+pub(crate) fn title(shared: &Shared, name: &str) -> String {
+    shared.catalogue.get(name).map_or_else(|| name.to_owned(), |agent| agent.title.clone())
+}
+
+/// What of this machine every sandbox can read.
+pub(crate) fn mounts(config: &Config) -> Vec<ReadOnlyMount> {
+    vec![ReadOnlyMount { host: config.tools_dir.clone(), inside: PathBuf::from(TOOLS) }]
+}
+
+/// How an agent's process is started.
+pub(crate) struct Start {
+    pub process: ProcessSpec,
+    /// Absolute paths inside, and contents, to be there before.
+    pub files: Vec<(String, Bytes)>,
+}
+
+/// `None` when the configuration no longer has an agent of this name.
+pub(crate) fn start(shared: &Shared, name: &str, model: Option<String>) -> Option<Start> {
+    let agent = shared.catalogue.get(name)?;
+    let upstreams = &shared.config.upstreams;
+    let models = if shared.config.scripted_model {
+        Models::Scripted
+    } else {
+        Models::Keys { openai: upstreams.openai.is_some(), anthropic: upstreams.anthropic.is_some() }
+    };
+    let setup = Setup {
+        tools_dir: TOOLS.into(),
+        home: inside::HOME.into(),
+        gateway: format!("http://{}", inside::GATEWAY),
+        model,
+        models,
+    };
+    let launch = agent.launch(&setup);
+    let mut env: BTreeMap<String, String> = launch.env.into_iter().collect();
+    if let Some(path) = env.get_mut("PATH") {
+        *path = with_tools(path, &shared.config);
+    }
+    let process = ProcessSpec { argv: launch.argv, env, cwd: Some(inside::WORKSPACE.into()), stdin: true };
+    let files = launch.home_files.into_iter();
+    let files = files.map(|(path, text)| (format!("{}/{path}", inside::HOME), Bytes::from(text))).collect();
+    Some(Start { process, files })
+}
+
+/// The environment of commands of ours inside.
+pub(crate) fn environment(config: &Config) -> BTreeMap<String, String> {
+    let path = with_tools(lamplight_agent::catalogue::SANDBOX_PATH, config);
+    let pairs = [
+        ("HOME", inside::HOME),
+        ("PATH", &path),
+        ("USER", inside::USER),
+        ("LANG", "C.UTF-8"),
+        ("GIT_TERMINAL_PROMPT", "0"),
+    ];
+    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
+}
+
+/// The machine's tool directories come first: they are what the person uses.
+fn with_tools(path: &str, config: &Config) -> String {
+    let dirs = config.sandbox.tool_dirs.iter().map(|dir| dir.to_string_lossy().into_owned());
+    dirs.chain([path.to_owned()]).collect::<Vec<_>>().join(":")
+}
+
+/// What rendering a message needs to know.
+pub(crate) fn writing() -> Context {
+    Context { cwd: inside::WORKSPACE.into() }
+}

@@ -1,0 +1,230 @@
+//! From what a person asks to the first two entries of a session's log.
+
+use crate::agents;
+use crate::engine::Shared;
+use crate::error::CommandError;
+use crate::session::writing;
+use crate::{NewSession, clock, git, ids};
+use lamplight_domain::session::{Session, SessionView};
+use lamplight_domain::{Event, Person, Seq, SessionId, SessionSpec};
+use lamplight_store::{AppendError, Remembered};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// Characters of a title made from a prompt, and of the slug in a branch's name.
+const TITLE_CHARS: usize = 80;
+const SLUG_CHARS: usize = 40;
+/// Longest prompt; bytes.
+const PROMPT_BYTES: usize = 256 * 1024;
+
+pub(crate) async fn create(
+    shared: &Arc<Shared>,
+    new: NewSession,
+    once: Option<(&str, &str)>,
+) -> Result<SessionView, CommandError> {
+    if let Some((key, fingerprint)) = once
+        && let Some(before) = shared.store.recall(key, clock::now()).await?
+    {
+        return made_before(shared, before, fingerprint).await;
+    }
+    if new.prompt.len() > PROMPT_BYTES {
+        return Err(CommandError::invalid(
+            "prompt_too_long",
+            "the prompt is longer than 256 KiB",
+            "put the details into a file of the repository",
+        ));
+    }
+    let id = ids::session_id();
+    let by = new.person.as_ref().map(|person| person.name.clone());
+    let prompt = new.prompt.clone();
+    let spec = spec(shared, &id, new).await?;
+    let by = by.unwrap_or_else(|| spec.person.name.clone());
+    let repository = spec.repository.clone();
+    let events = Session::create(spec, ids::prompt_id(), prompt, by)?;
+    let remembered = once.map(|(key, fingerprint)| Remembered {
+        key: key.to_owned(),
+        fingerprint: fingerprint.to_owned(),
+        response: id.to_string(),
+        at: clock::now(),
+    });
+    let view = match store_first(shared, &id, events, remembered).await {
+        Err(AppendError::Repeated(before)) => {
+            let fingerprint = once.map_or("", |(_, fingerprint)| fingerprint);
+            return made_before(shared, before, fingerprint).await;
+        }
+        other => other?,
+    };
+    shared.store.touch_repository(&repository, clock::now()).await?;
+    shared.changed(view.clone());
+    shared.wake(&id);
+    Ok(view)
+}
+
+async fn store_first(
+    shared: &Arc<Shared>,
+    id: &SessionId,
+    events: Vec<Event>,
+    once: Option<Remembered>,
+) -> Result<SessionView, AppendError> {
+    let entries = writing::entries(Seq(0), clock::now(), events.into_iter().map(|event| (event, None)));
+    let session = Session::replay(&entries).expect("a session's first event is its creation");
+    let hub = crate::hub::Hub::new(Seq(0));
+    let summary = writing::summary(id, &session);
+    writing::append(&shared.store, &hub, id, &entries, Some(summary), once).await?;
+    Ok(session.view(id.clone()))
+}
+
+/// The session that an earlier request with the same key has made.
+async fn made_before(
+    shared: &Shared,
+    before: Remembered,
+    fingerprint: &str,
+) -> Result<SessionView, CommandError> {
+    if before.fingerprint != fingerprint {
+        return Err(CommandError::invalid(
+            "idempotency_key_reused",
+            "this idempotency key was used for another request",
+            "use a fresh key for a new request",
+        ));
+    }
+    let id = before.response.parse().map_err(|error| CommandError::Failed(anyhow::Error::new(error)))?;
+    let row = shared.store.summary(&id).await?.ok_or(CommandError::NotFound)?;
+    crate::engine::parse_view(&row.body)
+}
+
+async fn spec(shared: &Shared, id: &SessionId, new: NewSession) -> Result<SessionSpec, CommandError> {
+    let config = &shared.config;
+    let agent = new.agent.unwrap_or_else(|| config.default_agent.clone());
+    let mode = agents::usable(shared, &agent)?.mode.map(str::to_owned);
+    let repository = find_repository(&new.repository).await?;
+    let base = find_base(&repository, new.base).await?;
+    let person = match new.person.or_else(|| config.person.clone()) {
+        Some(person) => person,
+        None => person_of(&repository).await?,
+    };
+    let title = new.title.filter(|title| !title.trim().is_empty()).unwrap_or_else(|| first_line(&new.prompt));
+    Ok(SessionSpec {
+        branch: format!("lamplight/{}-{}", slug(&title), short(id)),
+        title,
+        repository: repository.to_string_lossy().into_owned(),
+        base,
+        mode,
+        agent,
+        model: new.model,
+        person,
+        limits: new.limits.unwrap_or_else(|| config.limits.clone()),
+        permissions: new.permissions.unwrap_or(config.permissions),
+    })
+}
+
+/// The top of the repository that `path` is in.
+async fn find_repository(path: &str) -> Result<PathBuf, CommandError> {
+    let wrong = |message: String| {
+        CommandError::invalid(
+            "repository_not_found",
+            message,
+            "give the path of a git repository on this machine",
+        )
+    };
+    let path = Path::new(path);
+    if !path.is_absolute() {
+        return Err(wrong(format!("{} is not an absolute path", path.display())));
+    }
+    if !path.is_dir() {
+        return Err(wrong(format!("{} is not a directory", path.display())));
+    }
+    let bare = git::line(path, &["rev-parse", "--is-bare-repository"]).await;
+    let top = match bare.as_deref() {
+        Ok("true") => git::line(path, &["rev-parse", "--absolute-git-dir"]).await,
+        _ => git::line(path, &["rev-parse", "--show-toplevel"]).await,
+    };
+    top.map(PathBuf::from)
+        .map_err(|error| wrong(format!("{} is not a git repository ({error:#})", path.display())))
+}
+
+/// The branch to start from: the one asked for, or the one checked out.
+async fn find_base(repository: &Path, asked: Option<String>) -> Result<String, CommandError> {
+    let base = match asked {
+        Some(base) => base,
+        None => git::line(repository, &["symbolic-ref", "--short", "HEAD"]).await.map_err(|_| {
+            CommandError::invalid(
+                "base_not_found",
+                "the repository has no branch checked out",
+                "name the branch to start from (--base)",
+            )
+        })?,
+    };
+    let reference = format!("refs/heads/{base}^{{commit}}");
+    git::line(repository, &["rev-parse", "--verify", "--quiet", &reference]).await.map_err(|_| {
+        CommandError::invalid(
+            "base_not_found",
+            format!("the repository has no branch {base:?} with a commit on it"),
+            "commit something first, or name another branch (--base)",
+        )
+    })?;
+    Ok(base)
+}
+
+/// Who git says the person is.
+async fn person_of(repository: &Path) -> Result<Person, CommandError> {
+    let name = git::line(repository, &["config", "user.name"]).await.unwrap_or_default();
+    let email = git::line(repository, &["config", "user.email"]).await.unwrap_or_default();
+    if name.is_empty() || email.is_empty() {
+        return Err(CommandError::invalid(
+            "person_unknown",
+            "git does not know who you are, and commits need an author",
+            "git config --global user.name \"Your Name\" and git config --global user.email you@example.org",
+        ));
+    }
+    Ok(Person { name, email })
+}
+
+fn first_line(prompt: &str) -> String {
+    let line = prompt.trim().lines().next().unwrap_or_default().trim();
+    match line.char_indices().nth(TITLE_CHARS) {
+        Some((cut, _)) => format!("{}…", &line[..cut]),
+        None => line.to_owned(),
+    }
+}
+
+/// Lower-case letters and digits with single dashes, for a branch's name.
+fn slug(title: &str) -> String {
+    let mut slug = String::new();
+    for character in title.chars() {
+        match character {
+            'a'..='z' | '0'..='9' => slug.push(character),
+            'A'..='Z' => slug.push(character.to_ascii_lowercase()),
+            _ if slug.is_empty() || slug.ends_with('-') => {}
+            _ => slug.push('-'),
+        }
+    }
+    slug.truncate(SLUG_CHARS);
+    let slug = slug.trim_end_matches('-');
+    if slug.is_empty() { "work".into() } else { slug.into() }
+}
+
+/// The part of a ULID that differs between sessions of the same moment.
+fn short(id: &SessionId) -> String {
+    id.as_str()[16..].to_ascii_lowercase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_title_becomes_a_branch_name_that_git_takes() {
+        let check = |title: &str, expected: &str| assert_eq!(slug(title), expected);
+        check("Fix the slugify bug!", "fix-the-slugify-bug");
+        check("  ../../etc/passwd ", "etc-passwd");
+        check("Größe: 100 %", "gr-e-100");
+        check("日本語", "work");
+        check(&"very long ".repeat(20), "very-long-very-long-very-long-very-long");
+    }
+
+    #[test]
+    fn a_title_is_the_first_line_of_the_prompt() {
+        assert_eq!(first_line("\n  Make it work \n and fast"), "Make it work");
+        assert_eq!(first_line(&"ä".repeat(100)).chars().count(), TITLE_CHARS + 1);
+    }
+}

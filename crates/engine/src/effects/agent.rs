@@ -1,0 +1,205 @@
+//! The agent's process: started, told, heard, ended. The guest has it; this is only the conversation with it, and can be cut
+//! and taken up again at any byte.
+
+use super::Trouble;
+use super::context::Context;
+use crate::agents;
+use crate::session::{Heard, Message};
+use bytes::Bytes;
+use lamplight_agent::{Line, LineTooLong, Lines, Listening, Reader as AgentReader, Said, render};
+use lamplight_domain::agent::{AgentReport, ExitStatus};
+use lamplight_domain::session::Report;
+use lamplight_domain::{Event, Generation};
+use lamplight_sandbox::link::{Acks, Code, Link, LinkError, Offsets, Output, ProcessState, Reader, Stdin};
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Between asking everything in the sandbox to end and killing it; ms.
+const KILL_GRACE_MS: u64 = 500;
+/// Permission bits of files that are written for an agent.
+const FILE_MODE: u32 = 0o600;
+/// The end of standard error that explains an exit; bytes.
+const LAST_WORDS: usize = 600;
+
+fn process_name(run: u32) -> String {
+    format!("agent-{run}")
+}
+
+/// Follows the process until it ends; starts it first if it was not.
+pub(super) async fn run(
+    context: &Context,
+    generation: Generation,
+    handle: &str,
+    run: u32,
+    read: u64,
+    model: Option<String>,
+) -> Result<Report, Trouble> {
+    let link = context.link(generation, handle).await?;
+    let name = process_name(run);
+    let known = link.processes().await?.into_iter().find(|process| process.process == name);
+    let state = match known {
+        Some(state) => state,
+        None => {
+            let Some(how) = agents::start(&context.shared, &context.spec.agent, model) else {
+                let detail = format!("the configuration has no agent {:?} any more", context.spec.agent);
+                return Ok(Report::AgentExited { run, status: None, detail });
+            };
+            match start(&link, run, how).await {
+                Err(LinkError::Refused { message, .. }) => {
+                    return Ok(Report::AgentExited { run, status: None, detail: message });
+                }
+                started => started?,
+            }
+        }
+    };
+    // Standard error has no place in the log that says how far it was read; what was not acknowledged is read again.
+    let attached = link.attach(&name, Offsets { stdout: read, stderr: state.stderr.start }).await?;
+    let stdin = link.stdin(&name).await;
+    let (reader, acks) = attached.split();
+    let end = AtomicU64::new(state.stderr.start);
+    tokio::select! {
+        exited = hear(context, run, reader, read, &end) => {
+            let (status, detail) = exited?;
+            link.kill_all(0).await?;
+            Ok(Report::AgentExited { run, status: Some(status), detail })
+        }
+        Err(trouble) = tell(context, stdin) => Err(trouble),
+        Err(trouble) = acknowledge(context, acks, &end) => Err(trouble),
+    }
+}
+
+async fn start(link: &Link, run: u32, start: agents::Start) -> Result<ProcessState, LinkError> {
+    if run > 1 {
+        let _ = link.forget(&process_name(run - 1)).await;
+    }
+    for (path, content) in start.files {
+        link.write_file(&path, FILE_MODE, content).await?;
+    }
+    link.spawn(&process_name(run), &start.process).await
+}
+
+/// Writes what the log says the agent is told, each message once: the guest drops numbers that it has written before.
+async fn tell(
+    context: &Context,
+    stdin: Result<Stdin, LinkError>,
+) -> Result<std::convert::Infallible, Trouble> {
+    let mut durable = context.durable.clone();
+    let mut stdin = match stdin {
+        Ok(stdin) => stdin,
+        Err(error) => return closed_input(error).await,
+    };
+    let writing = agents::writing();
+    loop {
+        let inputs: Vec<_> = durable.borrow_and_update().inputs.clone();
+        for input in inputs {
+            if input.n <= stdin.written() {
+                continue;
+            }
+            if let Err(error) = stdin.write(input.n, Bytes::from(render(&input.input, &writing))).await {
+                return closed_input(error).await;
+            }
+        }
+        if durable.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// An agent that no longer reads is about to end, or is told so by a guard: its exit is what counts.
+async fn closed_input(error: LinkError) -> Result<std::convert::Infallible, Trouble> {
+    match error {
+        LinkError::Refused { code: Code::NoStdin | Code::NotRunning, .. } => std::future::pending().await,
+        other => Err(other.into()),
+    }
+}
+
+/// Tells the guest what it need not keep any longer.
+async fn acknowledge(
+    context: &Context,
+    mut acks: Acks,
+    stderr: &AtomicU64,
+) -> Result<std::convert::Infallible, Trouble> {
+    let mut durable = context.durable.clone();
+    loop {
+        let read = durable.borrow_and_update().read;
+        acks.ack(Offsets { stdout: read, stderr: stderr.load(Ordering::Relaxed) }).await?;
+        if durable.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
+/// Reads until the process has ended and everything it said is with the actor.
+async fn hear(
+    context: &Context,
+    run: u32,
+    mut reader: Reader,
+    read: u64,
+    stderr_end: &AtomicU64,
+) -> Result<(ExitStatus, String), Trouble> {
+    let mut lines = Lines::starting_at(read);
+    let mut understanding = AgentReader::default();
+    let mut last_words = VecDeque::new();
+    loop {
+        match reader.next().await? {
+            Some(Output::Stdout { bytes, .. }) => {
+                let heard = understand(context, &mut lines, &mut understanding, &bytes);
+                if !heard.is_empty() {
+                    context.send(Message::Heard { run, lines: heard }).await;
+                }
+            }
+            Some(Output::Stderr { offset, bytes }) => {
+                last_words.extend(bytes.iter().copied());
+                let excess = last_words.len().saturating_sub(LAST_WORDS);
+                last_words.drain(..excess);
+                stderr_end.store(offset + bytes.len() as u64, Ordering::Relaxed);
+                let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
+                context.send(Message::Facts(vec![Event::AgentLogged { text }])).await;
+            }
+            Some(Output::Exited { status }) => {
+                let words: Vec<u8> = last_words.into();
+                return Ok((status, describe(status, String::from_utf8_lossy(&words).trim())));
+            }
+            None => std::future::pending().await,
+        }
+    }
+}
+
+fn understand(context: &Context, lines: &mut Lines, reader: &mut AgentReader, bytes: &[u8]) -> Vec<Heard> {
+    let durable = context.durable.borrow();
+    let listening = if durable.loading { Listening::Loading } else { Listening::Turn(durable.turn) };
+    drop(durable);
+    let understand = |line| match line {
+        Ok(Line { text, end }) => {
+            let Said { events, reports } = reader.read(&text, listening);
+            Heard { events, reports, end }
+        }
+        // Nothing after it is read, so how far it reaches does not matter, as long as it is news.
+        Err(too_long @ LineTooLong { start }) => {
+            let report = AgentReport::ProtocolBroken { failure: too_long.into() };
+            Heard { events: Vec::new(), reports: vec![report], end: start + 1 }
+        }
+    };
+    lines.push(bytes).into_iter().map(understand).collect()
+}
+
+fn describe(status: ExitStatus, last_words: &str) -> String {
+    let how = match status {
+        ExitStatus::Code { code } => format!("it ended with exit code {code}"),
+        ExitStatus::Signal { signal } => format!("it was ended by signal {signal}"),
+    };
+    if last_words.is_empty() { how } else { format!("{how}: {last_words}") }
+}
+
+/// Ends everything that runs in the sandbox but the guest. When this reports, nothing of the turn runs.
+pub(super) async fn kill(
+    context: &Context,
+    generation: Generation,
+    handle: &str,
+    run: u32,
+) -> Result<Report, Trouble> {
+    let link = context.link(generation, handle).await?;
+    let count = link.kill_all(KILL_GRACE_MS).await?;
+    tracing::debug!(session.id = %context.id, count, "ended everything in the sandbox");
+    Ok(Report::AgentExited { run, status: None, detail: "it was ended with everything that it ran".into() })
+}

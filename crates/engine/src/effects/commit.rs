@@ -1,0 +1,143 @@
+//! One commit for one turn, made inside the sandbox by us and pushed through the gateway.
+//!
+//! The commit is a function of its parent, its tree and the log: whatever the agent committed by itself in the turn becomes
+//! part of it, and the same work committed again after a crash is the same commit. It is made from plumbing, so neither hooks
+//! nor signing nor a half-done merge of the repository come into it.
+
+use super::context::Context;
+use super::workspace::script;
+use super::{Trouble, command_failed};
+use crate::agents;
+use lamplight_domain::agent::ExitStatus;
+use lamplight_domain::event::Commit;
+use lamplight_domain::session::{Report, Session};
+use lamplight_domain::{Generation, Timestamp, TurnNumber};
+use lamplight_sandbox::link::RunLimits;
+
+const COMMIT: &str = r#"
+set -eu
+index=$(mktemp "${TMPDIR:-/tmp}/lamplight-index.XXXXXX")
+trap 'rm -f "$index"' EXIT
+if [ -f .git/index ]; then cp .git/index "$index"; else rm -f "$index"; fi
+export GIT_INDEX_FILE="$index"
+git -c core.fsmonitor=false add -A || { git read-tree "$LAMPLIGHT_PARENT" && git -c core.fsmonitor=false add -A; }
+tree=$(git write-tree)
+commit=$LAMPLIGHT_PARENT
+if [ "$tree" != "$(git rev-parse "$LAMPLIGHT_PARENT^{tree}")" ]; then
+  commit=$(printf '%s' "$LAMPLIGHT_MESSAGE" | git commit-tree "$tree" -p "$LAMPLIGHT_PARENT")
+fi
+unset GIT_INDEX_FILE
+rm -f .git/index.lock .git/MERGE_HEAD .git/CHERRY_PICK_HEAD .git/REVERT_HEAD
+rm -rf .git/rebase-merge .git/rebase-apply
+git symbolic-ref HEAD "refs/heads/$LAMPLIGHT_BRANCH"
+git update-ref "refs/heads/$LAMPLIGHT_BRANCH" "$commit"
+cp "$index" .git/index
+[ "$commit" = "$LAMPLIGHT_PARENT" ] && exit 0
+git -c core.hooksPath=/dev/null push -q --no-verify --force "$LAMPLIGHT_REMOTE" "$commit:refs/heads/$LAMPLIGHT_BRANCH"
+printf '%s\n' "$commit"
+git diff-tree --shortstat "$LAMPLIGHT_PARENT" "$commit"
+"#;
+
+const LIMITS: RunLimits = RunLimits { timeout_ms: 5 * 60_000, output_bytes: 64 * 1024 };
+/// Characters of a prompt in the first line of a commit's message.
+const SUBJECT_CHARS: usize = 72;
+
+/// What the log says about the work to be committed.
+pub(super) struct Work {
+    parent: String,
+    ended_at: Timestamp,
+    prompt: String,
+}
+
+impl Work {
+    /// `None` when nothing is to be committed.
+    pub(super) fn of(session: &Session) -> Option<Self> {
+        Some(Self {
+            parent: session
+                .commits()
+                .last()
+                .map(|last| last.commit.id.clone())
+                .or_else(|| session.base_commit().map(str::to_owned))?,
+            ended_at: session.work_ended_at()?,
+            prompt: session.last_prompt()?.to_owned(),
+        })
+    }
+}
+
+pub(super) async fn commit(
+    context: &Context,
+    generation: Generation,
+    handle: &str,
+    turn: TurnNumber,
+    work: Option<Work>,
+) -> Result<Report, Trouble> {
+    let Some(work) = work else { return Ok(Report::WorkCommitted { turn, commit: None }) };
+    let link = context.link(generation, handle).await?;
+    let date = format!("@{} +0000", work.ended_at.0.div_euclid(1000));
+    let person = &context.spec.person;
+    let more = [
+        ("LAMPLIGHT_PARENT", work.parent.clone()),
+        ("LAMPLIGHT_MESSAGE", message(context, turn, &work.prompt)),
+        ("GIT_AUTHOR_NAME", person.name.clone()),
+        ("GIT_AUTHOR_EMAIL", person.email.clone()),
+        ("GIT_AUTHOR_DATE", date.clone()),
+        ("GIT_COMMITTER_NAME", person.name.clone()),
+        ("GIT_COMMITTER_EMAIL", person.email.clone()),
+        ("GIT_COMMITTER_DATE", date),
+    ];
+    let output = link.run(&script(context, COMMIT, &more), None, LIMITS).await?;
+    if output.status != (ExitStatus::Code { code: 0 }) {
+        let failure = command_failed("the commit could not be made or pushed", &output.stderr);
+        return Ok(Report::WorkNotCommitted { turn, failure });
+    }
+    Ok(Report::WorkCommitted { turn, commit: parse(&String::from_utf8_lossy(&output.stdout)) })
+}
+
+fn message(context: &Context, turn: TurnNumber, prompt: &str) -> String {
+    let first = prompt.trim().lines().next().unwrap_or_default();
+    let subject: String = first.chars().take(SUBJECT_CHARS).collect();
+    let subject = if subject.is_empty() { context.spec.title.clone() } else { subject };
+    let agent = agents::title(&context.shared, &context.spec.agent);
+    let body = if prompt.trim() == subject { String::new() } else { format!("{}\n\n", prompt.trim()) };
+    format!(
+        "{subject}\n\n{body}Co-authored-by: {agent} <{}@agents.lamplight.invalid>\nLamplight-Session: {}\nLamplight-Turn: {turn}\n",
+        context.spec.agent, context.id
+    )
+}
+
+/// The commit's id, then git's short statistics; nothing when nothing changed.
+fn parse(text: &str) -> Option<Commit> {
+    let mut lines = text.lines();
+    let id = lines.next()?.to_owned();
+    let mut commit = Commit { id, files: 0, insertions: 0, deletions: 0 };
+    for part in lines.next().unwrap_or_default().split(',') {
+        let Some(number) = part.split_whitespace().next().and_then(|number| number.parse().ok()) else {
+            continue;
+        };
+        if part.contains("file") {
+            commit.files = number;
+        } else if part.contains("insertion") {
+            commit.insertions = number;
+        } else if part.contains("deletion") {
+            commit.deletions = number;
+        }
+    }
+    Some(commit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn statistics_may_miss_any_part() {
+        let check = |text: &str, expected: (u32, u32, u32)| {
+            let commit = parse(text).unwrap();
+            assert_eq!((commit.files, commit.insertions, commit.deletions), expected);
+        };
+        check("abc\n 1 file changed, 2 insertions(+), 3 deletions(-)\n", (1, 2, 3));
+        check("abc\n 12 files changed, 1 deletion(-)\n", (12, 0, 1));
+        check("abc\n", (0, 0, 0));
+        assert_eq!(parse(""), None);
+    }
+}

@@ -1,0 +1,159 @@
+//! What the effects of one session share: the way back to the actor, and the link to the guest.
+
+use super::Trouble;
+use crate::engine::Shared;
+use crate::session::{Durable, Message};
+use futures::FutureExt as _;
+use lamplight_domain::session::{Report, Session};
+use lamplight_domain::transcript::Tokens;
+use lamplight_domain::{Event, Generation, SessionId, SessionSpec};
+use lamplight_gateway::{Grant, Ledger};
+use lamplight_sandbox::handle::Handle;
+use lamplight_sandbox::link::{GatewayStream, Link};
+use std::path::PathBuf;
+use std::sync::Arc;
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+pub(crate) struct Context {
+    pub id: SessionId,
+    pub spec: SessionSpec,
+    pub shared: Arc<Shared>,
+    pub durable: watch::Receiver<Durable>,
+    mailbox: mpsc::WeakSender<Message>,
+    link: Mutex<Option<(Generation, Link)>>,
+    closed: CancellationToken,
+}
+
+impl Context {
+    pub(crate) fn new(
+        id: SessionId,
+        session: &Session,
+        shared: Arc<Shared>,
+        mailbox: mpsc::WeakSender<Message>,
+        durable: watch::Receiver<Durable>,
+    ) -> Self {
+        let spec = session.spec().clone();
+        Self { id, spec, shared, durable, mailbox, link: Mutex::new(None), closed: CancellationToken::new() }
+    }
+
+    /// Ends what goes through the link; the sandbox lives on.
+    pub(crate) fn close(&self) {
+        self.closed.cancel();
+        if let Ok(mut link) = self.link.try_lock()
+            && let Some((_, link)) = link.take()
+        {
+            link.close();
+        }
+    }
+
+    pub(crate) async fn report(&self, report: Report) {
+        self.send(Message::Report(report)).await;
+    }
+
+    /// To the actor; nothing when it has ended, because whoever comes next asks the log.
+    pub(crate) async fn send(&self, message: Message) {
+        if let Some(mailbox) = self.mailbox.upgrade() {
+            let _ = mailbox.send(message).await;
+        }
+    }
+
+    /// The link to the guest of this generation, dialled when there is none.
+    pub(crate) async fn link(&self, generation: Generation, handle: &str) -> Result<Link, Trouble> {
+        let mut slot = self.link.lock().await;
+        if let Some((of, link)) = slot.as_ref()
+            && *of == generation
+            && link.closed().now_or_never().is_none()
+        {
+            return Ok(link.clone());
+        }
+        let stream = self.shared.provider.dial(&Handle::from_log(handle)).await?;
+        let (link, gateway) = Link::open(stream).await?;
+        *slot = Some((generation, link.clone()));
+        drop(slot);
+        self.shared
+            .tasks
+            .spawn(self.closed.clone().run_until_cancelled_owned(serve_gateway(self.door(), gateway)));
+        Ok(link)
+    }
+
+    /// Forgets the link of a sandbox that is to go.
+    pub(crate) async fn unlink(&self, generation: Generation) {
+        let mut slot = self.link.lock().await;
+        if let Some((_, link)) = slot.take_if(|(of, _)| *of == generation) {
+            link.close();
+        }
+    }
+
+    fn door(&self) -> Door {
+        let grant = Grant {
+            session: self.id.clone(),
+            repository: PathBuf::from(&self.spec.repository),
+            branch: self.spec.branch.clone(),
+            base: self.spec.base.clone(),
+            rewrite: true,
+            models: true,
+        };
+        Door {
+            shared: self.shared.clone(),
+            grant: Arc::new(grant),
+            ledger: Arc::new(Book { mailbox: self.mailbox.clone(), durable: self.durable.clone() }),
+        }
+    }
+}
+
+/// The gateway as one session may use it.
+struct Door {
+    shared: Arc<Shared>,
+    grant: Arc<Grant>,
+    ledger: Arc<dyn Ledger>,
+}
+
+/// Serves what programs inside connect to, until the link is gone.
+async fn serve_gateway(door: Door, mut streams: mpsc::Receiver<GatewayStream>) {
+    while let Some(stream) = streams.recv().await {
+        let (shared, grant, ledger) = (door.shared.clone(), door.grant.clone(), door.ledger.clone());
+        door.shared.tasks.spawn(async move {
+            let mut closing = shared.closing();
+            tokio::select! {
+                served = shared.gateway.serve(grant.clone(), ledger, stream) => {
+                    if let Err(error) = served {
+                        tracing::debug!(session.id = %grant.session, error = format!("{error:#}"), "a connection from inside ended early");
+                    }
+                }
+                () = crate::engine::closed(&mut closing) => {}
+            }
+        });
+    }
+}
+
+/// Writes what the gateway saw into the session's log.
+struct Book {
+    mailbox: mpsc::WeakSender<Message>,
+    durable: watch::Receiver<Durable>,
+}
+
+impl Book {
+    async fn send(&self, message: Message) {
+        if let Some(mailbox) = self.mailbox.upgrade() {
+            let _ = mailbox.send(message).await;
+        }
+    }
+}
+
+#[async_trait::async_trait]
+impl Ledger for Book {
+    async fn used(&self, model: &str, tokens: Tokens) {
+        let turn = self.durable.borrow().turn;
+        self.send(Message::Facts(vec![Event::TokensUsed { turn, model: model.to_owned(), tokens }])).await;
+    }
+
+    async fn pushed(&self, commit: &str) {
+        let run = self.durable.borrow().run;
+        self.send(Message::Report(Report::BranchPushed { run, commit: commit.to_owned() })).await;
+    }
+
+    async fn refused(&self, what: &str) {
+        self.send(Message::Facts(vec![Event::Noted { text: format!("Refused: {what}") }])).await;
+    }
+}

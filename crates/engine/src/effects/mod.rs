@@ -1,0 +1,92 @@
+//! What the machine says is owed, done. Each effect is idempotent by its numbers; its result comes back as a report, and one
+//! that ends without a report is started again for as long as it is owed.
+
+mod agent;
+mod commit;
+mod context;
+mod sandbox;
+mod workspace;
+
+pub(crate) use context::Context;
+
+use lamplight_domain::session::{Effect, Report, Session};
+use lamplight_domain::{Failure, FailureClass};
+use lamplight_sandbox::error::{ErrorKind, SandboxError};
+use lamplight_sandbox::link::LinkError;
+use std::future::Future;
+use std::sync::Arc;
+
+/// Why an effect did not come to its report.
+#[derive(Debug)]
+pub(crate) enum Trouble {
+    /// The sandbox is gone, and the session has to know.
+    Lost(String),
+    /// The same again may succeed.
+    Again(anyhow::Error),
+}
+
+impl From<LinkError> for Trouble {
+    fn from(error: LinkError) -> Self {
+        Self::Again(anyhow::Error::new(error).context("talk to the guest"))
+    }
+}
+
+impl From<SandboxError> for Trouble {
+    fn from(error: SandboxError) -> Self {
+        match error.kind {
+            ErrorKind::Gone => Self::Lost(error.to_string()),
+            _ => Self::Again(anyhow::Error::new(error).context("reach the sandbox")),
+        }
+    }
+}
+
+/// Does one effect. What it needs of the state is taken now; the rest comes through the context.
+pub(crate) fn perform(
+    context: Arc<Context>,
+    effect: Effect,
+    session: &Session,
+) -> impl Future<Output = ()> + Send + use<> {
+    let work = commit::Work::of(session);
+    let read = session.read();
+    let model = session.model().map(str::to_owned);
+    async move {
+        let generation = match &effect {
+            Effect::CreateSandbox { generation }
+            | Effect::PrepareWorkspace { generation, .. }
+            | Effect::DestroySandbox { generation, .. }
+            | Effect::RunAgent { generation, .. }
+            | Effect::KillAgent { generation, .. }
+            | Effect::CommitWork { generation, .. } => *generation,
+        };
+        let done = match effect {
+            Effect::CreateSandbox { .. } => sandbox::create(&context, generation).await,
+            Effect::DestroySandbox { handle, keep_files, .. } => {
+                sandbox::destroy(&context, generation, handle, keep_files).await
+            }
+            Effect::PrepareWorkspace { handle, .. } => {
+                workspace::prepare(&context, generation, &handle).await
+            }
+            Effect::RunAgent { handle, run, .. } => {
+                agent::run(&context, generation, &handle, run, read, model).await
+            }
+            Effect::KillAgent { handle, run, .. } => agent::kill(&context, generation, &handle, run).await,
+            Effect::CommitWork { handle, turn, .. } => {
+                commit::commit(&context, generation, &handle, turn, work).await
+            }
+        };
+        match done {
+            Ok(report) => context.report(report).await,
+            Err(Trouble::Lost(detail)) => context.report(Report::SandboxLost { generation, detail }).await,
+            Err(Trouble::Again(error)) => {
+                tracing::warn!(session.id = %context.id, sandbox.generation = generation.0, error = format!("{error:#}"), "an effect has to be tried again");
+            }
+        }
+    }
+}
+
+/// A command of ours inside the sandbox that failed by itself, such as a clone.
+pub(crate) fn command_failed(what: &str, stderr: &[u8]) -> Failure {
+    let text = String::from_utf8_lossy(stderr);
+    let end: String = text.trim().chars().rev().take(600).collect::<Vec<_>>().into_iter().rev().collect();
+    Failure::infrastructure(FailureClass::Persistent, format!("{what}: {end}"))
+}

@@ -1,0 +1,49 @@
+//! Making a sandbox, and making sure that one is gone.
+
+use super::Trouble;
+use super::context::Context;
+use lamplight_domain::Generation;
+use lamplight_domain::session::Report;
+use lamplight_sandbox::handle::Handle;
+use lamplight_sandbox::provider::{Files, SandboxSpec};
+
+pub(super) async fn create(context: &Context, generation: Generation) -> Result<Report, Trouble> {
+    let spec = SandboxSpec {
+        session: context.id.clone(),
+        generation,
+        environment: Default::default(),
+        mounts: crate::agents::mounts(&context.shared.config),
+    };
+    Ok(match context.shared.provider.create(&spec).await {
+        Ok(handle) => Report::SandboxCreated { generation, handle: handle.as_str().to_owned() },
+        Err(error) => {
+            tracing::warn!(session.id = %context.id, sandbox.generation = generation.0, %error, "the sandbox could not be created");
+            Report::SandboxFailed { generation, failure: error.into() }
+        }
+    })
+}
+
+/// `handle` is missing when the sandbox was given up before it was known to exist; then it is looked for.
+pub(super) async fn destroy(
+    context: &Context,
+    generation: Generation,
+    handle: Option<String>,
+    keep_files: bool,
+) -> Result<Report, Trouble> {
+    context.unlink(generation).await;
+    let provider = &context.shared.provider;
+    let handle = match handle {
+        Some(handle) => Some(Handle::from_log(handle)),
+        None => {
+            let listed = provider.list().await?;
+            let ours = listed
+                .into_iter()
+                .find(|found| found.session == context.id && found.generation == generation);
+            ours.map(|found| found.handle)
+        }
+    };
+    if let Some(handle) = handle {
+        provider.destroy(&handle, if keep_files { Files::Keep } else { Files::Remove }).await?;
+    }
+    Ok(Report::SandboxDestroyed { generation })
+}

@@ -1,0 +1,76 @@
+//! The repository, cloned into the sandbox through the gateway. It is never mounted.
+
+use super::context::Context;
+use super::{Trouble, command_failed};
+use crate::agents;
+use lamplight_domain::Generation;
+use lamplight_domain::agent::ExitStatus;
+use lamplight_domain::session::Report;
+use lamplight_sandbox::link::{ProcessSpec, RunLimits};
+use lamplight_sandbox::provider::inside;
+use std::collections::BTreeMap;
+
+/// The session's repository as a sandbox reaches it.
+pub(super) const REMOTE: &str = "http://127.0.0.1:7411/git/repository.git";
+
+/// Clones once: the last line written marks a clone that is whole, and half a clone of an attempt that was cut is removed.
+/// Prints the commit that the branch starts from.
+const PREPARE: &str = r#"
+set -eu
+if [ -f .git/lamplight-base ]; then cat .git/lamplight-base; exit 0; fi
+find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +
+git init -q -b "$LAMPLIGHT_BRANCH" .
+git remote add -t "$LAMPLIGHT_BASE" -t "$LAMPLIGHT_BRANCH" origin "$LAMPLIGHT_REMOTE"
+git config user.name "$LAMPLIGHT_NAME"
+git config user.email "$LAMPLIGHT_EMAIL"
+git config push.default current
+git fetch -q --no-tags origin "+refs/heads/$LAMPLIGHT_BASE:refs/remotes/origin/$LAMPLIGHT_BASE"
+base=$(git rev-parse "refs/remotes/origin/$LAMPLIGHT_BASE^{commit}")
+git checkout -q -B "$LAMPLIGHT_BRANCH" "$base"
+printf '%s\n' "$base" > .git/lamplight-base.new
+mv .git/lamplight-base.new .git/lamplight-base
+printf '%s\n' "$base"
+"#;
+
+/// How long a clone may take. The session's own start deadline is usually shorter.
+const LIMITS: RunLimits = RunLimits { timeout_ms: 10 * 60_000, output_bytes: 64 * 1024 };
+
+pub(super) async fn prepare(
+    context: &Context,
+    generation: Generation,
+    handle: &str,
+) -> Result<Report, Trouble> {
+    let link = context.link(generation, handle).await?;
+    let output = link.run(&script(context, PREPARE, &[]), None, LIMITS).await?;
+    if output.status != (ExitStatus::Code { code: 0 }) {
+        let failure = command_failed("the repository could not be cloned into the sandbox", &output.stderr);
+        return Ok(Report::SandboxFailed { generation, failure });
+    }
+    let base_commit = String::from_utf8_lossy(&output.stdout).trim().to_owned();
+    Ok(Report::WorkspacePrepared { generation, base_commit })
+}
+
+/// A shell script of ours in the workspace, with the session's names in its environment.
+pub(super) fn script(context: &Context, text: &str, more: &[(&str, String)]) -> ProcessSpec {
+    let spec = &context.spec;
+    let ours = [
+        ("LAMPLIGHT_BRANCH", spec.branch.clone()),
+        ("LAMPLIGHT_BASE", spec.base.clone()),
+        ("LAMPLIGHT_REMOTE", REMOTE.to_owned()),
+        ("LAMPLIGHT_NAME", spec.person.name.clone()),
+        ("LAMPLIGHT_EMAIL", spec.person.email.clone()),
+        ("GIT_TERMINAL_PROMPT", "0".to_owned()),
+    ];
+    let mut env: BTreeMap<String, String> = agents::environment(&context.shared.config);
+    env.extend(
+        ours.into_iter()
+            .chain(more.iter().map(|(name, value)| (*name, value.clone())))
+            .map(|(name, value)| (name.to_owned(), value)),
+    );
+    ProcessSpec {
+        argv: ["sh", "-c", text, "lamplight"].map(str::to_owned).to_vec(),
+        env,
+        cwd: Some(inside::WORKSPACE.to_owned()),
+        stdin: false,
+    }
+}

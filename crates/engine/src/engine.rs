@@ -1,0 +1,363 @@
+//! The public face: finds or wakes the session that a call is for, and passes it on.
+
+use crate::agents::AgentInfo;
+use crate::config::Config;
+use crate::error::{CommandError, StartError};
+use crate::hub::{Follower, Hub};
+use crate::session::{Actor, Awake, MAILBOX, Message};
+use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, Status};
+use crate::{agents, clock, create, ids, reconcile, review};
+use lamplight_agent::Catalogue;
+use lamplight_domain::session::{Command, SessionSummary, SessionView};
+use lamplight_domain::{PromptId, Seq, SessionId, Timestamp, TurnNumber};
+use lamplight_gateway::Gateway;
+use lamplight_sandbox::provider::Provider;
+use lamplight_store::Store;
+use serde_json::Value;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio_util::task::TaskTracker;
+
+/// How long a caller waits for a session's answer.
+const ANSWER_WAIT: Duration = Duration::from_secs(30);
+/// Changes of summaries that a slow listener may be behind before it has to list again.
+const CHANGES: usize = 1024;
+/// Most entries on one page of a log.
+const PAGE_ENTRIES: usize = 2_000;
+const PAGE_BYTES: usize = 8 << 20;
+/// A session that is falling asleep while it is called is called again this often.
+const WAKE_TRIES: usize = 3;
+
+/// Everything that runs sessions. Cheap to clone.
+#[derive(Clone)]
+pub struct Engine {
+    shared: Arc<Shared>,
+}
+
+/// What every actor and effect may use.
+pub(crate) struct Shared {
+    pub config: Config,
+    pub store: Store,
+    pub provider: Arc<dyn Provider>,
+    pub gateway: Gateway,
+    pub catalogue: Catalogue,
+    awake: Mutex<HashMap<SessionId, Awake>>,
+    changes: broadcast::Sender<Arc<SessionSummary>>,
+    closing: watch::Sender<bool>,
+    pub tasks: TaskTracker,
+}
+
+impl Engine {
+    /// Opens the store, wakes every session that something is owed to, and starts the reconciler.
+    pub async fn open(config: Config) -> Result<Self, StartError> {
+        let store = Store::open(&config.data_dir)?;
+        let provider = crate::provider::make(&config)?;
+        Self::start(config, store, provider).await
+    }
+
+    /// Like [`Engine::open`], with a store and a provider of the caller's.
+    pub async fn start(
+        config: Config,
+        store: Store,
+        provider: Arc<dyn Provider>,
+    ) -> Result<Self, StartError> {
+        let gateway = Gateway::new(config.upstreams.clone()).map_err(StartError::Gateway)?;
+        let catalogue = agents::catalogue(&config)?;
+        let shared = Arc::new(Shared {
+            config,
+            store,
+            provider,
+            gateway,
+            catalogue,
+            awake: Mutex::default(),
+            changes: broadcast::Sender::new(CHANGES),
+            closing: watch::Sender::new(false),
+            tasks: TaskTracker::new(),
+        });
+        for id in shared.store.unfinished().await? {
+            shared.wake(&id);
+        }
+        shared.tasks.spawn(reconcile::run(shared.clone()));
+        Ok(Self { shared })
+    }
+
+    /// Makes a session; when this returns it is on disk.
+    pub async fn create(&self, new: NewSession) -> Result<SessionView, CommandError> {
+        create::create(&self.shared, new, None).await
+    }
+
+    /// Makes a session once for this key: the same request again gives the same session, another request is refused.
+    pub async fn create_once(
+        &self,
+        key: &str,
+        fingerprint: &str,
+        new: NewSession,
+    ) -> Result<SessionView, CommandError> {
+        create::create(&self.shared, new, Some((key, fingerprint))).await
+    }
+
+    /// Queues a prompt behind those that wait.
+    pub async fn prompt(
+        &self,
+        id: &SessionId,
+        text: String,
+        by: String,
+    ) -> Result<PromptPlaced, CommandError> {
+        let prompt = ids::prompt_id();
+        let view = self.command(id, Command::Prompt { prompt: prompt.clone(), text, by }).await?;
+        let position = view.queued.iter().position(|queued| queued.prompt == prompt).unwrap_or(0);
+        Ok(PromptPlaced { prompt, position })
+    }
+
+    pub async fn remove_prompt(
+        &self,
+        id: &SessionId,
+        prompt: &PromptId,
+        by: String,
+    ) -> Result<SessionView, CommandError> {
+        self.command(id, Command::RemovePrompt { prompt: prompt.clone(), by }).await
+    }
+
+    pub async fn stop(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
+        self.command(id, Command::Stop { by }).await
+    }
+
+    pub async fn choose_model(
+        &self,
+        id: &SessionId,
+        model: String,
+        by: String,
+    ) -> Result<SessionView, CommandError> {
+        self.command(id, Command::ChooseModel { model, by }).await
+    }
+
+    /// Answers a permission request; `option` is `None` for "cancel".
+    pub async fn answer(
+        &self,
+        id: &SessionId,
+        request: Value,
+        option: Option<String>,
+        by: String,
+    ) -> Result<SessionView, CommandError> {
+        self.command(id, Command::AnswerPermission { request, option, by }).await
+    }
+
+    /// Ends the session: its sandbox goes, its log and its branch stay.
+    pub async fn end(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
+        self.command(id, Command::End { by }).await
+    }
+
+    /// Merges the session's branch into the branch it started from, in the person's own repository.
+    pub async fn merge(&self, id: &SessionId, by: String) -> Result<review::Merged, CommandError> {
+        let merged = review::merge(&self.view(id).await?).await?;
+        let report = lamplight_domain::session::Report::BranchMerged {
+            into: merged.into.clone(),
+            commit: merged.commit.clone(),
+            by,
+        };
+        self.shared.send(id, Message::Report(report)).await?;
+        Ok(merged)
+    }
+
+    /// What the session's branch, or one turn, changed.
+    pub async fn diff(&self, id: &SessionId, turn: Option<TurnNumber>) -> Result<review::Diff, CommandError> {
+        review::diff(&self.view(id).await?, turn).await
+    }
+
+    pub async fn view(&self, id: &SessionId) -> Result<SessionView, CommandError> {
+        if let Some(awake) = self.shared.find(id) {
+            let (reply, answer) = oneshot::channel();
+            if awake.mailbox.send(Message::View { reply }).await.is_ok()
+                && let Ok(Ok(view)) = tokio::time::timeout(ANSWER_WAIT, answer).await
+            {
+                return Ok(view);
+            }
+        }
+        let row = self.shared.store.summary(id).await?.ok_or(CommandError::NotFound)?;
+        parse_view(&row.body)
+    }
+
+    /// Sessions, newest first.
+    pub async fn sessions(&self, query: SessionQuery) -> Result<SessionPage, CommandError> {
+        let page = self.shared.store.sessions(query.into()).await?;
+        let items = page.items.iter().map(|row| parse_view(&row.body).map(SessionSummary::from));
+        Ok(SessionPage { items: items.collect::<Result<_, _>>()?, next_cursor: page.next })
+    }
+
+    pub async fn log(&self, id: &SessionId, range: LogRange) -> Result<LogPage, CommandError> {
+        let store = &self.shared.store;
+        let last_seq = self.existing(id).await?;
+        let entries = match range {
+            LogRange::After { seq, limit } => {
+                store.read(id, seq, limit.min(PAGE_ENTRIES), PAGE_BYTES).await?
+            }
+            LogRange::Before { seq, limit } => store.read_before(id, seq, limit.min(PAGE_ENTRIES)).await?,
+        };
+        Ok(LogPage { entries, last_seq })
+    }
+
+    /// A reader of everything after `after`, for as long as it likes.
+    pub async fn follow(&self, id: &SessionId, after: Seq) -> Result<Follower, CommandError> {
+        self.existing(id).await?;
+        let hub = self.shared.wake(id).hub;
+        Ok(Follower::new(id.clone(), hub, self.shared.store.clone(), after, self.shared.closing()))
+    }
+
+    async fn existing(&self, id: &SessionId) -> Result<Seq, CommandError> {
+        let last = self.shared.store.last_seq(id).await?;
+        if last == Seq(0) { Err(CommandError::NotFound) } else { Ok(last) }
+    }
+
+    /// Every change of any session's summary. Who falls behind lists again.
+    pub fn changes(&self) -> broadcast::Receiver<Arc<SessionSummary>> {
+        self.shared.changes.subscribe()
+    }
+
+    pub fn agents(&self) -> Vec<AgentInfo> {
+        agents::list(&self.shared.config).unwrap_or_default()
+    }
+
+    /// The repositories worked on last, newest first.
+    pub async fn repositories(&self, limit: usize) -> Result<Vec<(String, Timestamp)>, CommandError> {
+        let recent = self.shared.store.repositories(limit).await?;
+        Ok(recent.into_iter().map(|repository| (repository.path, repository.last_used_at)).collect())
+    }
+
+    pub fn status(&self) -> Status {
+        let config = &self.shared.config;
+        let models = [
+            ("openai", config.upstreams.openai.is_some()),
+            ("anthropic", config.upstreams.anthropic.is_some()),
+        ];
+        Status {
+            sessions_awake: self.shared.lock().len(),
+            provider: self.shared.provider.name().into(),
+            default_agent: config.default_agent.clone(),
+            models_configured: models
+                .into_iter()
+                .filter(|(_, is)| *is)
+                .map(|(name, _)| name.into())
+                .collect(),
+            scripted_model: config.scripted_model,
+        }
+    }
+
+    /// Stops deciding and doing. Sandboxes and the agents in them live on, and are found again at the next start.
+    pub async fn shutdown(&self) {
+        self.shared.closing.send_replace(true);
+        self.shared.tasks.close();
+        self.shared.tasks.wait().await;
+        self.shared.store.close().await;
+    }
+
+    async fn command(&self, id: &SessionId, command: Command) -> Result<SessionView, CommandError> {
+        let (reply, answer) = oneshot::channel();
+        self.shared.send(id, Message::Command { command, reply }).await?;
+        match tokio::time::timeout(ANSWER_WAIT, answer).await {
+            Ok(Ok(result)) => result,
+            Ok(Err(_)) => self.existing(id).await.and(Err(CommandError::Busy)),
+            Err(_) => Err(CommandError::Busy),
+        }
+    }
+}
+
+impl Shared {
+    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Awake>> {
+        self.awake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn find(&self, id: &SessionId) -> Option<Awake> {
+        self.lock().get(id).cloned()
+    }
+
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    /// The session's actor, started if it sleeps.
+    pub(crate) fn wake(self: &Arc<Self>, id: &SessionId) -> Awake {
+        let mut sessions = self.lock();
+        if let Some(awake) = sessions.get(id) {
+            return awake.clone();
+        }
+        let (mailbox, messages) = mpsc::channel(MAILBOX);
+        let awake = Awake { mailbox, hub: Arc::new(Hub::new(Seq(0))) };
+        sessions.insert(id.clone(), awake.clone());
+        drop(sessions);
+        let (shared, id, started, mailbox) =
+            (self.clone(), id.clone(), awake.clone(), awake.mailbox.downgrade());
+        self.tasks.spawn(async move {
+            if let Err(error) = Actor::run(id.clone(), shared.clone(), started, messages).await {
+                tracing::error!(session.id = %id, error = format!("{error:#}"), "the session had to stop; it is woken again when somebody asks for it");
+            }
+            shared.forget(&id, &mailbox);
+        });
+        awake
+    }
+
+    /// Takes the session out of the register if nobody has sent it anything; then its actor may end.
+    pub(crate) fn fall_asleep(&self, id: &SessionId, messages: &mpsc::Receiver<Message>) -> bool {
+        let mut sessions = self.lock();
+        let followed = sessions.get(id).is_some_and(|awake| awake.hub.is_followed());
+        let quiet = messages.is_empty() && !followed;
+        if quiet {
+            sessions.remove(id);
+        }
+        quiet
+    }
+
+    /// Takes an actor that has ended out of the register, unless another has taken its place.
+    fn forget(&self, id: &SessionId, mailbox: &mpsc::WeakSender<Message>) {
+        let mut sessions = self.lock();
+        let ended = mailbox.upgrade();
+        if sessions.get(id).is_some_and(|awake| ended.is_some_and(|ended| ended.same_channel(&awake.mailbox)))
+        {
+            sessions.remove(id);
+        }
+    }
+
+    pub(crate) async fn send(self: &Arc<Self>, id: &SessionId, message: Message) -> Result<(), CommandError> {
+        let mut message = message;
+        for _ in 0..WAKE_TRIES {
+            match self.wake(id).mailbox.send(message).await {
+                Ok(()) => return Ok(()),
+                Err(mpsc::error::SendError(back)) => message = back,
+            }
+        }
+        Err(CommandError::Busy)
+    }
+
+    pub(crate) fn changed(&self, view: SessionView) {
+        if self.changes.receiver_count() > 0 {
+            let _ = self.changes.send(Arc::new(view.into()));
+        }
+    }
+
+    /// Whether a session claims this sandbox. A session that sleeps claims none.
+    pub(crate) async fn claims(&self, id: &SessionId, generation: lamplight_domain::Generation) -> bool {
+        let Some(awake) = self.find(id) else { return false };
+        let (reply, answer) = oneshot::channel();
+        if awake.mailbox.send(Message::Claims { generation, reply }).await.is_err() {
+            return true;
+        }
+        // Without an answer nothing is destroyed: the reconciler comes again.
+        tokio::time::timeout(ANSWER_WAIT, answer).await.ok().and_then(Result::ok).unwrap_or(true)
+    }
+}
+
+pub(crate) fn parse_view(body: &str) -> Result<SessionView, CommandError> {
+    serde_json::from_str(body)
+        .map_err(|error| CommandError::Failed(anyhow::Error::new(error).context("read a session's summary")))
+}
+
+/// Resolves when the engine is being shut down.
+pub(crate) async fn closed(closing: &mut watch::Receiver<bool>) {
+    let _ = closing.wait_for(|closing| *closing).await;
+}
+
+/// Now, for those who have to say when something was asked.
+pub fn now() -> Timestamp {
+    clock::now()
+}

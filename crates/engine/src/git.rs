@@ -1,0 +1,77 @@
+//! The machine's own git, on the person's own repository. Never with the sandbox's configuration, never with hooks, filters
+//! of a diff, or a prompt.
+
+use anyhow::{Context as _, anyhow};
+use std::path::Path;
+use std::process::{Output, Stdio};
+use std::time::Duration;
+use tokio::io::AsyncReadExt;
+use tokio::process::Command;
+
+/// How long one git command may take.
+const WAIT: Duration = Duration::from_secs(60);
+
+/// Runs git in `repository`; an answer of any exit status.
+pub(crate) async fn output(repository: &Path, arguments: &[&str]) -> anyhow::Result<Output> {
+    let child = command(repository, arguments).output();
+    let output = tokio::time::timeout(WAIT, child).await;
+    output
+        .map_err(|_| anyhow!("git {} took longer than {} s", arguments.join(" "), WAIT.as_secs()))?
+        .with_context(|| format!("start git {}", arguments.join(" ")))
+}
+
+/// The first line of what a git command printed; an error when it failed.
+pub(crate) async fn line(repository: &Path, arguments: &[&str]) -> anyhow::Result<String> {
+    let output = output(repository, arguments).await?;
+    if !output.status.success() {
+        return Err(anyhow!(
+            "git {}: {}",
+            arguments.join(" "),
+            String::from_utf8_lossy(&output.stderr).trim()
+        ));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
+}
+
+/// What a git command prints, up to `limit` bytes, and whether there was more.
+pub(crate) async fn bounded(
+    repository: &Path,
+    arguments: &[&str],
+    limit: usize,
+) -> anyhow::Result<(Vec<u8>, bool)> {
+    let mut child = command(repository, arguments).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let stdout = child.stdout.take().context("git has a standard output")?;
+    let mut text = Vec::new();
+    let mut stdout = stdout.take(limit as u64 + 1);
+    let reading = stdout.read_to_end(&mut text);
+    tokio::time::timeout(WAIT, reading)
+        .await
+        .map_err(|_| anyhow!("git {} took too long", arguments.join(" ")))??;
+    let more = text.len() > limit;
+    text.truncate(limit);
+    Ok((text, more))
+}
+
+fn command(repository: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new("git");
+    command
+        .args([
+            "-c",
+            "core.hooksPath=/dev/null",
+            "-c",
+            "core.fsmonitor=false",
+            "-c",
+            "core.quotePath=false",
+            "-C",
+        ])
+        .arg(repository)
+        .args(arguments)
+        .env("GIT_TERMINAL_PROMPT", "0")
+        .env("GIT_OPTIONAL_LOCKS", "0")
+        .env("LC_ALL", "C")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    command
+}

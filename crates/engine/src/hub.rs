@@ -1,0 +1,135 @@
+//! Who follows a session. Readers pull: each has a place in the log, and takes what is after it from a ring that all
+//! share or, when it is far behind, from the store. A slow reader holds nothing and slows nobody.
+
+use crate::CommandError;
+use bytes::Bytes;
+use lamplight_domain::{Seq, SessionId};
+use lamplight_store::Store;
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::sync::watch;
+
+/// Entries that are kept for readers who are nearly caught up.
+const RING_ENTRIES: usize = 1024;
+/// And their bytes.
+const RING_BYTES: usize = 1 << 20;
+/// What one reading from the store brings.
+const READ_ENTRIES: usize = 512;
+const READ_BYTES: usize = 1 << 20;
+
+/// The recent end of one session's log, as its readers get it.
+#[derive(Debug)]
+pub(crate) struct Hub {
+    ring: Mutex<Ring>,
+    last: watch::Sender<Seq>,
+}
+
+#[derive(Debug, Default)]
+struct Ring {
+    entries: VecDeque<(Seq, Bytes)>,
+    bytes: usize,
+}
+
+impl Hub {
+    /// For a log that ends at `last`.
+    pub(crate) fn new(last: Seq) -> Self {
+        Self { ring: Mutex::default(), last: watch::Sender::new(last) }
+    }
+
+    /// Where the log ends, once it has been read.
+    pub(crate) fn begin(&self, last: Seq) {
+        self.last.send_if_modified(|at| std::mem::replace(at, last.max(*at)) != *at);
+    }
+
+    pub(crate) fn is_followed(&self) -> bool {
+        self.last.receiver_count() > 0
+    }
+
+    /// Resolves when nobody follows.
+    pub(crate) async fn unfollowed(&self) {
+        self.last.closed().await;
+    }
+
+    /// Shows entries that are durable and follow what was shown before.
+    pub(crate) fn publish(&self, entries: &[(Seq, Bytes)]) {
+        let Some((last, _)) = entries.last() else { return };
+        if self.is_followed() {
+            let mut ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+            for (seq, frame) in entries {
+                ring.bytes += frame.len();
+                ring.entries.push_back((*seq, frame.clone()));
+            }
+            while ring.entries.len() > RING_ENTRIES || ring.bytes > RING_BYTES {
+                let Some((_, frame)) = ring.entries.pop_front() else { break };
+                ring.bytes -= frame.len();
+            }
+        } else {
+            *self.ring.lock().unwrap_or_else(PoisonError::into_inner) = Ring::default();
+        }
+        self.last.send_replace(*last);
+    }
+
+    /// Entries after `after`, when the ring still has the first of them.
+    fn recent(&self, after: Seq) -> Option<Vec<(Seq, Bytes)>> {
+        let ring = self.ring.lock().unwrap_or_else(PoisonError::into_inner);
+        let (first, _) = ring.entries.front()?;
+        let skip = usize::try_from(after.next().0.checked_sub(first.0)?).ok()?;
+        (skip < ring.entries.len()).then(|| ring.entries.range(skip..).cloned().collect())
+    }
+}
+
+/// One reader's place in a session's log.
+pub struct Follower {
+    session: SessionId,
+    hub: Arc<Hub>,
+    store: Store,
+    place: Seq,
+    last: watch::Receiver<Seq>,
+    closing: watch::Receiver<bool>,
+}
+
+impl Follower {
+    pub(crate) fn new(
+        session: SessionId,
+        hub: Arc<Hub>,
+        store: Store,
+        after: Seq,
+        closing: watch::Receiver<bool>,
+    ) -> Self {
+        let last = hub.last.subscribe();
+        Self { session, hub, store, place: after, last, closing }
+    }
+
+    /// The end of the log as it is now.
+    pub fn last_seq(&self) -> Seq {
+        *self.last.borrow()
+    }
+
+    /// The next entries, in order, without gap or double; waits until there are some. `None` when the server is closing.
+    pub async fn next(&mut self) -> Option<Result<Vec<(Seq, Bytes)>, CommandError>> {
+        loop {
+            if *self.closing.borrow() {
+                return None;
+            }
+            if *self.last.borrow_and_update() > self.place {
+                let entries = match self.hub.recent(self.place) {
+                    Some(entries) => entries,
+                    None => {
+                        match self.store.read(&self.session, self.place, READ_ENTRIES, READ_BYTES).await {
+                            Ok(entries) => entries,
+                            Err(error) => return Some(Err(error.into())),
+                        }
+                    }
+                };
+                if let Some((last, _)) = entries.last() {
+                    self.place = *last;
+                    return Some(Ok(entries));
+                }
+            }
+            tokio::select! {
+                changed = self.last.changed() => changed.ok()?,
+                changed = self.closing.changed() => changed.ok()?,
+            }
+        }
+    }
+}

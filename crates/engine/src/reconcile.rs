@@ -1,0 +1,41 @@
+//! Finds what nobody claims. It takes no input: it looks at what is there, on a timer, and every look is complete.
+
+use crate::engine::Shared;
+use lamplight_domain::Seq;
+use lamplight_sandbox::provider::{Files, Listed};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// From one look to the next; nothing that bears our label is unclaimed for longer.
+const PERIOD: Duration = Duration::from_secs(30);
+
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut closing = shared.closing();
+    loop {
+        match shared.provider.list().await {
+            Ok(listed) => {
+                for sandbox in listed {
+                    look_at(&shared, sandbox).await;
+                }
+            }
+            Err(error) => tracing::warn!(%error, "the sandboxes could not be listed"),
+        }
+        tokio::select! {
+            () = tokio::time::sleep(PERIOD) => {}
+            () = crate::engine::closed(&mut closing) => return,
+        }
+    }
+}
+
+async fn look_at(shared: &Arc<Shared>, sandbox: Listed) {
+    let (id, generation) = (&sandbox.session, sandbox.generation);
+    if shared.claims(id, generation).await {
+        return;
+    }
+    let Ok(last) = shared.store.last_seq(id).await else { return };
+    let files = if last == Seq(0) { Files::Remove } else { Files::Keep };
+    tracing::info!(session.id = %id, sandbox.generation = generation.0, "destroying a sandbox that no session claims");
+    if let Err(error) = shared.provider.destroy(&sandbox.handle, files).await {
+        tracing::warn!(session.id = %id, sandbox.generation = generation.0, %error, "it could not be destroyed; the next look tries again");
+    }
+}

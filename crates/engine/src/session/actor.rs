@@ -1,0 +1,360 @@
+//! The loop of one session: receive, decide, append, apply, publish, start what is owed. No `if` about a session's life is
+//! here; those are in the machine.
+
+use super::running::Running;
+use super::writing::{self, Fact};
+use super::{Durable, Heard, Mailbox, Message};
+use crate::effects::{self, Context};
+use crate::engine::Shared;
+use crate::hub::Hub;
+use crate::{CommandError, clock};
+use lamplight_domain::session::{Input, Report, Session, SessionView};
+use lamplight_domain::{Entry, Event, Seq, SessionId};
+use lamplight_store::ReadError;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
+
+/// Transcript that follows other transcript is held back this long, so that many small pieces become one append.
+const GATHER: Duration = Duration::from_millis(20);
+/// Unless this much of it has gathered; bytes of text, roughly.
+const GATHER_BYTES: usize = 4096;
+/// What one reading of the log brings when a session wakes.
+const WAKE_ENTRIES: usize = 2_000;
+const WAKE_BYTES: usize = 4 << 20;
+/// A deadline that the clock says has passed but that changed nothing is looked at again after this.
+const AFTER_DEADLINE: Duration = Duration::from_millis(5);
+
+/// How others reach an awake session.
+#[derive(Clone)]
+pub(crate) struct Awake {
+    pub mailbox: Mailbox,
+    pub hub: Arc<Hub>,
+}
+
+pub(crate) struct Actor {
+    id: SessionId,
+    session: Session,
+    shared: Arc<Shared>,
+    hub: Arc<Hub>,
+    messages: mpsc::Receiver<Message>,
+    durable: watch::Sender<Durable>,
+    context: Arc<Context>,
+    running: Running,
+    /// Transcript that is not appended yet, and since when it may be.
+    gathered: Vec<Fact>,
+    gathered_bytes: usize,
+    gather_until: Option<Instant>,
+}
+
+impl Actor {
+    /// Wakes a session from its log and runs it until it has nothing more to do. Errors say why it could not be woken, or
+    /// why it had to stop; the session is as its log says, whoever wakes it next.
+    pub(crate) async fn run(
+        id: SessionId,
+        shared: Arc<Shared>,
+        awake: Awake,
+        messages: mpsc::Receiver<Message>,
+    ) -> Result<(), CommandError> {
+        let session = wake(&shared, &id).await?;
+        awake.hub.begin(session.last_seq());
+        let durable = watch::Sender::new(Durable::of(&session));
+        let context = Arc::new(Context::new(
+            id.clone(),
+            &session,
+            shared.clone(),
+            awake.mailbox.downgrade(),
+            durable.subscribe(),
+        ));
+        let mut actor = Self {
+            id,
+            session,
+            shared,
+            hub: awake.hub,
+            messages,
+            durable,
+            context,
+            running: Running::default(),
+            gathered: Vec::new(),
+            gathered_bytes: 0,
+            gather_until: None,
+        };
+        let result = actor.live().await;
+        actor.running.shut_down().await;
+        actor.context.close();
+        result
+    }
+
+    async fn live(&mut self) -> Result<(), CommandError> {
+        let mut closing = self.shared.closing();
+        self.report(Report::Tick, None).await?;
+        loop {
+            self.settle();
+            if self.may_sleep() && self.shared.fall_asleep(&self.id, &self.messages) {
+                return Ok(());
+            }
+            let deadline = self.next_look();
+            tokio::select! {
+                biased;
+                () = crate::engine::closed(&mut closing) => return self.flush().await,
+                message = self.messages.recv() => match message {
+                    Some(message) => self.take(message).await?,
+                    None => return self.flush().await,
+                },
+                () = self.running.ended() => {}
+                () = self.hub.unfollowed(), if self.hub.is_followed() && self.may_sleep() => {}
+                () = sleep_until(deadline) => {
+                    if self.gather_until.is_some_and(|until| Instant::now() >= until) {
+                        self.flush().await?;
+                    }
+                    self.report(Report::Tick, None).await?;
+                }
+            }
+        }
+    }
+
+    async fn take(&mut self, message: Message) -> Result<(), CommandError> {
+        match message {
+            Message::Command { command, reply } => {
+                self.flush().await?;
+                let result = self.command(Input::Command(command)).await;
+                let fatal = matches!(result, Err(CommandError::Failed(_)));
+                let _ = reply.send(result);
+                if fatal {
+                    return Err(CommandError::Busy);
+                }
+            }
+            Message::Report(report) => self.report(report, None).await?,
+            Message::Heard { run, lines } => {
+                for line in lines {
+                    self.heard(run, line).await?;
+                }
+            }
+            Message::Facts(events) => self.gather(events.into_iter().map(Fact::from)).await?,
+            Message::View { reply } => {
+                let _ = reply.send(self.view());
+            }
+            Message::Claims { generation, reply } => {
+                let _ = reply.send(self.session.claims(generation));
+            }
+        }
+        Ok(())
+    }
+
+    async fn command(&mut self, input: Input) -> Result<SessionView, CommandError> {
+        let events = self.session.decide(clock::now(), input)?;
+        let entries = writing::entries(
+            self.session.last_seq(),
+            clock::now(),
+            events.into_iter().map(|event| (event, None)),
+        );
+        let (next, summary) = self.after(&entries);
+        writing::append(&self.shared.store, &self.hub, &self.id, &entries, Some(summary), None).await?;
+        self.become_state(next);
+        Ok(self.view())
+    }
+
+    /// A line of the agent's: what it shows is gathered, what it decides is decided at once.
+    async fn heard(&mut self, run: u32, line: Heard) -> Result<(), CommandError> {
+        if run != self.session.run() || line.end <= self.session.read() {
+            return Ok(());
+        }
+        let Heard { mut events, reports, end } = line;
+        let last = events.pop().map(|event| Fact { event, read: Some(end) });
+        self.gather(events.into_iter().map(Fact::from).chain(last)).await?;
+        for report in reports {
+            self.report(Report::Agent { run, report: Box::new(report) }, Some(end)).await?;
+        }
+        Ok(())
+    }
+
+    /// Decides a report together with the transcript before it, and appends both at once.
+    async fn report(&mut self, report: Report, read: Option<u64>) -> Result<(), CommandError> {
+        let at = clock::now();
+        let mut facts = self.take_gathered();
+        let mut draft = self.session.clone();
+        for entry in
+            writing::entries(draft.last_seq(), at, facts.iter().map(|fact| (fact.event.clone(), fact.read)))
+        {
+            draft.apply(&entry);
+        }
+        let decided = draft.decide(at, Input::Report(report)).unwrap_or_default();
+        facts.extend(decided.into_iter().map(|event| Fact { event, read }));
+        self.record(facts, at).await
+    }
+
+    /// Transcript: the first piece at once, what follows it within a moment together.
+    async fn gather(&mut self, facts: impl Iterator<Item = Fact>) -> Result<(), CommandError> {
+        for fact in facts {
+            self.gathered_bytes += weight(&fact.event);
+            let joined = self.gathered.last_mut().is_some_and(|last| join(last, &fact));
+            if !joined {
+                self.gathered.push(fact);
+            }
+        }
+        let waits = self.gather_until.is_some_and(|until| Instant::now() < until);
+        if self.gathered.is_empty() || (waits && self.gathered_bytes < GATHER_BYTES) {
+            return Ok(());
+        }
+        self.flush().await
+    }
+
+    /// Appends what was gathered, and what the guards make of it.
+    async fn flush(&mut self) -> Result<(), CommandError> {
+        if self.gathered.is_empty() {
+            self.gather_until = None;
+            return Ok(());
+        }
+        self.gather_until = Some(Instant::now() + GATHER);
+        self.report(Report::Tick, None).await
+    }
+
+    fn take_gathered(&mut self) -> Vec<Fact> {
+        self.gathered_bytes = 0;
+        std::mem::take(&mut self.gathered)
+    }
+
+    async fn record(
+        &mut self,
+        facts: Vec<Fact>,
+        at: lamplight_domain::Timestamp,
+    ) -> Result<(), CommandError> {
+        if facts.is_empty() {
+            return Ok(());
+        }
+        let entries = writing::entries(
+            self.session.last_seq(),
+            at,
+            facts.into_iter().map(|fact| (fact.event, fact.read)),
+        );
+        let (next, summary) = self.after(&entries);
+        let worth_listing = entries.iter().any(|entry| changes_the_list(&entry.event));
+        let summary = worth_listing.then_some(summary);
+        writing::append_when_there_is_space(&self.shared.store, &self.hub, &self.id, &entries, summary)
+            .await?;
+        self.become_state(next);
+        Ok(())
+    }
+
+    fn after(&self, entries: &[Entry]) -> (Session, lamplight_store::SummaryRow) {
+        let mut next = self.session.clone();
+        for entry in entries {
+            next.apply(entry);
+        }
+        let summary = writing::summary(&self.id, &next);
+        (next, summary)
+    }
+
+    /// The entries are durable: they are the state now, and everybody who waits for that may go on.
+    fn become_state(&mut self, next: Session) {
+        self.session = next;
+        self.shared.changed(self.view());
+        self.durable.send_replace(Durable::of(&self.session));
+    }
+
+    fn settle(&mut self) {
+        let owed = self.session.owed(clock::now());
+        let (context, session) = (&self.context, &self.session);
+        self.running.settle(&owed, |effect| effects::perform(context.clone(), effect.clone(), session));
+    }
+
+    fn view(&self) -> SessionView {
+        self.session.view(self.id.clone())
+    }
+
+    fn may_sleep(&self) -> bool {
+        self.gathered.is_empty() && writing::is_quiet(&self.session)
+    }
+
+    /// The next moment at which something may have to be done though nothing arrives.
+    fn next_look(&self) -> Option<Instant> {
+        let now = clock::now();
+        let deadline = self.session.next_deadline().map(|(at, _)| {
+            let wait = Duration::from_millis(at.since_ms(now)).max(AFTER_DEADLINE);
+            Instant::now() + wait
+        });
+        let gathered = if self.gathered.is_empty() { None } else { self.gather_until };
+        [deadline, gathered, self.running.next_start()].into_iter().flatten().min()
+    }
+}
+
+async fn sleep_until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline).await,
+        None => std::future::pending().await,
+    }
+}
+
+/// Reads a session's log and replays it.
+async fn wake(shared: &Shared, id: &SessionId) -> Result<Session, CommandError> {
+    let mut session: Option<Session> = None;
+    loop {
+        let after = session.as_ref().map_or(Seq(0), Session::last_seq);
+        let page = shared.store.read(id, after, WAKE_ENTRIES, WAKE_BYTES).await?;
+        if page.is_empty() {
+            return session.ok_or(CommandError::NotFound);
+        }
+        for (seq, frame) in page {
+            let entry: Entry = serde_json::from_slice(&frame).map_err(|error| unreadable(id, seq, &error))?;
+            match &mut session {
+                Some(session) => session.apply(&entry),
+                None => session = Session::begin(&entry),
+            }
+        }
+    }
+}
+
+fn unreadable(id: &SessionId, seq: Seq, error: &serde_json::Error) -> CommandError {
+    CommandError::from(ReadError::Failed(format!(
+        "entry {seq} of session {id} is not one that this version knows: {error}"
+    )))
+}
+
+/// Roughly what a fact weighs in the log; bytes.
+fn weight(event: &Event) -> usize {
+    match event {
+        Event::AgentSpoke { text, .. } | Event::AgentThought { text, .. } | Event::AgentLogged { text } => {
+            text.len() + 64
+        }
+        _ => GATHER_BYTES / 4,
+    }
+}
+
+/// Puts a piece of the same message behind the one before it.
+fn join(last: &mut Fact, next: &Fact) -> bool {
+    let joined = match (&mut last.event, &next.event) {
+        (
+            Event::AgentSpoke { turn, text, message },
+            Event::AgentSpoke { turn: same, text: more, message: too },
+        ) => turn == same && message == too && push(text, more),
+        (Event::AgentThought { turn, text }, Event::AgentThought { turn: same, text: more }) => {
+            turn == same && push(text, more)
+        }
+        (Event::AgentLogged { text }, Event::AgentLogged { text: more }) => push(text, &format!("\n{more}")),
+        _ => false,
+    };
+    if joined {
+        last.read = next.read.or(last.read);
+    }
+    joined
+}
+
+fn push(text: &mut String, more: &str) -> bool {
+    text.push_str(more);
+    true
+}
+
+/// Whether lists may show something else after this.
+fn changes_the_list(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::AgentSpoke { .. }
+            | Event::AgentThought { .. }
+            | Event::PlanChanged { .. }
+            | Event::ContextMeasured { .. }
+            | Event::AgentSent { .. }
+            | Event::AgentLogged { .. }
+            | Event::InputQueued { .. }
+    )
+}

@@ -1,0 +1,77 @@
+//! The awake session: one task owns its state; everybody else holds a mailbox.
+
+mod actor;
+mod running;
+pub(crate) mod writing;
+
+pub(crate) use actor::{Actor, Awake};
+
+use crate::CommandError;
+use lamplight_domain::agent::AgentReport;
+use lamplight_domain::session::{Command, NumberedInput, Report, Session, SessionView};
+use lamplight_domain::{Event, Generation};
+use tokio::sync::{mpsc, oneshot};
+
+/// Messages that may wait for one session; who sends more waits too, down to the agent's own standard output.
+pub(crate) const MAILBOX: usize = 64;
+
+pub(crate) type Mailbox = mpsc::Sender<Message>;
+
+/// What a session's actor is sent.
+#[derive(Debug)]
+pub(crate) enum Message {
+    Command {
+        command: Command,
+        reply: oneshot::Sender<Result<SessionView, CommandError>>,
+    },
+    Report(Report),
+    /// Lines of the agent's output, in order.
+    Heard {
+        run: u32,
+        lines: Vec<Heard>,
+    },
+    /// Facts that are neither from the agent's output nor decided: metered tokens, standard error.
+    Facts(Vec<Event>),
+    View {
+        reply: oneshot::Sender<SessionView>,
+    },
+    /// Whether this sandbox is the session's, so that nobody takes it for an orphan.
+    Claims {
+        generation: Generation,
+        reply: oneshot::Sender<bool>,
+    },
+}
+
+/// One line of an agent's output, understood.
+#[derive(Debug)]
+pub(crate) struct Heard {
+    pub events: Vec<Event>,
+    pub reports: Vec<AgentReport>,
+    /// Bytes of the output up to the end of this line.
+    pub end: u64,
+}
+
+/// What the log holds of the conversation with the agent process, for the task that has it.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(crate) struct Durable {
+    /// Bytes of output that are accounted for, so that the guest may let go of them.
+    pub read: u64,
+    /// Messages that may not have been written yet.
+    pub inputs: Vec<NumberedInput>,
+    pub run: u32,
+    /// What the agent sends now is its past conversation, told again.
+    pub loading: bool,
+    pub turn: lamplight_domain::TurnNumber,
+}
+
+impl Durable {
+    pub(crate) fn of(session: &Session) -> Self {
+        Self {
+            read: session.read(),
+            inputs: session.inputs().cloned().collect(),
+            run: session.run(),
+            loading: session.is_loading(),
+            turn: session.turn_number(),
+        }
+    }
+}

@@ -1,0 +1,128 @@
+//! From decided events to durable entries that readers have seen.
+
+use crate::hub::Hub;
+use crate::{CommandError, clock};
+use bytes::Bytes;
+use lamplight_domain::session::{Session, SessionView};
+use lamplight_domain::{Entry, Event, Seq, SessionId, Timestamp};
+use lamplight_store::{Append, AppendError, Remembered, Store, SummaryRow};
+use std::time::Duration;
+
+/// How long an actor waits before it tries a full disk again.
+const FULL_DISK_WAIT: Duration = Duration::from_secs(1);
+
+/// An event with the amount of agent output that it accounts for.
+#[derive(Debug, Clone)]
+pub(super) struct Fact {
+    pub event: Event,
+    pub read: Option<u64>,
+}
+
+impl From<Event> for Fact {
+    fn from(event: Event) -> Self {
+        Self { event, read: None }
+    }
+}
+
+/// Entries that follow `last`, all of the same moment.
+pub(crate) fn entries(
+    last: Seq,
+    at: Timestamp,
+    facts: impl IntoIterator<Item = (Event, Option<u64>)>,
+) -> Vec<Entry> {
+    let mut seq = last;
+    facts
+        .into_iter()
+        .map(|(event, read)| {
+            seq = seq.next();
+            Entry { seq, at, read, event }
+        })
+        .collect()
+}
+
+/// Appends entries and shows them to readers; when this returns, they are on disk.
+pub(crate) async fn append(
+    store: &Store,
+    hub: &Hub,
+    id: &SessionId,
+    entries: &[Entry],
+    summary: Option<SummaryRow>,
+    once: Option<Remembered>,
+) -> Result<(), AppendError> {
+    let Some(first) = entries.first() else { return Ok(()) };
+    let frames: Vec<(Seq, Bytes)> = entries.iter().map(|entry| (entry.seq, encode(entry))).collect();
+    let append = Append {
+        session: id.clone(),
+        expected_last: Seq(first.seq.0 - 1),
+        at: first.at,
+        entries: frames.iter().map(|(_, frame)| frame.clone()).collect(),
+        summary,
+        text: entries.iter().filter_map(|entry| Some((entry.seq, searchable(&entry.event)?))).collect(),
+        once,
+    };
+    store.append(append).await?;
+    hub.publish(&frames);
+    Ok(())
+}
+
+/// Like [`append`], for what must not be refused: waits while the disk is full, so that the agent waits with it.
+pub(super) async fn append_when_there_is_space(
+    store: &Store,
+    hub: &Hub,
+    id: &SessionId,
+    entries: &[Entry],
+    summary: Option<SummaryRow>,
+) -> Result<(), CommandError> {
+    loop {
+        match append(store, hub, id, entries, summary.clone(), None).await {
+            Err(AppendError::StorageFull) => {
+                tracing::warn!(session.id = %id, "the disk is full; the session waits for space");
+                tokio::time::sleep(FULL_DISK_WAIT).await;
+            }
+            other => return Ok(other?),
+        }
+    }
+}
+
+fn encode(entry: &Entry) -> Bytes {
+    serde_json::to_vec(entry).expect("an entry is strings, numbers and JSON values").into()
+}
+
+/// What people may look for.
+fn searchable(event: &Event) -> Option<String> {
+    match event {
+        Event::SessionCreated { spec } => Some(spec.title.clone()),
+        Event::PromptQueued { text, .. } | Event::AgentSpoke { text, .. } => Some(text.clone()),
+        Event::ToolCalled { call, .. } => call.title.clone(),
+        _ => None,
+    }
+}
+
+/// The session as lists show it. `open` sessions are woken when the server starts.
+pub(crate) fn summary(id: &SessionId, session: &Session) -> SummaryRow {
+    let view: SessionView = session.view(id.clone());
+    SummaryRow {
+        id: id.clone(),
+        created_at: view.created_at,
+        updated_at: view.updated_at,
+        last_seq: view.last_seq,
+        phase: phase_word(&view),
+        title: view.title.clone(),
+        repository: view.repository.clone(),
+        agent: view.agent.clone(),
+        open: !is_quiet(session),
+        body: serde_json::to_string(&view).expect("a view is strings, numbers and JSON values"),
+    }
+}
+
+fn phase_word(view: &SessionView) -> String {
+    match serde_json::to_value(view.phase) {
+        Ok(serde_json::Value::String(word)) => word,
+        _ => String::new(),
+    }
+}
+
+/// Nothing is owed and nothing waits, so the actor may sleep.
+pub(super) fn is_quiet(session: &Session) -> bool {
+    session.owed(clock::now()).is_empty() && session.next_deadline().is_none()
+}
