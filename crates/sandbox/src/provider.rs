@@ -66,6 +66,7 @@ impl<T: AsyncRead + AsyncWrite + Send + Unpin> ByteStream for T {}
 pub enum Files {
     /// The session's next generation finds them.
     Keep,
+    /// Nothing of the session is left; another generation of it, if one runs, is ended too.
     Remove,
 }
 

@@ -1,0 +1,168 @@
+//! From a copy of the launcher to the guest: the order of steps, and why.
+//!
+//! 1. namespaces: by the clone itself, so that nothing is ever half inside. An ordinary user needs the user namespace
+//!    first, as it gives the right to make the others; root enters it last (step 6), so that nobody inside owns a
+//!    mount or network namespace.
+//! 2. root file system: while the host's files can still be named.
+//! 3. `pivot_root`, the old root detached: from here on the host's files cannot be named.
+//! 4. loopback up, host name, keyring, priorities and limits: while we may.
+//! 5. descriptors: exactly three and the listening socket survive the exec.
+//! 6. user: root enters the user namespace and becomes the agent.
+//! 7. no user namespaces below ours; system calls filtered; every capability given up for good.
+//! 8. exec of the guest, with an environment made from nothing.
+
+use super::disk::{GenerationDir, SessionDir};
+use super::identity::{AGENT, Identity};
+use super::launch::InitChannel;
+use super::mounts::seal_root;
+use super::privileges;
+use super::request::LaunchRequest;
+use super::root_fs::{self, GUEST, SPOOL};
+use crate::provider::inside;
+use anyhow::{Context, Result};
+use rustix::fs::{Mode, OFlags};
+use rustix::mount::{MountPropagationFlags, UnmountFlags};
+use rustix::thread::UnshareFlags;
+use std::ffi::CString;
+use std::fs::File;
+use std::io;
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
+
+/// The guest's listening socket.
+const LISTENER: RawFd = 3;
+
+/// Copies of descriptors go here or above before they are put in place.
+const SPARE: RawFd = 64;
+
+/// What init is given.
+pub(super) struct Init<'a> {
+    pub(super) request: &'a LaunchRequest,
+    pub(super) session: &'a SessionDir,
+    pub(super) here: &'a GenerationDir,
+    pub(super) identity: Identity,
+    pub(super) listener: OwnedFd,
+    pub(super) log: File,
+    pub(super) channel: InitChannel,
+}
+
+/// Splits off the process that becomes PID 1 of new namespaces: 0 in it, its number in the caller.
+pub(super) fn clone(identity: Identity, cgroup: Option<&File>) -> Result<i32> {
+    /// Source: clone3(2), since Linux 5.7; the constant of the libc crate does not fit its type.
+    const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
+    let mut flags =
+        libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+    if let Identity::User { .. } = identity {
+        flags |= libc::CLONE_NEWUSER;
+    }
+    // SAFETY: all fields are integers for which 0 means "not used".
+    let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
+    arguments.flags = u64::from(flags.cast_unsigned());
+    arguments.exit_signal = u64::from(libc::SIGCHLD.cast_unsigned());
+    if let Some(cgroup) = cgroup {
+        arguments.flags |= CLONE_INTO_CGROUP;
+        arguments.cgroup = u64::from(cgroup.as_raw_fd().cast_unsigned());
+    }
+    // SAFETY: without CLONE_VM this is a fork; this process has one thread (checked by the launcher), so that the
+    // copy finds every lock of the allocator free.
+    let pid = unsafe { libc::syscall(libc::SYS_clone3, &raw const arguments, size_of::<libc::clone_args>()) };
+    if pid < 0 {
+        return Err(io::Error::last_os_error()).context("make new namespaces");
+    }
+    i32::try_from(pid).context("a process number")
+}
+
+/// What the copy does. It ends as the guest, or with a sentence on the channel.
+pub(super) fn main(mut init: Init<'_>) -> ! {
+    let Err(error) = run(&mut init);
+    init.channel.fail(&error);
+    // SAFETY: ends this process at once; there is nothing to clean up that its end does not.
+    unsafe { libc::_exit(1) }
+}
+
+fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
+    rustix::process::setsid().context("start a session")?;
+    let owner = match init.identity {
+        Identity::User { .. } => {
+            init.channel.ask_for_maps().context("wait for the user map")?;
+            AGENT
+        }
+        Identity::Root { host } => host,
+    };
+    enter_root(init, owner)?;
+    privileges::raise_loopback().context("bring up loopback")?;
+    privileges::free_low_ports().context("free the low ports")?;
+    rustix::system::sethostname(b"lamplight").context("set the host name")?;
+    privileges::leave_keyring();
+    privileges::lower_limits(init.identity)?;
+    place_descriptors(init)?;
+    if let Identity::Root { .. } = init.identity {
+        // SAFETY: this process has one thread and shares no descriptor table.
+        unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER) }
+            .context("make the user namespace")?;
+        init.channel.ask_for_maps().context("wait for the user map")?;
+        privileges::become_agent().context("become the agent")?;
+    }
+    privileges::forbid_user_namespaces().context("forbid user namespaces below ours")?;
+    privileges::give_up()?;
+    exec(init.request)
+}
+
+/// Steps 2 and 3.
+fn enter_root(init: &Init<'_>, owner: u32) -> Result<()> {
+    let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
+    rustix::mount::mount_change("/", private).context("keep our mounts to ourselves")?;
+    rustix::process::umask(Mode::from_raw_mode(0o022));
+    let root = root_fs::build(init.request, init.here, &init.session.files(), owner)?;
+    // With the same directory twice the old root ends up on top of the new one. Source: pivot_root(2), NOTES.
+    rustix::process::chdir(&root.0).context("enter the root")?;
+    rustix::process::pivot_root(".", ".").context("change the root")?;
+    rustix::mount::unmount(".", UnmountFlags::DETACH).context("let go of the host's root")?;
+    rustix::process::chdir("/").context("enter the root")?;
+    // SAFETY: see `clone`: one thread.
+    unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) }
+        .context("make the cgroup namespace")?;
+    seal_root().context("make the root read-only")
+}
+
+/// Step 5: `/dev/null` is the one in here, not the host's.
+fn place_descriptors(init: &mut Init<'_>) -> Result<()> {
+    // By way of copies above all numbers that are wanted, so that none is overwritten before it has been used.
+    let aside = |descriptor: BorrowedFd| rustix::io::fcntl_dupfd_cloexec(descriptor, SPARE);
+    init.channel.replace(aside(init.channel.as_fd())?);
+    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
+    let null = aside(null.as_fd())?;
+    let log = aside(init.log.as_fd())?;
+    let listener = aside(init.listener.as_fd())?;
+    for (from, to) in [(&null, 0), (&log, 1), (&log, 2), (&listener, LISTENER)] {
+        // SAFETY: `to` is a number that nothing in this process uses any more: it is about to become the guest.
+        if unsafe { libc::dup2(from.as_raw_fd(), to) } < 0 {
+            return Err(io::Error::last_os_error()).context("put a descriptor in place");
+        }
+    }
+    let above = LISTENER.cast_unsigned() + 1;
+    // SAFETY: only marks descriptors; they are closed by the exec.
+    if unsafe { libc::close_range(above, u32::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed()) } < 0 {
+        return Err(io::Error::last_os_error()).context("close all other descriptors");
+    }
+    Ok(())
+}
+
+/// Step 8.
+fn exec(request: &LaunchRequest) -> Result<std::convert::Infallible> {
+    let text = |text: &str| CString::new(text).context("an argument with a NUL");
+    let listener = LISTENER.to_string();
+    let arguments = [GUEST, "--listen-fd", &listener, "--gateway", inside::GATEWAY, "--spool", SPOOL];
+    let arguments = arguments.iter().map(|argument| text(argument)).collect::<Result<Vec<_>>>()?;
+    let environment = request.environment.iter().map(|(name, value)| text(&format!("{name}={value}")));
+    let environment = environment.collect::<Result<Vec<_>>>()?;
+    let pointers = |texts: &[CString]| {
+        texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect::<Vec<_>>()
+    };
+    rustix::process::chdir(inside::WORKSPACE).context("enter the workspace")?;
+    // SAFETY: ends in a null pointer each, and the strings outlive the call.
+    unsafe {
+        libc::signal(libc::SIGPIPE, libc::SIG_DFL);
+        libc::execve(arguments[0].as_ptr(), pointers(&arguments).as_ptr(), pointers(&environment).as_ptr());
+    }
+    Err(io::Error::last_os_error()).context("execute the guest")
+}

@@ -1,0 +1,270 @@
+//! The launcher: a process that starts one sandbox and leaves.
+//!
+//! ```text
+//! provider ──request──▶ launcher ──clone3──▶ init (PID 1 in there)
+//!                          │   record, cgroup     │ mounts, namespaces (see `init`)
+//!                          │◀──────maps?──────────│
+//!                          │───────mapped────────▶│ gives up every right
+//!                          │◀──end of channel─────│ exec: it is the guest now
+//! provider ◀──Running──────┘ exits; init belongs to nobody and outlives us all
+//! ```
+//! Failures: init reports a sentence on the channel and exits; a launcher that dies closes the channel, on which init
+//! exits; a provider that dies is not noticed, the sandbox is in its records. The socket listens before there is
+//! a process, so that whoever dials never comes too early.
+
+use super::cgroup;
+use super::disk::{GenerationDir, Sandboxes, SessionDir, private_dir, remove_tree};
+use super::identity::Identity;
+use super::init::{self, Init};
+use super::record::{Process, Record};
+use super::request::{LaunchFailure, LaunchReply, LaunchRequest};
+use super::root_fs::{VAR, WRITABLE};
+use anyhow::{Context, Result, anyhow, bail};
+use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use std::fs::{self, File, Permissions};
+use std::io::{self, Read, Write};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::net::{UnixListener, UnixStream};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// A launcher that takes longer is ended by the kernel (SIGALRM).
+pub(super) const LAUNCH_SECONDS: u32 = 10;
+
+/// What the channel carries towards the launcher before it is closed.
+const MAPS_WANTED: u8 = 1;
+/// What the channel carries towards init.
+const MAPPED: u8 = 2;
+
+/// A later generation of the session runs: this one's time is over.
+#[derive(Debug, thiserror::Error)]
+#[error("generation {0} of this session runs already")]
+struct Superseded(lamplight_domain::Generation);
+
+/// The launcher, from its request on standard input to its reply on standard output. To be called first thing in
+/// `main`, before any thread is started.
+pub fn launcher_main() -> ExitCode {
+    // SAFETY: alarm has no memory effects; its default action ends this process.
+    unsafe { libc::alarm(LAUNCH_SECONDS) };
+    let reply = match read_request().and_then(|request| launch(&request)) {
+        Ok(()) => LaunchReply::Running,
+        Err(error) => LaunchReply::Failed { kind: classify(&error), message: format!("{error:#}") },
+    };
+    let text = serde_json::to_string(&reply).expect("a struct of strings is always JSON");
+    match io::stdout().write_all(text.as_bytes()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(_) => ExitCode::FAILURE,
+    }
+}
+
+fn read_request() -> Result<LaunchRequest> {
+    // A session of our own: Ctrl-C at the server's terminal is not meant for sandboxes.
+    rustix::process::setsid().context("leave the caller's terminal session")?;
+    let threads = fs::read_dir("/proc/self/task").context("count our threads")?.count();
+    if threads != 1 {
+        bail!("the launcher was entered with {threads} threads; call launcher_main first thing in main");
+    }
+    let mut text = String::new();
+    io::stdin().read_to_string(&mut text).context("read the request")?;
+    serde_json::from_str(&text).context("understand the request")
+}
+
+fn launch(request: &LaunchRequest) -> Result<()> {
+    let sandboxes = Sandboxes(request.sandboxes.clone());
+    let session = sandboxes.session(&request.session);
+    private_dir(&session.0).context("make the session's folder")?;
+    let _lock = session.lock().context("lock the session")?;
+    if end_others(request, &session)? {
+        return Ok(());
+    }
+    let identity = Identity::of(&sandboxes, &request.session)?;
+    let here = session.generation(request.generation);
+    remove_tree(&here.0).context("remove what a failed start left")?;
+    prepare(&session, &here, identity)?;
+    let started = start(request, &session, &here, identity);
+    if started.is_err() {
+        // Best effort: what stays is listed, and destroyed by whoever asked for the sandbox.
+        let _ = end(&here).map(|()| remove_tree(&here.0));
+    }
+    started
+}
+
+/// Ends all earlier generations that still run: two would write the same files. Whether the one asked for runs.
+fn end_others(request: &LaunchRequest, session: &SessionDir) -> Result<bool> {
+    for generation in session.generations().context("look for earlier generations")? {
+        let there = session.generation(generation);
+        let Some(record) = there.record().context("read sandbox.json")? else { continue };
+        let runs = record.runs().context("look for its process")?;
+        if runs && generation > request.generation {
+            return Err(Superseded(generation).into());
+        }
+        if runs && generation == request.generation {
+            return Ok(true);
+        }
+        record.end().with_context(|| format!("end generation {generation}"))?;
+    }
+    Ok(false)
+}
+
+fn end(here: &GenerationDir) -> io::Result<()> {
+    match here.record()? {
+        Some(record) => record.end(),
+        None => Ok(()),
+    }
+}
+
+/// Makes the folders. The session's own files are only made once: after that, an agent decides what is in them, and
+/// nothing outside the sandbox follows a path there.
+fn prepare(session: &SessionDir, here: &GenerationDir, identity: Identity) -> Result<()> {
+    let files = session.files();
+    if !files.exists() {
+        let new = session.0.join("files.new");
+        remove_tree(&new)?;
+        private_dir(&new)?;
+        for (name, _, everybody) in WRITABLE {
+            own(&new.join(name), if *everybody { 0o1777 } else { 0o755 }, identity)?;
+        }
+        for name in VAR {
+            own(&new.join("var").join(name), if *name == "tmp" { 0o1777 } else { 0o755 }, identity)?;
+        }
+        symlink("/run", new.join("var/run"))?;
+        symlink("/run/lock", new.join("var/lock"))?;
+        fs::rename(&new, &files).context("put the session's files in place")?;
+    }
+    for directory in [&here.0, &here.root()] {
+        private_dir(directory)?;
+    }
+    own(&here.spool(), 0o700, identity)
+}
+
+fn own(directory: &Path, mode: u32, identity: Identity) -> Result<()> {
+    fs::create_dir(directory).with_context(|| format!("make {}", directory.display()))?;
+    fs::set_permissions(directory, Permissions::from_mode(mode))?;
+    identity.give(directory)
+}
+
+fn start(
+    request: &LaunchRequest,
+    session: &SessionDir,
+    here: &GenerationDir,
+    identity: Identity,
+) -> Result<()> {
+    let listener = listen(here).context("listen for the host")?;
+    let log = File::options().create(true).append(true).open(here.guest_log())?;
+    let name = format!("{}-{}", request.session, request.generation);
+    let cgroup = cgroup::create(&name).context("make a cgroup")?;
+    let cgroup_dir = cgroup.as_ref().map(File::open).transpose().context("open the cgroup")?;
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    let (ours, theirs) = (UnixStream::from(ours), UnixStream::from(theirs));
+
+    let pid = match init::clone(identity, cgroup_dir.as_ref())? {
+        0 => {
+            drop(ours);
+            let channel = InitChannel(theirs);
+            init::main(Init { request, session, here, identity, listener, log, channel })
+        }
+        pid => pid,
+    };
+    drop(theirs);
+    here.write_record(&Record {
+        session: request.session.clone(),
+        generation: request.generation,
+        process: Process::now(pid).context("look at the new process")?,
+        cgroup,
+    })
+    .context("write sandbox.json")?;
+    attend(ours, pid, identity)
+}
+
+/// Does what init asks for until it has become the guest.
+fn attend(mut channel: UnixStream, pid: i32, identity: Identity) -> Result<()> {
+    let mut said = Vec::new();
+    let mut byte = [0];
+    if channel.read(&mut byte).context("hear from the new process")? == 1 {
+        if byte[0] == MAPS_WANTED {
+            identity.write_maps(pid).context("map the agent's user")?;
+            channel.write_all(&[MAPPED]).context("answer the new process")?;
+        } else {
+            said.push(byte[0]);
+        }
+    }
+    channel.read_to_end(&mut said).context("hear from the new process")?;
+    let last = String::from_utf8_lossy(&said);
+    if let Some((number, message)) = last.split_once(' ') {
+        let cause = number.parse().ok().filter(|number| *number != 0).map(io::Error::from_raw_os_error);
+        return Err(match cause {
+            Some(cause) => anyhow!(cause).context(message.to_owned()),
+            None => anyhow!(message.to_owned()),
+        });
+    }
+    // SAFETY: waitpid writes nothing with a null status pointer.
+    match unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) } {
+        0 => Ok(()),
+        _ => bail!("the new process ended before it became the guest"),
+    }
+}
+
+/// Init's end of the channel. It is closed by the exec that makes init the guest.
+pub(super) struct InitChannel(UnixStream);
+
+impl InitChannel {
+    pub(super) fn as_fd(&self) -> BorrowedFd<'_> {
+        self.0.as_fd()
+    }
+
+    /// Goes on with another descriptor of the same channel.
+    pub(super) fn replace(&mut self, descriptor: OwnedFd) {
+        self.0 = descriptor.into();
+    }
+
+    /// Asks for the user and group maps, and waits for them.
+    pub(super) fn ask_for_maps(&mut self) -> io::Result<()> {
+        self.0.write_all(&[MAPS_WANTED])?;
+        let mut byte = [0];
+        self.0.read_exact(&mut byte)
+    }
+
+    /// Says why there will be no guest: the error number of the system, and a sentence.
+    pub(super) fn fail(&mut self, error: &anyhow::Error) {
+        let number = system_error(error).unwrap_or(0);
+        // The system's own words are added again by the reader of the number.
+        let message = error.chain().filter(|cause| errno(*cause).is_none()).map(ToString::to_string);
+        let message = message.collect::<Vec<_>>().join(": ");
+        // A launcher that is gone needs no explanation.
+        let _ = self.0.write_all(format!("{number} {message}").as_bytes());
+    }
+}
+
+/// The socket that the guest inherits. Its folder is not shown inside, so that nothing there can put another in its
+/// place and have the host dial that.
+fn listen(here: &GenerationDir) -> io::Result<OwnedFd> {
+    let folder = File::open(&here.0)?;
+    let path = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), GenerationDir::SOCKET);
+    let listener = UnixListener::bind(&path)?;
+    fs::set_permissions(&path, Permissions::from_mode(0o600))?;
+    Ok(listener.into())
+}
+
+fn errno(cause: &(dyn std::error::Error + 'static)) -> Option<i32> {
+    let io = cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
+    io.or_else(|| cause.downcast_ref::<rustix::io::Errno>().map(|errno| errno.raw_os_error()))
+}
+
+fn system_error(error: &anyhow::Error) -> Option<i32> {
+    error.chain().find_map(errno)
+}
+
+fn classify(error: &anyhow::Error) -> LaunchFailure {
+    if error.is::<Superseded>() {
+        return LaunchFailure::Superseded;
+    }
+    match system_error(error) {
+        Some(libc::ENOSPC | libc::EDQUOT | libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EAGAIN) => {
+            LaunchFailure::Exhausted
+        }
+        // A limit on namespaces (max_user_namespaces and its like) is ENOSPC above; refusals come as these.
+        Some(libc::EPERM | libc::EACCES | libc::ENOSYS | libc::EINVAL) => LaunchFailure::Unsupported,
+        _ => LaunchFailure::Failed,
+    }
+}

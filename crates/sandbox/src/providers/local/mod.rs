@@ -1,0 +1,267 @@
+//! Sandboxes on this machine, without any other program: namespaces, an allow list of the machine's own toolchains,
+//! and the session's writable files. Works as root and as an ordinary user.
+//!
+//! ```text
+//!  Local ──starts──▶ launcher ──clone3──▶ init ──exec──▶ guest (PID 1 of the sandbox)
+//!    │  (one short-lived process per create)                │ listens on an inherited socket
+//!    └──dial: <data>/sandboxes/<session>/<generation>/link.sock
+//! ```
+//! Nothing is kept in memory: records in the data directory say what runs, so that a restarted server, or another
+//! process, goes on where this one ended. `launch` and `init` tell how a sandbox comes to be, `record` how it ends.
+
+mod cgroup;
+mod config;
+mod disk;
+mod guest_file;
+mod identity;
+mod init;
+mod launch;
+mod mounts;
+mod privileges;
+mod record;
+mod request;
+mod root_fs;
+mod tools;
+
+pub use config::{Launcher, LocalConfig};
+pub use launch::launcher_main;
+pub use tools::Tool;
+
+use crate::capability::Capabilities;
+use crate::error::{ErrorKind, SandboxError};
+use crate::handle::{Handle, HandleContent};
+use crate::provider::{ByteStream, Files, Listed, ListedState, Provider, ReadOnlyMount, SandboxSpec, inside};
+use async_trait::async_trait;
+use disk::{GenerationDir, Sandboxes, SessionDir, private_dir, remove_tree};
+use lamplight_domain::{Generation, SessionId};
+use request::{LaunchReply, LaunchRequest};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io;
+use std::os::fd::AsRawFd;
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::time::Duration;
+use tokio::io::AsyncWriteExt;
+use tokio::net::UnixStream;
+
+/// The provider's name in configuration and handles.
+const NAME: &str = "local";
+
+/// From starting the launcher to its reply: the launcher ends itself a little earlier.
+const CREATE: Duration = Duration::from_secs(launch::LAUNCH_SECONDS as u64 + 2);
+
+/// Longest wait for the kernel to take a connection to a guest.
+const DIAL: Duration = Duration::from_secs(5);
+
+/// Sandboxes on this machine.
+#[derive(Debug)]
+pub struct Local {
+    sandboxes: Sandboxes,
+    guest: PathBuf,
+    launcher: Launcher,
+    tools: Vec<Tool>,
+}
+
+impl Local {
+    /// Prepares the data directory. Starts nothing.
+    pub fn open(config: LocalConfig) -> Result<Self, SandboxError> {
+        let at = |error| SandboxError::from_io(format!("prepare {}", config.data_dir.display()), error);
+        let data = std::path::absolute(&config.data_dir).map_err(at)?;
+        private_dir(&data).map_err(at)?;
+        let sandboxes = Sandboxes(data.join("sandboxes"));
+        private_dir(&sandboxes.0).map_err(at)?;
+        let guest = guest_file::install(&data, crate::GUEST).map_err(at)?;
+        for directory in config.tools.iter().flat_map(|tool| &tool.directories) {
+            check_inside(directory)?;
+        }
+        Ok(Self { sandboxes, guest, launcher: config.launcher, tools: config.tools })
+    }
+
+    fn request(&self, spec: &SandboxSpec) -> Result<LaunchRequest, SandboxError> {
+        for mount in &spec.mounts {
+            check_inside(&mount.inside)?;
+        }
+        let tools = self.tools.iter().flat_map(|tool| &tool.directories);
+        let tools =
+            tools.map(|directory| ReadOnlyMount { host: directory.clone(), inside: directory.clone() });
+        Ok(LaunchRequest {
+            sandboxes: self.sandboxes.0.clone(),
+            session: spec.session.clone(),
+            generation: spec.generation,
+            guest: self.guest.clone(),
+            environment: self.environment(&spec.environment),
+            mounts: tools.chain(spec.mounts.iter().cloned()).collect(),
+        })
+    }
+
+    /// What PID 1, and by it everything else, starts with. Package managers are pointed at directories that the agent
+    /// may write, as it is not root and has no way to become it.
+    fn environment(&self, more: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+        let local = format!("{}/.local", inside::HOME);
+        let tools = self.tools.iter().flat_map(|tool| &tool.path).map(|path| path.display().to_string());
+        let own = [format!("{local}/bin"), format!("{}/.cargo/bin", inside::HOME)];
+        let system = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+        let path: Vec<String> = own.into_iter().chain(tools).chain(system.map(str::to_owned)).collect();
+        let fixed = [
+            ("PATH", path.join(":")),
+            ("HOME", inside::HOME.to_owned()),
+            ("USER", inside::USER.to_owned()),
+            ("LOGNAME", inside::USER.to_owned()),
+            ("SHELL", if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" }.to_owned()),
+            ("LANG", "C.UTF-8".to_owned()),
+            ("TMPDIR", "/tmp".to_owned()),
+            ("XDG_RUNTIME_DIR", format!("/run/user/{}", identity::AGENT)),
+            ("NPM_CONFIG_PREFIX", local),
+            ("PIP_BREAK_SYSTEM_PACKAGES", "1".to_owned()),
+        ];
+        let mut all: BTreeMap<_, _> =
+            fixed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+        for tool in &self.tools {
+            all.extend(tool.environment.clone());
+        }
+        all.extend(more.clone());
+        all
+    }
+
+    async fn launch(&self, request: &LaunchRequest) -> io::Result<LaunchReply> {
+        let text = serde_json::to_vec(request)?;
+        let mut launcher = tokio::process::Command::new(&self.launcher.program)
+            .args(&self.launcher.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        let mut stdin = launcher.stdin.take().expect("it was asked for");
+        stdin.write_all(&text).await?;
+        drop(stdin);
+        let output = launcher.wait_with_output().await?;
+        serde_json::from_slice(&output.stdout).map_err(|_| {
+            let said = String::from_utf8_lossy(&output.stderr);
+            io::Error::other(format!("the launcher ended with {} and said {:?}", output.status, said.trim()))
+        })
+    }
+}
+
+#[async_trait]
+impl Provider for Local {
+    fn name(&self) -> &'static str {
+        NAME
+    }
+
+    fn capabilities(&self) -> Capabilities {
+        Capabilities { keeps_files: true, host_mounts: true }
+    }
+
+    async fn create(&self, spec: &SandboxSpec) -> Result<Handle, SandboxError> {
+        let request = self.request(spec)?;
+        let what = || format!("create sandbox {} of session {}", spec.generation, spec.session);
+        let reply = match tokio::time::timeout(CREATE, self.launch(&request)).await {
+            Ok(reply) => reply.map_err(|error| SandboxError::from_io(what(), error))?,
+            Err(_) => {
+                return Err(SandboxError::new(ErrorKind::Unavailable, format!("{}: took too long", what())));
+            }
+        };
+        reply.into_result(&what())?;
+        Ok(handle(&spec.session, spec.generation))
+    }
+
+    async fn dial(&self, handle: &Handle) -> Result<Box<dyn ByteStream>, SandboxError> {
+        let content = handle.open(NAME)?;
+        let here = self.sandboxes.session(&content.session).generation(content.generation);
+        let gone = |why: &str| SandboxError::new(ErrorKind::Gone, format!("sandbox {handle}: {why}"));
+        // By way of the folder's descriptor: a socket's address is at most 107 bytes long.
+        let folder = File::open(&here.0).map_err(|_| gone("was destroyed"))?;
+        let path = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), GenerationDir::SOCKET);
+        match tokio::time::timeout(DIAL, UnixStream::connect(path)).await {
+            Ok(Ok(stream)) => Ok(Box::new(stream)),
+            Ok(Err(error)) => match error.kind() {
+                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
+                    Err(gone("does not run any more"))
+                }
+                _ => Err(SandboxError::from_io(format!("dial sandbox {handle}"), error)),
+            },
+            Err(_) => {
+                Err(SandboxError::new(ErrorKind::Unavailable, format!("dial sandbox {handle}: no answer")))
+            }
+        }
+    }
+
+    async fn destroy(&self, handle: &Handle, files: Files) -> Result<(), SandboxError> {
+        let content = handle.open(NAME)?;
+        let session = self.sandboxes.session(&content.session);
+        let done = tokio::task::spawn_blocking(move || destroy(&session, content.generation, files)).await;
+        done.unwrap_or_else(|panic| Err(io::Error::other(panic)))
+            .map_err(|error| SandboxError::from_io(format!("destroy sandbox {handle}"), error))
+    }
+
+    async fn list(&self) -> Result<Vec<Listed>, SandboxError> {
+        let sandboxes = self.sandboxes.clone();
+        let found = tokio::task::spawn_blocking(move || list(&sandboxes)).await;
+        found
+            .unwrap_or_else(|panic| Err(io::Error::other(panic)))
+            .map_err(|error| SandboxError::from_io("list sandboxes", error))
+    }
+}
+
+fn handle(session: &SessionId, generation: Generation) -> Handle {
+    Handle::new(HandleContent { provider: NAME.to_owned(), session: session.clone(), generation })
+}
+
+fn check_inside(path: &Path) -> Result<(), SandboxError> {
+    if root_fs::is_free(path) && path.to_str().is_some() {
+        return Ok(());
+    }
+    let message = format!("{} cannot be shown in a sandbox: the sandbox has its own there", path.display());
+    Err(SandboxError::new(ErrorKind::Invalid, message))
+}
+
+/// Ends the sandbox and removes its folder; with [`Files::Remove`] all that there is of the session. Folders that hold a
+/// record go last, so that what was interrupted is still listed.
+fn destroy(session: &SessionDir, here: Generation, files: Files) -> io::Result<()> {
+    let _lock = match session.lock() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        lock => lock?,
+    };
+    let generations = match files {
+        Files::Keep => vec![here],
+        Files::Remove => session.generations()?,
+    };
+    let folders: Vec<_> = generations.into_iter().map(|generation| session.generation(generation)).collect();
+    for folder in &folders {
+        if let Some(record) = folder.record()? {
+            record.end()?;
+        }
+    }
+    if files == Files::Remove {
+        remove_tree(&session.files())?;
+    }
+    for folder in &folders {
+        remove_tree(&folder.0)?;
+    }
+    match files {
+        Files::Keep => Ok(()),
+        Files::Remove => remove_tree(&session.0),
+    }
+}
+
+fn list(sandboxes: &Sandboxes) -> io::Result<Vec<Listed>> {
+    let mut all = Vec::new();
+    for session in sandboxes.sessions()? {
+        let folder = sandboxes.session(&session);
+        for generation in folder.generations()? {
+            let running = match folder.generation(generation).record()? {
+                Some(record) => record.runs()?,
+                None => false,
+            };
+            let state = if running { ListedState::Running } else { ListedState::LeftOver };
+            all.push(Listed {
+                handle: handle(&session, generation),
+                session: session.clone(),
+                generation,
+                state,
+            });
+        }
+    }
+    Ok(all)
+}

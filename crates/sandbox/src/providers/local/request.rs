@@ -1,0 +1,63 @@
+//! What passes between the provider and its launcher: one JSON document in on standard input, one out.
+
+use crate::error::{ErrorKind, SandboxError};
+use crate::provider::ReadOnlyMount;
+use lamplight_domain::{Generation, SessionId};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+/// Start this sandbox, unless it runs already.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct LaunchRequest {
+    /// The folder of all sandboxes.
+    pub(super) sandboxes: PathBuf,
+    pub(super) session: SessionId,
+    pub(super) generation: Generation,
+    /// The guest's file on the host.
+    pub(super) guest: PathBuf,
+    /// All of it: nothing is inherited.
+    pub(super) environment: BTreeMap<String, String>,
+    /// Tools included.
+    pub(super) mounts: Vec<ReadOnlyMount>,
+}
+
+/// The launcher's last word.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LaunchReply {
+    /// The guest runs and can be dialled.
+    Running,
+    Failed {
+        kind: LaunchFailure,
+        message: String,
+    },
+}
+
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum LaunchFailure {
+    /// A later generation of the session runs.
+    Superseded,
+    /// The kernel, or whoever configured it, refuses what isolation needs.
+    Unsupported,
+    Exhausted,
+    Failed,
+}
+
+impl LaunchReply {
+    pub(super) fn into_result(self, what: &str) -> Result<(), SandboxError> {
+        match self {
+            Self::Running => Ok(()),
+            Self::Failed { kind, message } => {
+                let kind = match kind {
+                    LaunchFailure::Superseded => ErrorKind::Gone,
+                    LaunchFailure::Unsupported => ErrorKind::Unsupported,
+                    LaunchFailure::Exhausted => ErrorKind::Exhausted,
+                    LaunchFailure::Failed => ErrorKind::Failed,
+                };
+                Err(SandboxError::new(kind, format!("{what}: {message}")))
+            }
+        }
+    }
+}

@@ -1,0 +1,3 @@
+//! One room per provider, each with the same furniture.
+
+pub mod local;
