@@ -180,3 +180,24 @@ fn devices(root: &Root) -> Result<()> {
     root.link("/dev/stdout", "/proc/self/fd/1")?;
     root.link("/dev/stderr", "/proc/self/fd/2")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_a_place_of_its_own_is_free() {
+        let check = |path: &str, free: bool| assert_eq!(is_free(Path::new(path)), free, "{path}");
+        check("/opt/go", true);
+        check("/root/.cargo/bin", true);
+        check("/home/me/.rustup", true);
+        check("/home/agent/.rustup", false);
+        check("/home", false);
+        check("/", false);
+        check("/usr/local/x", false);
+        check("/lib64", false);
+        check("/run/lamplight", false);
+        check("/opt/../etc", false);
+        check("opt", false);
+    }
+}

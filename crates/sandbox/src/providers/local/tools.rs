@@ -49,8 +49,15 @@ impl Tool {
         Self { directories: vec![directory], path: vec![path], environment: BTreeMap::new() }
     }
 
-    /// The toolchains found below `home`. The newest Node of nvm is taken.
+    /// The toolchains found below `home` that can be shown. The newest Node of nvm is taken.
     pub fn discover(home: &Path) -> Vec<Self> {
+        let mut found = Self::below(home);
+        // A home at a path that is the sandbox's own, such as /home/agent, cannot be shown beside it.
+        found.retain(|tool| tool.directories.iter().all(|directory| is_free(directory)));
+        found
+    }
+
+    fn below(home: &Path) -> Vec<Self> {
         let mut found: Vec<Self> = KNOWN
             .iter()
             .filter(|known| known.directories.iter().all(|directory| home.join(directory).is_dir()))
@@ -65,8 +72,6 @@ impl Tool {
             })
             .collect();
         found.extend(newest_node(&home.join(".nvm/versions/node")).map(Self::directory));
-        // A home at a path that is the sandbox's own, such as /home/agent, cannot be shown beside it.
-        found.retain(|tool| tool.directories.iter().all(|directory| is_free(directory)));
         found
     }
 }
@@ -97,7 +102,7 @@ mod tests {
         ] {
             std::fs::create_dir_all(home.path().join(directory)).unwrap();
         }
-        let found = Tool::discover(home.path());
+        let found = Tool::below(home.path());
         let at = |path: &str| home.path().join(path);
         assert_eq!(
             found,
