@@ -11,7 +11,9 @@
 //!                └─ anything else           404
 //! ```
 
+mod git;
 mod grant;
+mod models;
 mod serve;
 mod tls;
 mod upstream;

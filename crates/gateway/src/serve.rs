@@ -1,6 +1,7 @@
 //! One guest-opened stream, served as HTTP/1.1.
 
-use crate::{Grant, Ledger, Upstreams};
+use crate::models::{Backend, Vendor};
+use crate::{Grant, Ledger, Upstreams, git, install_tls_provider, models};
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::http::StatusCode;
@@ -10,6 +11,8 @@ use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::Semaphore;
+use tokio_util::task::TaskTracker;
 
 /// How long a connection may take to send the head of a request, or stay idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5 * 60);
@@ -18,23 +21,48 @@ const MAX_BUFFER_BYTES: usize = 64 * 1024;
 
 /// The one door: made once, serving the streams of every sandbox.
 pub struct Gateway {
-    upstreams: Upstreams,
+    door: Arc<Door>,
+    router: Router<Link>,
+}
+
+/// What all links share.
+pub(crate) struct Door {
+    pub(crate) client: reqwest::Client,
+    openai: Option<Backend>,
+    anthropic: Option<Backend>,
+    pub(crate) git_slots: Arc<Semaphore>,
+    /// What is finished though the request that began it is gone: pushes, and entries of the ledger.
+    pub(crate) tasks: TaskTracker,
 }
 
 /// What a request is answered with: the door, and what the link that it came over may do.
 #[derive(Clone)]
-struct Link {
-    grant: Arc<Grant>,
-    ledger: Arc<dyn Ledger>,
+pub(crate) struct Link {
+    pub(crate) door: Arc<Door>,
+    pub(crate) grant: Arc<Grant>,
+    pub(crate) ledger: Arc<dyn Ledger>,
 }
 
 impl Gateway {
     /// Fails when an upstream's address or key cannot be used.
     pub fn new(upstreams: Upstreams) -> Result<Self> {
-        Ok(Self { upstreams })
+        install_tls_provider();
+        let backend = |vendor, upstream: Option<_>| {
+            upstream.map(|upstream| Backend::new(vendor, &upstream)).transpose()
+        };
+        let door = Door {
+            client: models::client().context("preparing to ask model providers")?,
+            openai: backend(Vendor::OpenAi, upstreams.openai)?,
+            anthropic: backend(Vendor::Anthropic, upstreams.anthropic)?,
+            git_slots: Arc::new(Semaphore::new(git::MAX_PROCESSES)),
+            tasks: TaskTracker::new(),
+        };
+        let router = Router::new().merge(git::routes()).merge(models::routes()).fallback(nothing_here);
+        Ok(Self { door: Arc::new(door), router })
     }
 
-    /// Serves the requests that come over `stream` until it ends. An error means that the connection broke.
+    /// Serves the requests that come over `stream` until it ends. An error means that the connection broke in the middle
+    /// of one.
     pub async fn serve(
         &self,
         grant: Arc<Grant>,
@@ -42,20 +70,40 @@ impl Gateway {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ) -> Result<()> {
         let session = grant.session.clone();
-        let router = Router::new().fallback(nothing_here).with_state(Link { grant, ledger });
-        http1::Builder::new()
+        let router = self.router.clone().with_state(Link { door: self.door.clone(), grant, ledger });
+        let served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(MAX_BUFFER_BYTES)
             .serve_connection(TokioIo::new(stream), TowerToHyperService::new(router))
-            .await
-            .with_context(|| format!("serving a gateway stream of session {session}"))
+            .await;
+        match served {
+            // A client that says nothing more is not news.
+            Err(error) if error.is_timeout() => Ok(()),
+            served => served.with_context(|| format!("serving a gateway stream of session {session}")),
+        }
+    }
+
+    /// Waits for what outlives its request: pushes that have arrived, and entries of the ledger. For a shutdown, after the
+    /// last stream has ended.
+    pub async fn settled(&self) {
+        self.door.tasks.close();
+        self.door.tasks.wait().await;
+    }
+}
+
+impl Door {
+    pub(crate) fn backend(&self, vendor: Vendor) -> Option<&Backend> {
+        match vendor {
+            Vendor::OpenAi => self.openai.as_ref(),
+            Vendor::Anthropic => self.anthropic.as_ref(),
+        }
     }
 }
 
 async fn nothing_here() -> (StatusCode, &'static str) {
     (
         StatusCode::NOT_FOUND,
-        "Nothing is served here. The gateway has /git/repository.git, /openai/v1 and /anthropic/v1.\n",
+        "Nothing is served here: the gateway has /git/repository.git, /openai/v1 and /anthropic/v1.\n",
     )
 }

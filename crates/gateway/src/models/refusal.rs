@@ -1,0 +1,85 @@
+//! What the gateway itself answers to a request for a model, in the shape that the vendor's clients read.
+//!
+//! Clients try again on 408, 409, 429 and 5xx unless `x-should-retry: false` (the vendors' own SDKs) or the body (OpenCode)
+//! says that it is in vain; see reference/agents.md section 3.4.
+
+use super::Vendor;
+use axum::Json;
+use axum::http::header::UPGRADE;
+use axum::http::{HeaderName, StatusCode};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+/// Read by the SDKs of both vendors. Source: their generated clients, `_should_retry`.
+const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// Codex and others then use plain HTTP.
+pub(super) fn upgrade(vendor: Vendor) -> Response {
+    let answer =
+        final_word(vendor, StatusCode::UPGRADE_REQUIRED, Kind::Request, "Only plain HTTP is served here.");
+    ([(UPGRADE, "HTTP/1.1")], answer).into_response()
+}
+
+pub(super) fn not_granted(vendor: Vendor) -> Response {
+    final_word(vendor, StatusCode::FORBIDDEN, Kind::Permission, "This session may not use models.")
+}
+
+pub(super) fn not_served(vendor: Vendor, what: &str) -> Response {
+    final_word(vendor, StatusCode::NOT_FOUND, Kind::NotFound, what)
+}
+
+pub(super) fn no_key(vendor: Vendor) -> Response {
+    let variable = vendor.key_variable();
+    let sentence =
+        format!("no model key is configured: set {variable} where the Lamplight server runs, and restart it");
+    final_word(vendor, StatusCode::SERVICE_UNAVAILABLE, Kind::Key, &sentence)
+}
+
+/// The one refusal that is worth another try.
+pub(super) fn unreachable(vendor: Vendor) -> Response {
+    answer(
+        vendor,
+        StatusCode::BAD_GATEWAY,
+        Kind::Upstream,
+        "The model provider cannot be reached from the Lamplight server.",
+    )
+}
+
+/// What a client's classification reads, in each vendor's words.
+enum Kind {
+    Request,
+    Permission,
+    NotFound,
+    Key,
+    Upstream,
+}
+
+fn final_word(vendor: Vendor, status: StatusCode, kind: Kind, sentence: &str) -> Response {
+    ([(SHOULD_RETRY, "false")], answer(vendor, status, kind, sentence)).into_response()
+}
+
+fn answer(vendor: Vendor, status: StatusCode, kind: Kind, sentence: &str) -> Response {
+    let body = match vendor {
+        Vendor::OpenAi => {
+            let (kind, code) = match kind {
+                Kind::Request => ("invalid_request_error", "upgrade_not_supported"),
+                Kind::Permission => ("invalid_request_error", "permission_denied"),
+                Kind::NotFound => ("invalid_request_error", "unknown_url"),
+                Kind::Key => ("invalid_request_error", "invalid_api_key"),
+                Kind::Upstream => ("server_error", "upstream_unreachable"),
+            };
+            json!({"error": {"message": sentence, "type": kind, "param": null, "code": code}})
+        }
+        Vendor::Anthropic => {
+            let kind = match kind {
+                Kind::Request => "invalid_request_error",
+                Kind::Permission => "permission_error",
+                Kind::NotFound => "not_found_error",
+                Kind::Key => "authentication_error",
+                Kind::Upstream => "api_error",
+            };
+            json!({"type": "error", "error": {"type": kind, "message": sentence}})
+        }
+    };
+    (status, Json(body)).into_response()
+}

@@ -1,0 +1,108 @@
+//! What differs between vendors of models: paths, keys, and where a request may go.
+
+use crate::Upstream;
+use anyhow::{Context, Result, ensure};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use reqwest::Url;
+
+/// Whose protocol is spoken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Vendor {
+    OpenAi,
+    Anthropic,
+}
+
+impl Vendor {
+    pub(super) fn prefix(self) -> &'static str {
+        match self {
+            Self::OpenAi => "/openai/v1/",
+            Self::Anthropic => "/anthropic/v1/",
+        }
+    }
+
+    /// The environment variable that people know its key by.
+    pub(super) fn key_variable(self) -> &'static str {
+        match self {
+            Self::OpenAi => "OPENAI_API_KEY",
+            Self::Anthropic => "ANTHROPIC_API_KEY",
+        }
+    }
+
+    /// Whether a key may be used for this. A key opens more than models (files, batches, other people's stored
+    /// answers), and none of that is for a sandbox.
+    pub(super) fn serves(self, method: &Method, rest: &str) -> bool {
+        if *method == Method::GET {
+            return rest == "models" || rest.strip_prefix("models/").is_some_and(is_model);
+        }
+        let asked: &[&str] = match self {
+            Self::OpenAi => &[
+                "chat/completions",
+                "completions",
+                "embeddings",
+                "responses",
+                "responses/compact",
+                "responses/input_tokens",
+            ],
+            Self::Anthropic => &["messages", "messages/count_tokens"],
+        };
+        *method == Method::POST && asked.contains(&rest)
+    }
+}
+
+/// An id such as `gpt-5.1` or `openai/gpt-5.1:free`, and nothing that an address would be shortened by.
+fn is_model(id: &str) -> bool {
+    !id.is_empty()
+        && id.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-._:@/".contains(&byte))
+        && !id.split('/').any(|part| matches!(part, "" | "." | ".."))
+}
+
+/// An upstream, checked and ready.
+pub(crate) struct Backend {
+    /// Without a slash at the end; what follows `/v1/` in a request's path is put behind `v1/`.
+    base: String,
+    key: (HeaderName, HeaderValue),
+}
+
+impl Backend {
+    /// Errors name neither the key nor anything of the address that might be secret.
+    pub(crate) fn new(vendor: Vendor, upstream: &Upstream) -> Result<Self> {
+        let variable = vendor.key_variable();
+        let url = Url::parse(&upstream.base)
+            .with_context(|| format!("the address that {variable} is for is no URL"))?;
+        ensure!(
+            matches!(url.scheme(), "http" | "https"),
+            "the address that {variable} is for is not http or https"
+        );
+        ensure!(
+            url.username().is_empty()
+                && url.password().is_none()
+                && url.query().is_none()
+                && url.fragment().is_none(),
+            "the address that {variable} is for has a user, a password or a query: give a plain address"
+        );
+        let (name, value) = match vendor {
+            Vendor::OpenAi => (header::AUTHORIZATION, format!("Bearer {}", upstream.key.expose())),
+            Vendor::Anthropic => (HeaderName::from_static("x-api-key"), upstream.key.expose().to_owned()),
+        };
+        let mut value = HeaderValue::try_from(value)
+            .ok()
+            .with_context(|| format!("{variable} has a character that no key has, perhaps a line break"))?;
+        value.set_sensitive(true);
+        let base = url.as_str().trim_end_matches('/');
+        let base = match vendor {
+            Vendor::OpenAi => base.to_owned(),
+            Vendor::Anthropic => format!("{base}/v1"),
+        };
+        Ok(Self { base, key: (name, value) })
+    }
+
+    pub(super) fn address(&self, rest: &str, query: Option<&str>) -> Result<Url> {
+        let query = query.map(|query| format!("?{query}")).unwrap_or_default();
+        Ok(Url::parse(&format!("{}/{rest}{query}", self.base))?)
+    }
+
+    pub(super) fn with_key(&self, mut headers: HeaderMap) -> HeaderMap {
+        headers.insert(self.key.0.clone(), self.key.1.clone());
+        headers
+    }
+}
