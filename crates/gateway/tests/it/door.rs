@@ -1,0 +1,102 @@
+//! A gateway behind a TCP port, the way a guest gives it to the programs inside: each connection becomes one stream.
+
+use async_trait::async_trait;
+use lamplight_domain::transcript::Tokens;
+use lamplight_gateway::{Gateway, Grant, Ledger, Upstreams};
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+/// As much as a yamux stream holds.
+const STREAM_BYTES: usize = 64 * 1024;
+
+pub(crate) struct Door {
+    pub(crate) address: String,
+    pub(crate) ledger: Arc<Book>,
+    gateway: Arc<Gateway>,
+    _accepting: JoinSet<()>,
+}
+
+/// A ledger that can be read.
+#[derive(Default)]
+pub(crate) struct Book {
+    pub(crate) used: Mutex<Vec<(String, Tokens)>>,
+    pub(crate) pushed: Mutex<Vec<String>>,
+    pub(crate) refused: Mutex<Vec<String>>,
+}
+
+#[async_trait]
+impl Ledger for Book {
+    async fn used(&self, model: &str, tokens: Tokens) {
+        self.used.lock().unwrap().push((model.to_owned(), tokens));
+    }
+    async fn pushed(&self, commit: &str) {
+        self.pushed.lock().unwrap().push(commit.to_owned());
+    }
+    async fn refused(&self, what: &str) {
+        self.refused.lock().unwrap().push(what.to_owned());
+    }
+}
+
+pub(crate) const BRANCH: &str = "lamplight/fix-wrap-01ja";
+
+pub(crate) fn grant(repository: &Path) -> Grant {
+    Grant {
+        session: "01JAZZZZZZZZZZZZZZZZZZZZZZ".parse().unwrap(),
+        repository: repository.to_owned(),
+        branch: BRANCH.to_owned(),
+        base: "main".to_owned(),
+        rewrite: false,
+        models: true,
+    }
+}
+
+impl Door {
+    pub(crate) async fn open(grant: Grant, upstreams: Upstreams) -> Self {
+        let gateway = Arc::new(Gateway::new(upstreams).unwrap());
+        let ledger = Arc::new(Book::default());
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let (serving, book, grant) = (gateway.clone(), ledger.clone(), Arc::new(grant));
+        let mut accepting = JoinSet::new();
+        accepting.spawn(async move {
+            let mut streams = JoinSet::new();
+            while let Ok((mut socket, _)) = listener.accept().await {
+                socket.set_nodelay(true).unwrap();
+                let (mut inside, outside) = tokio::io::duplex(STREAM_BYTES);
+                streams.spawn(async move {
+                    let _closed = tokio::io::copy_bidirectional(&mut socket, &mut inside).await;
+                });
+                let (serving, grant, book) = (serving.clone(), grant.clone(), book.clone());
+                streams.spawn(async move {
+                    let _broken = serving.serve(grant, book, outside).await;
+                });
+            }
+        });
+        Self { address, ledger, gateway, _accepting: accepting }
+    }
+
+    pub(crate) fn git_url(&self) -> String {
+        format!("http://{}/git/repository.git", self.address)
+    }
+
+    pub(crate) fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Waits for what outlives its request.
+    pub(crate) async fn settled(&self) {
+        self.gateway.settled().await;
+    }
+
+    pub(crate) fn used(&self) -> Vec<(String, Tokens)> {
+        self.ledger.used.lock().unwrap().clone()
+    }
+    pub(crate) fn pushed(&self) -> Vec<String> {
+        self.ledger.pushed.lock().unwrap().clone()
+    }
+    pub(crate) fn refused(&self) -> Vec<String> {
+        self.ledger.refused.lock().unwrap().clone()
+    }
+}

@@ -1,0 +1,9 @@
+//! The gateway as a program inside a sandbox sees it: through a socket, by real git and real HTTP.
+
+mod door;
+mod fetch;
+mod models;
+mod push;
+mod repository;
+mod upstream;
+mod usage;
