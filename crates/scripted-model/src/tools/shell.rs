@@ -17,7 +17,8 @@ pub(super) fn command(wanted: &LogicalTool) -> Option<String> {
 fn write(path: &str, content: &str) -> String {
     let end = absent_from(content);
     let newline = if content.ends_with('\n') { "" } else { "\n" };
-    format!("cat > {} <<'{end}'\n{content}{newline}{end}", quoted(path))
+    let directory = path.rsplit_once('/').map(|(directory, _)| format!("mkdir -p {} && ", quoted(directory)));
+    format!("{}cat > {} <<'{end}'\n{content}{newline}{end}", directory.unwrap_or_default(), quoted(path))
 }
 
 /// Exactly one occurrence is replaced, as an agent's own tool would have it.
@@ -63,7 +64,7 @@ mod tests {
                 .unwrap();
             (output.status.success(), String::from_utf8(output.stdout).unwrap())
         };
-        let path = String::from("it's a file");
+        let path = String::from("a directory/it's a file");
         let content = String::from("a 'quoted' $word\nEND\n");
         assert!(run(LogicalTool::Write { path: path.clone(), content: content.clone() }).0);
         assert_eq!(run(LogicalTool::Read { path: path.clone() }), (true, content));
