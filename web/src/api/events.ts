@@ -1,0 +1,191 @@
+/** The log, mirroring crates/domain/src/event.rs variant by variant. Times in here are milliseconds since 1970. */
+
+export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
+
+export interface Entry {
+  /** Contiguous from 1. */
+  seq: number;
+  at: number;
+  read?: number;
+  event: Event;
+}
+
+export type Event =
+  // What people want.
+  | { type: 'session_created'; spec: SessionSpec }
+  | { type: 'prompt_queued'; prompt: string; text: string; by: string }
+  | { type: 'prompt_removed'; prompt: string; by: string }
+  | { type: 'stop_requested'; turn: number; by: string }
+  | { type: 'model_chosen'; model: string; by: string }
+  | { type: 'session_ended'; by: string }
+  // The sandbox.
+  | { type: 'sandbox_requested'; generation: number; attempt: number }
+  | { type: 'sandbox_created'; generation: number; handle: string }
+  | { type: 'workspace_prepared'; generation: number; base_commit: string }
+  | { type: 'sandbox_failed'; generation: number; failure: Failure }
+  | { type: 'sandbox_lost'; generation: number; detail: string }
+  | { type: 'sandbox_released'; generation: number; keep_files: boolean; reason: string }
+  | { type: 'sandbox_destroyed'; generation: number }
+  // The agent process.
+  | { type: 'agent_requested'; generation: number; run: number }
+  | { type: 'agent_initialized'; run: number; can_load: boolean }
+  | { type: 'agent_opened'; run: number; opened: Opened; memory: 'fresh' | 'loaded' | 'digest' }
+  | { type: 'agent_ready'; run: number }
+  | { type: 'agent_exited'; run: number; status: ExitStatus | null; detail: string }
+  | { type: 'input_queued'; run: number; n: number; input: AgentInput }
+  // The turn.
+  | { type: 'turn_started'; turn: number; prompt: string; attempt: number }
+  | {
+      type: 'permission_asked';
+      turn: number;
+      request: Json;
+      call: ToolCall;
+      options: PermissionOption[];
+      deadline: number;
+    }
+  | { type: 'permission_answered'; request: Json; answer: Answer; by: AnsweredBy }
+  | { type: 'guard_tripped'; turn: number; guard: Guard; detail: string }
+  | { type: 'turn_ended'; turn: number; outcome: Outcome }
+  | { type: 'branch_pushed'; turn: number; commit: string }
+  | { type: 'work_committed'; turn: number; commit: Commit | null }
+  | { type: 'work_not_committed'; turn: number; failure: Failure }
+  | { type: 'branch_merged'; into: string; commit: string; by: string }
+  // The transcript.
+  | { type: 'agent_spoke'; turn: number; text: string; message?: string }
+  | { type: 'agent_thought'; turn: number; text: string }
+  | { type: 'tool_called'; turn: number; call: ToolCall }
+  | { type: 'plan_changed'; turn: number; entries: PlanEntry[] }
+  | { type: 'context_measured'; turn: number; used: number; size: number }
+  | { type: 'tokens_used'; turn: number; model: string; tokens: Tokens }
+  | { type: 'agent_sent'; turn: number; kind: string; raw: Json }
+  | { type: 'agent_logged'; text: string }
+  | { type: 'noted'; text: string };
+
+export interface SessionSpec {
+  title: string;
+  repository: string;
+  base: string;
+  branch: string;
+  agent: string;
+  model: string | null;
+  person: Person;
+  limits: Limits;
+  permissions: 'allow' | 'reject' | 'ask';
+}
+
+export interface Person {
+  name: string;
+  email: string;
+}
+
+export interface Limits {
+  steps: number;
+  failures_in_a_row: number;
+  identical_calls: number;
+  silence_ms: number;
+  wall_clock_ms: number;
+  permission_ms: number;
+  start_ms: number;
+  cancel_grace_ms: number;
+  idle_ms: number;
+}
+
+export interface Failure {
+  side: 'infrastructure' | 'agent';
+  class: 'transient' | 'persistent' | 'fatal' | 'needs_you';
+  message: string;
+}
+
+export interface Model {
+  id: string;
+  name: string;
+}
+
+export interface Opened {
+  agent_session: string;
+  models: Model[];
+  model: string | null;
+  model_config: { by: 'option'; id: string } | { by: 'set_model' } | null;
+  modes: string[];
+  mode: string | null;
+}
+
+export type ExitStatus = { ended: 'code'; code: number } | { ended: 'signal'; signal: number };
+
+/** What was written to the agent; the page shows none of it, so only the tag is typed. */
+export interface AgentInput {
+  input: string;
+}
+
+export type OptionKind = 'allow_once' | 'allow_always' | 'reject_once' | 'reject_always';
+
+export interface PermissionOption {
+  id: string;
+  name: string;
+  kind: OptionKind;
+}
+
+export type Answer = { answer: 'selected'; option: string } | { answer: 'cancelled' };
+
+export type AnsweredBy = { by: 'policy' } | { by: 'person'; name: string } | { by: 'deadline' } | { by: 'stop' };
+
+export type Guard = 'steps' | 'failures_in_a_row' | 'identical_calls' | 'silence' | 'wall_clock';
+
+export type StopReason = 'end_turn' | 'max_tokens' | 'max_turn_requests' | 'refusal' | 'cancelled';
+
+export type Outcome =
+  | { how: 'completed'; stop_reason: StopReason }
+  | { how: 'stopped'; by: string }
+  | { how: 'tripped'; guard: Guard; detail: string }
+  | { how: 'failed'; failure: Failure };
+
+export interface Commit {
+  id: string;
+  files: number;
+  insertions: number;
+  deletions: number;
+}
+
+export type ToolStatus = 'pending' | 'in_progress' | 'completed' | 'failed';
+
+/** Items with the same id are one call: a later one replaces the fields that it carries. */
+export interface ToolCall {
+  id: string;
+  name?: string;
+  title?: string;
+  kind?: string;
+  status?: ToolStatus;
+  input?: Json;
+  output?: Json;
+  content?: ToolContent[];
+  locations?: Location[];
+}
+
+export interface Location {
+  path: string;
+  line?: number;
+}
+
+export type ToolContent =
+  | { show: 'text'; text: string }
+  | { show: 'diff'; path: string; old?: string | null; new: string }
+  | { show: 'terminal'; id: string }
+  | { show: 'other'; raw: Json };
+
+export interface PlanEntry {
+  text: string;
+  priority: string;
+  status: 'pending' | 'in_progress' | 'completed';
+}
+
+export interface Tokens {
+  input: number;
+  output: number;
+  cached: number;
+}
+
+/** Frames of `/sessions/{id}/events` that are not entries. */
+export type Control =
+  | { control: 'live'; last_seq: number }
+  | { control: 'heartbeat'; at: number; last_seq?: number }
+  | { control: 'resume'; seq: number; reason: 'slow_reader' | 'going_away' };

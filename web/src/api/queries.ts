@@ -1,0 +1,109 @@
+/** What the page asks for more than once, and the live feed that keeps the list of sessions true between asking. */
+import { type InfiniteData, QueryClient, queryOptions, useInfiniteQuery, useQueryClient } from '@tanstack/react-query';
+import { useEffect, useState } from 'react';
+import { ApiError, api, type SessionFilter, socketAddress } from './client';
+import { type ConnectionState, ReconnectingSocket } from './socket';
+import type { SessionPage, SessionSummary } from './types';
+
+/** Only what may go away by itself is tried again. */
+const QUERY_RETRIES = 2;
+/** A session that the list does not have yet makes it ask again, at most this often. */
+const RELIST_MS = 300;
+
+export function newQueryClient(): QueryClient {
+  return new QueryClient({
+    defaultOptions: {
+      queries: {
+        staleTime: 5_000,
+        retry: (failures, error) =>
+          failures < QUERY_RETRIES && error instanceof ApiError && (error.status === 0 || error.status >= 500),
+      },
+    },
+  });
+}
+
+export const agentsQuery = queryOptions({ queryKey: ['agents'], queryFn: api.agents });
+export const repositoriesQuery = queryOptions({ queryKey: ['repositories'], queryFn: api.repositories });
+export const statusQuery = queryOptions({ queryKey: ['status'], queryFn: api.status });
+
+export function useSessions(filter: SessionFilter) {
+  return useInfiniteQuery({
+    queryKey: ['sessions', filter],
+    queryFn: ({ pageParam }) => api.sessions(filter, pageParam),
+    initialPageParam: null as string | null,
+    getNextPageParam: (page) => page.next_cursor,
+    placeholderData: (previous) => previous,
+  });
+}
+
+type Pages = InfiniteData<SessionPage, string | null>;
+
+/** Whether a list with this filter should hold this session; a text filter is the server's to judge. */
+function mayHold(filter: SessionFilter, summary: SessionSummary): boolean {
+  return !filter.phase || filter.phase === summary.phase;
+}
+
+/** Puts a changed session into one list. Null when only the server can say where it belongs. */
+export function patchPages(pages: Pages, filter: SessionFilter, summary: SessionSummary): Pages | null {
+  let found = false;
+  const patched = pages.pages.map((page) => ({
+    ...page,
+    items: page.items.flatMap((item) => {
+      if (item.id !== summary.id) return [item];
+      found = true;
+      // News that was overtaken on its way changes nothing.
+      if (summary.last_seq < item.last_seq) return [item];
+      return mayHold(filter, summary) ? [summary] : [];
+    }),
+  }));
+  if (found) return { ...pages, pages: patched };
+  return mayHold(filter, summary) ? null : pages;
+}
+
+/** Keeps every list of sessions live, as long as the caller is shown. */
+export function useSessionFeed(): ConnectionState {
+  const client = useQueryClient();
+  const [connection, setConnection] = useState<ConnectionState>({ state: 'connecting' });
+  useEffect(() => {
+    let relist: ReturnType<typeof setTimeout> | undefined;
+    let lost = false;
+    const relistSoon = () => {
+      relist ??= setTimeout(() => {
+        relist = undefined;
+        void client.invalidateQueries({ queryKey: ['sessions'] });
+      }, RELIST_MS);
+    };
+    const socket = new ReconnectingSocket({
+      address: () => socketAddress('/events'),
+      onState: (state) => {
+        setConnection(state);
+        // What changed while nobody listened is not sent again.
+        if (state.state === 'connected' && lost) relistSoon();
+        if (state.state !== 'connected' && state.state !== 'connecting') lost = true;
+      },
+      onMessage: (data) => {
+        const summary = JSON.parse(data) as SessionSummary | { control: string };
+        if (!('control' in summary) && applySummary(client, summary)) relistSoon();
+      },
+    });
+    socket.open();
+    return () => {
+      clearTimeout(relist);
+      socket.close();
+    };
+  }, [client]);
+  return connection;
+}
+
+/** True when some list has to be asked for again. */
+function applySummary(client: QueryClient, summary: SessionSummary): boolean {
+  let relist = false;
+  for (const query of client.getQueryCache().findAll({ queryKey: ['sessions'] })) {
+    const pages = query.state.data as Pages | undefined;
+    if (!pages) continue;
+    const patched = patchPages(pages, (query.queryKey[1] ?? {}) as SessionFilter, summary);
+    if (patched === null) relist = true;
+    else client.setQueryData(query.queryKey, patched);
+  }
+  return relist;
+}

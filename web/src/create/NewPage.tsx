@@ -1,0 +1,254 @@
+/** A new session: where, what, and who does it. */
+import { useMutation, useQuery } from '@tanstack/react-query';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { type FormEvent, type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
+import { api, asApiError, newIdempotencyKey } from '../api/client';
+import { agentsQuery, repositoriesQuery, statusQuery } from '../api/queries';
+import type { AgentInfo, NewSession } from '../api/types';
+import { baseName } from '../text/format';
+import { visible } from '../text/visible';
+import { Button } from '../ui/button';
+import { readStorage, useDraft, useKeys, useTitle, writeStorage } from '../ui/hooks';
+import { Icon } from '../ui/icons';
+import { ProblemNote } from '../ui/problem';
+import { ThemeToggle } from '../ui/theme';
+
+/** Recent repositories on offer. */
+const RECENT = 5;
+const LAST_AGENT = 'lamplight.agent';
+
+type Permissions = 'allow' | 'ask' | 'reject';
+
+export function NewPage() {
+  useTitle('New session');
+  const navigate = useNavigate();
+  const agents = useQuery(agentsQuery);
+  const repositories = useQuery(repositoriesQuery);
+  const status = useQuery(statusQuery);
+  const [prompt, setPrompt] = useDraft('new');
+  const [repository, setRepository] = useState<string | null>(null);
+  const [agent, setAgent] = useState<string | null>(null);
+  const [model, setModel] = useState('');
+  const [base, setBase] = useState('');
+  const [permissions, setPermissions] = useState<Permissions>('allow');
+  const [steps, setSteps] = useState('');
+  const text = useRef<HTMLTextAreaElement>(null);
+  // The same task sent twice by accident is one session; another task is another.
+  const key = useRef({ spec: '', key: '' });
+  const create = useMutation({
+    mutationFn: (spec: NewSession) => {
+      const written = JSON.stringify(spec);
+      if (key.current.spec !== written) key.current = { spec: written, key: newIdempotencyKey() };
+      return api.create(spec, key.current.key);
+    },
+    onSuccess: (session) => {
+      setPrompt('');
+      void navigate({ to: '/sessions/$id', params: { id: session.id } });
+    },
+  });
+  useEffect(() => text.current?.focus(), []);
+  useKeys({ u: () => void navigate({ to: '/' }) });
+
+  const recent = (repositories.data?.items ?? []).slice(0, RECENT);
+  const chosenRepository = repository ?? recent[0]?.path ?? '';
+  const chosenAgent = agent ?? initialAgent(agents.data?.items ?? []);
+  const ready = chosenRepository.trim() !== '' && prompt.trim() !== '' && !create.isPending;
+  const submit = (event?: FormEvent) => {
+    event?.preventDefault();
+    if (!ready) return;
+    if (chosenAgent) writeStorage(localStorage, LAST_AGENT, chosenAgent);
+    create.mutate({
+      repository: chosenRepository.trim(),
+      prompt: prompt.trim(),
+      permissions,
+      ...(chosenAgent ? { agent: chosenAgent } : {}),
+      ...(model.trim() ? { model: model.trim() } : {}),
+      ...(base.trim() ? { base: base.trim() } : {}),
+      ...(Number(steps) > 0 ? { limits: { steps: Number(steps) } } : {}),
+    });
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) submit();
+  };
+  return (
+    <div className="h-full overflow-y-auto">
+      <div className="mx-auto max-w-[44rem] px-3 pb-16 sm:px-6">
+        <header className="flex items-center gap-2 py-4">
+          <Link
+            to="/"
+            aria-label="All sessions"
+            title="All sessions (u)"
+            className="-ml-1.5 rounded-lg p-1.5 text-soft hover:bg-hover"
+          >
+            <Icon name="back" />
+          </Link>
+          <h1 className="text-lg font-semibold tracking-tight">New session</h1>
+          <span className="grow" />
+          <ThemeToggle />
+        </header>
+        <main>
+          <form onSubmit={submit} onKeyDown={onKeyDown} className="space-y-5">
+            <Labelled label="Task">
+              {(id) => (
+                <textarea
+                  id={id}
+                  ref={text}
+                  rows={6}
+                  value={prompt}
+                  onChange={(event) => setPrompt(event.target.value)}
+                  placeholder="What should be done? The more the agent knows of what you expect, the better: what is wrong, where, how you would check it."
+                  className="field field-sizing-content max-h-[50vh] min-h-36 resize-none text-[0.9375rem]"
+                />
+              )}
+            </Labelled>
+            <Labelled label="Repository" hint="Path of a git repository on the machine where Lamplight runs">
+              {(id) => (
+                <>
+                  <input
+                    id={id}
+                    value={chosenRepository}
+                    onChange={(event) => setRepository(event.target.value)}
+                    placeholder="/home/you/project"
+                    spellCheck={false}
+                    autoComplete="off"
+                    className="field font-mono text-code"
+                  />
+                  {recent.length > 1 ? (
+                    <fieldset className="mt-2 flex flex-wrap gap-1.5" aria-label="Recent repositories">
+                      {recent.map(({ path }) => (
+                        <Button
+                          key={path}
+                          size="small"
+                          aria-pressed={path === chosenRepository}
+                          title={visible(path)}
+                          onClick={() => setRepository(path)}
+                          className={path === chosenRepository ? 'border-lamp-fill! text-lamp!' : 'text-soft!'}
+                        >
+                          {visible(baseName(path))}
+                        </Button>
+                      ))}
+                    </fieldset>
+                  ) : null}
+                </>
+              )}
+            </Labelled>
+            <div className="grid gap-5 sm:grid-cols-2">
+              <Labelled label="Agent">
+                {(id) => (
+                  <select
+                    id={id}
+                    className="field"
+                    value={chosenAgent ?? ''}
+                    onChange={(event) => setAgent(event.target.value)}
+                  >
+                    {(agents.data?.items ?? []).map((offered) => (
+                      <option key={offered.name} value={offered.name} disabled={!offered.installed}>
+                        {offered.title}
+                        {offered.installed ? (offered.version ? ` ${offered.version}` : '') : ' (not installed)'}
+                      </option>
+                    ))}
+                  </select>
+                )}
+              </Labelled>
+              <Labelled label="Model">
+                {(id) => (
+                  <input
+                    id={id}
+                    className="field"
+                    value={model}
+                    onChange={(event) => setModel(event.target.value)}
+                    placeholder="The agent's default"
+                    spellCheck={false}
+                    autoComplete="off"
+                  />
+                )}
+              </Labelled>
+            </div>
+            <details className="group">
+              <summary className="flex w-fit items-center gap-1.5 rounded text-[0.8125rem] text-soft select-none">
+                <Icon name="chevron" className="size-3 transition-transform group-open:rotate-90" /> More
+              </summary>
+              <div className="mt-3 grid gap-5 sm:grid-cols-3">
+                <Labelled label="Start from">
+                  {(id) => (
+                    <input
+                      id={id}
+                      className="field"
+                      value={base}
+                      onChange={(event) => setBase(event.target.value)}
+                      placeholder="Current branch"
+                      spellCheck={false}
+                      autoComplete="off"
+                    />
+                  )}
+                </Labelled>
+                <Labelled label="When the agent asks for leave">
+                  {(id) => (
+                    <select
+                      id={id}
+                      className="field"
+                      value={permissions}
+                      onChange={(event) => setPermissions(event.target.value as Permissions)}
+                    >
+                      <option value="allow">Allow: the sandbox is the boundary</option>
+                      <option value="ask">Ask me</option>
+                      <option value="reject">Reject</option>
+                    </select>
+                  )}
+                </Labelled>
+                <Labelled label="Steps in a turn, at most">
+                  {(id) => (
+                    <input
+                      id={id}
+                      type="number"
+                      min={1}
+                      className="field"
+                      value={steps}
+                      onChange={(event) => setSteps(event.target.value)}
+                      placeholder="25"
+                    />
+                  )}
+                </Labelled>
+              </div>
+            </details>
+            {agents.error ? <ProblemNote error={asApiError(agents.error)} /> : null}
+            {create.error ? <ProblemNote error={asApiError(create.error)} /> : null}
+            <div className="flex items-center gap-3">
+              <Button type="submit" look="primary" disabled={!ready} className="px-4">
+                {create.isPending ? 'Starting' : 'Start session'}
+              </Button>
+              <span className="hidden text-2xs text-faint sm:inline">
+                <kbd>Ctrl</kbd> <kbd>Enter</kbd>
+              </span>
+              {status.data?.scripted_model ? (
+                <span className="text-2xs text-soft">No model key is configured: a scripted model answers.</span>
+              ) : null}
+            </div>
+          </form>
+        </main>
+      </div>
+    </div>
+  );
+}
+
+/** The agent used last, if it is still there, or the server's default. */
+function initialAgent(agents: AgentInfo[]): string | null {
+  const usable = agents.filter((agent) => agent.installed);
+  const last = readStorage(localStorage, LAST_AGENT);
+  return (
+    (usable.find((agent) => agent.name === last) ?? usable.find((agent) => agent.default) ?? usable[0])?.name ?? null
+  );
+}
+
+function Labelled({ label, hint, children }: { label: string; hint?: string; children: (id: string) => ReactNode }) {
+  const id = useId();
+  return (
+    <div>
+      <label htmlFor={id} className="mb-1 block text-[0.8125rem] font-medium">
+        {label}
+        {hint ? <span className="ml-2 hidden font-normal text-faint sm:inline">{hint}</span> : null}
+      </label>
+      {children(id)}
+    </div>
+  );
+}

@@ -1,0 +1,86 @@
+/** Hunks as a table that reads well aloud, too: every row begins with what happened to the line. */
+import { memo, useMemo, useState } from 'react';
+import { languageOf, spans, useHighlight } from '../text/Code';
+import { visible } from '../text/visible';
+import { Button } from '../ui/button';
+import { compareTexts, type Hunk, type Row } from './patch';
+
+/** Rows shown at first. */
+const FIRST_ROWS = 400;
+/** Longer lines (minified files) are cut; nobody reads them here. */
+const LINE_LIMIT = 2_000;
+
+const LOOK = {
+  context: { row: '', mark: '', word: '' },
+  added: { row: 'bg-good-tint', mark: '+', word: 'added: ' },
+  removed: { row: 'bg-bad-tint', mark: '\u2212', word: 'removed: ' },
+} as const;
+
+export const DiffView = memo(function DiffView({ hunks, path }: { hunks: Hunk[]; path: string }) {
+  const [all, setAll] = useState(false);
+  const language = languageOf(path);
+  const highlight = useHighlight(language !== null);
+  const total = hunks.reduce((sum, hunk) => sum + hunk.rows.length, 0);
+  let left = all ? Number.POSITIVE_INFINITY : FIRST_ROWS;
+  const line = (row: Row) => {
+    const text = visible(row.text.length > LINE_LIMIT ? `${row.text.slice(0, LINE_LIMIT)}\u2026` : row.text);
+    const tree = language && highlight ? highlight(text, language) : null;
+    return tree ? spans(tree) : text;
+  };
+  return (
+    <section className="overflow-x-auto font-mono text-code" aria-label={`Changes of ${path}`} tabIndex={0}>
+      <table className="w-full border-collapse">
+        <tbody>
+          {hunks.map((hunk) => {
+            const rows = hunk.rows.slice(0, left);
+            left -= rows.length;
+            if (rows.length === 0) return null;
+            return [
+              <tr key={`h${hunk.oldStart}.${hunk.newStart}`} className="bg-sunken text-faint">
+                <td colSpan={4} className="px-2 py-0.5 text-2xs select-none">
+                  {`\u22ef line ${hunk.newStart}`} {visible(hunk.heading)}
+                </td>
+              </tr>,
+              ...rows.map((row) => (
+                <tr key={`${row.old}.${row.new}`} className={LOOK[row.kind].row}>
+                  <LineNumber n={row.old} />
+                  <LineNumber n={row.new} />
+                  <td className="w-4 text-center text-soft select-none">
+                    <span aria-hidden="true">{LOOK[row.kind].mark}</span>
+                    <span className="sr-only">{LOOK[row.kind].word}</span>
+                  </td>
+                  <td className="pr-3 whitespace-pre">{line(row)}</td>
+                </tr>
+              )),
+            ];
+          })}
+        </tbody>
+      </table>
+      {!all && total > FIRST_ROWS ? (
+        <p className="border-t border-line p-2 font-sans">
+          <Button look="quiet" size="small" onClick={() => setAll(true)}>
+            Show all {total} lines
+          </Button>
+        </p>
+      ) : null}
+    </section>
+  );
+});
+
+function LineNumber({ n }: { n: number | null }) {
+  return <td className="w-9 min-w-9 px-1 text-right text-2xs text-faint tabular-nums select-none">{n}</td>;
+}
+
+/** A change that a tool call tells as two texts. */
+export function TextChange({ path, before, after }: { path: string; before: string | null; after: string }) {
+  const hunks = useMemo(() => compareTexts(before, after), [before, after]);
+  return (
+    <div className="overflow-hidden rounded-lg border border-line bg-raised">
+      <p className="border-b border-line bg-sunken px-3 py-1 font-mono text-2xs text-soft">
+        {visible(path)}
+        {before === null ? ' (new file)' : ''}
+      </p>
+      {hunks.length > 0 ? <DiffView hunks={hunks} path={path} /> : <p className="px-3 py-1.5 text-faint">No change</p>}
+    </div>
+  );
+}

@@ -1,0 +1,52 @@
+/** The three pages and their addresses. */
+import { createRootRoute, createRoute, createRouter, Link, Outlet } from '@tanstack/react-router';
+import { PHASES, type Phase } from './api/types';
+import { NewPage } from './create/NewPage';
+import { type ListFilter, ListPage } from './list/ListPage';
+import { SessionPage } from './session/view/SessionPage';
+import { Shortcuts } from './ui/Shortcuts';
+
+const root = createRootRoute({
+  component: () => (
+    <>
+      <Outlet />
+      <Shortcuts />
+    </>
+  ),
+  notFoundComponent: () => (
+    <main className="mx-auto mt-24 max-w-md px-4 text-center">
+      <h1 className="text-lg font-semibold">There is nothing at this address</h1>
+      <Link to="/" className="text-lamp underline underline-offset-4">
+        All sessions
+      </Link>
+    </main>
+  ),
+});
+
+const list = createRoute({
+  getParentRoute: () => root,
+  path: '/',
+  validateSearch: (search: Record<string, unknown>): ListFilter => ({
+    ...(PHASES.includes(search.phase as Phase) ? { phase: search.phase as Phase } : {}),
+    ...(typeof search.q === 'string' && search.q !== '' ? { q: search.q } : {}),
+  }),
+  component: ListPage,
+});
+
+const create = createRoute({ getParentRoute: () => root, path: '/new', component: NewPage });
+
+const session = createRoute({
+  getParentRoute: () => root,
+  path: '/sessions/$id',
+  component: function Session() {
+    return <SessionPage id={session.useParams().id} />;
+  },
+});
+
+export const router = createRouter({ routeTree: root.addChildren([list, create, session]) });
+
+declare module '@tanstack/react-router' {
+  interface Register {
+    router: typeof router;
+  }
+}

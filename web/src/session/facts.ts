@@ -1,0 +1,92 @@
+/**
+ * The session's header, kept up to date between two looks at the server. The phase and its reason are not derived here:
+ * one function on the server does that, and the page asks it again whenever an entry may have changed the answer.
+ */
+import type { Entry, ToolCall } from '../api/events';
+import type { SessionView } from '../api/types';
+
+/**
+ * `view` with one more entry applied; entries that the view already contains change nothing. `startsCall` says whether the
+ * entry is the first of a tool call, which is a step.
+ */
+export function applyFact(view: SessionView, entry: Entry, startsCall: boolean): SessionView {
+  if (entry.seq <= view.last_seq) return view;
+  return { ...view, ...change(view, entry, startsCall), last_seq: entry.seq, updated_at: iso(entry.at) };
+}
+
+function change(view: SessionView, { event, at }: Entry, startsCall: boolean): Partial<SessionView> {
+  switch (event.type) {
+    case 'tool_called':
+      return startsCall && event.turn === view.turn ? { steps: view.steps + 1 } : {};
+    case 'prompt_queued':
+      return { queued: [...view.queued, { prompt: event.prompt, text: event.text, by: event.by }] };
+    case 'prompt_removed':
+      return { queued: view.queued.filter((queued) => queued.prompt !== event.prompt) };
+    case 'turn_started':
+      return {
+        turn: event.turn,
+        steps: 0,
+        elapsed_ms: 0,
+        turn_started_at: iso(at),
+        queued: view.queued.filter((queued) => queued.prompt !== event.prompt),
+      };
+    case 'permission_asked': {
+      const { request, options, deadline, call } = event;
+      return { permission: { request, options, deadline: iso(deadline), title: titleOf(call) } };
+    }
+    case 'permission_answered':
+      return { permission: null };
+    case 'turn_ended':
+      return {
+        permission: null,
+        elapsed_ms: view.turn_started_at ? Math.max(0, at - Date.parse(view.turn_started_at)) : view.elapsed_ms,
+      };
+    case 'tokens_used': {
+      const { input, output, cached } = view.tokens;
+      const more = event.tokens;
+      return {
+        tokens: { input: input + more.input, output: output + more.output, cached: cached + more.cached },
+      };
+    }
+    case 'agent_opened':
+      return { models: event.opened.models, model: view.model ?? event.opened.model };
+    case 'model_chosen':
+      return { model: event.model };
+    case 'work_committed':
+      return event.commit ? { commits: [...view.commits, { turn: event.turn, ...event.commit }] } : {};
+    case 'branch_merged':
+      return { merged: { into: event.into, commit: event.commit } };
+    case 'session_ended':
+      return { ended: true };
+    default:
+      return {};
+  }
+}
+
+/** Whether the server may now call the session by another phase. Transcript changes it only with a turn's first tool call. */
+export function mayChangePhase(entry: Entry, stepsBefore: number): boolean {
+  switch (entry.event.type) {
+    case 'agent_spoke':
+    case 'agent_thought':
+    case 'plan_changed':
+    case 'context_measured':
+    case 'tokens_used':
+    case 'agent_sent':
+    case 'agent_logged':
+    case 'noted':
+    case 'input_queued':
+      return false;
+    case 'tool_called':
+      return stepsBefore === 0;
+    default:
+      return true;
+  }
+}
+
+export function titleOf(call: ToolCall): string {
+  return call.title ?? call.name ?? call.kind ?? 'a tool';
+}
+
+function iso(ms: number): string {
+  return new Date(ms).toISOString();
+}

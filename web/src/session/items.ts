@@ -1,0 +1,154 @@
+/** What the timeline shows: one item for each thing that people see as one, however many entries of the log made it. */
+import type {
+  Answer,
+  AnsweredBy,
+  Commit,
+  Failure,
+  Guard,
+  Json,
+  Outcome,
+  PermissionOption,
+  PlanEntry,
+  ToolCall,
+} from '../api/events';
+
+interface Base {
+  /** Stable over the life of the item; also the fragment that links to it. */
+  key: string;
+  /** Of the first entry that made it. */
+  seq: number;
+  /** When that entry was logged, in ms. */
+  at: number;
+}
+
+export interface PromptItem extends Base {
+  kind: 'prompt';
+  prompt: string;
+  /** Null when the prompt was queued before the part of the log that is loaded. */
+  text: string | null;
+  by: string | null;
+  state: 'waiting' | 'started' | 'removed';
+  turn: number | null;
+}
+
+export interface MessageItem extends Base {
+  kind: 'message';
+  turn: number;
+  text: string;
+  message: string | undefined;
+}
+
+export interface ThoughtItem extends Base {
+  kind: 'thought';
+  turn: number;
+  text: string;
+  /** When the last piece of it came. */
+  until: number;
+}
+
+export interface ToolItem extends Base {
+  kind: 'tool';
+  turn: number;
+  call: ToolCall;
+  endedAt: number | null;
+  /** The turn ended before the call did. */
+  interrupted: boolean;
+}
+
+export interface PlanItem extends Base {
+  kind: 'plan';
+  turn: number;
+  entries: PlanEntry[];
+}
+
+export interface PermissionItem extends Base {
+  kind: 'permission';
+  turn: number;
+  request: Json;
+  call: ToolCall;
+  options: PermissionOption[];
+  deadline: number;
+  answer: { answer: Answer; by: AnsweredBy } | null;
+  /** The turn ended without an answer. */
+  closed: boolean;
+}
+
+/** Sandbox, repository and agent being made ready: one line, however many steps. */
+export interface SetupItem extends Base {
+  kind: 'setup';
+  generation: number;
+  attempt: number;
+  steps: { name: SetupStep; at: number }[];
+  readyAt: number | null;
+  failure: string | null;
+}
+export type SetupStep =
+  | 'sandbox_requested'
+  | 'sandbox_created'
+  | 'workspace_prepared'
+  | 'agent_requested'
+  | 'agent_opened';
+
+/** Something went wrong, shown where it happened. */
+export interface TroubleItem extends Base {
+  kind: 'trouble';
+  what: 'sandbox_failed' | 'sandbox_lost' | 'agent_exited' | 'work_not_committed';
+  failure: Failure | null;
+  detail: string;
+}
+
+export interface GuardItem extends Base {
+  kind: 'guard';
+  turn: number;
+  guard: Guard;
+  detail: string;
+}
+
+export interface EndingItem extends Base {
+  kind: 'ending';
+  turn: number;
+  outcome: Outcome;
+  startedAt: number | null;
+  steps: number;
+}
+
+export interface CommitItem extends Base {
+  kind: 'commit';
+  turn: number;
+  commit: Commit | null;
+}
+
+export interface MergedItem extends Base {
+  kind: 'merged';
+  into: string;
+  commit: string;
+  by: string;
+}
+
+export interface NoteItem extends Base {
+  kind: 'note';
+  text: string;
+}
+
+/** Standard error of the agent, and messages of it that have no place of their own: folded away, never lost. */
+export interface LogItem extends Base {
+  kind: 'log';
+  text: string;
+  lines: number;
+}
+
+export type Item =
+  | PromptItem
+  | MessageItem
+  | ThoughtItem
+  | ToolItem
+  | PlanItem
+  | PermissionItem
+  | SetupItem
+  | TroubleItem
+  | GuardItem
+  | EndingItem
+  | CommitItem
+  | MergedItem
+  | NoteItem
+  | LogItem;

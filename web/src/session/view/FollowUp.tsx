@@ -1,0 +1,123 @@
+/** The box for the next prompt, under it what waits. A draft survives a reload. */
+import { useMutation } from '@tanstack/react-query';
+import { type KeyboardEvent, type RefObject, useLayoutEffect } from 'react';
+import { api, asApiError } from '../../api/client';
+import type { QueuedPrompt } from '../../api/types';
+import { visible } from '../../text/visible';
+import { Button } from '../../ui/button';
+import { useDraft } from '../../ui/hooks';
+import { Icon } from '../../ui/icons';
+import { isBusy, isWorking } from '../../ui/phase';
+import { ProblemNote } from '../../ui/problem';
+import { useFacts, useSession, useStore } from './context';
+
+export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }) {
+  const store = useStore();
+  const facts = useFacts();
+  const started = useSession((state) => state.timeline.turns.size > 0 || (state.timeline.facts?.turn ?? 0) > 0);
+  const [text, setText] = useDraft(store.id);
+  const send = useMutation({
+    mutationFn: (prompt: string) => api.prompt(store.id, prompt),
+    onSuccess: () => {
+      setText('');
+      store.refresh();
+    },
+  });
+
+  // As tall as what is in it, up to a third of the window.
+  // biome-ignore lint/correctness/useExhaustiveDependencies: the height follows the text
+  useLayoutEffect(() => {
+    const area = box.current;
+    if (!area) return;
+    area.style.height = 'auto';
+    area.style.height = `${Math.min(area.scrollHeight + 2, window.innerHeight / 3)}px`;
+  }, [text]);
+
+  if (!facts) return null;
+  if (facts.ended) {
+    return (
+      <p className="border-t border-line px-4 py-3 text-center text-[0.8125rem] text-faint">
+        This session has ended. Its log and branch stay.
+      </p>
+    );
+  }
+  const running = isWorking(facts.phase) || isBusy(facts.phase);
+  const submit = () => {
+    if (text.trim() !== '' && !send.isPending) send.mutate(text.trim());
+  };
+  const onKeyDown = (event: KeyboardEvent) => {
+    if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) {
+      event.preventDefault();
+      submit();
+    } else if (event.key === 'Escape') {
+      box.current?.blur();
+    }
+  };
+  // The first prompt waits in the timeline, where it was said.
+  const waiting = started ? facts.queued : facts.queued.slice(1);
+  return (
+    <div className="px-3 pb-2 sm:px-6">
+      <div className="mx-auto max-w-[52rem]">
+        {waiting.length > 0 ? <Queue queued={waiting} /> : null}
+        {send.error ? <ProblemNote error={asApiError(send.error)} className="mb-2" /> : null}
+        <div className="flex items-end gap-1 rounded-xl border border-line-strong bg-raised p-1 shadow-sm shadow-black/5 focus-within:border-lamp-fill">
+          <textarea
+            ref={box}
+            rows={1}
+            value={text}
+            onChange={(event) => setText(event.target.value)}
+            onKeyDown={onKeyDown}
+            aria-label="Follow-up"
+            placeholder={running ? 'Follow up: waits until this turn ends' : 'Follow up'}
+            className="min-h-9 flex-1 resize-none bg-transparent px-3 py-1.5 text-[0.9375rem] outline-none placeholder:text-faint"
+          />
+          <Button
+            look={text.trim() === '' ? 'quiet' : 'primary'}
+            size="icon"
+            onClick={submit}
+            disabled={text.trim() === '' || send.isPending}
+            aria-label={running ? 'Queue the follow-up' : 'Send the follow-up'}
+          >
+            <Icon name="send" />
+          </Button>
+        </div>
+      </div>
+    </div>
+  );
+}
+
+function Queue({ queued }: { queued: QueuedPrompt[] }) {
+  const store = useStore();
+  const remove = useMutation({
+    mutationFn: (prompt: string) => api.removePrompt(store.id, prompt),
+    onSettled: () => store.refresh(),
+  });
+  return (
+    <section aria-label="Queued prompts" className="mb-1.5">
+      {remove.error ? <ProblemNote error={asApiError(remove.error)} className="mb-1.5" /> : null}
+      <ul className="space-y-1">
+        {queued.map((prompt, place) => (
+          <li
+            key={prompt.prompt}
+            className="flex items-center gap-2 rounded-lg border border-dashed border-line-strong bg-sunken py-1 pr-1 pl-3 text-[0.8125rem]"
+          >
+            <Icon name="clock" className="size-3.5 text-faint" />
+            <span className="shrink-0 text-faint">{place === 0 ? 'Queued, next' : 'Queued'}</span>
+            <span className="min-w-0 flex-1 truncate" title={visible(prompt.text)}>
+              {visible(prompt.text)}
+            </span>
+            <Button
+              look="quiet"
+              size="small"
+              aria-label={`Remove queued prompt: ${prompt.text.slice(0, 60)}`}
+              disabled={remove.isPending}
+              onClick={() => remove.mutate(prompt.prompt)}
+            >
+              <Icon name="cross" className="size-3.5" />
+            </Button>
+          </li>
+        ))}
+      </ul>
+    </section>
+  );
+}

@@ -1,0 +1,259 @@
+/** What this session is, and what can be done with it as a whole. */
+import { useMutation } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { useState } from 'react';
+import { api, asApiError } from '../../api/client';
+import type { SessionView } from '../../api/types';
+import { CopyButton } from '../../text/Code';
+import { baseName, plural, shortCommit } from '../../text/format';
+import { visible } from '../../text/visible';
+import { Button } from '../../ui/button';
+import { Dialog } from '../../ui/dialog';
+import { useTitle } from '../../ui/hooks';
+import { Icon } from '../../ui/icons';
+import { Menu, MenuChoices, MenuItem } from '../../ui/menu';
+import { isWorking, PhaseDot, PhaseLabel, phaseWord } from '../../ui/phase';
+import { ProblemNote } from '../../ui/problem';
+import { ThemeToggle } from '../../ui/theme';
+import { useFacts, useSession, useStore } from './context';
+
+/** More models than this are in a list that scrolls; no list is longer. */
+const MODELS_SHOWN = 300;
+
+interface HeaderProps {
+  changesOpen: boolean;
+  toggleChanges: () => void;
+  stop: { run: () => void; pending: boolean; error: unknown };
+}
+
+export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
+  const facts = useFacts();
+  const store = useStore();
+  const end = useMutation({ mutationFn: () => api.end(store.id), onSuccess: (view) => store.adopt(view) });
+  const [ending, setEnding] = useState(false);
+  useTitle(facts ? `${phaseWord(facts.phase)}: ${facts.title}` : 'Lamplight');
+  if (!facts) return null;
+  return (
+    <header className="border-b border-line px-3 pt-2 pb-1.5 sm:px-4">
+      <div className="flex items-center gap-1.5 sm:gap-2">
+        <Link
+          to="/"
+          aria-label="All sessions"
+          title="All sessions (u)"
+          className="-ml-1 rounded-lg p-1.5 text-soft hover:bg-hover xl:hidden"
+        >
+          <Icon name="back" />
+        </Link>
+        <PhaseDot phase={facts.phase} className="mx-1" />
+        <h1 className="min-w-0 flex-1 truncate text-[0.9375rem] font-semibold" title={visible(facts.title)}>
+          {visible(facts.title)}
+        </h1>
+        <Button
+          look="danger"
+          onClick={stop.run}
+          disabled={!isWorking(facts.phase) || stop.pending}
+          title="Stop this turn (Ctrl+.)"
+          aria-keyshortcuts="Control+."
+        >
+          <Icon name="stop" className="size-3.5" /> {stop.pending ? 'Stopping' : 'Stop'}
+        </Button>
+        <Button
+          onClick={toggleChanges}
+          aria-expanded={changesOpen}
+          title="Changes of the branch (d)"
+          aria-label="Changes"
+        >
+          <Icon name="diff" />
+          <span className="hidden sm:inline">Changes</span>
+          <Totals facts={facts} />
+        </Button>
+        <Merge facts={facts} />
+        <span className="hidden sm:inline">
+          <ThemeToggle />
+        </span>
+        <Menu
+          trigger={
+            <Button look="quiet" size="icon" aria-label="More">
+              <Icon name="more" />
+            </Button>
+          }
+        >
+          <MenuItem disabled={facts.ended} onSelect={() => setEnding(true)}>
+            <Icon name="trash" className="text-soft" /> End this session
+          </MenuItem>
+        </Menu>
+      </div>
+      <Facts facts={facts} />
+      {facts.reason && facts.phase !== 'done' ? (
+        <p className="mt-1 text-[0.8125rem] text-soft">
+          <PhaseLabel phase={facts.phase} className="mr-2" />
+          {visible(facts.reason)}
+        </p>
+      ) : null}
+      {stop.error ? <ProblemNote error={asApiError(stop.error)} className="mt-2" /> : null}
+      {end.error ? <ProblemNote error={asApiError(end.error)} className="mt-2" /> : null}
+      {ending ? (
+        <Dialog title="End this session?" onClose={() => setEnding(false)}>
+          <p className="text-soft">
+            The sandbox is removed, and whatever is not committed goes with it. The log and the branch stay.
+          </p>
+          <div className="mt-4 flex justify-end gap-2">
+            <Button onClick={() => setEnding(false)}>Keep it</Button>
+            <Button
+              look="danger"
+              onClick={() => {
+                setEnding(false);
+                end.mutate();
+              }}
+            >
+              End session
+            </Button>
+          </div>
+        </Dialog>
+      ) : null}
+    </header>
+  );
+}
+
+function Facts({ facts }: { facts: SessionView }) {
+  return (
+    <div className="mt-0.5 flex min-h-6 items-center gap-x-3 overflow-hidden text-2xs whitespace-nowrap text-faint">
+      <span className="flex min-w-0 items-center gap-1 font-mono">
+        <span className="max-w-40 truncate text-soft" title={visible(facts.repository)}>
+          {visible(baseName(facts.repository))}
+        </span>
+        <Icon name="move" className="size-3" />
+        <span className="truncate" title={`${visible(facts.branch)}, from ${visible(facts.base)}`}>
+          {visible(facts.branch)}
+        </span>
+        <CopyButton text={facts.branch} label="Copy branch" className="-my-1 h-6! px-1!" />
+      </span>
+      <span className="hidden shrink-0 sm:inline">{visible(facts.agent)}</span>
+      <ModelPicker facts={facts} />
+    </div>
+  );
+}
+
+function ModelPicker({ facts }: { facts: SessionView }) {
+  const store = useStore();
+  const choose = useMutation({
+    mutationFn: (model: string) => api.chooseModel(store.id, model),
+    onSuccess: (view) => store.adopt(view),
+  });
+  const name = facts.models.find((model) => model.id === facts.model)?.name ?? facts.model;
+  if (facts.models.length === 0) return name ? <span className="truncate">{visible(name)}</span> : null;
+  const running = isWorking(facts.phase) || facts.phase === 'starting';
+  return (
+    <>
+      <Menu
+        trigger={
+          <button
+            type="button"
+            disabled={running || facts.ended || choose.isPending}
+            title={running ? 'The model can be changed between turns' : 'Choose the model'}
+            aria-label={`Model: ${name ?? 'default'}`}
+            className="flex min-w-0 items-center gap-1 rounded px-1 py-0.5 text-soft enabled:hover:bg-hover disabled:opacity-70"
+          >
+            <span className="truncate">{visible(name ?? 'Default model')}</span>
+            <Icon name="chevron" className="size-3 rotate-90" />
+          </button>
+        }
+      >
+        <MenuChoices
+          value={facts.model}
+          choices={facts.models
+            .slice(0, MODELS_SHOWN)
+            .map((model) => ({ value: model.id, label: visible(model.name), detail: visible(model.id) }))}
+          onChoose={(model) => choose.mutate(model)}
+        />
+      </Menu>
+      {choose.error ? (
+        <span className="truncate text-bad" role="alert">
+          {asApiError(choose.error).message}
+        </span>
+      ) : null}
+    </>
+  );
+}
+
+function Totals({ facts }: { facts: SessionView }) {
+  const last = facts.commits.at(-1);
+  if (!last) return null;
+  const added = facts.commits.reduce((sum, commit) => sum + commit.insertions, 0);
+  const removed = facts.commits.reduce((sum, commit) => sum + commit.deletions, 0);
+  return (
+    <span className="hidden font-mono text-2xs tabular-nums md:inline">
+      <span className="text-good">+{added}</span> <span className="text-bad">{`\u2212${removed}`}</span>
+    </span>
+  );
+}
+
+function Merge({ facts }: { facts: SessionView }) {
+  const store = useStore();
+  const [asking, setAsking] = useState(false);
+  const merge = useMutation({
+    mutationFn: () => api.merge(store.id),
+    onSuccess: () => {
+      setAsking(false);
+      store.refresh();
+    },
+  });
+  const mergedAt = useSession((state) => state.timeline.items.findLast((item) => item.kind === 'merged')?.seq ?? 0);
+  const committedAt = useSession(
+    (state) => state.timeline.items.findLast((item) => item.kind === 'commit' && item.commit !== null)?.seq ?? 0,
+  );
+  // Merged, and nothing committed since.
+  if (facts.merged && mergedAt >= committedAt) {
+    return (
+      <span
+        className="flex items-center gap-1.5 rounded-lg bg-good-tint px-2 py-1.5 text-[0.8125rem] text-good"
+        title={`Merged as ${facts.merged.commit}`}
+      >
+        <Icon name="merge" />
+        <span className="hidden sm:inline">Merged into {visible(facts.merged.into)}</span>
+        <span className="sr-only sm:hidden">Merged</span>
+        <span className="hidden font-mono text-2xs lg:inline">{shortCommit(facts.merged.commit)}</span>
+      </span>
+    );
+  }
+  if (facts.commits.length === 0) return null;
+  const running = isWorking(facts.phase);
+  return (
+    <>
+      <Button
+        look="primary"
+        disabled={running}
+        title={running ? 'Wait for the turn to end, or stop it' : `Merge into ${facts.base}`}
+        onClick={() => setAsking(true)}
+      >
+        <Icon name="merge" />
+        <span className="hidden sm:inline">Merge</span>
+        <span className="sr-only sm:hidden">Merge</span>
+      </Button>
+      {asking ? (
+        <Dialog
+          title={`Merge into ${facts.base}?`}
+          onClose={() => {
+            setAsking(false);
+            merge.reset();
+          }}
+        >
+          <p className="text-soft">
+            {plural(facts.commits.length, 'commit')} of{' '}
+            <span className="font-mono text-code">{visible(facts.branch)}</span>{' '}
+            {facts.commits.length === 1 ? 'goes' : 'go'} into{' '}
+            <span className="font-mono text-code">{visible(facts.base)}</span> of{' '}
+            <span className="font-mono text-code">{visible(facts.repository)}</span>.
+          </p>
+          {merge.error ? <ProblemNote error={asApiError(merge.error)} className="mt-3" /> : null}
+          <div className="mt-4 flex justify-end gap-2">
+            <Button onClick={() => setAsking(false)}>Cancel</Button>
+            <Button look="primary" disabled={merge.isPending} onClick={() => merge.mutate()}>
+              {merge.isPending ? 'Merging' : 'Merge'}
+            </Button>
+          </div>
+        </Dialog>
+      ) : null}
+    </>
+  );
+}

@@ -1,0 +1,358 @@
+/** How each kind of item looks. */
+import { memo, useId, useState } from 'react';
+import { clock, exactTime, plural, shortCommit, took } from '../../text/format';
+import { Markdown } from '../../text/Markdown';
+import { Output } from '../../text/Output';
+import { oneLine, visible } from '../../text/visible';
+import { Button } from '../../ui/button';
+import { Icon } from '../../ui/icons';
+import { failureAdvice, GUARDS, outcomeWords, TROUBLES } from '../advice';
+import type {
+  CommitItem,
+  EndingItem,
+  GuardItem,
+  Item,
+  LogItem,
+  MergedItem,
+  PlanItem,
+  PromptItem,
+  SetupItem,
+  ThoughtItem,
+  TroubleItem,
+} from '../items';
+import { Permission } from './Permission';
+import { ToolLine } from './ToolLine';
+
+/** What items can make the page do. */
+export interface Actions {
+  showTurn: (turn: number) => void;
+  followUp: () => void;
+}
+
+export const ItemView = memo(function ItemView({ item, actions }: { item: Item; actions: Actions }) {
+  switch (item.kind) {
+    case 'prompt':
+      return <Prompt item={item} />;
+    case 'message':
+      return <Markdown text={item.text} />;
+    case 'thought':
+      return <Thought item={item} />;
+    case 'tool':
+      return <ToolLine item={item} />;
+    case 'plan':
+      return <Plan item={item} />;
+    case 'permission':
+      return <Permission item={item} />;
+    case 'setup':
+      return <Setup item={item} />;
+    case 'trouble':
+      return <Trouble item={item} actions={actions} />;
+    case 'guard':
+      return <GuardNote item={item} actions={actions} />;
+    case 'ending':
+      return <Ending item={item} actions={actions} />;
+    case 'commit':
+      return <CommitLine item={item} actions={actions} />;
+    case 'merged':
+      return <MergedLine item={item} />;
+    case 'note':
+      return <p className="px-2 py-0.5 text-[0.8125rem] text-faint">{visible(item.text)}</p>;
+    case 'log':
+      return <AgentLog item={item} />;
+  }
+});
+
+function Prompt({ item }: { item: PromptItem }) {
+  return (
+    <div className="mt-2 rounded-xl border border-lamp-fill/25 bg-lamp-tint px-4 py-3">
+      <p className="mb-1 flex items-baseline gap-2 text-2xs text-soft">
+        <span className="font-medium">{visible(item.by ?? 'Prompt')}</span>
+        <time dateTime={new Date(item.at).toISOString()} title={exactTime(item.at)}>
+          {clock(item.at)}
+        </time>
+        {item.state === 'removed' ? <span>removed before it started</span> : null}
+      </p>
+      {item.text === null ? (
+        <p className="text-faint">This prompt is in the earlier part of the log.</p>
+      ) : (
+        <p
+          className={`text-[0.9375rem] whitespace-pre-wrap ${item.state === 'removed' ? 'text-faint line-through' : ''}`}
+        >
+          {visible(item.text)}
+        </p>
+      )}
+    </div>
+  );
+}
+
+function Thought({ item }: { item: ThoughtItem }) {
+  const lasted = item.until - item.at;
+  return (
+    <Folded
+      icon="think"
+      label={lasted >= 1_000 ? `Thought for ${took(lasted)}` : 'Thought'}
+      hint={oneLine(item.text.slice(0, 200))}
+    >
+      <div className="text-soft [&_.prose]:text-[0.84375rem]">
+        <Markdown text={item.text} />
+      </div>
+    </Folded>
+  );
+}
+
+function AgentLog({ item }: { item: LogItem }) {
+  return (
+    <Folded
+      icon="list"
+      label={`Agent log, ${plural(item.lines, 'entry', 'entries')}`}
+      hint={oneLine(item.text.slice(-160))}
+    >
+      <Output text={item.text} label="Agent log" />
+    </Folded>
+  );
+}
+
+/** A line like a tool call's that opens. */
+function Folded({
+  icon,
+  label,
+  hint,
+  children,
+}: {
+  icon: 'think' | 'list' | 'box';
+  label: string;
+  hint: string;
+  children: React.ReactNode;
+}) {
+  const [open, setOpen] = useState(false);
+  const details = useId();
+  return (
+    <div>
+      <button
+        type="button"
+        aria-expanded={open}
+        aria-controls={details}
+        onClick={() => setOpen(!open)}
+        className="flex w-full items-center gap-2 rounded-md px-2 py-1 text-left text-[0.8125rem] text-faint hover:bg-hover"
+      >
+        <Icon name={icon} className="size-3.5" />
+        <span className="shrink-0">{label}</span>
+        {open ? <span className="grow" /> : <span className="min-w-0 grow truncate opacity-80">{hint}</span>}
+        <Icon name="chevron" className={`size-3 transition-transform ${open ? 'rotate-90' : ''}`} />
+      </button>
+      <div id={details} hidden={!open} className="mt-1 mb-3 ml-[1.1rem] border-l border-line pl-3">
+        {open ? children : null}
+      </div>
+    </div>
+  );
+}
+
+const PLAN_MARKS = {
+  pending: { icon: null, text: 'text-soft', word: 'to do' },
+  in_progress: { icon: 'chevron', text: 'text-ink font-medium', word: 'now' },
+  completed: { icon: 'check', text: 'text-faint', word: 'done' },
+} as const;
+
+function Plan({ item }: { item: PlanItem }) {
+  const done = item.entries.filter((entry) => entry.status === 'completed').length;
+  return (
+    <section className="my-1 rounded-lg border border-line bg-raised px-3 py-2" aria-label="Plan">
+      <p className="mb-1 text-2xs font-medium text-faint">
+        Plan, {done} of {item.entries.length}
+      </p>
+      <ul className="space-y-0.5 text-[0.8125rem]">
+        {item.entries.map((entry, place) => {
+          const mark = PLAN_MARKS[entry.status];
+          return (
+            <li key={place} className={`flex items-start gap-2 ${mark.text}`}>
+              <span
+                className={`mt-[3px] grid size-3.5 shrink-0 place-items-center rounded-[4px] border ${entry.status === 'completed' ? 'border-transparent bg-good-tint text-good' : entry.status === 'in_progress' ? 'border-lamp-fill text-lamp' : 'border-line-strong'}`}
+              >
+                {mark.icon ? <Icon name={mark.icon} className="size-3" /> : null}
+              </span>
+              <span>
+                {visible(entry.text)} <span className="sr-only">({mark.word})</span>
+              </span>
+            </li>
+          );
+        })}
+      </ul>
+    </section>
+  );
+}
+
+const STEP_WORDS = {
+  sandbox_requested: 'Sandbox asked for',
+  sandbox_created: 'Sandbox there',
+  workspace_prepared: 'Repository checked out',
+  agent_requested: 'Agent starting',
+  agent_opened: 'Agent answered',
+} as const;
+
+function Setup({ item }: { item: SetupItem }) {
+  const first = item.steps[0];
+  const last = item.steps.at(-1);
+  if (!first || !last) return null;
+  const withSandbox = first.name === 'sandbox_requested';
+  const again = item.attempt > 1 ? ` (attempt ${item.attempt})` : '';
+  if (item.readyAt === null && item.failure === null) {
+    return (
+      <p className="flex items-center gap-2 px-2 py-1 text-[0.8125rem] text-soft">
+        <Icon name="spinner" className="turning size-3.5 text-lamp" />
+        {STEP_WORDS[last.name]}
+        {again}
+      </p>
+    );
+  }
+  const until = item.readyAt ?? last.at;
+  const label = item.failure === null ? (withSandbox ? 'Sandbox and agent ready' : 'Agent ready') : 'Start given up';
+  return (
+    <Folded icon="box" label={`${label} in ${took(until - first.at)}${again}`} hint="">
+      <ol className="grid grid-cols-[auto_1fr] gap-x-3 text-[0.8125rem] text-soft">
+        {[...item.steps, ...(item.readyAt === null ? [] : [{ name: 'ready' as const, at: item.readyAt }])].map(
+          (step) => (
+            <li key={`${step.name}${step.at}`} className="contents">
+              <span className="text-right font-mono text-2xs leading-5 text-faint tabular-nums">
+                +{took(step.at - first.at)}
+              </span>
+              <span>{step.name === 'ready' ? 'Ready for a prompt' : STEP_WORDS[step.name]}</span>
+            </li>
+          ),
+        )}
+      </ol>
+    </Folded>
+  );
+}
+
+function Trouble({ item, actions }: { item: TroubleItem; actions: Actions }) {
+  const advice = failureAdvice(item.failure);
+  const transient = item.failure?.class === 'transient';
+  return (
+    <Card
+      tone={transient || item.what === 'sandbox_lost' ? 'warn' : 'bad'}
+      title={TROUBLES[item.what]}
+      detail={item.detail}
+      advice={advice}
+    >
+      {item.failure && !transient && item.failure.class !== 'fatal' ? (
+        <Button size="small" onClick={actions.followUp}>
+          Write a follow-up
+        </Button>
+      ) : null}
+    </Card>
+  );
+}
+
+function GuardNote({ item, actions }: { item: GuardItem; actions: Actions }) {
+  const { title, advice } = GUARDS[item.guard];
+  return (
+    <Card tone="warn" title={title} detail={item.detail} advice={advice}>
+      <Button size="small" onClick={actions.followUp}>
+        Write a follow-up
+      </Button>
+    </Card>
+  );
+}
+
+function Card({
+  tone,
+  title,
+  detail,
+  advice,
+  children,
+}: {
+  tone: 'warn' | 'bad';
+  title: string;
+  detail: string;
+  advice: string;
+  children?: React.ReactNode;
+}) {
+  return (
+    <section
+      aria-label={title}
+      className={`my-1 flex gap-2.5 rounded-lg border px-3 py-2.5 text-[0.84375rem] ${tone === 'bad' ? 'border-bad/35 bg-bad-tint' : 'border-warn/35 bg-lamp-tint'}`}
+    >
+      <Icon name="alert" className={`mt-0.5 ${tone === 'bad' ? 'text-bad' : 'text-warn'}`} />
+      <div className="min-w-0 flex-1 space-y-1">
+        <p className="font-medium">{title}</p>
+        {detail && detail !== title ? <p className="whitespace-pre-wrap">{visible(detail)}</p> : null}
+        {advice ? <p className="text-soft">{advice}</p> : null}
+        {children ? <div className="flex gap-2 pt-1">{children}</div> : null}
+      </div>
+    </section>
+  );
+}
+
+function Ending({ item, actions }: { item: EndingItem; actions: Actions }) {
+  const words = [
+    `Turn ${item.turn} ${outcomeWords(item.outcome)}`,
+    ...(item.steps > 0 ? [plural(item.steps, 'step')] : []),
+    ...(item.startedAt === null ? [] : [took(item.at - item.startedAt)]),
+  ].map(visible);
+  return (
+    <div>
+      {item.outcome.how === 'failed' ? (
+        <Card
+          tone="bad"
+          title={`Turn ${item.turn} failed`}
+          detail={item.outcome.failure.message}
+          advice={failureAdvice(item.outcome.failure)}
+        >
+          {item.outcome.failure.class === 'fatal' ? null : (
+            <Button size="small" onClick={actions.followUp}>
+              Write a follow-up
+            </Button>
+          )}
+        </Card>
+      ) : null}
+      <p className="flex items-center gap-3 py-1 text-2xs text-faint">
+        <span className="h-px grow bg-line" />
+        {words.join(' \u00b7 ')}
+        <span className="h-px grow bg-line" />
+      </p>
+    </div>
+  );
+}
+
+function CommitLine({ item, actions }: { item: CommitItem; actions: Actions }) {
+  const { commit } = item;
+  if (commit === null) {
+    return (
+      <p className="flex items-center gap-2 px-2 py-0.5 text-[0.8125rem] text-faint">
+        Nothing changed in this turn, so there is no commit.
+      </p>
+    );
+  }
+  return (
+    <button
+      type="button"
+      onClick={() => actions.showTurn(item.turn)}
+      className="flex w-full items-center gap-2.5 rounded-lg border border-line bg-raised px-3 py-2 text-left text-[0.8125rem] hover:border-line-strong hover:bg-hover"
+    >
+      <Icon name="commit" className="text-good" />
+      <span>
+        Committed {plural(commit.files, 'file')}{' '}
+        <span className="font-mono text-2xs text-faint">{shortCommit(commit.id)}</span>
+      </span>
+      <span className="grow" />
+      <span className="font-mono text-2xs tabular-nums">
+        <span className="text-good">+{commit.insertions}</span>{' '}
+        <span className="text-bad">{`\u2212${commit.deletions}`}</span>
+      </span>
+      <span className="text-2xs text-faint">Review</span>
+      <Icon name="chevron" className="size-3 text-faint" />
+    </button>
+  );
+}
+
+function MergedLine({ item }: { item: MergedItem }) {
+  return (
+    <p className="flex items-center gap-2.5 rounded-lg border border-good/30 bg-good-tint px-3 py-2 text-[0.8125rem]">
+      <Icon name="merge" className="text-good" />
+      <span>
+        {visible(item.by)} merged the branch into <span className="font-mono text-code">{visible(item.into)}</span>{' '}
+        <span className="font-mono text-2xs text-soft">{shortCommit(item.commit)}</span>
+      </span>
+    </p>
+  );
+}

@@ -1,0 +1,113 @@
+/** One session: header, timeline, follow-up box, status bar; the changes beside it. */
+import { useMutation } from '@tanstack/react-query';
+import { useNavigate } from '@tanstack/react-router';
+import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
+import { api } from '../../api/client';
+import { Sidebar } from '../../list/Sidebar';
+import { Button } from '../../ui/button';
+import { useKeys, useMedia } from '../../ui/hooks';
+import { isWorking } from '../../ui/phase';
+import { ProblemNote } from '../../ui/problem';
+import { SessionStore } from '../store';
+import { SessionContext, useFacts, useSession, useStore } from './context';
+import { FollowUp } from './FollowUp';
+import { Header } from './Header';
+import { StatusBar } from './StatusBar';
+import { Timeline } from './Timeline';
+
+const Changes = lazy(() => import('../../diff/Changes').then((module) => ({ default: module.Changes })));
+
+export function SessionPage({ id }: { id: string }) {
+  const [store, setStore] = useState<SessionStore | null>(null);
+  useEffect(() => {
+    const opened = new SessionStore(id);
+    setStore(opened);
+    void opened.open();
+    return () => opened.close();
+  }, [id]);
+  const wide = useMedia('(min-width: 80rem)');
+  return (
+    <div className="flex h-full">
+      {wide ? <Sidebar current={id} /> : null}
+      {store?.id === id ? (
+        <SessionContext.Provider value={store}>
+          <Session />
+        </SessionContext.Provider>
+      ) : null}
+    </div>
+  );
+}
+
+function Session() {
+  const store = useStore();
+  const navigate = useNavigate();
+  const facts = useFacts();
+  const loadError = useSession((state) => state.loadError);
+  const box = useRef<HTMLTextAreaElement>(null);
+  const [changes, setChanges] = useState<{ open: boolean; turn: number | null }>({ open: false, turn: null });
+  const toggleChanges = () => setChanges((now) => ({ open: !now.open, turn: null }));
+  const stop = useMutation({
+    mutationFn: () => api.stop(store.id),
+    onSuccess: (view) => store.adopt(view),
+    onSettled: () => store.refresh(),
+  });
+  const canStop = facts !== null && isWorking(facts.phase) && !stop.isPending;
+  useKeys({
+    'mod+.': () => canStop && stop.mutate(),
+    d: toggleChanges,
+    i: () => box.current?.focus(),
+    u: () => void navigate({ to: '/' }),
+    n: () => void navigate({ to: '/new' }),
+  });
+  const actions = useMemo(
+    () => ({
+      showTurn: (turn: number) => setChanges({ open: true, turn }),
+      followUp: () => box.current?.focus(),
+    }),
+    [],
+  );
+
+  if (loadError) {
+    return (
+      <main className="mx-auto mt-24 w-full max-w-md px-4">
+        <h1 className="mb-3 text-lg font-semibold">
+          {loadError.code === 'session_not_found' ? 'No such session' : 'The session could not be loaded'}
+        </h1>
+        <ProblemNote error={loadError}>
+          <Button size="small" onClick={() => void store.open()}>
+            Try again
+          </Button>
+          <Button size="small" onClick={() => void navigate({ to: '/' })}>
+            All sessions
+          </Button>
+        </ProblemNote>
+      </main>
+    );
+  }
+  if (!facts) return <main className="flex-1" aria-busy="true" />;
+  return (
+    <main className="flex min-w-0 flex-1">
+      <div className={`min-w-0 flex-1 flex-col ${changes.open ? 'hidden lg:flex' : 'flex'}`}>
+        <Header
+          changesOpen={changes.open}
+          toggleChanges={toggleChanges}
+          stop={{ run: () => stop.mutate(), pending: stop.isPending, error: stop.error }}
+        />
+        <Timeline actions={actions} />
+        <FollowUp box={box} />
+        <StatusBar />
+      </div>
+      {changes.open ? (
+        <aside className="w-full border-line lg:w-[46%] lg:max-w-[56rem] lg:border-l">
+          <Suspense fallback={null}>
+            <Changes
+              turn={changes.turn}
+              chooseTurn={(turn) => setChanges({ open: true, turn })}
+              close={() => setChanges({ open: false, turn: null })}
+            />
+          </Suspense>
+        </aside>
+      ) : null}
+    </main>
+  );
+}

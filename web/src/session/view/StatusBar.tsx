@@ -1,0 +1,117 @@
+/** One line that is always true: phase, steps, time, tokens, and how fresh all of it is. */
+import { useEffect, useRef, useState } from 'react';
+import type { ConnectionState } from '../../api/socket';
+import type { SessionView } from '../../api/types';
+import { count, duration, plural } from '../../text/format';
+import { useNow } from '../../ui/hooks';
+import { isBusy, isWorking, PhaseLabel, phaseWord } from '../../ui/phase';
+import { useFacts, useSession, useStore } from './context';
+
+/** Without an entry for this long, work takes longer than expected. */
+const EXPECTED_MS = 30_000;
+
+export function StatusBar() {
+  const facts = useFacts();
+  if (!facts) return null;
+  return (
+    <footer className="flex h-7 items-center gap-3 overflow-hidden border-t border-line bg-sunken px-3 text-2xs whitespace-nowrap text-soft sm:gap-4 sm:px-4">
+      <PhaseLabel phase={facts.phase} />
+      <Announcer facts={facts} />
+      {facts.turn > 0 ? <span title={`Tool calls of turn ${facts.turn}`}>{plural(facts.steps, 'step')}</span> : null}
+      {facts.turn > 0 ? <Elapsed facts={facts} /> : null}
+      <TokenCount facts={facts} />
+      <Slow facts={facts} />
+      <span className="grow" />
+      <Connection />
+    </footer>
+  );
+}
+
+export function Elapsed({ facts }: { facts: Pick<SessionView, 'phase' | 'turn_started_at' | 'elapsed_ms'> }) {
+  const running = isWorking(facts.phase) && facts.turn_started_at !== null;
+  const now = useNow(running ? 1_000 : null);
+  const ms = running ? now - Date.parse(facts.turn_started_at ?? '') : facts.elapsed_ms;
+  return (
+    <span className="tabular-nums" title="Working time of this turn">
+      {duration(ms)}
+    </span>
+  );
+}
+
+function TokenCount({ facts }: { facts: SessionView }) {
+  const { input, output, cached } = facts.tokens;
+  if (input + output === 0) return null;
+  return (
+    <span
+      className="tabular-nums"
+      title={`${input} in, of these ${cached} from the cache; ${output} out; whole session`}
+    >
+      {count(input + output)} tokens
+    </span>
+  );
+}
+
+function Slow({ facts }: { facts: SessionView }) {
+  const lastNewsAt = useSession((state) => state.lastNewsAt);
+  const connected = useSession((state) => state.connection.state === 'connected');
+  const busy = isBusy(facts.phase);
+  const now = useNow(busy ? 1_000 : null);
+  const silent = now - lastNewsAt;
+  if (!busy || !connected || silent < EXPECTED_MS) return null;
+  return (
+    <span className="truncate text-warn" role="status">
+      Taking longer than expected: nothing new for {duration(silent)}
+    </span>
+  );
+}
+
+/** Says a new phase to those who listen instead of look; never the first one. */
+function Announcer({ facts }: { facts: SessionView }) {
+  const last = useRef(facts.phase);
+  const [said, setSaid] = useState('');
+  useEffect(() => {
+    if (last.current === facts.phase) return;
+    last.current = facts.phase;
+    setSaid(facts.reason ? `${phaseWord(facts.phase)}: ${facts.reason}` : phaseWord(facts.phase));
+  }, [facts.phase, facts.reason]);
+  return (
+    <span className="sr-only" aria-live="polite">
+      {said}
+    </span>
+  );
+}
+
+function Connection() {
+  const store = useStore();
+  const connection = useSession((state) => state.connection);
+  return (
+    <span className="flex min-w-0 items-center gap-1.5" data-connection={connection.state} role="status">
+      <span
+        aria-hidden="true"
+        className={`size-1.5 shrink-0 rounded-full ${connection.state === 'connected' ? 'bg-good' : connection.state === 'offline' ? 'bg-bad' : 'bg-warn'}`}
+      />
+      <ConnectionWords connection={connection} />
+      {connection.state === 'reconnecting' ? (
+        <button type="button" className="underline underline-offset-2" onClick={() => store.retryNow()}>
+          now
+        </button>
+      ) : null}
+    </span>
+  );
+}
+
+function ConnectionWords({ connection }: { connection: ConnectionState }) {
+  const now = useNow(connection.state === 'reconnecting' ? 250 : null);
+  switch (connection.state) {
+    case 'connecting':
+      return 'Connecting';
+    case 'connected':
+      return 'Connected';
+    case 'offline':
+      return 'Offline: this device has no network';
+    case 'reconnecting': {
+      const seconds = Math.ceil((connection.retryAt - now) / 1000);
+      return seconds > 0 ? `Reconnecting in ${seconds} s` : 'Reconnecting';
+    }
+  }
+}

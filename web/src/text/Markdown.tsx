@@ -1,0 +1,51 @@
+/**
+ * What an agent writes, as Markdown. Raw HTML stays text, images become links (nothing is loaded from elsewhere), and
+ * links open elsewhere, without telling where from.
+ */
+import { type ComponentProps, memo } from 'react';
+import ReactMarkdown from 'react-markdown';
+import remarkGfm from 'remark-gfm';
+import { CodeBlock } from './Code';
+import { visible } from './visible';
+
+/** Longer messages are shown as plain text: parsing them again with each piece would be felt. */
+const MARKDOWN_LIMIT = 200_000;
+
+const COMPONENTS: ComponentProps<typeof ReactMarkdown>['components'] = {
+  a: ({ href, children }) =>
+    href ? (
+      <a href={href} target="_blank" rel="noopener noreferrer nofollow" title={href}>
+        {children}
+      </a>
+    ) : (
+      <span>{children}</span>
+    ),
+  img: ({ src, alt }) =>
+    typeof src === 'string' && src !== '' ? (
+      <a href={src} target="_blank" rel="noopener noreferrer nofollow" title={src}>
+        image: {alt || src}
+      </a>
+    ) : (
+      <span>{alt}</span>
+    ),
+  pre: ({ children }) => <>{children}</>,
+  code: ({ className, children }) => {
+    const text = String(children ?? '');
+    const language = /language-([\w+#-]+)/.exec(className ?? '')?.[1] ?? null;
+    // Blocks end with a newline, code inside a line never has one.
+    if (language === null && !text.endsWith('\n')) return <code>{text}</code>;
+    return <CodeBlock code={text.replace(/\n$/, '')} language={language?.toLowerCase() ?? null} />;
+  },
+};
+
+export const Markdown = memo(function Markdown({ text }: { text: string }) {
+  const shown = visible(text);
+  if (shown.length > MARKDOWN_LIMIT) return <div className="prose whitespace-pre-wrap">{shown}</div>;
+  return (
+    <div className="prose">
+      <ReactMarkdown remarkPlugins={[remarkGfm]} components={COMPONENTS}>
+        {shown}
+      </ReactMarkdown>
+    </div>
+  );
+});

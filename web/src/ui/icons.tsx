@@ -1,0 +1,65 @@
+/** Line icons on a 16-pixel grid, drawn for this page. They repeat what a word next to them says, or their button has a label. */
+
+const PATHS = {
+  back: 'M9.500 3.500 5 8l4.500 4.500',
+  chevron: 'M6 4l4 4-4 4',
+  down: 'M8 3v9.500M4 9l4 4 4-4',
+  check: 'M3.500 8.500l3 3 6-7',
+  cross: 'M4 4l8 8M12 4l-8 8',
+  plus: 'M8 3v10M3 8h10',
+  stop: 'M4.500 4.500h7v7h-7z',
+  copy: 'M5.500 5.500v-2a1 1 0 0 1 1-1h6a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1h-2M3.500 5.500h6a1 1 0 0 1 1 1v6a1 1 0 0 1-1 1h-6a1 1 0 0 1-1-1v-6a1 1 0 0 1 1-1z',
+  send: 'M8 13V3.500M4 7.500l4-4 4 4',
+  search: 'M7 11.500a4.500 4.500 0 1 0 0-9 4.500 4.500 0 0 0 0 9zM10.500 10.500l3 3',
+  branch: 'M5 3.500v9M5 9c0-3 6-1.500 6-4.500M5 3.500a1 1 0 1 1 0-.01M5 13a1 1 0 1 1 0-.01M11 4a1 1 0 1 1 0-.01',
+  diff: 'M8 3v6M5 6h6M5 12.500h6',
+  commit: 'M1.500 8h4M10.500 8h4M8 10.500a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5z',
+  merge: 'M5 4.500v7M5 5c0 4 6 2 6 5.500M5 4a1 1 0 1 1 0-.01M5 13a1 1 0 1 1 0-.01M11 12a1 1 0 1 1 0-.01',
+  more: 'M3.500 8h.01M8 8h.01M12.500 8h.01',
+  sun: 'M8 10.500a2.500 2.500 0 1 0 0-5 2.500 2.500 0 0 0 0 5zM8 1.500v1M8 13.500v1M1.500 8h1M13.500 8h1M3.500 3.500l.7.7M11.800 11.800l.7.7M12.500 3.500l-.7.7M4.200 11.800l-.7.7',
+  moon: 'M13 9.500A5.500 5.500 0 1 1 6.500 3a4.500 4.500 0 0 0 6.500 6.500z',
+  keyboard: 'M2 4.500h12v7H2zM4.500 7h.01M7 7h.01M9.500 7h.01M11.500 7h.01M5.500 9.500h5',
+  clock: 'M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM8 5v3.200l2 1.300',
+  alert: 'M8 2.500l6 10.500H2zM8 6.500v3M8 11.200v.01',
+  hand: 'M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM6.300 6.300a1.700 1.700 0 1 1 2.500 1.500c-.6.3-.8.7-.8 1.200M8 11.200v.01',
+  trash: 'M3 4.500h10M6.500 4.500V3h3v1.500M4.500 4.500l.5 8.500h6l.5-8.500',
+  read: 'M4 2.500h5.500L12.500 5.500v8H4zM9.500 2.500v3h3',
+  edit: 'M3.500 12.500l.5-2.500 6.500-6.500 2 2L6 12z',
+  execute: 'M2.500 3.500h11v9h-11zM5 6.500l1.500 1.500L5 9.500M8.500 10H11',
+  fetch: 'M8 14A6 6 0 1 0 8 2a6 6 0 0 0 0 12zM2 8h12M8 2c2 2 2.500 4 2.500 6S10 12 8 14c-2-2-2.500-4-2.500-6S6 4 8 2z',
+  think: 'M3 4.500h10M3 8h7M3 11.500h4',
+  move: 'M2.500 8h10M9 4.500L12.500 8 9 11.500',
+  other: 'M8 9.500a1.500 1.500 0 1 0 0-3 1.500 1.500 0 0 0 0 3z',
+  list: 'M6 4h7.500M6 8h7.500M6 12h7.500M2.500 4h.01M2.500 8h.01M2.500 12h.01',
+  box: 'M2.500 5L8 2l5.500 3v6L8 14l-5.500-3zM2.500 5L8 8l5.500-3M8 8v6',
+  spinner: 'M8 2a6 6 0 1 1-6 6',
+} as const;
+
+export type IconName = keyof typeof PATHS;
+
+export function Icon({ name, className = '' }: { name: IconName; className?: string }) {
+  return (
+    <svg
+      viewBox="0 0 16 16"
+      className={`size-4 shrink-0 ${className}`}
+      fill="none"
+      stroke="currentColor"
+      strokeWidth="1.35"
+      strokeLinecap="round"
+      strokeLinejoin="round"
+      aria-hidden="true"
+    >
+      <path d={PATHS[name]} />
+    </svg>
+  );
+}
+
+/** The mark of the house. */
+export function Lamp({ className = '' }: { className?: string }) {
+  return (
+    <svg viewBox="0 0 20 20" className={`size-5 shrink-0 ${className}`} aria-hidden="true">
+      <path d="M6.200 11 8 4h4l1.800 7z" fill="var(--lamp-fill)" />
+      <path d="M3.500 17 6.200 11h7.600l2.700 6z" fill="var(--lamp-fill)" opacity=".25" />
+    </svg>
+  );
+}
