@@ -31,6 +31,7 @@ export type Event =
   | { type: 'agent_initialized'; run: number; can_load: boolean }
   | { type: 'agent_opened'; run: number; opened: Opened; memory: 'fresh' | 'loaded' | 'digest' }
   | { type: 'agent_ready'; run: number }
+  | { type: 'agent_broken'; run: number; detail: string }
   | { type: 'agent_exited'; run: number; status: ExitStatus | null; detail: string }
   | { type: 'input_queued'; run: number; n: number; input: AgentInput }
   // The turn.
@@ -44,6 +45,7 @@ export type Event =
       deadline: number;
     }
   | { type: 'permission_answered'; request: Json; answer: Answer; by: AnsweredBy }
+  | { type: 'cancel_answered'; turn: number }
   | { type: 'guard_tripped'; turn: number; guard: Guard; detail: string }
   | { type: 'turn_ended'; turn: number; outcome: Outcome }
   | { type: 'branch_pushed'; turn: number; commit: string }
@@ -68,6 +70,7 @@ export interface SessionSpec {
   branch: string;
   agent: string;
   model: string | null;
+  mode: string | null;
   person: Person;
   limits: Limits;
   permissions: 'allow' | 'reject' | 'ask';

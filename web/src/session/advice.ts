@@ -28,6 +28,7 @@ export const GUARDS: Record<Guard, { title: string; advice: string }> = {
 export const TROUBLES: Record<TroubleItem['what'], string> = {
   sandbox_failed: 'The sandbox could not be made ready',
   sandbox_lost: 'The sandbox was lost',
+  agent_broken: 'The agent broke its protocol and was ended',
   agent_exited: 'The agent exited',
   work_not_committed: 'The work could not be committed',
 };

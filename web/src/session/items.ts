@@ -92,7 +92,7 @@ export type SetupStep =
 /** Something went wrong, shown where it happened. */
 export interface TroubleItem extends Base {
   kind: 'trouble';
-  what: 'sandbox_failed' | 'sandbox_lost' | 'agent_exited' | 'work_not_committed';
+  what: 'sandbox_failed' | 'sandbox_lost' | 'agent_broken' | 'agent_exited' | 'work_not_committed';
   failure: Failure | null;
   detail: string;
 }

@@ -6,7 +6,7 @@
 import type { Entry, Event, Json, ToolCall } from '../api/events';
 import type { SessionView } from '../api/types';
 import { applyFact } from './facts';
-import type { Item, PromptItem, SetupStep, ToolItem } from './items';
+import type { Item, PromptItem, SetupStep, ToolItem, TroubleItem } from './items';
 
 export interface Timeline {
   /** The header, or null before the first snapshot from the server. */
@@ -202,12 +202,16 @@ class Draft {
         return;
       case 'sandbox_destroyed':
         return;
+      case 'agent_broken':
+        this.#trouble(entry, 'agent_broken', null, event.detail);
+        return;
       case 'agent_exited':
         this.#setupFailed(event.detail);
         if (this.t.running !== null) this.#trouble(entry, 'agent_exited', null, exitText(event));
         else this.#log(entry, exitText(event));
         return;
       case 'input_queued':
+      case 'cancel_answered':
         return;
 
       case 'permission_asked':
@@ -397,7 +401,7 @@ class Draft {
 
   #trouble(
     entry: Entry,
-    what: 'sandbox_failed' | 'sandbox_lost' | 'agent_exited' | 'work_not_committed',
+    what: TroubleItem['what'],
     failure: (Event & { type: 'sandbox_failed' })['failure'] | null,
     detail: string,
   ): void {

@@ -12,7 +12,7 @@ import { Dialog } from '../../ui/dialog';
 import { useTitle } from '../../ui/hooks';
 import { Icon } from '../../ui/icons';
 import { Menu, MenuChoices, MenuItem } from '../../ui/menu';
-import { isWorking, PhaseDot, PhaseLabel, phaseWord } from '../../ui/phase';
+import { isWorking, PhaseDot, phaseWord } from '../../ui/phase';
 import { ProblemNote } from '../../ui/problem';
 import { ThemeToggle } from '../../ui/theme';
 import { useFacts, useSession, useStore } from './context';
@@ -23,7 +23,8 @@ const MODELS_SHOWN = 300;
 interface HeaderProps {
   changesOpen: boolean;
   toggleChanges: () => void;
-  stop: { run: () => void; pending: boolean; error: unknown };
+  /** The server stops a turn, and before there is one takes the prompts back. */
+  stop: { possible: boolean; run: () => void; pending: boolean; error: unknown };
 }
 
 export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
@@ -51,7 +52,7 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
         <Button
           look="danger"
           onClick={stop.run}
-          disabled={!isWorking(facts.phase) || stop.pending}
+          disabled={!stop.possible || stop.pending}
           title="Stop this turn (Ctrl+.)"
           aria-keyshortcuts="Control+."
         >
@@ -78,18 +79,12 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
             </Button>
           }
         >
-          <MenuItem disabled={facts.ended} onSelect={() => setEnding(true)}>
+          <MenuItem disabled={facts.ended || isWorking(facts.phase)} onSelect={() => setEnding(true)}>
             <Icon name="trash" className="text-soft" /> End this session
           </MenuItem>
         </Menu>
       </div>
       <Facts facts={facts} />
-      {facts.reason && facts.phase !== 'done' ? (
-        <p className="mt-1 text-[0.8125rem] text-soft">
-          <PhaseLabel phase={facts.phase} className="mr-2" />
-          {visible(facts.reason)}
-        </p>
-      ) : null}
       {stop.error ? <ProblemNote error={asApiError(stop.error)} className="mt-2" /> : null}
       {end.error ? <ProblemNote error={asApiError(end.error)} className="mt-2" /> : null}
       {ending ? (

@@ -51,9 +51,9 @@ function Session() {
     onSuccess: (view) => store.adopt(view),
     onSettled: () => store.refresh(),
   });
-  const canStop = facts !== null && isWorking(facts.phase) && !stop.isPending;
+  const canStop = facts !== null && (isWorking(facts.phase) || facts.phase === 'starting' || facts.phase === 'queued');
   useKeys({
-    'mod+.': () => canStop && stop.mutate(),
+    'mod+.': () => canStop && !stop.isPending && stop.mutate(),
     d: toggleChanges,
     i: () => box.current?.focus(),
     u: () => void navigate({ to: '/' }),
@@ -91,7 +91,7 @@ function Session() {
         <Header
           changesOpen={changes.open}
           toggleChanges={toggleChanges}
-          stop={{ run: () => stop.mutate(), pending: stop.isPending, error: stop.error }}
+          stop={{ possible: canStop, run: () => stop.mutate(), pending: stop.isPending, error: stop.error }}
         />
         <Timeline actions={actions} />
         <FollowUp box={box} />

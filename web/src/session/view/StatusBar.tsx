@@ -3,6 +3,7 @@ import { useEffect, useRef, useState } from 'react';
 import type { ConnectionState } from '../../api/socket';
 import type { SessionView } from '../../api/types';
 import { count, duration, plural } from '../../text/format';
+import { visible } from '../../text/visible';
 import { useNow } from '../../ui/hooks';
 import { isBusy, isWorking, PhaseLabel, phaseWord } from '../../ui/phase';
 import { useFacts, useSession, useStore } from './context';
@@ -15,7 +16,14 @@ export function StatusBar() {
   if (!facts) return null;
   return (
     <footer className="flex h-7 items-center gap-3 overflow-hidden border-t border-line bg-sunken px-3 text-2xs whitespace-nowrap text-soft sm:gap-4 sm:px-4">
-      <PhaseLabel phase={facts.phase} />
+      <span className="flex min-w-0 shrink gap-1.5">
+        <PhaseLabel phase={facts.phase} />
+        {facts.reason ? (
+          <span className="truncate" title={visible(facts.reason)}>
+            {visible(facts.reason)}
+          </span>
+        ) : null}
+      </span>
       <Announcer facts={facts} />
       {facts.turn > 0 ? <span title={`Tool calls of turn ${facts.turn}`}>{plural(facts.steps, 'step')}</span> : null}
       {facts.turn > 0 ? <Elapsed facts={facts} /> : null}

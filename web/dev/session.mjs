@@ -1,0 +1,340 @@
+/** One session of the dev double: a log in memory, the view of it, and an agent that plays a story. */
+import { EventEmitter } from 'node:events';
+import { FILES, storyFor } from './story.mjs';
+
+const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
+let made = 0;
+
+/** Sorts by time, as a ULID does. */
+export function ulid() {
+  let time = Date.now() * 1000 + (made++ % 1000);
+  let text = '';
+  for (let i = 0; i < 12; i += 1) {
+    text = DIGITS[time % 32] + text;
+    time = Math.floor(time / 32);
+  }
+  for (let i = 0; i < 14; i += 1) text += DIGITS[Math.floor(Math.random() * 32)];
+  return `0${text.slice(1)}`;
+}
+
+export class Refused extends Error {
+  constructor(status, code, detail, whatToDo) {
+    super(detail);
+    Object.assign(this, { status, code, whatToDo });
+  }
+}
+
+const MODELS = [
+  { id: 'scripted-1', name: 'Scripted one' },
+  { id: 'scripted-2', name: 'Scripted two' },
+];
+const commitId = () => Array.from({ length: 40 }, () => '0123456789abcdef'[Math.floor(Math.random() * 16)]).join('');
+
+export class Session extends EventEmitter {
+  log = [];
+  queue = [];
+  turn = null;
+  turns = 0;
+  permission = null;
+  commits = [];
+  merged = null;
+  ended = false;
+  tokens = { input: 0, output: 0, cached: 0 };
+  model = null;
+  ready = false;
+  last = null;
+  committing = false;
+
+  constructor(spec, person, speed) {
+    super();
+    this.setMaxListeners(0);
+    this.id = ulid();
+    this.speed = speed;
+    this.person = person;
+    const title = spec.title ?? spec.prompt.split('\n')[0].slice(0, 80);
+    const slug =
+      title
+        .toLowerCase()
+        .replace(/[^a-z0-9]+/g, '-')
+        .slice(0, 30)
+        .replace(/^-+|-+$/g, '') || 'session';
+    this.spec = {
+      title,
+      repository: spec.repository,
+      base: spec.base ?? 'main',
+      branch: `lamplight/${slug}-${this.id.slice(-6).toLowerCase()}`,
+      agent: spec.agent ?? 'goose',
+      model: spec.model ?? null,
+      mode: null,
+      person,
+      permissions: spec.permissions ?? 'allow',
+      limits: {
+        steps: 25,
+        failures_in_a_row: 3,
+        identical_calls: 3,
+        silence_ms: 600000,
+        wall_clock_ms: 7200000,
+        permission_ms: 300000,
+        start_ms: 120000,
+        cancel_grace_ms: 2000,
+        idle_ms: 300000,
+        ...spec.limits,
+      },
+    };
+    this.model = this.spec.model;
+    this.append({ type: 'session_created', spec: this.spec });
+    this.prompt(spec.prompt);
+    void this.run();
+  }
+
+  append(event) {
+    const entry = { seq: this.log.length + 1, at: Date.now(), event };
+    this.log.push(entry);
+    this.emit('entry', entry);
+    this.emit('change');
+  }
+
+  prompt(text) {
+    if (this.ended) throw new Refused(409, 'session_ended', 'This session has ended.', 'Start a new session.');
+    if (typeof text !== 'string' || text.trim() === '')
+      throw new Refused(400, 'invalid_request', 'A prompt needs a text.', 'Send {"text": "…"}.');
+    const queued = { prompt: ulid(), text, by: this.person.name };
+    this.queue.push(queued);
+    this.append({ type: 'prompt_queued', ...queued });
+    this.emit('work');
+    return { prompt: queued.prompt, position: this.queue.length };
+  }
+
+  removePrompt(id) {
+    if (!this.queue.some((queued) => queued.prompt === id))
+      throw new Refused(404, 'prompt_not_found', 'This prompt is not queued.', 'It may have started already.');
+    this.queue = this.queue.filter((queued) => queued.prompt !== id);
+    this.append({ type: 'prompt_removed', prompt: id, by: this.person.name });
+  }
+
+  stop() {
+    if (this.turn) {
+      if (this.turn.stopping) return;
+      this.turn.stopping = true;
+      this.append({ type: 'stop_requested', turn: this.turn.number, by: this.person.name });
+      if (this.permission) this.#answer({ answer: 'cancelled' }, { by: 'stop' });
+      this.emit('stop');
+    } else if (this.queue.length > 0) for (const { prompt } of [...this.queue]) this.removePrompt(prompt);
+    else throw new Refused(409, 'no_turn_running', 'No turn is running.', 'There is nothing to stop.');
+  }
+
+  chooseModel(model) {
+    this.#idle();
+    if (!MODELS.some((known) => known.id === model))
+      throw new Refused(400, 'invalid_request', `The agent has no model ${model}.`, 'Choose one of its models.');
+    this.model = model;
+    this.append({ type: 'model_chosen', model, by: this.person.name });
+  }
+
+  answer(request, option) {
+    if (!this.permission || JSON.stringify(this.permission.request) !== JSON.stringify(request))
+      throw new Refused(409, 'permission_not_open', 'This request is not open.', 'It may have been answered already.');
+    if (option !== null && !this.permission.options.some((offered) => offered.id === option))
+      throw new Refused(400, 'invalid_request', 'The agent does not offer this option.', 'Choose one of its options.');
+    this.#answer(option === null ? { answer: 'cancelled' } : { answer: 'selected', option }, {
+      by: 'person',
+      name: this.person.name,
+    });
+  }
+
+  #answer(answer, by) {
+    const { request } = this.permission;
+    this.permission = null;
+    this.append({ type: 'permission_answered', request, answer, by });
+    this.emit('answered');
+  }
+
+  merge() {
+    this.#idle();
+    if (this.commits.length === 0)
+      throw new Refused(
+        409,
+        'nothing_to_merge',
+        'The branch has no commits.',
+        'Wait for a turn that changes something.',
+      );
+    if (/conflict/.test(this.spec.title))
+      throw new Refused(
+        409,
+        'merge_conflict',
+        'src/median.js was changed on main, too.',
+        'Merge main into the branch, or ask the agent to.',
+      );
+    this.merged = { into: this.spec.base, commit: commitId() };
+    this.append({ type: 'branch_merged', ...this.merged, by: this.person.name });
+    return this.merged;
+  }
+
+  end() {
+    this.#idle();
+    this.ended = true;
+    this.queue = [];
+    this.append({ type: 'session_ended', by: this.person.name });
+    this.append({ type: 'sandbox_released', generation: 1, keep_files: false, reason: 'the session ended' });
+    this.emit('work');
+  }
+
+  #idle() {
+    if (this.turn) throw new Refused(409, 'turn_running', 'A turn is running.', 'Wait for its end, or stop it.');
+  }
+
+  diff(turn) {
+    const some = turn === null ? this.commits.length > 0 : this.commits.some((commit) => commit.turn === turn);
+    return {
+      base: commitId(),
+      head: this.commits.at(-1)?.id ?? commitId(),
+      files: some ? FILES : [],
+      truncated: false,
+    };
+  }
+
+  phase() {
+    if (this.turn?.stopping) return ['executing', 'stopping'];
+    if (this.permission) return ['waiting_for_you', `the agent asks leave to ${this.permission.title}`];
+    if (this.turn) return [this.turn.calls.size === 0 ? 'planning' : 'executing', null];
+    if (this.committing) return ['executing', 'recording the work'];
+    if (this.queue.length > 0) return ['starting', null];
+    return this.last ?? ['paused', 'nothing is asked of it; prompt to go on'];
+  }
+
+  view() {
+    const [phase, reason] = this.phase();
+    const turn = this.turn ?? this.lastTurn;
+    const iso = (ms) => new Date(ms).toISOString();
+    return {
+      id: this.id,
+      title: this.spec.title,
+      phase,
+      reason,
+      repository: this.spec.repository,
+      base: this.spec.base,
+      branch: this.spec.branch,
+      agent: this.spec.agent,
+      model: this.model,
+      models: this.ready ? MODELS : [],
+      person: this.person,
+      turn: this.turns,
+      steps: turn?.calls.size ?? 0,
+      tokens: this.tokens,
+      elapsed_ms: turn ? (turn.endedAt ?? this.log.at(-1).at) - turn.startedAt : 0,
+      turn_started_at: turn ? iso(turn.startedAt) : null,
+      queued: this.queue,
+      permission: this.permission,
+      commits: this.commits,
+      merged: this.merged,
+      ended: this.ended,
+      last_seq: this.log.length,
+      created_at: iso(this.log[0].at),
+      updated_at: iso(this.log.at(-1).at),
+    };
+  }
+
+  summary() {
+    const { base, models, person, queued, permission, commits, merged, ...rest } = this.view();
+    return { ...rest, queued_count: queued.length };
+  }
+
+  async run() {
+    await this.#wait(30);
+    this.append({ type: 'sandbox_requested', generation: 1, attempt: 1 });
+    await this.#wait(180);
+    this.append({ type: 'sandbox_created', generation: 1, handle: 'local:1' });
+    await this.#wait(220);
+    this.append({ type: 'workspace_prepared', generation: 1, base_commit: commitId() });
+    this.append({ type: 'agent_requested', generation: 1, run: 1 });
+    await this.#wait(400);
+    this.append({ type: 'agent_initialized', run: 1, can_load: true });
+    this.model ??= MODELS[0].id;
+    this.ready = true;
+    this.append({
+      type: 'agent_opened',
+      run: 1,
+      memory: 'fresh',
+      opened: { agent_session: 's', models: MODELS, model: this.model, model_config: null, modes: [], mode: null },
+    });
+    this.append({ type: 'agent_ready', run: 1 });
+    while (!this.ended) {
+      const next = this.queue.shift();
+      if (next) await this.#play(next);
+      else await new Promise((resolve) => this.once('work', resolve));
+    }
+  }
+
+  async #play(prompt) {
+    const number = ++this.turns;
+    this.turn = { number, startedAt: Date.now(), calls: new Set(), stopping: false };
+    this.append({ type: 'turn_started', turn: number, prompt: prompt.prompt, attempt: 1 });
+    let outcome = { how: 'completed', stop_reason: 'end_turn' };
+    for (const [wait, told] of storyFor(prompt.text)) {
+      if (wait > 0) await this.#wait(wait);
+      if (this.turn.stopping) {
+        outcome = { how: 'stopped', by: this.person.name };
+        break;
+      }
+      if (told.type === 'turn_ended') {
+        outcome = told.outcome;
+        break;
+      }
+      this.#tell({ ...told, ...(told.type === 'agent_logged' ? {} : { turn: number }) });
+      if (told.type === 'permission_asked' && this.permission)
+        await new Promise((resolve) => this.once('answered', resolve));
+      if (told.type === 'guard_tripped') outcome = { how: 'tripped', guard: told.guard, detail: told.detail };
+    }
+    this.turn.endedAt = Date.now();
+    this.lastTurn = this.turn;
+    this.turn = null;
+    this.committing = true;
+    this.last = resting(outcome);
+    this.append({ type: 'turn_ended', turn: number, outcome });
+    await this.#wait(150);
+    const worked = outcome.how === 'completed' && this.lastTurn.calls.has('c4');
+    const commit = worked ? { id: commitId(), files: 4, insertions: 11, deletions: 3 } : null;
+    if (commit) this.commits = [...this.commits, { turn: number, ...commit }];
+    this.committing = false;
+    this.append({ type: 'work_committed', turn: number, commit });
+  }
+
+  #tell(event) {
+    if (event.type === 'tool_called') this.turn.calls.add(event.call.id);
+    if (event.type === 'tokens_used')
+      for (const kind of Object.keys(this.tokens)) this.tokens[kind] += event.tokens[kind];
+    if (event.type === 'permission_asked') {
+      const deadline = Date.now() + this.spec.limits.permission_ms;
+      this.permission = {
+        request: event.request,
+        title: event.call.title,
+        options: event.options,
+        deadline: new Date(deadline).toISOString(),
+      };
+      this.append({ ...event, deadline });
+      if (this.spec.permissions !== 'ask') this.#answer({ answer: 'selected', option: 'yes' }, { by: 'policy' });
+      return;
+    }
+    this.append(event);
+  }
+
+  /** Ends early when the turn is stopped. */
+  #wait(ms) {
+    return new Promise((resolve) => {
+      const done = () => {
+        clearTimeout(timer);
+        this.off('stop', done);
+        resolve();
+      };
+      const timer = setTimeout(done, ms / this.speed);
+      this.once('stop', done);
+    });
+  }
+}
+
+function resting(outcome) {
+  if (outcome.how === 'stopped') return ['paused', `stopped by ${outcome.by}; prompt to go on`];
+  if (outcome.how === 'tripped') return ['stuck', `${outcome.detail}; prompt to go on`];
+  if (outcome.how === 'failed') return ['failed', outcome.failure.message];
+  return ['done', null];
+}
