@@ -1,1 +1,8 @@
-//! HTTP, WebSocket, the web page, configuration and the command line
+//! The edge: HTTP, WebSocket, the web page, configuration and the command line.
+
+pub mod cli;
+pub mod clock;
+pub mod config;
+pub mod doctor;
+pub mod http;
+mod person;

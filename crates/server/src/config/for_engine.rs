@@ -1,0 +1,48 @@
+//! What the engine is told of the configuration.
+
+use super::{Config, CustomAgent, ModelEndpoint, Secret};
+use lamplight_engine::{ANTHROPIC_BASE, Configured, OPENAI_BASE, SandboxConfig, Upstream, Upstreams};
+
+impl Config {
+    pub fn engine(&self) -> lamplight_engine::Config {
+        lamplight_engine::Config {
+            data_dir: self.server.data_dir.clone(),
+            tools_dir: self.tools_dir(),
+            default_agent: self.agent.default.clone(),
+            agents: self.agents.iter().map(CustomAgent::configured).collect(),
+            upstreams: Upstreams {
+                openai: self.models.openai.upstream(OPENAI_BASE),
+                anthropic: self.models.anthropic.upstream(ANTHROPIC_BASE),
+            },
+            scripted_model: self.models.scripted,
+            limits: self.limits.clone(),
+            permissions: self.agent.permissions,
+            person: self.person.clone(),
+            sandbox: SandboxConfig { tool_dirs: self.sandbox.tools.clone(), launcher: None },
+        }
+    }
+}
+
+impl ModelEndpoint {
+    /// An address without a key is asked without one: a model of one's own often needs none.
+    fn upstream(&self, vendor: &str) -> Option<Upstream> {
+        if !self.is_configured() {
+            return None;
+        }
+        let base = self.base.clone().unwrap_or_else(|| vendor.to_owned());
+        let key = self.key.as_ref().map_or("", Secret::reveal);
+        Some(Upstream { base, key: lamplight_engine::Secret::new(key) })
+    }
+}
+
+impl CustomAgent {
+    fn configured(&self) -> Configured {
+        Configured {
+            name: self.name.clone(),
+            title: self.title.clone(),
+            command: self.command.clone(),
+            arguments: self.args.clone(),
+            environment: self.env.clone(),
+        }
+    }
+}

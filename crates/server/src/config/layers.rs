@@ -1,0 +1,132 @@
+//! The variables that Lamplight reads, and how they are laid over the file.
+
+use super::{Config, ConfigError};
+use std::collections::BTreeMap;
+use toml::{Table, Value};
+
+/// The process's environment, as a value.
+pub type Environment = BTreeMap<String, String>;
+
+/// One variable and the key that it sets.
+#[derive(Debug, Clone, Copy)]
+pub struct Variable {
+    pub name: &'static str,
+    /// Dotted, such as `server.listen`.
+    pub key: &'static str,
+    kind: Kind,
+}
+
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Text,
+    Number,
+    Flag,
+    /// Separated by colons, as in `PATH`.
+    List,
+}
+
+const fn variable(name: &'static str, key: &'static str, kind: Kind) -> Variable {
+    Variable { name, key, kind }
+}
+
+/// Everything that can be set by environment. A later row wins over an earlier one with the same key.
+pub const VARIABLES: &[Variable] = &[
+    variable("OPENAI_BASE_URL", "models.openai.base", Kind::Text),
+    variable("ANTHROPIC_BASE_URL", "models.anthropic.base", Kind::Text),
+    variable("LAMPLIGHT_LISTEN", "server.listen", Kind::Text),
+    variable("LAMPLIGHT_DATA_DIR", "server.data_dir", Kind::Text),
+    variable("LAMPLIGHT_HOSTS", "server.hosts", Kind::List),
+    variable("LAMPLIGHT_THREADS", "server.threads", Kind::Number),
+    variable("LAMPLIGHT_LOG_LEVEL", "log.level", Kind::Text),
+    variable("LAMPLIGHT_LOG_FORMAT", "log.format", Kind::Text),
+    variable("LAMPLIGHT_PERSON_NAME", "person.name", Kind::Text),
+    variable("LAMPLIGHT_PERSON_EMAIL", "person.email", Kind::Text),
+    variable("LAMPLIGHT_AGENT_DEFAULT", "agent.default", Kind::Text),
+    variable("LAMPLIGHT_AGENT_PERMISSIONS", "agent.permissions", Kind::Text),
+    variable("LAMPLIGHT_AGENT_TOOLS_DIR", "agent.tools_dir", Kind::Text),
+    variable("LAMPLIGHT_LIMITS_STEPS", "limits.steps", Kind::Number),
+    variable("LAMPLIGHT_LIMITS_FAILURES_IN_A_ROW", "limits.failures_in_a_row", Kind::Number),
+    variable("LAMPLIGHT_LIMITS_IDENTICAL_CALLS", "limits.identical_calls", Kind::Number),
+    variable("LAMPLIGHT_LIMITS_SILENCE_MS", "limits.silence_ms", Kind::Number),
+    variable("LAMPLIGHT_LIMITS_WALL_CLOCK_MS", "limits.wall_clock_ms", Kind::Number),
+    variable("LAMPLIGHT_LIMITS_PERMISSION_MS", "limits.permission_ms", Kind::Number),
+    variable("LAMPLIGHT_LIMITS_START_MS", "limits.start_ms", Kind::Number),
+    variable("LAMPLIGHT_LIMITS_CANCEL_GRACE_MS", "limits.cancel_grace_ms", Kind::Number),
+    variable("LAMPLIGHT_LIMITS_IDLE_MS", "limits.idle_ms", Kind::Number),
+    variable("LAMPLIGHT_MODELS_OPENAI_BASE", "models.openai.base", Kind::Text),
+    variable("LAMPLIGHT_MODELS_OPENAI_KEY_ENV", "models.openai.key_env", Kind::Text),
+    variable("LAMPLIGHT_MODELS_ANTHROPIC_BASE", "models.anthropic.base", Kind::Text),
+    variable("LAMPLIGHT_MODELS_ANTHROPIC_KEY_ENV", "models.anthropic.key_env", Kind::Text),
+    variable("LAMPLIGHT_MODELS_SCRIPTED", "models.scripted", Kind::Flag),
+    variable("LAMPLIGHT_SANDBOX_PROVIDER", "sandbox.provider", Kind::Text),
+    variable("LAMPLIGHT_SANDBOX_TOOLS", "sandbox.tools", Kind::List),
+];
+
+/// Read elsewhere: the file's place, and the server that the commands talk to.
+const OTHER_VARIABLES: &[&str] = &["LAMPLIGHT_CONFIG", "LAMPLIGHT_URL"];
+
+const PREFIX: &str = "LAMPLIGHT_";
+
+/// Sets every key whose variable is set, one at a time so that a value that does not fit is told with its variable.
+pub(super) fn lay_environment(table: &mut Table, environment: &Environment) -> Result<(), ConfigError> {
+    if let Some(name) = environment.keys().find(|name| name.starts_with(PREFIX) && !is_known(name)) {
+        return Err(ConfigError::UnknownVariable { name: name.clone(), similar: similar(name) });
+    }
+    for row in VARIABLES {
+        let Some(text) = environment.get(row.name).filter(|text| !text.is_empty()) else { continue };
+        let wrong = |message: String| ConfigError::Variable { name: row.name.to_owned(), message };
+        set(table, row.key, row.kind.parse(text).map_err(wrong)?);
+        // A person is two keys; half of one is judged when both are laid.
+        if row.key != "person.name" {
+            let fits: Result<Config, toml::de::Error> = table.clone().try_into();
+            fits.map_err(|error| wrong(error.message().to_owned()))?;
+        }
+    }
+    Ok(())
+}
+
+/// Puts a value at a dotted key, making the tables on the way.
+pub(super) fn set(table: &mut Table, key: &str, value: Value) {
+    let (tables, last) = key.rsplit_once('.').expect("every key in VARIABLES has a section");
+    let mut place = table;
+    for name in tables.split('.') {
+        let entry = place.entry(name).or_insert_with(|| Value::Table(Table::new()));
+        place = entry.as_table_mut().expect("the file was checked against Config, where sections are tables");
+    }
+    place.insert(last.to_owned(), value);
+}
+
+fn is_known(name: &str) -> bool {
+    VARIABLES.iter().any(|row| row.name == name) || OTHER_VARIABLES.contains(&name)
+}
+
+impl Kind {
+    fn parse(self, text: &str) -> Result<Value, String> {
+        match self {
+            Self::Text => Ok(Value::String(text.to_owned())),
+            Self::Number => {
+                text.parse().map(Value::Integer).map_err(|_| format!("{text:?} is not a whole number"))
+            }
+            Self::Flag => match text {
+                "1" | "true" => Ok(Value::Boolean(true)),
+                "0" | "false" => Ok(Value::Boolean(false)),
+                _ => Err(format!("{text:?} is neither true nor false")),
+            },
+            Self::List => {
+                let items = text.split(':').filter(|item| !item.is_empty());
+                Ok(Value::Array(items.map(|item| Value::String(item.to_owned())).collect()))
+            }
+        }
+    }
+}
+
+/// The known variable that shares most of its start and end with this one, if most of it is shared.
+fn similar(name: &str) -> Option<&'static str> {
+    let shared = |known: &str| {
+        let start = known.bytes().zip(name.bytes()).take_while(|(a, b)| a == b).count();
+        let end = known.bytes().rev().zip(name.bytes().rev()).take_while(|(a, b)| a == b).count();
+        start + end
+    };
+    let best = VARIABLES.iter().map(|row| row.name).max_by_key(|known| shared(known))?;
+    (shared(best) > PREFIX.len() + name.len() / 4).then_some(best)
+}

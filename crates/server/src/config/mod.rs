@@ -1,0 +1,144 @@
+//! Configuration: flags over environment over one TOML file over defaults.
+//!
+//! Everything that the rest of the program learns from files, variables and flags it learns here, once, at start. A
+//! key or variable that nobody reads is an error that names it: a setting with a typing mistake never silently counts
+//! for nothing.
+
+mod error;
+mod for_engine;
+mod layers;
+mod secret;
+mod sections;
+
+pub use error::ConfigError;
+pub use layers::{Environment, VARIABLES, Variable};
+pub use secret::Secret;
+pub use sections::{Agent, CustomAgent, Log, LogFormat, ModelEndpoint, Models, Sandbox, Server};
+
+use lamplight_domain::{Limits, Person};
+use serde::{Deserialize, Serialize};
+use std::path::{Path, PathBuf};
+
+/// Everything that can be configured, one struct a concern. The TOML file has the same shape.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    pub server: Server,
+    pub log: Log,
+    /// Who the commits and commands are attributed to; `None` is who git says this is.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub person: Option<Person>,
+    pub agent: Agent,
+    pub limits: Limits,
+    pub models: Models,
+    pub sandbox: Sandbox,
+    /// Agents beyond the catalogue.
+    pub agents: Vec<CustomAgent>,
+}
+
+/// What the command line said about configuration.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Flags {
+    pub config: Option<PathBuf>,
+    pub listen: Option<String>,
+    pub data_dir: Option<PathBuf>,
+}
+
+impl Config {
+    /// Reads the file that the flags or the environment name (the default one may be missing, a named one may not) and
+    /// lays the environment and the flags over it.
+    pub fn load(flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
+        let file = match named_file(flags, environment) {
+            Some(path) => Some(read_file(&path)?),
+            None => match default_file(environment) {
+                Some(path) if path.exists() => Some(read_file(&path)?),
+                Some(_) | None => None,
+            },
+        };
+        Self::from_layers(file.unwrap_or_default(), flags, environment)
+    }
+
+    fn from_layers(file: toml::Table, flags: &Flags, environment: &Environment) -> Result<Self, ConfigError> {
+        let mut table = file;
+        layers::lay_environment(&mut table, environment)?;
+        if let Some(listen) = &flags.listen {
+            layers::set(&mut table, "server.listen", listen.clone().into());
+        }
+        if let Some(data_dir) = &flags.data_dir {
+            layers::set(&mut table, "server.data_dir", data_dir.to_string_lossy().into_owned().into());
+        }
+        let mut config: Self = table
+            .try_into()
+            .map_err(|error: toml::de::Error| ConfigError::Invalid(error.message().to_owned()))?;
+        config.complete(environment)?;
+        Ok(config)
+    }
+
+    /// Fills in what depends on the environment: directories, and keys from the variables that hold them.
+    fn complete(&mut self, environment: &Environment) -> Result<(), ConfigError> {
+        if self.server.data_dir.as_os_str().is_empty() {
+            self.server.data_dir = default_data_dir(environment).ok_or(ConfigError::NoHome)?;
+        }
+        for path in [&mut self.server.data_dir]
+            .into_iter()
+            .chain(&mut self.agent.tools_dir)
+            .chain(&mut self.sandbox.tools)
+        {
+            *path = absolute(path, environment)?;
+        }
+        self.server.check()?;
+        self.models.openai.take_key(environment);
+        self.models.anthropic.take_key(environment);
+        Ok(())
+    }
+
+    /// Where installed agents live; shared by all sessions and mounted read-only into sandboxes.
+    pub fn tools_dir(&self) -> PathBuf {
+        self.agent.tools_dir.clone().unwrap_or_else(|| self.server.data_dir.join("tools"))
+    }
+
+    /// The effective configuration as TOML, without secrets.
+    pub fn to_toml(&self) -> String {
+        toml::to_string_pretty(self).expect("every field of Config is representable in TOML")
+    }
+}
+
+fn named_file(flags: &Flags, environment: &Environment) -> Option<PathBuf> {
+    flags.config.clone().or_else(|| environment.get("LAMPLIGHT_CONFIG").map(PathBuf::from))
+}
+
+fn default_file(environment: &Environment) -> Option<PathBuf> {
+    let directory = environment
+        .get("XDG_CONFIG_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(Path::new(environment.get("HOME")?).join(".config")))?;
+    Some(directory.join("lamplight/lamplight.toml"))
+}
+
+fn default_data_dir(environment: &Environment) -> Option<PathBuf> {
+    let directory = environment
+        .get("XDG_DATA_HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(Path::new(environment.get("HOME")?).join(".local/share")))?;
+    Some(directory.join("lamplight"))
+}
+
+/// Checks the whole file by itself first, so that a mistake in it is told with its line.
+fn read_file(path: &Path) -> Result<toml::Table, ConfigError> {
+    let text = std::fs::read_to_string(path)
+        .map_err(|source| ConfigError::Unreadable { path: path.to_owned(), source })?;
+    let checked = toml::from_str::<Config>(&text).and_then(|_| toml::from_str::<toml::Table>(&text));
+    checked.map_err(|error| ConfigError::in_file(path, &text, &error))
+}
+
+/// `~/x` is in the home directory; anything else that is relative is relative to the working directory.
+fn absolute(path: &Path, environment: &Environment) -> Result<PathBuf, ConfigError> {
+    let expanded = match path.strip_prefix("~") {
+        Ok(rest) => Path::new(environment.get("HOME").ok_or(ConfigError::NoHome)?).join(rest),
+        Err(_) => path.to_owned(),
+    };
+    std::path::absolute(&expanded).map_err(|source| ConfigError::Unreadable { path: expanded, source })
+}
+
+#[cfg(test)]
+mod tests;

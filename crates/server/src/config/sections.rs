@@ -1,0 +1,172 @@
+//! The concerns of the configuration, one struct each.
+
+use super::{ConfigError, Environment, Secret};
+use lamplight_domain::permission::Policy;
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+/// `[server]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Server {
+    /// Address and port; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// The log, sandboxes and installed agents. Default: `$XDG_DATA_HOME/lamplight`.
+    pub data_dir: PathBuf,
+    /// Host names, beyond loopback and the listen address, under which the page may be reached.
+    pub hosts: Vec<String>,
+    /// Threads that serve requests.
+    pub threads: usize,
+}
+
+/// More threads than this serve nobody on one machine.
+const MAX_THREADS: usize = 256;
+
+impl Default for Server {
+    fn default() -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 7410)),
+            data_dir: PathBuf::new(),
+            hosts: Vec::new(),
+            threads: 2,
+        }
+    }
+}
+
+impl Server {
+    /// There is no sign-in yet, so nothing but loopback may be listened on.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if !self.listen.ip().is_loopback() {
+            return Err(ConfigError::Invalid(format!(
+                "server.listen is {}, but there is no sign-in yet, so only a loopback address such as 127.0.0.1:7410 is safe",
+                self.listen
+            )));
+        }
+        if self.threads == 0 || self.threads > MAX_THREADS {
+            return Err(ConfigError::Invalid(format!("server.threads must be between 1 and {MAX_THREADS}")));
+        }
+        Ok(())
+    }
+}
+
+/// `[log]`: what the server writes to standard error.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// A level such as `info`, or directives such as `info,lamplight_engine=debug`.
+    pub level: String,
+    pub format: LogFormat,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    #[default]
+    Text,
+    Json,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// `[agent]`: what a session gets when it asks for nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Agent {
+    pub default: String,
+    pub permissions: Policy,
+    /// Where agents are installed; default is `tools` in the data directory.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tools_dir: Option<PathBuf>,
+}
+
+impl Default for Agent {
+    fn default() -> Self {
+        Self { default: "opencode".to_owned(), permissions: Policy::Allow, tools_dir: None }
+    }
+}
+
+/// `[models]`: where models are, seen from the host.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Models {
+    pub openai: ModelEndpoint,
+    pub anthropic: ModelEndpoint,
+    /// The model behind these addresses follows a script; people are told so.
+    pub scripted: bool,
+}
+
+impl Default for Models {
+    fn default() -> Self {
+        Self {
+            openai: ModelEndpoint { key_env: Some("OPENAI_API_KEY".to_owned()), ..ModelEndpoint::default() },
+            anthropic: ModelEndpoint {
+                key_env: Some("ANTHROPIC_API_KEY".to_owned()),
+                ..ModelEndpoint::default()
+            },
+            scripted: false,
+        }
+    }
+}
+
+/// `[models.openai]`, `[models.anthropic]`: one model protocol's upstream.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct ModelEndpoint {
+    /// The address, the vendor's own when there is only a key; an address without a key is used without one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    /// Name of the variable that holds the key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub key_env: Option<String>,
+    /// Its value, if it is set and not empty.
+    #[serde(skip)]
+    pub key: Option<Secret>,
+}
+
+impl ModelEndpoint {
+    pub(super) fn take_key(&mut self, environment: &Environment) {
+        let value = self.key_env.as_ref().and_then(|name| environment.get(name));
+        self.key = value.map(|value| value.trim()).filter(|value| !value.is_empty()).map(Secret::new);
+    }
+
+    pub fn is_configured(&self) -> bool {
+        self.key.is_some() || self.base.is_some()
+    }
+}
+
+/// `[sandbox]`
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Sandbox {
+    pub provider: String,
+    /// Directories of toolchains that sandboxes see read-only at the same path, such as `~/.cargo/bin`.
+    pub tools: Vec<PathBuf>,
+}
+
+impl Default for Sandbox {
+    fn default() -> Self {
+        Self { provider: "local".to_owned(), tools: Vec::new() }
+    }
+}
+
+/// `[[agents]]`: an agent that the catalogue does not have; any program that speaks ACP on standard input and output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustomAgent {
+    pub name: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// Absolute path of the program inside the sandbox. In it, in `args` and in the values of `env`, `{tools}`,
+    /// `{home}`, `{gateway}` and `{model}` stand for what they are inside.
+    pub command: String,
+    #[serde(default)]
+    pub args: Vec<String>,
+    #[serde(default)]
+    pub env: BTreeMap<String, String>,
+}

@@ -1,0 +1,108 @@
+use super::*;
+
+fn environment(pairs: &[(&str, &str)]) -> Environment {
+    let home = [("HOME".to_owned(), "/home/someone".to_owned())];
+    home.into_iter().chain(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))).collect()
+}
+
+fn load(file: &str, flags: Flags, variables: &[(&str, &str)]) -> Result<Config, String> {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("lamplight.toml");
+    std::fs::write(&path, file).unwrap();
+    let flags = Flags { config: Some(path), ..flags };
+    Config::load(&flags, &environment(variables))
+        .map_err(|error| error.to_string().replace(&directory.path().display().to_string(), "DIR"))
+}
+
+#[test]
+fn defaults_need_no_file() {
+    let config = Config::load(&Flags::default(), &environment(&[])).unwrap();
+    assert_eq!(config.server.listen.to_string(), "127.0.0.1:7410");
+    assert_eq!(config.server.data_dir, Path::new("/home/someone/.local/share/lamplight"));
+    assert_eq!(config.tools_dir(), Path::new("/home/someone/.local/share/lamplight/tools"));
+    assert_eq!(config.agent.default, "opencode");
+    assert!(!config.models.openai.is_configured());
+    let moved = Config::load(&Flags::default(), &environment(&[("XDG_DATA_HOME", "/data")])).unwrap();
+    assert_eq!(moved.server.data_dir, Path::new("/data/lamplight"));
+}
+
+#[test]
+fn flags_win_over_environment_over_file() {
+    let file = "[server]\nlisten = '127.0.0.1:1'\n[limits]\nsteps = 5\n";
+    let listen = |config: Config| config.server.listen.port();
+    assert_eq!(load(file, Flags::default(), &[]).map(listen), Ok(1));
+    assert_eq!(load(file, Flags::default(), &[("LAMPLIGHT_LISTEN", "127.0.0.1:2")]).map(listen), Ok(2));
+    let flags = Flags { listen: Some("127.0.0.1:3".to_owned()), ..Flags::default() };
+    let config = load(file, flags, &[("LAMPLIGHT_LISTEN", "127.0.0.1:2")]).unwrap();
+    assert_eq!((config.limits.steps, config.limits.identical_calls), (5, 3));
+    assert_eq!(listen(config), 3);
+}
+
+#[test]
+fn mistakes_are_told_with_their_place() {
+    let check = |file: &str, variables: &[(&str, &str)], expected: &str| {
+        let error = load(file, Flags::default(), variables).unwrap_err();
+        assert!(error.starts_with(expected), "{error}");
+    };
+    check(
+        "\n[server]\nlisten = '127.0.0.1:1'\nlisen = 3\n",
+        &[],
+        "DIR/lamplight.toml:4: unknown key `lisen`",
+    );
+    check("[sever]\n", &[], "DIR/lamplight.toml:1: unknown key `sever`");
+    check("[limits]\nsteps = 'many'\n", &[], "DIR/lamplight.toml:2: invalid type");
+    check("[server\n", &[], "DIR/lamplight.toml:1: ");
+    check("[models.openai]\nkey = 'sk-1'\n", &[], "DIR/lamplight.toml:2: unknown key `key`");
+    check(
+        "",
+        &[("LAMPLIGHT_LISTN", "x")],
+        "the variable LAMPLIGHT_LISTN is not one that Lamplight reads; did you mean LAMPLIGHT_LISTEN?",
+    );
+    check("", &[("LAMPLIGHT_LISTEN", "everywhere")], "the variable LAMPLIGHT_LISTEN cannot be used: ");
+    check(
+        "",
+        &[("LAMPLIGHT_LIMITS_STEPS", "many")],
+        "the variable LAMPLIGHT_LIMITS_STEPS cannot be used: \"many\" is not",
+    );
+    check("", &[("LAMPLIGHT_LISTEN", "0.0.0.0:7410")], "the configuration cannot be used: server.listen");
+    let missing = Flags { config: Some("/nowhere/lamplight.toml".into()), ..Flags::default() };
+    let error = Config::load(&missing, &environment(&[])).unwrap_err();
+    assert!(error.to_string().starts_with("cannot read /nowhere/lamplight.toml"), "{error}");
+}
+
+#[test]
+fn secrets_come_from_the_environment_and_never_show() {
+    let keys =
+        [("OPENAI_API_KEY", "sk-secret-1"), ("MY_KEY", "sk-secret-2"), ("ANTHROPIC_API_KEY", "sk-secret-3")];
+    let config = load("[models.anthropic]\nkey_env = 'MY_KEY'\n", Flags::default(), &keys).unwrap();
+    assert_eq!(config.models.openai.key.as_ref().map(Secret::reveal), Some("sk-secret-1"));
+    assert_eq!(config.models.anthropic.key.as_ref().map(Secret::reveal), Some("sk-secret-2"));
+    assert!(!format!("{config:?}{}", config.to_toml()).contains("secret"));
+}
+
+#[test]
+fn what_is_printed_can_be_read_again() {
+    let file = "[person]\nname = 'Ada'\nemail = 'ada@example.org'\n[sandbox]\ntools = ['~/.cargo/bin']\n\
+        [[agents]]\nname = 'mine'\ncommand = '/opt/mine'\nargs = ['x']\nenv = { A = 'b' }\n";
+    let config = load(file, Flags::default(), &[]).unwrap();
+    assert_eq!(config.sandbox.tools, [Path::new("/home/someone/.cargo/bin")]);
+    assert_eq!(load(&config.to_toml(), Flags::default(), &[]), Ok(config));
+}
+
+#[test]
+fn every_variable_sets_a_key_that_exists() {
+    for row in VARIABLES {
+        let value = match row.key {
+            "server.listen" => "127.0.0.1:9",
+            "log.format" => "json",
+            "agent.permissions" => "ask",
+            "models.scripted" => "true",
+            _ => "7",
+        };
+        let person = [("LAMPLIGHT_PERSON_NAME", "a"), ("LAMPLIGHT_PERSON_EMAIL", "b"), (row.name, value)];
+        let config =
+            load("", Flags::default(), &person).unwrap_or_else(|error| panic!("{}: {error}", row.name));
+        let default = load("", Flags::default(), &person[..2]).unwrap();
+        assert!(config != default, "{} changes nothing", row.name);
+    }
+}
