@@ -1,0 +1,5 @@
+//! `GET /healthz`: the server is there and answers.
+
+pub(super) async fn handle() -> &'static str {
+    "ok\n"
+}

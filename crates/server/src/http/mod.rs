@@ -1,0 +1,136 @@
+//! The HTTP surface: the API under `/api/v1`, the event streams, and the page. One verb, one file.
+
+pub mod agents;
+pub mod changes;
+mod extract;
+mod guard;
+mod health;
+pub mod live;
+pub mod openapi;
+mod page;
+pub mod problem;
+mod refusals;
+pub mod repositories;
+pub mod resources;
+mod serve;
+pub mod sessions;
+pub mod status;
+
+pub use serve::serve;
+
+use crate::config::Config;
+use axum::Router;
+use axum::extract::DefaultBodyLimit;
+use axum::middleware;
+use axum::routing::{any, delete, get, post};
+use lamplight_domain::Person;
+use lamplight_engine::Engine;
+use live::Timings;
+use problem::Problem;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use tokio::sync::OnceCell;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+/// A request body larger than this is refused, in bytes.
+pub const BODY_LIMIT: usize = 1024 * 1024;
+
+/// What every handler may need.
+#[derive(Clone)]
+pub struct App(Arc<Inner>);
+
+/// The fields of [`App`].
+pub struct Inner {
+    pub engine: Engine,
+    pub config: Config,
+    /// The address that is listened on, with the port that was really taken.
+    pub listen: SocketAddr,
+    pub timings: Timings,
+    started: Instant,
+    person: OnceCell<Person>,
+    /// Cancelled when the server is going away.
+    going_away: CancellationToken,
+    /// Every open event stream.
+    streams: TaskTracker,
+}
+
+impl std::ops::Deref for App {
+    type Target = Inner;
+
+    fn deref(&self) -> &Inner {
+        &self.0
+    }
+}
+
+impl App {
+    pub fn new(engine: Engine, config: Config, listen: SocketAddr, timings: Timings) -> Self {
+        let person =
+            config.person.clone().map_or_else(OnceCell::new, |person| OnceCell::new_with(Some(person)));
+        Self(Arc::new(Inner {
+            engine,
+            config,
+            listen,
+            timings,
+            started: Instant::now(),
+            person,
+            going_away: CancellationToken::new(),
+            streams: TaskTracker::new(),
+        }))
+    }
+
+    /// Who uses this server. It has one user, so this is who configuration or git say that is.
+    pub async fn person(&self) -> &Person {
+        self.person.get_or_init(crate::person::from_git).await
+    }
+}
+
+/// Everything that is answered.
+pub fn router(app: App) -> Router {
+    let api = Router::new()
+        .route("/sessions", get(sessions::list::handle).post(sessions::create::handle))
+        .route("/sessions/{id}", get(sessions::show::handle))
+        .route("/sessions/{id}/prompts", post(sessions::prompt::handle))
+        .route("/sessions/{id}/prompts/{prompt}", delete(sessions::remove_prompt::handle))
+        .route("/sessions/{id}/stop", post(sessions::stop::handle))
+        .route("/sessions/{id}/model", post(sessions::choose_model::handle))
+        .route("/sessions/{id}/permission", post(sessions::answer::handle))
+        .route("/sessions/{id}/diff", get(sessions::diff::handle))
+        .route("/sessions/{id}/merge", post(sessions::merge::handle))
+        .route("/sessions/{id}/end", post(sessions::end::handle))
+        .route("/sessions/{id}/log", get(sessions::log::handle))
+        .route("/sessions/{id}/events", get(sessions::events::handle))
+        .route("/events", get(changes::handle))
+        .route("/agents", get(agents::handle))
+        .route("/repositories", get(repositories::handle))
+        .route("/status", get(status::handle))
+        .route("/openapi.json", get(openapi::handle))
+        .fallback(any(unknown_route))
+        .method_not_allowed_fallback(method_not_allowed);
+    Router::new()
+        .nest("/api/v1", api)
+        .route("/healthz", get(health::handle))
+        .fallback(page::handle)
+        .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
+        .with_state(app)
+}
+
+async fn unknown_route(uri: axum::http::Uri) -> Problem {
+    Problem::new(
+        axum::http::StatusCode::NOT_FOUND,
+        "route_not_found",
+        format!("there is nothing at {}", uri.path()),
+        "See /api/v1/openapi.json for what there is.",
+    )
+}
+
+async fn method_not_allowed(method: axum::http::Method, uri: axum::http::Uri) -> Problem {
+    Problem::new(
+        axum::http::StatusCode::METHOD_NOT_ALLOWED,
+        "method_not_allowed",
+        format!("{} does not take {method}", uri.path()),
+        "See /api/v1/openapi.json for what it takes.",
+    )
+}

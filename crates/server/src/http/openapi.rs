@@ -1,0 +1,48 @@
+//! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
+
+use super::{agents, changes, repositories, sessions, status};
+use axum::http::header;
+use axum::response::{IntoResponse, Response};
+use utoipa::OpenApi;
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "Lamplight",
+        description = "Background coding agents on machines you own. Errors are `application/problem+json` with a stable `code`.",
+        license(name = "Apache-2.0", identifier = "Apache-2.0")
+    ),
+    servers((url = "/api/v1")),
+    components(schemas(sessions::log::LogEntries)),
+    paths(
+        sessions::list::handle,
+        sessions::create::handle,
+        sessions::show::handle,
+        sessions::prompt::handle,
+        sessions::remove_prompt::handle,
+        sessions::stop::handle,
+        sessions::choose_model::handle,
+        sessions::answer::handle,
+        sessions::diff::handle,
+        sessions::merge::handle,
+        sessions::end::handle,
+        sessions::log::handle,
+        sessions::events::handle,
+        changes::handle,
+        agents::handle,
+        repositories::handle,
+        status::handle,
+    )
+)]
+struct Document;
+
+/// The document as it is checked in.
+pub fn document() -> String {
+    let mut text = Document::openapi().to_pretty_json().expect("the document is made of maps and strings");
+    text.push('\n');
+    text
+}
+
+pub(super) async fn handle() -> Response {
+    ([(header::CONTENT_TYPE, "application/json")], document()).into_response()
+}

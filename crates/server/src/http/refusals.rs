@@ -1,0 +1,72 @@
+//! What the engine refuses, as problems. Every failure that is not the caller's is logged here, once, in full, and
+//! answered without its inside.
+
+use super::problem::Problem;
+use axum::http::StatusCode;
+use lamplight_domain::session::Refusal;
+use lamplight_engine::CommandError;
+
+impl From<CommandError> for Problem {
+    fn from(error: CommandError) -> Self {
+        let code = error.code();
+        match error {
+            CommandError::NotFound => Self::new(
+                StatusCode::NOT_FOUND,
+                code,
+                "there is no such session",
+                "List the sessions and take an id from there.",
+            ),
+            CommandError::Refused(refusal) => refused(&refusal),
+            CommandError::Invalid { message, what_to_do, .. } => {
+                Self::new(invalid_status(code), code, message, what_to_do)
+            }
+            CommandError::StorageFull => Self::new(
+                StatusCode::INSUFFICIENT_STORAGE,
+                code,
+                "the disk with the data directory is full, so nothing can be recorded",
+                "Free some space; the server goes on by itself.",
+            ),
+            CommandError::Busy => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                code,
+                "the session did not answer in time",
+                "Try again in a moment.",
+            ),
+            CommandError::Failed(error) => {
+                tracing::error!(error = format!("{error:#}"), "a request failed");
+                Self::new(
+                    StatusCode::INTERNAL_SERVER_ERROR,
+                    code,
+                    "something went wrong inside the server; its log says what",
+                    "Try again; if it stays, read the server's log and run `lamplight doctor`.",
+                )
+            }
+        }
+    }
+}
+
+fn refused(refusal: &Refusal) -> Problem {
+    let (status, what_to_do) = match refusal {
+        Refusal::Ended => (StatusCode::CONFLICT, "Start a new session."),
+        Refusal::TurnRunning { .. } => (StatusCode::CONFLICT, "Stop the turn or wait for its end."),
+        Refusal::NoTurnRunning => (StatusCode::CONFLICT, "Nothing: no turn is running."),
+        Refusal::PromptNotFound => (StatusCode::NOT_FOUND, "Nothing: it may have been sent already."),
+        Refusal::PermissionNotOpen => (StatusCode::CONFLICT, "Nothing: it is answered, or its turn is over."),
+        Refusal::OptionNotOffered { .. } => (StatusCode::BAD_REQUEST, "Choose one of the options offered."),
+        Refusal::EmptyPrompt => (StatusCode::BAD_REQUEST, "Say what is to be done."),
+        Refusal::ModelUnknown { .. } => (StatusCode::BAD_REQUEST, "Choose one of the models offered."),
+        Refusal::QueueFull { .. } => {
+            (StatusCode::TOO_MANY_REQUESTS, "Wait for the agent or remove a prompt.")
+        }
+    };
+    Problem::new(status, refusal.code(), refusal.to_string(), what_to_do)
+}
+
+/// A request that is well formed and cannot be served: 409 where the state of something stands against it, else 400.
+fn invalid_status(code: &str) -> StatusCode {
+    match code {
+        "merge_conflict" | "nothing_to_merge" | "turn_running" | "busy" => StatusCode::CONFLICT,
+        "idempotency_key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
+        _ => StatusCode::BAD_REQUEST,
+    }
+}

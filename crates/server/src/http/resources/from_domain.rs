@@ -1,0 +1,133 @@
+//! From the domain's views to the API's resources.
+
+use super::{
+    Merged, Model, Moment, OpenPermission, PermissionOption, PermissionOptionKind, Person, Phase,
+    QueuedPrompt, SessionSummary, SessionView, Tokens, TurnCommit,
+};
+use lamplight_domain::permission::OptionKind;
+use lamplight_domain::session::{self, view};
+
+impl From<session::Phase> for Phase {
+    fn from(phase: session::Phase) -> Self {
+        match phase {
+            session::Phase::Queued => Self::Queued,
+            session::Phase::Starting => Self::Starting,
+            session::Phase::Planning => Self::Planning,
+            session::Phase::Executing => Self::Executing,
+            session::Phase::WaitingForYou => Self::WaitingForYou,
+            session::Phase::Stuck => Self::Stuck,
+            session::Phase::Paused => Self::Paused,
+            session::Phase::Done => Self::Done,
+            session::Phase::Failed => Self::Failed,
+        }
+    }
+}
+
+impl From<lamplight_domain::transcript::Tokens> for Tokens {
+    fn from(tokens: lamplight_domain::transcript::Tokens) -> Self {
+        Self { input: tokens.input, output: tokens.output, cached: tokens.cached }
+    }
+}
+
+impl From<lamplight_domain::Person> for Person {
+    fn from(person: lamplight_domain::Person) -> Self {
+        Self { name: person.name, email: person.email }
+    }
+}
+
+impl From<OptionKind> for PermissionOptionKind {
+    fn from(kind: OptionKind) -> Self {
+        match kind {
+            OptionKind::AllowOnce => Self::AllowOnce,
+            OptionKind::AllowAlways => Self::AllowAlways,
+            OptionKind::RejectOnce => Self::RejectOnce,
+            OptionKind::RejectAlways => Self::RejectAlways,
+        }
+    }
+}
+
+impl From<view::OpenPermission> for OpenPermission {
+    fn from(open: view::OpenPermission) -> Self {
+        let options = open.options.into_iter();
+        Self {
+            request: open.request,
+            title: open.title,
+            options: options
+                .map(|option| PermissionOption { id: option.id, name: option.name, kind: option.kind.into() })
+                .collect(),
+            deadline: Moment(open.deadline),
+        }
+    }
+}
+
+impl From<view::TurnCommit> for TurnCommit {
+    fn from(view::TurnCommit { turn, commit }: view::TurnCommit) -> Self {
+        Self {
+            turn: turn.0,
+            id: commit.id,
+            files: commit.files,
+            insertions: commit.insertions,
+            deletions: commit.deletions,
+        }
+    }
+}
+
+impl From<session::SessionView> for SessionView {
+    fn from(view: session::SessionView) -> Self {
+        Self {
+            id: view.id.into(),
+            title: view.title,
+            phase: view.phase.into(),
+            reason: view.reason,
+            repository: view.repository,
+            base: view.base,
+            branch: view.branch,
+            agent: view.agent,
+            model: view.model,
+            models: view.models.into_iter().map(|model| Model { id: model.id, name: model.name }).collect(),
+            person: view.person.into(),
+            turn: view.turn.0,
+            steps: view.steps,
+            tokens: view.tokens.into(),
+            elapsed_ms: view.elapsed_ms,
+            turn_started_at: view.turn_started_at.map(Moment),
+            queued: view
+                .queued
+                .into_iter()
+                .map(|queued| QueuedPrompt { prompt: queued.prompt.into(), text: queued.text, by: queued.by })
+                .collect(),
+            permission: view.permission.map(OpenPermission::from),
+            commits: view.commits.into_iter().map(TurnCommit::from).collect(),
+            merged: view.merged.map(|merged| Merged { into: merged.into, commit: merged.commit }),
+            ended: view.ended,
+            last_seq: view.last_seq.0,
+            created_at: Moment(view.created_at),
+            updated_at: Moment(view.updated_at),
+        }
+    }
+}
+
+impl From<session::SessionSummary> for SessionSummary {
+    fn from(summary: session::SessionSummary) -> Self {
+        Self {
+            id: summary.id.into(),
+            title: summary.title,
+            phase: summary.phase.into(),
+            reason: summary.reason,
+            repository: summary.repository,
+            branch: summary.branch,
+            agent: summary.agent,
+            model: summary.model,
+            turn: summary.turn.0,
+            steps: summary.steps,
+            tokens: summary.tokens.into(),
+            elapsed_ms: summary.elapsed_ms,
+            turn_started_at: summary.turn_started_at.map(Moment),
+            queued_count: summary.queued_count,
+            last_seq: summary.last_seq.0,
+            created_at: Moment(summary.created_at),
+            updated_at: Moment(summary.updated_at),
+            ended: summary.ended,
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! Resources as the API shows them. They are the domain's views with moments in RFC 3339, kept apart from them so that
+//! the contract changes only on purpose.
+
+use lamplight_domain::Timestamp;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+mod from_domain;
+
+/// A moment: RFC 3339 in UTC with milliseconds, such as `2026-01-31T12:00:00.123Z`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Moment(pub Timestamp);
+
+impl Serialize for Moment {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let moment = jiff::Timestamp::from_millisecond(self.0.0).map_err(serde::ser::Error::custom)?;
+        serializer.collect_str(&format_args!("{moment:.3}"))
+    }
+}
+
+impl<'de> Deserialize<'de> for Moment {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        let moment: jiff::Timestamp = text.parse().map_err(serde::de::Error::custom)?;
+        Ok(Self(Timestamp(moment.as_millisecond())))
+    }
+}
+
+/// The one word for where a session is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Phase {
+    Queued,
+    Starting,
+    Planning,
+    Executing,
+    WaitingForYou,
+    Stuck,
+    Paused,
+    Done,
+    Failed,
+}
+
+impl Phase {
+    /// The word itself, as in JSON.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Starting => "starting",
+            Self::Planning => "planning",
+            Self::Executing => "executing",
+            Self::WaitingForYou => "waiting_for_you",
+            Self::Stuck => "stuck",
+            Self::Paused => "paused",
+            Self::Done => "done",
+            Self::Failed => "failed",
+        }
+    }
+}
+
+/// Tokens of the whole session; `cached` is the part of `input` that the model had cached.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Tokens {
+    pub input: u64,
+    pub output: u64,
+    pub cached: u64,
+}
+
+/// Who commits and commands are attributed to.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Person {
+    pub name: String,
+    pub email: String,
+}
+
+/// A model that the agent offers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Model {
+    pub id: String,
+    pub name: String,
+}
+
+/// Everything about one session but its log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SessionView {
+    #[schema(example = "01JD0000000000000000000000")]
+    pub id: String,
+    pub title: String,
+    pub phase: Phase,
+    /// Why it is stuck, failed, paused or waiting, in one sentence.
+    pub reason: Option<String>,
+    /// Absolute path of the repository on the server's machine.
+    pub repository: String,
+    pub base: String,
+    pub branch: String,
+    pub agent: String,
+    /// `null` is the agent's default.
+    pub model: Option<String>,
+    pub models: Vec<Model>,
+    pub person: Person,
+    /// The last turn begun; 0 before the first.
+    pub turn: u32,
+    /// Tool calls of that turn.
+    pub steps: u32,
+    pub tokens: Tokens,
+    /// Working time of that turn up to `updated_at`, in milliseconds.
+    pub elapsed_ms: u64,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub turn_started_at: Option<Moment>,
+    /// Prompts that wait for the end of the running turn, in order.
+    pub queued: Vec<QueuedPrompt>,
+    pub permission: Option<OpenPermission>,
+    pub commits: Vec<TurnCommit>,
+    pub merged: Option<Merged>,
+    pub ended: bool,
+    pub last_seq: u64,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Moment,
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Moment,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QueuedPrompt {
+    pub prompt: String,
+    pub text: String,
+    pub by: String,
+}
+
+/// A request of the agent that waits for a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OpenPermission {
+    /// The agent's own id of the request, any JSON; sent back with the answer.
+    pub request: Value,
+    pub title: String,
+    pub options: Vec<PermissionOption>,
+    /// Rejected then, without an answer.
+    #[schema(value_type = String, format = DateTime)]
+    pub deadline: Moment,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PermissionOption {
+    pub id: String,
+    pub name: String,
+    pub kind: PermissionOptionKind,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PermissionOptionKind {
+    AllowOnce,
+    AllowAlways,
+    RejectOnce,
+    RejectAlways,
+}
+
+/// What a turn left in the branch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TurnCommit {
+    pub turn: u32,
+    /// Forty hexadecimal digits.
+    pub id: String,
+    pub files: u32,
+    pub insertions: u32,
+    pub deletions: u32,
+}
+
+/// Where the branch went.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Merged {
+    pub into: String,
+    pub commit: String,
+}
+
+/// The line of a session in a list.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct SessionSummary {
+    pub id: String,
+    pub title: String,
+    pub phase: Phase,
+    pub reason: Option<String>,
+    pub repository: String,
+    pub branch: String,
+    pub agent: String,
+    pub model: Option<String>,
+    pub turn: u32,
+    pub steps: u32,
+    pub tokens: Tokens,
+    pub elapsed_ms: u64,
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub turn_started_at: Option<Moment>,
+    pub queued_count: u32,
+    pub last_seq: u64,
+    #[schema(value_type = String, format = DateTime)]
+    pub created_at: Moment,
+    #[schema(value_type = String, format = DateTime)]
+    pub updated_at: Moment,
+    pub ended: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn moments_are_rfc_3339_with_milliseconds() {
+        let check = |ms: i64, text: &str| {
+            let moment = Moment(Timestamp(ms));
+            assert_eq!(serde_json::to_string(&moment).unwrap(), format!("\"{text}\""));
+            assert_eq!(serde_json::from_str::<Moment>(&format!("\"{text}\"")).unwrap(), moment);
+        };
+        check(0, "1970-01-01T00:00:00.000Z");
+        check(1_763_700_000_120, "2025-11-21T04:40:00.120Z");
+    }
+
+    #[test]
+    fn a_phase_has_one_word() {
+        for phase in [Phase::Queued, Phase::WaitingForYou, Phase::Done] {
+            assert_eq!(serde_json::to_value(phase).unwrap(), phase.as_str());
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! `POST /sessions`
+
+use crate::http::App;
+use crate::http::extract;
+use crate::http::problem::Problem;
+use crate::http::resources::SessionView;
+use axum::Json;
+use axum::extract::State;
+use axum::http::{HeaderMap, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use lamplight_domain::permission::Policy;
+use lamplight_domain::{Limits, session};
+use lamplight_engine::NewSession;
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// An `Idempotency-Key` longer than this is refused, in bytes.
+const MAX_KEY: usize = 256;
+
+/// A task to be worked on. What is left out comes from the configuration or the repository.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct NewSessionRequest {
+    /// Absolute path of a git repository on the server's machine.
+    pub repository: String,
+    pub prompt: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The agent's own id of a model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub title: Option<String>,
+    /// The branch to start from and merge into.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub base: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<PermissionPolicy>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limits: Option<LimitsRequest>,
+}
+
+/// Who answers when the agent asks for leave.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PermissionPolicy {
+    Allow,
+    Ask,
+    Reject,
+}
+
+/// Bounds of one turn and of idleness; what is left out is as configured.
+#[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct LimitsRequest {
+    pub steps: Option<u32>,
+    pub failures_in_a_row: Option<u32>,
+    pub identical_calls: Option<u32>,
+    pub silence_ms: Option<u64>,
+    pub wall_clock_ms: Option<u64>,
+    pub permission_ms: Option<u64>,
+    pub start_ms: Option<u64>,
+    pub cancel_grace_ms: Option<u64>,
+    pub idle_ms: Option<u64>,
+}
+
+impl LimitsRequest {
+    fn over(self, configured: &Limits) -> Limits {
+        Limits {
+            steps: self.steps.unwrap_or(configured.steps),
+            failures_in_a_row: self.failures_in_a_row.unwrap_or(configured.failures_in_a_row),
+            identical_calls: self.identical_calls.unwrap_or(configured.identical_calls),
+            silence_ms: self.silence_ms.unwrap_or(configured.silence_ms),
+            wall_clock_ms: self.wall_clock_ms.unwrap_or(configured.wall_clock_ms),
+            permission_ms: self.permission_ms.unwrap_or(configured.permission_ms),
+            start_ms: self.start_ms.unwrap_or(configured.start_ms),
+            cancel_grace_ms: self.cancel_grace_ms.unwrap_or(configured.cancel_grace_ms),
+            idle_ms: self.idle_ms.unwrap_or(configured.idle_ms),
+        }
+    }
+}
+
+/// Starts a session. With an `Idempotency-Key` the same request again, within a day, gives the session of the first.
+#[utoipa::path(post, path = "/sessions", operation_id = "create_session", tag = "sessions", request_body = NewSessionRequest,
+    params(("Idempotency-Key" = Option<String>, Header, description = "Any text of at most 256 bytes; one per intended session")),
+    responses(
+        (status = 201, body = SessionView, headers(("Location", description = "Path of the session"))),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed"),
+        (status = 422, body = Problem, content_type = "application/problem+json", description = "idempotency_key_reused"),
+        (status = 507, body = Problem, content_type = "application/problem+json", description = "storage_full")))]
+pub(in crate::http) async fn handle(
+    State(app): State<App>,
+    headers: HeaderMap,
+    extract::Json(request): extract::Json<NewSessionRequest>,
+) -> Result<Response, Problem> {
+    let key = idempotency_key(&headers)?;
+    let fingerprint = fingerprint(&request);
+    let new = request.into_new(&app);
+    let view: session::SessionView = match key {
+        Some(key) => app.engine.create_once(&key, &fingerprint, new).await?,
+        None => app.engine.create(new).await?,
+    };
+    let location = format!("/api/v1/sessions/{}", view.id);
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(SessionView::from(view))).into_response())
+}
+
+impl NewSessionRequest {
+    fn into_new(self, app: &App) -> NewSession {
+        NewSession {
+            repository: self.repository,
+            prompt: self.prompt,
+            title: self.title,
+            base: self.base,
+            agent: self.agent,
+            model: self.model,
+            permissions: self.permissions.map(|policy| match policy {
+                PermissionPolicy::Allow => Policy::Allow,
+                PermissionPolicy::Ask => Policy::Ask,
+                PermissionPolicy::Reject => Policy::Reject,
+            }),
+            limits: self.limits.map(|limits| limits.over(&app.config.limits)),
+            person: app.config.person.clone(),
+        }
+    }
+}
+
+fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    match value.to_str() {
+        Ok(key) if !key.is_empty() && key.len() <= MAX_KEY => Ok(Some(key.to_owned())),
+        Ok(_) | Err(_) => Err(Problem::invalid_request(format!(
+            "Idempotency-Key must be 1 to {MAX_KEY} visible ASCII characters"
+        ))),
+    }
+}
+
+/// Tells two requests with one key apart. FNV-1a, 128 bits, because it stays the same over releases and machines; it
+/// guards against mistakes, not against forgery.
+fn fingerprint(request: &NewSessionRequest) -> String {
+    let text = serde_json::to_vec(request).expect("a request is strings and numbers");
+    let hash = text.iter().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
+        (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)
+    });
+    format!("{hash:032x}")
+}

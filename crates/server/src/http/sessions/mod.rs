@@ -1,0 +1,15 @@
+//! `/sessions`
+
+pub mod answer;
+pub mod choose_model;
+pub mod create;
+pub mod diff;
+pub mod end;
+pub mod events;
+pub mod list;
+pub mod log;
+pub mod merge;
+pub mod prompt;
+pub mod remove_prompt;
+pub mod show;
+pub mod stop;
