@@ -1,0 +1,178 @@
+//! The API, from the outside: what every command but `serve` uses.
+
+use crate::http::problem::Problem;
+use crate::http::resources::SessionView;
+use crate::http::sessions::list::{MAX_LIMIT, SessionList};
+use anyhow::{Context, bail};
+use bytes::Bytes;
+use lamplight_domain::SessionId;
+use reqwest::{Method, RequestBuilder, StatusCode};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use std::time::Duration;
+
+/// A server on this machine takes a connection at once or is not there.
+const CONNECT: Duration = Duration::from_secs(2);
+/// Longer than the server itself waits for a session.
+const ANSWER: Duration = Duration::from_secs(60);
+/// Sessions that match an abbreviation and are named in the error.
+const NAMED: usize = 5;
+
+#[derive(Debug, Clone)]
+pub(super) struct Client {
+    base: String,
+    http: reqwest::Client,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ClientError {
+    #[error("no Lamplight server answers at {0}; start one with `lamplight serve`")]
+    Unreachable(String),
+    #[error("{}", .0.detail)]
+    Refused(Box<Problem>),
+    #[error("the server at {base} answered {status}, which is no answer of Lamplight's")]
+    Strange { base: String, status: StatusCode },
+}
+
+impl Client {
+    pub(super) fn new(base: &str) -> anyhow::Result<Self> {
+        if !base.starts_with("http://") {
+            bail!("{base:?} is not an address of a server; say http://HOST:PORT");
+        }
+        lamplight_engine::install_tls_provider();
+        // The server is on loopback and without TLS, so no root certificate has to be read.
+        let http = reqwest::Client::builder()
+            .no_proxy()
+            .tls_certs_only([])
+            .connect_timeout(CONNECT)
+            .timeout(ANSWER)
+            .build()
+            .context("make an HTTP client")?;
+        Ok(Self { base: base.trim_end_matches('/').to_owned(), http })
+    }
+
+    /// The page of a session.
+    pub(super) fn page(&self, session: &str) -> String {
+        format!("{}/sessions/{session}", self.base)
+    }
+
+    /// Address of a session's event stream after `seq`.
+    pub(super) fn events(&self, session: &str, seq: u64) -> String {
+        let authority = self.base.trim_start_matches("http://");
+        format!("ws://{authority}/api/v1/sessions/{session}/events?resume={seq}")
+    }
+
+    /// Whether a Lamplight server answers.
+    pub(super) async fn is_there(&self) -> bool {
+        let answer = self.http.get(format!("{}/healthz", self.base)).send().await;
+        answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
+    }
+
+    pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
+        self.call(Method::GET, path, None::<&()>).await
+    }
+
+    /// What is listed under these conditions.
+    pub(super) async fn list<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+    ) -> anyhow::Result<T> {
+        let mut url =
+            reqwest::Url::parse(&format!("{}/api/v1{path}", self.base)).context("make the address")?;
+        if !query.is_empty() {
+            url.query_pairs_mut().extend_pairs(query);
+        }
+        let bytes = self.send(self.http.get(url)).await?;
+        serde_json::from_slice(&bytes).context("understand the server's answer")
+    }
+
+    pub(super) async fn post<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> anyhow::Result<T> {
+        self.call(Method::POST, path, body).await
+    }
+
+    pub(super) async fn delete(&self, path: &str) -> anyhow::Result<()> {
+        self.ask(Method::DELETE, path, None::<&()>).await.map(drop)
+    }
+
+    async fn call<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        path: &str,
+        body: Option<&impl Serialize>,
+    ) -> anyhow::Result<T> {
+        let bytes = self.ask(method, path, body).await?;
+        serde_json::from_slice(&bytes).context("understand the server's answer")
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Option<&impl Serialize>) -> anyhow::Result<Bytes> {
+        let mut request = self.http.request(method, format!("{}/api/v1{path}", self.base));
+        if let Some(body) = body {
+            request = request.json(body);
+        }
+        self.send(request).await
+    }
+
+    async fn send(&self, request: RequestBuilder) -> anyhow::Result<Bytes> {
+        let answer = request.send().await.map_err(|error| match error.is_connect() {
+            true => anyhow::Error::new(ClientError::Unreachable(self.base.clone())),
+            false => anyhow::Error::new(error).context(format!("ask the server at {}", self.base)),
+        })?;
+        let status = answer.status();
+        let bytes = answer.bytes().await.context("read the server's answer")?;
+        if status.is_success() {
+            return Ok(bytes);
+        }
+        match serde_json::from_slice::<Problem>(&bytes) {
+            Ok(problem) => Err(ClientError::Refused(Box::new(problem)).into()),
+            Err(_) => Err(ClientError::Strange { base: self.base.clone(), status }.into()),
+        }
+    }
+
+    pub(super) async fn session(&self, id: &str) -> anyhow::Result<SessionView> {
+        self.get(&format!("/sessions/{id}")).await
+    }
+
+    /// The whole id of the one session whose id begins or ends so.
+    pub(super) async fn resolve(&self, text: &str) -> anyhow::Result<String> {
+        let wanted = text.to_ascii_uppercase();
+        if wanted.parse::<SessionId>().is_ok() {
+            return Ok(wanted);
+        }
+        if wanted.is_empty() || !wanted.bytes().all(|byte| byte.is_ascii_alphanumeric()) {
+            bail!("{text:?} is no part of a session's id; `lamplight sessions` lists them");
+        }
+        let mut found = Vec::new();
+        let mut cursor = None::<String>;
+        loop {
+            let query = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+            let page: SessionList = self.get(&format!("/sessions?limit={MAX_LIMIT}{query}")).await?;
+            let matching = page.items.into_iter().map(|session| session.id);
+            found.extend(matching.filter(|id| id.starts_with(&wanted) || id.ends_with(&wanted)));
+            cursor = page.next_cursor;
+            if cursor.is_none() || found.len() > NAMED {
+                break;
+            }
+        }
+        match found.as_slice() {
+            [] => bail!("no session's id begins or ends with {text}; `lamplight sessions` lists them"),
+            [id] => Ok(id.clone()),
+            [..] => {
+                found.truncate(NAMED);
+                bail!(
+                    "several sessions' ids begin or end with {text}, such as {}; say more of it",
+                    found.join(", ")
+                )
+            }
+        }
+    }
+}
+
+/// Whether the server refused with this code.
+pub(super) fn refused_with(error: &anyhow::Error, code: &str) -> bool {
+    matches!(error.downcast_ref::<ClientError>(), Some(ClientError::Refused(problem)) if problem.code == code)
+}

@@ -1,0 +1,150 @@
+//! The command line: one subcommand, one file.
+
+mod agents;
+mod client;
+mod config;
+mod diff;
+mod doctor;
+mod end;
+mod logs;
+mod merge;
+mod output;
+mod progress;
+mod prompt;
+mod render;
+mod run;
+mod serve;
+mod server_process;
+mod sessions;
+mod show;
+mod stop;
+mod watch;
+
+use crate::config::{Config, Environment, Flags};
+use crate::http;
+use clap::{Args, Parser, Subcommand};
+use client::Client;
+use output::Output;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Background coding agents on machines you own.
+#[derive(Debug, Parser)]
+#[command(name = "lamplight", version, max_term_width = 100)]
+struct Cli {
+    #[command(flatten)]
+    common: Common,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// What every subcommand takes.
+#[derive(Debug, Clone, Args)]
+struct Common {
+    /// The configuration file [default: ~/.config/lamplight/lamplight.toml, if it exists]
+    #[arg(long, global = true, value_name = "FILE")]
+    config: Option<PathBuf>,
+    /// Where the log, the sandboxes and the agents are [default: ~/.local/share/lamplight]
+    #[arg(long, global = true, value_name = "DIRECTORY")]
+    data_dir: Option<PathBuf>,
+    /// The server to talk to [default: where the configuration says that it listens]
+    #[arg(long, global = true, value_name = "URL", env = "LAMPLIGHT_URL")]
+    url: Option<String>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run the server: sessions, the API and the page
+    Serve(serve::Arguments),
+    /// Hand over a task and watch it; Ctrl-C stops the turn, twice leaves it running
+    Run(run::Arguments),
+    /// List sessions, the newest first
+    Sessions(sessions::Arguments),
+    /// Show one session
+    Show(show::Arguments),
+    /// Print a session's log
+    Logs(logs::Arguments),
+    /// Say something more to the agent
+    Prompt(prompt::Arguments),
+    /// Stop the running turn
+    Stop(stop::Arguments),
+    /// Show what a session changed
+    Diff(diff::Arguments),
+    /// Merge a session's branch into its base
+    Merge(merge::Arguments),
+    /// End a session and remove its sandbox; log and branch stay
+    End(end::Arguments),
+    /// List or install agents
+    Agents(agents::Arguments),
+    /// Say what is missing on this machine and how to get it
+    Doctor(doctor::Arguments),
+    /// Print the effective configuration, without secrets
+    Config(config::Arguments),
+    /// Print the OpenAPI document
+    #[command(hide = true)]
+    Openapi,
+}
+
+/// A session, as people name it.
+#[derive(Debug, Args)]
+struct SessionArgument {
+    /// Its id, or a beginning or end of it that no other session has
+    session: String,
+}
+
+/// The whole program.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let mut output = Output::new();
+    let result = cli.run(&mut output);
+    result.unwrap_or_else(|error| output.failure(&error))
+}
+
+impl Cli {
+    fn run(self, output: &mut Output) -> anyhow::Result<ExitCode> {
+        let common = self.common;
+        match self.command {
+            Command::Serve(arguments) => serve::run(&arguments, &common, output),
+            Command::Agents(arguments) => agents::run(&arguments, &common, output),
+            Command::Doctor(arguments) => doctor::run(&arguments, &common, output),
+            Command::Config(arguments) => config::run(&arguments, &common, output),
+            Command::Openapi => {
+                output.text(&http::openapi::document())?;
+                Ok(ExitCode::SUCCESS)
+            }
+            Command::Run(arguments) => block_on(run::run(&arguments, &common, output)),
+            Command::Sessions(arguments) => block_on(sessions::run(&arguments, &common.client()?, output)),
+            Command::Show(arguments) => block_on(show::run(&arguments, &common.client()?, output)),
+            Command::Logs(arguments) => block_on(logs::run(&arguments, &common.client()?, output)),
+            Command::Prompt(arguments) => block_on(prompt::run(&arguments, &common.client()?, output)),
+            Command::Stop(arguments) => block_on(stop::run(&arguments, &common.client()?, output)),
+            Command::Diff(arguments) => block_on(diff::run(&arguments, &common.client()?, output)),
+            Command::Merge(arguments) => block_on(merge::run(&arguments, &common.client()?, output)),
+            Command::End(arguments) => block_on(end::run(&arguments, &common.client()?, output)),
+        }
+    }
+}
+
+/// A client command has one thing to do at a time.
+fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    tokio::runtime::Builder::new_current_thread().enable_all().build()?.block_on(work)
+}
+
+impl Common {
+    fn configuration(&self, listen: Option<&String>) -> anyhow::Result<Config> {
+        let flags =
+            Flags { config: self.config.clone(), data_dir: self.data_dir.clone(), listen: listen.cloned() };
+        let environment: Environment = std::env::vars_os()
+            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+            .collect();
+        Ok(Config::load(&flags, &environment)?)
+    }
+
+    /// The server that is named, or else the one that this configuration runs.
+    fn client(&self) -> anyhow::Result<Client> {
+        match &self.url {
+            Some(url) => Client::new(url),
+            None => Client::new(&format!("http://{}", self.configuration(None)?.server.listen)),
+        }
+    }
+}

@@ -1,0 +1,321 @@
+//! The log as a person reads it in a terminal: what the agent says, one quiet line a tool call, what went wrong where
+//! it happened, and under it, on a terminal, one line that says where things are.
+
+use super::output::{Style, clean, first_line, paint, plural};
+use super::progress::Progress;
+use lamplight_domain::event::{Event, Memory, Outcome};
+use lamplight_domain::permission::{Answer, AnsweredBy};
+use lamplight_domain::transcript::{PlanStatus, ToolCall, ToolStatus};
+use lamplight_domain::{Entry, Timestamp};
+use std::collections::HashMap;
+use std::io::{self, Write};
+
+/// Characters of a tool call or prompt that are shown.
+const WIDTH: usize = 100;
+/// Tool calls remembered until they end; an agent that leaves more open shows the oldest of them unnamed.
+const OPEN_CALLS: usize = 1_000;
+
+/// Draws entries onto a terminal or into a file.
+#[derive(Debug)]
+pub(super) struct Renderer<W> {
+    out: W,
+    colours: bool,
+    /// A line that is drawn again and again, below everything else.
+    status: Option<String>,
+    has_status_line: bool,
+    progress: Progress,
+    /// What the agent has said since its last line break.
+    saying: String,
+    calls: HashMap<String, ToolCall>,
+}
+
+impl<W: Write> Renderer<W> {
+    pub(super) fn new(out: W, colours: bool, has_status_line: bool) -> Self {
+        Self {
+            out,
+            colours,
+            status: None,
+            has_status_line,
+            progress: Progress::default(),
+            saying: String::new(),
+            calls: HashMap::new(),
+        }
+    }
+
+    pub(super) fn entry(&mut self, entry: &Entry) -> io::Result<()> {
+        self.progress.apply(entry);
+        if let Event::AgentSpoke { text, .. } = &entry.event {
+            return self.say(text);
+        }
+        self.finish_saying()?;
+        if let Some(line) = self.line_of(&entry.event) {
+            self.line(&line)?;
+        }
+        Ok(())
+    }
+
+    /// Draws the status line as it is at this moment.
+    pub(super) fn tick(&mut self, now: Timestamp) -> io::Result<()> {
+        if !self.has_status_line {
+            return Ok(());
+        }
+        let line = self.progress.line(now);
+        if self.status.as_ref() == Some(&line) {
+            return Ok(());
+        }
+        self.clear_status()?;
+        write!(self.out, "{}", paint(self.colours, Style::Warm, &line))?;
+        self.out.flush()?;
+        self.status = Some(line);
+        Ok(())
+    }
+
+    /// A line of our own among the entries.
+    pub(super) fn note(&mut self, text: &str) -> io::Result<()> {
+        self.finish_saying()?;
+        let line = self.dim(text);
+        self.line(&line)
+    }
+
+    /// Ends what is being said and takes the status line away.
+    pub(super) fn finish(&mut self) -> io::Result<()> {
+        self.finish_saying()?;
+        self.clear_status()?;
+        self.out.flush()
+    }
+
+    fn say(&mut self, text: &str) -> io::Result<()> {
+        self.saying.push_str(&clean(text));
+        while let Some(end) = self.saying.find('\n') {
+            let line: String = self.saying.drain(..=end).collect();
+            self.line(line.trim_end())?;
+        }
+        Ok(())
+    }
+
+    fn finish_saying(&mut self) -> io::Result<()> {
+        let rest = std::mem::take(&mut self.saying);
+        if rest.trim().is_empty() { Ok(()) } else { self.line(rest.trim_end()) }
+    }
+
+    fn line(&mut self, line: &str) -> io::Result<()> {
+        self.clear_status()?;
+        writeln!(self.out, "{line}")?;
+        self.out.flush()
+    }
+
+    /// Back to the start of the line, and everything after it erased (ECMA-48 CR, EL).
+    fn clear_status(&mut self) -> io::Result<()> {
+        if self.status.take().is_some() { write!(self.out, "\r\x1b[K") } else { Ok(()) }
+    }
+
+    fn line_of(&mut self, event: &Event) -> Option<String> {
+        let line = match event {
+            Event::SessionCreated { spec } => {
+                format!(
+                    "{} {}",
+                    self.paint(Style::Bold, &first_line(&spec.title, WIDTH)),
+                    self.dim(&format!("· {} · {}", spec.agent, spec.branch))
+                )
+            }
+            Event::PromptQueued { text, .. } => {
+                format!(
+                    "{} {}",
+                    self.paint(Style::Warm, "›"),
+                    self.paint(Style::Bold, &first_line(text, WIDTH))
+                )
+            }
+            Event::PromptRemoved { by, .. } => {
+                self.dim(&format!("a queued prompt was removed by {}", clean(by)))
+            }
+            Event::StopRequested { by, .. } => self.dim(&format!("stopped by {}", clean(by))),
+            Event::ModelChosen { model, .. } => self.dim(&format!("model: {}", clean(model))),
+            Event::SessionEnded { by } => self.dim(&format!("the session was ended by {}", clean(by))),
+            Event::SandboxFailed { failure, .. } => {
+                self.bad(&format!("the sandbox failed: {}", failure.message))
+            }
+            Event::SandboxLost { detail, .. } => self.bad(&format!("the sandbox was lost: {detail}")),
+            Event::WorkspacePrepared { base_commit, .. } => {
+                self.dim(&format!("sandbox ready, at {}", short(base_commit)))
+            }
+            Event::AgentOpened { opened, memory, .. } => {
+                let model =
+                    opened.model.as_ref().map(|model| format!(" with {}", clean(model))).unwrap_or_default();
+                match memory {
+                    Memory::Fresh => self.dim(&format!("agent ready{model}")),
+                    Memory::Loaded => self.dim(&format!("agent ready{model}; it remembers the conversation")),
+                    Memory::Digest => {
+                        self.dim(&format!("agent ready{model}; it gets a digest of the conversation"))
+                    }
+                }
+            }
+            Event::AgentBroken { detail, .. } => self.bad(&format!("the agent cannot go on: {detail}")),
+            Event::AgentExited { detail, .. } => {
+                self.dim(&format!("the agent ended: {}", first_line(detail, WIDTH)))
+            }
+            Event::PermissionAsked { call, .. } => {
+                let what = call.title.as_deref().or(call.name.as_deref()).unwrap_or("do something");
+                format!(
+                    "{} the agent asks leave to {}",
+                    self.paint(Style::Warm, "?"),
+                    first_line(what, WIDTH)
+                )
+            }
+            Event::PermissionAnswered { answer, by, .. } => self.dim(&answered(answer, by)?),
+            Event::GuardTripped { detail, .. } => self.bad(detail),
+            Event::TurnEnded { outcome, .. } => return self.turn_ended(outcome),
+            Event::WorkCommitted { commit: Some(commit), .. } => format!(
+                "{} committed {} {}",
+                self.paint(Style::Good, "✔"),
+                short(&commit.id),
+                self.dim(&format!(
+                    "· {} +{} −{}",
+                    plural(commit.files.into(), "file"),
+                    commit.insertions,
+                    commit.deletions
+                )),
+            ),
+            Event::WorkCommitted { commit: None, .. } => self.dim("nothing changed, so nothing is committed"),
+            Event::WorkNotCommitted { failure, .. } => {
+                self.bad(&format!("the work could not be committed: {}", failure.message))
+            }
+            Event::BranchMerged { into, commit, .. } => {
+                format!("{} merged into {into} as {}", self.paint(Style::Good, "✔"), short(commit))
+            }
+            Event::ToolCalled { call, .. } => return self.tool(call),
+            Event::PlanChanged { entries, .. } => {
+                let done = entries.iter().filter(|entry| entry.status == PlanStatus::Completed).count();
+                let now = entries.iter().find(|entry| entry.status == PlanStatus::InProgress);
+                let now =
+                    now.map(|entry| format!(": {}", first_line(&entry.text, WIDTH))).unwrap_or_default();
+                self.dim(&format!("plan {done}/{}{now}", entries.len()))
+            }
+            Event::Noted { text } => self.dim(&clean(text)),
+            Event::AgentSpoke { .. }
+            | Event::AgentThought { .. }
+            | Event::SandboxRequested { .. }
+            | Event::SandboxCreated { .. }
+            | Event::SandboxReleased { .. }
+            | Event::SandboxDestroyed { .. }
+            | Event::AgentRequested { .. }
+            | Event::AgentInitialized { .. }
+            | Event::AgentReady { .. }
+            | Event::InputQueued { .. }
+            | Event::TurnStarted { .. }
+            | Event::CancelAnswered { .. }
+            | Event::BranchPushed { .. }
+            | Event::ContextMeasured { .. }
+            | Event::TokensUsed { .. }
+            | Event::AgentSent { .. }
+            | Event::AgentLogged { .. } => return None,
+        };
+        Some(line)
+    }
+
+    /// One line when a call ends; what came before is remembered for its name.
+    fn tool(&mut self, news: &ToolCall) -> Option<String> {
+        if self.calls.len() >= OPEN_CALLS {
+            self.calls.clear();
+        }
+        let call = self.calls.entry(news.id.clone()).or_default();
+        call.name = news.name.clone().or(call.name.take());
+        call.title = news.title.clone().or(call.title.take());
+        call.kind = news.kind.clone().or(call.kind.take());
+        let mark = match news.status? {
+            ToolStatus::Pending | ToolStatus::InProgress => return None,
+            ToolStatus::Completed => (Style::Good, "✓"),
+            ToolStatus::Failed => (Style::Bad, "✗"),
+        };
+        let call = self.calls.remove(&news.id)?;
+        let title = call.title.or(call.name).or(call.kind).unwrap_or_else(|| "a tool".to_owned());
+        Some(format!("  {} {}", self.paint(mark.0, mark.1), self.dim(&first_line(&title, WIDTH))))
+    }
+
+    fn turn_ended(&mut self, outcome: &Outcome) -> Option<String> {
+        self.calls.clear();
+        match outcome {
+            Outcome::Completed { .. } | Outcome::Stopped { .. } => None,
+            // The guard has said it already.
+            Outcome::Tripped { .. } => None,
+            Outcome::Failed { failure } => Some(self.bad(&format!("the turn failed: {}", failure.message))),
+        }
+    }
+
+    fn paint(&self, style: Style, text: &str) -> String {
+        paint(self.colours, style, text)
+    }
+
+    fn dim(&self, text: &str) -> String {
+        self.paint(Style::Dim, text)
+    }
+
+    fn bad(&self, text: &str) -> String {
+        format!("{} {}", self.paint(Style::Bad, "✗"), clean(text))
+    }
+}
+
+fn answered(answer: &Answer, by: &AnsweredBy) -> Option<String> {
+    let what = match answer {
+        Answer::Selected { option } => clean(option),
+        Answer::Cancelled => "cancelled".to_owned(),
+    };
+    match by {
+        // Unattended work allows everything inside its sandbox; that is no news.
+        AnsweredBy::Policy => None,
+        AnsweredBy::Person { name } => Some(format!("answered by {}: {what}", clean(name))),
+        AnsweredBy::Deadline => Some(format!("nobody answered in time: {what}")),
+        AnsweredBy::Stop => Some(format!("answered by the stop: {what}")),
+    }
+}
+
+/// The start of a commit id, as git abbreviates it.
+pub(super) fn short(commit: &str) -> &str {
+    commit.get(..9).unwrap_or(commit)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn drawn(colours: bool, events: &[serde_json::Value]) -> String {
+        let mut renderer = Renderer::new(Vec::new(), colours, colours);
+        for (n, event) in events.iter().enumerate() {
+            let entry = json!({"seq": n + 1, "at": 1_000 * (n + 1), "event": event});
+            renderer.entry(&serde_json::from_value(entry).unwrap()).unwrap();
+            renderer.tick(Timestamp(1_000 * (i64::try_from(n).unwrap() + 1))).unwrap();
+        }
+        renderer.finish().unwrap();
+        String::from_utf8(renderer.out).unwrap()
+    }
+
+    fn turn() -> Vec<serde_json::Value> {
+        vec![
+            json!({"type": "prompt_queued", "prompt": "01JD0000000000000000000000", "text": "Fix it\nplease", "by": "Ada"}),
+            json!({"type": "turn_started", "turn": 1, "prompt": "01JD0000000000000000000000", "attempt": 1}),
+            json!({"type": "agent_spoke", "turn": 1, "text": "I look"}),
+            json!({"type": "agent_spoke", "turn": 1, "text": " first.\nThen"}),
+            json!({"type": "agent_thought", "turn": 1, "text": "hm"}),
+            json!({"type": "tool_called", "turn": 1, "call": {"id": "a", "title": "read src/\u{1b}[2Jlib.rs", "status": "pending"}}),
+            json!({"type": "tool_called", "turn": 1, "call": {"id": "a", "status": "completed"}}),
+            json!({"type": "tool_called", "turn": 1, "call": {"id": "b", "name": "shell", "status": "failed"}}),
+            json!({"type": "tokens_used", "turn": 1, "model": "m", "tokens": {"input": 1_500, "output": 20}}),
+            json!({"type": "turn_ended", "turn": 1, "outcome": {"how": "completed", "stop_reason": "end_turn"}}),
+            json!({"type": "work_committed", "turn": 1, "commit": {"id": "0123456789abcdef0123456789abcdef01234567", "files": 1, "insertions": 2, "deletions": 3}}),
+        ]
+    }
+
+    #[test]
+    fn a_turn_reads_top_down() {
+        let expected = "› Fix it\nI look first.\nThen\n  ✓ read src/[2Jlib.rs\n  ✗ shell\n\
+            ✔ committed 012345678 · 1 file +2 −3\n";
+        assert_eq!(drawn(false, &turn()), expected);
+    }
+
+    #[test]
+    fn a_terminal_has_a_status_line_that_is_taken_away() {
+        let text = drawn(true, &turn());
+        assert!(text.contains("\x1b[33mrecording the work · 2 steps · 8 s · 1.5k tokens\x1b[0m"), "{text:?}");
+        assert!(text.ends_with("\r\x1b[K"), "{text:?}");
+    }
+}

@@ -1,0 +1,246 @@
+//! `lamplight run`: hand over a task and watch it.
+
+use super::client::{Client, refused_with};
+use super::output::{Output, Style, duration, plural};
+use super::render::{Renderer, short};
+use super::watch::{Seen, Watch};
+use super::{Common, server_process};
+use crate::clock;
+use crate::http::resources::{Phase, SessionView};
+use crate::http::sessions::create::NewSessionRequest;
+use anyhow::Context;
+use clap::Args;
+use futures::StreamExt;
+use lamplight_domain::event::Event;
+use serde_json::json;
+use std::path::PathBuf;
+use std::pin::pin;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
+
+/// A second Ctrl-C this soon after the first means "leave it running"; without one the turn is stopped.
+const TWICE: Duration = Duration::from_millis(700);
+/// Between two drawings of the status line.
+const TICK: Duration = Duration::from_millis(250);
+/// As shells say "ended by SIGINT": 128 + 2.
+const STOPPED: u8 = 130;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// What is to be done
+    text: String,
+    /// The repository to work on; your own working tree is not touched
+    #[arg(long, value_name = "PATH", default_value = ".")]
+    repo: PathBuf,
+    /// The agent to give it to; `lamplight agents list` names them
+    #[arg(long)]
+    agent: Option<String>,
+    /// The agent's own name of a model
+    #[arg(long)]
+    model: Option<String>,
+    /// The branch to start from [default: the one that is checked out]
+    #[arg(long, value_name = "BRANCH")]
+    base: Option<String>,
+    /// One line for lists [default: the start of the text]
+    #[arg(long)]
+    title: Option<String>,
+    /// Hand it over and return
+    #[arg(long)]
+    detach: bool,
+    /// One JSON document a line: the session, its log, and the session again
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    common: &Common,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    let repository =
+        arguments.repo.canonicalize().with_context(|| format!("find {}", arguments.repo.display()))?;
+    let request = NewSessionRequest {
+        repository: repository.to_str().context("the repository's path is not UTF-8")?.to_owned(),
+        prompt: arguments.text.clone(),
+        agent: arguments.agent.clone(),
+        model: arguments.model.clone(),
+        title: arguments.title.clone(),
+        base: arguments.base.clone(),
+        ..NewSessionRequest::default()
+    };
+    let client = server_process::find_or_start(common).await?;
+    let view: SessionView = client.post("/sessions", Some(&request)).await?;
+    if arguments.json {
+        output.json(&json!({ "session": &view }))?;
+    }
+    if arguments.detach {
+        if !arguments.json {
+            output.line(&format!("{}\n{}", view.id, client.page(&view.id)))?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    if !arguments.json {
+        output.line(&output.paint(Style::Dim, &client.page(&view.id)))?;
+    }
+    let end = watch(&client, &view.id, 0, arguments.json, output).await?;
+    let view = client.session(&view.id).await?;
+    match end {
+        End::Settled => conclude(&view, &client, arguments.json, output),
+        End::Left => {
+            if !arguments.json {
+                output.line(&format!("It runs on in the background: lamplight logs -f {}", view.id))?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// How watching ended.
+enum End {
+    /// Nothing more happens until somebody says something.
+    Settled,
+    /// The person left it running.
+    Left,
+}
+
+/// Draws the log until the session settles; Ctrl-C once stops the turn, twice leaves.
+async fn watch(client: &Client, id: &str, after: u64, json: bool, output: &Output) -> anyhow::Result<End> {
+    let mut renderer = Renderer::new(std::io::stdout(), output.colours, output.is_terminal && !json);
+    let mut seen = pin!(Watch::new(client, id, after).into_stream());
+    let mut interrupts = signal(SignalKind::interrupt())?;
+    let mut tick = interval(TICK);
+    tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut stop_at = None::<Instant>;
+    let mut stopping = false;
+    let end = loop {
+        tokio::select! {
+            next = seen.next() => {
+                let settles = match next.context("the event stream ended")?? {
+                    Seen::Live => true,
+                    Seen::Entry { text, entry } => {
+                        if json {
+                            println!("{text}");
+                        } else if let Some(entry) = &entry {
+                            renderer.entry(entry)?;
+                        }
+                        entry.is_some_and(|entry| may_settle(&entry.event))
+                    }
+                };
+                if settles && is_settled(client.session(id).await?.phase) {
+                    break End::Settled;
+                }
+            }
+            _ = interrupts.recv() => {
+                if stop_at.is_some() || stopping {
+                    break End::Left;
+                }
+                stop_at = Some(Instant::now() + TWICE);
+                if !json {
+                    renderer.note("stopping the turn; Ctrl-C again leaves it running in the background")?;
+                }
+            }
+            () = sleep_until(stop_at.unwrap_or_else(Instant::now)), if stop_at.is_some() => {
+                stop_at = None;
+                stopping = true;
+                stop(client, id).await?;
+                if is_settled(client.session(id).await?.phase) {
+                    break End::Settled;
+                }
+            }
+            _ = tick.tick() => renderer.tick(clock::now())?,
+        }
+    };
+    renderer.finish()?;
+    Ok(end)
+}
+
+/// Stops the turn; where none runs yet, takes back what was asked.
+async fn stop(client: &Client, id: &str) -> anyhow::Result<()> {
+    let stopped = client.post::<SessionView>(&format!("/sessions/{id}/stop"), None::<&()>).await;
+    match stopped {
+        Ok(_) => Ok(()),
+        Err(error) if refused_with(&error, "no_turn_running") => {
+            for queued in client.session(id).await?.queued {
+                client.delete(&format!("/sessions/{id}/prompts/{}", queued.prompt)).await?;
+            }
+            Ok(())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// After these a session may have nothing more to do; the server is asked whether it has.
+fn may_settle(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::TurnEnded { .. }
+            | Event::WorkCommitted { .. }
+            | Event::WorkNotCommitted { .. }
+            | Event::PromptRemoved { .. }
+            | Event::SandboxFailed { .. }
+            | Event::SessionEnded { .. }
+    )
+}
+
+fn is_settled(phase: Phase) -> bool {
+    match phase {
+        Phase::Done | Phase::Failed | Phase::Stuck | Phase::Paused => true,
+        Phase::Queued | Phase::Starting | Phase::Planning | Phase::Executing | Phase::WaitingForYou => false,
+    }
+}
+
+/// The last words, and the exit code.
+fn conclude(
+    view: &SessionView,
+    client: &Client,
+    json: bool,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    let code = match view.phase {
+        Phase::Paused => ExitCode::from(STOPPED),
+        Phase::Done
+        | Phase::Queued
+        | Phase::Starting
+        | Phase::Planning
+        | Phase::Executing
+        | Phase::WaitingForYou => ExitCode::SUCCESS,
+        Phase::Failed | Phase::Stuck => ExitCode::FAILURE,
+    };
+    if json {
+        output.json(&json!({ "session": view }))?;
+        return Ok(code);
+    }
+    let style = match view.phase {
+        Phase::Failed | Phase::Stuck => Style::Bad,
+        Phase::Paused => Style::Warm,
+        Phase::Done
+        | Phase::Queued
+        | Phase::Starting
+        | Phase::Planning
+        | Phase::Executing
+        | Phase::WaitingForYou => Style::Good,
+    };
+    let reason = view.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
+    output.line("")?;
+    output.line(&format!(
+        "{}{reason} {}",
+        output.paint(style, view.phase.as_str()),
+        output.paint(Style::Dim, &numbers(view)),
+    ))?;
+    if let Some(commit) = view.commits.last() {
+        output.line(&format!("branch  {} at {}", view.branch, short(&commit.id)))?;
+        output.line(&format!("review  lamplight diff {id}   then   lamplight merge {id}", id = view.id))?;
+    }
+    output.line(&format!("page    {}", client.page(&view.id)))?;
+    Ok(code)
+}
+
+/// `· 3 steps · 12 s · 4.1k tokens`
+pub(super) fn numbers(view: &SessionView) -> String {
+    let tokens = view.tokens.input + view.tokens.output;
+    let tokens =
+        if tokens > 0 { format!(" · {} tokens", super::output::count(tokens)) } else { String::new() };
+    format!("· {} · {}{tokens}", plural(view.steps.into(), "step"), duration(view.elapsed_ms))
+}

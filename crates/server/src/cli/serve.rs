@@ -1,0 +1,76 @@
+//! `lamplight serve`: the server itself.
+
+use super::Common;
+use super::output::Output;
+use crate::config::{Config, Log, LogFormat};
+use crate::http::live::Timings;
+use crate::http::{self, App};
+use anyhow::Context;
+use clap::Args;
+use lamplight_engine::Engine;
+use std::process::ExitCode;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+/// For the engine to finish what it is writing, once nobody asks it anything any more.
+const SHUTDOWN: Duration = Duration::from_secs(10);
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Address and port [default: 127.0.0.1:7410]
+    #[arg(long, value_name = "ADDRESS")]
+    listen: Option<String>,
+}
+
+pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -> anyhow::Result<ExitCode> {
+    let config = common.configuration(arguments.listen.as_ref())?;
+    start_logging(&config.log)?;
+    lamplight_engine::install_tls_provider();
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(config.server.threads)
+        .thread_name("lamplight")
+        .enable_all()
+        .build()?
+        .block_on(serve(config, output))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn serve(config: Config, output: &mut Output) -> anyhow::Result<()> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    // The address first: two servers cannot both have it, and only one of them then opens the log.
+    let listener = TcpListener::bind(config.server.listen)
+        .await
+        .with_context(|| format!("cannot listen on {}", config.server.listen))?;
+    let listen = listener.local_addr()?;
+    let engine = Engine::open(config.engine()).await?;
+    let app = App::new(engine.clone(), config, listen, Timings::default());
+    // Whoever started this process in the background waits for this line.
+    output.line(&format!("Lamplight {} on http://{listen}", env!("CARGO_PKG_VERSION")))?;
+    let stop = async move {
+        tokio::select! {
+            _ = terminate.recv() => tracing::info!("asked to stop by SIGTERM"),
+            _ = interrupt.recv() => tracing::info!("asked to stop by SIGINT"),
+        }
+    };
+    http::serve(listener, app, stop).await?;
+    if tokio::time::timeout(SHUTDOWN, engine.shutdown()).await.is_err() {
+        tracing::warn!("some sessions were still busy; they go on at the next start");
+    }
+    Ok(())
+}
+
+fn start_logging(log: &Log) -> anyhow::Result<()> {
+    let filter =
+        EnvFilter::try_new(&log.level).with_context(|| format!("log.level {:?} is no filter", log.level))?;
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    match log.format {
+        LogFormat::Text => {
+            subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();
+        }
+        LogFormat::Json => subscriber.json().init(),
+    }
+    Ok(())
+}

@@ -1,0 +1,74 @@
+//! `lamplight sessions`
+
+use super::client::Client;
+use super::output::{Output, Style, clean, duration, first_line};
+use crate::clock;
+use crate::http::resources::{Phase, SessionSummary};
+use crate::http::sessions::list::SessionList;
+use clap::Args;
+use std::process::ExitCode;
+
+/// Characters of a title that are shown.
+const TITLE: usize = 56;
+/// The random end of an id: enough to tell sessions apart and to name one.
+const SHORT_ID: usize = 8;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// Only those in this phase, such as executing or stuck
+    #[arg(long)]
+    phase: Option<String>,
+    /// Only those that contain these words
+    #[arg(long, value_name = "WORDS")]
+    search: Option<String>,
+    #[arg(long, default_value_t = 50)]
+    limit: usize,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    client: &Client,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    let mut query = vec![("limit", arguments.limit.to_string())];
+    query.extend(arguments.phase.clone().map(|phase| ("phase", phase)));
+    query.extend(arguments.search.clone().map(|words| ("q", words)));
+    let list: SessionList = client.list("/sessions", &query).await?;
+    if arguments.json {
+        output.json(&list)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if list.items.is_empty() {
+        output.line("No sessions. Start one with: lamplight run \"what is to be done\"")?;
+    }
+    for session in &list.items {
+        output.line(&row(session, output))?;
+    }
+    if list.next_cursor.is_some() {
+        output.line(&output.paint(Style::Dim, "There are more: --limit shows them."))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(session: &SessionSummary, output: &Output) -> String {
+    let style = match session.phase {
+        Phase::Done => Style::Good,
+        Phase::Failed | Phase::Stuck => Style::Bad,
+        Phase::WaitingForYou | Phase::Executing | Phase::Planning => Style::Warm,
+        Phase::Queued | Phase::Starting | Phase::Paused => Style::Dim,
+    };
+    let age = duration(clock::now().since_ms(session.created_at.0));
+    let id = &session.id[session.id.len().saturating_sub(SHORT_ID)..];
+    let title = first_line(&session.title, TITLE);
+    format!(
+        "{id}  {}  {title:TITLE$}  {}",
+        output.paint(style, &format!("{:15}", session.phase.as_str())),
+        output.paint(
+            Style::Dim,
+            &format!("{} · {} · {age} ago", clean(&session.agent), clean(&session.repository))
+        ),
+    )
+}

@@ -1,0 +1,56 @@
+//! `lamplight show`
+
+use super::SessionArgument;
+use super::client::Client;
+use super::output::{Output, Style, clean, first_line, plural};
+use super::render::short;
+use super::run::numbers;
+use clap::Args;
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    session: SessionArgument,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    client: &Client,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    let id = client.resolve(&arguments.session.session).await?;
+    let view = client.session(&id).await?;
+    if arguments.json {
+        output.json(&view)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    output.line(&output.paint(Style::Bold, &clean(&view.title)))?;
+    let mut row = |name: &str, value: &str| output.line(&format!("{name:11} {value}"));
+    let reason = view.reason.as_ref().map(|reason| format!(": {}", clean(reason))).unwrap_or_default();
+    row("phase", &format!("{}{reason} {}", view.phase.as_str(), numbers(&view)))?;
+    row("session", &view.id)?;
+    row("repository", &clean(&view.repository))?;
+    row("branch", &format!("{} from {}", clean(&view.branch), clean(&view.base)))?;
+    let model = view.model.as_deref().unwrap_or("its default model");
+    row("agent", &format!("{} with {}", clean(&view.agent), clean(model)))?;
+    for commit in &view.commits {
+        let changes =
+            format!("{} +{} −{}", plural(commit.files.into(), "file"), commit.insertions, commit.deletions);
+        row(&format!("turn {}", commit.turn), &format!("{} · {changes}", short(&commit.id)))?;
+    }
+    for queued in &view.queued {
+        row("queued", &first_line(&queued.text, 80))?;
+    }
+    if let Some(permission) = &view.permission {
+        row("asks", &first_line(&permission.title, 80))?;
+    }
+    if let Some(merged) = &view.merged {
+        row("merged", &format!("into {} as {}", clean(&merged.into), short(&merged.commit)))?;
+    }
+    row("page", &client.page(&view.id))?;
+    Ok(ExitCode::SUCCESS)
+}

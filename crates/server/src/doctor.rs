@@ -1,0 +1,191 @@
+//! What this machine has and lacks. Every finding says how to get what is not there; only what nothing works without
+//! counts as missing.
+
+use crate::config::Config;
+use serde::Serialize;
+use std::net::TcpListener;
+use std::path::Path;
+use std::process::Command;
+
+/// Below this there is no room for work, in bytes.
+const LITTLE_SPACE: u64 = 1 << 30;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Finding {
+    pub name: &'static str,
+    pub state: State,
+    pub detail: String,
+    /// How to get it; `None` where nothing has to be done.
+    pub remedy: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum State {
+    Ok,
+    /// It works, with less.
+    Limited,
+    /// Nothing works without it.
+    Missing,
+}
+
+impl Finding {
+    fn ok(name: &'static str, detail: impl Into<String>) -> Self {
+        Self { name, state: State::Ok, detail: detail.into(), remedy: None }
+    }
+
+    fn limited(name: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { name, state: State::Limited, detail: detail.into(), remedy: Some(remedy.into()) }
+    }
+
+    fn missing(name: &'static str, detail: impl Into<String>, remedy: impl Into<String>) -> Self {
+        Self { name, state: State::Missing, detail: detail.into(), remedy: Some(remedy.into()) }
+    }
+}
+
+/// Looks at everything; it tries rather than compares versions.
+pub fn examine(config: &Config) -> Vec<Finding> {
+    let mut findings = vec![
+        Finding::ok("lamplight", format!("{} on {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH)),
+        git(),
+        data_dir(&config.server.data_dir),
+        space(&config.server.data_dir),
+        listen(config),
+        npm(),
+    ];
+    findings.extend(agents(config));
+    findings.push(models(config));
+    findings
+}
+
+fn git() -> Finding {
+    match version_of("git") {
+        Some(version) => Finding::ok("git", version),
+        None => Finding::missing("git", "git does not run", "apt install git"),
+    }
+}
+
+fn npm() -> Finding {
+    match version_of("npm") {
+        Some(version) => Finding::ok("npm", format!("npm {version}")),
+        None => Finding::limited(
+            "npm",
+            "npm does not run, so agents cannot be installed",
+            "apt install npm, or install Node.js",
+        ),
+    }
+}
+
+/// What a program says of its version.
+fn version_of(program: &str) -> Option<String> {
+    let output =
+        Command::new(program).arg("--version").output().ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+fn data_dir(path: &Path) -> Finding {
+    let probe = path.join(".doctor");
+    let tried = std::fs::create_dir_all(path)
+        .and_then(|()| std::fs::write(&probe, b""))
+        .and_then(|()| std::fs::remove_file(&probe));
+    match tried {
+        Ok(()) => Finding::ok("data directory", path.display().to_string()),
+        Err(error) => Finding::missing(
+            "data directory",
+            format!("{} cannot be written: {error}", path.display()),
+            "make it writable, or choose another with --data-dir",
+        ),
+    }
+}
+
+fn space(path: &Path) -> Finding {
+    let name = "disk space";
+    let Ok(room) = rustix::fs::statvfs(path) else {
+        return Finding::limited(
+            name,
+            format!("the disk of {} cannot be asked", path.display()),
+            "see to the data directory first",
+        );
+    };
+    let free = room.f_bavail.saturating_mul(room.f_frsize);
+    let detail = format!("{}.{} GiB free", free >> 30, (free >> 20) % 1024 * 10 / 1024);
+    if free < LITTLE_SPACE {
+        Finding::limited(name, detail, "make some room: sandboxes keep their files here")
+    } else {
+        Finding::ok(name, detail)
+    }
+}
+
+fn listen(config: &Config) -> Finding {
+    let address = config.server.listen;
+    match TcpListener::bind(address) {
+        Ok(_) => Finding::ok("address", format!("{address} is free")),
+        Err(error) if error.kind() == std::io::ErrorKind::AddrInUse => Finding::limited(
+            "address",
+            format!("{address} is taken, perhaps by a Lamplight that runs"),
+            "nothing, if it is; else choose another with --listen",
+        ),
+        Err(error) => {
+            Finding::missing("address", format!("{address}: {error}"), "choose another with --listen")
+        }
+    }
+}
+
+fn agents(config: &Config) -> Vec<Finding> {
+    let agents = match lamplight_engine::list_agents(&config.engine()) {
+        Ok(agents) => agents,
+        Err(error) => {
+            return vec![Finding::missing(
+                "agents",
+                error.to_string(),
+                "correct [[agents]] in the configuration",
+            )];
+        }
+    };
+    let installed: Vec<String> = agents
+        .iter()
+        .filter_map(|agent| agent.installed.as_ref().map(|version| format!("{} {version}", agent.name)))
+        .collect();
+    let default = config.agent.default.as_str();
+    let is_known = agents.iter().any(|agent| agent.name == default);
+    let has_default = agents.iter().any(|agent| agent.name == default && agent.installed.is_some());
+    let list = if installed.is_empty() { "none is installed".to_owned() } else { installed.join(", ") };
+    vec![match (is_known, has_default) {
+        (true, true) => Finding::ok("agents", list),
+        (true, false) if installed.is_empty() => {
+            Finding::missing("agents", list, format!("lamplight agents install {default}"))
+        }
+        (true, false) => Finding::limited(
+            "agents",
+            format!("{list}; the default, {default}, is not"),
+            format!("lamplight agents install {default}, or set agent.default"),
+        ),
+        (false, _) => Finding::missing(
+            "agents",
+            format!("the default, {default}, is no agent"),
+            "correct agent.default",
+        ),
+    }]
+}
+
+fn models(config: &Config) -> Finding {
+    let models = &config.models;
+    let configured: Vec<&str> =
+        [("openai", models.openai.is_configured()), ("anthropic", models.anthropic.is_configured())]
+            .into_iter()
+            .filter_map(|(name, is)| is.then_some(name))
+            .collect();
+    match (configured.as_slice(), models.scripted) {
+        ([], _) => Finding::limited(
+            "models",
+            "no model is configured; agents with a login or a model of their own may still work",
+            "set OPENAI_API_KEY or ANTHROPIC_API_KEY for the server",
+        ),
+        ([..], true) => Finding::limited(
+            "models",
+            format!("{}, scripted", configured.join(", ")),
+            "set a real key for real work",
+        ),
+        ([..], false) => Finding::ok("models", configured.join(", ")),
+    }
+}
