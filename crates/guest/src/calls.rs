@@ -1,0 +1,88 @@
+//! What the host asks for.
+
+use crate::guest::{Guest, failed, refusal};
+use crate::stream::{Stream, parse, receive_text, send};
+use crate::{attach, files, kill, ports, process, stdin};
+use lamplight_wire::{Code, Generations, Hello, Open, Refusal, Reply};
+use rustix::process::Signal;
+use std::io;
+use std::rc::Rc;
+use std::time::Duration;
+
+/// How long `hello` waits for the transient processes of earlier links to end; they get SIGKILL before.
+const HELLO_PATIENCE: Duration = Duration::from_secs(5);
+
+/// Answers one call.
+pub(crate) async fn answer(guest: Rc<Guest>, link: u64, mut stream: Stream) -> io::Result<()> {
+    let text = receive_text(&mut stream).await?;
+    let Ok(open) = parse::<Open>(&text) else {
+        let message = "this guest does not know what it is asked".to_owned();
+        return send(&mut stream, &Reply::Refused(refusal(Code::Unsupported, message))).await;
+    };
+    let reply = match open {
+        Open::Hello { generations } => hello(&guest, link, generations).await,
+        Open::Spawn { process, spec, transient } => {
+            process::spawn(&guest, process, &spec, transient.then_some(link))
+                .map(|process| Reply::Process(process.state()))
+        }
+        Open::Attach { process, from } => match guest.process(&process) {
+            Ok(process) => return attach::serve(&process, from, stream).await,
+            Err(refused) => Err(refused),
+        },
+        Open::Stdin { process } => match guest.process(&process).and_then(|process| process.with_input()) {
+            Ok(process) => return stdin::serve(&guest, &process, stream).await,
+            Err(refused) => Err(refused),
+        },
+        Open::Signal { process, signal: number } => {
+            guest.process(&process).and_then(|process| process.signal(signal(number)?)).map(|()| Reply::Done)
+        }
+        Open::KillAll { grace_ms } => kill::everything(&guest, Duration::from_millis(grace_ms))
+            .await
+            .map(|count| Reply::Killed { count }),
+        Open::Forget { process } => forget(&guest, &process).map(|()| Reply::Done),
+        Open::ReadFile { path, limit } => return files::read(&path, limit, stream).await,
+        Open::WriteFile { path, mode } => return files::write(&path, mode, stream).await,
+        Open::Dial { port } => return ports::dial(port, stream).await,
+        Open::Processes => {
+            let processes = guest.processes.borrow().values().map(|process| process.state()).collect();
+            Ok(Reply::Processes { processes })
+        }
+    };
+    send(&mut stream, &reply.unwrap_or_else(Reply::Refused)).await
+}
+
+async fn hello(guest: &Guest, link: u64, theirs: Generations) -> Result<Reply, Refusal> {
+    if Generations::OURS.shared_with(theirs).is_none() {
+        let Generations { oldest, newest } = Generations::OURS;
+        let message = format!("this guest speaks generations {} to {} of the link", oldest.0, newest.0);
+        return Err(refusal(Code::Unsupported, message));
+    }
+    let settled = async {
+        loop {
+            let forgotten = guest.forgotten.notified();
+            if !guest.processes.borrow().values().any(|process| process.is_abandoned()) {
+                return;
+            }
+            forgotten.await;
+        }
+    };
+    // One that not even SIGKILL ends hangs in the kernel; the host is not to wait for that.
+    let _ = tokio::time::timeout(HELLO_PATIENCE, settled).await;
+    let version = env!("CARGO_PKG_VERSION").to_owned();
+    Ok(Reply::Hello(Hello { version, generations: Generations::OURS, link, init: guest.init }))
+}
+
+fn forget(guest: &Guest, name: &str) -> Result<(), Refusal> {
+    if let Ok(process) = guest.process(name) {
+        if process.status().is_none() {
+            return Err(refusal(Code::StillRunning, format!("process {name} has not ended")));
+        }
+        guest.forget(name);
+    }
+    Ok(())
+}
+
+fn signal(number: i32) -> Result<Signal, Refusal> {
+    Signal::from_named_raw(number)
+        .ok_or_else(|| failed(format!("signal {number}"), &io::Error::from(io::ErrorKind::InvalidInput)))
+}

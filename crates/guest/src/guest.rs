@@ -1,0 +1,70 @@
+//! What the guest knows, shared by all of its tasks on the one thread.
+
+use crate::link::Opener;
+use crate::process::Process;
+use lamplight_wire::{Code, Refusal};
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::fmt::Display;
+use std::path::PathBuf;
+use std::rc::Rc;
+use std::sync::Arc;
+use tokio::sync::{Notify, Semaphore, watch};
+use tokio_util::task::TaskTracker;
+
+/// Bytes of standard input messages that are held at a time, of all processes; at least one message fits.
+const STDIN_BUDGET: usize = 64 * 1024 * 1024;
+
+pub(crate) struct Guest {
+    /// Whether this is PID 1.
+    pub(crate) init: bool,
+    pub(crate) spool: PathBuf,
+    pub(crate) processes: RefCell<BTreeMap<String, Rc<Process>>>,
+    /// Notified whenever children were reaped.
+    pub(crate) reaped: Notify,
+    /// Notified whenever a process is dropped from `processes`.
+    pub(crate) forgotten: Notify,
+    /// Opens streams on the current link; `None` while there is none.
+    pub(crate) opener: watch::Sender<Option<Opener>>,
+    pub(crate) stdin_budget: Arc<Semaphore>,
+    pub(crate) tasks: TaskTracker,
+}
+
+impl Guest {
+    pub(crate) fn new(init: bool, spool: PathBuf) -> Rc<Self> {
+        Rc::new(Self {
+            init,
+            spool,
+            processes: RefCell::default(),
+            reaped: Notify::new(),
+            forgotten: Notify::new(),
+            opener: watch::Sender::new(None),
+            stdin_budget: Arc::new(Semaphore::new(STDIN_BUDGET)),
+            tasks: TaskTracker::new(),
+        })
+    }
+
+    pub(crate) fn process(&self, name: &str) -> Result<Rc<Process>, Refusal> {
+        let process = self.processes.borrow().get(name).cloned();
+        process.ok_or_else(|| refusal(Code::UnknownProcess, format!("there is no process {name}")))
+    }
+
+    pub(crate) fn forget(&self, name: &str) {
+        self.processes.borrow_mut().remove(name);
+        self.forgotten.notify_waiters();
+    }
+}
+
+pub(crate) fn refusal(code: Code, message: impl Into<String>) -> Refusal {
+    Refusal { code, message: message.into() }
+}
+
+/// What the operating system said about `what`.
+pub(crate) fn failed(what: impl Display, error: &std::io::Error) -> Refusal {
+    let code = match error.kind() {
+        std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => Code::NotFound,
+        std::io::ErrorKind::PermissionDenied => Code::Denied,
+        _ => Code::Failed,
+    };
+    refusal(code, format!("{what}: {error}"))
+}

@@ -1,0 +1,82 @@
+//! The command line.
+
+use anyhow::{Context, bail};
+use std::ffi::OsString;
+use std::net::SocketAddr;
+use std::os::fd::{FromRawFd, OwnedFd, RawFd};
+use std::path::PathBuf;
+use tokio::net::UnixListener;
+
+const USAGE: &str =
+    "usage: lamplight-guest (--listen PATH | --listen-fd N) [--gateway ADDRESS] [--spool FOLDER]";
+
+/// Where the gateway is inside every sandbox.
+const GATEWAY: &str = "127.0.0.1:7411";
+
+/// Where unread output is kept.
+const SPOOL: &str = "/var/tmp";
+
+/// What the guest was started with.
+pub(crate) struct Options {
+    listen: Listen,
+    pub(crate) gateway: SocketAddr,
+    pub(crate) spool: PathBuf,
+}
+
+enum Listen {
+    /// A Unix socket to make, for its owner only.
+    At(PathBuf),
+    /// One that whoever started the guest has bound.
+    Inherited(RawFd),
+}
+
+impl Options {
+    pub(crate) fn parse(mut arguments: impl Iterator<Item = OsString>) -> anyhow::Result<Self> {
+        let mut listen = None;
+        let mut gateway = GATEWAY.to_owned();
+        let mut spool = PathBuf::from(SPOOL);
+        while let Some(name) = arguments.next() {
+            let value = arguments.next().with_context(|| format!("{name:?} needs a value\n{USAGE}"))?;
+            let text = || value.to_str().with_context(|| format!("{name:?} {value:?} is not text"));
+            match name.to_str() {
+                Some("--listen") => listen = Some(Listen::At(PathBuf::from(&value))),
+                Some("--listen-fd") => {
+                    listen = Some(Listen::Inherited(text()?.parse().context("--listen-fd takes a number")?));
+                }
+                Some("--gateway") => gateway = text()?.to_owned(),
+                Some("--spool") => spool = PathBuf::from(&value),
+                _ => bail!("unknown option {name:?}\n{USAGE}"),
+            }
+        }
+        Ok(Self {
+            listen: listen.context(USAGE)?,
+            gateway: gateway
+                .parse()
+                .with_context(|| format!("--gateway {gateway} is not an address with a port"))?,
+            spool,
+        })
+    }
+
+    /// The socket that hosts connect to.
+    pub(crate) fn listener(&self) -> anyhow::Result<UnixListener> {
+        let listener = match &self.listen {
+            Listen::At(path) => {
+                // Left over from an earlier guest at the same place.
+                let _ = std::fs::remove_file(path);
+                let before = rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o177));
+                let bound = std::os::unix::net::UnixListener::bind(path);
+                rustix::process::umask(before);
+                bound.with_context(|| format!("listen at {}", path.display()))?
+            }
+            Listen::Inherited(fd) => {
+                // SAFETY: whoever started the guest passes this descriptor to be owned, and nothing else here knows its number.
+                let fd = unsafe { OwnedFd::from_raw_fd(*fd) };
+                rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)
+                    .context("take over --listen-fd")?;
+                fd.into()
+            }
+        };
+        listener.set_nonblocking(true).context("make the listener non-blocking")?;
+        UnixListener::from_std(listener).context("listen for the host")
+    }
+}

@@ -1,0 +1,200 @@
+//! One process that the host asked for.
+//!
+//! ```text
+//!  spawned ──► running ──► ended (exit status kept) ──► forgotten
+//!                 └── transient, and its attached stream or link ended ──► SIGTERM ──► SIGKILL ──► forgotten
+//! ```
+
+use crate::guest::{Guest, failed, refusal};
+use crate::pump::pump;
+use crate::spool::Spool;
+use crate::stdin::{self, Input};
+use lamplight_wire::{Code, ExitStatus, ProcessSpec, ProcessState, Refusal};
+use rustix::process::{Pid, Signal, kill_process_group};
+use std::cell::Cell;
+use std::io;
+use std::os::fd::OwnedFd;
+use std::os::unix::process::CommandExt;
+use std::process::{Command, Stdio};
+use std::rc::Rc;
+use std::time::Duration;
+use tokio::net::unix::pipe;
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Processes that are known at a time, those that ended and were not forgotten included.
+const MAX_PROCESSES: usize = 128;
+
+/// Bytes of a process's name.
+const MAX_NAME: usize = 128;
+
+/// What a transient process that nobody waits for any more gets between SIGTERM and SIGKILL.
+const TRANSIENT_GRACE: Duration = Duration::from_secs(2);
+
+pub(crate) struct Process {
+    name: String,
+    pub(crate) pid: Pid,
+    pub(crate) stdout: Rc<Spool>,
+    pub(crate) stderr: Rc<Spool>,
+    pub(crate) input: Rc<Input>,
+    exit: watch::Sender<Option<ExitStatus>>,
+    /// The link that a transient process lives no longer than.
+    transient: Option<u64>,
+    abandoned: Cell<bool>,
+    abandon: watch::Sender<bool>,
+    /// The pumps, and the writer of its standard input.
+    _tasks: JoinSet<()>,
+}
+
+impl Process {
+    pub(crate) fn state(&self) -> ProcessState {
+        ProcessState {
+            process: self.name.clone(),
+            pid: self.pid.as_raw_nonzero().get().unsigned_abs(),
+            status: *self.exit.borrow(),
+            stdin_written: self.input.written(),
+            stdout: self.stdout.bounds(),
+            stderr: self.stderr.bounds(),
+        }
+    }
+
+    pub(crate) fn status(&self) -> Option<ExitStatus> {
+        *self.exit.borrow()
+    }
+
+    /// Changes once, when the process has ended.
+    pub(crate) fn exit(&self) -> watch::Receiver<Option<ExitStatus>> {
+        self.exit.subscribe()
+    }
+
+    pub(crate) fn ended(&self, status: ExitStatus) {
+        self.exit.send_replace(Some(status));
+    }
+
+    /// To the group that it leads; its number is ours as long as the process itself has not been reaped.
+    pub(crate) fn signal(&self, signal: Signal) -> Result<(), Refusal> {
+        if self.status().is_some() {
+            return Err(refusal(Code::NotRunning, format!("process {} has ended", self.name)));
+        }
+        kill_process_group(self.pid, signal)
+            .map_err(|error| failed(format!("signal process {}", self.name), &error.into()))
+    }
+
+    /// The process itself, if it has an input that can still be written to or was written to.
+    pub(crate) fn with_input(self: Rc<Self>) -> Result<Rc<Self>, Refusal> {
+        if self.input.is_absent() {
+            let message = format!("process {} was started without a standard input", self.name);
+            return Err(refusal(Code::NoStdin, message));
+        }
+        Ok(self)
+    }
+
+    /// Nobody waits for it any more; matters to a transient process only.
+    pub(crate) fn abandon(&self) {
+        if self.transient.is_some() {
+            self.abandoned.set(true);
+            self.abandon.send_replace(true);
+        }
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.get()
+    }
+
+    pub(crate) fn is_transient_of(&self, link: u64) -> bool {
+        self.transient == Some(link)
+    }
+}
+
+/// Starts a process, or returns the one that has this name. `transient` carries the link that it is to end with.
+pub(crate) fn spawn(
+    guest: &Rc<Guest>,
+    name: String,
+    spec: &ProcessSpec,
+    transient: Option<u64>,
+) -> Result<Rc<Process>, Refusal> {
+    if let Ok(existing) = guest.process(&name) {
+        return Ok(existing);
+    }
+    if guest.processes.borrow().len() >= MAX_PROCESSES {
+        return Err(refusal(Code::TooMany, format!("there are {MAX_PROCESSES} processes already")));
+    }
+    if name.len() > MAX_NAME {
+        return Err(refusal(Code::TooMany, format!("a process name has at most {MAX_NAME} bytes")));
+    }
+    let program = spec.argv.first().cloned().unwrap_or_default();
+    let process = start(guest, &name, spec, transient).map_err(|error| {
+        failed(format!("start {program} in {}", spec.cwd.as_deref().unwrap_or(".")), &error)
+    })?;
+    let process = Rc::new(process);
+    guest.processes.borrow_mut().insert(name, Rc::clone(&process));
+    if transient.is_some() {
+        guest.tasks.spawn_local(end_when_abandoned(Rc::clone(guest), Rc::clone(&process)));
+    }
+    Ok(process)
+}
+
+fn start(guest: &Guest, name: &str, spec: &ProcessSpec, transient: Option<u64>) -> io::Result<Process> {
+    let Some((program, arguments)) = spec.argv.split_first() else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "argv is empty"));
+    };
+    let (stdout, stderr) = (Rc::new(Spool::new(&guest.spool)?), Rc::new(Spool::new(&guest.spool)?));
+    let mut command = Command::new(program);
+    command.args(arguments).env_clear().envs(&spec.env);
+    command.stdin(if spec.stdin { Stdio::piped() } else { Stdio::null() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    if let Some(cwd) = &spec.cwd {
+        command.current_dir(cwd);
+    }
+    // SAFETY: between fork and exec only `setsid` is called, which is async-signal-safe.
+    unsafe { command.pre_exec(|| rustix::process::setsid().map(drop).map_err(io::Error::from)) };
+
+    // Nobody else waits for this child before this function returns: the reaper runs on the same thread.
+    let mut child = command.spawn()?;
+    let exit = watch::Sender::new(None);
+    let mut tasks = JoinSet::new();
+    for (output, spool) in
+        [(child.stdout.take().map(OwnedFd::from), &stdout), (child.stderr.take().map(OwnedFd::from), &stderr)]
+    {
+        let output = output.expect("both outputs were asked to be pipes");
+        let receiver = pipe::Receiver::from_owned_fd(output)?;
+        tasks.spawn_local(pump(receiver, Rc::clone(spool), exit.subscribe()));
+    }
+    let input = match child.stdin.take() {
+        Some(pipe) => {
+            let (input, work) = Input::open(pipe::Sender::from_owned_fd(pipe.into())?, exit.subscribe());
+            tasks.spawn_local(work);
+            input
+        }
+        None => stdin::Input::absent(),
+    };
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    Ok(Process {
+        name: name.to_owned(),
+        pid: pid.expect("a child has a positive number"),
+        stdout,
+        stderr,
+        input: Rc::new(input),
+        exit,
+        transient,
+        abandoned: Cell::new(false),
+        abandon: watch::Sender::new(false),
+        _tasks: tasks,
+    })
+}
+
+/// Ends and forgets a transient process once nobody waits for it.
+async fn end_when_abandoned(guest: Rc<Guest>, process: Rc<Process>) {
+    // The sender lives in `process`, so neither wait can fail.
+    let _ = process.abandon.subscribe().wait_for(|abandoned| *abandoned).await;
+    process.stdout.discard();
+    process.stderr.discard();
+    let mut exit = process.exit();
+    if process.signal(Signal::TERM).is_ok()
+        && tokio::time::timeout(TRANSIENT_GRACE, exit.wait_for(Option::is_some)).await.is_err()
+    {
+        let _ = process.signal(Signal::KILL);
+    }
+    let _ = exit.wait_for(Option::is_some).await;
+    guest.forget(&process.name);
+}

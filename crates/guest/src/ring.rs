@@ -1,0 +1,131 @@
+//! A bounded file that holds the unread end of an output.
+
+use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create, open};
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+use std::path::Path;
+
+/// Bytes [start, end) of an endless output, in a file of `capacity` bytes: byte n lies at n modulo `capacity`.
+pub(crate) struct Ring {
+    file: File,
+    capacity: u64,
+    start: u64,
+    end: u64,
+}
+
+impl Ring {
+    /// In a nameless file in `folder`, or in memory where that folder cannot hold one.
+    pub(crate) fn new(folder: &Path, capacity: u64) -> io::Result<Self> {
+        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+        let file = open(folder, flags, Mode::RUSR | Mode::WUSR)
+            .or_else(|_| memfd_create("output", MemfdFlags::CLOEXEC))?;
+        Ok(Self { file: file.into(), capacity, start: 0, end: 0 })
+    }
+
+    /// The first byte that was not acknowledged.
+    pub(crate) fn start(&self) -> u64 {
+        self.start
+    }
+
+    /// How many bytes there ever were.
+    pub(crate) fn end(&self) -> u64 {
+        self.end
+    }
+
+    /// Bytes that can be appended now.
+    pub(crate) fn room(&self) -> u64 {
+        self.capacity - (self.end - self.start)
+    }
+
+    /// Appends all of `bytes`, which fit, or on an error none.
+    pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
+        debug_assert!(bytes.len() as u64 <= self.room());
+        let (first, second) = bytes.split_at(self.before_the_seam(self.end, bytes.len()));
+        self.file.write_all_at(first, self.end % self.capacity)?;
+        self.file.write_all_at(second, 0)?;
+        self.end += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// Counts bytes that nobody will read, without keeping them.
+    pub(crate) fn skip(&mut self, count: u64) {
+        self.end += count;
+        self.start = self.end;
+    }
+
+    /// Fills `into` from `offset` on, as far as there are bytes. `None` when they were acknowledged.
+    pub(crate) fn read(&self, offset: u64, into: &mut [u8]) -> io::Result<Option<usize>> {
+        if offset < self.start {
+            return Ok(None);
+        }
+        let length = self.end.saturating_sub(offset).min(into.len() as u64) as usize;
+        let (first, second) = into[..length].split_at_mut(self.before_the_seam(offset, length));
+        self.file.read_exact_at(first, offset % self.capacity)?;
+        self.file.read_exact_at(second, 0)?;
+        Ok(Some(length))
+    }
+
+    /// Gives the space before `offset` back. Going backwards changes nothing; false when the offset is beyond the end.
+    pub(crate) fn acknowledge(&mut self, offset: u64) -> bool {
+        if offset > self.end {
+            return false;
+        }
+        self.start = self.start.max(offset);
+        true
+    }
+
+    /// How many of `length` bytes from `offset` on lie before the end of the file.
+    fn before_the_seam(&self, offset: u64, length: usize) -> usize {
+        (self.capacity - offset % self.capacity).min(length as u64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Every step checked against a plain vector of all bytes that ever were.
+    #[test]
+    fn a_ring_returns_what_was_appended_at_every_offset() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut random = fastrand::Rng::with_seed(11);
+        for folder in [folder.path(), Path::new("/nowhere")] {
+            let mut ring = Ring::new(folder, 61).unwrap();
+            let mut all: Vec<u8> = Vec::new();
+            for _ in 0..5_000 {
+                let length = random.u64(0..=ring.room()) as usize;
+                let bytes: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
+                ring.append(&bytes).unwrap();
+                all.extend(&bytes);
+                assert_eq!(ring.end(), all.len() as u64);
+
+                let offset = random.u64(ring.start()..=ring.end());
+                let mut read = vec![0; random.usize(..80)];
+                let length = ring.read(offset, &mut read).unwrap().unwrap();
+                let expected = &all[offset as usize..][..length];
+                assert_eq!(&read[..length], expected, "at {offset}");
+                assert_eq!(length, read.len().min(all.len() - offset as usize));
+
+                assert!(ring.acknowledge(random.u64(..=ring.end())));
+            }
+            assert!(all.len() > 1_000, "the ring was hardly used");
+        }
+    }
+
+    #[test]
+    fn what_was_acknowledged_or_never_was_is_refused() {
+        let mut ring = Ring::new(Path::new("/nowhere"), 8).unwrap();
+        ring.append(b"abcdef").unwrap();
+        assert_eq!(ring.room(), 2);
+        assert!(ring.acknowledge(4));
+        assert_eq!(ring.room(), 6);
+        assert_eq!(ring.read(3, &mut [0; 8]).unwrap(), None);
+        assert_eq!(ring.read(4, &mut [0; 8]).unwrap(), Some(2));
+        assert!(!ring.acknowledge(7));
+        assert!(ring.acknowledge(1), "an old acknowledgement is no error");
+        assert_eq!((ring.start(), ring.end()), (4, 6));
+        ring.skip(10);
+        assert_eq!((ring.start(), ring.end(), ring.room()), (16, 16, 8));
+    }
+}
