@@ -32,7 +32,7 @@ pub(crate) struct Input {
     streams: watch::Sender<u64>,
 }
 
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 struct Progress {
     written: u64,
     ended: bool,
@@ -50,17 +50,22 @@ impl Input {
         exit: watch::Receiver<Option<ExitStatus>>,
     ) -> (Self, impl Future<Output = ()> + 'static) {
         let (queue, messages) = mpsc::channel(QUEUE);
-        let input = Self { queue: Some(queue), ..Self::absent() };
+        let input = Self::new(Some(queue));
         let progress = input.progress.clone();
         (input, write(pipe, messages, progress, exit))
     }
 
     /// The input of a process that has none.
     pub(crate) fn absent() -> Self {
+        Self::new(None)
+    }
+
+    fn new(queue: Option<mpsc::Sender<Message>>) -> Self {
+        let progress = Progress { written: 0, ended: queue.is_none() };
         Self {
-            queue: None,
+            queue,
             accepted: Cell::new(0),
-            progress: watch::Sender::new(Progress { written: 0, ended: true }),
+            progress: watch::Sender::new(progress),
             streams: watch::Sender::new(0),
         }
     }

@@ -85,7 +85,10 @@ impl Stdin {
     async fn finish_sending(&mut self) -> Result<(), LinkError> {
         while self.unsent.has_remaining() {
             tokio::select! {
-                sent = self.writer.write_buf(&mut self.unsent) => { sent?; }
+                sent = self.writer.write_buf(&mut self.unsent) => if sent.is_err() {
+                    // Before it stops reading, the guest says that the input has ended.
+                    self.written = next_answer(&mut self.reader, &mut self.answers).await?;
+                },
                 answer = next_answer(&mut self.reader, &mut self.answers) => self.written = answer?,
             }
         }
