@@ -13,7 +13,7 @@ use axum::{Json, Router};
 use futures::stream;
 use serde_json::json;
 
-use crate::asked::{Asked, fingerprint};
+use crate::asked::{Asked, Place, fingerprint};
 use crate::ledger::{Ledger, Record};
 use crate::play::{Played, play};
 use crate::protocol::{Misuse, Protocol, token_count};
@@ -100,7 +100,10 @@ impl Server {
                 return response;
             }
         };
-        let place = fingerprint(format!("{:?} {} {}", played.at, record.prompt, protocol.name()).as_bytes());
+        // Sessions that say the same count a fault together: there is nothing here to tell them apart by.
+        let Place { prompt, earlier, .. } = asked.place();
+        let place =
+            fingerprint(format!("{protocol:?} {:?} {} {prompt}", played.at, earlier.len()).as_bytes());
         let fault = played.fault.filter(|fault| self.ledger(|ledger| ledger.strikes(fault, place)));
         if let Some(fault) = &fault {
             record.problem = Some(format!("{:?}", fault.kind));

@@ -45,6 +45,7 @@ pub struct Script {
     pub scenarios: BTreeMap<String, Scenario>,
 }
 
+/// What the model does in a turn, answer by answer.
 #[derive(Debug, Clone, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Scenario {
@@ -57,9 +58,11 @@ pub struct Scenario {
     pub defaults: BTreeMap<String, String>,
 }
 
+/// One answer: what the model thinks, says and calls, in this order.
 #[derive(Debug, Clone, Default, PartialEq, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Step {
+    /// Left out where the request does not want to see it.
     pub thinking: String,
     pub text: String,
     /// Several are asked for at once. A step without any ends the turn.
@@ -71,7 +74,9 @@ pub struct Step {
     /// Waited before every piece of text.
     pub chunk_delay_ms: u64,
     pub repeat: Repeat,
+    /// What goes wrong first.
     pub fault: Option<Fault>,
+    /// What has to be so for this step to be played.
     pub expect: Option<Expectation>,
 }
 

@@ -10,7 +10,7 @@ const PATH: &[&str] = &["filePath", "file_path", "path", "absolute_path", "filen
 const CONTENT: &[&str] = &["content", "contents", "file_text", "text", "new_content"];
 const OLD: &[&str] = &["oldString", "old_string", "old_str", "old_text", "before", "search"];
 const NEW: &[&str] = &["newString", "new_string", "new_str", "new_text", "after", "replace"];
-const ENTRIES: &[&str] = &["todos", "plan", "items", "entries"];
+const ENTRIES: &[&str] = &["todos", "plan", "items", "entries", "content"];
 const PATCH: &[&str] = &["input", "patch", "patchText", "patch_text"];
 
 /// The value of texts that a tool requires beside what is wanted, such as a description.
