@@ -17,7 +17,7 @@ CREATE UNIQUE INDEX log_batches_by_seq ON log_batches (log, first_seq);
 -- Projections: everything below can be derived from the log again.
 CREATE TABLE summaries (
     log        INTEGER PRIMARY KEY,
-    session    TEXT NOT NULL UNIQUE,
+    session    TEXT NOT NULL,
     created_at INTEGER NOT NULL,
     updated_at INTEGER NOT NULL,
     last_seq   INTEGER NOT NULL,
@@ -28,6 +28,8 @@ CREATE TABLE summaries (
     open       INTEGER NOT NULL,
     body       TEXT NOT NULL
 );
+-- What lists are filtered by and ordered by, without the bodies.
+CREATE INDEX summaries_by_session ON summaries (session, title, repository);
 CREATE INDEX summaries_by_phase ON summaries (phase, session);
 CREATE INDEX summaries_open ON summaries (session) WHERE open = 1;
 

@@ -93,8 +93,11 @@ pub(crate) fn read(
         }
         for (seq, entry) in batch.open(session)? {
             if seq > after && !page.take(seq, entry) {
-                return Ok(page.entries);
+                break;
             }
+        }
+        if page.full {
+            return Ok(page.entries);
         }
     }
     check_end(expected - 1, &place)?;
@@ -116,7 +119,7 @@ pub(crate) fn read_before(
     ))?;
     let mut rows = statement.query([place.log, before.0 as i64])?;
     let mut above: Option<u64> = None;
-    'rows: while let Some(row) = rows.next()? {
+    while let Some(row) = rows.next()? {
         let batch = Batch::from_row(row)?;
         match above {
             Some(first) if batch.last + 1 != first => return Err(gap(first - 1, batch.last)),
@@ -126,8 +129,11 @@ pub(crate) fn read_before(
         above = Some(batch.first);
         for (seq, entry) in batch.open(session)?.into_iter().rev() {
             if seq < before && !page.take(seq, entry) {
-                break 'rows;
+                break;
             }
+        }
+        if page.full {
+            break;
         }
     }
     page.entries.reverse();
@@ -139,22 +145,24 @@ struct Page {
     entries: Vec<(Seq, Bytes)>,
     limit_entries: usize,
     bytes_left: usize,
+    full: bool,
 }
 
 impl Page {
     fn new(limit_entries: usize, limit_bytes: usize) -> Self {
-        Self { entries: Vec::new(), limit_entries, bytes_left: limit_bytes }
+        Self { entries: Vec::new(), limit_entries, bytes_left: limit_bytes, full: false }
     }
 
-    /// Whether the entry had room.
+    /// Whether another entry may have room.
     fn take(&mut self, seq: Seq, entry: Bytes) -> bool {
-        let fits = self.entries.is_empty()
-            || (self.entries.len() < self.limit_entries && entry.len() <= self.bytes_left);
-        if fits {
+        if self.entries.is_empty() || entry.len() <= self.bytes_left {
             self.bytes_left = self.bytes_left.saturating_sub(entry.len());
             self.entries.push((seq, entry));
+            self.full = self.entries.len() >= self.limit_entries;
+        } else {
+            self.full = true;
         }
-        fits
+        !self.full
     }
 }
 

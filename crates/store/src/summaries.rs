@@ -12,25 +12,24 @@ const COLUMNS: &str =
 pub(crate) fn store(connection: &Connection, log: i64, row: &SummaryRow) -> rusqlite::Result<()> {
     let updated = connection
         .prepare_cached(
-            "UPDATE summaries SET created_at = ?2, updated_at = ?3, last_seq = ?4, title = ?5, repository = ?6,
-             agent = ?7, body = ?8 WHERE log = ?1",
+            "UPDATE summaries SET created_at = ?2, updated_at = ?3, last_seq = ?4, agent = ?5, body = ?6
+             WHERE log = ?1",
         )?
         .execute(params![
             log,
             row.created_at.0,
             row.updated_at.0,
             row.last_seq.0 as i64,
-            row.title,
-            row.repository,
             row.agent,
             row.body
         ])?;
     if updated == 1 {
         connection
             .prepare_cached(
-                "UPDATE summaries SET phase = ?2, open = ?3 WHERE log = ?1 AND (phase <> ?2 OR open <> ?3)",
+                "UPDATE summaries SET phase = ?2, open = ?3, title = ?4, repository = ?5 WHERE log = ?1
+                 AND (phase <> ?2 OR open <> ?3 OR title <> ?4 OR repository <> ?5)",
             )?
-            .execute(params![log, row.phase, row.open])?;
+            .execute(params![log, row.phase, row.open, row.title, row.repository])?;
         return Ok(());
     }
     connection
