@@ -1,5 +1,11 @@
 //! What a caller of the store can observe.
 
 mod append;
+mod damage;
+mod disk;
+mod full;
+mod kill;
+mod power;
 mod projections;
 mod support;
+mod sync;

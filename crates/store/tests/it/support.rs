@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
 use lamplight_store::{Append, ReadError, Store, SummaryRow};
+use std::path::Path;
 use tempfile::TempDir;
 
 pub(crate) const NOON: Timestamp = Timestamp(1_763_726_400_000);
@@ -20,6 +21,14 @@ pub(crate) fn open(dir: &TempDir) -> Store {
 pub(crate) fn entry(session: &SessionId, seq: u64) -> Bytes {
     let filling = "x".repeat((seq % 97) as usize);
     format!(r#"{{"seq":{seq},"at":0,"event":{{"type":"noted","text":"{session} {filling}"}}}}"#).into()
+}
+
+/// The same with a summary, and a text for search on its first entry.
+pub(crate) fn full_append(session: &SessionId, expected_last: u64, count: u64) -> Append {
+    let mut append = append(session, expected_last, count);
+    append.summary = Some(summary(session, expected_last + count));
+    append.text = vec![(Seq(expected_last + 1), format!("entry {expected_last} and what follows"))];
+    append
 }
 
 /// `count` entries after `expected_last`.
@@ -68,4 +77,34 @@ pub(crate) async fn check_log(store: &Store, session: &SessionId, last: u64) {
     let wanted: Vec<_> = (1..=last).map(|seq| (Seq(seq), entry(session, seq))).collect();
     assert_eq!(read_all(store, session).await.unwrap(), wanted, "the log of {session}");
     assert_eq!(store.last_seq(session).await.unwrap(), Seq(last));
+}
+
+/// The log is the entries from 1 to some end that is at least `acknowledged`, and the summary agrees. Entries up to
+/// `checked` are not read again. Gives the end.
+pub(crate) async fn check_survived(
+    store: &Store,
+    session: &SessionId,
+    acknowledged: u64,
+    checked: u64,
+) -> u64 {
+    let last = store.last_seq(session).await.unwrap().0;
+    assert!(last >= acknowledged, "{session} ends at {last}, but {acknowledged} was acknowledged");
+    let mut at = checked;
+    while at < last {
+        for found in store.read(session, Seq(at), 500, 1 << 20).await.unwrap() {
+            at += 1;
+            assert_eq!(found, (Seq(at), entry(session, at)));
+        }
+    }
+    let summary = store.summary(session).await.unwrap();
+    assert_eq!(summary.map_or(0, |summary| summary.last_seq.0), last, "the summary goes with the log");
+    last
+}
+
+/// SQLite and the search index find nothing wrong with the database; the store is closed.
+pub(crate) fn check_database(dir: &Path) {
+    let connection = rusqlite::Connection::open(dir.join("lamplight.db")).unwrap();
+    let verdict: String = connection.query_row("PRAGMA integrity_check", [], |row| row.get(0)).unwrap();
+    assert_eq!(verdict, "ok");
+    connection.execute("INSERT INTO texts_fts (texts_fts) VALUES ('integrity-check')", []).unwrap();
 }
