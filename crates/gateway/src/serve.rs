@@ -11,7 +11,6 @@ use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 /// How long a connection may take to send the head of a request, or stay idle between two.
@@ -30,7 +29,7 @@ pub(crate) struct Door {
     pub(crate) client: reqwest::Client,
     openai: Option<Backend>,
     anthropic: Option<Backend>,
-    pub(crate) git_slots: Arc<Semaphore>,
+    pub(crate) git_slots: git::Slots,
     /// What is finished though the request that began it is gone: pushes, and entries of the ledger.
     pub(crate) tasks: TaskTracker,
 }
@@ -54,7 +53,7 @@ impl Gateway {
             client: models::client().context("preparing to ask model providers")?,
             openai: backend(Vendor::OpenAi, upstreams.openai)?,
             anthropic: backend(Vendor::Anthropic, upstreams.anthropic)?,
-            git_slots: Arc::new(Semaphore::new(git::MAX_PROCESSES)),
+            git_slots: git::Slots::default(),
             tasks: TaskTracker::new(),
         };
         let router = Router::new().merge(git::routes()).merge(models::routes()).fallback(nothing_here);

@@ -8,6 +8,7 @@ mod commands;
 mod process;
 mod report;
 mod rules;
+mod slots;
 
 use crate::serve::Link;
 use async_compression::tokio::bufread::GzipDecoder;
@@ -22,16 +23,13 @@ use bytes::Bytes;
 use commands::Unreadable;
 use futures::{Stream, StreamExt, TryStreamExt};
 use process::{Service, WhenUnread};
+pub(crate) use slots::Slots;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncReadExt, BufReader};
 use tokio::sync::mpsc;
 use tokio_util::io::StreamReader;
 
-/// Git processes of all sandboxes together.
-pub(crate) const MAX_PROCESSES: usize = 16;
-/// How long a request waits for one of them.
-const SLOT_WAIT: Duration = Duration::from_secs(60);
 /// How long the command list of a push may take to arrive, and the pack of a refused one to be thrown away.
 const READ_WAIT: Duration = Duration::from_secs(10 * 60);
 /// What one fetch may ask, after decompression; about a million commits.
@@ -151,8 +149,7 @@ async fn start(
     input: impl AsyncBufRead + Send + Unpin + 'static,
     when_unread: WhenUnread,
 ) -> Result<mpsc::Receiver<io::Result<Bytes>>, Box<Response>> {
-    let slots = link.door.git_slots.clone();
-    let Ok(Ok(slot)) = tokio::time::timeout(SLOT_WAIT, slots.acquire_owned()).await else {
+    let Some(slot) = link.door.git_slots.take(&link.grant.session).await else {
         let busy = refusal(
             StatusCode::SERVICE_UNAVAILABLE,
             "Too many git operations at once: try again in a minute.",

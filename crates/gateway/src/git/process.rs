@@ -102,8 +102,9 @@ fn service_command(service: Service, version_2: bool, grant: &Grant) -> Command 
 fn settings(grant: &Grant) -> Vec<String> {
     let Grant { branch, base, rewrite, .. } = grant;
     let mut settings = vec![
-        // Branches and tags are what a clone is made of. Stashes, notes and the work of other sessions are nobody's
-        // business in here. The last entry that fits a ref decides.
+        // Branches and tags are what a clone is made of. Stashes, notes, the work of other sessions and what the person has
+        // checked out now are nobody's business in here. The last entry that fits a ref decides.
+        "transfer.hideRefs=HEAD".to_owned(),
         "transfer.hideRefs=refs".to_owned(),
         "transfer.hideRefs=!refs/heads".to_owned(),
         "transfer.hideRefs=!refs/tags".to_owned(),

@@ -39,15 +39,33 @@ async fn a_large_push_arrives_whole() {
     git(&home.repository(), &["fsck", "--strict"]).await.expect_success();
 }
 
+/// When the base has moved since the clone, neither side's newest commits are known to the other.
+#[tokio::test]
+async fn a_push_that_negotiates_sends_only_what_is_new() {
+    let home = Home::new().await;
+    commit(&home.repository(), "large.bin", &noise(2 << 20)).await;
+    let door = Door::open(grant(&home.repository()), Upstreams::default()).await;
+    let clone = home.clone_of(&door.git_url()).await;
+    commit(&home.repository(), "meanwhile.txt", b"by the person\n").await;
+    let work = commit(&clone, "work.txt", b"done\n").await;
+    git(&clone, &["config", "push.negotiate", "true"]).await.expect_success();
+    let said = git(&clone, &["push", "--progress", "origin", BRANCH]).await.expect_success();
+    assert!(said.contains("Writing objects: 100% (3/3)"), "{said}");
+    assert_eq!(door.pushed(), [work]);
+}
+
 #[tokio::test]
 async fn a_shallow_clone_can_push_its_work() {
     let home = Home::new().await;
     commit(&home.repository(), "second", b"2").await;
     let door = Door::open(grant(&home.repository()), Upstreams::default()).await;
     let clone = home.path("shallow");
-    git(&home.repository(), &["clone", "-q", "--depth=1", &door.git_url(), clone.to_str().unwrap()])
-        .await
-        .expect_success();
+    git(
+        &home.repository(),
+        &["clone", "-q", "-b", "main", "--depth=1", &door.git_url(), clone.to_str().unwrap()],
+    )
+    .await
+    .expect_success();
     let work = commit(&clone, "work", b"work").await;
     git(&clone, &["push", "-q", "origin", &format!("HEAD:refs/heads/{BRANCH}")]).await.expect_success();
     assert_eq!(door.pushed(), [work]);

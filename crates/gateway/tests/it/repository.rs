@@ -38,7 +38,9 @@ impl Home {
     /// A clone through the gateway, on the session's branch.
     pub(crate) async fn clone_of(&self, url: &str) -> PathBuf {
         let clone = self.path("clone");
-        git(self.directory.path(), &["clone", "-q", url, clone.to_str().unwrap()]).await.expect_success();
+        git(self.directory.path(), &["clone", "-q", "-b", "main", url, clone.to_str().unwrap()])
+            .await
+            .expect_success();
         git(&clone, &["checkout", "-q", "-b", super::door::BRANCH]).await.expect_success();
         clone
     }
@@ -51,7 +53,16 @@ impl Home {
 
 pub(crate) async fn git(directory: &Path, arguments: &[&str]) -> Ran {
     let output = Command::new("git")
-        .args(["-c", "user.name=Ada", "-c", "user.email=ada@example.org", "-c", "protocol.version=2"])
+        .args([
+            "-c",
+            "user.name=Ada",
+            "-c",
+            "user.email=ada@example.org",
+            "-c",
+            "protocol.version=2",
+            "-c",
+            "core.compression=0",
+        ])
         .args(arguments)
         .current_dir(directory)
         .env("GIT_CONFIG_GLOBAL", "/dev/null")
