@@ -6,6 +6,7 @@ use lamplight_gateway::{Gateway, Grant, Ledger, Upstreams};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// As much as a yamux stream holds.
@@ -15,6 +16,7 @@ pub(crate) struct Door {
     pub(crate) address: String,
     pub(crate) ledger: Arc<Book>,
     gateway: Arc<Gateway>,
+    ended: watch::Receiver<u32>,
     _accepting: JoinSet<()>,
 }
 
@@ -59,6 +61,7 @@ impl Door {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
         let (serving, book, grant) = (gateway.clone(), ledger.clone(), Arc::new(grant));
+        let (count, ended) = watch::channel(0);
         let mut accepting = JoinSet::new();
         accepting.spawn(async move {
             let mut streams = JoinSet::new();
@@ -68,13 +71,15 @@ impl Door {
                 streams.spawn(async move {
                     let _closed = tokio::io::copy_bidirectional(&mut socket, &mut inside).await;
                 });
-                let (serving, grant, book) = (serving.clone(), grant.clone(), book.clone());
+                let (serving, grant, book, count) =
+                    (serving.clone(), grant.clone(), book.clone(), count.clone());
                 streams.spawn(async move {
                     let _broken = serving.serve(grant, book, outside).await;
+                    count.send_modify(|count| *count += 1);
                 });
             }
         });
-        Self { address, ledger, gateway, _accepting: accepting }
+        Self { address, ledger, gateway, ended, _accepting: accepting }
     }
 
     pub(crate) fn git_url(&self) -> String {
@@ -83,6 +88,12 @@ impl Door {
 
     pub(crate) fn url(&self, path: &str) -> String {
         format!("http://{}{path}", self.address)
+    }
+
+    /// Waits until one stream has been served to its end.
+    pub(crate) async fn stream_ended(&self) {
+        let ended = self.ended.clone().wait_for(|count| *count > 0).await.map(|count| *count);
+        assert!(ended.is_ok());
     }
 
     /// Waits for what outlives its request.

@@ -3,7 +3,8 @@
 use crate::door::{BRANCH, Door, grant};
 use crate::repository::{Home, commit, git, head, noise};
 use lamplight_gateway::Upstreams;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use tokio::io::AsyncWriteExt;
 
 /// A repository, its door, and a clone with one commit to push.
 async fn working_clone() -> (Home, Door, PathBuf) {
@@ -187,6 +188,49 @@ async fn broken_objects_are_not_taken() {
     git(&clone, &["push", "origin", &refspec]).await.expect_failure("hasDotgit");
     assert!(!home.refs().await.contains(BRANCH));
     assert_eq!(door.pushed(), Vec::<String>::new());
+}
+
+/// Whoever pushed may be gone before the answer: what happened to the branch is in the ledger all the same.
+#[tokio::test]
+async fn a_client_that_leaves_early_never_makes_the_ledger_wrong() {
+    let (home, _, clone) = working_clone().await;
+    for (number, keep) in [1, 2, 3, 4, 4].into_iter().enumerate() {
+        let door = Door::open(grant(&home.repository()), Upstreams::default()).await;
+        let new = commit(&clone, "work.txt", &noise(300_000 + number)).await;
+        let old = git(&home.repository(), &["rev-parse", "--verify", "-q", &format!("refs/heads/{BRANCH}")])
+            .await
+            .text;
+        let old = if old.is_empty() { "0".repeat(40) } else { old };
+        let command = format!("{old} {new} refs/heads/{BRANCH}\0report-status");
+        let mut body = format!("{:04x}{command}0000", command.len() + 4).into_bytes();
+        body.extend(pack(&clone, &new).await);
+        let head = format!(
+            "POST /git/repository.git/git-receive-pack HTTP/1.1\r\nhost: x\r\ncontent-length: {}\r\n\
+             content-type: application/x-git-receive-pack-request\r\n\r\n",
+            body.len()
+        );
+        let mut socket = tokio::net::TcpStream::connect(&door.address).await.unwrap();
+        socket.write_all(head.as_bytes()).await.unwrap();
+        // A quarter of it, half of it, … and then the whole.
+        socket.write_all(&body[..body.len() * keep / 4]).await.unwrap();
+        drop(socket);
+        door.stream_ended().await;
+        door.settled().await;
+        let at = git(&home.repository(), &["rev-parse", "--verify", "-q", &format!("refs/heads/{BRANCH}")])
+            .await
+            .text;
+        assert_eq!(door.pushed().contains(&new), at == new);
+        assert!(keep == 4 || at != new, "half a push was taken");
+        git(&home.repository(), &["fsck", "--strict"]).await.expect_success();
+    }
+}
+
+async fn pack(clone: &Path, commit: &str) -> Vec<u8> {
+    let packing = tokio::process::Command::new("sh")
+        .args(["-c", &format!("echo {commit} | git pack-objects -q --stdout --revs")])
+        .current_dir(clone)
+        .output();
+    packing.await.unwrap().stdout
 }
 
 /// What no git sends, but a program in a sandbox may.
