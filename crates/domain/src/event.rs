@@ -63,6 +63,7 @@ pub enum Event {
     },
     SandboxFailed {
         generation: Generation,
+        attempt: u32,
         failure: Failure,
     },
     SandboxLost {

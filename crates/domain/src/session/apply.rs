@@ -100,7 +100,7 @@ impl Session {
                 }
                 self.base_commit.get_or_insert_with(|| base_commit.clone());
             }
-            Event::SandboxFailed { failure, .. } => self.sandbox_failed(failure, at),
+            Event::SandboxFailed { failure, attempt, .. } => self.sandbox_failed(failure, *attempt, at),
             Event::SandboxLost { .. } => self.sandbox_gone(),
             Event::SandboxReleased { generation, keep_files, .. } => {
                 let handle = match &self.sandbox {
@@ -235,8 +235,7 @@ impl Session {
         }
     }
 
-    fn sandbox_failed(&mut self, failure: &Failure, at: Timestamp) {
-        let attempt = self.sandbox.attempt();
+    fn sandbox_failed(&mut self, failure: &Failure, attempt: u32, at: Timestamp) {
         self.sandbox_gone();
         if failure.class == FailureClass::Transient {
             self.sandbox = Sandbox::BackingOff { until: at.plus_ms(self.back_off_ms(attempt)), attempt };

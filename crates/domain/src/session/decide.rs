@@ -288,13 +288,12 @@ impl Draft {
     /// that the person whose prompt waits is told.
     pub(super) fn start_failed(&mut self, mut failure: Failure) {
         let generation = self.session.generation;
-        if self.session.sandbox.attempt() >= ATTEMPTS && failure.class == FailureClass::Transient {
+        let attempt = self.session.sandbox.attempt();
+        if attempt >= ATTEMPTS && failure.class == FailureClass::Transient {
             failure.class = FailureClass::Persistent;
         }
-        let attempt = self.session.sandbox.clone();
         self.record(Event::SandboxReleased { generation, keep_files: true, reason: failure.message.clone() });
-        self.session.sandbox = attempt;
-        self.record(Event::SandboxFailed { generation, failure: failure.clone() });
+        self.record(Event::SandboxFailed { generation, attempt, failure: failure.clone() });
         if failure.class != FailureClass::Transient {
             self.fail_turn(failure);
         }

@@ -97,8 +97,9 @@ impl Session {
         self.updated_at.plus_ms(self.spec.limits.idle_ms)
     }
 
-    /// The first moment at which time alone changes something, and its name; `None` when nothing waits.
-    pub fn next_deadline(&self) -> Option<(Timestamp, &'static str)> {
+    /// The first moment after `last`, the time of the last decision, at which time alone changes something, and its name;
+    /// `None` when nothing waits.
+    pub fn next_deadline(&self, last: Timestamp) -> Option<(Timestamp, &'static str)> {
         let limits = &self.spec.limits;
         let mut due: Vec<(Timestamp, &'static str)> = Vec::new();
         if let Some(turn) = &self.turn {
@@ -126,6 +127,6 @@ impl Session {
             }
         }
         due.extend(self.uncommitted.as_ref().map(|work| (work.not_before, "commit")));
-        due.into_iter().min()
+        due.into_iter().filter(|(at, _)| *at > last).min()
     }
 }

@@ -9,7 +9,7 @@ use crate::engine::Shared;
 use crate::hub::Hub;
 use crate::{CommandError, clock};
 use lamplight_domain::session::{Input, Report, Session, SessionView};
-use lamplight_domain::{Entry, Event, Seq, SessionId};
+use lamplight_domain::{Entry, Event, Seq, SessionId, Timestamp};
 use lamplight_store::ReadError;
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,6 +42,8 @@ pub(crate) struct Actor {
     durable: watch::Sender<Durable>,
     context: Arc<Context>,
     running: Running,
+    /// When time was last taken into account.
+    decided_at: Timestamp,
     /// Transcript that is not appended yet, and since when it may be.
     gathered: Vec<Fact>,
     gathered_bytes: usize,
@@ -76,6 +78,7 @@ impl Actor {
             durable,
             context,
             running: Running::default(),
+            decided_at: Timestamp::default(),
             gathered: Vec::new(),
             gathered_bytes: 0,
             gather_until: None,
@@ -143,12 +146,11 @@ impl Actor {
     }
 
     async fn command(&mut self, input: Input) -> Result<SessionView, CommandError> {
-        let events = self.session.decide(clock::now(), input)?;
-        let entries = writing::entries(
-            self.session.last_seq(),
-            clock::now(),
-            events.into_iter().map(|event| (event, None)),
-        );
+        let at = clock::now();
+        self.decided_at = at;
+        let events = self.session.decide(at, input)?;
+        let entries =
+            writing::entries(self.session.last_seq(), at, events.into_iter().map(|event| (event, None)));
         let (next, summary) = self.after(&entries);
         writing::append(&self.shared.store, &self.hub, &self.id, &entries, Some(summary), None).await?;
         self.become_state(next);
@@ -172,6 +174,7 @@ impl Actor {
     /// Decides a report together with the transcript before it, and appends both at once.
     async fn report(&mut self, report: Report, read: Option<u64>) -> Result<(), CommandError> {
         let at = clock::now();
+        self.decided_at = at;
         let mut facts = self.take_gathered();
         let mut draft = self.session.clone();
         for entry in
@@ -215,11 +218,7 @@ impl Actor {
         std::mem::take(&mut self.gathered)
     }
 
-    async fn record(
-        &mut self,
-        facts: Vec<Fact>,
-        at: lamplight_domain::Timestamp,
-    ) -> Result<(), CommandError> {
+    async fn record(&mut self, facts: Vec<Fact>, at: Timestamp) -> Result<(), CommandError> {
         if facts.is_empty() {
             return Ok(());
         }
@@ -264,13 +263,13 @@ impl Actor {
     }
 
     fn may_sleep(&self) -> bool {
-        self.gathered.is_empty() && writing::is_quiet(&self.session)
+        self.gathered.is_empty() && writing::is_quiet(&self.session, self.decided_at)
     }
 
     /// The next moment at which something may have to be done though nothing arrives.
     fn next_look(&self) -> Option<Instant> {
         let now = clock::now();
-        let deadline = self.session.next_deadline().map(|(at, _)| {
+        let deadline = self.session.next_deadline(self.decided_at).map(|(at, _)| {
             let wait = Duration::from_millis(at.since_ms(now)).max(AFTER_DEADLINE);
             Instant::now() + wait
         });

@@ -1,7 +1,7 @@
 //! From decided events to durable entries that readers have seen.
 
+use crate::CommandError;
 use crate::hub::Hub;
-use crate::{CommandError, clock};
 use bytes::Bytes;
 use lamplight_domain::session::{Session, SessionView};
 use lamplight_domain::{Entry, Event, Seq, SessionId, Timestamp};
@@ -110,7 +110,7 @@ pub(crate) fn summary(id: &SessionId, session: &Session) -> SummaryRow {
         title: view.title.clone(),
         repository: view.repository.clone(),
         agent: view.agent.clone(),
-        open: !is_quiet(session),
+        open: !is_quiet(session, view.updated_at),
         body: serde_json::to_string(&view).expect("a view is strings, numbers and JSON values"),
     }
 }
@@ -122,7 +122,7 @@ fn phase_word(view: &SessionView) -> String {
     }
 }
 
-/// Nothing is owed and nothing waits, so the actor may sleep.
-pub(super) fn is_quiet(session: &Session) -> bool {
-    session.owed(clock::now()).is_empty() && session.next_deadline().is_none()
+/// Nothing was owed at the last decision and nothing waits, so the actor may sleep.
+pub(super) fn is_quiet(session: &Session, last: Timestamp) -> bool {
+    session.owed(last).is_empty() && session.next_deadline(last).is_none()
 }

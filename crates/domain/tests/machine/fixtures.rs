@@ -1,0 +1,34 @@
+//! Every kind of event that was ever written can be read: one frozen file for each, and none without.
+
+use lamplight_domain::{Entry, Event};
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/events")
+}
+
+/// The names of all variants, as serde tells them to whoever asks for one that is not there.
+fn variants() -> BTreeSet<String> {
+    let error = serde_json::from_str::<Event>(r#"{"type":"no such event"}"#).unwrap_err().to_string();
+    let (_, names) = error.split_once("expected one of ").unwrap();
+    names.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+}
+
+#[test]
+fn every_event_has_a_frozen_fixture_that_reads_and_writes_the_same() {
+    let mut found = BTreeSet::new();
+    for file in std::fs::read_dir(folder()).unwrap() {
+        let path = file.unwrap().path();
+        let text = std::fs::read_to_string(&path).unwrap();
+        let entry: Entry =
+            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+        let again: serde_json::Value = serde_json::to_value(&entry).unwrap();
+        let frozen: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(again, frozen, "{}", path.display());
+        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
+        assert_eq!(frozen["event"]["type"], name.as_str(), "a fixture is named after its event");
+        found.insert(name);
+    }
+    assert_eq!(found, variants(), "one fixture for each event");
+}

@@ -1,0 +1,6 @@
+//! The session machine, seen from outside: inputs go in, events come out, and what must always hold holds.
+
+mod fixtures;
+mod random;
+mod traces;
+mod world;

@@ -1,0 +1,288 @@
+//! A million random steps: crashes, lost, doubled and late reports, dying sandboxes, impatient people. After every step what
+//! must always hold is looked at.
+
+use crate::world::World;
+use crate::world::spec;
+use lamplight_domain::agent::{AgentReport, ExitStatus};
+use lamplight_domain::permission::Policy;
+use lamplight_domain::session::{Command, Effect, Phase, Report};
+use lamplight_domain::transcript::ToolStatus;
+use lamplight_domain::{Event, Failure, FailureClass, PromptId, TurnNumber};
+use std::collections::{BTreeMap, BTreeSet};
+
+const STEPS: u64 = 1_000_000;
+const STEPS_A_SESSION: u64 = 400;
+
+#[test]
+fn a_million_random_steps_break_nothing() {
+    let first_seed = std::env::var("LAMPLIGHT_SEED").ok().and_then(|seed| seed.parse().ok());
+    let sessions = if first_seed.is_some() { 1 } else { STEPS / STEPS_A_SESSION };
+    let mut seen = BTreeMap::new();
+    for seed in (0..sessions).map(|n| first_seed.unwrap_or(0) + n) {
+        let result = std::panic::catch_unwind(|| session(seed));
+        match result {
+            Ok(names) => {
+                names.into_iter().for_each(|(name, count)| *seen.entry(name).or_insert(0_u64) += count)
+            }
+            Err(_) => panic!("seed {seed} fails; LAMPLIGHT_SEED={seed} runs it alone"),
+        }
+    }
+    println!("{sessions} sessions, {} steps; events seen: {seen:?}", sessions * STEPS_A_SESSION);
+    if first_seed.is_none() {
+        for rare in [
+            "sandbox_lost",
+            "sandbox_failed",
+            "guard_tripped",
+            "cancel_answered",
+            "work_not_committed",
+            "agent_broken",
+            "permission_answered",
+            "session_ended",
+        ] {
+            assert!(seen.contains_key(rare), "{rare} was never exercised");
+        }
+    }
+}
+
+fn session(seed: u64) -> BTreeMap<String, u64> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut spec = spec();
+    spec.permissions =
+        *random.choice(&[Policy::Allow, Policy::Ask, Policy::Reject]).unwrap_or(&Policy::Allow);
+    let mut world = World::new(spec);
+    let mut watch = Watch::default();
+    for _ in 0..STEPS_A_SESSION {
+        step(&mut world, &mut random);
+        watch.look(&world);
+    }
+    // Then nothing goes wrong any more, and everything comes to rest.
+    let late = std::mem::take(&mut world.late);
+    late.into_iter().for_each(|report| world.report(report));
+    for _ in 0..20 {
+        world.settle(true);
+        watch.look(&world);
+        if let Some((at, _)) = world.session.next_deadline(world.now) {
+            world.pass(at.since_ms(world.now));
+        }
+    }
+    world.settle(true);
+    watch.look(&world);
+    world.crash();
+    assert!(world.running.is_empty(), "an idle session keeps no sandbox: {:?}", world.running);
+    assert_eq!(
+        (world.session.owed(world.now), world.session.next_deadline(world.now)),
+        (Vec::new(), None),
+        "everything is at rest after {:#?}",
+        world.story(world.log.len().saturating_sub(30))
+    );
+    watch.seen
+}
+
+fn step(world: &mut World, random: &mut fastrand::Rng) {
+    match random.u32(0..100) {
+        0..45 => perform_something(world, random),
+        45..60 => {
+            if let Some(report) = world.answer_next(world.session.run(), random.bool()) {
+                deliver(world, random, report);
+            }
+        }
+        60..68 => transcript(world, random),
+        68..74 => world.pass(random.u64(0..5_000)),
+        74..76 => world.pass(random.u64(0..400_000)),
+        76..82 => command(world, random),
+        82..88 => {
+            if !world.late.is_empty() {
+                let report = world.late.swap_remove(random.usize(..world.late.len()));
+                world.report(report);
+            }
+        }
+        88..91 => world.crash(),
+        91..94 => trouble(world, random),
+        _ => {
+            let report = world.ask_permission(random.u64(0..50));
+            world.report(report);
+        }
+    }
+}
+
+fn perform_something(world: &mut World, random: &mut fastrand::Rng) {
+    let owed = world.session.owed(world.now);
+    let Some(effect) = random.choice(&owed).cloned() else { return };
+    if random.u32(0..20) == 0 {
+        return fail(world, random, &effect);
+    }
+    for report in world.perform(&effect) {
+        deliver(world, random, report);
+    }
+}
+
+/// A report arrives, or arrives late, or twice, or never.
+fn deliver(world: &mut World, random: &mut fastrand::Rng, report: Report) {
+    match random.u32(0..20) {
+        0 => {}
+        1..3 => world.late.push(report),
+        3 => {
+            world.report(report.clone());
+            world.report(report);
+        }
+        _ => world.report(report),
+    }
+}
+
+fn fail(world: &mut World, random: &mut fastrand::Rng, effect: &Effect) {
+    let class =
+        *random.choice(&[FailureClass::Transient, FailureClass::Persistent]).unwrap_or(&FailureClass::Fatal);
+    let failure = Failure::infrastructure(class, "it went wrong");
+    let report = match effect {
+        Effect::CreateSandbox { generation } | Effect::PrepareWorkspace { generation, .. } => {
+            Report::SandboxFailed { generation: *generation, failure }
+        }
+        Effect::CommitWork { turn, .. } => Report::WorkNotCommitted { turn: *turn, failure },
+        Effect::RunAgent { run, .. } => Report::AgentExited {
+            run: *run,
+            status: Some(ExitStatus::Code { code: 1 }),
+            detail: "exit 1".into(),
+        },
+        Effect::DestroySandbox { .. } | Effect::KillAgent { .. } => return,
+    };
+    if let Report::AgentExited { run, .. } = &report
+        && let Some(process) = world.agents.get_mut(run)
+    {
+        process.alive = false;
+    }
+    deliver(world, random, report);
+}
+
+fn transcript(world: &mut World, random: &mut fastrand::Rng) {
+    let turn = world.turn();
+    match random.u32(0..4) {
+        0 => world.append(Event::AgentSpoke { turn, text: "words".into(), message: None }),
+        1 => world.tool_call(&random.u32(0..40).to_string(), "same", ToolStatus::Completed),
+        2 => world.tool_call(&random.u32(0..40).to_string(), &random.u32(..).to_string(), ToolStatus::Failed),
+        _ => world.tool_call(
+            &random.u32(0..40).to_string(),
+            &random.u32(..).to_string(),
+            ToolStatus::Completed,
+        ),
+    }
+}
+
+fn command(world: &mut World, random: &mut fastrand::Rng) {
+    let by = "Ada".to_owned();
+    let _ = match random.u32(0..40) {
+        0..20 => world.prompt("more"),
+        20..28 => world.command(Command::Stop { by }),
+        28..32 => world.command(Command::RemovePrompt { prompt: world.last_prompt(), by }),
+        32..35 => world.command(Command::AnswerPermission {
+            request: random.u64(0..50).into(),
+            option: Some("yes".into()),
+            by,
+        }),
+        35..39 => world.command(Command::ChooseModel { model: random.u32(0..3).to_string(), by }),
+        _ => world.command(Command::End { by }),
+    };
+}
+
+fn trouble(world: &mut World, random: &mut fastrand::Rng) {
+    let run = world.session.run();
+    match random.u32(0..4) {
+        0 => {
+            if let Some(generation) = world.running.last().copied() {
+                world.lose(generation);
+                deliver(world, random, Report::SandboxLost { generation, detail: "it died".into() });
+            }
+        }
+        1 => world.report(Report::BranchPushed { run, commit: "abc".into() }),
+        2 => {
+            let failure = Failure::agent(FailureClass::Persistent, "nonsense");
+            world.report(Report::Agent { run, report: Box::new(AgentReport::ProtocolBroken { failure }) });
+        }
+        _ => world.report(Report::Agent {
+            run,
+            report: Box::new(AgentReport::UnknownRequest { request: 1.into(), method: "fs/read".into() }),
+        }),
+    }
+}
+
+/// What must hold, carried along the log.
+#[derive(Default)]
+struct Watch {
+    looked: usize,
+    queued: BTreeSet<PromptId>,
+    begun: BTreeMap<PromptId, TurnNumber>,
+    open_turn: Option<TurnNumber>,
+    ended: BTreeSet<TurnNumber>,
+    recorded: BTreeSet<TurnNumber>,
+    needs_record: Option<TurnNumber>,
+    seen: BTreeMap<String, u64>,
+}
+
+impl Watch {
+    fn look(&mut self, world: &World) {
+        for entry in &world.log[self.looked..] {
+            self.looked += 1;
+            assert_eq!(entry.seq.0 as usize, self.looked, "seq is contiguous");
+            self.take(&entry.event);
+        }
+        let owed = world.session.owed(world.now);
+        let creating = owed.iter().filter(|effect| matches!(effect, Effect::CreateSandbox { .. })).count();
+        assert!(creating <= 1);
+        let claimed = world.running.iter().filter(|generation| world.session.claims(**generation)).count();
+        assert_eq!(claimed, world.running.len(), "a running sandbox is claimed by its session");
+        let current = world.running.len() - world.running.iter().filter(|g| owed.iter().any(|effect| matches!(effect, Effect::DestroySandbox { generation, .. } if generation == *g))).count();
+        assert!(current <= 1, "at most one current sandbox: {:?}", world.running);
+        let (phase, reason) = world.session.phase();
+        let works =
+            matches!(phase, Phase::Starting | Phase::Planning | Phase::Executing | Phase::WaitingForYou);
+        let waits = world.session.next_deadline(world.now);
+        assert!(!works || !owed.is_empty() || waits.is_some(), "nothing waits for ever: {phase:?}");
+        assert!(
+            !matches!(phase, Phase::Stuck | Phase::Failed | Phase::Paused) || reason.is_some(),
+            "{phase:?} says why"
+        );
+        if let Some((at, _)) = waits {
+            assert!(at > world.now);
+        }
+    }
+
+    fn take(&mut self, event: &Event) {
+        let value = serde_json::to_value(event).unwrap();
+        *self.seen.entry(value["type"].as_str().unwrap().to_owned()).or_insert(0) += 1;
+        match event {
+            Event::PromptQueued { prompt, .. } => assert!(self.queued.insert(prompt.clone())),
+            Event::PromptRemoved { prompt, .. } => {
+                assert!(self.queued.remove(prompt), "only what waits is removed")
+            }
+            Event::TurnStarted { turn, prompt, attempt } => {
+                assert!(self.needs_record.is_none(), "the work of a turn is recorded before the next begins");
+                if *attempt == 1 {
+                    assert!(self.queued.remove(prompt), "a prompt is taken once, from the queue");
+                    assert!(self.begun.insert(prompt.clone(), *turn).is_none());
+                    assert!(self.open_turn.replace(*turn).is_none(), "one turn at a time");
+                } else {
+                    assert_eq!(
+                        (self.open_turn, self.begun.get(prompt)),
+                        (Some(*turn), Some(turn)),
+                        "only the open turn is sent again"
+                    );
+                }
+            }
+            Event::InputQueued {
+                input: lamplight_domain::agent::AgentInput::Prompt { turn, .. }, ..
+            } => {
+                assert_eq!(self.open_turn, Some(*turn));
+            }
+            Event::TurnEnded { turn, .. } => {
+                assert_eq!(self.open_turn.take(), Some(*turn));
+                assert!(self.ended.insert(*turn), "a turn ends once");
+            }
+            Event::WorkCommitted { turn, .. } => {
+                assert!(
+                    self.ended.contains(turn) && self.recorded.insert(*turn),
+                    "a turn is committed once, after its end"
+                );
+            }
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! A session with its log, and the things around it that effects act upon: sandboxes, agent processes, a repository. The
+//! world does what is owed, in any order, as often as it likes; the log is all that survives a crash.
+
+use lamplight_domain::agent::{AgentInput, AgentReport, Opened, StopReason};
+use lamplight_domain::event::Commit;
+use lamplight_domain::permission::{OptionKind, PermissionOption, Policy};
+use lamplight_domain::session::{Command, Effect, Input, Refusal, Report, Session};
+use lamplight_domain::transcript::{ToolCall, ToolStatus};
+use lamplight_domain::{
+    Entry, Event, Failure, FailureClass, Generation, Limits, Person, PromptId, Seq, SessionSpec, Timestamp,
+    TurnNumber,
+};
+use std::collections::{BTreeMap, BTreeSet};
+
+pub(crate) struct World {
+    pub(crate) now: Timestamp,
+    pub(crate) log: Vec<Entry>,
+    pub(crate) session: Session,
+    pub(crate) running: BTreeSet<Generation>,
+    pub(crate) agents: BTreeMap<u32, Process>,
+    /// Reports that are on their way.
+    pub(crate) late: Vec<Report>,
+    prompts: u128,
+}
+
+/// An agent process in a sandbox.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct Process {
+    pub(crate) generation: Generation,
+    /// What was written to its standard input, by number.
+    pub(crate) told: BTreeMap<u64, AgentInput>,
+    pub(crate) alive: bool,
+    pub(crate) said: u64,
+    pub(crate) answered: BTreeSet<u64>,
+}
+
+pub(crate) fn prompt_id(n: u128) -> PromptId {
+    format!("{n:026}").parse().unwrap()
+}
+
+pub(crate) fn spec() -> SessionSpec {
+    SessionSpec {
+        title: "Fix the test".into(),
+        repository: "/repo".into(),
+        base: "main".into(),
+        branch: "lamplight/fix-the-test-1".into(),
+        agent: "goose".into(),
+        model: None,
+        mode: None,
+        person: Person { name: "Ada".into(), email: "ada@example.org".into() },
+        limits: Limits::default(),
+        permissions: Policy::Allow,
+    }
+}
+
+impl World {
+    pub(crate) fn new(spec: SessionSpec) -> Self {
+        let now = Timestamp(1_000_000);
+        let events = Session::create(spec, prompt_id(1), "do it".into(), "Ada".into()).unwrap();
+        let log: Vec<Entry> = (1..)
+            .zip(events)
+            .map(|(seq, event)| Entry { seq: Seq(seq), at: now, read: None, event })
+            .collect();
+        let session = Session::replay(&log).unwrap();
+        let mut world = Self {
+            now,
+            log,
+            session,
+            running: BTreeSet::new(),
+            agents: BTreeMap::new(),
+            late: Vec::new(),
+            prompts: 1,
+        };
+        world.report(Report::Tick);
+        world
+    }
+
+    pub(crate) fn report(&mut self, report: Report) {
+        self.input(Input::Report(report)).expect("reports are never refused");
+    }
+
+    pub(crate) fn command(&mut self, command: Command) -> Result<(), Refusal> {
+        self.input(Input::Command(command))
+    }
+
+    pub(crate) fn prompt(&mut self, text: &str) -> Result<(), Refusal> {
+        self.prompts += 1;
+        self.command(Command::Prompt { prompt: prompt_id(self.prompts), text: text.into(), by: "Ada".into() })
+    }
+
+    pub(crate) fn last_prompt(&self) -> PromptId {
+        prompt_id(self.prompts)
+    }
+
+    fn input(&mut self, input: Input) -> Result<(), Refusal> {
+        for event in self.session.decide(self.now, input)? {
+            self.append(event);
+        }
+        Ok(())
+    }
+
+    pub(crate) fn append(&mut self, event: Event) {
+        let entry = Entry { seq: self.session.last_seq().next(), at: self.now, read: None, event };
+        self.session.apply(&entry);
+        self.log.push(entry);
+    }
+
+    pub(crate) fn pass(&mut self, ms: u64) {
+        self.now = self.now.plus_ms(ms);
+        self.report(Report::Tick);
+    }
+
+    /// The control plane dies and is started again: all that it knows is the log.
+    pub(crate) fn crash(&mut self) {
+        self.late.clear();
+        let replayed = Session::replay(&self.log).unwrap();
+        assert_eq!(replayed, self.session, "replay gives the live state");
+        assert_eq!(replayed.owed(self.now), self.session.owed(self.now), "the same debts after a crash");
+        self.session = replayed;
+        self.report(Report::Tick);
+    }
+
+    /// Does one thing that is owed; what it reports.
+    pub(crate) fn perform(&mut self, effect: &Effect) -> Vec<Report> {
+        match effect {
+            Effect::CreateSandbox { generation } => {
+                self.running.insert(*generation);
+                vec![Report::SandboxCreated { generation: *generation, handle: format!("h{generation}") }]
+            }
+            Effect::PrepareWorkspace { generation, .. } if self.running.contains(generation) => {
+                vec![Report::WorkspacePrepared { generation: *generation, base_commit: "base".into() }]
+            }
+            Effect::DestroySandbox { generation, .. } => {
+                self.lose(*generation);
+                vec![Report::SandboxDestroyed { generation: *generation }]
+            }
+            Effect::RunAgent { generation, run, .. } if self.running.contains(generation) => {
+                self.run_agent(*generation, *run)
+            }
+            Effect::KillAgent { generation, run, .. } if self.running.contains(generation) => {
+                self.agents.entry(*run).or_default().alive = false;
+                vec![Report::AgentExited { run: *run, status: None, detail: "killed".into() }]
+            }
+            Effect::CommitWork { generation, turn, .. } if self.running.contains(generation) => {
+                let commit = Commit { id: format!("c{turn}"), files: 1, insertions: 1, deletions: 0 };
+                vec![Report::WorkCommitted { turn: *turn, commit: Some(commit) }]
+            }
+            Effect::PrepareWorkspace { generation, .. }
+            | Effect::RunAgent { generation, .. }
+            | Effect::KillAgent { generation, .. }
+            | Effect::CommitWork { generation, .. } => {
+                vec![Report::SandboxLost { generation: *generation, detail: "gone".into() }]
+            }
+        }
+    }
+
+    /// The sandbox and everything in it ends.
+    pub(crate) fn lose(&mut self, generation: Generation) {
+        self.running.remove(&generation);
+        self.agents
+            .values_mut()
+            .filter(|process| process.generation == generation)
+            .for_each(|process| process.alive = false);
+    }
+
+    /// Starts the process once, writes each message once, and lets it answer the oldest that it has not answered.
+    fn run_agent(&mut self, generation: Generation, run: u32) -> Vec<Report> {
+        let process = self.agents.entry(run).or_insert_with(|| Process {
+            generation,
+            alive: true,
+            ..Process::default()
+        });
+        if !process.alive {
+            return vec![Report::AgentExited { run, status: None, detail: "it ended".into() }];
+        }
+        for input in self.session.inputs() {
+            let told = process.told.entry(input.n).or_insert_with(|| input.input.clone());
+            assert_eq!(*told, input.input, "a number is never reused for another message");
+        }
+        Vec::new()
+    }
+
+    /// What a well-behaved agent says to the oldest message that it has not answered; a prompt is answered on demand only.
+    pub(crate) fn answer_next(&mut self, run: u32, prompts_too: bool) -> Option<Report> {
+        let process = self.agents.get_mut(&run).filter(|process| process.alive)?;
+        let (n, input) = process
+            .told
+            .iter()
+            .find(|(n, _)| !process.answered.contains(n))
+            .map(|(n, input)| (*n, input.clone()))?;
+        let report = match input {
+            AgentInput::Initialize => AgentReport::Initialized { can_load: true },
+            AgentInput::NewSession | AgentInput::LoadSession { .. } => {
+                AgentReport::SessionOpened(Box::new(Opened {
+                    agent_session: "conversation".into(),
+                    ..Opened::default()
+                }))
+            }
+            AgentInput::ChooseModel { .. } | AgentInput::ChooseMode { .. } => AgentReport::Configured,
+            AgentInput::Prompt { turn, .. } if prompts_too => {
+                AgentReport::PromptEnded { turn, result: Ok(StopReason::EndTurn) }
+            }
+            AgentInput::Prompt { turn, .. } => {
+                let cancelled = process.told.values().any(|input| matches!(input, AgentInput::Cancel { .. }));
+                if !cancelled {
+                    return None;
+                }
+                AgentReport::PromptEnded { turn, result: Ok(StopReason::Cancelled) }
+            }
+            AgentInput::Cancel { .. }
+            | AgentInput::AnswerPermission { .. }
+            | AgentInput::Unsupported { .. } => {
+                process.answered.insert(n);
+                return None;
+            }
+        };
+        process.answered.insert(n);
+        Some(Report::Agent { run, report: Box::new(report) })
+    }
+
+    pub(crate) fn tool_call(&mut self, id: &str, input: &str, status: ToolStatus) {
+        let call = ToolCall {
+            id: id.into(),
+            name: Some("shell".into()),
+            input: Some(serde_json::Value::String(input.into())),
+            status: Some(status),
+            ..ToolCall::default()
+        };
+        let turn = self.session.turn_number();
+        self.append(Event::ToolCalled { turn, call: Box::new(call) });
+        self.report(Report::Tick);
+    }
+
+    pub(crate) fn ask_permission(&mut self, request: u64) -> Report {
+        let options = vec![
+            PermissionOption { id: "yes".into(), name: "Yes".into(), kind: OptionKind::AllowOnce },
+            PermissionOption { id: "no".into(), name: "No".into(), kind: OptionKind::RejectOnce },
+        ];
+        let report = AgentReport::PermissionAsked { request: request.into(), call: Box::default(), options };
+        Report::Agent { run: self.session.run(), report: Box::new(report) }
+    }
+
+    /// Does all that is owed until nothing more happens by itself; prompts are answered when `prompts_too`.
+    pub(crate) fn settle(&mut self, prompts_too: bool) {
+        for _ in 0..200 {
+            let before = self.log.len();
+            for effect in self.session.owed(self.now) {
+                for report in self.perform(&effect) {
+                    self.report(report);
+                }
+            }
+            while let Some(report) = self.answer_next(self.session.run(), prompts_too) {
+                self.report(report);
+            }
+            if self.log.len() == before {
+                return;
+            }
+        }
+        panic!("the session does not come to rest");
+    }
+
+    pub(crate) fn transient() -> Failure {
+        Failure::infrastructure(FailureClass::Transient, "busy")
+    }
+
+    pub(crate) fn turn(&self) -> TurnNumber {
+        self.session.turn_number()
+    }
+
+    /// The names of the events since `from`, without the agent's handshake.
+    pub(crate) fn story(&self, from: usize) -> Vec<String> {
+        self.log[from..].iter().filter_map(|entry| name(&entry.event)).collect()
+    }
+}
+
+fn name(event: &Event) -> Option<String> {
+    let value = serde_json::to_value(event).unwrap();
+    let name = value["type"].as_str().unwrap().to_owned();
+    let handshake = ["agent_initialized", "agent_opened", "agent_ready", "input_queued"];
+    (!handshake.contains(&name.as_str())).then_some(name)
+}
