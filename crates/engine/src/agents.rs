@@ -4,11 +4,11 @@ use crate::config::Config;
 use crate::engine::Shared;
 use crate::error::CommandError;
 use bytes::Bytes;
+use lamplight_agent::catalogue::SANDBOX_PATH;
 use lamplight_agent::install::{self, InstallError, Progress};
 use lamplight_agent::{Agent, Catalogue, Context, Models, Setup};
 use lamplight_sandbox::link::ProcessSpec;
 use lamplight_sandbox::provider::{ReadOnlyMount, inside};
-use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Where the tools directory is inside.
@@ -130,33 +130,16 @@ pub(crate) fn start(shared: &Shared, name: &str, model: Option<String>) -> Optio
         models,
     };
     let launch = agent.launch(&setup);
-    let mut env: BTreeMap<String, String> = launch.env.into_iter().collect();
-    if let Some(path) = env.get_mut("PATH") {
-        *path = with_tools(path, &shared.config);
+    let mut env = shared.provider.environment();
+    let machines_path = env.get("PATH").cloned();
+    env.extend(launch.env);
+    if let (Some(path), Some(machines)) = (env.get_mut("PATH"), machines_path) {
+        *path = path.replacen(SANDBOX_PATH, &machines, 1);
     }
     let process = ProcessSpec { argv: launch.argv, env, cwd: Some(inside::WORKSPACE.into()), stdin: true };
     let files = launch.home_files.into_iter();
     let files = files.map(|(path, text)| (format!("{}/{path}", inside::HOME), Bytes::from(text))).collect();
     Some(Start { process, files })
-}
-
-/// The environment of commands of ours inside.
-pub(crate) fn environment(config: &Config) -> BTreeMap<String, String> {
-    let path = with_tools(lamplight_agent::catalogue::SANDBOX_PATH, config);
-    let pairs = [
-        ("HOME", inside::HOME),
-        ("PATH", &path),
-        ("USER", inside::USER),
-        ("LANG", "C.UTF-8"),
-        ("GIT_TERMINAL_PROMPT", "0"),
-    ];
-    pairs.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
-}
-
-/// The machine's tool directories come first: they are what the person uses.
-fn with_tools(path: &str, config: &Config) -> String {
-    let dirs = config.sandbox.tool_dirs.iter().map(|dir| dir.to_string_lossy().into_owned());
-    dirs.chain([path.to_owned()]).collect::<Vec<_>>().join(":")
 }
 
 /// What rendering a message needs to know.

@@ -30,6 +30,8 @@ pub struct Config {
 pub struct SandboxConfig {
     /// Directories of the machine's toolchains that are readable inside, beside the usual ones.
     pub tool_dirs: Vec<PathBuf>,
+    /// The home directory whose toolchains (cargo, nvm, pyenv…) are found and offered inside.
+    pub home: Option<PathBuf>,
     /// The program that is started again as the launcher; this program, unless a test says otherwise.
     pub launcher: Option<PathBuf>,
 }

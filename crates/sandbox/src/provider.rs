@@ -22,6 +22,10 @@ pub trait Provider: Send + Sync {
     /// What callers may count on, and what they have to do without.
     fn capabilities(&self) -> Capabilities;
 
+    /// The environment that processes inside are meant to start with: `PATH` and what the machine's toolchains need. The
+    /// guest gives a process nothing by itself.
+    fn environment(&self) -> BTreeMap<String, String>;
+
     /// Starts the sandbox of a session's generation, its guest listening. Idempotent by (session, generation): the same
     /// call again gives the same sandbox while it runs. A later generation finds the files of the one before it.
     async fn create(&self, spec: &SandboxSpec) -> Result<Handle, SandboxError>;

@@ -30,7 +30,6 @@ pub(crate) struct Process {
     /// What was written to its standard input, by number.
     pub(crate) told: BTreeMap<u64, AgentInput>,
     pub(crate) alive: bool,
-    pub(crate) said: u64,
     pub(crate) answered: BTreeSet<u64>,
 }
 

@@ -2,13 +2,11 @@
 
 use super::context::Context;
 use super::{Trouble, command_failed};
-use crate::agents;
 use lamplight_domain::Generation;
 use lamplight_domain::agent::ExitStatus;
 use lamplight_domain::session::Report;
 use lamplight_sandbox::link::{ProcessSpec, RunLimits};
 use lamplight_sandbox::provider::inside;
-use std::collections::BTreeMap;
 
 /// The session's repository as a sandbox reaches it.
 pub(super) const REMOTE: &str = "http://127.0.0.1:7411/git/repository.git";
@@ -61,7 +59,7 @@ pub(super) fn script(context: &Context, text: &str, more: &[(&str, String)]) -> 
         ("LAMPLIGHT_EMAIL", spec.person.email.clone()),
         ("GIT_TERMINAL_PROMPT", "0".to_owned()),
     ];
-    let mut env: BTreeMap<String, String> = agents::environment(&context.shared.config);
+    let mut env = context.shared.provider.environment();
     env.extend(
         ours.into_iter()
             .chain(more.iter().map(|(name, value)| (*name, value.clone())))

@@ -94,6 +94,10 @@ struct SessionArgument {
 
 /// The whole program.
 pub fn main() -> ExitCode {
+    // Not one of the subcommands: a sandbox's launcher has to be a small process that has read nothing else.
+    if std::env::args_os().nth(1).is_some_and(|word| word == lamplight_engine::LAUNCH) {
+        return lamplight_engine::launcher_main();
+    }
     let cli = Cli::parse();
     let mut output = Output::new();
     let result = cli.run(&mut output);

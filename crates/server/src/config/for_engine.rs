@@ -18,7 +18,11 @@ impl Config {
             limits: self.limits.clone(),
             permissions: self.agent.permissions,
             person: self.person.clone(),
-            sandbox: SandboxConfig { tool_dirs: self.sandbox.tools.clone(), launcher: None },
+            sandbox: SandboxConfig {
+                tool_dirs: self.sandbox.tools.clone(),
+                home: std::env::home_dir(),
+                launcher: None,
+            },
         }
     }
 }

@@ -90,14 +90,14 @@ impl Local {
             session: spec.session.clone(),
             generation: spec.generation,
             guest: self.guest.clone(),
-            environment: self.environment(&spec.environment),
+            environment: self.environment_with(&spec.environment),
             mounts: tools.chain(spec.mounts.iter().cloned()).collect(),
         })
     }
 
     /// What PID 1, and by it everything else, starts with. Package managers are pointed at directories that the agent
     /// may write, as it is not root and has no way to become it.
-    fn environment(&self, more: &BTreeMap<String, String>) -> BTreeMap<String, String> {
+    fn environment_with(&self, more: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let local = format!("{}/.local", inside::HOME);
         let tools = self.tools.iter().flat_map(|tool| &tool.path).map(|path| path.display().to_string());
         let own = [format!("{local}/bin"), format!("{}/.cargo/bin", inside::HOME)];
@@ -147,6 +147,10 @@ impl Local {
 impl Provider for Local {
     fn name(&self) -> &'static str {
         NAME
+    }
+
+    fn environment(&self) -> BTreeMap<String, String> {
+        self.environment_with(&BTreeMap::new())
     }
 
     fn capabilities(&self) -> Capabilities {
