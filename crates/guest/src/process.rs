@@ -140,7 +140,7 @@ fn start(guest: &Guest, name: &str, spec: &ProcessSpec, transient: Option<u64>) 
     };
     let (stdout, stderr) = (Rc::new(Spool::new(&guest.spool)?), Rc::new(Spool::new(&guest.spool)?));
     let mut command = Command::new(program);
-    command.args(arguments).env_clear().envs(&spec.env);
+    command.args(arguments).envs(&spec.env);
     command.stdin(if spec.stdin { Stdio::piped() } else { Stdio::null() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
     if let Some(cwd) = &spec.cwd {

@@ -68,8 +68,8 @@ pub enum GuestOpen {
     Gateway,
 }
 
-/// What is started. The process gets this environment and nothing else, leads a session of its own, and finds `argv[0]` by
-/// the `PATH` that it gets.
+/// What is started. The process gets the environment that the guest was started with and, over it, this one; it leads a
+/// session of its own, and finds `argv[0]` by the `PATH` that it gets.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ProcessSpec {
     pub argv: Vec<String>,

@@ -3,7 +3,7 @@
 use crate::sandbox::{LIMITS, PATIENCE, START, Sandbox, read_to_end, shell, spec, with_stdin};
 use bytes::Bytes;
 use lamplight_domain::agent::ExitStatus;
-use lamplight_sandbox::link::{Code, Link, LinkError, Offsets, Output, RunLimits, RunOutput};
+use lamplight_sandbox::link::{Code, Link, LinkError, Offsets, Output, ProcessSpec, RunLimits, RunOutput};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -37,9 +37,11 @@ async fn a_command_runs_to_its_end() {
     assert_eq!(run("tr a-z A-Z", Some("loud")).await.unwrap(), output(0, "LOUD", ""));
     assert_eq!(run("exec true", Some("never read")).await.unwrap(), output(0, "", ""));
     assert_eq!(run("echo $$; kill -9 $$", None).await.unwrap().status, ExitStatus::Signal { signal: 9 });
-    // The environment is what was given and nothing of the guest's own.
-    let env = link.run(&spec(&["env"]), None, LIMITS).await.unwrap();
-    assert_eq!(env.stdout, "PATH=/usr/local/bin:/usr/bin:/bin\n");
+    // The environment is the guest's, and over it what was given.
+    let given = [("TO".to_owned(), "the process".to_owned()), ("OVER".to_owned(), "given".to_owned())].into();
+    let seen = ProcessSpec { env: given, ..shell("env | grep -E '^(FROM|TO|OVER)' | sort") };
+    let seen = link.run(&seen, None, LIMITS).await.unwrap();
+    assert_eq!(seen.stdout, "FROM=the guest\nOVER=given\nTO=the process\n");
     // What a command leaves running does not hold up its end.
     assert_eq!(run("sleep 1000 & echo done", None).await.unwrap(), output(0, "done\n", ""));
 

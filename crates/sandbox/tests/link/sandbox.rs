@@ -48,6 +48,7 @@ impl Sandbox {
         rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::empty()).unwrap();
         command.arg(guest).arg("--listen-fd").arg(listener.as_raw_fd().to_string());
         command.args(["--gateway", gateway]).arg("--spool").arg(folder.path());
+        command.env("FROM", "the guest").env("OVER", "the guest");
         Self { child: command.spawn().unwrap(), folder }
     }
 
