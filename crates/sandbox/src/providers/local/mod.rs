@@ -18,6 +18,7 @@ mod init;
 mod launch;
 mod mounts;
 mod privileges;
+mod probe;
 mod record;
 mod request;
 mod root_fs;
@@ -25,6 +26,7 @@ mod tools;
 
 pub use config::{Launcher, LocalConfig};
 pub use launch::launcher_main;
+pub use probe::{Finding, probe};
 pub use tools::Tool;
 
 use crate::capability::Capabilities;
@@ -133,7 +135,8 @@ impl Local {
             .stderr(Stdio::piped())
             .spawn()?;
         let mut stdin = launcher.stdin.take().expect("it was asked for");
-        stdin.write_all(&text).await?;
+        // A launcher that does not read its request says why below.
+        let _ = stdin.write_all(&text).await;
         drop(stdin);
         let output = launcher.wait_with_output().await?;
         serde_json::from_slice(&output.stdout).map_err(|_| {

@@ -1,0 +1,216 @@
+//! What a sandbox cannot see, reach or do. Each case that expects nothing also shows that it would have seen something.
+
+use super::stage::{Inside, Stage, failed, same};
+use super::{Case, Verdict};
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
+
+/// Prints what is behind a door that should not be there; ends well when there is none.
+const CONNECT: &str = r#"
+import socket, sys
+family, address = eval(sys.argv[1])
+try:
+    s = socket.socket(family, socket.SOCK_STREAM)
+    s.settimeout(2)
+    s.connect(address)
+    print("connected")
+except OSError as error:
+    print("refused", error.errno)
+"#;
+
+async fn connect(inside: &Inside, family: &str, address: &str) -> Result<String, Verdict> {
+    inside.link.write_file("/tmp/connect.py", 0o600, CONNECT.into()).await?;
+    inside.sh(&format!("python3 /tmp/connect.py '(__import__(\"socket\").{family}, {address})'")).await
+}
+
+async fn not_connected(inside: &Inside, family: &str, address: &str) -> Case {
+    match connect(inside, family, address).await? {
+        said if said.starts_with("refused") => Ok(()),
+        said => Err(failed(format!("{address}: {said}"))),
+    }
+}
+
+async fn two(stage: &Stage<'_>) -> Result<(Inside, Inside), Verdict> {
+    let other = stage.subject.session();
+    Ok((stage.first().await?, stage.enter(&stage.spec_of(&other, 1)).await?))
+}
+
+pub(super) async fn two_sessions_share_no_files(stage: &Stage<'_>) -> Case {
+    let (one, two) = two(stage).await?;
+    one.sh("for d in /workspace ~ /tmp /var /var/tmp /dev/shm /run/lock $XDG_RUNTIME_DIR; do echo x > $d/of-the-other; done").await?;
+    same("found", two.sh("find / -xdev -name of-the-other 2>/dev/null; find /workspace ~ /tmp /var /dev/shm /run -name of-the-other 2>/dev/null; true").await?, String::new())?;
+    let found =
+        one.sh("find /workspace ~ /tmp /var /dev/shm /run -name of-the-other 2>/dev/null | wc -l").await?;
+    same("found by itself", found, "8".into())
+}
+
+pub(super) async fn two_sessions_share_no_processes(stage: &Stage<'_>) -> Case {
+    let (one, two) = two(stage).await?;
+    one.start("marked", "echo; exec sleep 600.25").await?;
+    let seen = "cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\\0' ' ' | grep -c '[s]leep 600.25' || true";
+    same("seen by itself", one.sh(seen).await?, "1".into())?;
+    same("seen", two.sh(seen).await?, "0".into())
+}
+
+pub(super) async fn two_sessions_share_no_ports_or_sockets(stage: &Stage<'_>) -> Case {
+    let (one, two) = two(stage).await?;
+    one.start(
+        "listening",
+        "exec python3 -uc 'import socket, time\nt = socket.create_server((\"0.0.0.0\", 8123))\nu = socket.socket(socket.AF_UNIX)\nu.bind(\"\\0lamplight-case\")\nu.listen()\nprint(1)\ntime.sleep(600)'",
+    )
+    .await?;
+    for (family, address) in [("AF_INET", "(\"127.0.0.1\", 8123)"), ("AF_UNIX", "\"\\0lamplight-case\"")] {
+        same("connected by itself", connect(&one, family, address).await?, "connected".into())?;
+        not_connected(&two, family, address).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn two_sessions_share_no_memory(stage: &Stage<'_>) -> Case {
+    let (one, two) = two(stage).await?;
+    one.sh("ipcmk -M 4096 -p 0666 && ipcmk -Q -p 0666").await?;
+    let count = "ipcs -m -q | grep -c ^0x || true";
+    same("seen by itself", one.sh(count).await?, "2".into())?;
+    same("seen", two.sh(count).await?, "0".into())
+}
+
+pub(super) async fn nothing_of_the_host_is_visible(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    let hidden = stage.subject.hidden();
+    let usual = [
+        "/root",
+        "/boot",
+        "/srv",
+        "/mnt",
+        "/media",
+        "/sys",
+        "/.dockerenv",
+        "/etc/shadow",
+        "/etc/ssl/private",
+    ];
+    let sockets = ["/run/docker.sock", "/var/run/docker.sock", "/run/dbus", "/run/systemd", "/tmp/.X11-unix"];
+    let usual = usual.iter().chain(&sockets).map(|path| (*path).to_owned());
+    for path in hidden.iter().map(|path| path.display().to_string()).chain(usual) {
+        inside.refused(&format!("test -e '{path}'")).await?;
+    }
+    let top = "bin dev etc home lib lib32 lib64 libx32 opt proc run sbin tmp usr var workspace";
+    for name in inside.sh("ls -A /").await?.lines() {
+        if !top.split(' ').any(|allowed| allowed == name) {
+            return Err(failed(format!("/{name} exists")));
+        }
+    }
+    same("/home", inside.sh("ls -A /home").await?, "agent".into())
+}
+
+pub(super) async fn no_process_of_the_host_is_visible(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    // The guest, the shell and what it runs.
+    let seen = inside.sh("ls -d /proc/[0-9]* | wc -l").await?;
+    match seen.parse::<u32>() {
+        Ok(count) if count <= 5 => Ok(()),
+        _ => Err(failed(format!("{seen} processes"))),
+    }
+}
+
+pub(super) async fn there_is_no_network_but_loopback(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    same(
+        "interfaces",
+        inside.sh("tail -n +3 /proc/net/dev | cut -d : -f 1 | tr -d ' '").await?,
+        "lo".into(),
+    )?;
+    same("routes", inside.sh("tail -n +2 /proc/net/route").await?, String::new())?;
+    for address in ["1.1.1.1", "169.254.169.254", "10.0.0.1", "192.168.0.1"] {
+        not_connected(&inside, "AF_INET", &format!("(\"{address}\", 80)")).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn loopback_works(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    inside.start("listening", "exec python3 -uc 'import socket, time\nt = socket.create_server((\"127.0.0.1\", 80))\nprint(1)\ntime.sleep(600)'").await?;
+    same("connected", connect(&inside, "AF_INET", "(\"localhost\", 80)").await?, "connected".into())
+}
+
+pub(super) async fn listeners_of_the_host_cannot_be_reached(stage: &Stage<'_>) -> Case {
+    let port = std::net::TcpListener::bind("127.0.0.1:0")?;
+    let name = format!("lamplight-conformance-{}", std::process::id());
+    let _socket = UnixListener::bind_addr(&SocketAddr::from_abstract_name(name.as_bytes())?)?;
+    let inside = stage.first().await?;
+    not_connected(&inside, "AF_INET", &format!("(\"127.0.0.1\", {})", port.local_addr()?.port())).await?;
+    not_connected(&inside, "AF_UNIX", &format!("\"\\0{name}\"")).await?;
+    std::net::TcpStream::connect(port.local_addr()?)?;
+    Ok(())
+}
+
+pub(super) async fn there_are_no_capabilities(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    for process in ["self", "1"] {
+        let sets = inside.sh(&format!("grep ^Cap /proc/{process}/status | cut -f 2 | sort -u")).await?;
+        same("capabilities", sets, "0000000000000000".into())?;
+        let no_new = inside.sh(&format!("grep ^NoNewPrivs /proc/{process}/status | cut -f 2")).await?;
+        same("no new privileges", no_new, "1".into())?;
+    }
+    Ok(())
+}
+
+pub(super) async fn privileges_cannot_be_gained(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    inside.sh("cp /usr/bin/id /tmp/id; chmod 4755 /tmp/id").await?;
+    same("a set-user-id program of its own", inside.sh("/tmp/id -u").await?, "1000".into())?;
+    inside.refused("chown 0 /tmp/id").await?;
+    for number in [0, 1, 65534] {
+        inside.refused(&format!("python3 -c 'import os; os.setuid({number})'")).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn namespaces_and_mounts_cannot_be_made(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    for flag in ["--user", "--mount", "--net", "--pid --fork", "--uts", "--ipc", "--cgroup"] {
+        inside.refused(&format!("unshare {flag} true")).await?;
+    }
+    for command in [
+        "mount -t tmpfs tmpfs /tmp",
+        "mount -o remount,rw /usr",
+        "umount /usr",
+        "mount --bind /etc /tmp",
+        "mknod /tmp/mem c 1 1",
+        "mknod /tmp/disk b 8 0",
+        "chroot /tmp true",
+        "hostname other",
+        "nsenter -t 1 -m true",
+    ] {
+        inside.refused(command).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn only_harmless_devices_exist(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    let names = inside.sh("ls /dev | sort | tr '\\n' ' '").await?;
+    same("/dev", names.trim(), "fd full null ptmx pts random shm stderr stdin stdout tty urandom zero")?;
+    inside
+        .sh("echo x > /dev/null; head -c 8 /dev/urandom > /dev/null; python3 -c 'import os; os.openpty()'")
+        .await?;
+    Ok(())
+}
+
+pub(super) async fn no_descriptor_is_inherited(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    let listing = "import os; print(sorted(os.listdir(\"/proc/self/fd\")))";
+    // The fourth is the listing itself.
+    let open = inside.sh(&format!("python3 -c '{listing}'")).await?;
+    same("open descriptors", open, "['0', '1', '2', '3']".into())
+}
+
+pub(super) async fn the_guest_cannot_be_looked_into(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    for file in ["environ", "mem", "fd/3", "root/etc", "cwd/."] {
+        inside.refused(&format!("head -c 1 /proc/1/{file} && test -e /proc/1/{file}")).await?;
+    }
+    inside
+        .refused("python3 -c 'import ctypes, sys; sys.exit(ctypes.CDLL(None).ptrace(16, 1, 0, 0) != 0)'")
+        .await
+        .map(|_| ())
+}

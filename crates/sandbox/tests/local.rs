@@ -1,0 +1,208 @@
+//! The local provider against the conformance suite, as whoever runs the tests and, when that is root, as an ordinary
+//! user too.
+
+use async_trait::async_trait;
+use lamplight_domain::{Generation, SessionId};
+use lamplight_sandbox::conformance::{self, Outcome, Subject};
+use lamplight_sandbox::handle::Handle;
+use lamplight_sandbox::provider::{Provider, SandboxSpec};
+use lamplight_sandbox::providers::local::{Launcher, Local, LocalConfig, probe};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+/// An ordinary user without a name; nothing on the host is its own.
+const USER: u32 = 64_321;
+
+/// When set, [`maker`] creates the sandbox that it names (data directory, launcher, session) and waits to be killed.
+const MAKE: &str = "LAMPLIGHT_TEST_MAKE";
+
+/// When set, [`conforms`] runs as itself: it was started as the ordinary user.
+const AS_USER: &str = "LAMPLIGHT_TEST_LAUNCHER";
+
+struct Here {
+    data: PathBuf,
+    launcher: PathBuf,
+    sessions: AtomicU32,
+}
+
+impl Here {
+    fn new(data: &Path, launcher: PathBuf) -> Self {
+        Self { data: data.to_owned(), launcher, sessions: AtomicU32::new(0) }
+    }
+
+    fn config(&self) -> LocalConfig {
+        let launcher = Launcher { program: self.launcher.clone(), arguments: Vec::new() };
+        LocalConfig { data_dir: self.data.clone(), launcher, tools: Vec::new() }
+    }
+
+    fn record(&self, session: &str, generation: &str) -> serde_json::Value {
+        let file = self.data.join("sandboxes").join(session).join(generation).join("sandbox.json");
+        serde_json::from_slice(&fs::read(file).unwrap()).unwrap()
+    }
+}
+
+#[async_trait]
+impl Subject for Here {
+    fn provider(&self) -> Arc<dyn Provider> {
+        Arc::new(Local::open(self.config()).unwrap())
+    }
+
+    fn session(&self) -> SessionId {
+        let number = self.sessions.fetch_add(1, Ordering::Relaxed);
+        format!("{:016}{number:010}", std::process::id()).parse().unwrap()
+    }
+
+    fn hidden(&self) -> Vec<PathBuf> {
+        let mut hidden = vec![self.data.clone(), self.launcher.clone(), std::env::current_exe().unwrap()];
+        hidden.extend(fs::read_dir("/home").unwrap().map(|entry| entry.unwrap().path()));
+        hidden
+    }
+
+    fn left_of(&self, session: &SessionId) -> Option<Vec<String>> {
+        let mut left = Vec::new();
+        // Whatever runs in a sandbox sees the session's files, mounted.
+        for process in fs::read_dir("/proc").unwrap().filter_map(Result::ok) {
+            let mounts = fs::read_to_string(process.path().join("mountinfo")).unwrap_or_default();
+            if mounts.contains(session.as_str()) {
+                left.push(format!("process {}", process.file_name().display()));
+            }
+        }
+        if fs::read_to_string("/proc/self/mountinfo").unwrap().contains(session.as_str()) {
+            left.push("mount".into());
+        }
+        let mut folders = vec![PathBuf::from("/sys/fs/cgroup"), self.data.join("sandboxes")];
+        while let Some(folder) = folders.pop() {
+            for entry in fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok) {
+                if entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                    if entry.file_name().to_string_lossy().starts_with(session.as_str()) {
+                        left.push(format!("folder {}", entry.path().display()));
+                    }
+                    folders.push(entry.path());
+                }
+            }
+        }
+        Some(left)
+    }
+
+    async fn create_and_die(&self, spec: &SandboxSpec) -> Option<Result<(), String>> {
+        let make = [&self.data, &self.launcher].map(|path| path.display().to_string());
+        let mut maker = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", "maker", "--nocapture"])
+            .env(MAKE, format!("{}\n{}\n{}", make[0], make[1], spec.session))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        // It kills itself when the sandbox is made.
+        let status = tokio::task::spawn_blocking(move || maker.wait()).await.unwrap().unwrap();
+        Some(match status.signal() {
+            Some(9) => Ok(()),
+            _ => Err(format!("the maker ended with {status}")),
+        })
+    }
+
+    async fn kill(&self, handle: &Handle) -> Option<Result<(), String>> {
+        let handle: serde_json::Value = serde_json::from_str(handle.as_str()).unwrap();
+        let record = self.record(handle["session"].as_str().unwrap(), &handle["generation"].to_string());
+        let pid = Pid::from_raw(record["process"]["pid"].as_i64().unwrap().try_into().unwrap()).unwrap();
+        let process = pidfd_open(pid, PidfdFlags::empty()).unwrap();
+        pidfd_send_signal(&process, Signal::KILL).unwrap();
+        // Its link is cut before its socket is closed; this is after both.
+        poll(&mut [PollFd::new(&process, PollFlags::IN)], None).unwrap();
+        Some(Ok(()))
+    }
+}
+
+fn launcher() -> PathBuf {
+    std::env::var_os(AS_USER).map_or_else(|| env!("CARGO_BIN_EXE_lamplight-launch").into(), PathBuf::from)
+}
+
+fn runtime() -> tokio::runtime::Runtime {
+    tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap()
+}
+
+#[test]
+fn conforms() {
+    let data = tempfile::tempdir().unwrap();
+    let subject = Here::new(data.path(), launcher());
+    let results = runtime().block_on(conformance::run(&subject, |result| println!("{result}")));
+    let failed: Vec<_> =
+        results.iter().filter(|result| result.outcome != Outcome::Passed).map(ToString::to_string).collect();
+    assert!(results.len() >= 35);
+    assert_eq!(failed, Vec::<String>::new());
+}
+
+#[test]
+fn probing_finds_what_this_machine_does() {
+    let data = tempfile::tempdir().unwrap();
+    let subject = Here::new(data.path(), launcher());
+    let findings = runtime().block_on(probe(subject.config()));
+    assert_eq!(
+        findings.iter().map(|finding| finding.name).collect::<Vec<_>>(),
+        ["sandbox", "user", "cgroup"]
+    );
+    assert!(findings[0].ok, "{findings:?}");
+    assert!(!data.path().join("probe").exists());
+
+    // A launcher that is none is told apart from a machine that cannot.
+    let broken = Launcher { program: "/bin/false".into(), arguments: Vec::new() };
+    let findings = runtime().block_on(probe(LocalConfig { launcher: broken, ..subject.config() }));
+    assert!(!findings[0].ok && findings[0].detail.contains("the launcher ended with"), "{findings:?}");
+}
+
+/// Everything in this file once more, as an ordinary user; part of the first round when root does not run it.
+#[test]
+fn the_same_as_an_ordinary_user() {
+    if !rustix::process::geteuid().is_root() || std::env::var_os(AS_USER).is_some() {
+        println!("skipped: only root can become another user");
+        return;
+    }
+    // Where that user can read it: the target directory may be in root's home.
+    let folder = tempfile::tempdir().unwrap();
+    fs::set_permissions(folder.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let (tests, launch) = (folder.path().join("tests"), folder.path().join("launch"));
+    fs::copy(std::env::current_exe().unwrap(), &tests).unwrap();
+    fs::copy(launcher(), &launch).unwrap();
+    let temporary = folder.path().join("tmp");
+    fs::create_dir(&temporary).unwrap();
+    std::os::unix::fs::chown(&temporary, Some(USER), Some(USER)).unwrap();
+    let output = Command::new(tests)
+        .args(["--skip", "the_same_as_an_ordinary_user", "--nocapture", "--test-threads", "1"])
+        .env_clear()
+        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
+        .env("TMPDIR", &temporary)
+        .env(AS_USER, launch)
+        .current_dir(&temporary)
+        .uid(USER)
+        .gid(USER)
+        .output()
+        .unwrap();
+    println!("{}", String::from_utf8_lossy(&output.stdout));
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "left behind");
+}
+
+/// Not a test: the process that [`Here::create_and_die`] starts, makes a sandbox with, and sees killed.
+#[test]
+fn maker() {
+    let Ok(make) = std::env::var(MAKE) else { return };
+    let [data, launcher, session] = make.split('\n').collect::<Vec<_>>().try_into().unwrap();
+    let subject = Here::new(Path::new(data), launcher.into());
+    let spec = SandboxSpec {
+        session: session.parse().unwrap(),
+        generation: Generation(1),
+        environment: [].into(),
+        mounts: Vec::new(),
+    };
+    runtime().block_on(subject.provider().create(&spec)).unwrap();
+    let own = std::process::id().to_string();
+    Command::new("kill").args(["-KILL", &own]).status().unwrap();
+    unreachable!("SIGKILL cannot be survived");
+}
