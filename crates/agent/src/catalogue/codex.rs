@@ -2,10 +2,12 @@
 //! environment.
 
 use super::setup::KEY;
-use super::{Agent, Launch, Machine, ModelProtocol, Package, Quirks, Setup, Start};
+use super::{Agent, Launch, Machine, ModelProtocol, Models, Package, Quirks, Setup, Start};
 use serde_json::json;
 
 const PACKAGE: &str = "@agentclientprotocol/codex-acp";
+/// A model that Codex knows. It warns about others before every turn; the scripted model answers to any name.
+const KNOWN_MODEL: &str = "gpt-6.1-sol";
 const KEY_VARIABLE: &str = "LAMPLIGHT_MODEL_KEY";
 
 pub(super) fn agent() -> Agent {
@@ -38,8 +40,9 @@ fn launch(setup: &Setup) -> Launch {
         // Both fetch lists from the network at every start.
         "features": { "plugins": false, "apps": false },
     });
-    if let Some(model) = &setup.model {
-        configuration["model"] = model.as_str().into();
+    let scripted = (setup.models == Models::Scripted).then_some(KNOWN_MODEL);
+    if let Some(model) = setup.model.as_deref().or(scripted) {
+        configuration["model"] = model.into();
     }
     launch.set("CODEX_CONFIG", &configuration.to_string());
     launch.set(KEY_VARIABLE, KEY);
