@@ -1,7 +1,8 @@
 //! Builds the guest that is carried inside this crate: a static binary for the target's architecture, by a cargo of its own in a
-//! target directory of its own (the outer cargo holds the lock of the outer one), shared by all profiles of the outer build.
+//! target directory of its own (the outer cargo holds the lock of the outer one), which all profiles of the outer build share.
 
 use std::env;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -11,15 +12,17 @@ const PROFILE: &str = "guest";
 fn main() {
     let crate_dir = PathBuf::from(variable("CARGO_MANIFEST_DIR"));
     let workspace = crate_dir.ancestors().nth(2).expect("this crate lies two levels below the workspace");
-    for input in ["Cargo.lock", "Cargo.toml", "crates/guest", "crates/wire/src", "crates/wire/Cargo.toml"] {
-        println!("cargo::rerun-if-changed={}", workspace.join(input).display());
+    // Relative to this crate: where worktrees share a target directory, each has to look at its own files.
+    for input in
+        ["../../Cargo.lock", "../../Cargo.toml", "../guest", "../wire/src", "../wire/Cargo.toml", "build.rs"]
+    {
+        println!("cargo::rerun-if-changed={input}");
     }
-    println!("cargo::rerun-if-changed=build.rs");
 
     let out_dir = PathBuf::from(variable("OUT_DIR"));
     let architecture = variable("TARGET").split('-').next().expect("split yields at least one").to_owned();
     let target = format!("{architecture}-unknown-linux-gnu");
-    let target_dir = shared_target_dir(&out_dir);
+    let target_dir = own_target_dir(&out_dir, workspace);
     build(workspace, &target, &target_dir);
 
     let built = target_dir.join(&target).join(PROFILE).join("lamplight-guest");
@@ -28,10 +31,14 @@ fn main() {
         .unwrap_or_else(|error| panic!("copy {} to {}: {error}", built.display(), carried.display()));
 }
 
-/// `<target>/guest`, seen from `<target>/<profile>/build/<package>/out`, or from one level deeper when cargo was given a target.
-fn shared_target_dir(out_dir: &Path) -> PathBuf {
+/// `<target>/guest/<worktree>`, seen from `<target>/<profile>/build/<package>/out`, or from one level deeper when cargo was given a
+/// target. One for each worktree, because cargo tells sources of different worktrees apart by nothing but their times.
+fn own_target_dir(out_dir: &Path, workspace: &Path) -> PathBuf {
+    let mut hasher = DefaultHasher::new();
+    workspace.hash(&mut hasher);
+    let worktree = format!("{:016x}", hasher.finish());
     let build = out_dir.ancestors().find(|folder| folder.ends_with("build"));
-    build.and_then(|folder| folder.ancestors().nth(2)).unwrap_or(out_dir).join("guest")
+    build.and_then(|folder| folder.ancestors().nth(2)).unwrap_or(out_dir).join("guest").join(worktree)
 }
 
 fn build(workspace: &Path, target: &str, target_dir: &Path) {

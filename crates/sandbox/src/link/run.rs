@@ -46,10 +46,15 @@ impl Link {
         within("a command", deadline, async {
             let open = Open::Spawn { process: process.clone(), spec, transient: true };
             let state = self.process_call("spawn", open).await?;
+            // Before anybody is attached: as soon as the attached stream ends, so does the process.
+            let stdin = match &input {
+                Some(_) => Some(self.stdin(&process).await?),
+                None => None,
+            };
             let (reader, acks) = self.attach(&state.process, Offsets::default()).await?.split();
             let input = async {
-                match input {
-                    Some(input) => feed(self.stdin(&process).await?, input, deadline).await,
+                match stdin.zip(input) {
+                    Some((stdin, input)) => feed(stdin, input, deadline).await,
                     None => Ok(()),
                 }
             };

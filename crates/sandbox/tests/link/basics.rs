@@ -7,6 +7,7 @@ use lamplight_sandbox::link::{Code, Link, LinkError, Offsets, Output, ProcessSpe
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 const OK: ExitStatus = ExitStatus::Code { code: 0 };
@@ -237,7 +238,8 @@ async fn the_newer_of_two_links_wins() {
     older.spawn("agent-1", &with_stdin(spec(&["cat"]))).await.unwrap();
     let mut attached = older.attach("agent-1", START).await.unwrap();
     let mut stdin = older.stdin("agent-1").await.unwrap();
-    let transient = tokio::spawn({
+    let mut transient = JoinSet::new();
+    transient.spawn({
         let older = older.clone();
         async move { older.run(&shell("trap '' TERM; while :; do sleep 1; done"), None, LIMITS).await }
     });
@@ -250,7 +252,7 @@ async fn the_newer_of_two_links_wins() {
     assert!(matches!(attached.next().await, Err(LinkError::Closed)));
     assert!(matches!(stdin.write(1, Bytes::from_static(b"x")).await, Err(LinkError::Closed)));
     assert!(matches!(older.processes().await, Err(LinkError::Closed)));
-    assert!(matches!(transient.await.unwrap(), Err(LinkError::Closed)));
+    assert!(matches!(transient.join_next().await.unwrap().unwrap(), Err(LinkError::Closed)));
 
     // Whoever is greeted finds nothing of what earlier links ran for themselves, and everything else.
     let names: Vec<String> =
