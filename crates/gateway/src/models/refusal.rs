@@ -1,7 +1,7 @@
 //! What the gateway itself answers to a request for a model, in the shape that the vendor's clients read.
 //!
-//! Clients try again on 408, 409, 429 and 5xx unless `x-should-retry: false` (the vendors' own SDKs) or the body (OpenCode)
-//! says that it is in vain; see reference/agents.md section 3.4.
+//! Clients try again on 408, 409, 429 and 5xx, some for more than a minute (OpenCode) although `x-should-retry: false` asks
+//! them not to. With 403 goose, Claude and OpenCode end at once and Codex within seconds, all with our sentence.
 
 use super::Vendor;
 use axum::Json;
@@ -32,7 +32,7 @@ pub(super) fn no_key(vendor: Vendor) -> Response {
     let variable = vendor.key_variable();
     let sentence =
         format!("no model key is configured: set {variable} where the Lamplight server runs, and restart it");
-    final_word(vendor, StatusCode::SERVICE_UNAVAILABLE, Kind::Key, &sentence)
+    final_word(vendor, StatusCode::FORBIDDEN, Kind::Key, &sentence)
 }
 
 /// The one refusal that is worth another try.

@@ -162,7 +162,7 @@ async fn without_a_key_the_client_reads_what_to_do_and_does_not_try_again() {
         format!("no model key is configured: set {variable} where the Lamplight server runs, and restart it")
     };
     let answer = client.post(door.url("/openai/v1/chat/completions")).body("{}").send().await.unwrap();
-    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.status(), 403);
     assert_eq!(answer.headers()["x-should-retry"], "false");
     let error: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(
@@ -170,7 +170,7 @@ async fn without_a_key_the_client_reads_what_to_do_and_does_not_try_again() {
         serde_json::json!({"error": {"message": sentence("OPENAI_API_KEY"), "type": "invalid_request_error", "param": null, "code": "invalid_api_key"}})
     );
     let answer = client.post(door.url("/anthropic/v1/messages")).body("{}").send().await.unwrap();
-    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.status(), 403);
     let error: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(
         error,

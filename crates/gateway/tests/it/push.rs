@@ -50,7 +50,7 @@ async fn a_push_that_negotiates_sends_only_what_is_new() {
     commit(&home.repository(), "meanwhile.txt", b"by the person\n").await;
     let work = commit(&clone, "work.txt", b"done\n").await;
     git(&clone, &["config", "push.negotiate", "true"]).await.expect_success();
-    let said = git(&clone, &["push", "--progress", "origin", BRANCH]).await.expect_success();
+    let said = git(&clone, &["push", "--progress", &door.git_url(), BRANCH]).await.expect_success();
     assert!(said.contains("Writing objects: 100% (3/3)"), "{said}");
     assert_eq!(door.pushed(), [work]);
 }
