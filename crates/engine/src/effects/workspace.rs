@@ -22,6 +22,7 @@ git remote add -t "$LAMPLIGHT_BASE" -t "$LAMPLIGHT_BRANCH" origin "$LAMPLIGHT_RE
 git config user.name "$LAMPLIGHT_NAME"
 git config user.email "$LAMPLIGHT_EMAIL"
 git config push.default current
+git config push.negotiate true
 git fetch -q --no-tags origin "+refs/heads/$LAMPLIGHT_BASE:refs/remotes/origin/$LAMPLIGHT_BASE"
 base=$(git rev-parse "refs/remotes/origin/$LAMPLIGHT_BASE^{commit}")
 git checkout -q -B "$LAMPLIGHT_BRANCH" "$base"
