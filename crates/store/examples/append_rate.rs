@@ -50,6 +50,7 @@ async fn main() -> anyhow::Result<()> {
 async fn rate(dir: &Path, writers: u64, batch: u64, options: &Options) -> anyhow::Result<Value> {
     let store = Store::open(dir)?;
     let (start, length) = (now(), Duration::from_secs_f64(options.seconds));
+    let cpu_before = cpu_ms()?;
     let mut tasks = JoinSet::new();
     for n in 0..writers {
         let (store, bare) = (store.clone(), options.bare);
@@ -69,12 +70,14 @@ async fn rate(dir: &Path, writers: u64, batch: u64, options: &Options) -> anyhow
         waits.extend(done??);
     }
     let seconds = start.elapsed().as_secs_f64();
+    let cpu_us = (cpu_ms()? - cpu_before) * 1e3;
     store.close().await;
     waits.sort_unstable();
     let at = |share: f64| ms(waits[((waits.len() - 1) as f64 * share) as usize]);
     let events = waits.len() as f64 * batch as f64 / seconds;
     Ok(json!({
         "writers": writers, "events_per_append": batch, "events_per_second": events.round(),
+        "cpu_us_per_append": (cpu_us / waits.len() as f64).round(),
         "ack_ms": { "p50": at(0.5), "p99": at(0.99), "max": at(1.0) },
     }))
 }
@@ -180,6 +183,16 @@ fn options() -> anyhow::Result<Options> {
         }
     }
     Ok(options)
+}
+
+/// What this process, the writers that ask included, has used of the processors. Falls in steps of ten milliseconds.
+fn cpu_ms() -> anyhow::Result<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat")?;
+    // User and system time are the 14th and 15th field; the 2nd is a name in parentheses (proc_pid_stat(5)).
+    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: f64 =
+        fields.get(11..13).unwrap_or_default().iter().flat_map(|field| field.parse::<f64>()).sum();
+    Ok(ticks * 10.0)
 }
 
 fn ms(time: Duration) -> f64 {

@@ -4,6 +4,8 @@ use crate::support::*;
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
 use lamplight_store::{BlobError, BlobId, Hit, Project, RecentRepository, SessionQuery, Store, SummaryRow};
+use std::time::{Duration, Instant};
+use tokio::task::JoinSet;
 
 /// Ten sessions, the third and seventh failed and closed.
 async fn ten(store: &Store) {
@@ -62,6 +64,47 @@ async fn sessions_are_listed_newest_first_in_pages() {
     assert_eq!(store.summary(&session(11)).await.unwrap(), None);
     let open: Vec<_> = [1, 2, 4, 5, 6, 8, 9, 10].map(session).into();
     assert_eq!(store.unfinished().await.unwrap(), open);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn ten_thousand_sessions_are_listed_as_quickly_as_ten() {
+    /// Of a debug build on a busy machine; a release build on an idle one needs a tenth.
+    const AT_MOST: Duration = Duration::from_millis(50);
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let mut tasks = JoinSet::new();
+    for n in 0..10_000 {
+        let store = store.clone();
+        tasks.spawn(async move {
+            let mut append = append(&session(n), 0, 2);
+            append.summary = Some(SummaryRow { body: "x".repeat(1500), ..row(n) });
+            store.append(append).await.unwrap();
+        });
+    }
+    tasks.join_all().await;
+    let all = SessionQuery { limit: 50, ..Default::default() };
+    for (query, count) in [
+        (all.clone(), 50),
+        (SessionQuery { phase: Some("failed".into()), ..all.clone() }, 50),
+        (SessionQuery { cursor: Some(session(20).to_string()), ..all.clone() }, 20),
+        (SessionQuery { text: Some("part 777".into()), ..all.clone() }, 11),
+        (SessionQuery { text: Some("absent".into()), ..all }, 0),
+    ] {
+        let mut fastest = Duration::MAX;
+        for _ in 0..10 {
+            let asked = now();
+            let page = store.sessions(query.clone()).await.unwrap();
+            fastest = fastest.min(asked.elapsed());
+            assert_eq!(page.items.len(), count, "{query:?}");
+        }
+        println!("{fastest:?} for {query:?}");
+        assert!(fastest < AT_MOST, "{fastest:?} for {query:?}");
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "this test measures how long a list takes")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 #[tokio::test]
