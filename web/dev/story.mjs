@@ -71,7 +71,7 @@ index 3f1c2aa..9b02d11 100644
     patch: `diff --git a/test/median.test.js b/test/median.test.js
 --- a/test/median.test.js
 +++ b/test/median.test.js
-@@ -14,3 +14,9 @@ test('median of an even number of values', () => {
+@@ -14,2 +14,8 @@ test('median of an even number of values', () => {
    assert.equal(median([1, 2, 3, 4]), 2.5);
  });
 +

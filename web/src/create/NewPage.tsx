@@ -182,7 +182,7 @@ export function NewPage() {
                     />
                   )}
                 </Labelled>
-                <Labelled label="When the agent asks for leave">
+                <Labelled label="Permission requests">
                   {(id) => (
                     <select
                       id={id}

@@ -53,7 +53,7 @@ export function ListPage() {
       <div className="mx-auto max-w-[68rem] px-3 pb-16 sm:px-6">
         <header className="flex items-center gap-2 py-4">
           <Lamp className="size-6" />
-          <h1 className="text-lg font-semibold tracking-tight">Lamplight</h1>
+          <h1 className="text-lg font-semibold tracking-tight whitespace-nowrap">Lamplight</h1>
           <ServerNote />
           <span className="grow" />
           {connection.state === 'reconnecting' || connection.state === 'offline' ? (
@@ -63,7 +63,7 @@ export function ListPage() {
           ) : null}
           <ThemeToggle />
           <Link to="/new" className={buttonClass({ look: 'primary' })} title="New session (n)">
-            <Icon name="plus" /> New session
+            <Icon name="plus" /> New <span className="max-sm:sr-only">session</span>
           </Link>
         </header>
         <main>
@@ -168,7 +168,7 @@ function SessionRow({ session }: { session: SessionSummary }) {
         params={{ id: session.id }}
         className="-mx-2 grid grid-cols-[auto_minmax(0,1fr)_auto] items-center gap-x-3 rounded-lg px-2 py-2.5 hover:bg-hover sm:grid-cols-[9.5rem_minmax(0,1fr)_auto]"
       >
-        <PhaseLabel phase={session.phase} className="hidden text-[0.8125rem] sm:inline-flex" />
+        <PhaseLabel phase={session.phase} className="text-[0.8125rem] max-sm:hidden!" />
         <PhaseDot phase={session.phase} className="sm:hidden" />
         <span className="min-w-0">
           <span className={`block truncate font-medium ${session.ended ? 'text-soft' : ''}`}>
@@ -237,7 +237,7 @@ function ServerNote() {
   if (!status.data?.scripted_model) return null;
   return (
     <span
-      className="rounded-full border border-line-strong px-2 py-0.5 text-2xs text-soft"
+      className="truncate rounded-full border border-line-strong px-2 py-0.5 text-2xs text-soft"
       title="No key of a model is configured, so a scripted model answers"
     >
       scripted model

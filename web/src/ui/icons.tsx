@@ -58,8 +58,10 @@ export function Icon({ name, className = '' }: { name: IconName; className?: str
 export function Lamp({ className = '' }: { className?: string }) {
   return (
     <svg viewBox="0 0 20 20" className={`size-5 shrink-0 ${className}`} aria-hidden="true">
-      <path d="M6.200 11 8 4h4l1.800 7z" fill="var(--lamp-fill)" />
-      <path d="M3.500 17 6.200 11h7.600l2.700 6z" fill="var(--lamp-fill)" opacity=".25" />
+      <path d="M10 1v3.500" stroke="var(--lamp-fill)" strokeWidth="1.300" strokeLinecap="round" />
+      <path d="M4 10.500a6 6 0 0 1 12 0z" fill="var(--lamp-fill)" />
+      <path d="M8 11.700a2 2 0 0 0 4 0z" fill="var(--lamp-fill)" />
+      <path d="M5 12.500 2 18.500h16l-3-6-1.700 0a3.400 3.400 0 0 1-6.600 0z" fill="var(--lamp-fill)" opacity=".22" />
     </svg>
   );
 }

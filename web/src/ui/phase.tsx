@@ -5,12 +5,12 @@ const LOOK: Record<Phase, { word: string; dot: string; text: string }> = {
   queued: { word: 'Queued', dot: 'border-[1.5px] border-faint', text: 'text-soft' },
   starting: { word: 'Starting', dot: 'bg-calm text-calm lit', text: 'text-calm' },
   planning: { word: 'Planning', dot: 'bg-plan text-plan lit', text: 'text-plan' },
-  executing: { word: 'Executing', dot: 'bg-lamp-fill text-lamp-fill lit', text: 'text-lamp' },
-  waiting_for_you: { word: 'Waiting for you', dot: 'bg-warn text-warn lit', text: 'text-warn font-medium' },
-  stuck: { word: 'Stuck', dot: 'bg-warn', text: 'text-warn' },
+  executing: { word: 'Executing', dot: 'bg-dot-lamp text-dot-lamp lit', text: 'text-lamp' },
+  waiting_for_you: { word: 'Waiting for you', dot: 'bg-dot-warn text-dot-warn lit', text: 'text-warn font-medium' },
+  stuck: { word: 'Stuck', dot: 'border-2 border-dot-warn', text: 'text-warn' },
   paused: { word: 'Paused', dot: 'border-[1.5px] border-calm', text: 'text-calm' },
-  done: { word: 'Done', dot: 'bg-good', text: 'text-good' },
-  failed: { word: 'Failed', dot: 'bg-bad', text: 'text-bad' },
+  done: { word: 'Done', dot: 'bg-dot-good', text: 'text-good' },
+  failed: { word: 'Failed', dot: 'bg-dot-bad', text: 'text-bad' },
 };
 
 export function phaseWord(phase: Phase): string {

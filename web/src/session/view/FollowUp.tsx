@@ -57,7 +57,7 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
   const waiting = started ? facts.queued : facts.queued.slice(1);
   return (
     <div className="px-3 pb-2 sm:px-6">
-      <div className="mx-auto max-w-[52rem]">
+      <div className="mx-auto max-w-[49rem]">
         {waiting.length > 0 ? <Queue queued={waiting} /> : null}
         {send.error ? <ProblemNote error={asApiError(send.error)} className="mb-2" /> : null}
         <div className="flex items-end gap-1 rounded-xl border border-line-strong bg-raised p-1 shadow-sm shadow-black/5 focus-within:border-lamp-fill">

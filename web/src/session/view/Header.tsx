@@ -36,12 +36,12 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
   if (!facts) return null;
   return (
     <header className="border-b border-line px-3 pt-2 pb-1.5 sm:px-4">
-      <div className="flex items-center gap-1.5 sm:gap-2">
+      <div className="flex flex-wrap items-center gap-x-1.5 gap-y-0.5 sm:gap-x-2">
         <Link
           to="/"
           aria-label="All sessions"
           title="All sessions (u)"
-          className="-ml-1 rounded-lg p-1.5 text-soft hover:bg-hover xl:hidden"
+          className="-ml-1 rounded-lg p-1.5 text-soft hover:bg-hover"
         >
           <Icon name="back" />
         </Link>
@@ -49,29 +49,30 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
         <h1 className="min-w-0 flex-1 truncate text-[0.9375rem] font-semibold" title={visible(facts.title)}>
           {visible(facts.title)}
         </h1>
-        <Button
-          look="danger"
-          onClick={stop.run}
-          disabled={!stop.possible || stop.pending}
-          title="Stop this turn (Ctrl+.)"
-          aria-keyshortcuts="Control+."
-        >
-          <Icon name="stop" className="size-3.5" /> {stop.pending ? 'Stopping' : 'Stop'}
-        </Button>
-        <Button
-          onClick={toggleChanges}
-          aria-expanded={changesOpen}
-          title="Changes of the branch (d)"
-          aria-label="Changes"
-        >
-          <Icon name="diff" />
-          <span className="hidden sm:inline">Changes</span>
-          <Totals facts={facts} />
-        </Button>
-        <Merge facts={facts} />
-        <span className="hidden sm:inline">
-          <ThemeToggle />
-        </span>
+        {/* On a phone a row of their own, below the facts. */}
+        <div className="flex items-center gap-1.5 max-sm:order-2 max-sm:w-full max-sm:pb-0.5 sm:gap-2">
+          <Button
+            look="danger"
+            onClick={stop.run}
+            disabled={!stop.possible || stop.pending}
+            title="Stop this turn (Ctrl+.)"
+            aria-keyshortcuts="Control+."
+          >
+            <Icon name="stop" className="size-3.5" /> {stop.pending ? 'Stopping' : 'Stop'}
+          </Button>
+          <Button
+            onClick={toggleChanges}
+            aria-expanded={changesOpen}
+            title="Changes of the branch (d)"
+            aria-label="Changes"
+          >
+            <Icon name="diff" />
+            Changes
+            <Totals facts={facts} />
+          </Button>
+          <Merge facts={facts} />
+        </div>
+        <ThemeToggle />
         <Menu
           trigger={
             <Button look="quiet" size="icon" aria-label="More">
@@ -83,8 +84,8 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
             <Icon name="trash" className="text-soft" /> End this session
           </MenuItem>
         </Menu>
+        <Facts facts={facts} />
       </div>
-      <Facts facts={facts} />
       {stop.error ? <ProblemNote error={asApiError(stop.error)} className="mt-2" /> : null}
       {end.error ? <ProblemNote error={asApiError(end.error)} className="mt-2" /> : null}
       {ending ? (
@@ -112,7 +113,7 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
 
 function Facts({ facts }: { facts: SessionView }) {
   return (
-    <div className="mt-0.5 flex min-h-6 items-center gap-x-3 overflow-hidden text-2xs whitespace-nowrap text-faint">
+    <div className="order-1 flex min-h-6 w-full items-center gap-x-3 overflow-hidden text-2xs whitespace-nowrap text-faint">
       <span className="flex min-w-0 items-center gap-1 font-mono">
         <span className="max-w-40 truncate text-soft" title={visible(facts.repository)}>
           {visible(baseName(facts.repository))}
@@ -177,7 +178,7 @@ function Totals({ facts }: { facts: SessionView }) {
   const added = facts.commits.reduce((sum, commit) => sum + commit.insertions, 0);
   const removed = facts.commits.reduce((sum, commit) => sum + commit.deletions, 0);
   return (
-    <span className="hidden font-mono text-2xs tabular-nums md:inline">
+    <span className="font-mono text-2xs tabular-nums">
       <span className="text-good">+{added}</span> <span className="text-bad">{`\u2212${removed}`}</span>
     </span>
   );
@@ -205,8 +206,7 @@ function Merge({ facts }: { facts: SessionView }) {
         title={`Merged as ${facts.merged.commit}`}
       >
         <Icon name="merge" />
-        <span className="hidden sm:inline">Merged into {visible(facts.merged.into)}</span>
-        <span className="sr-only sm:hidden">Merged</span>
+        <span>Merged into {visible(facts.merged.into)}</span>
         <span className="hidden font-mono text-2xs lg:inline">{shortCommit(facts.merged.commit)}</span>
       </span>
     );
@@ -222,8 +222,7 @@ function Merge({ facts }: { facts: SessionView }) {
         onClick={() => setAsking(true)}
       >
         <Icon name="merge" />
-        <span className="hidden sm:inline">Merge</span>
-        <span className="sr-only sm:hidden">Merge</span>
+        Merge
       </Button>
       {asking ? (
         <Dialog

@@ -1,9 +1,8 @@
-/** A request for leave. While it is open it has buttons and says when it answers itself; afterwards it is one line. */
+/** A request for permission. While it is open it has buttons and says when it answers itself; afterwards it is one line. */
 import { useMutation } from '@tanstack/react-query';
 import { api, asApiError } from '../../api/client';
 import type { Answer, AnsweredBy, OptionKind } from '../../api/events';
 import { TextChange } from '../../diff/DiffView';
-import { CodeBlock } from '../../text/Code';
 import { duration } from '../../text/format';
 import { oneLine, visible } from '../../text/visible';
 import { Button } from '../../ui/button';
@@ -13,6 +12,7 @@ import { ProblemNote } from '../../ui/problem';
 import { titleOf } from '../facts';
 import type { PermissionItem } from '../items';
 import { useStore } from './context';
+import { ToolInput } from './ToolLine';
 
 const LOOKS: Record<OptionKind, 'primary' | 'outline' | 'danger'> = {
   allow_once: 'primary',
@@ -36,7 +36,7 @@ export function Permission({ item }: { item: PermissionItem }) {
   if (item.closed) {
     return (
       <p className="px-2 py-1 text-[0.8125rem] text-faint">
-        Leave for {title} was asked for; the turn ended without an answer.
+        Permission for {title} was asked for; the turn ended without an answer.
       </p>
     );
   }
@@ -56,15 +56,13 @@ function Open({ item, title }: { item: PermissionItem; title: string }) {
     <section aria-label="Permission" className="my-1 rounded-xl border border-warn/50 bg-lamp-tint px-4 py-3">
       <p className="flex items-center gap-2 font-medium">
         <Icon name="hand" className="text-warn" />
-        The agent asks for leave
+        The agent asks for permission
       </p>
       <p className="mt-1">
         <bdi>{title}</bdi>
       </p>
       <div className="mt-2 space-y-2 empty:hidden">
-        {input !== undefined && input !== null ? (
-          <CodeBlock code={JSON.stringify(input, null, 2)} language="json" />
-        ) : null}
+        {input !== undefined && input !== null ? <ToolInput input={input} /> : null}
         {content.map((part, place) =>
           part.show === 'diff' ? (
             <TextChange key={place} path={part.path} before={part.old ?? null} after={part.new} />

@@ -1,7 +1,7 @@
 /** One session: header, timeline, follow-up box, status bar; the changes beside it. */
 import { useMutation } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { lazy, Suspense, useEffect, useMemo, useRef, useState } from 'react';
+import { type Dispatch, lazy, type SetStateAction, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { api } from '../../api/client';
 import { Sidebar } from '../../list/Sidebar';
 import { Button } from '../../ui/button';
@@ -25,26 +25,38 @@ export function SessionPage({ id }: { id: string }) {
     void opened.open();
     return () => opened.close();
   }, [id]);
-  const wide = useMedia('(min-width: 80rem)');
+  const [changes, setChanges] = useState<ShownChanges>({ open: false, turn: null });
+  // Next to the changes there is room for the sidebar only on the widest windows.
+  const wide = useMedia(changes.open ? '(min-width: 110rem)' : '(min-width: 80rem)');
   return (
     <div className="flex h-full">
       {wide ? <Sidebar current={id} /> : null}
       {store?.id === id ? (
         <SessionContext.Provider value={store}>
-          <Session />
+          <Session changes={changes} setChanges={setChanges} />
         </SessionContext.Provider>
       ) : null}
     </div>
   );
 }
 
-function Session() {
+interface ShownChanges {
+  open: boolean;
+  /** Null is the whole branch. */
+  turn: number | null;
+}
+
+interface SessionProps {
+  changes: ShownChanges;
+  setChanges: Dispatch<SetStateAction<ShownChanges>>;
+}
+
+function Session({ changes, setChanges }: SessionProps) {
   const store = useStore();
   const navigate = useNavigate();
   const facts = useFacts();
   const loadError = useSession((state) => state.loadError);
   const box = useRef<HTMLTextAreaElement>(null);
-  const [changes, setChanges] = useState<{ open: boolean; turn: number | null }>({ open: false, turn: null });
   const toggleChanges = () => setChanges((now) => ({ open: !now.open, turn: null }));
   const stop = useMutation({
     mutationFn: () => api.stop(store.id),
@@ -64,7 +76,7 @@ function Session() {
       showTurn: (turn: number) => setChanges({ open: true, turn }),
       followUp: () => box.current?.focus(),
     }),
-    [],
+    [setChanges],
   );
 
   if (loadError) {

@@ -96,7 +96,7 @@ function ToolDetails({ item }: { item: ToolItem }) {
   const raw = texts.length === 0 && output !== undefined && output !== null ? asText(output) : '';
   return (
     <div className="mt-1 mb-3 ml-[1.1rem] space-y-2 border-l border-line pl-3">
-      {input !== undefined && input !== null ? <Input input={input} /> : null}
+      {input !== undefined && input !== null ? <ToolInput input={input} /> : null}
       {rest.map((part, place) =>
         part.show === 'diff' ? (
           <TextChange key={place} path={part.path} before={part.old ?? null} after={part.new} />
@@ -120,7 +120,8 @@ function ToolDetails({ item }: { item: ToolItem }) {
   );
 }
 
-function Input({ input }: { input: Json }) {
+/** What goes into a call: a command as it is typed, anything else as JSON. */
+export function ToolInput({ input }: { input: Json }) {
   const command = commandOf(input);
   if (command !== null) return <CodeBlock code={command} language="bash" />;
   return <CodeBlock code={typeof input === 'string' ? input : JSON.stringify(input, null, 2)} language="json" />;
