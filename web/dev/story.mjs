@@ -305,7 +305,7 @@ function long() {
 
 const hostile = () => [
   ...say(
-    '<script>window.hacked = 1</script> <img src=x onerror="window.hacked=1"> [click](javascript:window.hacked=1) ![pic](https://example.com/track.png) [ok](https://example.com/)',
+    '<script>window.hacked = 1</script> <img src=x onerror="window.hacked=1">\n\n[click](javascript:window.hacked=1) ![pic](https://example.com/track.png) [ok](https://example.com/)',
   ),
   call(10, {
     id: '<b>x</b>',

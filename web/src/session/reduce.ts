@@ -65,9 +65,31 @@ export function reduce(timeline: Timeline, entries: readonly Entry[]): Timeline 
   return draft.t;
 }
 
-/** The whole again, from a snapshot and all loaded entries: after older entries or a newer snapshot came. */
-export function rebuild(facts: SessionView | null, entries: readonly Entry[]): Timeline {
-  return reduce({ ...EMPTY, facts }, entries);
+/**
+ * The whole again, from a snapshot and all loaded entries: after older entries came. Items of `previous` that say the
+ * same are used again, so that what is already shown need not be drawn again.
+ */
+export function rebuild(facts: SessionView | null, entries: readonly Entry[], previous: Timeline = EMPTY): Timeline {
+  const whole = reduce({ ...EMPTY, facts }, entries);
+  if (previous.items.length === 0) return whole;
+  const before = new Map(previous.items.map((item) => [item.key, item]));
+  const items = whole.items.map((item) => {
+    const known = before.get(item.key);
+    return known && saysTheSame(known, item) ? known : item;
+  });
+  return { ...whole, items };
+}
+
+/** Compared two levels deep: below that, both hold the very values that the entries brought. */
+function saysTheSame(a: object, b: object, depth = 2): boolean {
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length) return false;
+  return keys.every((key) => {
+    const [x, y] = [a[key as keyof typeof a] as unknown, b[key as keyof typeof b] as unknown];
+    if (x === y) return true;
+    const deeper = depth > 1 && typeof x === 'object' && typeof y === 'object' && x !== null && y !== null;
+    return deeper && saysTheSame(x, y, depth - 1);
+  });
 }
 
 /** The same timeline under a newer header; of `entries`, those that the snapshot does not contain are applied to it. */

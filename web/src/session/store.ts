@@ -132,7 +132,7 @@ export class SessionStore {
       const page = await this.#sources.logBefore(this.id, timeline.first, PAGE_ENTRIES);
       if (this.#closed) return;
       this.#entries = [...page.entries.filter((entry) => entry.seq < timeline.first), ...this.#entries];
-      const whole = rebuild(this.#state.timeline.facts, this.#entries);
+      const whole = rebuild(this.#state.timeline.facts, this.#entries, this.#state.timeline);
       this.#set({ timeline: whole, older: whole.first > 1 && page.entries.length > 0 ? 'more' : 'none' });
     } catch {
       if (!this.#closed) this.#set({ older: 'failed' });

@@ -15,7 +15,7 @@ export interface Run {
 }
 
 const SEQUENCE =
-  /\u001b\[([0-9;:?<=>]*)[ -/]*([@-~])|\u001b[\]PX^_][\s\S]*?(?:\u0007|\u001b\\|$)|\u001b[ -/]*[0-~]|\u001b/g;
+  /\u001b\[([0-9;:?<=>]*)[ -/]*([@-~])|\u001b[\]PX^_][\s\S]*?(?:\u0007|\u001b\\|$)|\u001b\[[0-9;:?<=>]*[ -/]*$|\u001b[ -/]*[0-~]|\u001b/g;
 
 const PLAIN: Omit<Run, 'text'> = { color: null, bold: false, dim: false, italic: false, underline: false };
 

@@ -60,12 +60,7 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
           >
             <Icon name="stop" className="size-3.5" /> {stop.pending ? 'Stopping' : 'Stop'}
           </Button>
-          <Button
-            onClick={toggleChanges}
-            aria-expanded={changesOpen}
-            title="Changes of the branch (d)"
-            aria-label="Changes"
-          >
+          <Button onClick={toggleChanges} aria-expanded={changesOpen} title="Changes of the branch (d)">
             <Icon name="diff" />
             Changes
             <Totals facts={facts} />

@@ -137,7 +137,7 @@ function Folded({
       >
         <Icon name={icon} className="size-3.5" />
         <span className="shrink-0">{label}</span>
-        {open ? <span className="grow" /> : <span className="min-w-0 grow truncate opacity-80">{hint}</span>}
+        {open ? <span className="grow" /> : <span className="min-w-0 grow truncate">{hint}</span>}
         <Icon name="chevron" className={`size-3 transition-transform ${open ? 'rotate-90' : ''}`} />
       </button>
       <div id={details} hidden={!open} className="mt-1 mb-3 ml-[1.1rem] border-l border-line pl-3">

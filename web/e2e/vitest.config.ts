@@ -1,0 +1,16 @@
+import { defineConfig } from 'vitest/config';
+
+/** Tests in a real browser: `npm run e2e`. See browser.ts for what the environment chooses. */
+export default defineConfig({
+  cacheDir: '../node_modules/.vite',
+  test: {
+    root: import.meta.dirname,
+    include: ['**/*.e2e.ts'],
+    // Vite takes the name BASE_URL for itself inside of tests.
+    env: { LAMPLIGHT_URL: process.env.BASE_URL ?? '' },
+    testTimeout: 90_000,
+    hookTimeout: 60_000,
+    // One browser at a time: the machines that run this are small.
+    fileParallelism: false,
+  },
+});

@@ -1,0 +1,53 @@
+import { expect, test } from 'vitest';
+import { parseAnsi } from './ansi';
+import { ago, baseName, count, duration, took } from './format';
+import { oneLine, visible } from './visible';
+
+const flat = (text: string) =>
+  parseAnsi(text).map(
+    ({ text: part, color, bold }) => `${part}${color === null ? '' : `/${color}`}${bold ? '/b' : ''}`,
+  );
+
+test.each([
+  ['plain', ['plain']],
+  ['\u001b[31mred\u001b[0m not', ['red/1', ' not']],
+  ['\u001b[1;32mok\u001b[22m still\u001b[m', ['ok/2/b', ' still/2']],
+  ['\u001b[91mbright\u001b[39m', ['bright/9']],
+  ['\u001b[38;5;4mfour\u001b[38;2;1;2;3mrgb\u001b[48;5;1mground', ['four/4', 'rgb', 'ground']],
+  ['\u001b]0;a title\u0007\u001b[2J\u001b[Hhere', ['here']],
+  ['\u001b]8;;javascript:alert(1)\u001b\\link\u001b]8;;\u001b\\', ['link']],
+  ['10%\r50%\r100%\ndone\r\n', ['100%\ndone\n']],
+  ['cut off \u001b[3', ['cut off ']],
+  ['\u001b]never ends', []],
+])('terminal output %j', (text, runs) => {
+  expect(flat(text)).toEqual(runs);
+});
+
+test('characters that deceive are seen', () => {
+  expect(visible('evil\u202Egnp.exe')).toBe('evil\u27e8U+202E\u27e9gnp.exe');
+  expect(visible('a\u200bb\u0000')).toBe('a\u27e8U+200B\u27e9b\u27e8U+0000\u27e9');
+  expect(visible('one\n\ttwo\r\nüñ→🙂')).toBe('one\n\ttwo\nüñ→🙂');
+  expect(oneLine('  one\n two\t three ')).toBe('one two three');
+});
+
+test('numbers as people read them', () => {
+  expect([0, 59_999, 61_000, 3_725_000].map(duration)).toEqual(['0 s', '59 s', '1:01', '1:02:05']);
+  expect([12, 640, 9_940, 65_000].map(took)).toEqual(['12 ms', '0.6 s', '9.9 s', '1:05']);
+  expect([0, 999, 1_000, 1_250, 12_345, 999_499, 999_500, 2_500_000].map(count)).toEqual([
+    '0',
+    '999',
+    '1k',
+    '1.3k',
+    '12k',
+    '999k',
+    '1M',
+    '2.5M',
+  ]);
+  const now = Date.parse('2026-01-02T00:00:00Z');
+  expect(['2026-01-01T23:59:30Z', '2026-01-01T23:00:00Z', '2026-01-01T00:00:00Z'].map((at) => ago(at, now))).toEqual([
+    'now',
+    '1 h',
+    '1 d',
+  ]);
+  expect(['/a/b/', '/', 'x'].map(baseName)).toEqual(['b', '/', 'x']);
+});
