@@ -4,6 +4,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { type Dispatch, lazy, type SetStateAction, Suspense, useEffect, useMemo, useRef, useState } from 'react';
 import { api } from '../../api/client';
 import { Sidebar } from '../../list/Sidebar';
+import { visible } from '../../text/visible';
 import { Button } from '../../ui/button';
 import { useKeys, useMedia } from '../../ui/hooks';
 import { isWorking } from '../../ui/phase';
@@ -111,6 +112,8 @@ function Session({ changes, setChanges }: SessionProps) {
       </div>
       {changes.open ? (
         <aside className="w-full border-line lg:w-[46%] lg:max-w-[56rem] lg:border-l">
+          {/* Where the changes take the whole window, its heading is still the session. */}
+          <h1 className="sr-only lg:hidden">{visible(facts.title)}</h1>
           <Suspense fallback={null}>
             <Changes
               turn={changes.turn}
