@@ -14,8 +14,8 @@ const PIECE: usize = 64 * 1024;
 /// Between two attempts to store output on a disk that takes nothing, such as a full one.
 const DISK_RETRY: Duration = Duration::from_millis(500);
 
-/// Runs until the last writer has closed the pipe. Something that the process left running may write after the process ended;
-/// that is kept too, but what an attached host waits for before it is told of the end is what was in the pipe at that moment.
+/// Runs until the last writer has closed the pipe. Something that the process left running may go on writing after the process
+/// has ended; that is read, so that it need not wait for ever, and dropped.
 pub(crate) async fn pump(
     pipe: pipe::Receiver,
     spool: Rc<Spool>,

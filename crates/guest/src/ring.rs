@@ -1,15 +1,23 @@
 //! A bounded file that holds the unread end of an output.
 
-use rustix::fs::{MemfdFlags, Mode, OFlags, memfd_create, open};
+use rustix::fs::{FallocateFlags, MemfdFlags, Mode, OFlags, fallocate, memfd_create, open};
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
 
+/// What a file system gives back space in.
+const BLOCK: u64 = 4096;
+
+/// Acknowledged bytes that may still take up space.
+const RELEASE_STEP: u64 = 1024 * 1024;
+
 /// Bytes [start, end) of an endless output, in a file of `capacity` bytes: byte n lies at n modulo `capacity`.
 pub(crate) struct Ring {
     file: File,
     capacity: u64,
+    /// Everything before has been given back to the disk.
+    released: u64,
     start: u64,
     end: u64,
 }
@@ -20,7 +28,7 @@ impl Ring {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
         let file = open(folder, flags, Mode::RUSR | Mode::WUSR)
             .or_else(|_| memfd_create("output", MemfdFlags::CLOEXEC))?;
-        Ok(Self { file: file.into(), capacity, start: 0, end: 0 })
+        Ok(Self { file: file.into(), capacity, released: 0, start: 0, end: 0 })
     }
 
     /// The first byte that was not acknowledged.
@@ -38,20 +46,21 @@ impl Ring {
         self.capacity - (self.end - self.start)
     }
 
-    /// Appends all of `bytes`, which fit, or on an error none.
+    /// Appends all of `bytes`, which fit, or on an error none: a full disk takes more once something was acknowledged.
     pub(crate) fn append(&mut self, bytes: &[u8]) -> io::Result<()> {
         debug_assert!(bytes.len() as u64 <= self.room());
-        let (first, second) = bytes.split_at(self.before_the_seam(self.end, bytes.len()));
-        self.file.write_all_at(first, self.end % self.capacity)?;
-        self.file.write_all_at(second, 0)?;
+        self.write(bytes).or_else(|_| {
+            self.release(BLOCK);
+            self.write(bytes)
+        })?;
         self.end += bytes.len() as u64;
         Ok(())
     }
 
-    /// Counts bytes that nobody will read, without keeping them.
-    pub(crate) fn skip(&mut self, count: u64) {
-        self.end += count;
-        self.start = self.end;
+    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+        let (first, second) = bytes.split_at(self.before_the_seam(self.end, bytes.len()));
+        self.file.write_all_at(first, self.end % self.capacity)?;
+        self.file.write_all_at(second, 0)
     }
 
     /// Fills `into` from `offset` on, as far as there are bytes. `None` when they were acknowledged.
@@ -72,7 +81,27 @@ impl Ring {
             return false;
         }
         self.start = self.start.max(offset);
+        self.release(RELEASE_STEP);
         true
+    }
+
+    /// Gives whole acknowledged blocks back to the disk, when they come to at least so many bytes. A file system that cannot do
+    /// this keeps them for the next time around.
+    fn release(&mut self, at_least: u64) {
+        let until = self.start - self.start % BLOCK;
+        if until < self.released + at_least {
+            return;
+        }
+        let length = until - self.released;
+        let place = self.released % self.capacity;
+        let first = length.min(self.capacity - place);
+        for (place, length) in [(place, first), (0, length - first)] {
+            if length > 0 {
+                let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
+                let _ = fallocate(&self.file, flags, place, length);
+            }
+        }
+        self.released = until;
     }
 
     /// How many of `length` bytes from `offset` on lie before the end of the file.
@@ -125,7 +154,24 @@ mod tests {
         assert!(!ring.acknowledge(7));
         assert!(ring.acknowledge(1), "an old acknowledgement is no error");
         assert_eq!((ring.start(), ring.end()), (4, 6));
-        ring.skip(10);
-        assert_eq!((ring.start(), ring.end(), ring.room()), (16, 16, 8));
+    }
+
+    #[test]
+    fn what_was_acknowledged_takes_up_no_space() {
+        use std::os::unix::fs::MetadataExt;
+
+        let mut ring = Ring::new(Path::new("/nowhere"), 4 * RELEASE_STEP).unwrap();
+        let piece = vec![7; 3 * RELEASE_STEP as usize];
+        for round in 1..20 {
+            ring.append(&piece).unwrap();
+            let end = round * piece.len() as u64;
+            let mut last = [0];
+            assert_eq!(ring.read(end - 1, &mut last).unwrap(), Some(1));
+            assert_eq!(last, [7]);
+            assert!(ring.acknowledge(end - 5));
+            assert_eq!(ring.read(end - 5, &mut [0; 9]).unwrap(), Some(5));
+            let kept = ring.file.metadata().unwrap().blocks() * 512;
+            assert!(kept <= RELEASE_STEP + 2 * BLOCK, "{kept} bytes are kept in round {round}");
+        }
     }
 }

@@ -46,7 +46,7 @@ impl Spool {
     pub(crate) async fn room(&self) -> u64 {
         loop {
             let freed = self.freed.notified();
-            let room = if self.discarding.get() { SPOOL_BYTES } else { self.ring.borrow().room() };
+            let room = if self.is_over() { SPOOL_BYTES } else { self.ring.borrow().room() };
             if room > 0 {
                 return room;
             }
@@ -54,14 +54,22 @@ impl Spool {
         }
     }
 
+    /// Bytes that nobody will read are dropped.
     pub(crate) fn append(&self, bytes: &[u8]) -> io::Result<()> {
-        if self.discarding.get() {
-            self.ring.borrow_mut().skip(bytes.len() as u64);
-        } else {
-            self.ring.borrow_mut().append(bytes)?;
+        if self.is_over() {
+            return Ok(());
         }
+        let mut ring = self.ring.borrow_mut();
+        let wanted = self.last.get().map_or(u64::MAX, |last| last - ring.end());
+        let kept = wanted.min(bytes.len() as u64) as usize;
+        ring.append(&bytes[..kept])?;
         self.grown.notify_waiters();
         Ok(())
+    }
+
+    /// Whether nobody will read what comes now.
+    fn is_over(&self) -> bool {
+        self.discarding.get() || self.is_complete_at(self.ring.borrow().end())
     }
 
     /// See `Ring::read`.
@@ -76,18 +84,19 @@ impl Spool {
         known
     }
 
-    /// The process ended with `unread` bytes of this output still in the pipe.
+    /// The process ended with `unread` bytes of this output still in the pipe. They are its last: what others go on to write
+    /// there is nobody's.
     pub(crate) fn process_ended(&self, unread: u64) {
         if self.last.get().is_none() {
             self.last.set(Some(self.ring.borrow().end() + unread));
             self.grown.notify_waiters();
+            self.freed.notify_waiters();
         }
     }
 
-    /// Nobody will ever read this: what there is and what comes is dropped.
+    /// Nobody will ever read this, so nothing waits for room in it any more.
     pub(crate) fn discard(&self) {
         self.discarding.set(true);
-        self.ring.borrow_mut().skip(0);
         self.freed.notify_waiters();
     }
 }

@@ -45,6 +45,7 @@ async fn a_command_runs_to_its_end() {
     assert_eq!(seen.stdout, "FROM=the guest\nOVER=given\nTO=the process\n");
     // What a command leaves running does not hold up its end.
     assert_eq!(run("sleep 1000 & echo done", None).await.unwrap(), output(0, "done\n", ""));
+    assert_eq!(run("yes & sleep 0.1; exit 4", None).await.unwrap().status, ExitStatus::Code { code: 4 });
 
     let truncated = RunLimits { timeout_ms: 30_000, output_bytes: 5 };
     let output = link.run(&shell("seq 1 500000"), None, truncated).await.unwrap();

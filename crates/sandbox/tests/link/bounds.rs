@@ -90,6 +90,19 @@ async fn a_gigabyte_without_a_newline_blocks_and_resumes() {
     assert!(highest < GUEST_MEMORY_KIB, "the guest took {highest} KiB, and has {now} KiB");
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_full_disk_makes_the_process_wait_and_loses_nothing() {
+    const TOTAL: u64 = 20 * MIB;
+    let sandbox = Sandbox::with_a_small_disk();
+    let link = sandbox.link().await;
+    link.spawn("loud", &spec(&["head", "-c", &TOTAL.to_string(), "/dev/zero"])).await.unwrap();
+    let full = async { while link.processes().await.unwrap()[0].stdout.end < MIB {} };
+    timeout(PATIENCE, full).await.unwrap();
+    let mut attached = link.attach("loud", START).await.unwrap();
+    read_zeros(&mut attached, 0, TOTAL).await;
+    assert_eq!(timeout(PATIENCE, attached.next()).await.unwrap().unwrap(), Some(OK));
+}
+
 #[tokio::test]
 async fn one_full_output_does_not_hold_up_the_other_nor_another_process() {
     let sandbox = Sandbox::start();

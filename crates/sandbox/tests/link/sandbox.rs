@@ -27,12 +27,15 @@ impl Sandbox {
     }
 
     pub(crate) fn with_gateway(gateway: &str) -> Self {
-        let mut unshare = Command::new("unshare");
-        if !rustix::process::geteuid().is_root() {
-            unshare.args(["--user", "--map-root-user"]);
-        }
-        unshare.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
-        Self::start_by(unshare, gateway)
+        Self::start_by(unshare(), gateway)
+    }
+
+    /// Unread output finds a disk of two megabytes.
+    pub(crate) fn with_a_small_disk() -> Self {
+        let mut command = unshare();
+        let script = "for spool; do :; done; mount -t tmpfs -o size=2m none $spool && exec \"$@\"";
+        command.args(["sh", "-c", script, "sh"]);
+        Self::start_by(command, "127.0.0.1:0")
     }
 
     /// Not as PID 1: what a provider without PID namespaces would have to do.
@@ -47,7 +50,9 @@ impl Sandbox {
         // Inherited: then nobody has to wait for the socket to appear.
         rustix::io::fcntl_setfd(&listener, rustix::io::FdFlags::empty()).unwrap();
         command.arg(guest).arg("--listen-fd").arg(listener.as_raw_fd().to_string());
-        command.args(["--gateway", gateway]).arg("--spool").arg(folder.path());
+        let spool = folder.path().join("spool");
+        std::fs::create_dir(&spool).unwrap();
+        command.args(["--gateway", gateway]).arg("--spool").arg(spool);
         command.env("FROM", "the guest").env("OVER", "the guest");
         Self { child: command.spawn().unwrap(), folder }
     }
@@ -87,6 +92,16 @@ impl Drop for Sandbox {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Starts what follows as PID 1 of a namespace that ends with it.
+fn unshare() -> Command {
+    let mut unshare = Command::new("unshare");
+    if !rustix::process::geteuid().is_root() {
+        unshare.args(["--user", "--map-root-user"]);
+    }
+    unshare.args(["--pid", "--fork", "--kill-child", "--mount-proc"]);
+    unshare
 }
 
 pub(crate) fn write_guest(folder: &Path) -> PathBuf {
