@@ -5,7 +5,7 @@ use async_trait::async_trait;
 use lamplight_domain::{Generation, SessionId};
 use lamplight_sandbox::conformance::{self, Outcome, Subject};
 use lamplight_sandbox::handle::Handle;
-use lamplight_sandbox::provider::{Provider, SandboxSpec};
+use lamplight_sandbox::provider::{Files, Provider, SandboxSpec};
 use lamplight_sandbox::providers::local::{Launcher, Local, LocalConfig, probe};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
@@ -155,6 +155,50 @@ fn probing_finds_what_this_machine_does() {
     let broken = Launcher { program: "/bin/false".into(), arguments: Vec::new() };
     let findings = runtime().block_on(probe(LocalConfig { launcher: broken, ..subject.config() }));
     assert!(!findings[0].ok && findings[0].detail.contains("the launcher ended with"), "{findings:?}");
+}
+
+/// A launcher killed at any moment leaves nothing that a later destroy does not find, and the next create succeeds.
+#[test]
+fn a_killed_launcher_leaves_nothing() {
+    const ROUNDS: u32 = 40;
+    /// The longest that one is left to live; about as long as a launch takes.
+    const LIFE_US: u32 = 20_000;
+    let data = tempfile::tempdir().unwrap();
+    let subject = Here::new(data.path(), launcher());
+    let mut made = 0;
+    runtime().block_on(async {
+        for round in 0..ROUNDS {
+            let life = format!("{}e-6", 1 + LIFE_US / ROUNDS * round);
+            let arguments = ["--signal=KILL".into(), life.into(), launcher().into_os_string()].to_vec();
+            let killed = Launcher { program: "timeout".into(), arguments };
+            let dying = Local::open(LocalConfig { launcher: killed, ..subject.config() }).unwrap();
+            let spec = SandboxSpec {
+                session: subject.session(),
+                generation: Generation(1),
+                environment: [].into(),
+                mounts: Vec::new(),
+            };
+            made += u32::from(dying.create(&spec).await.is_ok());
+            let local = subject.provider();
+            let handle = if round % 2 == 0 {
+                let handle = local.create(&spec).await.unwrap();
+                local.dial(&handle).await.unwrap();
+                Some(handle)
+            } else {
+                // As a reconciler finds it.
+                local.list().await.unwrap().pop().map(|found| found.handle)
+            };
+            match handle {
+                Some(handle) => local.destroy(&handle, Files::Remove).await.unwrap(),
+                // Killed before it began, or before it got as far as the sandbox's own folder.
+                None => fs::remove_dir_all(data.path().join("sandboxes").join(spec.session.as_str()))
+                    .unwrap_or(()),
+            }
+            assert_eq!(subject.left_of(&spec.session), Some(Vec::new()));
+        }
+    });
+    println!("{made} of {ROUNDS} launchers were done before they were killed");
+    assert!(made < ROUNDS, "none was killed");
 }
 
 /// Everything in this file once more, as an ordinary user; part of the first round when root does not run it.

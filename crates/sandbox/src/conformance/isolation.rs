@@ -186,6 +186,38 @@ pub(super) async fn namespaces_and_mounts_cannot_be_made(stage: &Stage<'_>) -> C
     Ok(())
 }
 
+pub(super) async fn dangerous_system_calls_are_refused(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    // Hypervisor, raw packets, kernel cryptography.
+    for family in [40, 17, 38] {
+        inside
+            .refused(&format!("python3 -c 'import socket; socket.socket({family}, socket.SOCK_STREAM)'"))
+            .await?;
+    }
+    for family in ["AF_UNIX", "AF_INET", "AF_INET6"] {
+        inside.sh(&format!("python3 -c 'import socket; socket.socket(socket.{family})'")).await?;
+    }
+    let call = async |number: libc::c_long| {
+        let program = "import ctypes, sys; c = ctypes.CDLL(None, use_errno=True); \
+                       print(c.syscall(int(sys.argv[1]), 0, 0, 0, 0, 0, 0), ctypes.get_errno())";
+        inside.sh(&format!("python3 -c '{program}' {number}")).await
+    };
+    // With arguments of 0, each would succeed or name these (EFAULT, EINVAL, EBADF) for an ordinary process.
+    for (name, number) in [
+        ("add_key", libc::SYS_add_key),
+        ("io_uring_setup", libc::SYS_io_uring_setup),
+        ("keyctl", libc::SYS_keyctl),
+        ("memfd_secret", libc::SYS_memfd_secret),
+        ("open_tree", libc::SYS_open_tree),
+        ("process_vm_readv", libc::SYS_process_vm_readv),
+        ("userfaultfd", libc::SYS_userfaultfd),
+    ] {
+        same(name, call(number).await?, format!("-1 {}", libc::EPERM))?;
+    }
+    // One that is allowed, to show that the others were made.
+    same("getpgid", call(libc::SYS_getpgid).await?.ends_with(" 0"), true)
+}
+
 pub(super) async fn only_harmless_devices_exist(stage: &Stage<'_>) -> Case {
     let inside = stage.first().await?;
     let names = inside.sh("ls /dev | sort | tr '\\n' ' '").await?;

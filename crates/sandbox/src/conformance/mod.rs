@@ -141,6 +141,7 @@ pub async fn run(subject: &dyn Subject, mut seen: impl FnMut(&CaseResult)) -> Ve
         isolation::there_are_no_capabilities,
         isolation::privileges_cannot_be_gained,
         isolation::namespaces_and_mounts_cannot_be_made,
+        isolation::dangerous_system_calls_are_refused,
         isolation::only_harmless_devices_exist,
         isolation::no_descriptor_is_inherited,
         isolation::the_guest_cannot_be_looked_into,

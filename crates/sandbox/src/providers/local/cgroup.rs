@@ -3,18 +3,23 @@
 //! Without one, ending PID 1 still ends everything in its namespace, so version 1 hierarchies are not used to kill:
 //! entering them costs 8 ms after a pause (reference: a grace period of the kernel's) and gives nothing more.
 
+use lamplight_domain::{Generation, SessionId};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::Access;
-use std::fs;
-use std::io::{self, ErrorKind};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 
-/// How often a cgroup is tried again that vanished, or is being emptied by the kernel, under our hands.
+/// How often the parent is made again that vanishes with the last sandbox of somebody else.
 const TRIES: u32 = 100;
 
+/// From the kill of a cgroup's processes to the end of the last, each time that one of its events tells of no end yet.
+const EMPTY: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
+
 /// Makes the cgroup of a sandbox; `None` when this machine gives us no place for it.
-pub(super) fn create(name: &str) -> io::Result<Option<PathBuf>> {
+pub(super) fn create(session: &SessionId, generation: Generation) -> io::Result<Option<PathBuf>> {
     let Some(parent) = place()? else { return Ok(None) };
-    let path = parent.join(name);
+    let path = parent.join(name(session, generation));
     for _ in 0..TRIES {
         let _ = fs::create_dir(&parent);
         match fs::create_dir(&path) {
@@ -30,6 +35,21 @@ pub(super) fn create(name: &str) -> io::Result<Option<PathBuf>> {
         }
     }
     Ok(None)
+}
+
+fn name(session: &SessionId, generation: Generation) -> String {
+    format!("{session}-{generation}")
+}
+
+/// Removes what a launcher made that was killed before it wrote that down.
+pub(super) fn remove_unrecorded(session: &SessionId, generation: Generation) -> io::Result<()> {
+    match place()?.map(|parent| parent.join(name(session, generation))) {
+        Some(path) if path.exists() => {
+            kill(&path)?;
+            remove(&path)
+        }
+        _ => Ok(()),
+    }
 }
 
 /// Before Linux 5.14 there is no `cgroup.kill`, and nothing that the PID namespace does not do.
@@ -71,22 +91,36 @@ pub(super) fn kill(cgroup: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes it, and the parent with the last one. Gone is fine.
+/// Removes it when its last process is gone, and the parent with the last one. Gone is fine.
 pub(super) fn remove(cgroup: &Path) -> io::Result<()> {
-    for _ in 0..TRIES {
-        match fs::remove_dir(cgroup) {
-            Err(error) if error.kind() == ErrorKind::ResourceBusy => {
-                // Its last process is dead and about to be taken out.
-                std::thread::yield_now();
-            }
-            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
-            _ => {
-                let _ = cgroup.parent().map(fs::remove_dir);
-                return Ok(());
-            }
+    match wait_until_empty(cgroup).and_then(|()| fs::remove_dir(cgroup)) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+        _ => {}
+    }
+    // It stays while another sandbox is in it.
+    let _ = cgroup.parent().map(fs::remove_dir);
+    Ok(())
+}
+
+/// Source: the kernel's admin-guide/cgroup-v2, "populated" of `cgroup.events`; poll reports a change after each read.
+fn wait_until_empty(cgroup: &Path) -> io::Result<()> {
+    let mut events = File::open(cgroup.join("cgroup.events"))?;
+    let mut text = String::new();
+    loop {
+        text.clear();
+        events.rewind()?;
+        events.read_to_string(&mut text)?;
+        if text.lines().any(|line| line == "populated 0") {
+            return Ok(());
+        }
+        if rustix::io::retry_on_intr(|| poll(&mut [PollFd::new(&events, PollFlags::PRI)], Some(&EMPTY)))? == 0
+        {
+            return Err(io::Error::new(
+                ErrorKind::TimedOut,
+                format!("cgroup {} does not empty", cgroup.display()),
+            ));
         }
     }
-    Err(io::Error::new(ErrorKind::ResourceBusy, format!("cgroup {} does not empty", cgroup.display())))
 }
 
 #[cfg(test)]

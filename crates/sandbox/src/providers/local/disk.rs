@@ -93,7 +93,8 @@ impl GenerationDir {
     /// What was written down about the sandbox; `None` when it never came to run.
     pub(super) fn record(&self) -> io::Result<Option<Record>> {
         match fs::read(self.record_file()) {
-            Ok(bytes) => Ok(Some(serde_json::from_slice(&bytes)?)),
+            // It is put in place whole: only a power cut can leave it torn, and that ended the sandbox too.
+            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(error) => Err(error),
         }

@@ -8,7 +8,8 @@
 //! 4. loopback up, host name, keyring, priorities and limits: while we may.
 //! 5. descriptors: exactly three and the listening socket survive the exec.
 //! 6. user: root enters the user namespace and becomes the agent.
-//! 7. no user namespaces below ours; system calls filtered; every capability given up for good.
+//! 7. no user namespaces below ours; every capability given up for good; then, as it takes no right but needs that, a filter
+//!    of system calls.
 //! 8. exec of the guest, with an environment made from nothing.
 
 use super::disk::{GenerationDir, SessionDir};
@@ -18,6 +19,7 @@ use super::mounts::seal_root;
 use super::privileges;
 use super::request::LaunchRequest;
 use super::root_fs::{self, GUEST, SPOOL};
+use super::seccomp;
 use crate::provider::inside;
 use anyhow::{Context, Result};
 use rustix::fs::{Mode, OFlags};
@@ -104,6 +106,7 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
     }
     privileges::forbid_user_namespaces().context("forbid user namespaces below ours")?;
     privileges::give_up()?;
+    seccomp::filter()?;
     exec(init.request)
 }
 

@@ -90,16 +90,20 @@ fn launch(request: &LaunchRequest) -> Result<()> {
     started
 }
 
-/// Ends all earlier generations that still run: two would write the same files. Whether the one asked for runs.
+/// Ends all earlier generations that still run, as two would write the same files, and what a killed launcher left of the
+/// one asked for. Whether that runs.
 fn end_others(request: &LaunchRequest, session: &SessionDir) -> Result<bool> {
     for generation in session.generations().context("look for earlier generations")? {
         let there = session.generation(generation);
-        let Some(record) = there.record().context("read sandbox.json")? else { continue };
+        let Some(record) = there.record().context("read sandbox.json")? else {
+            cgroup::remove_unrecorded(&request.session, generation).context("remove a left-over cgroup")?;
+            continue;
+        };
         let runs = record.runs().context("look for its process")?;
         if runs && generation > request.generation {
             return Err(Superseded(generation).into());
         }
-        if runs && generation == request.generation {
+        if runs && generation == request.generation && record.ready {
             return Ok(true);
         }
         record.end().with_context(|| format!("end generation {generation}"))?;
@@ -152,8 +156,7 @@ fn start(
 ) -> Result<()> {
     let listener = listen(here).context("listen for the host")?;
     let log = File::options().create(true).append(true).open(here.guest_log())?;
-    let name = format!("{}-{}", request.session, request.generation);
-    let cgroup = cgroup::create(&name).context("make a cgroup")?;
+    let cgroup = cgroup::create(&request.session, request.generation).context("make a cgroup")?;
     let cgroup_dir = cgroup.as_ref().map(File::open).transpose().context("open the cgroup")?;
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     let (ours, theirs) = (UnixStream::from(ours), UnixStream::from(theirs));
@@ -167,14 +170,17 @@ fn start(
         pid => pid,
     };
     drop(theirs);
-    here.write_record(&Record {
+    let record = Record {
         session: request.session.clone(),
         generation: request.generation,
         process: Process::now(pid).context("look at the new process")?,
+        ready: false,
         cgroup,
-    })
-    .context("write sandbox.json")?;
-    attend(ours, pid, identity)
+    };
+    // Twice: from the first it can be found and ended, from the second it can be used.
+    here.write_record(&record).context("write sandbox.json")?;
+    attend(ours, pid, identity)?;
+    here.write_record(&Record { ready: true, ..record }).context("write sandbox.json")
 }
 
 /// Does what init asks for until it has become the guest.

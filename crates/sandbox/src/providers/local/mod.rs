@@ -22,6 +22,7 @@ mod probe;
 mod record;
 mod request;
 mod root_fs;
+mod seccomp;
 mod tools;
 
 pub use config::{Launcher, LocalConfig};
@@ -34,7 +35,7 @@ use crate::error::{ErrorKind, SandboxError};
 use crate::handle::{Handle, HandleContent};
 use crate::provider::{ByteStream, Files, Listed, ListedState, Provider, ReadOnlyMount, SandboxSpec, inside};
 use async_trait::async_trait;
-use disk::{GenerationDir, Sandboxes, SessionDir, private_dir, remove_tree};
+use disk::{GenerationDir, Sandboxes, private_dir, remove_tree};
 use lamplight_domain::{Generation, SessionId};
 use request::{LaunchReply, LaunchRequest};
 use std::collections::BTreeMap;
@@ -74,7 +75,7 @@ impl Local {
         let sandboxes = Sandboxes(data.join("sandboxes"));
         private_dir(&sandboxes.0).map_err(at)?;
         let guest = guest_file::install(&data, crate::GUEST).map_err(at)?;
-        for directory in config.tools.iter().flat_map(|tool| &tool.directories) {
+        for directory in config.tools.iter().flat_map(Tool::hidden_directories) {
             check_inside(directory)?;
         }
         Ok(Self { sandboxes, guest, launcher: config.launcher, tools: config.tools })
@@ -84,7 +85,7 @@ impl Local {
         for mount in &spec.mounts {
             check_inside(&mount.inside)?;
         }
-        let tools = self.tools.iter().flat_map(|tool| &tool.directories);
+        let tools = self.tools.iter().flat_map(Tool::hidden_directories);
         let tools =
             tools.map(|directory| ReadOnlyMount { host: directory.clone(), inside: directory.clone() });
         Ok(LaunchRequest {
@@ -196,8 +197,8 @@ impl Provider for Local {
 
     async fn destroy(&self, handle: &Handle, files: Files) -> Result<(), SandboxError> {
         let content = handle.open(NAME)?;
-        let session = self.sandboxes.session(&content.session);
-        let done = tokio::task::spawn_blocking(move || destroy(&session, content.generation, files)).await;
+        let sandboxes = self.sandboxes.clone();
+        let done = tokio::task::spawn_blocking(move || destroy(&sandboxes, &content, files)).await;
         done.unwrap_or_else(|panic| Err(io::Error::other(panic)))
             .map_err(|error| SandboxError::from_io(format!("destroy sandbox {handle}"), error))
     }
@@ -225,26 +226,27 @@ fn check_inside(path: &Path) -> Result<(), SandboxError> {
 
 /// Ends the sandbox and removes its folder; with [`Files::Remove`] all that there is of the session. Folders that hold a
 /// record go last, so that what was interrupted is still listed.
-fn destroy(session: &SessionDir, here: Generation, files: Files) -> io::Result<()> {
+fn destroy(sandboxes: &Sandboxes, what: &HandleContent, files: Files) -> io::Result<()> {
+    let session = sandboxes.session(&what.session);
     let _lock = match session.lock() {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         lock => lock?,
     };
     let generations = match files {
-        Files::Keep => vec![here],
+        Files::Keep => vec![what.generation],
         Files::Remove => session.generations()?,
     };
-    let folders: Vec<_> = generations.into_iter().map(|generation| session.generation(generation)).collect();
-    for folder in &folders {
-        if let Some(record) = folder.record()? {
-            record.end()?;
+    for generation in &generations {
+        match session.generation(*generation).record()? {
+            Some(record) => record.end()?,
+            None => cgroup::remove_unrecorded(&what.session, *generation)?,
         }
     }
     if files == Files::Remove {
         remove_tree(&session.files())?;
     }
-    for folder in &folders {
-        remove_tree(&folder.0)?;
+    for generation in generations {
+        remove_tree(&session.generation(generation).0)?;
     }
     match files {
         Files::Keep => Ok(()),

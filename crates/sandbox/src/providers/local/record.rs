@@ -19,6 +19,8 @@ pub(super) struct Record {
     pub(super) session: SessionId,
     pub(super) generation: Generation,
     pub(super) process: Process,
+    /// Whether its guest was started. Until then the process ends with its launcher.
+    pub(super) ready: bool,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) cgroup: Option<PathBuf>,
 }

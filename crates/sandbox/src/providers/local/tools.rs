@@ -49,6 +49,11 @@ impl Tool {
         Self { directories: vec![directory], path: vec![path], environment: BTreeMap::new() }
     }
 
+    /// The directories that a sandbox does not show anyway.
+    pub(super) fn hidden_directories(&self) -> impl Iterator<Item = &PathBuf> {
+        self.directories.iter().filter(|directory| !directory.starts_with("/usr"))
+    }
+
     /// The toolchains found below `home` that can be shown. The newest Node of nvm is taken.
     pub fn discover(home: &Path) -> Vec<Self> {
         let mut found = Self::below(home);

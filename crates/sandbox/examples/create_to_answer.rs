@@ -1,0 +1,61 @@
+//! Measures create → guest answers → destroyed on this machine: `create_to_answer LAUNCHER DATA_DIR [COUNT]`, where LAUNCHER
+//! is the `lamplight-launch` of the same build.
+
+use async_trait::async_trait;
+use lamplight_domain::SessionId;
+use lamplight_sandbox::conformance::{Subject, create_to_answer};
+use lamplight_sandbox::handle::Handle;
+use lamplight_sandbox::provider::{Provider, SandboxSpec};
+use lamplight_sandbox::providers::local::{Launcher, Local, LocalConfig};
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+
+struct Here {
+    provider: Arc<Local>,
+    sessions: AtomicU32,
+}
+
+#[async_trait]
+impl Subject for Here {
+    fn provider(&self) -> Arc<dyn Provider> {
+        self.provider.clone()
+    }
+
+    fn session(&self) -> SessionId {
+        let number = self.sessions.fetch_add(1, Ordering::Relaxed);
+        format!("{:016}{number:010}", std::process::id()).parse().expect("26 digits are an id")
+    }
+
+    fn hidden(&self) -> Vec<PathBuf> {
+        Vec::new()
+    }
+
+    fn left_of(&self, _: &SessionId) -> Option<Vec<String>> {
+        None
+    }
+
+    async fn create_and_die(&self, _: &SandboxSpec) -> Option<Result<(), String>> {
+        None
+    }
+
+    async fn kill(&self, _: &Handle) -> Option<Result<(), String>> {
+        None
+    }
+}
+
+#[tokio::main]
+async fn main() -> anyhow::Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let [launcher, data_dir, rest @ ..] = arguments.as_slice() else {
+        anyhow::bail!("usage: create_to_answer LAUNCHER DATA_DIR [COUNT]");
+    };
+    let count = rest.first().map_or(Ok(40), |count| count.parse())?;
+    let launcher = Launcher { program: launcher.into(), arguments: Vec::new() };
+    let local = Local::open(LocalConfig { data_dir: data_dir.into(), launcher, tools: Vec::new() })?;
+    let here = Here { provider: Arc::new(local), sessions: AtomicU32::new(0) };
+    let (created, destroyed) = create_to_answer(&here, count).await?;
+    println!("create → guest answers: p50 {:?}, p90 {:?}", created.p50, created.p90);
+    println!("destroy, files removed: p50 {:?}, p90 {:?}", destroyed.p50, destroyed.p90);
+    Ok(())
+}
