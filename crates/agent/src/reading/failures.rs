@@ -71,9 +71,7 @@ fn failure(code: Option<i64>, detail: &str, words: &str) -> Failure {
 /// What agents put the real reason into.
 fn detail_of(data: &Value) -> Option<&str> {
     data.as_str().or_else(|| {
-        ["details", "message", "error", "errorName"]
-            .iter()
-            .find_map(|name| data.get(name).and_then(Value::as_str))
+        ["details", "message", "error"].iter().find_map(|name| data.get(name).and_then(Value::as_str))
     })
 }
 

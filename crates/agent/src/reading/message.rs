@@ -6,6 +6,11 @@ use serde_json::{Map, Value};
 /// line, so the bound on lines alone would not bound what reading one takes.
 pub(super) const MAX_VALUES: usize = 200_000;
 
+/// The longest id of a request; ids are repeated in the log.
+const MAX_ID_BYTES: usize = 1024;
+/// The longest name of a method.
+const MAX_METHOD_BYTES: usize = 1024;
+
 /// What a line is.
 #[derive(Debug, PartialEq)]
 pub(super) enum Message {
@@ -25,7 +30,17 @@ pub(super) fn parse(line: &[u8]) -> Result<Message, String> {
     };
     // An id of null is discouraged, and could not be answered: it counts as none.
     let id = take(&mut fields, "id").filter(|id| !id.is_null());
+    match &id {
+        Some(Value::String(id)) if id.len() <= MAX_ID_BYTES => {}
+        Some(Value::Number(_)) | None => {}
+        Some(_) => {
+            return Err(format!("its id is neither a number nor a text of at most {MAX_ID_BYTES} bytes"));
+        }
+    }
     match (id, take(&mut fields, "method")) {
+        (_, Some(Value::String(method))) if method.len() > MAX_METHOD_BYTES => {
+            Err(format!("its method is longer than {MAX_METHOD_BYTES} bytes"))
+        }
         (Some(id), Some(Value::String(method))) => {
             Ok(Message::Request { id, method, params: take(&mut fields, "params").unwrap_or_default() })
         }

@@ -7,11 +7,11 @@ use serde_json::Value;
 
 /// The events that one update comes to. Nothing is lost: what has no place becomes [`Event::AgentSent`].
 pub(super) fn read(mut params: Value, turn: TurnNumber) -> Vec<Event> {
-    let update = params.get_mut("update").map(Value::take).unwrap_or_default();
-    let Some(kind) = update.get("sessionUpdate").and_then(Value::as_str).map(ToOwned::to_owned) else {
-        params["update"] = update;
+    let kind = params.pointer("/update/sessionUpdate").and_then(Value::as_str).map(ToOwned::to_owned);
+    let Some(kind) = kind else {
         return vec![Event::AgentSent { turn, kind: "session/update".to_owned(), raw: params }];
     };
+    let update = params.get_mut("update").map(Value::take).unwrap_or_default();
     let event = match kind.as_str() {
         "agent_message_chunk" => chunk(&update).map(|text| Event::AgentSpoke {
             turn,

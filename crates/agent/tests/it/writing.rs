@@ -1,0 +1,100 @@
+//! The bytes that agents are told: compared whole, since a message is written again after a crash.
+
+use lamplight_agent::{Context, render};
+use lamplight_domain::TurnNumber;
+use lamplight_domain::agent::{AgentInput, ModelConfig};
+use lamplight_domain::permission::Answer;
+use serde_json::{Value, json};
+
+fn check(input: &AgentInput, expected: Value) {
+    let context = Context { cwd: "/workspace".to_owned() };
+    let line = render(input, &context);
+    assert_eq!(line, render(input, &context));
+    assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
+    assert_eq!(line.last(), Some(&b'\n'));
+    assert_eq!(serde_json::from_slice::<Value>(&line).unwrap(), expected);
+}
+
+#[test]
+fn every_input_is_one_line() {
+    let agent_session = "s-1".to_owned();
+    let request = |id: &str, method: &str, params: Value| json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
+    let initialize = render(&AgentInput::Initialize, &Context { cwd: "/workspace".to_owned() });
+    let initialize: Value = serde_json::from_slice(&initialize).unwrap();
+    assert_eq!(initialize["params"]["protocolVersion"], 1);
+    assert_eq!(initialize["params"]["clientInfo"]["name"], "lamplight");
+    let capabilities = &initialize["params"]["clientCapabilities"];
+    assert!(capabilities.pointer("/fs/writeTextFile").is_none_or(|advertised| advertised == false));
+    assert!(capabilities.pointer("/terminal").is_none_or(|advertised| advertised == false));
+
+    check(
+        &AgentInput::NewSession,
+        request("new-session", "session/new", json!({ "cwd": "/workspace", "mcpServers": [] })),
+    );
+    check(
+        &AgentInput::LoadSession { agent_session: agent_session.clone() },
+        request(
+            "load-session:s-1",
+            "session/load",
+            json!({ "sessionId": "s-1", "cwd": "/workspace", "mcpServers": [] }),
+        ),
+    );
+    check(
+        &AgentInput::ChooseModel {
+            agent_session: agent_session.clone(),
+            config: ModelConfig::Option { id: "model".to_owned() },
+            model: "small".to_owned(),
+        },
+        request(
+            "choose-model",
+            "session/set_config_option",
+            json!({ "sessionId": "s-1", "configId": "model", "value": "small" }),
+        ),
+    );
+    check(
+        &AgentInput::ChooseModel {
+            agent_session: agent_session.clone(),
+            config: ModelConfig::SetModel,
+            model: "small".to_owned(),
+        },
+        request("choose-model", "session/set_model", json!({ "sessionId": "s-1", "modelId": "small" })),
+    );
+    check(
+        &AgentInput::ChooseMode { agent_session: agent_session.clone(), mode: "yolo".to_owned() },
+        request("choose-mode", "session/set_mode", json!({ "sessionId": "s-1", "modeId": "yolo" })),
+    );
+    check(
+        &AgentInput::Prompt {
+            agent_session: agent_session.clone(),
+            turn: TurnNumber(3),
+            text: "a\nb \"c\"".to_owned(),
+        },
+        request(
+            "prompt-3",
+            "session/prompt",
+            json!({ "sessionId": "s-1", "prompt": [{ "type": "text", "text": "a\nb \"c\"" }] }),
+        ),
+    );
+    check(
+        &AgentInput::Cancel { agent_session },
+        json!({ "jsonrpc": "2.0", "method": "session/cancel", "params": { "sessionId": "s-1" } }),
+    );
+    check(
+        &AgentInput::AnswerPermission {
+            request: 7.into(),
+            answer: Answer::Selected { option: "yes".to_owned() },
+        },
+        json!({ "jsonrpc": "2.0", "id": 7, "result": { "outcome": { "outcome": "selected", "optionId": "yes" } } }),
+    );
+    check(
+        &AgentInput::AnswerPermission { request: "seven".into(), answer: Answer::Cancelled },
+        json!({ "jsonrpc": "2.0", "id": "seven", "result": { "outcome": { "outcome": "cancelled" } } }),
+    );
+    check(
+        &AgentInput::Unsupported { request: 8.into(), method: "fs/read_text_file".to_owned() },
+        json!({ "jsonrpc": "2.0", "id": 8, "error": {
+            "code": -32601,
+            "message": "Lamplight does not serve fs/read_text_file",
+        } }),
+    );
+}
