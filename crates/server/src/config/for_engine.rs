@@ -20,7 +20,7 @@ impl Config {
             person: self.person.clone(),
             sandbox: SandboxConfig {
                 tool_dirs: self.sandbox.tools.clone(),
-                home: std::env::home_dir(),
+                home: self.sandbox.home.clone(),
                 launcher: None,
             },
         }

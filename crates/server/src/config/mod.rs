@@ -13,7 +13,7 @@ mod sections;
 pub use error::ConfigError;
 pub use layers::{Environment, VARIABLES, Variable};
 pub use secret::Secret;
-pub use sections::{Agent, CustomAgent, Log, LogFormat, ModelEndpoint, Models, Sandbox, Server};
+pub use sections::{Agent, CustomAgent, Log, LogFormat, ModelEndpoint, Models, Provider, Sandbox, Server};
 
 use lamplight_domain::{Limits, Person};
 use serde::{Deserialize, Serialize};
@@ -79,10 +79,15 @@ impl Config {
         if self.server.data_dir.as_os_str().is_empty() {
             self.server.data_dir = default_data_dir(environment).ok_or(ConfigError::NoHome)?;
         }
+        if self.sandbox.home.is_none() {
+            self.sandbox.home = environment.get("HOME").map(PathBuf::from);
+        }
+        self.sandbox.home.take_if(|home| home.as_os_str().is_empty());
         for path in [&mut self.server.data_dir]
             .into_iter()
             .chain(&mut self.agent.tools_dir)
             .chain(&mut self.sandbox.tools)
+            .chain(&mut self.sandbox.home)
         {
             *path = absolute(path, environment)?;
         }

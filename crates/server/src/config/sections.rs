@@ -141,18 +141,25 @@ impl ModelEndpoint {
 }
 
 /// `[sandbox]`
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Sandbox {
-    pub provider: String,
+    pub provider: Provider,
+    /// The home directory whose well-known toolchains (rustup, nvm, pyenv and the like) sandboxes see read-only; nothing
+    /// else of it is seen. Default: `$HOME`; `""` for none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub home: Option<PathBuf>,
     /// Directories of toolchains that sandboxes see read-only at the same path, such as `~/.cargo/bin`.
     pub tools: Vec<PathBuf>,
 }
 
-impl Default for Sandbox {
-    fn default() -> Self {
-        Self { provider: "local".to_owned(), tools: Vec::new() }
-    }
+/// What makes sandboxes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Provider {
+    /// This machine itself.
+    #[default]
+    Local,
 }
 
 /// `[[agents]]`: an agent that the catalogue does not have; any program that speaks ACP on standard input and output.
