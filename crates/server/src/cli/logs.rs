@@ -37,8 +37,8 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     let id = client.resolve(&arguments.session.session).await?;
-    let has_status = output.is_terminal && arguments.follow && !arguments.json;
-    let mut renderer = Renderer::new(std::io::stdout(), output.colours, has_status);
+    let status_width = output.status_width().filter(|_| arguments.follow && !arguments.json);
+    let mut renderer = Renderer::new(std::io::stdout(), output.colours, status_width);
     let mut seen = pin!(Watch::new(client, &id, arguments.after).into_stream());
     let mut tick = interval(TICK);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);

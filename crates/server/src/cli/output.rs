@@ -5,11 +5,14 @@ use serde::Serialize;
 use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 
+/// Characters on a line of a terminal that does not say how wide it is.
+const USUAL_WIDTH: usize = 79;
+
 /// Standard output, with colours only where a person looks at it.
 #[derive(Debug)]
 pub(super) struct Output {
     out: io::Stdout,
-    pub is_terminal: bool,
+    is_terminal: bool,
     pub colours: bool,
 }
 
@@ -41,6 +44,15 @@ impl Output {
         let is_terminal = out.is_terminal();
         let colours = is_terminal && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
         Self { out, is_terminal, colours }
+    }
+
+    /// How many characters a status line may have; `None` where nobody watches.
+    pub(super) fn status_width(&self) -> Option<usize> {
+        if !self.is_terminal {
+            return None;
+        }
+        let columns = rustix::termios::tcgetwinsize(&self.out).map_or(0, |size| size.ws_col);
+        Some(if columns == 0 { USUAL_WIDTH } else { usize::from(columns) - 1 })
     }
 
     /// The text in that style, where colours are shown.
@@ -100,8 +112,11 @@ pub(super) fn first_line(text: &str, width: usize) -> String {
     format!("{cut}…")
 }
 
-/// `4 s`, `3 min 20 s`, `2 h 5 min`.
+/// `0.4 s`, `14 s`, `3 min 20 s`, `2 h 5 min`; cut and not rounded.
 pub(super) fn duration(ms: u64) -> String {
+    if ms < 10_000 {
+        return format!("{}.{} s", ms / 1_000, ms / 100 % 10);
+    }
     let seconds = ms / 1_000;
     match (seconds / 3_600, seconds / 60 % 60, seconds % 60) {
         (0, 0, seconds) => format!("{seconds} s"),
@@ -131,7 +146,10 @@ mod tests {
     #[test]
     fn numbers_are_short() {
         assert_eq!([0, 999, 1_000, 12_345, 4_560_000].map(count), ["0", "999", "1.0k", "12.3k", "4.5M"]);
-        assert_eq!([900, 4_000, 200_000, 7_500_000].map(duration), ["0 s", "4 s", "3 min 20 s", "2 h 5 min"]);
+        assert_eq!(
+            [950, 14_000, 200_000, 7_500_000].map(duration),
+            ["0.9 s", "14 s", "3 min 20 s", "2 h 5 min"]
+        );
     }
 
     #[test]

@@ -22,30 +22,33 @@ pub(super) struct Renderer<W> {
     colours: bool,
     /// A line that is drawn again and again, below everything else.
     status: Option<String>,
-    has_status_line: bool,
+    /// How many characters it may have; `None`: there is no such line.
+    status_width: Option<usize>,
     progress: Progress,
-    /// What the agent has said since its last line break.
+    /// What the agent has said since its last line break, and in which of its messages.
     saying: String,
+    message: Option<String>,
     calls: HashMap<String, ToolCall>,
 }
 
 impl<W: Write> Renderer<W> {
-    pub(super) fn new(out: W, colours: bool, has_status_line: bool) -> Self {
+    pub(super) fn new(out: W, colours: bool, status_width: Option<usize>) -> Self {
         Self {
             out,
             colours,
             status: None,
-            has_status_line,
+            status_width,
             progress: Progress::default(),
             saying: String::new(),
+            message: None,
             calls: HashMap::new(),
         }
     }
 
     pub(super) fn entry(&mut self, entry: &Entry) -> io::Result<()> {
         self.progress.apply(entry);
-        if let Event::AgentSpoke { text, .. } = &entry.event {
-            return self.say(text);
+        if let Event::AgentSpoke { text, message, .. } = &entry.event {
+            return self.say(text, message.as_deref());
         }
         self.finish_saying()?;
         if let Some(line) = self.line_of(&entry.event) {
@@ -56,10 +59,15 @@ impl<W: Write> Renderer<W> {
 
     /// Draws the status line as it is at this moment.
     pub(super) fn tick(&mut self, now: Timestamp) -> io::Result<()> {
-        if !self.has_status_line {
-            return Ok(());
+        let Some(width) = self.status_width else { return Ok(()) };
+        let mut line = self.progress.line(now);
+        let saying = self.saying.trim();
+        if !saying.is_empty() {
+            // The end of it is what is new.
+            let skip = saying.chars().count().saturating_sub(width.saturating_sub(line.chars().count() + 5));
+            line.extend(" · …".chars().chain(saying.chars().skip(skip)));
         }
-        let line = self.progress.line(now);
+        let line = first_line(&line, width);
         if self.status.as_ref() == Some(&line) {
             return Ok(());
         }
@@ -84,7 +92,11 @@ impl<W: Write> Renderer<W> {
         self.out.flush()
     }
 
-    fn say(&mut self, text: &str) -> io::Result<()> {
+    fn say(&mut self, text: &str, message: Option<&str>) -> io::Result<()> {
+        if self.message.as_deref() != message {
+            self.finish_saying()?;
+            self.message = message.map(str::to_owned);
+        }
         self.saying.push_str(&clean(text));
         while let Some(end) = self.saying.find('\n') {
             let line: String = self.saying.drain(..=end).collect();
@@ -279,7 +291,7 @@ mod tests {
     use serde_json::json;
 
     fn drawn(colours: bool, events: &[serde_json::Value]) -> String {
-        let mut renderer = Renderer::new(Vec::new(), colours, colours);
+        let mut renderer = Renderer::new(Vec::new(), colours, colours.then_some(60));
         for (n, event) in events.iter().enumerate() {
             let entry = json!({"seq": n + 1, "at": 1_000 * (n + 1), "event": event});
             renderer.entry(&serde_json::from_value(entry).unwrap()).unwrap();
@@ -295,6 +307,7 @@ mod tests {
             json!({"type": "turn_started", "turn": 1, "prompt": "01JD0000000000000000000000", "attempt": 1}),
             json!({"type": "agent_spoke", "turn": 1, "text": "I look"}),
             json!({"type": "agent_spoke", "turn": 1, "text": " first.\nThen"}),
+            json!({"type": "agent_spoke", "turn": 1, "text": "I write.", "message": "2"}),
             json!({"type": "agent_thought", "turn": 1, "text": "hm"}),
             json!({"type": "tool_called", "turn": 1, "call": {"id": "a", "title": "read src/\u{1b}[2Jlib.rs", "status": "pending"}}),
             json!({"type": "tool_called", "turn": 1, "call": {"id": "a", "status": "completed"}}),
@@ -307,7 +320,7 @@ mod tests {
 
     #[test]
     fn a_turn_reads_top_down() {
-        let expected = "› Fix it\nI look first.\nThen\n  ✓ read src/[2Jlib.rs\n  ✗ shell\n\
+        let expected = "› Fix it\nI look first.\nThen\nI write.\n  ✓ read src/[2Jlib.rs\n  ✗ shell\n\
             ✔ committed 012345678 · 1 file +2 −3\n";
         assert_eq!(drawn(false, &turn()), expected);
     }
@@ -315,7 +328,10 @@ mod tests {
     #[test]
     fn a_terminal_has_a_status_line_that_is_taken_away() {
         let text = drawn(true, &turn());
-        assert!(text.contains("\x1b[33mrecording the work · 2 steps · 8 s · 1.5k tokens\x1b[0m"), "{text:?}");
+        assert!(
+            text.contains("\x1b[33mrecording the work · 2 steps · 9.0 s · 1.5k tokens\x1b[0m"),
+            "{text:?}"
+        );
         assert!(text.ends_with("\r\x1b[K"), "{text:?}");
     }
 }

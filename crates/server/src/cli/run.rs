@@ -107,7 +107,8 @@ enum End {
 
 /// Draws the log until the session settles; Ctrl-C once stops the turn, twice leaves.
 async fn watch(client: &Client, id: &str, after: u64, json: bool, output: &Output) -> anyhow::Result<End> {
-    let mut renderer = Renderer::new(std::io::stdout(), output.colours, output.is_terminal && !json);
+    let mut renderer =
+        Renderer::new(std::io::stdout(), output.colours, output.status_width().filter(|_| !json));
     let mut seen = pin!(Watch::new(client, id, after).into_stream());
     let mut interrupts = signal(SignalKind::interrupt())?;
     let mut tick = interval(TICK);

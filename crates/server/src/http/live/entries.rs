@@ -191,3 +191,7 @@ fn heard(message: Option<Result<Message, axum::Error>>) -> Heard {
         Some(Ok(Message::Close(_)) | Err(_)) | None => Heard::End,
     }
 }
+
+#[cfg(test)]
+#[path = "entries_tests.rs"]
+mod tests;

@@ -12,7 +12,7 @@ use axum::extract::State;
     responses(
         (status = 200, body = SessionView),
         (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended")))]
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "turn_running, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
     Id(id): Id,
