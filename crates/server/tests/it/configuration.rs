@@ -1,0 +1,69 @@
+//! What the program does with its settings, seen from a shell.
+
+use crate::support::{Place, Server};
+
+fn failure(place: &Place, arguments: &[&str]) -> String {
+    let output = place.run(arguments);
+    assert_eq!(output.status.code(), Some(1));
+    String::from_utf8(output.stderr).unwrap()
+}
+
+#[test]
+fn a_mistake_in_the_file_is_told_with_its_line() {
+    let place = Place::new();
+    let file = place.path("lamplight.toml");
+    let text = std::fs::read_to_string(&file).unwrap();
+    std::fs::write(&file, text.replace("[agent]", "[agent]\ndefualt = 'goose'")).unwrap();
+    let error = failure(&place, &["serve"]);
+    assert!(error.starts_with(&format!("error: {}:4: unknown key `defualt`", file.display())), "{error}");
+}
+
+#[test]
+fn a_variable_that_nobody_reads_is_refused() {
+    let place = Place::new();
+    let output = place.command(&["config"]).env("LAMPLIGHT_DATADIR", "/x").output().unwrap();
+    let error = String::from_utf8(output.stderr).unwrap();
+    assert!(
+        error.contains("LAMPLIGHT_DATADIR") && error.contains("did you mean LAMPLIGHT_DATA_DIR?"),
+        "{error}"
+    );
+}
+
+#[test]
+fn the_effective_configuration_is_printed_without_secrets() {
+    let place = Place::new();
+    let mut command = place.command(&["config", "--data-dir", "/somewhere"]);
+    let output =
+        command.env("OPENAI_API_KEY", "sk-secret").env("LAMPLIGHT_LIMITS_STEPS", "7").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert!(text.contains("data_dir = \"/somewhere\"") && text.contains("steps = 7"), "{text}");
+    assert!(!text.contains("sk-secret"), "{text}");
+}
+
+#[tokio::test]
+async fn a_second_server_is_refused_with_the_reason() {
+    let server = Server::start();
+    let error = failure(&server.place, &["serve"]);
+    assert!(error.contains(&format!("cannot listen on {}", server.authority())), "{error}");
+    let error = failure(&server.place, &["serve", "--listen", "127.0.0.1:0"]);
+    assert!(error.contains("another") || error.contains("already"), "{error}");
+}
+
+#[test]
+fn doctor_says_what_is_there() {
+    let place = Place::new();
+    let report: serde_json::Value = serde_json::from_slice(&place.run(&["doctor", "--json"]).stdout).unwrap();
+    let state = |name: &str| {
+        let findings = report["findings"].as_array().unwrap();
+        let finding = findings.iter().find(|finding| finding["name"] == name);
+        finding.map(|finding| finding["state"].as_str().unwrap().to_owned())
+    };
+    assert_eq!(state("git").as_deref(), Some("ok"));
+    assert_eq!(state("data directory").as_deref(), Some("ok"));
+    assert_eq!(state("agents").as_deref(), Some("ok"));
+    assert_eq!(state("models").as_deref(), Some("limited"));
+    let broken = place.command(&["doctor", "--data-dir", "/proc/nowhere"]).output().unwrap();
+    assert_eq!(broken.status.code(), Some(1));
+    let text = String::from_utf8(broken.stdout).unwrap();
+    assert!(text.contains("missing  data directory") && text.contains("--data-dir"), "{text}");
+}

@@ -1,0 +1,94 @@
+//! What people do with a session: follow up, stop, choose, look at the work, take it.
+
+use crate::support::Server;
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn prompts_queue_while_a_turn_runs_and_stop_ends_it() {
+    let server = Server::start();
+    let id = server.create("!say begun\n!hang").await;
+    server.until(&id, "agent_spoke", 1).await;
+    let (status, first) =
+        server.post(&format!("/sessions/{id}/prompts"), json!({"text": "!write b.txt two"})).await;
+    assert_eq!((status, &first["position"]), (StatusCode::ACCEPTED, &json!(0)), "{first}");
+    let (_, second) = server.post(&format!("/sessions/{id}/prompts"), json!({"text": "never"})).await;
+    assert_eq!(second["position"], 1, "{second}");
+    let path = format!("/sessions/{id}/prompts/{}", second["prompt"].as_str().unwrap());
+    assert_eq!(server.delete(&path).await.0, StatusCode::NO_CONTENT);
+    let (status, gone) = server.delete(&path).await;
+    assert_eq!((status, gone["code"].as_str()), (StatusCode::NOT_FOUND, Some("prompt_not_found")));
+    let texts = server.view(&id).await["queued"].clone();
+    assert_eq!(texts, json!([{"prompt": first["prompt"], "text": "!write b.txt two", "by": "Ada"}]));
+    let (status, problem) = server.post(&format!("/sessions/{id}/model"), json!({"model": "x"})).await;
+    assert_eq!((status, problem["code"].as_str()), (StatusCode::CONFLICT, Some("turn_running")), "{problem}");
+
+    let (status, _) = server.post(&format!("/sessions/{id}/stop"), Value::Null).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    let entries = server.until(&id, "turn_ended", 1).await;
+    assert_eq!(entries.last().unwrap()["event"]["outcome"]["how"], "stopped");
+    server.clear().await;
+}
+
+#[tokio::test]
+async fn a_person_answers_what_the_agent_asks() {
+    let server = Server::start();
+    let body =
+        json!({"repository": server.place.repository(), "prompt": "!ask delete it", "permissions": "ask"});
+    let (_, view) = server.post("/sessions", body).await;
+    let id = view["id"].as_str().unwrap().to_owned();
+    server.until(&id, "permission_asked", 1).await;
+    let view = server.view(&id).await;
+    assert_eq!(view["phase"], "waiting_for_you", "{view}");
+    let permission = &view["permission"];
+    assert!(permission["deadline"].as_str().unwrap().ends_with('Z'), "{permission}");
+    let path = format!("/sessions/{id}/permission");
+    let (status, wrong) =
+        server.post(&path, json!({"request": permission["request"], "option": "nothing"})).await;
+    assert_eq!(
+        (status, wrong["code"].as_str()),
+        (StatusCode::BAD_REQUEST, Some("option_not_offered")),
+        "{wrong}"
+    );
+    let options = permission["options"].as_array().unwrap();
+    let allow = options.iter().find(|option| option["kind"] == "allow_once").expect("a way to allow");
+    let answer = json!({"request": permission["request"], "option": allow["id"]});
+    let (status, view) = server.post(&path, answer.clone()).await;
+    assert_eq!((status, &view["permission"]), (StatusCode::OK, &Value::Null), "{view}");
+    let (status, twice) = server.post(&path, answer).await;
+    assert_eq!(
+        (status, twice["code"].as_str()),
+        (StatusCode::CONFLICT, Some("permission_not_open")),
+        "{twice}"
+    );
+    server.until(&id, "turn_ended", 1).await;
+    server.clear().await;
+}
+
+#[tokio::test]
+async fn the_work_is_looked_at_and_taken() {
+    let server = Server::start();
+    let id = server.create("!write readme.txt goodbye\n!write new.txt one").await;
+    server.until(&id, "work_committed", 1).await;
+    let (status, diff) = server.get(&format!("/sessions/{id}/diff")).await;
+    assert_eq!((status, &diff["truncated"]), (StatusCode::OK, &json!(false)), "{diff}");
+    let files = diff["files"].as_array().unwrap();
+    let changed: Vec<_> =
+        files.iter().map(|file| (file["path"].as_str().unwrap(), file["status"].as_str().unwrap())).collect();
+    assert_eq!(changed, [("new.txt", "added"), ("readme.txt", "modified")]);
+    assert!(files[1]["patch"].as_str().unwrap().contains("-hello"), "{diff}");
+    let (_, turn) = server.get(&format!("/sessions/{id}/diff?turn=1")).await;
+    assert_eq!(turn["files"], diff["files"]);
+
+    let (status, merged) = server.post(&format!("/sessions/{id}/merge"), Value::Null).await;
+    assert_eq!((status, &merged["into"]), (StatusCode::OK, &json!("main")), "{merged}");
+    assert!(server.place.git(&["show", "main:new.txt"]).starts_with("one"));
+    let (status, again) = server.post(&format!("/sessions/{id}/merge"), Value::Null).await;
+    assert_eq!((status, again["code"].as_str()), (StatusCode::CONFLICT, Some("nothing_to_merge")), "{again}");
+
+    let (status, ended) = server.post(&format!("/sessions/{id}/end"), Value::Null).await;
+    assert_eq!((status, &ended["ended"]), (StatusCode::OK, &json!(true)));
+    let (status, late) = server.post(&format!("/sessions/{id}/prompts"), json!({"text": "more"})).await;
+    assert_eq!((status, late["code"].as_str()), (StatusCode::CONFLICT, Some("session_ended")), "{late}");
+    server.clear().await;
+}

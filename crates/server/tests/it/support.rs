@@ -1,0 +1,389 @@
+//! A server process with everything of its own, and a way to talk to it.
+
+use futures::StreamExt;
+use reqwest::{Method, StatusCode, header};
+use serde_json::{Value, json};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// Longer than anything takes that is not broken, on a machine that has other things to do.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(crate) const LAMPLIGHT: &str = env!("CARGO_BIN_EXE_lamplight");
+
+/// Directories, a repository and a configuration; no process yet.
+pub(crate) struct Place {
+    dir: TempDir,
+    listen: String,
+}
+
+impl Place {
+    pub(crate) fn new() -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        for name in ["home", "tools/scripted"] {
+            std::fs::create_dir_all(dir.path().join(name)).unwrap();
+        }
+        std::fs::copy(scripted_agent(), dir.path().join("tools/scripted/agent")).unwrap();
+        let place = Self { dir, listen: "127.0.0.1:0".to_owned() };
+        place.make_repository();
+        std::fs::write(
+            place.path("lamplight.toml"),
+            format!(
+                "[server]\ndata_dir = {data:?}\n[agent]\ndefault = 'scripted'\ntools_dir = {tools:?}\n\
+                 [person]\nname = 'Ada'\nemail = 'ada@example.org'\n\
+                 [[agents]]\nname = 'scripted'\ntitle = 'Scripted'\ncommand = '{{tools}}/scripted/agent'\n",
+                data = place.path("data"),
+                tools = place.path("tools"),
+            ),
+        )
+        .unwrap();
+        place
+    }
+
+    /// Its server listens on this port.
+    pub(crate) fn listening(port: u16) -> Self {
+        Self { listen: format!("127.0.0.1:{port}"), ..Self::new() }
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    pub(crate) fn repository(&self) -> PathBuf {
+        self.path("repository")
+    }
+
+    fn make_repository(&self) {
+        std::fs::create_dir_all(self.repository()).unwrap();
+        self.git(&["init", "--quiet", "--initial-branch=main"]);
+        self.git(&["config", "user.name", "Ada"]);
+        self.git(&["config", "user.email", "ada@example.org"]);
+        std::fs::write(self.repository().join("readme.txt"), "hello\n").unwrap();
+        self.git(&["add", "."]);
+        self.git(&["commit", "--quiet", "-m", "Begin"]);
+    }
+
+    /// What git says in the person's repository.
+    pub(crate) fn git(&self, arguments: &[&str]) -> String {
+        let mut git = Command::new("git");
+        git.args(arguments).current_dir(self.repository()).env("HOME", self.path("home"));
+        let output = git.output().unwrap();
+        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// The program with nothing of this machine's environment but its `PATH`.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(LAMPLIGHT);
+        command
+            .env_clear()
+            .env("PATH", std::env::var_os("PATH").unwrap())
+            .env("HOME", self.path("home"))
+            .env("LAMPLIGHT_CONFIG", self.path("lamplight.toml"))
+            .env("LAMPLIGHT_LISTEN", &self.listen)
+            .current_dir(self.repository())
+            .args(arguments);
+        command
+    }
+
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        self.command(arguments).output().unwrap()
+    }
+
+    /// Like [`Place::run`], and it must succeed; what it printed.
+    pub(crate) fn say(&self, arguments: &[&str]) -> String {
+        let output = self.run(arguments);
+        assert!(
+            output.status.success(),
+            "lamplight {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// A running server.
+pub(crate) struct Server {
+    pub(crate) place: Place,
+    process: Process,
+    pub(crate) base: String,
+    http: reqwest::Client,
+}
+
+enum Process {
+    Ours(Child),
+    /// Started by a command; its id.
+    Found(u32),
+}
+
+impl Server {
+    pub(crate) fn start() -> Self {
+        Self::start_in(Place::new())
+    }
+
+    /// Starts a server and waits for its word that it is ready. From then on the place knows its address.
+    pub(crate) fn start_in(mut place: Place) -> Self {
+        let log = File::options().create(true).append(true).open(place.path("server.log")).unwrap();
+        let mut child = place.command(&["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut line = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let Some((_, base)) = line.trim().rsplit_once(' ') else {
+            child.wait().unwrap();
+            panic!("{}", std::fs::read_to_string(place.path("server.log")).unwrap());
+        };
+        place.listen = base.trim_start_matches("http://").to_owned();
+        Self::of(place, Process::Ours(child))
+    }
+
+    /// The server that a command started in the background of this place.
+    pub(crate) fn found(place: Place) -> Self {
+        let data = place.path("data").into_os_string().into_encoded_bytes();
+        let is_it = |command: &[u8]| {
+            let mut words = command.split(|byte| *byte == 0);
+            words.clone().any(|word| word == b"serve") && words.any(|word| word == data)
+        };
+        let processes = std::fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.ok()?.file_name().to_str()?.parse().ok());
+        let mut servers = processes
+            .filter(|pid: &u32| is_it(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()));
+        let pid = servers.next().expect("a server runs");
+        Self::of(place, Process::Found(pid))
+    }
+
+    fn of(place: Place, process: Process) -> Self {
+        lamplight_engine::install_tls_provider();
+        let http =
+            reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE).build().unwrap();
+        Self { base: format!("http://{}", place.listen), place, process, http }
+    }
+
+    pub(crate) fn authority(&self) -> &str {
+        &self.place.listen
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = match &self.process {
+            Process::Ours(child) => child.id(),
+            Process::Found(pid) => *pid,
+        };
+        assert!(Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().unwrap().success());
+    }
+
+    /// Waits for the end of the process; the exit code, and what is left.
+    pub(crate) fn ended(mut self) -> (Option<i32>, Place) {
+        let Process::Ours(child) = &mut self.process else { panic!("not our child") };
+        let code = child.wait().unwrap().code();
+        let place = std::mem::replace(
+            &mut self.place,
+            Place { dir: tempfile::tempdir().unwrap(), listen: String::new() },
+        );
+        (code, place)
+    }
+
+    pub(crate) fn request(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+        self.http.request(method, format!("{}{path}", self.base))
+    }
+
+    pub(crate) async fn get(&self, path: &str) -> (StatusCode, Value) {
+        answer(self.request(Method::GET, &format!("/api/v1{path}"))).await
+    }
+
+    pub(crate) async fn post(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        answer(self.request(Method::POST, &format!("/api/v1{path}")).json(&body)).await
+    }
+
+    pub(crate) async fn delete(&self, path: &str) -> (StatusCode, Value) {
+        answer(self.request(Method::DELETE, &format!("/api/v1{path}"))).await
+    }
+
+    /// A session with this prompt; its id.
+    pub(crate) async fn create(&self, prompt: &str) -> String {
+        let (status, view) =
+            self.post("/sessions", json!({"repository": self.place.repository(), "prompt": prompt})).await;
+        assert_eq!(status, StatusCode::CREATED, "{view}");
+        view["id"].as_str().unwrap().to_owned()
+    }
+
+    pub(crate) async fn view(&self, id: &str) -> Value {
+        let (status, view) = self.get(&format!("/sessions/{id}")).await;
+        assert_eq!(status, StatusCode::OK, "{view}");
+        view
+    }
+
+    pub(crate) async fn socket(&self, path: &str) -> Socket {
+        let url = format!("ws://{}/api/v1{path}", self.authority());
+        let (socket, _) = connect_async(url).await.unwrap();
+        Socket(socket)
+    }
+
+    /// The status with which a WebSocket from that origin is answered.
+    pub(crate) async fn handshake(&self, path: &str, origin: &str) -> u16 {
+        let mut request = format!("ws://{}/api/v1{path}", self.authority()).into_client_request().unwrap();
+        request.headers_mut().insert(header::ORIGIN, origin.parse().unwrap());
+        match connect_async(request).await {
+            Ok((_, answer)) => answer.status().as_u16(),
+            Err(tokio_tungstenite::tungstenite::Error::Http(answer)) => answer.status().as_u16(),
+            Err(other) => panic!("{other}"),
+        }
+    }
+
+    /// Follows the log from its beginning to the n-th event of this type; all entries up to there.
+    pub(crate) async fn until(&self, id: &str, kind: &str, times: usize) -> Vec<Value> {
+        let mut socket = self.socket(&format!("/sessions/{id}/events?resume=0")).await;
+        let (mut entries, mut seen) = (Vec::new(), 0);
+        while seen < times {
+            let entry = socket.entry().await;
+            seen += usize::from(entry["event"]["type"] == kind);
+            entries.push(entry);
+        }
+        entries
+    }
+
+    /// Ends a session, stopping what it is at.
+    async fn finish(&self, id: &str) {
+        loop {
+            let (status, problem) = self.post(&format!("/sessions/{id}/end"), Value::Null).await;
+            if status == StatusCode::OK {
+                return;
+            }
+            assert_eq!(problem["code"], "turn_running", "{problem}");
+            // It may have ended by itself in between.
+            self.post(&format!("/sessions/{id}/stop"), Value::Null).await;
+            let turn = self.view(id).await["turn"].as_u64().unwrap();
+            self.until(id, "turn_ended", usize::try_from(turn).unwrap()).await;
+        }
+    }
+
+    /// Ends every session and waits until nothing of their sandboxes is left.
+    pub(crate) async fn clear(self) {
+        let (_, list) = self.get("/sessions?limit=200").await;
+        for session in list["items"].as_array().unwrap() {
+            let id = session["id"].as_str().unwrap();
+            if session["ended"] == false {
+                self.finish(id).await;
+            }
+            if self
+                .until(id, "session_ended", 1)
+                .await
+                .iter()
+                .any(|entry| entry["event"]["type"] == "sandbox_created")
+            {
+                self.until(id, "sandbox_destroyed", 1).await;
+            }
+        }
+    }
+}
+
+impl Drop for Server {
+    /// Also kills what a failed test left in its sandboxes: its processes are those of each sandbox's first.
+    fn drop(&mut self) {
+        match &mut self.process {
+            Process::Ours(child) => drop(child.kill().and_then(|()| child.wait())),
+            Process::Found(_) => self.signal("KILL"),
+        }
+        if std::thread::panicking() {
+            let log = std::fs::read_to_string(self.place.path("server.log")).unwrap_or_default();
+            eprintln!("the server's log:\n{log}");
+        }
+        for record in sandbox_records(&self.place.path("data/sandboxes")) {
+            let pid = serde_json::from_slice::<Value>(&std::fs::read(record).unwrap_or_default());
+            if let Some(pid) = pid.ok().and_then(|record| find_pid(&record)) {
+                Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status().ok();
+            }
+        }
+    }
+}
+
+fn sandbox_records(sandboxes: &Path) -> Vec<PathBuf> {
+    let list = |path: &Path| -> Vec<PathBuf> {
+        std::fs::read_dir(path).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect()
+    };
+    let generations = list(sandboxes).iter().flat_map(|session| list(session)).collect::<Vec<_>>();
+    generations
+        .into_iter()
+        .map(|generation| generation.join("sandbox.json"))
+        .filter(|path| path.exists())
+        .collect()
+}
+
+fn find_pid(record: &Value) -> Option<u64> {
+    record.as_object()?.iter().find_map(|(key, value)| match value {
+        Value::Number(number) if key == "pid" => number.as_u64(),
+        other => find_pid(other),
+    })
+}
+
+async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
+    let answer = request.send().await.unwrap();
+    let status = answer.status();
+    let bytes = answer.bytes().await.unwrap();
+    (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
+}
+
+/// A client's end of an event stream.
+pub(crate) struct Socket(pub(crate) WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    /// The next text frame; `None` when the server has closed.
+    pub(crate) async fn frame(&mut self) -> Option<Value> {
+        loop {
+            match tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a frame in time") {
+                Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
+                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
+                Some(Ok(_)) => {}
+            }
+        }
+    }
+
+    /// The next entry of the log, whatever is said in between.
+    pub(crate) async fn entry(&mut self) -> Value {
+        loop {
+            let frame = self.frame().await.expect("the stream goes on");
+            if frame["seq"].is_u64() && frame["control"].is_null() {
+                return frame;
+            }
+        }
+    }
+
+    /// The next control frame of this kind, whatever is said in between.
+    pub(crate) async fn control(&mut self, kind: &str) -> Value {
+        loop {
+            let frame = self.frame().await.expect("the stream goes on");
+            if frame["control"] == kind {
+                return frame;
+            }
+        }
+    }
+}
+
+/// The agent that does what its prompt says, built beside this program.
+fn scripted_agent() -> PathBuf {
+    let profile_dir = Path::new(LAMPLIGHT).parent().unwrap();
+    let program = profile_dir.join("scripted-agent");
+    if !program.exists() {
+        let built = Command::new(env!("CARGO"))
+            .args([
+                "build",
+                "--quiet",
+                "--package",
+                "lamplight-agent",
+                "--bin",
+                "scripted-agent",
+                "--target-dir",
+            ])
+            .arg(profile_dir.parent().unwrap())
+            .current_dir(env!("CARGO_MANIFEST_DIR"))
+            .status()
+            .unwrap();
+        assert!(built.success(), "the scripted agent does not build");
+    }
+    program
+}
