@@ -160,6 +160,8 @@ export interface ToolCall {
   status?: ToolStatus;
   input?: Json;
   output?: Json;
+  /** More of what the tool prints while it runs: appended to what was printed before. */
+  printed?: string;
   content?: ToolContent[];
   locations?: Location[];
 }

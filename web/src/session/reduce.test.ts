@@ -195,6 +195,19 @@ test('news of a tool call comes in any order and keeps what it does not mention'
   expect(tools.map((item) => item.endedAt)).toEqual([5_000, null]);
 });
 
+test('what a tool prints piece by piece is put together', () => {
+  const timeline = rebuild(
+    null,
+    log(
+      { type: 'tool_called', turn: 1, call: { id: 'x', title: 'ls', printed: 'a' } },
+      { type: 'tool_called', turn: 1, call: { id: 'x', printed: 'b\n' } },
+      { type: 'tool_called', turn: 1, call: { id: 'x', status: 'completed' } },
+    ),
+  );
+  const tools = timeline.items.filter((item) => item.kind === 'tool');
+  expect(tools.map((item) => item.call)).toEqual([{ id: 'x', title: 'ls', printed: 'ab\n', status: 'completed' }]);
+});
+
 test('noise of the agent does not tear a message apart', () => {
   const timeline = rebuild(
     null,

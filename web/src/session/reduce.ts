@@ -390,8 +390,9 @@ class Draft {
       return;
     }
     const item = this.#items[place] as ToolItem;
+    const printed = call.printed === undefined ? {} : { printed: (item.call.printed ?? '') + call.printed };
     this.#change<ToolItem>(place, {
-      call: { ...item.call, ...call },
+      call: { ...item.call, ...call, ...printed },
       endedAt: ended ? entry.at : item.endedAt,
     });
   }

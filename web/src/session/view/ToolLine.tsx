@@ -89,8 +89,9 @@ function ToolState({ item }: { item: ToolItem }) {
 }
 
 function ToolDetails({ item }: { item: ToolItem }) {
-  const { input, output, content = [], locations = [] } = item.call;
-  const texts = content.filter((part) => part.show === 'text').map((part) => part.text);
+  const { input, output, printed, content = [], locations = [] } = item.call;
+  const told = content.filter((part) => part.show === 'text').map((part) => part.text);
+  const texts = told.length === 0 && printed ? [printed] : told;
   const rest = content.filter((part) => part.show === 'diff' || part.show === 'other');
   // Agents often tell the same output twice, as content and as raw output; the content is meant for people.
   const raw = texts.length === 0 && output !== undefined && output !== null ? asText(output) : '';
