@@ -3,7 +3,8 @@
 //!
 //! `converse AGENT TOOLS HOME CWD RECORD PROMPT…`: the gateway is expected on 127.0.0.1:7411, with the scripted model
 //! behind it. `RECORD` gets what the agent wrote. A prompt `load:ID` as the first loads that conversation instead; with
-//! `ASK` in the environment the agent stays in the mode in which it asks for permission.
+//! `ASK` in the environment the agent stays in the mode in which it asks for permission, `MODEL` names its model, and
+//! with `KEYS=openai` or `KEYS=anthropic` it is started as if that vendor's models were there.
 
 use lamplight_agent::{
     Agent, Catalogue, Context, Line, Lines, Listening, Models, Reader, Said, Setup, render,
@@ -77,7 +78,11 @@ impl Conversation {
             home: home.to_owned(),
             gateway: "http://127.0.0.1:7411".to_owned(),
             model: std::env::var("MODEL").ok(),
-            models: Models::Scripted,
+            models: match std::env::var("KEYS").as_deref() {
+                Ok("openai") => Models::Keys { openai: true, anthropic: false },
+                Ok("anthropic") => Models::Keys { openai: false, anthropic: true },
+                _ => Models::Scripted,
+            },
         });
         for (path, contents) in &launch.home_files {
             let path = std::path::Path::new(home).join(path);

@@ -22,7 +22,8 @@ fn launch(setup: &Setup) -> Launch {
     let mut launch = setup.launch_on_node(setup.package_file("claude", PACKAGE, "dist/index.js"), &[]);
     launch.set("ANTHROPIC_BASE_URL", &setup.anthropic_base());
     launch.set("ANTHROPIC_API_KEY", KEY);
-    if let Some(model) = &setup.model {
+    // Its own word for no choice is no name of a model.
+    if let Some(model) = setup.model.as_ref().filter(|model| *model != "default") {
         launch.set("ANTHROPIC_MODEL", model);
     }
     launch.set("CLAUDE_CODE_DISABLE_NONESSENTIAL_TRAFFIC", "1");

@@ -27,7 +27,9 @@ fn launch(setup: &Setup) -> Launch {
     let model = if setup.models == Models::Scripted { SCRIPTED_MODEL } else { OPENAI_MODEL };
     launch.set("OPENAI_API_KEY", KEY);
     launch.set("OPENAI_BASE_URL", &setup.openai_base());
-    launch.set("OPENAI_MODEL", setup.model.as_deref().unwrap_or(model));
+    // Its own ids, such as `$runtime|openai|name(openai)`, are chosen in the conversation and are no names of models.
+    let name = setup.model.as_deref().filter(|id| !id.contains('|'));
+    launch.set("OPENAI_MODEL", name.unwrap_or(model));
     let settings = json!({
         "privacy": { "usageStatisticsEnabled": false },
         "general": { "enableAutoUpdate": false },

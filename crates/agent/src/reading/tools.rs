@@ -71,7 +71,7 @@ fn location(item: &Value) -> Option<Location> {
 /// Where agents put the tool's name that do not use ACP's newer `name`.
 fn name_in_meta(update: &Value) -> Option<String> {
     let meta = update.get("_meta")?;
-    let places = ["/claudeCode/toolName", "/goose/toolCall/toolName"];
+    let places = ["/claudeCode/toolName", "/goose/toolCall/toolName", "/toolName"];
     places.iter().find_map(|place| meta.pointer(place)?.as_str()).map(ToOwned::to_owned)
 }
 
