@@ -2,6 +2,7 @@ import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
 
+// The server refuses other origins than its own address, so the Host header stays what the browser sent.
 // `npm run dev` sets this to the dev double; point it at a real `lamplight serve` to work against that.
 const server = process.env.LAMPLIGHT_SERVER ?? 'http://127.0.0.1:7411';
 
@@ -18,7 +19,7 @@ export default defineConfig({
   server: {
     host: '127.0.0.1',
     port: 5173,
-    proxy: { '/api': { target: server, ws: true, changeOrigin: true } },
+    proxy: { '/api': { target: server, ws: true, changeOrigin: false } },
   },
   test: { include: ['src/**/*.test.{ts,tsx}', 'dev/**/*.test.ts'], environment: 'node' },
 });

@@ -25,7 +25,8 @@ pub use hub::Follower;
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
 pub use lamplight_agent::install::Progress;
 pub use lamplight_gateway::{ANTHROPIC_BASE, OPENAI_BASE, Secret, Upstream, Upstreams, install_tls_provider};
-pub use provider::{LAUNCH, launcher_main};
+pub use lamplight_sandbox::providers::local::Finding;
+pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;

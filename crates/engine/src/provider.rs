@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::error::StartError;
 use lamplight_sandbox::provider::Provider;
 use lamplight_sandbox::providers::local::{
-    Launcher, Local, LocalConfig, Tool, launcher_main as local_launcher,
+    Finding, Launcher, Local, LocalConfig, Tool, launcher_main as local_launcher, probe,
 };
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -18,6 +18,16 @@ pub fn launcher_main() -> ExitCode {
 }
 
 pub(crate) fn make(config: &Config) -> Result<Arc<dyn Provider>, StartError> {
+    let provider = Local::open(local_config(config)).map_err(|error| StartError::Provider(error.into()))?;
+    Ok(Arc::new(provider))
+}
+
+/// What this machine enforces of a sandbox, found out by making one and removing it again.
+pub async fn probe_sandbox(config: &Config) -> Vec<Finding> {
+    probe(local_config(config)).await
+}
+
+fn local_config(config: &Config) -> LocalConfig {
     let sandbox = &config.sandbox;
     let mut tools: Vec<Tool> = sandbox.home.iter().flat_map(|home| Tool::discover(home)).collect();
     tools.extend(sandbox.tool_dirs.iter().cloned().map(Tool::directory));
@@ -25,7 +35,5 @@ pub(crate) fn make(config: &Config) -> Result<Arc<dyn Provider>, StartError> {
         Some(program) => Launcher { program: program.clone(), arguments: vec![LAUNCH.into()] },
         None => Launcher::own(LAUNCH),
     };
-    let local = LocalConfig { data_dir: config.data_dir.clone(), launcher, tools };
-    let provider = Local::open(local).map_err(|error| StartError::Provider(error.into()))?;
-    Ok(Arc::new(provider))
+    LocalConfig { data_dir: config.data_dir.clone(), launcher, tools }
 }

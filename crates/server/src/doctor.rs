@@ -43,8 +43,20 @@ impl Finding {
     }
 }
 
+impl From<lamplight_engine::Finding> for Finding {
+    /// Without a sandbox nothing works; what else is not enforced makes it a weaker one.
+    fn from(tried: lamplight_engine::Finding) -> Self {
+        let state = match (tried.ok, tried.name) {
+            (true, _) => State::Ok,
+            (false, "sandbox") => State::Missing,
+            (false, _) => State::Limited,
+        };
+        Self { name: tried.name, state, detail: tried.detail, remedy: tried.remedy }
+    }
+}
+
 /// Looks at everything; it tries rather than compares versions.
-pub fn examine(config: &Config) -> Vec<Finding> {
+pub async fn examine(config: &Config) -> Vec<Finding> {
     let mut findings = vec![
         Finding::ok("lamplight", format!("{} on {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH)),
         git(),
@@ -53,6 +65,11 @@ pub fn examine(config: &Config) -> Vec<Finding> {
         listen(config),
         npm(),
     ];
+    // The rest is about a directory that can be written.
+    if findings.iter().all(|finding| finding.state != State::Missing) {
+        findings
+            .extend(lamplight_engine::probe_sandbox(&config.engine()).await.into_iter().map(Finding::from));
+    }
     findings.extend(agents(config));
     findings.push(models(config));
     findings

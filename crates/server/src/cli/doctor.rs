@@ -1,7 +1,7 @@
 //! `lamplight doctor`: what is missing on this machine and how to get it.
 
-use super::Common;
 use super::output::{Output, Style};
+use super::{Common, block_on};
 use crate::doctor::{self, Finding, State};
 use clap::Args;
 use serde_json::json;
@@ -15,7 +15,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -> anyhow::Result<ExitCode> {
-    let findings = doctor::examine(&common.configuration(None)?);
+    let config = common.configuration(None)?;
+    let findings = block_on(async { Ok(doctor::examine(&config).await) })?;
     let is_missing = findings.iter().any(|finding| finding.state == State::Missing);
     if arguments.json {
         output.json(&json!({ "ok": !is_missing, "findings": findings }))?;

@@ -60,6 +60,7 @@ fn doctor_says_what_is_there() {
     };
     assert_eq!(state("git").as_deref(), Some("ok"));
     assert_eq!(state("data directory").as_deref(), Some("ok"));
+    assert_eq!(state("sandbox").as_deref(), Some("ok"));
     assert_eq!(state("agents").as_deref(), Some("ok"));
     assert_eq!(state("models").as_deref(), Some("limited"));
     let broken = place.command(&["doctor", "--data-dir", "/proc/nowhere"]).output().unwrap();
