@@ -9,6 +9,7 @@ use lamplight_agent::install::{self, InstallError, Progress};
 use lamplight_agent::{Agent, Catalogue, Context, Models, Setup};
 use lamplight_sandbox::link::ProcessSpec;
 use lamplight_sandbox::provider::{ReadOnlyMount, inside};
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Where the tools directory is inside.
@@ -130,11 +131,9 @@ pub(crate) fn start(shared: &Shared, name: &str, model: Option<String>) -> Optio
         models,
     };
     let launch = agent.launch(&setup);
-    let mut env = shared.provider.environment();
-    let machines_path = env.get("PATH").cloned();
-    env.extend(launch.env);
-    if let (Some(path), Some(machines)) = (env.get_mut("PATH"), machines_path) {
-        *path = path.replacen(SANDBOX_PATH, &machines, 1);
+    let mut env: BTreeMap<String, String> = launch.env.into_iter().collect();
+    if let (Some(path), Some(machines)) = (env.get_mut("PATH"), shared.provider.environment().get("PATH")) {
+        *path = path.replacen(SANDBOX_PATH, machines, 1);
     }
     let process = ProcessSpec { argv: launch.argv, env, cwd: Some(inside::WORKSPACE.into()), stdin: true };
     let files = launch.home_files.into_iter();

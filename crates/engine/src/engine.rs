@@ -249,6 +249,7 @@ impl Engine {
         self.shared.closing.send_replace(true);
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
+        self.shared.gateway.settled().await;
         self.shared.store.close().await;
     }
 

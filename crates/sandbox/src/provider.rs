@@ -22,8 +22,8 @@ pub trait Provider: Send + Sync {
     /// What callers may count on, and what they have to do without.
     fn capabilities(&self) -> Capabilities;
 
-    /// The environment that processes inside are meant to start with: `PATH` and what the machine's toolchains need. The
-    /// guest gives a process nothing by itself.
+    /// The environment that every process inside starts with: `PATH`, and what the machine's toolchains need. What a process
+    /// is given beside it comes on top.
     fn environment(&self) -> BTreeMap<String, String>;
 
     /// Starts the sandbox of a session's generation, its guest listening. Idempotent by (session, generation): the same

@@ -85,6 +85,7 @@ pub(super) async fn commit(
         ("GIT_COMMITTER_EMAIL", person.email.clone()),
         ("GIT_COMMITTER_DATE", date),
     ];
+    let _committing = context.committing();
     let output = link.run(&script(context, COMMIT, &more), None, LIMITS).await?;
     if output.status != (ExitStatus::Code { code: 0 }) {
         let failure = command_failed("the commit could not be made or pushed", &output.stderr);

@@ -12,6 +12,7 @@ use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{GatewayStream, Link};
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -22,6 +23,8 @@ pub(crate) struct Context {
     pub durable: watch::Receiver<Durable>,
     mailbox: mpsc::WeakSender<Message>,
     link: Mutex<Option<(Generation, Link)>>,
+    /// Our own commit is being pushed: it may replace what the agent pushed itself.
+    committing: Arc<AtomicBool>,
     closed: CancellationToken,
 }
 
@@ -34,7 +37,16 @@ impl Context {
         durable: watch::Receiver<Durable>,
     ) -> Self {
         let spec = session.spec().clone();
-        Self { id, spec, shared, durable, mailbox, link: Mutex::new(None), closed: CancellationToken::new() }
+        Self {
+            id,
+            spec,
+            shared,
+            durable,
+            mailbox,
+            link: Mutex::new(None),
+            committing: Arc::default(),
+            closed: CancellationToken::new(),
+        }
     }
 
     /// Ends what goes through the link; the sandbox lives on.
@@ -85,18 +97,25 @@ impl Context {
         }
     }
 
+    /// Until this is dropped, connections from inside may replace the session's branch.
+    pub(crate) fn committing(&self) -> impl Drop + use<> {
+        self.committing.store(true, Ordering::Relaxed);
+        Committing(self.committing.clone())
+    }
+
     fn door(&self) -> Door {
         let grant = Grant {
             session: self.id.clone(),
             repository: PathBuf::from(&self.spec.repository),
             branch: self.spec.branch.clone(),
             base: self.spec.base.clone(),
-            rewrite: true,
+            rewrite: false,
             models: true,
         };
         Door {
             shared: self.shared.clone(),
-            grant: Arc::new(grant),
+            grant,
+            committing: self.committing.clone(),
             ledger: Arc::new(Book { mailbox: self.mailbox.clone(), durable: self.durable.clone() }),
         }
     }
@@ -105,14 +124,26 @@ impl Context {
 /// The gateway as one session may use it.
 struct Door {
     shared: Arc<Shared>,
-    grant: Arc<Grant>,
+    grant: Grant,
+    committing: Arc<AtomicBool>,
     ledger: Arc<dyn Ledger>,
+}
+
+/// Takes the leave to replace the branch back.
+struct Committing(Arc<AtomicBool>);
+
+impl Drop for Committing {
+    fn drop(&mut self) {
+        self.0.store(false, Ordering::Relaxed);
+    }
 }
 
 /// Serves what programs inside connect to, until the link is gone.
 async fn serve_gateway(door: Door, mut streams: mpsc::Receiver<GatewayStream>) {
     while let Some(stream) = streams.recv().await {
-        let (shared, grant, ledger) = (door.shared.clone(), door.grant.clone(), door.ledger.clone());
+        let grant =
+            Arc::new(Grant { rewrite: door.committing.load(Ordering::Relaxed), ..door.grant.clone() });
+        let (shared, ledger) = (door.shared.clone(), door.ledger.clone());
         door.shared.tasks.spawn(async move {
             let mut closing = shared.closing();
             tokio::select! {

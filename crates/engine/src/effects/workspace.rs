@@ -60,12 +60,8 @@ pub(super) fn script(context: &Context, text: &str, more: &[(&str, String)]) -> 
         ("LAMPLIGHT_EMAIL", spec.person.email.clone()),
         ("GIT_TERMINAL_PROMPT", "0".to_owned()),
     ];
-    let mut env = context.shared.provider.environment();
-    env.extend(
-        ours.into_iter()
-            .chain(more.iter().map(|(name, value)| (*name, value.clone())))
-            .map(|(name, value)| (name.to_owned(), value)),
-    );
+    let all = ours.into_iter().chain(more.iter().map(|(name, value)| (*name, value.clone())));
+    let env = all.map(|(name, value)| (name.to_owned(), value)).collect();
     ProcessSpec {
         argv: ["sh", "-c", text, "lamplight"].map(str::to_owned).to_vec(),
         env,
