@@ -23,7 +23,8 @@ impl Draft {
             return Some(Next::EndTurn(why.clone()));
         }
         if session.ended {
-            return (session.sandbox != Sandbox::None)
+            let kept = session.kept.is_some() && session.released.is_empty();
+            return (session.sandbox != Sandbox::None || kept)
                 .then_some(Next::Release { keep_files: false, reason: "the session has ended" });
         }
         match &session.sandbox {

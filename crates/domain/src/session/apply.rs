@@ -24,6 +24,7 @@ impl Session {
             generation: Generation(0),
             sandbox: Sandbox::None,
             released: Default::default(),
+            kept: None,
             base_commit: None,
             run: 0,
             agent: Agent::None,
@@ -105,7 +106,8 @@ impl Session {
             Event::SandboxReleased { generation, keep_files, .. } => {
                 let handle = match &self.sandbox {
                     Sandbox::Created { handle, .. } | Sandbox::Ready { handle } => Some(handle.clone()),
-                    Sandbox::None | Sandbox::Requested { .. } | Sandbox::BackingOff { .. } => None,
+                    Sandbox::None => self.kept.as_ref().and_then(|kept| kept.handle.clone()),
+                    Sandbox::Requested { .. } | Sandbox::BackingOff { .. } => None,
                 };
                 self.released.insert(*generation, Released { handle, keep_files: *keep_files });
                 self.sandbox = Sandbox::None;
@@ -113,7 +115,11 @@ impl Session {
                 self.inputs.clear();
             }
             Event::SandboxDestroyed { generation } => {
-                self.released.remove(generation);
+                let released = self.released.remove(generation);
+                self.kept = released.filter(|released| released.keep_files).map(|released| {
+                    let before = self.kept.take().and_then(|kept| kept.handle);
+                    Kept { generation: *generation, handle: released.handle.or(before) }
+                });
             }
 
             Event::AgentRequested { run, .. } => {

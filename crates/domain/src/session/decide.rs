@@ -206,8 +206,9 @@ impl Draft {
                     self.sandbox_lost(detail);
                 }
             }
-            Report::SandboxDestroyed { generation } => {
-                if self.session.released.contains_key(&generation) {
+            Report::SandboxDestroyed { generation, keep_files } => {
+                let owed = self.session.released.get(&generation);
+                if owed.is_some_and(|released| released.keep_files == keep_files) {
                     self.record(Event::SandboxDestroyed { generation });
                 }
             }

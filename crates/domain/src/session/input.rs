@@ -61,8 +61,10 @@ pub enum Report {
         generation: Generation,
         detail: String,
     },
+    /// With or without its files, as was owed.
     SandboxDestroyed {
         generation: Generation,
+        keep_files: bool,
     },
     Agent {
         run: u32,

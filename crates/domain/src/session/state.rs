@@ -26,6 +26,8 @@ pub struct Session {
     pub(super) sandbox: Sandbox,
     /// Sandboxes that are owed their destruction.
     pub(super) released: BTreeMap<Generation, Released>,
+    /// The newest sandbox that is gone but for its files: the next one finds them, and the session's end removes them.
+    pub(super) kept: Option<Kept>,
     pub(super) base_commit: Option<String>,
 
     pub(super) run: u32,
@@ -145,6 +147,12 @@ pub(super) enum Sandbox {
 pub(super) struct Released {
     pub handle: Option<String>,
     pub keep_files: bool,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Kept {
+    pub generation: Generation,
+    pub handle: Option<String>,
 }
 
 /// The agent process of the current sandbox.

@@ -75,6 +75,11 @@ fn session(seed: u64) -> BTreeMap<String, u64> {
         "everything is at rest after {:#?}",
         world.story(world.log.len().saturating_sub(30))
     );
+    assert!(
+        !world.files || !world.session.ended(),
+        "an ended session leaves no files: {:#?}",
+        world.story(world.log.len().saturating_sub(12))
+    );
     watch.seen
 }
 

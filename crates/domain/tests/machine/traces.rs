@@ -328,8 +328,17 @@ fn ending_gives_everything_back() {
     world.settle(true);
     world.command(Command::End { by: "Ada".into() }).unwrap();
     world.settle(true);
-    assert!(world.running.is_empty());
+    assert!(world.running.is_empty() && !world.files);
     assert_eq!(world.prompt("more"), Err(Refusal::Ended));
+
+    let mut world = working();
+    world.settle(true);
+    world.pass(world.session.spec().limits.idle_ms);
+    world.settle(true);
+    assert!(world.running.is_empty() && world.files, "an idle sandbox leaves its files");
+    world.command(Command::End { by: "Ada".into() }).unwrap();
+    world.settle(true);
+    assert!(!world.files);
 }
 
 #[test]
@@ -340,7 +349,7 @@ fn late_and_foreign_reports_change_nothing() {
     let stale = [
         Report::SandboxCreated { generation: Generation(1), handle: "other".into() },
         Report::SandboxLost { generation: Generation(9), detail: "x".into() },
-        Report::SandboxDestroyed { generation: Generation(1) },
+        Report::SandboxDestroyed { generation: Generation(1), keep_files: true },
         Report::WorkspacePrepared { generation: Generation(1), base_commit: "other".into() },
         Report::AgentExited { run: 9, status: None, detail: "x".into() },
         Report::WorkCommitted { turn: TurnNumber(1), commit: None },

@@ -17,6 +17,8 @@ pub(crate) struct World {
     pub(crate) log: Vec<Entry>,
     pub(crate) session: Session,
     pub(crate) running: BTreeSet<Generation>,
+    /// The session's files are somewhere.
+    pub(crate) files: bool,
     pub(crate) agents: BTreeMap<u32, Process>,
     /// Reports that are on their way.
     pub(crate) late: Vec<Report>,
@@ -66,6 +68,7 @@ impl World {
             log,
             session,
             running: BTreeSet::new(),
+            files: false,
             agents: BTreeMap::new(),
             late: Vec::new(),
             prompts: 1,
@@ -121,17 +124,28 @@ impl World {
 
     /// Does one thing that is owed; what it reports.
     pub(crate) fn perform(&mut self, effect: &Effect) -> Vec<Report> {
+        if let Effect::PrepareWorkspace { generation, handle }
+        | Effect::RunAgent { generation, handle, .. }
+        | Effect::KillAgent { generation, handle, .. }
+        | Effect::CommitWork { generation, handle, .. } = effect
+        {
+            assert_eq!(*handle, format!("h{generation}"), "a sandbox goes by its own handle");
+        }
         match effect {
             Effect::CreateSandbox { generation } => {
+                let others = self.running.iter().filter(|other| *other != generation).count();
+                assert_eq!(others, 0, "a sandbox's files are in one sandbox at a time");
+                self.files = true;
                 self.running.insert(*generation);
                 vec![Report::SandboxCreated { generation: *generation, handle: format!("h{generation}") }]
             }
             Effect::PrepareWorkspace { generation, .. } if self.running.contains(generation) => {
                 vec![Report::WorkspacePrepared { generation: *generation, base_commit: "base".into() }]
             }
-            Effect::DestroySandbox { generation, .. } => {
+            Effect::DestroySandbox { generation, keep_files, .. } => {
+                self.files &= keep_files;
                 self.lose(*generation);
-                vec![Report::SandboxDestroyed { generation: *generation }]
+                vec![Report::SandboxDestroyed { generation: *generation, keep_files: *keep_files }]
             }
             Effect::RunAgent { generation, run, .. } if self.running.contains(generation) => {
                 self.run_agent(*generation, *run)

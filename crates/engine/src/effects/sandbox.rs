@@ -45,5 +45,5 @@ pub(super) async fn destroy(
     if let Some(handle) = handle {
         provider.destroy(&handle, if keep_files { Files::Keep } else { Files::Remove }).await?;
     }
-    Ok(Report::SandboxDestroyed { generation })
+    Ok(Report::SandboxDestroyed { generation, keep_files })
 }
