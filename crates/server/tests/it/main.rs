@@ -2,5 +2,7 @@
 
 mod cli;
 mod configuration;
+mod hostile;
 mod http;
+mod kills;
 mod support;

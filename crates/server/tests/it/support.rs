@@ -169,12 +169,16 @@ impl Server {
         &self.place.listen
     }
 
-    pub(crate) fn signal(&self, name: &str) {
-        let pid = match &self.process {
+    pub(crate) fn pid(&self) -> u32 {
+        match &self.process {
             Process::Ours(child) => child.id(),
             Process::Found(pid) => *pid,
-        };
-        assert!(Command::new("kill").args([format!("-{name}"), pid.to_string()]).status().unwrap().success());
+        }
+    }
+
+    pub(crate) fn signal(&self, name: &str) {
+        let pid = self.pid().to_string();
+        assert!(Command::new("kill").args([format!("-{name}"), pid]).status().unwrap().success());
     }
 
     /// Waits for the end of the process; the exit code, and what is left.
@@ -314,7 +318,7 @@ fn sandbox_records(sandboxes: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-fn find_pid(record: &Value) -> Option<u64> {
+pub(crate) fn find_pid(record: &Value) -> Option<u64> {
     record.as_object()?.iter().find_map(|(key, value)| match value {
         Value::Number(number) if key == "pid" => number.as_u64(),
         other => find_pid(other),
