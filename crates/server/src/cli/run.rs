@@ -106,7 +106,13 @@ enum End {
 }
 
 /// Draws the log until the session settles; Ctrl-C once stops the turn, twice leaves.
-async fn watch(client: &Client, id: &str, after: u64, json: bool, output: &Output) -> anyhow::Result<End> {
+async fn watch(
+    client: &Client,
+    id: &str,
+    after: u64,
+    json: bool,
+    output: &mut Output,
+) -> anyhow::Result<End> {
     let mut renderer =
         Renderer::new(std::io::stdout(), output.colours, output.status_width().filter(|_| !json));
     let mut seen = pin!(Watch::new(client, id, after).into_stream());
@@ -122,7 +128,7 @@ async fn watch(client: &Client, id: &str, after: u64, json: bool, output: &Outpu
                     Seen::Live => true,
                     Seen::Entry { text, entry } => {
                         if json {
-                            println!("{text}");
+                            output.line(&text)?;
                         } else if let Some(entry) = &entry {
                             renderer.entry(entry)?;
                         }

@@ -55,7 +55,7 @@ async fn serve(config: Config, output: &mut Output) -> anyhow::Result<()> {
             _ = interrupt.recv() => tracing::info!("asked to stop by SIGINT"),
         }
     };
-    http::serve(listener, app, stop).await?;
+    http::serve(listener, app, stop).await;
     if tokio::time::timeout(SHUTDOWN, engine.shutdown()).await.is_err() {
         tracing::warn!("some sessions were still busy; they go on at the next start");
     }

@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod changes;
+mod deadline;
 mod extract;
 mod guard;
 mod health;
@@ -113,6 +114,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(health::handle))
         .fallback(page::handle)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
+        .layer(middleware::from_fn(deadline::deadline))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)
 }

@@ -1,49 +1,98 @@
 //! The server's life: from a listening socket to the last answer.
 
 use super::{App, router};
-use anyhow::Context;
-use axum::serve::ListenerExt;
+use axum::Router;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::TcpListener;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
+/// Connections that are served at once; more of them wait to be accepted.
+const MAX_CONNECTIONS: usize = 12_000;
+/// From one request to the end of the next one's header; a connection that is silent for longer is closed.
+const HEADER: Duration = Duration::from_secs(60);
 /// From the signal to stop until requests and streams that are still open are cut.
 const GRACE: Duration = Duration::from_secs(5);
+/// Before accepting again when the process has no file descriptors left.
+const EXHAUSTED: Duration = Duration::from_millis(500);
 
 /// Answers until `stop` is done, then says farewell to the streams, and lets requests that are being answered end.
-pub async fn serve(
-    listener: TcpListener,
-    app: App,
-    stop: impl Future<Output = ()> + Send + 'static,
-) -> anyhow::Result<()> {
-    // An entry is one small write; waiting for more to send with it would only delay it.
-    let listener = listener.tap_io(|stream| {
-        if let Err(error) = stream.set_nodelay(true) {
-            tracing::debug!(%error, "a connection does not take TCP_NODELAY");
-        }
-    });
-    let going_away = app.going_away.clone();
-    let stopping = {
-        let going_away = going_away.clone();
-        async move {
-            stop.await;
-            going_away.cancel();
-        }
-    };
-    let ended = async {
-        axum::serve(listener, router(app.clone())).with_graceful_shutdown(stopping).await?;
-        app.streams.close();
-        app.streams.wait().await;
-        Ok::<(), std::io::Error>(())
-    };
-    let cut = async {
-        going_away.cancelled().await;
-        tokio::time::sleep(GRACE).await;
-    };
+pub async fn serve(listener: TcpListener, app: App, stop: impl Future<Output = ()>) {
+    let connections = TaskTracker::new();
+    let router = router(app.clone());
     tokio::select! {
-        ended = ended => ended.context("serving failed"),
-        () = cut => {
-            tracing::warn!("some requests did not end in time and were cut");
-            Ok(())
+        () = accept(&listener, &router, &connections, &app.going_away) => {}
+        () = stop => {}
+    }
+    drop(listener);
+    app.going_away.cancel();
+    connections.close();
+    app.streams.close();
+    let ended = async {
+        connections.wait().await;
+        app.streams.wait().await;
+    };
+    if tokio::time::timeout(GRACE, ended).await.is_err() {
+        tracing::warn!("some requests did not end in time and were cut");
+    }
+}
+
+async fn accept(
+    listener: &TcpListener,
+    router: &Router,
+    connections: &TaskTracker,
+    going_away: &CancellationToken,
+) {
+    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    loop {
+        let Ok(place) = free.clone().acquire_owned().await else { return };
+        match listener.accept().await {
+            Ok((stream, _)) => {
+                let connection = answer(stream, router.clone(), going_away.clone());
+                connections.spawn(async move {
+                    connection.await;
+                    drop(place);
+                });
+            }
+            Err(error) if is_of_one_connection(&error) => {}
+            Err(error) => {
+                tracing::warn!(%error, "no connection can be accepted");
+                tokio::time::sleep(EXHAUSTED).await;
+            }
         }
+    }
+}
+
+/// The client left before it was accepted; accept(2) reports such errors of the new connection itself.
+fn is_of_one_connection(error: &std::io::Error) -> bool {
+    use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
+    matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
+}
+
+async fn answer(stream: TcpStream, router: Router, going_away: CancellationToken) {
+    // An entry is one small write; waiting for more to send with it would only delay it.
+    if let Err(error) = stream.set_nodelay(true) {
+        tracing::debug!(%error, "a connection does not take TCP_NODELAY");
+    }
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEADER);
+    let connection =
+        http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).with_upgrades();
+    let mut connection = pin!(connection);
+    let ended = tokio::select! {
+        ended = connection.as_mut() => ended,
+        () = going_away.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = ended {
+        tracing::debug!(%error, "a connection broke");
     }
 }
