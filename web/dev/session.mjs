@@ -249,13 +249,19 @@ export class Session extends EventEmitter {
     this.append({ type: 'agent_requested', generation: 1, run: 1 });
     await this.#wait(400);
     this.append({ type: 'agent_initialized', run: 1, can_load: true });
-    this.model ??= MODELS[0].id;
     this.ready = true;
     this.append({
       type: 'agent_opened',
       run: 1,
       memory: 'fresh',
-      opened: { agent_session: 's', models: MODELS, model: this.model, model_config: null, modes: [], mode: null },
+      opened: {
+        agent_session: 's',
+        models: MODELS,
+        model: this.model ?? MODELS[0].id,
+        model_config: null,
+        modes: [],
+        mode: null,
+      },
     });
     this.append({ type: 'agent_ready', run: 1 });
     while (!this.ended) {

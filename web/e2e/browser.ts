@@ -3,7 +3,7 @@
  *   BASE_URL    a running server; without it the dev double is started (which needs `npm run build` before)
  *   REPOSITORY  a git repository that sessions may work in, with BASE_URL
  *   AGENT       the agent to choose, with BASE_URL
- *   PROMPT_FIX, PROMPT_SLOW   what to ask for that changes files, and for something that goes on until it is stopped
+ *   PROMPT_FIX, PROMPT_SLOW   what to ask for that changes files (a % in it is another word each time), and for something that goes on until it is stopped
  *   CHROMIUM    the browser; /usr/bin/chromium without it
  *   SHOTS       where screenshots go; test-results/ without it
  */
@@ -17,7 +17,9 @@ const SHOTS = process.env.SHOTS ?? fileURLToPath(new URL('../test-results/', imp
 
 /** What is asked of the agent, in words that the agent at hand understands. */
 export const PROMPTS = {
-  fix: process.env.PROMPT_FIX ?? 'The test of median fails on CI since yesterday. Find out why and fix it.',
+  fix:
+    process.env.PROMPT_FIX?.replaceAll('%', Date.now().toString(36)) ??
+    'The test of median fails on CI since yesterday. Find out why and fix it.',
   slow: process.env.PROMPT_SLOW ?? 'Make a slow release build.',
 };
 export const REPOSITORY = process.env.REPOSITORY ?? '/srv/code/stats';

@@ -44,6 +44,22 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
     await page.getByRole('dialog').getByText('Merge main into the branch, or ask the agent to.').waitFor();
   });
 
+  test('silence is told after half a minute, a lost network at once', async () => {
+    const page = await stage.page();
+    await page.clock.install();
+    await createSession(page, stage.url, 'slow');
+    await page.locator('[data-kind=tool]').waitFor();
+    await page.clock.fastForward(20_000);
+    expect(await page.getByText(/Taking longer than expected/).count()).toBe(0);
+    await page.clock.fastForward(15_000);
+    await page.getByText(/Taking longer than expected/).waitFor();
+    await page.context().setOffline(true);
+    await page.locator('[data-connection=offline]').waitFor();
+    await page.context().setOffline(false);
+    await page.locator('[data-connection=connected]').waitFor();
+    expect(complaintsOf(page)).toEqual([]);
+  });
+
   test('hostile content stays text', async () => {
     const page = await stage.page();
     await createSession(page, stage.url, 'hostile <script>window.hacked=1</script>');

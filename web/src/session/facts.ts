@@ -49,7 +49,7 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
       };
     }
     case 'agent_opened':
-      return { models: event.opened.models, model: view.model ?? event.opened.model };
+      return { models: event.opened.models };
     case 'model_chosen':
       return { model: event.model };
     case 'work_committed':

@@ -246,6 +246,16 @@ test('what is open when a turn ends is closed with it', () => {
   expect(timeline.running).toBe(null);
 });
 
+test('an agent that goes in the middle of its work is trouble, one that is being stopped is not', () => {
+  const gone: Event = { type: 'agent_exited', run: 1, status: { ended: 'code', code: 1 }, detail: '' };
+  const kinds = (...events: Event[]) =>
+    rebuild(null, log(started(1, 'A'), ...events))
+      .items.slice(1)
+      .map(oneWord);
+  expect(kinds(gone)).toEqual(['trouble']);
+  expect(kinds({ type: 'stop_requested', turn: 1, by: 'Ada' }, gone)).toEqual(['note', 'note']);
+});
+
 /** Every variant, and whether people see something of it by itself. The compiler holds this list complete. */
 const SHOWN: Record<Event['type'], boolean> = {
   session_created: false,
@@ -284,7 +294,7 @@ const SHOWN: Record<Event['type'], boolean> = {
   plan_changed: true,
   context_measured: false,
   tokens_used: false,
-  agent_sent: true,
+  agent_sent: false,
   agent_logged: true,
   noted: true,
 };

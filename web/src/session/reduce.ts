@@ -27,6 +27,8 @@ export interface Timeline {
   running: number | null;
   /** The last turn that ended; what still comes of it does not make it run again. */
   ended: number;
+  /** Somebody or something is ending that turn, so that the agent's going is no trouble. */
+  stopping: boolean;
   /** Place of the message or thought that the next piece of text continues. */
   open: number | null;
   /** Place of the log item that the next line continues. */
@@ -46,6 +48,7 @@ export const EMPTY: Timeline = {
   waiting: new Map(),
   running: null,
   ended: 0,
+  stopping: false,
   open: null,
   openLog: null,
   setup: null,
@@ -169,6 +172,7 @@ class Draft {
         this.#startTurn(entry, event);
         return;
       case 'stop_requested':
+        this.t.stopping = true;
         this.#note(entry, `${event.by} asked to stop`);
         return;
       case 'model_chosen':
@@ -225,12 +229,14 @@ class Draft {
       case 'sandbox_destroyed':
         return;
       case 'agent_broken':
+        this.t.stopping = true;
         this.#trouble(entry, 'agent_broken', null, event.detail);
         return;
       case 'agent_exited':
         this.#setupFailed(event.detail);
-        if (this.t.running !== null) this.#trouble(entry, 'agent_exited', null, exitText(event));
-        else this.#log(entry, exitText(event));
+        if (this.t.running === null) this.#log(entry, exitText(event));
+        else if (this.t.stopping) this.#note(entry, exitText(event));
+        else this.#trouble(entry, 'agent_exited', null, exitText(event));
         return;
       case 'input_queued':
       case 'cancel_answered':
@@ -258,6 +264,7 @@ class Draft {
         return;
       }
       case 'guard_tripped':
+        this.t.stopping = true;
         this.#push({ ...head(entry), kind: 'guard', turn: event.turn, guard: event.guard, detail: event.detail });
         return;
       case 'turn_ended':
@@ -310,7 +317,7 @@ class Draft {
       case 'tokens_used':
         return;
       case 'agent_sent':
-        this.#log(entry, `${event.kind} ${JSON.stringify(event.raw)}`);
+        if (!BOOKKEEPING.has(event.kind)) this.#log(entry, `${event.kind} ${JSON.stringify(event.raw)}`);
         return;
       case 'agent_logged':
         this.#log(entry, event.text);
@@ -332,6 +339,7 @@ class Draft {
     this.#waiting.delete(event.prompt);
     if (event.attempt === 1) this.#turns.set(event.turn, { startedAt: entry.at, place });
     this.t.running = event.turn;
+    this.t.stopping = false;
     this.t.open = null;
   }
 
@@ -470,6 +478,16 @@ function pick(event: Event & { type: 'agent_spoke' }) {
 function name(request: Json): string {
   return JSON.stringify(request);
 }
+
+/** What agents tell other programs about themselves; nobody who reads a timeline misses it. Kinds of ACP v1, and ours. */
+const BOOKKEEPING = new Set([
+  'available_commands_update',
+  'config_option_update',
+  'current_mode_update',
+  'prompt_result',
+  'session_info_update',
+  'usage_update',
+]);
 
 function isTranscript(event: Event): boolean {
   return ['agent_spoke', 'agent_thought', 'tool_called', 'plan_changed', 'permission_asked'].includes(event.type);

@@ -1,6 +1,6 @@
 /** One tool call: a quiet line that opens to what went in and what came out. */
 import { memo, useId, useState } from 'react';
-import type { Json, ToolContent } from '../../api/events';
+import type { Json, ToolCall, ToolContent } from '../../api/events';
 import { TextChange } from '../../diff/DiffView';
 import { CodeBlock } from '../../text/Code';
 import { took } from '../../text/format';
@@ -22,12 +22,26 @@ const KINDS: Record<string, IconName> = {
   fetch: 'fetch',
 };
 
+/** For agents that tell no kind: what the names of their tools begin with. */
+const NAMES: [RegExp, IconName][] = [
+  [/^(write|edit|str_?replace|apply_?patch|create|insert|text_editor)/i, 'edit'],
+  [/^(read|view|cat|open)/i, 'read'],
+  [/^(shell|bash|run|exec|terminal|command|developer__shell)/i, 'execute'],
+  [/^(grep|glob|find|search|rg|ls|list|tree|analyze)/i, 'search'],
+  [/^(web|fetch|http|browser)/i, 'fetch'],
+  [/^(think|todo|plan)/i, 'think'],
+];
+
+function iconOf({ kind, name = '' }: ToolCall): IconName {
+  return KINDS[kind ?? ''] ?? NAMES.find(([pattern]) => pattern.test(name))?.[1] ?? 'other';
+}
+
 export const ToolLine = memo(function ToolLine({ item }: { item: ToolItem }) {
   const [open, setOpen] = useState(false);
   const details = useId();
   const { call } = item;
-  const title = oneLine(titleOf(call));
-  const argument = oneLine(mainArgument(item));
+  const title = oneLine(atHome(titleOf(call)));
+  const argument = oneLine(atHome(mainArgument(item)));
   const change = changedLines(call.content ?? []);
   return (
     <div>
@@ -38,7 +52,7 @@ export const ToolLine = memo(function ToolLine({ item }: { item: ToolItem }) {
         onClick={() => setOpen(!open)}
         className="group flex w-full items-center gap-2 rounded-md px-2 py-1 text-left text-[0.8125rem] text-soft hover:bg-hover"
       >
-        <Icon name={KINDS[call.kind ?? ''] ?? 'other'} className="size-3.5 text-faint" />
+        <Icon name={iconOf(call)} className="size-3.5 text-faint" />
         <bdi className="max-w-[70%] shrink-0 truncate text-ink" title={title}>
           {title}
         </bdi>
@@ -100,7 +114,7 @@ function ToolDetails({ item }: { item: ToolItem }) {
       {input !== undefined && input !== null ? <ToolInput input={input} /> : null}
       {rest.map((part, place) =>
         part.show === 'diff' ? (
-          <TextChange key={place} path={part.path} before={part.old ?? null} after={part.new} />
+          <TextChange key={place} path={atHome(part.path)} before={part.old ?? null} after={part.new} />
         ) : (
           <Output key={place} text={JSON.stringify(part.raw, null, 2)} label="Other content" />
         ),
@@ -111,7 +125,7 @@ function ToolDetails({ item }: { item: ToolItem }) {
       {raw ? <Output text={raw} label="Output" /> : null}
       {locations.length > 0 ? (
         <p className="font-mono text-2xs text-faint">
-          {locations.map(({ path, line }) => visible(line ? `${path}:${line}` : path)).join('  \u00b7  ')}
+          {locations.map(({ path, line }) => visible(atHome(line ? `${path}:${line}` : path))).join('  \u00b7  ')}
         </p>
       ) : null}
       {!hasValue(input) && texts.length + rest.length === 0 && !raw ? (
@@ -126,6 +140,14 @@ export function ToolInput({ input }: { input: Json }) {
   const command = commandOf(input);
   if (command !== null) return <CodeBlock code={command} language="bash" />;
   return <CodeBlock code={typeof input === 'string' ? input : JSON.stringify(input, null, 2)} language="json" />;
+}
+
+/** Where every sandbox has the repository. */
+const WORKSPACE = '/workspace/';
+
+/** Paths of the repository as people know them. */
+function atHome(text: string): string {
+  return text.replaceAll(WORKSPACE, '');
 }
 
 function hasValue(value: Json | undefined): boolean {
