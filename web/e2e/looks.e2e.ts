@@ -37,6 +37,9 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
     await createSession(page, stage.url, 'fail');
     await page.getByText('Set OPENAI_API_KEY').first().waitFor();
     await shot(page, 'failed');
+    await page.getByRole('button', { name: 'Send the prompt again' }).click();
+    await page.getByText('Turn 2 failed', { exact: true }).first().waitFor();
+    expect(await page.getByRole('button', { name: 'Send the prompt again' }).count()).toBe(1);
     expect(complaintsOf(page)).toEqual([]);
     await createSession(page, stage.url, 'A conflict with main');
     await page.getByRole('button', { name: 'Merge', exact: true }).click();

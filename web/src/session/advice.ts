@@ -50,6 +50,13 @@ export function failureAdvice(failure: Failure | null): string {
   }
 }
 
+/** The same for a turn that has ended: nobody but a person tries it again. */
+export function turnAdvice(failure: Failure): string {
+  return failure.class === 'transient'
+    ? 'Usually this goes away by itself. Send the prompt again.'
+    : failureAdvice(failure);
+}
+
 const STOP_REASONS: Record<StopReason, string> = {
   end_turn: 'completed',
   max_tokens: 'ended: the model reached its limit of tokens',

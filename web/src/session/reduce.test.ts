@@ -4,7 +4,8 @@ import { describe, expect, test } from 'vitest';
 import type { Entry, Event } from '../api/events';
 import type { SessionView } from '../api/types';
 import type { Item } from './items';
-import { EMPTY, rebuild, reduce, type Timeline, withSnapshot } from './reduce';
+import { rebuild, reduce, withSnapshot } from './reduce';
+import { EMPTY, type Timeline } from './timeline';
 
 const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url));
 const frozen = fileURLToPath(new URL('../../../crates/domain/fixtures/events/', import.meta.url));

@@ -11,7 +11,8 @@ import type { Control, Entry } from '../api/events';
 import { type ConnectionState, ReconnectingSocket } from '../api/socket';
 import type { SessionView } from '../api/types';
 import { mayChangePhase } from './facts';
-import { EMPTY, rebuild, reduce, type Timeline, withSnapshot } from './reduce';
+import { rebuild, reduce, withSnapshot } from './reduce';
+import { EMPTY, type Timeline } from './timeline';
 
 /** Entries asked for at once. */
 export const PAGE_ENTRIES = 500;

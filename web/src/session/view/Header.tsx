@@ -142,7 +142,7 @@ function ModelPicker({ facts }: { facts: SessionView }) {
             type="button"
             disabled={running || facts.ended || choose.isPending}
             title={running ? 'The model can be changed between turns' : 'Choose the model'}
-            aria-label={`Model: ${name ?? 'default'}`}
+            aria-label={`Model: ${visible(name ?? 'Default model')}`}
             className="flex min-w-0 items-center gap-1 rounded px-1 py-0.5 text-soft enabled:hover:bg-hover disabled:opacity-70"
           >
             <span className="truncate">{visible(name ?? 'Default model')}</span>

@@ -1,12 +1,15 @@
 /** How each kind of item looks. */
+import { useMutation } from '@tanstack/react-query';
 import { memo, useId, useState } from 'react';
+import { api, asApiError } from '../../api/client';
 import { clock, exactTime, plural, shortCommit, took } from '../../text/format';
 import { Markdown } from '../../text/Markdown';
 import { Output } from '../../text/Output';
 import { oneLine, visible } from '../../text/visible';
 import { Button } from '../../ui/button';
 import { Icon } from '../../ui/icons';
-import { failureAdvice, GUARDS, outcomeWords, TROUBLES } from '../advice';
+import { ProblemNote } from '../../ui/problem';
+import { failureAdvice, GUARDS, outcomeWords, TROUBLES, turnAdvice } from '../advice';
 import type {
   CommitItem,
   EndingItem,
@@ -20,6 +23,7 @@ import type {
   ThoughtItem,
   TroubleItem,
 } from '../items';
+import { useSession, useStore } from './context';
 import { Permission } from './Permission';
 import { ToolLine } from './ToolLine';
 
@@ -296,12 +300,15 @@ function Ending({ item, actions }: { item: EndingItem; actions: Actions }) {
           tone="bad"
           title={`Turn ${item.turn} failed`}
           detail={item.outcome.failure.message}
-          advice={failureAdvice(item.outcome.failure)}
+          advice={turnAdvice(item.outcome.failure)}
         >
           {item.outcome.failure.class === 'fatal' ? null : (
-            <Button size="small" onClick={actions.followUp}>
-              Write a follow-up
-            </Button>
+            <>
+              <SendAgain turn={item.turn} />
+              <Button size="small" onClick={actions.followUp}>
+                Write a follow-up
+              </Button>
+            </>
           )}
         </Card>
       ) : null}
@@ -311,6 +318,29 @@ function Ending({ item, actions }: { item: EndingItem; actions: Actions }) {
         <span className="h-px grow bg-line" />
       </p>
     </div>
+  );
+}
+
+/** The failed turn's prompt once more, as long as nothing came after it. */
+function SendAgain({ turn }: { turn: number }) {
+  const store = useStore();
+  const latest = useSession(({ timeline }) => timeline.facts?.turn === turn && timeline.facts.queued.length === 0);
+  const text = useSession(({ timeline }) => {
+    const prompt = timeline.items.find((item) => item.kind === 'prompt' && item.turn === turn);
+    return prompt?.kind === 'prompt' ? prompt.text : null;
+  });
+  const send = useMutation({
+    mutationFn: (prompt: string) => api.prompt(store.id, prompt),
+    onSettled: () => store.refresh(),
+  });
+  if (!latest || text === null) return null;
+  return (
+    <>
+      <Button size="small" disabled={send.isPending || send.isSuccess} onClick={() => send.mutate(text)}>
+        Send the prompt again
+      </Button>
+      {send.error ? <ProblemNote error={asApiError(send.error)} /> : null}
+    </>
   );
 }
 

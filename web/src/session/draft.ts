@@ -1,0 +1,391 @@
+/** What each entry of the log does to the timeline. */
+import type { Entry, Event, Json, ToolCall } from '../api/events';
+import { applyFact } from './facts';
+import type { Item, PromptItem, SetupStep, ToolItem, TroubleItem } from './items';
+import { callName, startsCall, type Timeline } from './timeline';
+
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
+/** One timeline in the making. What it was made from is never touched. */
+export class Draft {
+  t: Mutable<Timeline>;
+  #items: Item[];
+  #places: Map<string, number>;
+  #steps: Map<number, number>;
+  #turns: Map<number, { startedAt: number; place: number }>;
+  #waiting: Map<string, { text: string; by: string }>;
+
+  constructor(from: Timeline) {
+    this.#items = from.items.slice();
+    this.#places = new Map(from.places);
+    this.#steps = new Map(from.steps);
+    this.#turns = new Map(from.turns);
+    this.#waiting = new Map(from.waiting);
+    this.t = {
+      ...from,
+      items: this.#items,
+      places: this.#places,
+      steps: this.#steps,
+      turns: this.#turns,
+      waiting: this.#waiting,
+    };
+  }
+
+  apply(entry: Entry): void {
+    const { event } = entry;
+    // Any word of a turn says that it runs, also when its beginning is not loaded.
+    if ('turn' in event && event.turn > this.t.ended && isTranscript(event)) this.t.running = event.turn;
+    this.#show(entry, event);
+    this.t.last = entry.seq;
+    this.t.lastAt = entry.at;
+    if (this.t.first === 0) this.t.first = entry.seq;
+    if (this.t.facts) this.t.facts = applyFact(this.t.facts, entry, startsCall(this.t, entry));
+  }
+
+  #show(entry: Entry, event: Event): void {
+    switch (event.type) {
+      case 'prompt_queued':
+        this.#waiting.set(event.prompt, { text: event.text, by: event.by });
+        // Its place is where it starts. The first in line, with nothing running, is shown where it was said.
+        if (this.t.running === null && this.#waiting.size === 1) this.#prompt(entry, event.prompt, null);
+        return;
+      case 'prompt_removed': {
+        this.#waiting.delete(event.prompt);
+        const place = this.#places.get(`prompt:${event.prompt}`);
+        if (place !== undefined) this.#change<PromptItem>(place, { state: 'removed' });
+        return;
+      }
+      case 'turn_started':
+        this.#startTurn(entry, event);
+        return;
+      case 'stop_requested':
+        this.t.stopping = true;
+        this.#note(entry, `${event.by} asked to stop`);
+        return;
+      case 'model_chosen':
+        this.#note(entry, `${event.by} chose the model ${event.model}`);
+        return;
+      case 'session_created':
+        return;
+      case 'session_ended':
+        this.#note(entry, `${event.by} ended the session`);
+        return;
+
+      case 'sandbox_requested':
+        this.t.setup = this.#push({
+          ...head(entry),
+          kind: 'setup',
+          generation: event.generation,
+          attempt: event.attempt,
+          steps: [{ name: 'sandbox_requested', at: entry.at }],
+          readyAt: null,
+          failure: null,
+        });
+        return;
+      case 'sandbox_created':
+      case 'workspace_prepared':
+      case 'agent_requested':
+        this.#setupStep(entry, event.type, event.generation);
+        return;
+      case 'agent_initialized':
+        return;
+      case 'agent_opened':
+        this.#setupStep(entry, event.type, 0);
+        if (event.memory === 'digest') {
+          this.#note(
+            entry,
+            'The agent could not load its earlier conversation. It gets a digest of this log with the next prompt.',
+          );
+        }
+        return;
+      case 'agent_ready':
+        if (this.t.setup !== null) this.#change(this.t.setup, { readyAt: entry.at });
+        this.t.setup = null;
+        return;
+      case 'sandbox_failed':
+        this.#setupFailed(event.failure.message);
+        this.#trouble(entry, 'sandbox_failed', event.failure, event.failure.message);
+        return;
+      case 'sandbox_lost':
+        this.#setupFailed(event.detail);
+        this.#trouble(entry, 'sandbox_lost', null, event.detail);
+        return;
+      case 'sandbox_released':
+        this.#note(entry, `Sandbox given back${event.keep_files ? ', its files are kept' : ''}: ${event.reason}`);
+        return;
+      case 'sandbox_destroyed':
+        return;
+      case 'agent_broken':
+        this.t.stopping = true;
+        this.#trouble(entry, 'agent_broken', null, event.detail);
+        return;
+      case 'agent_exited':
+        this.#setupFailed(event.detail);
+        if (this.t.running === null) this.#log(entry, exitText(event));
+        else if (this.t.stopping) this.#note(entry, exitText(event));
+        else this.#trouble(entry, 'agent_exited', null, exitText(event));
+        return;
+      case 'input_queued':
+      case 'cancel_answered':
+        return;
+
+      case 'permission_asked':
+        this.#places.set(
+          `permission:${name(event.request)}`,
+          this.#push({
+            ...head(entry),
+            kind: 'permission',
+            turn: event.turn,
+            request: event.request,
+            call: event.call,
+            options: event.options,
+            deadline: event.deadline,
+            answer: null,
+            closed: false,
+          }),
+        );
+        return;
+      case 'permission_answered': {
+        const place = this.#places.get(`permission:${name(event.request)}`);
+        if (place !== undefined) this.#change(place, { answer: { answer: event.answer, by: event.by } });
+        return;
+      }
+      case 'guard_tripped':
+        this.t.stopping = true;
+        this.#push({ ...head(entry), kind: 'guard', turn: event.turn, guard: event.guard, detail: event.detail });
+        return;
+      case 'turn_ended':
+        this.#endTurn(entry, event);
+        return;
+      case 'branch_pushed':
+        this.#note(entry, `The agent pushed ${event.commit.slice(0, 8)} to the session's branch`);
+        return;
+      case 'work_committed':
+        this.#push({ ...head(entry), kind: 'commit', turn: event.turn, commit: event.commit });
+        return;
+      case 'work_not_committed':
+        this.#trouble(entry, 'work_not_committed', event.failure, event.failure.message);
+        return;
+      case 'branch_merged':
+        this.#push({ ...head(entry), kind: 'merged', into: event.into, commit: event.commit, by: event.by });
+        return;
+
+      case 'agent_spoke': {
+        const open = this.t.open === null ? undefined : this.#items[this.t.open];
+        const same = open?.kind === 'message' && open.turn === event.turn;
+        const continues = same && (!event.message || !open.message || event.message === open.message);
+        if (continues) this.#change(this.t.open ?? 0, { text: open.text + event.text });
+        else this.t.open = this.#push({ ...head(entry), kind: 'message', ...pick(event) });
+        return;
+      }
+      case 'agent_thought': {
+        const open = this.t.open === null ? undefined : this.#items[this.t.open];
+        if (open?.kind === 'thought' && open.turn === event.turn) {
+          this.#change(this.t.open ?? 0, { text: open.text + event.text, until: entry.at });
+        } else {
+          const { turn, text } = event;
+          this.t.open = this.#push({ ...head(entry), kind: 'thought', turn, text, until: entry.at });
+        }
+        return;
+      }
+      case 'tool_called':
+        this.#tool(entry, event.turn, event.call);
+        return;
+      case 'plan_changed': {
+        const place = this.#places.get(`plan:${event.turn}`);
+        if (place !== undefined) this.#change(place, { entries: event.entries });
+        else {
+          const item: Item = { ...head(entry), kind: 'plan', turn: event.turn, entries: event.entries };
+          this.#places.set(`plan:${event.turn}`, this.#push(item));
+        }
+        return;
+      }
+      case 'context_measured':
+      case 'tokens_used':
+        return;
+      case 'agent_sent':
+        if (!BOOKKEEPING.has(event.kind)) this.#log(entry, `${event.kind} ${JSON.stringify(event.raw)}`);
+        return;
+      case 'agent_logged':
+        this.#log(entry, event.text);
+        return;
+      case 'noted':
+        this.#note(entry, event.text);
+        return;
+      default:
+        // A server newer than this page: what it says is kept where people can find it.
+        this.#log(entry, JSON.stringify(event satisfies never));
+    }
+  }
+
+  #startTurn(entry: Entry, event: Event & { type: 'turn_started' }): void {
+    if (event.attempt > 1) this.#note(entry, `Sent again after the sandbox was lost (attempt ${event.attempt})`);
+    let place = this.#places.get(`prompt:${event.prompt}`);
+    if (place === undefined) place = this.#prompt(entry, event.prompt, event.turn);
+    else this.#change<PromptItem>(place, { state: 'started', turn: event.turn });
+    this.#waiting.delete(event.prompt);
+    if (event.attempt === 1) this.#turns.set(event.turn, { startedAt: entry.at, place });
+    this.t.running = event.turn;
+    this.t.stopping = false;
+    this.t.open = null;
+  }
+
+  #endTurn(entry: Entry, event: Event & { type: 'turn_ended' }): void {
+    const begun = this.#turns.get(event.turn);
+    for (let place = begun?.place ?? 0; place < this.#items.length; place += 1) {
+      const item = this.#items[place];
+      if (item?.kind === 'tool' && item.turn === event.turn && item.endedAt === null) {
+        this.#change<ToolItem>(place, { interrupted: true, endedAt: entry.at });
+      } else if (item?.kind === 'permission' && item.turn === event.turn && item.answer === null) {
+        this.#change(place, { closed: true });
+      }
+    }
+    this.#push({
+      ...head(entry),
+      kind: 'ending',
+      turn: event.turn,
+      outcome: event.outcome,
+      startedAt: begun?.startedAt ?? null,
+      steps: this.#steps.get(event.turn) ?? 0,
+    });
+    this.t.running = null;
+    this.t.ended = Math.max(this.t.ended, event.turn);
+  }
+
+  #prompt(entry: Entry, prompt: string, turn: number | null): number {
+    const said = this.#waiting.get(prompt);
+    const place = this.#push({
+      ...head(entry),
+      kind: 'prompt',
+      prompt,
+      text: said?.text ?? null,
+      by: said?.by ?? null,
+      state: turn === null ? 'waiting' : 'started',
+      turn,
+    });
+    this.#places.set(`prompt:${prompt}`, place);
+    return place;
+  }
+
+  #tool(entry: Entry, turn: number, call: ToolCall): void {
+    const id = callName(turn, call);
+    const place = this.#places.get(id);
+    const ended = call.status === 'completed' || call.status === 'failed';
+    if (place === undefined) {
+      const item: Item = {
+        ...head(entry),
+        kind: 'tool',
+        turn,
+        call,
+        endedAt: ended ? entry.at : null,
+        interrupted: false,
+      };
+      this.#places.set(id, this.#push(item));
+      this.#steps.set(turn, (this.#steps.get(turn) ?? 0) + 1);
+      return;
+    }
+    const item = this.#items[place] as ToolItem;
+    const printed = call.printed === undefined ? {} : { printed: (item.call.printed ?? '') + call.printed };
+    this.#change<ToolItem>(place, {
+      call: { ...item.call, ...call, ...printed },
+      endedAt: ended ? entry.at : item.endedAt,
+    });
+  }
+
+  #setupStep(entry: Entry, step: SetupStep, generation: number): void {
+    const open = this.t.setup === null ? undefined : this.#items[this.t.setup];
+    const added = { name: step, at: entry.at };
+    if (open?.kind === 'setup' && open.failure === null) {
+      this.#change(this.t.setup ?? 0, { steps: [...open.steps, added] });
+    } else {
+      // The agent alone, started again in a sandbox that is already there; or a log loaded from its middle.
+      const item: Item = {
+        ...head(entry),
+        kind: 'setup',
+        generation,
+        attempt: 1,
+        steps: [added],
+        readyAt: null,
+        failure: null,
+      };
+      this.t.setup = this.#push(item);
+    }
+  }
+
+  #setupFailed(failure: string): void {
+    if (this.t.setup !== null) this.#change(this.t.setup, { failure });
+    this.t.setup = null;
+  }
+
+  #trouble(
+    entry: Entry,
+    what: TroubleItem['what'],
+    failure: (Event & { type: 'sandbox_failed' })['failure'] | null,
+    detail: string,
+  ): void {
+    this.#push({ ...head(entry), kind: 'trouble', what, failure, detail });
+  }
+
+  #note(entry: Entry, text: string): void {
+    this.#push({ ...head(entry), kind: 'note', text });
+  }
+
+  /** Neither ends a message nor a log item that is being written. */
+  #log(entry: Entry, text: string): void {
+    const open = this.t.openLog === null ? undefined : this.#items[this.t.openLog];
+    if (open?.kind === 'log') {
+      const joined = open.text.endsWith('\n') ? open.text + text : `${open.text}\n${text}`;
+      this.#change(this.t.openLog ?? 0, { text: joined, lines: open.lines + 1 });
+      return;
+    }
+    this.#items.push({ ...head(entry), kind: 'log', text, lines: 1 });
+    this.t.openLog = this.#items.length - 1;
+  }
+
+  #push(item: Item): number {
+    this.t.open = null;
+    this.t.openLog = null;
+    this.#items.push(item);
+    return this.#items.length - 1;
+  }
+
+  #change<T extends Item>(place: number, fields: Partial<Omit<T, 'kind'>> | Partial<Item>): void {
+    this.#items[place] = { ...this.#items[place], ...fields } as Item;
+  }
+}
+
+function head(entry: Entry): { key: string; seq: number; at: number } {
+  return { key: `e${entry.seq}`, seq: entry.seq, at: entry.at };
+}
+
+function pick(event: Event & { type: 'agent_spoke' }) {
+  return { turn: event.turn, text: event.text, message: event.message };
+}
+
+function name(request: Json): string {
+  return JSON.stringify(request);
+}
+
+/** What agents tell other programs about themselves; nobody who reads a timeline misses it. Kinds of ACP v1, and ours. */
+const BOOKKEEPING = new Set([
+  'available_commands_update',
+  'config_option_update',
+  'current_mode_update',
+  'prompt_result',
+  'session_info_update',
+  'usage_update',
+]);
+
+function isTranscript(event: Event): boolean {
+  return ['agent_spoke', 'agent_thought', 'tool_called', 'plan_changed', 'permission_asked'].includes(event.type);
+}
+
+function exitText(event: Event & { type: 'agent_exited' }): string {
+  const how =
+    event.status === null
+      ? 'The agent is gone'
+      : event.status.ended === 'code'
+        ? `The agent exited with code ${event.status.code}`
+        : `The agent was ended by signal ${event.status.signal}`;
+  return event.detail ? `${how}: ${event.detail}` : how;
+}
