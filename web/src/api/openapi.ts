@@ -873,7 +873,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description session_ended */
+            /** @description turn_running, session_ended */
             409: {
                 headers: {
                     [name: string]: unknown;
