@@ -52,7 +52,9 @@ pub(super) async fn run(
             }
         }
     };
-    // Standard error has no place in the log that says how far it was read; what was not acknowledged is read again.
+    // What was acknowledged is either before the log's place or had nothing for it. Standard error has no place in the log; what
+    // was not acknowledged of it is read again.
+    let read = read.max(state.stdout.start);
     let attached = link.attach(&name, Offsets { stdout: read, stderr: state.stderr.start }).await?;
     let stdin = link.stdin(&name).await;
     let (reader, acks) = attached.split();

@@ -130,9 +130,11 @@ impl Actor {
             }
             Message::Report(report) => self.report(report, None).await?,
             Message::Heard { run, lines } => {
+                let end = lines.last().map_or(0, |line| line.end);
                 for line in lines {
                     self.heard(run, line).await?;
                 }
+                self.let_go(run, end);
             }
             Message::Facts(events) => self.gather(events.into_iter().map(Fact::from)).await?,
             Message::View { reply } => {
@@ -169,6 +171,17 @@ impl Actor {
             self.report(Report::Agent { run, report: Box::new(report) }, Some(end)).await?;
         }
         Ok(())
+    }
+
+    /// Lines that put nothing into the log move nothing in it either; without this the guest would keep them for ever.
+    fn let_go(&mut self, run: u32, end: u64) {
+        if run == self.session.run() && self.gathered.is_empty() {
+            self.durable.send_if_modified(|durable| {
+                let news = end > durable.read;
+                durable.read = durable.read.max(end);
+                news
+            });
+        }
     }
 
     /// Decides a report together with the transcript before it, and appends both at once.
@@ -249,7 +262,11 @@ impl Actor {
     fn become_state(&mut self, next: Session) {
         self.session = next;
         self.shared.changed(self.view());
-        self.durable.send_replace(Durable::of(&self.session));
+        let next = Durable::of(&self.session);
+        self.durable.send_modify(|durable| {
+            let read = if next.run == durable.run { next.read.max(durable.read) } else { next.read };
+            *durable = Durable { read, ..next };
+        });
     }
 
     fn settle(&mut self) {

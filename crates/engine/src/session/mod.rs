@@ -54,7 +54,7 @@ pub(crate) struct Heard {
 /// What the log holds of the conversation with the agent process, for the task that has it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Durable {
-    /// Bytes of output that are accounted for, so that the guest may let go of them.
+    /// Bytes of output that are in the log or have nothing that belongs there, so that the guest may let go of them.
     pub read: u64,
     /// Messages that may not have been written yet.
     pub inputs: Vec<NumberedInput>,
