@@ -11,6 +11,7 @@ use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::OnceCell;
 use tokio_util::task::TaskTracker;
 
 /// How long a connection may take to send the head of a request, or stay idle between two.
@@ -26,7 +27,9 @@ pub struct Gateway {
 
 /// What all links share.
 pub(crate) struct Door {
-    pub(crate) client: reqwest::Client,
+    /// Made when the first model is asked: reading the machine's root certificates takes tens of milliseconds, which a
+    /// start should not wait for.
+    client: OnceCell<reqwest::Client>,
     openai: Option<Backend>,
     anthropic: Option<Backend>,
     pub(crate) git_slots: git::Slots,
@@ -50,7 +53,7 @@ impl Gateway {
             upstream.map(|upstream| Backend::new(vendor, &upstream)).transpose()
         };
         let door = Door {
-            client: models::client().context("preparing to ask model providers")?,
+            client: OnceCell::new(),
             openai: backend(Vendor::OpenAi, upstreams.openai)?,
             anthropic: backend(Vendor::Anthropic, upstreams.anthropic)?,
             git_slots: git::Slots::default(),
@@ -92,6 +95,10 @@ impl Gateway {
 }
 
 impl Door {
+    pub(crate) async fn client(&self) -> Result<&reqwest::Client, reqwest::Error> {
+        self.client.get_or_try_init(|| async { models::client() }).await
+    }
+
     pub(crate) fn backend(&self, vendor: Vendor) -> Option<&Backend> {
         match vendor {
             Vendor::OpenAi => self.openai.as_ref(),

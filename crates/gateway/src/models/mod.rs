@@ -72,10 +72,15 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
     let Ok(address) = backend.address(rest, request.uri().query()) else {
         return refusal::not_served(vendor, "The address cannot be passed on.");
     };
+    let client = match link.door.client().await {
+        Ok(client) => client,
+        Err(error) => {
+            tracing::error!(%error, "model providers cannot be asked");
+            return refusal::unreachable(vendor);
+        }
+    };
     let (head, body) = request.into_parts();
-    let asked = link
-        .door
-        .client
+    let asked = client
         .request(head.method.clone(), address)
         .headers(backend.with_key(headers::request(&head.headers)))
         .body(passing(body))
