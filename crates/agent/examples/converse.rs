@@ -63,6 +63,7 @@ fn main() -> anyhow::Result<()> {
         conversation.tell(&AgentInput::Prompt {
             agent_session: agent_session.clone(),
             turn,
+            retry: 0,
             text: text.clone(),
         })?;
         conversation.until(|report| matches!(report, AgentReport::PromptEnded { .. }))?;

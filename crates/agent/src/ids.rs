@@ -45,7 +45,8 @@ pub fn of(input: &AgentInput) -> Option<String> {
         AgentInput::LoadSession { agent_session } => Some(format!("{LOAD_SESSION}{agent_session}")),
         AgentInput::ChooseModel { .. } => Some(CHOOSE_MODEL.to_owned()),
         AgentInput::ChooseMode { .. } => Some(CHOOSE_MODE.to_owned()),
-        AgentInput::Prompt { turn, .. } => Some(format!("{PROMPT}{turn}")),
+        AgentInput::Prompt { turn, retry: 0, .. } => Some(format!("{PROMPT}{turn}")),
+        AgentInput::Prompt { turn, retry, .. } => Some(format!("{PROMPT}{turn}-{retry}")),
         AgentInput::Cancel { .. } | AgentInput::AnswerPermission { .. } | AgentInput::Unsupported { .. } => {
             None
         }
@@ -63,7 +64,8 @@ pub fn parse(id: &str) -> Option<Asked> {
             if let Some(agent_session) = id.strip_prefix(LOAD_SESSION) {
                 return Some(Asked::LoadSession { agent_session: agent_session.to_owned() });
             }
-            let turn = id.strip_prefix(PROMPT)?.parse().ok()?;
+            let turn = id.strip_prefix(PROMPT)?;
+            let turn = turn.split_once('-').map_or(turn, |(turn, _retry)| turn).parse().ok()?;
             Some(Asked::Prompt(TurnNumber(turn)))
         }
     }

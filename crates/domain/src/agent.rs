@@ -27,9 +27,12 @@ pub enum AgentInput {
         agent_session: String,
         mode: String,
     },
+    /// `retry` is 0 the first time that the agent hears of this turn.
     Prompt {
         agent_session: String,
         turn: TurnNumber,
+        #[serde(default, skip_serializing_if = "is_first")]
+        retry: u32,
         text: String,
     },
     Cancel {
@@ -45,6 +48,10 @@ pub enum AgentInput {
         request: Value,
         method: String,
     },
+}
+
+fn is_first(retry: &u32) -> bool {
+    *retry == 0
 }
 
 /// How this agent lets its model be chosen. Source: ACP v1 `session/set_config_option`, and the older `session/set_model`.

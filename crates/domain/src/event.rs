@@ -132,6 +132,18 @@ pub enum Event {
         answer: Answer,
         by: AnsweredBy,
     },
+    /// The prompt came back with a failure that goes away by itself; the agent is told to go on at `due`.
+    RetryPlanned {
+        turn: TurnNumber,
+        retry: u32,
+        due: Timestamp,
+        failure: Failure,
+    },
+    /// The agent was told to go on.
+    PromptRetried {
+        turn: TurnNumber,
+        retry: u32,
+    },
     /// The agent answered that it has cancelled; what it left running is killed.
     CancelAnswered {
         turn: TurnNumber,

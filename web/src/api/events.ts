@@ -45,6 +45,8 @@ export type Event =
       deadline: number;
     }
   | { type: 'permission_answered'; request: Json; answer: Answer; by: AnsweredBy }
+  | { type: 'retry_planned'; turn: number; retry: number; due: number; failure: Failure }
+  | { type: 'prompt_retried'; turn: number; retry: number }
   | { type: 'cancel_answered'; turn: number }
   | { type: 'guard_tripped'; turn: number; guard: Guard; detail: string }
   | { type: 'turn_ended'; turn: number; outcome: Outcome }

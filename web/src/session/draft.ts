@@ -126,7 +126,11 @@ export class Draft {
         else this.#trouble(entry, 'agent_exited', null, exitText(event));
         return;
       case 'input_queued':
+      case 'prompt_retried':
       case 'cancel_answered':
+        return;
+      case 'retry_planned':
+        this.#note(entry, `${event.failure.message} Trying again in a moment (${event.retry} of 3)`);
         return;
 
       case 'permission_asked':

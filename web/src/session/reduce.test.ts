@@ -282,6 +282,8 @@ const SHOWN: Record<Event['type'], boolean> = {
   turn_started: true,
   permission_asked: true,
   permission_answered: false,
+  retry_planned: true,
+  prompt_retried: false,
   cancel_answered: false,
   guard_tripped: true,
   turn_ended: true,

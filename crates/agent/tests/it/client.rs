@@ -114,7 +114,7 @@ impl Client {
         let turn = TurnNumber(turn);
         self.listening = Listening::Turn(turn);
         let agent_session = self.agent_session.clone();
-        self.tell(&AgentInput::Prompt { agent_session, turn, text: text.to_owned() });
+        self.tell(&AgentInput::Prompt { agent_session, turn, retry: 0, text: text.to_owned() });
     }
 
     pub(crate) fn cancel(&mut self) {

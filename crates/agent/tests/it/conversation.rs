@@ -221,6 +221,7 @@ fn misuse_is_refused_loudly() {
     let prompt = |turn: u32, agent_session: &str| AgentInput::Prompt {
         agent_session: agent_session.to_owned(),
         turn: TurnNumber(turn),
+        retry: 0,
         text: "!wait 50".to_owned(),
     };
     let check = |told: &[AgentInput], complaint: &str| {

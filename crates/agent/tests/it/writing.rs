@@ -67,6 +67,7 @@ fn every_input_is_one_line() {
         &AgentInput::Prompt {
             agent_session: agent_session.clone(),
             turn: TurnNumber(3),
+            retry: 0,
             text: "a\nb \"c\"".to_owned(),
         },
         request(

@@ -5,6 +5,9 @@ use super::state::*;
 use crate::agent::AgentInput;
 use crate::event::{Event, Memory, Outcome};
 
+/// What an agent is told after a failure that has gone away: it remembers the rest.
+const GO_ON: &str = "The connection to the model was interrupted. Go on where you were.";
+
 impl Draft {
     /// Records everything that follows from the state at `now`.
     pub(super) fn advance(&mut self) {
@@ -51,6 +54,9 @@ impl Draft {
             (Agent::None, _) => Some(Next::RequestAgent),
             (Agent::Ready { .. }, None) => Some(Next::StartTurn),
             (Agent::Ready { .. }, Some(Turn { state: TurnState::Interrupted, .. })) => Some(Next::SendAgain),
+            (Agent::Ready { .. }, Some(Turn { state: TurnState::Retrying { until, .. }, .. })) => {
+                (self.now >= *until).then_some(Next::GoOn)
+            }
             (Agent::Ready { .. }, Some(Turn { state: TurnState::Sent | TurnState::Stopping { .. }, .. }))
             | (Agent::Starting { .. } | Agent::Ending { .. }, _) => None,
         }
@@ -78,7 +84,15 @@ impl Draft {
                 let text = self.with_memory(queued.text);
                 let turn = self.session.turn_number.next();
                 self.record(Event::TurnStarted { turn, prompt: queued.prompt, attempt: 1 });
-                self.prompt(text);
+                self.prompt(text, 0);
+            }
+            Next::GoOn => {
+                let Some((turn, retry)) = self.session.turn.as_ref().map(|turn| (turn.number, turn.retries))
+                else {
+                    return;
+                };
+                self.record(Event::PromptRetried { turn, retry });
+                self.prompt(GO_ON.into(), retry);
             }
             Next::SendAgain => {
                 let Some(turn) = self.session.turn.clone() else { return };
@@ -88,15 +102,15 @@ impl Draft {
                     prompt: turn.prompt,
                     attempt: turn.attempt + 1,
                 });
-                self.prompt(text);
+                self.prompt(text, 0);
             }
         }
     }
 
-    fn prompt(&mut self, text: String) {
+    fn prompt(&mut self, text: String, retry: u32) {
         let Agent::Ready { agent_session, .. } = &self.session.agent else { return };
         let agent_session = agent_session.clone();
-        self.tell(AgentInput::Prompt { agent_session, turn: self.session.turn_number, text });
+        self.tell(AgentInput::Prompt { agent_session, turn: self.session.turn_number, retry, text });
     }
 
     /// The prompt, after a digest of what went before when the agent remembers nothing of it.
@@ -124,4 +138,5 @@ enum Next {
     RequestAgent,
     StartTurn,
     SendAgain,
+    GoOn,
 }

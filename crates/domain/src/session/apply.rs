@@ -33,6 +33,7 @@ impl Session {
             next_input: 1,
             agent_session: None,
             models: Vec::new(),
+            agent_model: None,
             turn_number: TurnNumber(0),
             turn: None,
             last_turn: None,
@@ -132,6 +133,7 @@ impl Session {
             Event::AgentInitialized { .. } => {}
             Event::AgentOpened { opened, memory, .. } => {
                 self.agent_session = Some(opened.agent_session.clone());
+                self.agent_model = opened.model.clone();
                 if !opened.models.is_empty() {
                     self.models = opened.models.clone();
                 }
@@ -174,6 +176,18 @@ impl Session {
                 if let Some(turn) = &mut self.turn {
                     turn.last_word_at = at;
                     turn.permissions.retain(|open| open.request != *request);
+                }
+            }
+            Event::RetryPlanned { retry, due, failure, .. } => {
+                if let Some(turn) = &mut self.turn {
+                    turn.retries = *retry;
+                    turn.state = TurnState::Retrying { until: *due, failure: failure.clone() };
+                }
+            }
+            Event::PromptRetried { .. } => {
+                if let Some(turn) = &mut self.turn {
+                    turn.state = TurnState::Sent;
+                    turn.last_word_at = at;
                 }
             }
             Event::CancelAnswered { .. } => {
@@ -236,7 +250,7 @@ impl Session {
 
     fn begin_stop(&mut self, at: Timestamp, why: Why) {
         if let Some(turn) = &mut self.turn {
-            let answered = turn.state == TurnState::Interrupted;
+            let answered = matches!(turn.state, TurnState::Interrupted | TurnState::Retrying { .. });
             turn.state = TurnState::Stopping { since: at, why, answered };
         }
     }
@@ -255,7 +269,7 @@ impl Session {
         if let Some(turn) = &mut self.turn {
             turn.permissions.clear();
             match &mut turn.state {
-                TurnState::Sent => turn.state = TurnState::Interrupted,
+                TurnState::Sent | TurnState::Retrying { .. } => turn.state = TurnState::Interrupted,
                 TurnState::Interrupted => {}
                 TurnState::Stopping { answered, .. } => *answered = true,
             }
@@ -314,6 +328,7 @@ impl Session {
             sent: false,
             permissions: Vec::new(),
             pushed: false,
+            retries: 0,
             state: TurnState::Sent,
             answer: String::new(),
         });
@@ -352,7 +367,7 @@ impl Session {
     }
 
     /// 2 s, 4 s, 8 s, with up to half a second of jitter that follows from the session's branch, so that replay agrees.
-    fn back_off_ms(&self, attempt: u32) -> u64 {
+    pub(super) fn back_off_ms(&self, attempt: u32) -> u64 {
         let jitter = self
             .spec
             .branch

@@ -323,13 +323,16 @@ impl Draft {
                 FailureClass::Persistent,
                 format!("the agent exited in the middle of its turn: {detail}"),
             )),
-            Some(TurnState::Interrupted) | None if matches!(was, Agent::Starting { .. }) => {
+            Some(TurnState::Interrupted | TurnState::Retrying { .. }) | None
+                if matches!(was, Agent::Starting { .. }) =>
+            {
                 self.fail_turn(Failure::agent(
                     FailureClass::Persistent,
                     format!("the agent did not start: {detail}"),
                 ));
             }
-            Some(TurnState::Interrupted | TurnState::Stopping { .. }) | None => {}
+            Some(TurnState::Interrupted | TurnState::Retrying { .. } | TurnState::Stopping { .. }) | None => {
+            }
         }
     }
 
@@ -468,9 +471,14 @@ impl Draft {
         match &turn.state {
             // What it left running is killed without waiting for the grace to end.
             TurnState::Stopping { .. } => self.record(Event::CancelAnswered { turn: number }),
-            TurnState::Interrupted => {}
+            TurnState::Interrupted | TurnState::Retrying { .. } => {}
             TurnState::Sent => {
                 let outcome = match result {
+                    Err(failure) if failure.class == FailureClass::Transient && turn.retries < ATTEMPTS => {
+                        let retry = turn.retries + 1;
+                        let due = self.now.plus_ms(self.session.back_off_ms(retry));
+                        return self.record(Event::RetryPlanned { turn: number, retry, due, failure });
+                    }
                     Ok(stop_reason) => Outcome::Completed { stop_reason },
                     Err(failure) => Outcome::Failed { failure },
                 };
@@ -495,7 +503,7 @@ impl Draft {
             Some((_, TurnState::Stopping { .. })) => {
                 self.record(Event::AgentBroken { run, detail: failure.message })
             }
-            Some((_, TurnState::Interrupted)) | None => {
+            Some((_, TurnState::Interrupted | TurnState::Retrying { .. })) | None => {
                 let waits = matches!(self.session.agent, Agent::Starting { .. });
                 self.record(Event::AgentBroken { run, detail: failure.message.clone() });
                 if waits {

@@ -22,6 +22,7 @@
 //!   sent again, unless the agent had pushed: then a person is asked.
 //! - *The sandbox or agent cannot be made:* transient failures are tried again with back-off, others fail the turn whose
 //!   prompt waited. After a failed turn the queue waits until a person says something.
+//! - *The model cannot be reached for a moment:* the agent is told to go on after 2 s, 4 s and 8 s; then the turn fails.
 //! - *The agent breaks the protocol or exits:* the turn fails with the reason, and what ran is killed.
 //!
 //! Every turn that reached an agent ends in `WorkCommitted` (perhaps of nothing) or `WorkNotCommitted` before the next starts.

@@ -78,7 +78,7 @@ impl Session {
             TurnState::Stopping { since, answered: false, .. } => {
                 Some(since.plus_ms(self.spec.limits.cancel_grace_ms))
             }
-            TurnState::Sent | TurnState::Interrupted => None,
+            TurnState::Sent | TurnState::Interrupted | TurnState::Retrying { .. } => None,
         }
     }
 
@@ -104,6 +104,9 @@ impl Session {
         let mut due: Vec<(Timestamp, &'static str)> = Vec::new();
         if let Some(turn) = &self.turn {
             due.extend(turn.permissions.iter().map(|open| (open.deadline, "permission")));
+            if let TurnState::Retrying { until, .. } = turn.state {
+                due.push((until, "retry"));
+            }
             if turn.state == TurnState::Sent {
                 due.extend(guards::time_guards(turn, limits).into_iter().map(|(at, ..)| (at, "guard")));
             }

@@ -50,7 +50,7 @@ impl Session {
             base: self.spec.base.clone(),
             branch: self.spec.branch.clone(),
             agent: self.spec.agent.clone(),
-            model: self.model.clone(),
+            model: self.model.clone().or_else(|| self.agent_model.clone()),
             models: self.models.clone(),
             person: self.spec.person.clone(),
             turn: self.turn_number,
@@ -75,6 +75,9 @@ impl Turn {
         match &self.state {
             TurnState::Interrupted => {
                 (Phase::Starting, Some("the sandbox was lost; a new one is started from its files".into()))
+            }
+            TurnState::Retrying { failure, .. } => {
+                (Phase::Executing, Some(format!("{} Trying again in a moment.", failure.message)))
             }
             TurnState::Stopping { .. } => (Phase::Executing, Some("stopping".into())),
             TurnState::Sent => match self.permissions.first() {

@@ -39,6 +39,8 @@ pub struct Session {
     pub(super) next_input: u64,
     pub(super) agent_session: Option<String>,
     pub(super) models: Vec<Model>,
+    /// The model that the agent said it works with, where nobody chose one.
+    pub(super) agent_model: Option<String>,
 
     pub(super) turn_number: TurnNumber,
     pub(super) turn: Option<Turn>,
@@ -206,6 +208,8 @@ pub(super) struct Turn {
     /// The prompt went to an agent, so there may be work to commit.
     pub sent: bool,
     pub pushed: bool,
+    /// Times that the agent was told to go on after a failure.
+    pub retries: u32,
     pub state: TurnState,
     /// The end of what the agent said, for the history.
     pub answer: String,
@@ -217,6 +221,8 @@ pub(super) enum TurnState {
     Sent,
     /// The sandbox was lost with the prompt in it; it is sent again when there is a new one.
     Interrupted,
+    /// The prompt came back with a failure that goes away by itself; the agent is told to go on then.
+    Retrying { until: Timestamp, failure: Failure },
     /// The agent was told to cancel; everything is killed when it has answered, or when its grace is over.
     Stopping { since: Timestamp, why: Why, answered: bool },
 }

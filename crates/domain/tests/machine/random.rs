@@ -38,6 +38,7 @@ fn a_million_random_steps_break_nothing() {
             "agent_broken",
             "permission_answered",
             "session_ended",
+            "prompt_retried",
         ] {
             assert!(seen.contains_key(rare), "{rare} was never exercised");
         }
@@ -190,7 +191,11 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
 
 fn trouble(world: &mut World, random: &mut fastrand::Rng) {
     let run = world.session.run();
-    match random.u32(0..4) {
+    match random.u32(0..5) {
+        4 => {
+            let report = AgentReport::PromptEnded { turn: world.turn(), result: Err(World::transient()) };
+            world.report(Report::Agent { run, report: Box::new(report) });
+        }
         0 => {
             if let Some(generation) = world.running.last().copied() {
                 world.lose(generation);

@@ -1,7 +1,7 @@
 //! The stories of the module's documentation, one by one.
 
 use crate::world::{World, spec};
-use lamplight_domain::agent::{AgentReport, ExitStatus, RequestKind, StopReason};
+use lamplight_domain::agent::{AgentInput, AgentReport, ExitStatus, RequestKind, StopReason};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::session::{Command, Effect, Phase, Refusal, Report};
 use lamplight_domain::transcript::ToolStatus;
@@ -50,12 +50,7 @@ fn a_prompt_becomes_a_commit() {
     world.prompt("more").unwrap();
     world.settle(true);
     assert_eq!(world.turn(), TurnNumber(2));
-    assert!(
-        world.agents[&2]
-            .told
-            .values()
-            .any(|input| matches!(input, lamplight_domain::agent::AgentInput::LoadSession { .. }))
-    );
+    assert!(world.agents[&2].told.values().any(|input| matches!(input, AgentInput::LoadSession { .. })));
 }
 
 #[test]
@@ -75,7 +70,7 @@ fn follow_ups_wait_and_go_in_order() {
         .told
         .values()
         .filter_map(|input| match input {
-            lamplight_domain::agent::AgentInput::Prompt { text, .. } => Some(text.clone()),
+            AgentInput::Prompt { text, .. } => Some(text.clone()),
             _ => None,
         })
         .collect();
@@ -214,6 +209,34 @@ fn what_fails_in_passing_is_tried_three_times() {
 }
 
 #[test]
+fn a_model_that_is_away_for_a_moment_is_asked_again_three_times() {
+    let cut = |world: &mut World| {
+        let result = Err(World::transient());
+        world.report(agent(world, AgentReport::PromptEnded { turn: TurnNumber(1), result }));
+    };
+    let mut world = working();
+    for retry in 1..=3_u32 {
+        cut(&mut world);
+        let (at, name) = world.session.next_deadline(world.now).unwrap();
+        assert_eq!(name, "retry");
+        assert!((1000 << retry..(1000 << retry) + 500).contains(&at.since_ms(world.now)));
+        assert_eq!(world.session.phase().0, Phase::Executing);
+        world.pass(at.since_ms(world.now));
+        let told = world.session.inputs().last().unwrap().input.clone();
+        assert!(matches!(told, AgentInput::Prompt { text, .. } if text.contains("Go on")));
+    }
+    cut(&mut world);
+    world.settle(false);
+    assert_eq!(world.session.phase(), (Phase::Failed, Some("busy".into())));
+
+    let mut world = working();
+    cut(&mut world);
+    world.command(Command::Stop { by: "Ada".into() }).unwrap();
+    world.settle(false);
+    assert_eq!(world.session.phase().0, Phase::Paused);
+}
+
+#[test]
 fn an_agent_that_exits_fails_its_turn_and_the_queue_waits() {
     let mut world = working();
     world.prompt("second").unwrap();
@@ -314,7 +337,7 @@ fn an_agent_without_memory_gets_a_digest() {
     world.report(agent(&world, AgentReport::RequestFailed { what: RequestKind::LoadSession, failure }));
     world.report(agent(&world, AgentReport::SessionOpened(Box::default())));
     let told = world.session.inputs().last().unwrap().input.clone();
-    let lamplight_domain::agent::AgentInput::Prompt { text, .. } = told else { panic!("{told:?}") };
+    let AgentInput::Prompt { text, .. } = told else { panic!("{told:?}") };
     assert!(text.contains("do it") && text.contains("I renamed it.") && text.ends_with("and now?"), "{text}");
 }
 

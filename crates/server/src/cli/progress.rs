@@ -81,6 +81,8 @@ impl Progress {
             | Event::AgentBroken { .. }
             | Event::AgentExited { .. }
             | Event::InputQueued { .. }
+            | Event::RetryPlanned { .. }
+            | Event::PromptRetried { .. }
             | Event::CancelAnswered { .. }
             | Event::BranchPushed { .. }
             | Event::BranchMerged { .. }

@@ -174,6 +174,9 @@ impl<W: Write> Renderer<W> {
                 )
             }
             Event::PermissionAnswered { answer, by, .. } => self.dim(&answered(answer, by)?),
+            Event::RetryPlanned { retry, failure, .. } => {
+                self.dim(&format!("{} trying again in a moment ({retry} of 3)", clean(&failure.message)))
+            }
             Event::GuardTripped { detail, .. } => self.bad(detail),
             Event::TurnEnded { outcome, .. } => return self.turn_ended(outcome),
             Event::WorkCommitted { commit: Some(commit), .. } => format!(
@@ -214,6 +217,7 @@ impl<W: Write> Renderer<W> {
             | Event::AgentReady { .. }
             | Event::InputQueued { .. }
             | Event::TurnStarted { .. }
+            | Event::PromptRetried { .. }
             | Event::CancelAnswered { .. }
             | Event::BranchPushed { .. }
             | Event::ContextMeasured { .. }
