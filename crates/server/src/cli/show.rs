@@ -51,6 +51,9 @@ pub(super) async fn run(
     if let Some(merged) = &view.merged {
         row("merged", &format!("into {} as {}", clean(&merged.into), short(&merged.commit)))?;
     }
+    if view.ended {
+        row("ended", "its sandbox is gone; its branch and its log stay")?;
+    }
     row("page", &client.page(&view.id))?;
     Ok(ExitCode::SUCCESS)
 }
