@@ -5,8 +5,10 @@
 //! demo   install what is missing, build, serve, hand over a task, show the result
 //! test   everything that must hold before a change is taken
 //! tidy   the rules that a compiler does not know
+//! bench  what is promised, beside what a person would run instead
 //! ```
 
+mod bench;
 mod build;
 mod command;
 mod demo;
@@ -37,6 +39,8 @@ enum Task {
     Test(test::Arguments),
     /// Check the rules that a compiler does not know
     Tidy,
+    /// Measure, beside what a person would run instead
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -46,6 +50,7 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(arguments),
         Task::Test(arguments) => test::run(arguments),
         Task::Tidy => tidy::run(),
+        Task::Bench(arguments) => bench::run(arguments),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

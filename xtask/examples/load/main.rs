@@ -1,0 +1,33 @@
+//! The load of `cargo xtask bench`: readers that follow a session's events, and an appender whose events they look for. Prints JSON.
+//!
+//! ```text
+//! load deliver PEER URL SESSION READERS ROUNDS   how long from asking for an append to having read it
+//! load idle    PEER URL SESSION READERS          follows and does nothing, until its standard input ends
+//! load echo                                      an ACP agent that repeats each prompt, for the peer that needs one
+//! ```
+
+mod echo;
+mod peer;
+mod readers;
+
+use anyhow::{Result, bail};
+use peer::Peer;
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<()> {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
+    match words[..] {
+        ["deliver", peer, url, session, readers, rounds] => {
+            let peer = Peer::new(peer, url, session)?;
+            let report = readers::deliver(&peer, readers.parse()?, rounds.parse()?).await?;
+            println!("{report}");
+            Ok(())
+        }
+        ["idle", peer, url, session, readers] => {
+            readers::idle(&Peer::new(peer, url, session)?, readers.parse()?).await
+        }
+        ["echo"] => echo::run(),
+        _ => bail!("see the first lines of this program for how it is used"),
+    }
+}

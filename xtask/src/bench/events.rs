@@ -1,0 +1,94 @@
+//! Events: how fast one reaches those who follow, and how many a second are on disk.
+
+use super::Bench;
+use super::peers::{Lamplight, Peer, create, end, until};
+use super::process::now;
+use super::table::{Table, ms};
+use crate::command::output_of;
+use anyhow::{Context, Result};
+use serde_json::Value;
+use std::process::Command;
+
+/// Readers, and how many events each of them waits for.
+const READERS: [(usize, usize); 3] = [(1, 300), (100, 100), (1_000, 60)];
+/// Messages that the flooding agent sends.
+const FLOOD: u64 = 200_000;
+
+/// From asking for an append to a reader's having read it.
+pub(super) fn delivery(bench: &Bench) -> Result<Vec<Table>> {
+    let mut table = Table::new(
+        "Delivery",
+        "From sending an HTTP request that appends an event to a reader's having parsed it, one event after the other, over all readers. Lamplight, the \
+         Durable Object and OpenCode have it on disk before; load and server share the processors. Goals: p50 of 0.8 ms with one reader, 5 ms with 1,000.",
+        &["program", "1 reader p50", "p99", "100 readers p50", "p99", "1,000 readers p50", "p99"],
+    );
+    for peer in Peer::ALL {
+        table.row(peer.title(), delivered(bench, peer));
+    }
+    Ok(vec![table])
+}
+
+fn delivered(bench: &Bench, peer: Peer) -> Result<Vec<String>> {
+    let running = peer.start(bench)?;
+    let session = peer.session(bench, &running)?;
+    let mut numbers = Vec::new();
+    for (readers, events) in READERS {
+        let mut load = Command::new(bench.example("load"));
+        load.args(["deliver", peer.name(), &running.url, &session]);
+        load.args([readers.to_string(), events.to_string()]);
+        match output_of(&mut load) {
+            Ok(report) => {
+                let report: Value = serde_json::from_str(&report)?;
+                let number = |key: &str| report[key].as_f64().map(ms).context("the load reports numbers");
+                numbers.extend([number("p50_ms")?, number("p99_ms")?]);
+            }
+            Err(error) => {
+                numbers.extend([format!("failed: {error:#}").replace(['\n', '|'], " "), String::new()])
+            }
+        }
+    }
+    if peer == Peer::Lamplight {
+        end(&running.url, &session)?;
+    }
+    Ok(numbers)
+}
+
+/// How many a second, by the store alone and from an agent's pipe.
+pub(super) fn durable(bench: &Bench) -> Result<Vec<Table>> {
+    let mut store = Table::new(
+        "Durable events, the store alone",
+        "Each writer is a session that waits for its append before the next; with every append its summary, with one event in eight a text for search. \
+         Events of 350 bytes.",
+        &["writers × events an append", "events/s", "acknowledged p50", "p99"],
+    );
+    let directory = bench.fresh("store")?;
+    let mut example = Command::new(bench.example("append_rate"));
+    let report: Value = serde_json::from_str(&output_of(example.arg("--dir").arg(&directory))?)?;
+    for rate in report["rates"].as_array().context("the example reports rates")? {
+        let name = format!("{} × {}", rate["writers"], rate["events_per_append"]);
+        let wait = |key: &str| rate["ack_ms"][key].as_f64().map(ms).unwrap_or_default();
+        store.row(&name, Ok(vec![rate["events_per_second"].to_string(), wait("p50"), wait("p99")]));
+    }
+    let mut pipe = Table::new(
+        "Durable events, from an agent's pipe",
+        "An agent in a sandbox says as many messages as it can: through its pipe, the guest, the link, the reader of ACP and the actor into the log. Each is an \
+         event that is on disk; small ones that follow one another may share an entry. Goal: 15,000 a second.",
+        &["what", "messages/s", "log entries/s", "from first to last"],
+    );
+    pipe.row("one agent", flood(bench));
+    Ok(vec![store, pipe])
+}
+
+fn flood(bench: &Bench) -> Result<Vec<String>> {
+    let running = Lamplight::new(bench)?.serve()?;
+    let id = create(bench, &running.url, &format!("!stream {FLOOD} 0"), "scripted")?;
+    let begun = until(&running.url, &id, "executing", |view| view["turn_started_at"].is_string())?;
+    let start = now();
+    let done = until(&running.url, &id, "done", |view| view["phase"] == "done")?;
+    let seconds = start.elapsed().as_secs_f64();
+    let entries =
+        done["last_seq"].as_u64().unwrap_or_default() - begun["last_seq"].as_u64().unwrap_or_default();
+    end(&running.url, &id)?;
+    let rate = |count: u64| format!("{:.0}", count as f64 / seconds);
+    Ok(vec![rate(FLOOD), rate(entries), format!("{seconds:.1} s")])
+}

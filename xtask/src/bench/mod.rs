@@ -1,0 +1,126 @@
+//! `cargo xtask bench`: what is promised, measured beside what a person would run instead, in one run. Prints tables and
+//! keeps them in docs/benchmarks.md.
+//!
+//! A peer that cannot be had is in its table with the reason. Numbers of different runs are not comparable: the machine
+//! is shared with whatever else runs on it. Ratios within one run are.
+
+mod events;
+mod http;
+mod machine;
+mod peers;
+mod process;
+mod sandbox;
+mod sessions;
+mod start;
+mod table;
+
+use crate::build::{self, RELEASE};
+use crate::command::run as run_command;
+use crate::missing::{self, GIT, Need};
+use crate::workspace::{Workspace, cargo};
+use anyhow::{Context, Result, bail};
+use clap::Args;
+use std::ffi::OsString;
+use std::path::PathBuf;
+use std::process::{Command, ExitCode};
+use table::Table;
+
+const DOCUMENT: &str = "docs/benchmarks.md";
+const BWRAP: Need = Need { program: "bwrap", package: "bubblewrap", why: "sandboxes are measured beside it" };
+/// What is built for measuring, beside the programs: package, kind of target, name.
+const BUILT: [(&str, &str, &str); 6] = [
+    ("lamplight-agent", "--bin", "scripted-agent"),
+    ("lamplight-sandbox", "--bin", "lamplight-launch"),
+    ("lamplight-sandbox", "--example", "create_to_answer"),
+    ("lamplight-store", "--example", "append_rate"),
+    ("lamplight-store", "--example", "copies"),
+    ("xtask", "--example", "load"),
+];
+
+type Measure = fn(&Bench) -> Result<Vec<Table>>;
+
+const BENCHES: [(&str, Measure); 5] = [
+    ("start", start::measure),
+    ("sandbox", sandbox::measure),
+    ("delivery", events::delivery),
+    ("durable", events::durable),
+    ("sessions", sessions::measure),
+];
+
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Which: start, sandbox, delivery, durable, sessions; all without any, and only then are they kept
+    names: Vec<String>,
+}
+
+/// What all measurements share.
+struct Bench {
+    workspace: Workspace,
+    /// Where node and npm are found.
+    path: OsString,
+    /// Everything that is measured lies here, and on this disk.
+    directory: PathBuf,
+}
+
+impl Bench {
+    fn program(&self, name: &str) -> PathBuf {
+        self.workspace.program(RELEASE, name)
+    }
+
+    fn example(&self, name: &str) -> PathBuf {
+        self.workspace.program(RELEASE, "examples").join(name)
+    }
+
+    /// A directory that did not exist before.
+    fn fresh(&self, name: &str) -> Result<PathBuf> {
+        let new = (1_u32..).map(|n| self.directory.join(format!("{name}-{n}"))).find(|path| !path.exists());
+        let new = new.context("every number is taken")?;
+        std::fs::create_dir_all(&new).with_context(|| format!("make {}", new.display()))?;
+        Ok(new)
+    }
+}
+
+pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
+    let workspace = Workspace::find()?;
+    if let Some(unknown) = arguments.names.iter().find(|name| BENCHES.iter().all(|(known, _)| known != name))
+    {
+        let known: Vec<&str> = BENCHES.iter().map(|(name, _)| *name).collect();
+        bail!("there is no bench {unknown:?}; there are {}", known.join(", "));
+    }
+    missing::provide(&[GIT])?;
+    let path = missing::provide_node(&workspace)?;
+    build::all(&workspace, RELEASE)?;
+    for (package, kind, name) in BUILT {
+        let mut build = Command::new(cargo());
+        build.current_dir(&workspace.root).args(["build", "--locked", "--profile", RELEASE]);
+        run_command(build.args(["--package", package, kind, name]))?;
+    }
+    if let Err(error) = missing::provide(&[BWRAP]) {
+        println!("{error:#}");
+    }
+    let directory = workspace.scratch().join("bench");
+    if directory.exists() {
+        std::fs::remove_dir_all(&directory).with_context(|| format!("empty {}", directory.display()))?;
+    }
+    let bench = Bench { workspace, path, directory };
+
+    let mut document = machine::heading()?;
+    for (name, measure) in BENCHES {
+        if !arguments.names.is_empty() && !arguments.names.iter().any(|chosen| chosen == name) {
+            continue;
+        }
+        println!("measuring {name}");
+        for table in measure(&bench).with_context(|| format!("measure {name}"))? {
+            let text = table.to_string();
+            println!("\n{text}");
+            document.push('\n');
+            document.push_str(&text);
+        }
+    }
+    if arguments.names.is_empty() {
+        let file = bench.workspace.root.join(DOCUMENT);
+        std::fs::write(&file, document).with_context(|| format!("write {}", file.display()))?;
+        println!("kept in {DOCUMENT}");
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,151 @@
+//! Sessions: how soon an agent speaks, what one costs when it sleeps and when it is followed, how soon a killed server has
+//! its agents again.
+
+use super::Bench;
+use super::http;
+use super::peers::{Lamplight, Peer, create, end, install_goose, until};
+use super::process::{Running, now};
+use super::table::{Table, ms, quantile, size};
+use crate::command::output_of;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::io::{BufRead, BufReader};
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+const SESSIONS: usize = 20;
+const REAL_SESSIONS: usize = 5;
+const KILLS: usize = 20;
+const SLEEPING: u32 = 10_000;
+const FOLLOWERS: u32 = 1_000;
+/// Until memory that is given back is given back.
+const SETTLED: Duration = Duration::from_secs(3);
+/// An agent that says a word every few milliseconds for a minute.
+const TALK: &str = "!stream 12000 5";
+
+pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
+    let mut times = Table::new(
+        "Sessions, time",
+        "Create: from the request to the agent's first byte in the log: sandbox, clone, agent started. Re-attached: from starting a new server after `kill -9` in the \
+         middle of a turn to the first event in the log that the agent said after it.",
+        &["what", "p50", "slowest"],
+    );
+    times.row("create → first byte of the scripted agent", first_byte(bench, "scripted", SESSIONS));
+    times.row("create → first byte of goose", first_byte(bench, "goose", REAL_SESSIONS));
+    times.row("kill -9 → re-attached", reattached(bench));
+    let mut memory = Table::new(
+        "Sessions, memory of the server",
+        "Proportional set size, as a difference. Sleeping sessions are finished ones, real logs, listed once; followers are open WebSockets on one idle session.",
+        &["what", "each", "server before", "server after"],
+    );
+    memory.row("10,000 sleeping sessions", sleeping(bench));
+    for peer in [Peer::Lamplight, Peer::Workerd] {
+        memory.row(&format!("1,000 open WebSockets, {}", peer.title()), followers(bench, peer));
+    }
+    Ok(vec![times, memory])
+}
+
+fn first_byte(bench: &Bench, agent: &str, sessions: usize) -> Result<Vec<String>> {
+    let lamplight = Lamplight::new(bench)?;
+    if agent == "goose" {
+        install_goose(&lamplight)?;
+    }
+    let running = lamplight.serve()?;
+    let mut took = Vec::new();
+    for _ in 0..sessions {
+        let id = create(bench, &running.url, "!say hello", agent)?;
+        let log = format!("{}/api/v1/sessions/{id}/log?after=0&limit=100", running.url);
+        let start = now();
+        let at = loop {
+            let page = http::get(&log)?;
+            let at = |kind: &str| {
+                let entries = page["entries"].as_array()?;
+                entries.iter().find(|entry| entry["event"]["type"] == kind)?["at"].as_f64()
+            };
+            if let (Some(created), Some(spoke)) = (at("session_created"), at("agent_initialized")) {
+                break spoke - created;
+            }
+            ensure!(start.elapsed() < Duration::from_secs(30), "the agent says nothing");
+            std::thread::sleep(Duration::from_millis(1));
+        };
+        took.push(at);
+        end(&running.url, &id)?;
+    }
+    Ok(vec![ms(quantile(&mut took, 0.5)), ms(quantile(&mut took, 1.0))])
+}
+
+fn reattached(bench: &Bench) -> Result<Vec<String>> {
+    let lamplight = Lamplight::new(bench)?;
+    let mut running = lamplight.serve()?;
+    let mut took = Vec::new();
+    let mut id = String::new();
+    for round in 0..KILLS {
+        // One agent's minute is enough for some of them.
+        if round % 5 == 0 {
+            if !id.is_empty() {
+                end(&running.url, &id)?;
+            }
+            id = create(bench, &running.url, TALK, "scripted")?;
+        }
+        let seq = until(&running.url, &id, "talking", |view| view["steps"].is_u64() && is_past(view, 20))?["last_seq"].as_u64();
+        let seq = seq.context("a session has a last_seq")?;
+        running.kill()?;
+        let start = now();
+        running = lamplight.serve()?;
+        // What the old server had appended but not shown is at most its last few entries; the agent says more at once.
+        until(&running.url, &id, "talking again", |view| {
+            view["phase"] != "starting" && is_past(view, seq + 3)
+        })?;
+        took.push(start.elapsed().as_secs_f64() * 1e3);
+    }
+    end(&running.url, &id)?;
+    Ok(vec![ms(quantile(&mut took, 0.5)), ms(quantile(&mut took, 1.0))])
+}
+
+fn is_past(view: &Value, seq: u64) -> bool {
+    view["last_seq"].as_u64().is_some_and(|last| last > seq)
+}
+
+fn sleeping(bench: &Bench) -> Result<Vec<String>> {
+    let lamplight = Lamplight::new(bench)?;
+    let running = lamplight.serve()?;
+    let id = create(bench, &running.url, "Write down what a sleeping session costs", "scripted")?;
+    until(&running.url, &id, "done", |view| view["phase"] == "done")?;
+    end(&running.url, &id)?;
+    until(&running.url, &id, "ended", |view| view["ended"] == true)?;
+    drop(running);
+    let weigh = |running: &Running| {
+        http::get(&format!("{}/api/v1/sessions?limit=50", running.url))?;
+        std::thread::sleep(SETTLED);
+        running.pss()
+    };
+    let before = weigh(&lamplight.serve()?)?;
+    let mut copies = Command::new(bench.example("copies"));
+    output_of(copies.arg(lamplight.directory().join("data")).arg(&id).arg(SLEEPING.to_string()))?;
+    let after = weigh(&lamplight.serve()?)?;
+    Ok(difference(before, after, SLEEPING))
+}
+
+fn followers(bench: &Bench, peer: Peer) -> Result<Vec<String>> {
+    let running = peer.start(bench)?;
+    let session = peer.session(bench, &running)?;
+    std::thread::sleep(SETTLED);
+    let before = running.pss()?;
+    let mut load = Command::new(bench.example("load"));
+    load.args(["idle", peer.name(), &running.url, &session, &FOLLOWERS.to_string()]);
+    let mut load = load.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+    let mut said = String::new();
+    BufReader::new(load.stdout.take().context("read what the load says")?).read_line(&mut said)?;
+    std::thread::sleep(SETTLED);
+    let after = running.pss()?;
+    drop(load.stdin.take());
+    ensure!(load.wait()?.success(), "a reader was sent away");
+    if peer == Peer::Lamplight {
+        end(&running.url, &session)?;
+    }
+    Ok(difference(before, after, FOLLOWERS))
+}
+
+fn difference(before: f64, after: f64, count: u32) -> Vec<String> {
+    vec![size(((after - before) / f64::from(count)).max(0.0)), size(before), size(after)]
+}
