@@ -29,6 +29,8 @@
 
 mod advance;
 mod apply;
+mod conversation;
+mod deadlines;
 mod decide;
 mod guards;
 pub mod input;
@@ -36,6 +38,7 @@ mod owed;
 mod phase;
 pub mod refusal;
 mod state;
+mod turn;
 pub mod view;
 
 pub use input::{Command, Input, Report};

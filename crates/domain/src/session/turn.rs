@@ -1,0 +1,86 @@
+//! How the log makes a turn: its beginning, its being stopped, its end and its work.
+
+use super::state::*;
+use super::{HISTORY_EXCHANGES, Session};
+use crate::event::{Memory, Outcome};
+use crate::failure::{Failure, FailureClass};
+use crate::{PromptId, Timestamp, TurnNumber};
+
+impl Session {
+    pub(super) fn begin_stop(&mut self, at: Timestamp, why: Why) {
+        if let Some(turn) = &mut self.turn {
+            let answered = matches!(turn.state, TurnState::Interrupted | TurnState::Retrying { .. });
+            turn.state = TurnState::Stopping { since: at, why, answered };
+        }
+    }
+
+    pub(super) fn turn_started(
+        &mut self,
+        number: TurnNumber,
+        prompt: &PromptId,
+        attempt: u32,
+        at: Timestamp,
+    ) {
+        if let Agent::Ready { memory, .. } = &mut self.agent {
+            *memory = Memory::Loaded;
+        }
+        if let Some(turn) = self.turn.as_mut().filter(|turn| turn.number == number) {
+            turn.attempt = attempt;
+            turn.state = TurnState::Sent;
+            turn.last_word_at = at;
+            return;
+        }
+        let Some(place) = self.prompts.iter().position(|queued| queued.prompt == *prompt) else { return };
+        let Some(queued) = self.prompts.remove(place) else { return };
+        self.turn_number = number;
+        self.turn = Some(Turn {
+            number,
+            prompt: queued.prompt,
+            text: queued.text,
+            by: queued.by,
+            attempt,
+            started_at: at,
+            last_word_at: at,
+            counts: Default::default(),
+            requests: 0,
+            sent: false,
+            permissions: Vec::new(),
+            pushed: false,
+            retries: 0,
+            state: TurnState::Sent,
+            answer: String::new(),
+        });
+    }
+
+    pub(super) fn turn_ended(&mut self, number: TurnNumber, outcome: &Outcome, at: Timestamp) {
+        let Some(turn) = self.turn.take() else { return };
+        debug_assert_eq!(turn.number, number);
+        self.inputs.clear();
+        self.held = matches!(outcome, Outcome::Failed { .. });
+        self.last_turn = Some(LastTurn {
+            outcome: outcome.clone(),
+            steps: turn.counts.steps,
+            started_at: turn.started_at,
+            ended_at: at,
+            not_committed: None,
+        });
+        if turn.sent {
+            self.uncommitted = Some(Uncommitted { turn: number, ended_at: at, attempt: 1, not_before: at });
+        }
+        self.history.push_back(Exchange { prompt: turn.text, answer: turn.answer });
+        while self.history.len() > HISTORY_EXCHANGES {
+            self.history.pop_front();
+        }
+    }
+
+    pub(super) fn work_not_committed(&mut self, failure: &Failure, at: Timestamp) {
+        let Some(work) = self.uncommitted.take() else { return };
+        if failure.class == FailureClass::Transient && work.attempt < super::ATTEMPTS {
+            let not_before = at.plus_ms(self.back_off_ms(work.attempt));
+            self.uncommitted = Some(Uncommitted { attempt: work.attempt + 1, not_before, ..work });
+        } else if let Some(last) = &mut self.last_turn {
+            last.not_committed = Some(failure.clone());
+            self.held = true;
+        }
+    }
+}
