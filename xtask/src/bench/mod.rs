@@ -6,6 +6,7 @@
 
 mod events;
 mod http;
+mod kills;
 mod machine;
 mod peers;
 mod process;
@@ -39,17 +40,18 @@ const BUILT: [(&str, &str, &str); 6] = [
 
 type Measure = fn(&Bench) -> Result<Vec<Table>>;
 
-const BENCHES: [(&str, Measure); 5] = [
+const BENCHES: [(&str, Measure); 6] = [
     ("start", start::measure),
     ("sandbox", sandbox::measure),
     ("delivery", events::delivery),
     ("durable", events::durable),
     ("sessions", sessions::measure),
+    ("kills", kills::measure),
 ];
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Which: start, sandbox, delivery, durable, sessions; all without any, and only then are they kept
+    /// Which: start, sandbox, delivery, durable, sessions, kills; all without any, and only then are they kept
     names: Vec<String>,
 }
 
