@@ -30,12 +30,14 @@ async fn main() -> anyhow::Result<()> {
             let append = Append {
                 session: id.clone(),
                 expected_last: Seq(0),
+                at: summary.updated_at,
                 entries: entries
                     .iter()
                     .map(|(_, entry)| Bytes::from(renamed(&String::from_utf8_lossy(entry))))
                     .collect(),
                 summary: Some(SummaryRow { id: id.clone(), body: renamed(&summary.body), ..summary.clone() }),
                 text: Vec::new(),
+                once: None,
             };
             let store = store.clone();
             tasks.spawn(async move { store.append(append).await });
