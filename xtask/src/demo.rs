@@ -81,6 +81,8 @@ pub(crate) fn perform(stage: &Stage, agent: Agent, model: &Model, then: Then, ke
     let done = conclude(stage, &server, &sample, &session)?;
     if then == Then::Stay {
         println!("\nThe server stays until Ctrl-C, and so does the page.");
+        // The one that stopped the turn was not meant for the server.
+        interrupts.pending().for_each(drop);
         interrupts.forever().next();
         println!();
     }

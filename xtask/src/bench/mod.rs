@@ -92,11 +92,13 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     missing::provide(&[GIT])?;
     let path = missing::provide_node(&workspace)?;
     build::all(&workspace, RELEASE)?;
+    // One call, or cargo would build what they share once for each of them.
+    let mut programs = Command::new(cargo());
+    programs.current_dir(&workspace.root).args(["build", "--locked", "--profile", RELEASE]);
     for (package, kind, name) in BUILT {
-        let mut build = Command::new(cargo());
-        build.current_dir(&workspace.root).args(["build", "--locked", "--profile", RELEASE]);
-        run_command(build.args(["--package", package, kind, name]))?;
+        programs.args(["--package", package, kind, name]);
     }
+    run_command(&mut programs)?;
     if let Err(error) = missing::provide(&[BWRAP]) {
         println!("{error:#}");
     }

@@ -3,6 +3,7 @@
 use super::{Agent, Stage};
 use anyhow::{Context, Result, bail};
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
@@ -56,11 +57,9 @@ impl Scripted {
         if let Some(script) = script {
             command.arg("--script").arg(script);
         }
-        let mut process = command
-            .stdin(Stdio::null())
-            .stdout(Stdio::piped())
-            .spawn()
-            .context("start the scripted model")?;
+        // A process group of its own: Ctrl-C stops a turn, not the model.
+        command.stdin(Stdio::null()).stdout(Stdio::piped()).process_group(0);
+        let mut process = command.spawn().context("start the scripted model")?;
         let stdout = process.stdout.take().context("read what the scripted model says")?;
         let mut said = String::new();
         BufReader::new(stdout).read_line(&mut said)?;
