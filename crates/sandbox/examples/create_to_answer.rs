@@ -55,7 +55,9 @@ async fn main() -> anyhow::Result<()> {
     let local = Local::open(LocalConfig { data_dir: data_dir.into(), launcher, tools: Vec::new() })?;
     let here = Here { provider: Arc::new(local), sessions: AtomicU32::new(0) };
     let (created, destroyed) = create_to_answer(&here, count).await?;
-    println!("create → guest answers: p50 {:?}, p90 {:?}", created.p50, created.p90);
-    println!("destroy, files removed: p50 {:?}, p90 {:?}", destroyed.p50, destroyed.p90);
+    for (what, took) in [("create → guest answers", created), ("destroy, files removed", destroyed)] {
+        let ms = |took: std::time::Duration| took.as_secs_f64() * 1e3;
+        println!("{what}: p50 {:.2} ms, p90 {:.2} ms", ms(took.p50), ms(took.p90));
+    }
     Ok(())
 }

@@ -1,13 +1,12 @@
 //! How each program is followed and appended to.
 
-use anyhow::{Context, Result, bail};
-use bytes::Bytes;
-use futures::stream::{BoxStream, StreamExt, TryStreamExt};
+use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
-use tokio_tungstenite::tungstenite::Message;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
-/// What a reader reads: pieces of text, wherever they were cut.
-pub(crate) type Events = BoxStream<'static, Result<Bytes>>;
+/// Longest head of an answer to a request to follow.
+const HEAD_BYTES: usize = 4096;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
@@ -51,18 +50,21 @@ impl Peer {
         }
     }
 
-    /// Begins to follow, from now on.
-    pub(crate) async fn follow(&self) -> Result<Events> {
+    /// Begins to follow, from now on: the connection, and what has been read of the events. They are looked for in the bytes as
+    /// they come, frames of WebSocket (never masked by a server) and server-sent events alike, as the load shares the
+    /// processors with the server and should take as little of them as it can.
+    pub(crate) async fn follow(&self) -> Result<(TcpStream, Vec<u8>)> {
         let session = &self.session;
         match self.kind {
             Kind::Lamplight => {
                 let view: Value = self.get(&format!("/api/v1/sessions/{session}")).await?;
                 let resume = view["last_seq"].as_u64().context("a session has a last_seq")?;
-                self.websocket(&format!("/api/v1/sessions/{session}/events?resume={resume}")).await
+                let path = format!("/api/v1/sessions/{session}/events?resume={resume}");
+                self.open(&path, WEBSOCKET, "101").await
             }
-            Kind::Workerd => self.websocket("/events").await,
-            Kind::OpenCode => self.server_sent("/event").await,
-            Kind::SandboxAgent => self.server_sent(&format!("/v1/acp/{session}")).await,
+            Kind::Workerd => self.open("/events", WEBSOCKET, "101").await,
+            Kind::OpenCode => self.open("/event", SERVER_SENT, "200").await,
+            Kind::SandboxAgent => self.open(&format!("/v1/acp/{session}"), SERVER_SENT, "200").await,
         }
     }
 
@@ -104,23 +106,29 @@ impl Peer {
         Ok(serde_json::from_slice(&answer.bytes().await?)?)
     }
 
-    async fn websocket(&self, path: &str) -> Result<Events> {
-        let url = format!("{}{path}", self.url.replacen("http", "ws", 1));
-        let (socket, _) = tokio_tungstenite::connect_async(url).await.context("open a WebSocket")?;
-        let texts = socket.map_err(anyhow::Error::from).try_filter_map(|message| async move {
-            Ok(match message {
-                Message::Text(text) => Some(Bytes::from(text)),
-                _ => None,
-            })
-        });
-        Ok(texts.boxed())
-    }
-
-    async fn server_sent(&self, path: &str) -> Result<Events> {
-        let answer = self.client.get(format!("{}{path}", self.url)).send().await?.error_for_status()?;
-        Ok(answer.bytes_stream().map_err(anyhow::Error::from).boxed())
+    async fn open(&self, path: &str, headers: &str, status: &str) -> Result<(TcpStream, Vec<u8>)> {
+        let host = self.url.strip_prefix("http://").context("no address")?;
+        let mut stream = TcpStream::connect(host).await?;
+        let request = format!("GET {path} HTTP/1.1\r\nhost: {host}\r\n{headers}\r\n");
+        stream.write_all(request.as_bytes()).await?;
+        let mut answer = Vec::with_capacity(HEAD_BYTES);
+        loop {
+            ensure!(stream.read_buf(&mut answer).await? > 0, "{path} was not answered");
+            if let Some(end) = answer.windows(4).position(|four| four == b"\r\n\r\n") {
+                let events = answer.split_off(end + 4);
+                let head = String::from_utf8_lossy(&answer);
+                ensure!(head.split(' ').nth(1) == Some(status), "{path} was answered {head}");
+                return Ok((stream, events));
+            }
+            ensure!(answer.len() < HEAD_BYTES, "the answer of {path} does not begin");
+        }
     }
 }
+
+const SERVER_SENT: &str = "accept: text/event-stream\r\n";
+/// The key is the one of RFC 6455, section 1.3; nobody here looks at what is made of it.
+const WEBSOCKET: &str = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+    sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
 
 fn prompt(text: &str) -> Value {
     let params = json!({ "sessionId": "one", "prompt": [{ "type": "text", "text": text }] });

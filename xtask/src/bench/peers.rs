@@ -77,7 +77,10 @@ impl Peer {
             Self::Workerd => {
                 let mut command = Command::new(self.file(bench)?);
                 command.arg("serve").arg(bench.workspace.root.join("xtask/peers/workerd.capnp"));
-                command.arg(format!("--directory-path=data={}", directory.display()));
+                // Apart from our own files: it makes a folder called after its objects, `log`.
+                let data = directory.join("data");
+                std::fs::create_dir(&data)?;
+                command.arg(format!("--directory-path=data={}", data.display()));
                 command.arg(format!("--socket-addr=http=127.0.0.1:{port}"));
                 Running::start(command, port, "/", &log)
             }
@@ -228,9 +231,19 @@ pub(super) fn until(url: &str, id: &str, what: &str, is: impl Fn(&Value) -> bool
     }
 }
 
-/// Ends a session, so that its sandbox is gone.
+/// Stops what a session does and ends it, so that its sandbox is gone.
 pub(super) fn end(url: &str, id: &str) -> Result<()> {
-    http::post(&format!("{url}/api/v1/sessions/{id}/end"), &json!({})).map(drop)
+    let session = format!("{url}/api/v1/sessions/{id}");
+    until(url, id, "stopped", |_| {
+        let ask = |what: &str| http::post(&format!("{session}/{what}"), &json!({}));
+        let ended = ask("end").is_ok();
+        if !ended {
+            // Refused when the turn has just come to its end, or is about to begin: then the next round ends it.
+            let _ = ask("stop");
+        }
+        ended
+    })
+    .map(drop)
 }
 
 /// Sees that goose is there, a real agent.

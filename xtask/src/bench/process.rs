@@ -36,7 +36,7 @@ impl Running {
         let start = now();
         let process = command.process_group(0).spawn().context("start it")?;
         let mut running = Self { process, ready: Duration::ZERO, url };
-        while http::request("GET", &format!("{}{path}", running.url), None).is_err() {
+        while http::answers(&format!("{}{path}", running.url)).is_err() {
             if start.elapsed() > READY {
                 bail!("it did not answer within {} s", READY.as_secs());
             }

@@ -46,15 +46,14 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     Ok(vec![table])
 }
 
-/// The example prints lines such as `create → guest answers: p50 5.0ms, p90 5.9ms`.
+/// The example prints lines such as `create → guest answers: p50 5.02 ms, p90 5.91 ms`.
 fn ours(bench: &Bench) -> Result<Vec<(String, Vec<String>)>> {
     let mut example = Command::new(bench.example("create_to_answer"));
     example.arg(bench.program("lamplight-launch")).arg(bench.fresh("sandboxes")?).arg(COUNT.to_string());
     let said = output_of(&mut example)?;
     let row = |line: &str| {
         let (name, numbers) = line.split_once(": ").context("the example printed something else")?;
-        let numbers =
-            numbers.split(", ").map(|number| number.trim_start_matches(['p', '5', '0', '9']).trim());
+        let numbers = numbers.split(", ").filter_map(|number| Some(number.split_once(' ')?.1));
         Ok((format!("Lamplight, {name}"), numbers.map(ToOwned::to_owned).collect()))
     };
     said.lines().map(row).collect()
