@@ -202,7 +202,7 @@ impl Engine {
     pub async fn follow(&self, id: &SessionId, after: Seq) -> Result<Follower, CommandError> {
         self.existing(id).await?;
         let hub = self.shared.wake(id).hub;
-        Ok(Follower::new(id.clone(), hub, self.shared.store.clone(), after, self.shared.closing()))
+        Ok(Follower::new(id.clone(), hub, self.shared.store.clone(), after))
     }
 
     async fn existing(&self, id: &SessionId) -> Result<Seq, CommandError> {

@@ -85,19 +85,12 @@ pub struct Follower {
     store: Store,
     place: Seq,
     last: watch::Receiver<Seq>,
-    closing: watch::Receiver<bool>,
 }
 
 impl Follower {
-    pub(crate) fn new(
-        session: SessionId,
-        hub: Arc<Hub>,
-        store: Store,
-        after: Seq,
-        closing: watch::Receiver<bool>,
-    ) -> Self {
+    pub(crate) fn new(session: SessionId, hub: Arc<Hub>, store: Store, after: Seq) -> Self {
         let last = hub.last.subscribe();
-        Self { session, hub, store, place: after, last, closing }
+        Self { session, hub, store, place: after, last }
     }
 
     /// The end of the log as it is now.
@@ -105,31 +98,21 @@ impl Follower {
         *self.last.borrow()
     }
 
-    /// The next entries, in order, without gap or double; waits until there are some. `None` when the server is closing.
-    pub async fn next(&mut self) -> Option<Result<Vec<(Seq, Bytes)>, CommandError>> {
+    /// The next entries, in order, without gap or double; waits until there are some, for ever if there are none. It waits for
+    /// one thing only: a thousand readers do this for every entry.
+    pub async fn next(&mut self) -> Result<Vec<(Seq, Bytes)>, CommandError> {
         loop {
-            if *self.closing.borrow() {
-                return None;
-            }
             if *self.last.borrow_and_update() > self.place {
                 let entries = match self.hub.recent(self.place) {
                     Some(entries) => entries,
-                    None => {
-                        match self.store.read(&self.session, self.place, READ_ENTRIES, READ_BYTES).await {
-                            Ok(entries) => entries,
-                            Err(error) => return Some(Err(error.into())),
-                        }
-                    }
+                    None => self.store.read(&self.session, self.place, READ_ENTRIES, READ_BYTES).await?,
                 };
                 if let Some((last, _)) = entries.last() {
                     self.place = *last;
-                    return Some(Ok(entries));
+                    return Ok(entries);
                 }
             }
-            tokio::select! {
-                changed = self.last.changed() => changed.ok()?,
-                changed = self.closing.changed() => changed.ok()?,
-            }
+            self.last.changed().await.expect("the sender is in the hub that this reader holds");
         }
     }
 }

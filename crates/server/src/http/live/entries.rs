@@ -34,9 +34,8 @@ pub async fn run(app: &App, id: &SessionId, mut socket: WebSocket, resume: Optio
             }
         };
         // Unfolded, so that dropping a wait for the next batch loses nothing of it.
-        let batches = stream::unfold(follower, |mut follower| async move {
-            follower.next().await.map(|batch| (batch, follower))
-        });
+        let batches =
+            stream::unfold(follower, |mut follower| async move { Some((follower.next().await, follower)) });
         match follow(&mut socket, batches, from, &app.timings, &app.going_away).await {
             Next::From(again) => from = again,
             Next::Closed => return,
@@ -79,6 +78,8 @@ async fn follow(
     going_away: &CancellationToken,
 ) -> Next {
     let mut batches = pin!(batches);
+    // Waited for once, not anew with every entry.
+    let mut leaving = pin!(going_away.cancelled());
     let mut account = Acknowledgements::new(from.after);
     let mut live = false;
     let mut heartbeat = interval_at(Instant::now() + timings.heartbeat, timings.heartbeat);
@@ -125,7 +126,7 @@ async fn follow(
                 send(socket, [frame.message()], timings).await
             }
             () = sleep_until(given_up_at.unwrap_or_else(Instant::now)), if given_up_at.is_some() => Err(Over::Slow),
-            () = going_away.cancelled() => return away(socket, &account).await,
+            () = &mut leaving => return away(socket, &account).await,
         };
         if let Err(over) = outcome {
             break over;
