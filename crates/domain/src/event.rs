@@ -70,6 +70,35 @@ pub enum Event {
         generation: Generation,
         detail: String,
     },
+    /// From here on it is owed that everything in this sandbox stands still; `by` is nobody when it was idle.
+    PauseRequested {
+        generation: Generation,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    /// Everything in it stands still, in memory.
+    SandboxPaused {
+        generation: Generation,
+    },
+    /// It cannot be paused; it goes on as it was.
+    PauseFailed {
+        generation: Generation,
+        detail: String,
+    },
+    /// From here on it is owed that it goes on; `by` is nobody when there is something to do.
+    ResumeRequested {
+        generation: Generation,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        by: Option<String>,
+    },
+    SandboxResumed {
+        generation: Generation,
+    },
+    /// It is to be released at `at`, unless something is asked of the session before.
+    ReleaseAnnounced {
+        generation: Generation,
+        at: Timestamp,
+    },
     /// From here on it is owed that this sandbox is destroyed.
     SandboxReleased {
         generation: Generation,
@@ -245,6 +274,8 @@ pub enum Guard {
     IdenticalCalls,
     Silence,
     WallClock,
+    /// A person paused the turn, and nobody resumed it.
+    Paused,
 }
 
 /// How a turn ended.

@@ -52,8 +52,14 @@ pub struct Limits {
     pub start_ms: u64,
     /// From asking the agent to cancel to killing everything that it runs.
     pub cancel_grace_ms: u64,
+    /// A turn that a person paused is stopped after this.
+    pub paused_ms: u64,
+    /// Without a turn for this long, everything in the sandbox is paused, in memory.
+    pub pause_ms: u64,
     /// Without a turn for this long, the sandbox is given back and its files are kept.
     pub idle_ms: u64,
+    /// So long before the sandbox is given back, people are told.
+    pub idle_warning_ms: u64,
 }
 
 impl Default for Limits {
@@ -67,7 +73,10 @@ impl Default for Limits {
             permission_ms: 5 * 60_000,
             start_ms: 2 * 60_000,
             cancel_grace_ms: 2_000,
-            idle_ms: 5 * 60_000,
+            paused_ms: 24 * 60 * 60_000,
+            pause_ms: 5 * 60_000,
+            idle_ms: 60 * 60_000,
+            idle_warning_ms: 5 * 60_000,
         }
     }
 }

@@ -124,6 +124,15 @@ impl Engine {
         self.command(id, Command::Stop { by }).await
     }
 
+    /// Lets everything in the session's sandbox stand still, in the middle of a turn too.
+    pub async fn pause(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
+        self.command(id, Command::Pause { by }).await
+    }
+
+    pub async fn resume(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
+        self.command(id, Command::Resume { by }).await
+    }
+
     pub async fn choose_model(
         &self,
         id: &SessionId,

@@ -8,4 +8,6 @@ pub struct Capabilities {
     pub keeps_files: bool,
     /// Directories of the host can be mounted read-only. Without it, agents are installed inside.
     pub host_mounts: bool,
+    /// What runs inside can stand still in memory and go on. Without it, an idle sandbox runs until it is destroyed.
+    pub pauses: bool,
 }

@@ -34,7 +34,13 @@ pub trait Provider: Send + Sync {
     /// longer runs.
     async fn dial(&self, handle: &Handle) -> Result<Box<dyn ByteStream>, SandboxError>;
 
-    /// Ends everything that runs in the sandbox before it returns. Destroying what is gone is fine.
+    /// Lets everything that runs in the sandbox stand still, in memory, before it returns. Again is fine.
+    async fn pause(&self, handle: &Handle) -> Result<(), SandboxError>;
+
+    /// Lets it go on before it returns; of one that is not paused is fine.
+    async fn resume(&self, handle: &Handle) -> Result<(), SandboxError>;
+
+    /// Ends everything that runs in the sandbox, paused or not, before it returns. Destroying what is gone is fine.
     async fn destroy(&self, handle: &Handle, files: Files) -> Result<(), SandboxError>;
 
     /// Every sandbox of this deployment, running or left over.

@@ -100,6 +100,8 @@ export const api = {
   removePrompt: (id: string, prompt: string): Promise<void> =>
     call('DELETE', `${session(id)}/prompts/${encodeURIComponent(prompt)}`),
   stop: (id: string): Promise<SessionView> => call('POST', `${session(id)}/stop`),
+  pause: (id: string): Promise<SessionView> => call('POST', `${session(id)}/pause`),
+  resume: (id: string): Promise<SessionView> => call('POST', `${session(id)}/resume`),
   chooseModel: (id: string, model: string): Promise<SessionView> => call('POST', `${session(id)}/model`, { model }),
   /** `option` null cancels the request. */
   answerPermission: (id: string, request: Json, option: string | null): Promise<unknown> =>

@@ -23,6 +23,12 @@ export type Event =
   | { type: 'sandbox_created'; generation: number; handle: string }
   | { type: 'workspace_prepared'; generation: number; base_commit: string }
   | { type: 'sandbox_failed'; generation: number; failure: Failure }
+  | { type: 'pause_requested'; generation: number; by?: string }
+  | { type: 'sandbox_paused'; generation: number }
+  | { type: 'pause_failed'; generation: number; detail: string }
+  | { type: 'resume_requested'; generation: number; by?: string }
+  | { type: 'sandbox_resumed'; generation: number }
+  | { type: 'release_announced'; generation: number; at: number }
   | { type: 'sandbox_lost'; generation: number; detail: string }
   | { type: 'sandbox_released'; generation: number; keep_files: boolean; reason: string }
   | { type: 'sandbox_destroyed'; generation: number }
@@ -93,6 +99,10 @@ export interface Limits {
   start_ms: number;
   cancel_grace_ms: number;
   idle_ms: number;
+  /** Not in logs of before there was a pause. */
+  paused_ms?: number;
+  pause_ms?: number;
+  idle_warning_ms?: number;
 }
 
 export interface Failure {
@@ -134,7 +144,7 @@ export type Answer = { answer: 'selected'; option: string } | { answer: 'cancell
 
 export type AnsweredBy = { by: 'policy' } | { by: 'person'; name: string } | { by: 'deadline' } | { by: 'stop' };
 
-export type Guard = 'steps' | 'failures_in_a_row' | 'identical_calls' | 'silence' | 'wall_clock';
+export type Guard = 'steps' | 'failures_in_a_row' | 'identical_calls' | 'silence' | 'wall_clock' | 'paused';
 
 export type StopReason = 'end_turn' | 'max_tokens' | 'max_turn_requests' | 'refusal' | 'cancelled';
 

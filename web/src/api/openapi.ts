@@ -196,6 +196,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets everything in the sandbox stand still, in memory, in the middle of a turn too. */
+        post: operations["pause_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/permission": {
         parameters: {
             query?: never;
@@ -242,6 +259,23 @@ export interface paths {
         post?: never;
         /** Takes back a prompt that has not been sent yet. */
         delete: operations["remove_prompt"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets what stands still go on. */
+        post: operations["resume_session"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -373,7 +407,22 @@ export interface components {
              * Format: int64
              * @default null
              */
+            paused_ms?: number | null;
+            /**
+             * Format: int64
+             * @default null
+             */
+            pause_ms?: number | null;
+            /**
+             * Format: int64
+             * @default null
+             */
             idle_ms?: number | null;
+            /**
+             * Format: int64
+             * @default null
+             */
+            idle_warning_ms?: number | null;
         };
         /** @description A part of a log. */
         LogEntries: {
@@ -507,6 +556,12 @@ export interface components {
         RepositoryList: {
             items: components["schemas"]["Repository"][];
         };
+        /**
+         * @description Where a session's sandbox is. `paused`: everything in it stands still, kept in memory for as long as the machine is up.
+         *     `stopped`: its processes are gone and its files are kept.
+         * @enum {string}
+         */
+        SandboxState: "none" | "starting" | "running" | "paused" | "stopped";
         SessionList: {
             items: components["schemas"]["SessionSummary"][];
             /** @description `null` on the last page. */
@@ -581,6 +636,7 @@ export interface components {
             permission?: components["schemas"]["OpenPermission"] | null;
             commits: components["schemas"]["TurnCommit"][];
             merged?: components["schemas"]["Merged"] | null;
+            sandbox: components["schemas"]["SandboxState"];
             ended: boolean;
             /** Format: int64 */
             last_seq: number;
@@ -1048,6 +1104,44 @@ export interface operations {
             };
         };
     };
+    pause_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description nothing_to_pause, session_ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     answer_permission: {
         parameters: {
             query?: never;
@@ -1179,6 +1273,44 @@ export interface operations {
             };
             /** @description session_not_found, prompt_not_found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_paused, session_ended */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -2,6 +2,7 @@
 import type { Entry, Event, Json, ToolCall } from '../api/events';
 import { applyFact } from './facts';
 import type { Item, PromptItem, SetupStep, ToolItem, TroubleItem } from './items';
+import { exitText, sentence } from './sentences';
 import { callName, startsCall, type Timeline } from './timeline';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -63,12 +64,17 @@ export class Draft {
         this.#note(entry, `${event.by} asked to stop`);
         return;
       case 'model_chosen':
-        this.#note(entry, `${event.by} chose the model ${event.model}`);
+      case 'session_ended':
+      case 'pause_requested':
+      case 'pause_failed':
+      case 'resume_requested':
+      case 'release_announced':
+      case 'sandbox_released':
+      case 'retry_planned':
+      case 'branch_pushed':
+        this.#note(entry, sentence(event, entry.at));
         return;
       case 'session_created':
-        return;
-      case 'session_ended':
-        this.#note(entry, `${event.by} ended the session`);
         return;
 
       case 'sandbox_requested':
@@ -110,8 +116,8 @@ export class Draft {
         this.#setupFailed(event.detail);
         this.#trouble(entry, 'sandbox_lost', null, event.detail);
         return;
-      case 'sandbox_released':
-        this.#note(entry, `Sandbox given back${event.keep_files ? ', its files are kept' : ''}: ${event.reason}`);
+      case 'sandbox_paused':
+      case 'sandbox_resumed':
         return;
       case 'sandbox_destroyed':
         return;
@@ -128,9 +134,6 @@ export class Draft {
       case 'input_queued':
       case 'prompt_retried':
       case 'cancel_answered':
-        return;
-      case 'retry_planned':
-        this.#note(entry, `${event.failure.message} Trying again in a moment (${event.retry} of 3)`);
         return;
 
       case 'permission_asked':
@@ -160,9 +163,6 @@ export class Draft {
         return;
       case 'turn_ended':
         this.#endTurn(entry, event);
-        return;
-      case 'branch_pushed':
-        this.#note(entry, `The agent pushed ${event.commit.slice(0, 8)} to the session's branch`);
         return;
       case 'work_committed':
         this.#push({ ...head(entry), kind: 'commit', turn: event.turn, commit: event.commit });
@@ -382,14 +382,4 @@ const BOOKKEEPING = new Set([
 
 function isTranscript(event: Event): boolean {
   return ['agent_spoke', 'agent_thought', 'tool_called', 'plan_changed', 'permission_asked'].includes(event.type);
-}
-
-function exitText(event: Event & { type: 'agent_exited' }): string {
-  const how =
-    event.status === null
-      ? 'The agent is gone'
-      : event.status.ended === 'code'
-        ? `The agent exited with code ${event.status.code}`
-        : `The agent was ended by signal ${event.status.signal}`;
-  return event.detail ? `${how}: ${event.detail}` : how;
 }

@@ -35,14 +35,25 @@ impl Draft {
             Sandbox::BackingOff { until, attempt } => (session.has_work() && self.now >= *until)
                 .then_some(Next::RequestSandbox { attempt: attempt + 1 }),
             Sandbox::Requested { .. } | Sandbox::Created { .. } => None,
-            Sandbox::Ready { .. } if !session.has_work() => {
-                (self.now >= session.idle_at()).then_some(Next::Release {
-                    keep_files: true,
-                    reason: "nothing was asked of it for a while; its files are kept",
-                })
-            }
+            Sandbox::Ready { .. } | Sandbox::Paused { .. } if !session.has_work() => self.idle(),
             Sandbox::Ready { .. } => self.agent_follows(),
+            Sandbox::Paused { why: Pause::Idle, .. } => Some(Next::Resume),
+            Sandbox::Paused { why: Pause::Person { .. } | Pause::Over { .. }, .. } => None,
         }
+    }
+
+    /// A sandbox with nothing to do is paused, announced to be released, and released.
+    fn idle(&self) -> Option<Next> {
+        let session = &self.session;
+        if self.now >= session.idle_at() {
+            let reason = "nothing was asked of it for a while; its files are kept";
+            return Some(Next::Release { keep_files: true, reason });
+        }
+        if self.now >= session.announce_at() && !session.release_announced {
+            return Some(Next::AnnounceRelease);
+        }
+        let runs = matches!(session.sandbox, Sandbox::Ready { .. });
+        (runs && !session.cannot_pause && self.now >= session.pause_at()).then_some(Next::Pause)
     }
 
     fn agent_follows(&self) -> Option<Next> {
@@ -72,6 +83,11 @@ impl Draft {
             Next::Release { keep_files, reason } => {
                 self.record(Event::SandboxReleased { generation, keep_files, reason: reason.into() });
             }
+            Next::AnnounceRelease => {
+                self.record(Event::ReleaseAnnounced { generation, at: self.session.idle_at() });
+            }
+            Next::Pause => self.record(Event::PauseRequested { generation, by: None }),
+            Next::Resume => self.record(Event::ResumeRequested { generation, by: None }),
             Next::RequestSandbox { attempt } => {
                 self.record(Event::SandboxRequested { generation: generation.next(), attempt });
             }
@@ -134,6 +150,9 @@ impl Draft {
 enum Next {
     EndTurn(Why),
     Release { keep_files: bool, reason: &'static str },
+    AnnounceRelease,
+    Pause,
+    Resume,
     RequestSandbox { attempt: u32 },
     RequestAgent,
     StartTurn,

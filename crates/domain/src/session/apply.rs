@@ -23,6 +23,10 @@ impl Session {
             held: false,
             generation: Generation(0),
             sandbox: Sandbox::None,
+            pauses: 0,
+            cannot_pause: false,
+            release_announced: false,
+            busy_at: entry.at,
             released: Default::default(),
             kept: None,
             base_commit: None,
@@ -67,6 +71,15 @@ impl Session {
     }
 
     pub(super) fn apply_event(&mut self, event: &Event, at: Timestamp) {
+        let had_work = self.has_work();
+        self.take(event, at);
+        if had_work || self.has_work() || is_of_a_person(event) {
+            self.busy_at = at;
+            self.release_announced = false;
+        }
+    }
+
+    fn take(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::SessionCreated { .. } => {}
             Event::PromptQueued { prompt, text, by } => {
@@ -89,6 +102,7 @@ impl Session {
 
             Event::SandboxRequested { generation, attempt } => {
                 self.generation = *generation;
+                self.cannot_pause = false;
                 self.sandbox = Sandbox::Requested { since: at, attempt: *attempt };
             }
             Event::SandboxCreated { handle, .. } => {
@@ -104,9 +118,17 @@ impl Session {
             }
             Event::SandboxFailed { failure, attempt, .. } => self.sandbox_failed(failure, *attempt, at),
             Event::SandboxLost { .. } => self.sandbox_gone(),
+            Event::PauseRequested { by, .. } => self.pause_requested(by.as_deref(), at),
+            Event::SandboxPaused { .. } => self.stands_still(),
+            Event::PauseFailed { .. } => self.pause_failed(at),
+            Event::ResumeRequested { .. } => self.resume_requested(at),
+            Event::SandboxResumed { .. } => self.goes_on(at),
+            Event::ReleaseAnnounced { .. } => self.release_announced = true,
             Event::SandboxReleased { generation, keep_files, .. } => {
                 let handle = match &self.sandbox {
-                    Sandbox::Created { handle, .. } | Sandbox::Ready { handle } => Some(handle.clone()),
+                    Sandbox::Created { handle, .. }
+                    | Sandbox::Ready { handle, .. }
+                    | Sandbox::Paused { handle, .. } => Some(handle.clone()),
                     Sandbox::None => self.kept.as_ref().and_then(|kept| kept.handle.clone()),
                     Sandbox::Requested { .. } | Sandbox::BackingOff { .. } => None,
                 };
@@ -313,7 +335,7 @@ impl Session {
 impl Sandbox {
     pub(super) fn attempt(&self) -> u32 {
         match self {
-            Self::None | Self::Ready { .. } => 1,
+            Self::None | Self::Ready { .. } | Self::Paused { .. } => 1,
             Self::Requested { attempt, .. }
             | Self::Created { attempt, .. }
             | Self::BackingOff { attempt, .. } => *attempt,
@@ -328,6 +350,18 @@ impl Step {
             Self::Open(memory) | Self::ChooseMode(memory) | Self::ChooseModel(memory) => memory,
         }
     }
+}
+
+/// Whether somebody did something, so that the sandbox is kept for them.
+fn is_of_a_person(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::ModelChosen { .. }
+            | Event::PromptRemoved { .. }
+            | Event::BranchMerged { .. }
+            | Event::PauseRequested { by: Some(_), .. }
+            | Event::ResumeRequested { by: Some(_), .. }
+    )
 }
 
 /// Cuts `text` to its last `bytes`, at a character's boundary.

@@ -3,13 +3,17 @@
 use super::decide::Draft;
 use super::guards;
 use super::state::*;
-use crate::event::Event;
+use crate::event::{Event, Guard};
 use crate::failure::{Failure, FailureClass};
 use crate::permission::{self, AnsweredBy};
 
 impl Draft {
     /// The guards and deadlines that `now` has passed.
     pub(super) fn deadlines(&mut self) {
+        self.paused_for_too_long();
+        if self.session.is_paused() {
+            return;
+        }
         self.permission_deadlines();
         let limits = self.session.spec.limits.clone();
         if let Some((guard, detail)) =
@@ -22,7 +26,10 @@ impl Draft {
         let (since, what) = match (&self.session.sandbox, &self.session.agent) {
             (Sandbox::Requested { since, .. } | Sandbox::Created { since, .. }, _) => (*since, "the sandbox"),
             (Sandbox::Ready { .. }, Agent::Starting { since, .. }) => (*since, "the agent"),
-            (Sandbox::None | Sandbox::Ready { .. } | Sandbox::BackingOff { .. }, _) => return,
+            (
+                Sandbox::None | Sandbox::Ready { .. } | Sandbox::Paused { .. } | Sandbox::BackingOff { .. },
+                _,
+            ) => return,
         };
         if self.now >= since.plus_ms(limits.start_ms) {
             let text = format!("{what} was not ready after {} s", limits.start_ms / 1000);
@@ -30,6 +37,27 @@ impl Draft {
                 Agent::Starting { .. } => self.agent_broken(Failure::agent(FailureClass::Persistent, text)),
                 Agent::None | Agent::Ready { .. } | Agent::Ending { .. } => {
                     self.start_failed(Failure::infrastructure(FailureClass::Transient, text));
+                }
+            }
+        }
+    }
+
+    fn paused_for_too_long(&mut self) {
+        let Some((_, what)) = self.session.paused_until().filter(|(due, _)| self.now >= *due) else { return };
+        let (generation, turn) = (self.session.generation, self.session.turn_number);
+        match what {
+            Standstill::Begins => {
+                let detail = "it did not come to a standstill in time".into();
+                self.record(Event::PauseFailed { generation, detail });
+            }
+            Standstill::Ends => self.sandbox_lost("it could not be resumed".into()),
+            Standstill::Lasts => {
+                self.wake_up(None);
+                if self.session.turn.is_some() {
+                    let hours = self.session.spec.limits.paused_ms / 3_600_000;
+                    let detail = format!("it was paused for {hours} h, and nobody resumed it");
+                    self.record(Event::GuardTripped { turn, guard: Guard::Paused, detail });
+                    self.cancel_agent();
                 }
             }
         }

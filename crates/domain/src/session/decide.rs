@@ -8,7 +8,7 @@ use crate::agent::AgentInput;
 use crate::event::{Event, Outcome};
 use crate::failure::{Failure, FailureClass};
 use crate::permission::{Answer, AnsweredBy};
-use crate::{PromptId, SessionSpec, Timestamp, TurnNumber};
+use crate::{Generation, PromptId, SessionSpec, Timestamp, TurnNumber};
 use serde_json::Value;
 
 /// Events being decided: each is applied to a copy of the state at once, so that the next is decided on what it made.
@@ -69,6 +69,9 @@ impl Draft {
                 if self.session.prompts.len() >= MAX_QUEUED_PROMPTS {
                     return Err(Refusal::QueueFull { limit: MAX_QUEUED_PROMPTS });
                 }
+                if self.session.turn.is_none() {
+                    self.wake_up(Some(&by));
+                }
                 self.record(Event::PromptQueued { prompt, text, by });
             }
             Command::RemovePrompt { prompt, by } => {
@@ -78,6 +81,8 @@ impl Draft {
                 self.record(Event::PromptRemoved { prompt, by });
             }
             Command::Stop { by } => self.stop(by)?,
+            Command::Pause { by } => self.pause(by)?,
+            Command::Resume { by } => self.resume(by)?,
             Command::ChooseModel { model, by } => {
                 self.refuse_while_working()?;
                 let offered = &self.session.models;
@@ -115,12 +120,53 @@ impl Draft {
         self.session.prompts.iter().map(|queued| queued.prompt.clone()).collect()
     }
 
+    fn pause(&mut self, by: String) -> Result<(), Refusal> {
+        let generation = self.session.generation;
+        match &self.session.sandbox {
+            Sandbox::Ready { .. } if self.session.cannot_pause => Err(Refusal::NothingToPause),
+            Sandbox::Ready { .. } | Sandbox::Paused { why: Pause::Idle | Pause::Over { .. }, .. } => {
+                self.record(Event::PauseRequested { generation, by: Some(by) });
+                Ok(())
+            }
+            Sandbox::Paused { why: Pause::Person { .. }, .. } => Ok(()),
+            Sandbox::None
+            | Sandbox::Requested { .. }
+            | Sandbox::Created { .. }
+            | Sandbox::BackingOff { .. } => Err(Refusal::NothingToPause),
+        }
+    }
+
+    fn resume(&mut self, by: String) -> Result<(), Refusal> {
+        match &self.session.sandbox {
+            Sandbox::Paused { why: Pause::Idle | Pause::Person { .. }, .. } => {
+                let generation = self.session.generation;
+                self.record(Event::ResumeRequested { generation, by: Some(by) });
+                Ok(())
+            }
+            Sandbox::Paused { why: Pause::Over { .. }, .. } => Ok(()),
+            Sandbox::None
+            | Sandbox::Requested { .. }
+            | Sandbox::Created { .. }
+            | Sandbox::Ready { .. }
+            | Sandbox::BackingOff { .. } => Err(Refusal::NotPaused),
+        }
+    }
+
+    /// What stands still cannot be stopped: it goes on first.
+    pub(super) fn wake_up(&mut self, by: Option<&str>) {
+        if let Sandbox::Paused { why: Pause::Idle | Pause::Person { .. }, .. } = &self.session.sandbox {
+            let generation = self.session.generation;
+            self.record(Event::ResumeRequested { generation, by: by.map(str::to_owned) });
+        }
+    }
+
     /// Stops the turn; before there is one, takes the prompts back. Asking again while it is being stopped changes nothing.
     fn stop(&mut self, by: String) -> Result<(), Refusal> {
         match &self.session.turn {
             Some(turn) if matches!(turn.state, TurnState::Stopping { .. }) => Ok(()),
             Some(turn) => {
                 let turn = turn.number;
+                self.wake_up(Some(&by));
                 self.record(Event::StopRequested { turn, by });
                 self.cancel_agent();
                 Ok(())
@@ -200,8 +246,26 @@ impl Draft {
                     self.record(Event::WorkspacePrepared { generation, base_commit });
                 }
             }
+            Report::SandboxPaused { generation, pause } => {
+                if self.is_pausing(generation, pause) {
+                    self.record(Event::SandboxPaused { generation });
+                }
+            }
+            Report::PauseFailed { generation, pause, detail } => {
+                if self.is_pausing(generation, pause) {
+                    self.record(Event::PauseFailed { generation, detail });
+                }
+            }
+            Report::SandboxResumed { generation, pause } => {
+                if self.is_resuming(generation, pause) {
+                    self.record(Event::SandboxResumed { generation });
+                }
+            }
             Report::SandboxLost { generation, detail } => {
-                let there = matches!(self.session.sandbox, Sandbox::Created { .. } | Sandbox::Ready { .. });
+                let there = matches!(
+                    self.session.sandbox,
+                    Sandbox::Created { .. } | Sandbox::Ready { .. } | Sandbox::Paused { .. }
+                );
                 if generation == self.session.generation && there {
                     self.sandbox_lost(detail);
                 }
@@ -247,11 +311,22 @@ impl Draft {
         }
     }
 
+    fn is_pausing(&self, generation: Generation, of: u32) -> bool {
+        generation == self.session.generation
+            && matches!(self.session.sandbox, Sandbox::Paused { still: false, pause, .. } if pause == of)
+    }
+
+    fn is_resuming(&self, generation: Generation, of: u32) -> bool {
+        generation == self.session.generation
+            && matches!(self.session.sandbox,
+                Sandbox::Paused { still: true, pause, why: Pause::Over { .. }, .. } if pause == of)
+    }
+
     fn owes_commit(&self, turn: TurnNumber) -> bool {
         self.session.uncommitted.as_ref().is_some_and(|work| work.turn == turn)
     }
 
-    fn sandbox_lost(&mut self, detail: String) {
+    pub(super) fn sandbox_lost(&mut self, detail: String) {
         let generation = self.session.generation;
         self.record(Event::SandboxLost { generation, detail: detail.clone() });
         self.record(Event::SandboxReleased {

@@ -26,6 +26,13 @@ pub enum Command {
     Stop {
         by: String,
     },
+    /// Everything in the sandbox stands still, in the middle of a turn too, until it is resumed.
+    Pause {
+        by: String,
+    },
+    Resume {
+        by: String,
+    },
     ChooseModel {
         model: String,
         by: String,
@@ -56,6 +63,19 @@ pub enum Report {
     WorkspacePrepared {
         generation: Generation,
         base_commit: String,
+    },
+    SandboxPaused {
+        generation: Generation,
+        pause: u32,
+    },
+    PauseFailed {
+        generation: Generation,
+        pause: u32,
+        detail: String,
+    },
+    SandboxResumed {
+        generation: Generation,
+        pause: u32,
     },
     SandboxLost {
         generation: Generation,

@@ -11,13 +11,17 @@
 //!   SandboxRequested ─ SandboxCreated ─ WorkspacePrepared          a sandbox with the repository in it
 //!   AgentRequested ─ AgentInitialized ─ AgentOpened ─ AgentReady   an agent with a conversation
 //!   TurnStarted ─ (transcript) ─ TurnEnded ─ WorkCommitted         once for every prompt
-//!   SandboxReleased ─ SandboxDestroyed                             idle, or at the end
+//!   PauseRequested ─ SandboxPaused                                 idle
+//!   ResumeRequested ─ SandboxResumed                               something to do again
+//!   SandboxReleased ─ SandboxDestroyed                             idle for long, or at the end
 //! ```
 //!
 //! And the others:
 //! - *Stop, or a guard trips:* the agent is told to cancel; when it has answered or its grace is over, everything in the
 //!   sandbox but the guest is killed, and only then is the turn over. The next prompt starts the agent anew and has it load
 //!   its conversation.
+//! - *A person pauses:* everything in the sandbox stands still, in the middle of a turn too, and no guard counts that time. Only a
+//!   person's word ends it: resume, or stop, before which what stands still goes on.
 //! - *The sandbox is lost in a turn:* a new generation is made from its files, the conversation is loaded, and the prompt is
 //!   sent again, unless the agent had pushed: then a person is asked.
 //! - *The sandbox or agent cannot be made:* transient failures are tried again with back-off, others fail the turn whose
@@ -37,6 +41,7 @@ pub mod input;
 mod owed;
 mod phase;
 pub mod refusal;
+mod standstill;
 mod state;
 mod turn;
 pub mod view;
@@ -45,7 +50,7 @@ pub use input::{Command, Input, Report};
 pub use owed::Effect;
 pub use refusal::Refusal;
 pub use state::{NumberedInput, Session};
-pub use view::{Phase, SessionSummary, SessionView};
+pub use view::{Phase, SandboxState, SessionSummary, SessionView};
 
 /// Prompts that may wait in one session.
 pub const MAX_QUEUED_PROMPTS: usize = 100;

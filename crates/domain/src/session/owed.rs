@@ -11,6 +11,10 @@ use crate::{Generation, Timestamp, TurnNumber};
 pub enum Effect {
     /// Make the sandbox of this generation, or find it if it exists.
     CreateSandbox { generation: Generation },
+    /// Let everything in it stand still.
+    PauseSandbox { generation: Generation, handle: String, pause: u32 },
+    /// Let everything in it go on.
+    ResumeSandbox { generation: Generation, handle: String, pause: u32 },
     /// Put the repository into it, unless an earlier generation did.
     PrepareWorkspace { generation: Generation, handle: String },
     /// Make sure that nothing of it runs, with or without its files.
@@ -47,7 +51,14 @@ impl Session {
             Sandbox::Created { handle, .. } => {
                 owed.push(Effect::PrepareWorkspace { generation, handle: handle.clone() });
             }
-            Sandbox::Ready { handle } => self.owed_inside(now, handle, &mut owed),
+            Sandbox::Ready { handle, .. } => self.owed_inside(now, handle, &mut owed),
+            Sandbox::Paused { handle, pause, still: false, .. } => {
+                owed.push(Effect::PauseSandbox { generation, handle: handle.clone(), pause: *pause });
+            }
+            Sandbox::Paused { handle, pause, still: true, why: Pause::Over { .. }, .. } => {
+                owed.push(Effect::ResumeSandbox { generation, handle: handle.clone(), pause: *pause });
+            }
+            Sandbox::Paused { still: true, why: Pause::Idle | Pause::Person { .. }, .. } => {}
         }
         owed
     }
@@ -94,7 +105,43 @@ impl Session {
     }
 
     pub(super) fn idle_at(&self) -> Timestamp {
-        self.updated_at.plus_ms(self.spec.limits.idle_ms)
+        self.busy_at.plus_ms(self.spec.limits.idle_ms)
+    }
+
+    /// When people are told that the sandbox is about to be given back.
+    pub(super) fn announce_at(&self) -> Timestamp {
+        let limits = &self.spec.limits;
+        self.busy_at.plus_ms(limits.idle_ms.saturating_sub(limits.idle_warning_ms))
+    }
+
+    pub(super) fn pause_at(&self) -> Timestamp {
+        self.busy_at.plus_ms(self.spec.limits.pause_ms)
+    }
+
+    /// The end of the patience with a sandbox that is being paused, is paused, or is being resumed.
+    pub(super) fn paused_until(&self) -> Option<(Timestamp, Standstill)> {
+        let limits = &self.spec.limits;
+        match &self.sandbox {
+            Sandbox::Paused { still: false, since, .. } => {
+                Some((since.plus_ms(limits.start_ms), Standstill::Begins))
+            }
+            Sandbox::Paused { why: Pause::Over { since }, .. } => {
+                Some((since.plus_ms(limits.start_ms), Standstill::Ends))
+            }
+            Sandbox::Paused { why: Pause::Person { .. }, since, .. } if self.has_work() => {
+                Some((since.plus_ms(limits.paused_ms), Standstill::Lasts))
+            }
+            Sandbox::Paused { .. }
+            | Sandbox::None
+            | Sandbox::Requested { .. }
+            | Sandbox::Created { .. }
+            | Sandbox::Ready { .. }
+            | Sandbox::BackingOff { .. } => None,
+        }
+    }
+
+    pub(super) fn is_paused(&self) -> bool {
+        matches!(self.sandbox, Sandbox::Paused { .. })
     }
 
     /// The first moment after `last`, the time of the last decision, at which time alone changes something, and its name;
@@ -102,7 +149,7 @@ impl Session {
     pub fn next_deadline(&self, last: Timestamp) -> Option<(Timestamp, &'static str)> {
         let limits = &self.spec.limits;
         let mut due: Vec<(Timestamp, &'static str)> = Vec::new();
-        if let Some(turn) = &self.turn {
+        if let Some(turn) = self.turn.as_ref().filter(|_| !self.is_paused()) {
             due.extend(turn.permissions.iter().map(|open| (open.deadline, "permission")));
             if let TurnState::Retrying { until, .. } = turn.state {
                 due.push((until, "retry"));
@@ -111,7 +158,7 @@ impl Session {
                 due.extend(guards::time_guards(turn, limits).into_iter().map(|(at, ..)| (at, "guard")));
             }
         }
-        if self.agent != Agent::None {
+        if self.agent != Agent::None && !self.is_paused() {
             due.extend(self.kill_at().map(|at| (at, "cancel")));
         }
         match (&self.sandbox, &self.agent) {
@@ -123,11 +170,16 @@ impl Session {
             | (Sandbox::Ready { .. }, Agent::Starting { since, .. }) => {
                 due.push((since.plus_ms(limits.start_ms), "start"))
             }
-            (Sandbox::Ready { .. }, Agent::None | Agent::Ready { .. } | Agent::Ending { .. }) => {
-                if !self.has_work() && !self.ended {
-                    due.push((self.idle_at(), "idle"));
-                }
-            }
+            (Sandbox::Ready { .. }, Agent::None | Agent::Ready { .. } | Agent::Ending { .. })
+            | (Sandbox::Paused { .. }, _) => {}
+        }
+        due.extend(self.paused_until().map(|(at, _)| (at, "pause")));
+        let there = matches!(self.sandbox, Sandbox::Ready { .. } | Sandbox::Paused { .. });
+        if there && !self.has_work() && !self.ended {
+            due.push((self.idle_at(), "idle"));
+            due.extend((!self.release_announced).then_some((self.announce_at(), "idle warning")));
+            let runs = matches!(self.sandbox, Sandbox::Ready { .. });
+            due.extend((runs && !self.cannot_pause).then_some((self.pause_at(), "pause when idle")));
         }
         due.extend(self.uncommitted.as_ref().map(|work| (work.not_before, "commit")));
         due.into_iter().filter(|(at, _)| *at > last).min()

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::state::*;
-use super::view::{Phase, SessionView};
+use super::view::{Phase, SandboxState, SessionView};
 use crate::SessionId;
 use crate::agent::StopReason;
 use crate::event::Outcome;
@@ -10,6 +10,11 @@ use crate::event::Outcome;
 impl Session {
     /// Where the session is, and the sentence that explains it where one is needed.
     pub fn phase(&self) -> (Phase, Option<String>) {
+        if let Sandbox::Paused { why: Pause::Person { by }, .. } = &self.sandbox
+            && self.has_work()
+        {
+            return (Phase::Paused, Some(format!("paused by {by}; resume to go on")));
+        }
         if let Some(turn) = &self.turn {
             return turn.phase();
         }
@@ -24,12 +29,25 @@ impl Session {
                 Sandbox::None
                 | Sandbox::Requested { .. }
                 | Sandbox::Created { .. }
-                | Sandbox::Ready { .. } => (Phase::Starting, None),
+                | Sandbox::Ready { .. }
+                | Sandbox::Paused { .. } => (Phase::Starting, None),
             };
         }
         match &self.last_turn {
             None => (Phase::Paused, Some("nothing is asked of it; prompt to go on".into())),
             Some(last) => last.phase(),
+        }
+    }
+
+    fn sandbox_state(&self) -> SandboxState {
+        match &self.sandbox {
+            Sandbox::None | Sandbox::BackingOff { .. } if self.kept.is_some() && !self.ended => {
+                SandboxState::Stopped
+            }
+            Sandbox::None | Sandbox::BackingOff { .. } => SandboxState::None,
+            Sandbox::Requested { .. } | Sandbox::Created { .. } => SandboxState::Starting,
+            Sandbox::Ready { .. } => SandboxState::Running,
+            Sandbox::Paused { .. } => SandboxState::Paused,
         }
     }
 
@@ -62,6 +80,7 @@ impl Session {
             permission: self.turn.as_ref().and_then(|turn| turn.permissions.first().cloned()),
             commits: self.commits.clone(),
             merged: self.merged.clone(),
+            sandbox: self.sandbox_state(),
             ended: self.ended,
             last_seq: self.last_seq,
             created_at: self.created_at,

@@ -10,6 +10,9 @@ pub enum Refusal {
         turn: TurnNumber,
     },
     NoTurnRunning,
+    /// There is no sandbox that runs, or it cannot be paused.
+    NothingToPause,
+    NotPaused,
     PromptNotFound,
     PermissionNotOpen,
     OptionNotOffered {
@@ -33,6 +36,8 @@ impl Refusal {
             Self::Ended => "session_ended",
             Self::TurnRunning { .. } => "turn_running",
             Self::NoTurnRunning => "no_turn_running",
+            Self::NothingToPause => "nothing_to_pause",
+            Self::NotPaused => "not_paused",
             Self::PromptNotFound => "prompt_not_found",
             Self::PermissionNotOpen => "permission_not_open",
             Self::OptionNotOffered { .. } => "option_not_offered",
@@ -49,6 +54,10 @@ impl std::fmt::Display for Refusal {
             Self::Ended => write!(f, "the session has ended; start a new one"),
             Self::TurnRunning { turn } => write!(f, "turn {turn} is running; stop it or wait for its end"),
             Self::NoTurnRunning => write!(f, "no turn is running, so there is nothing to stop"),
+            Self::NothingToPause => {
+                write!(f, "no sandbox of this session runs that could be paused")
+            }
+            Self::NotPaused => write!(f, "the session is not paused, so there is nothing to resume"),
             Self::PromptNotFound => write!(f, "no such prompt is queued; it may have been sent already"),
             Self::PermissionNotOpen => write!(f, "this request is answered already, or its turn is over"),
             Self::OptionNotOffered { option } => write!(f, "the agent did not offer the option {option:?}"),

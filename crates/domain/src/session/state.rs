@@ -24,6 +24,14 @@ pub struct Session {
 
     pub(super) generation: Generation,
     pub(super) sandbox: Sandbox,
+    /// Pauses so far.
+    pub(super) pauses: u32,
+    /// Pausing this generation was tried, and cannot be done.
+    pub(super) cannot_pause: bool,
+    /// People were told that the sandbox is about to be given back.
+    pub(super) release_announced: bool,
+    /// When there last was something to do, or a person did something.
+    pub(super) busy_at: Timestamp,
     /// Sandboxes that are owed their destruction.
     pub(super) released: BTreeMap<Generation, Released>,
     /// The newest sandbox that is gone but for its files: the next one finds them, and the session's end removes them.
@@ -138,11 +146,41 @@ pub(super) enum Sandbox {
     Ready {
         handle: String,
     },
+    /// It stands still, or is on its way there.
+    Paused {
+        handle: String,
+        /// The n-th pause of this session: what is reported of another is stale.
+        pause: u32,
+        since: Timestamp,
+        /// The provider has said so.
+        still: bool,
+        why: Pause,
+    },
     /// Making one failed in a way that goes away; the next attempt is due at `until`.
     BackingOff {
         until: Timestamp,
         attempt: u32,
     },
+}
+
+/// Why a sandbox is paused, or why it is not any more.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Pause {
+    /// Until there is something to do.
+    Idle,
+    /// Until a person says so.
+    Person { by: String },
+    /// It is to go on.
+    Over { since: Timestamp },
+}
+
+/// What is waited for with a sandbox that does not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standstill {
+    Begins,
+    /// There is work in it, and a person paused it.
+    Lasts,
+    Ends,
 }
 
 #[derive(Debug, Clone, PartialEq)]

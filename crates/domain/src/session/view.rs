@@ -30,6 +30,21 @@ pub enum Phase {
     Failed,
 }
 
+/// Where a session's sandbox is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum SandboxState {
+    /// There is none: not yet, or not any more.
+    #[default]
+    None,
+    Starting,
+    Running,
+    /// Everything in it stands still, kept in memory for as long as the machine is up.
+    Paused,
+    /// Its processes are gone and its files are kept; the agent loads its conversation when there is something to do.
+    Stopped,
+}
+
 /// Everything about one session but its log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionView {
@@ -58,6 +73,8 @@ pub struct SessionView {
     pub permission: Option<OpenPermission>,
     pub commits: Vec<TurnCommit>,
     pub merged: Option<Merged>,
+    #[serde(default)]
+    pub sandbox: SandboxState,
     pub ended: bool,
     pub last_seq: Seq,
     pub created_at: Timestamp,

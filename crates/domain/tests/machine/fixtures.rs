@@ -1,7 +1,8 @@
-//! Every kind of event that was ever written can be read: one frozen file for each, and none without.
+//! Every kind of event that was ever written can be read: a frozen file for each, and none without. An event that has grown since
+//! has one more for each later form, such as `session_created.3.json`; the last is what is written now.
 
 use lamplight_domain::{Entry, Event};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 fn folder() -> PathBuf {
@@ -16,19 +17,33 @@ fn variants() -> BTreeSet<String> {
 }
 
 #[test]
-fn every_event_has_a_frozen_fixture_that_reads_and_writes_the_same() {
-    let mut found = BTreeSet::new();
+fn every_event_has_a_frozen_fixture_that_reads_and_the_last_form_writes_the_same() {
+    let mut found = BTreeMap::<String, BTreeMap<u32, PathBuf>>::new();
     for file in std::fs::read_dir(folder()).unwrap() {
         let path = file.unwrap().path();
-        let text = std::fs::read_to_string(&path).unwrap();
-        let entry: Entry =
-            serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-        let again: serde_json::Value = serde_json::to_value(&entry).unwrap();
-        let frozen: serde_json::Value = serde_json::from_str(&text).unwrap();
-        assert_eq!(again, frozen, "{}", path.display());
-        let name = path.file_stem().unwrap().to_string_lossy().into_owned();
-        assert_eq!(frozen["event"]["type"], name.as_str(), "a fixture is named after its event");
-        found.insert(name);
+        let file = path.file_name().unwrap().to_string_lossy().into_owned();
+        let parts: Vec<&str> = file.split('.').collect();
+        let (name, form) = match parts[..] {
+            [name, "json"] => (name, 1),
+            [name, form, "json"] => (name, form.parse().unwrap()),
+            _ => panic!("{file} is not a fixture's name"),
+        };
+        found.entry(name.to_owned()).or_default().insert(form, path);
     }
-    assert_eq!(found, variants(), "one fixture for each event");
+    for (name, forms) in &found {
+        let last = *forms.keys().next_back().unwrap();
+        for (form, path) in forms {
+            let text = std::fs::read_to_string(path).unwrap();
+            let entry: Entry =
+                serde_json::from_str(&text).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+            let frozen: serde_json::Value = serde_json::from_str(&text).unwrap();
+            assert_eq!(frozen["event"]["type"], name.as_str(), "a fixture is named after its event");
+            if *form == last {
+                let again: serde_json::Value = serde_json::to_value(&entry).unwrap();
+                assert_eq!(again, frozen, "{}", path.display());
+            }
+        }
+    }
+    let found: BTreeSet<String> = found.into_keys().collect();
+    assert_eq!(found, variants(), "a fixture for each event");
 }

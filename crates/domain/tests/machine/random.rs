@@ -39,6 +39,10 @@ fn a_million_random_steps_break_nothing() {
             "permission_answered",
             "session_ended",
             "prompt_retried",
+            "sandbox_paused",
+            "pause_failed",
+            "sandbox_resumed",
+            "release_announced",
         ] {
             assert!(seen.contains_key(rare), "{rare} was never exercised");
         }
@@ -149,7 +153,12 @@ fn fail(world: &mut World, random: &mut fastrand::Rng, effect: &Effect) {
             status: Some(ExitStatus::Code { code: 1 }),
             detail: "exit 1".into(),
         },
-        Effect::DestroySandbox { .. } | Effect::KillAgent { .. } => return,
+        Effect::PauseSandbox { generation, pause, .. } => Report::PauseFailed {
+            generation: *generation,
+            pause: *pause,
+            detail: "it cannot be paused".into(),
+        },
+        Effect::DestroySandbox { .. } | Effect::KillAgent { .. } | Effect::ResumeSandbox { .. } => return,
     };
     if let Report::AgentExited { run, .. } = &report
         && let Some(process) = world.agents.get_mut(run)
@@ -175,7 +184,7 @@ fn transcript(world: &mut World, random: &mut fastrand::Rng) {
 
 fn command(world: &mut World, random: &mut fastrand::Rng) {
     let by = "Ada".to_owned();
-    let _ = match random.u32(0..40) {
+    let _ = match random.u32(0..46) {
         0..20 => world.prompt("more"),
         20..28 => world.command(Command::Stop { by }),
         28..32 => world.command(Command::RemovePrompt { prompt: world.last_prompt(), by }),
@@ -185,6 +194,8 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
             by,
         }),
         35..39 => world.command(Command::ChooseModel { model: random.u32(0..3).to_string(), by }),
+        39..42 => world.command(Command::Pause { by }),
+        42..45 => world.command(Command::Resume { by }),
         _ => world.command(Command::End { by }),
     };
 }

@@ -44,7 +44,11 @@ fn a_prompt_becomes_a_commit() {
     let before = world.log.len();
     world.pass(world.session.spec().limits.idle_ms);
     world.settle(true);
-    assert_eq!(world.story(before), ["sandbox_released", "sandbox_destroyed"]);
+    assert_eq!(
+        world.story(before),
+        ["sandbox_released", "sandbox_destroyed"],
+        "the time of all else has passed too"
+    );
     assert_eq!(world.session.next_deadline(world.now), None);
     assert!(world.session.owed(world.now).is_empty() && world.running.is_empty());
     world.prompt("more").unwrap();

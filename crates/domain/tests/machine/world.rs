@@ -17,6 +17,8 @@ pub(crate) struct World {
     pub(crate) log: Vec<Entry>,
     pub(crate) session: Session,
     pub(crate) running: BTreeSet<Generation>,
+    /// Of them, those that stand still.
+    pub(crate) paused: BTreeSet<Generation>,
     /// The session's files are somewhere.
     pub(crate) files: bool,
     pub(crate) agents: BTreeMap<u32, Process>,
@@ -68,6 +70,7 @@ impl World {
             log,
             session,
             running: BTreeSet::new(),
+            paused: BTreeSet::new(),
             files: false,
             agents: BTreeMap::new(),
             late: Vec::new(),
@@ -127,11 +130,28 @@ impl World {
         if let Effect::PrepareWorkspace { generation, handle }
         | Effect::RunAgent { generation, handle, .. }
         | Effect::KillAgent { generation, handle, .. }
-        | Effect::CommitWork { generation, handle, .. } = effect
+        | Effect::CommitWork { generation, handle, .. }
+        | Effect::PauseSandbox { generation, handle, .. }
+        | Effect::ResumeSandbox { generation, handle, .. } = effect
         {
             assert_eq!(*handle, format!("h{generation}"), "a sandbox goes by its own handle");
         }
+        if let Effect::PrepareWorkspace { generation, .. }
+        | Effect::RunAgent { generation, .. }
+        | Effect::KillAgent { generation, .. }
+        | Effect::CommitWork { generation, .. } = effect
+        {
+            assert!(!self.paused.contains(generation), "nothing is asked of what stands still");
+        }
         match effect {
+            Effect::PauseSandbox { generation, pause, .. } if self.running.contains(generation) => {
+                self.paused.insert(*generation);
+                vec![Report::SandboxPaused { generation: *generation, pause: *pause }]
+            }
+            Effect::ResumeSandbox { generation, pause, .. } if self.running.contains(generation) => {
+                self.paused.remove(generation);
+                vec![Report::SandboxResumed { generation: *generation, pause: *pause }]
+            }
             Effect::CreateSandbox { generation } => {
                 let others = self.running.iter().filter(|other| *other != generation).count();
                 assert_eq!(others, 0, "a sandbox's files are in one sandbox at a time");
@@ -159,6 +179,8 @@ impl World {
                 vec![Report::WorkCommitted { turn: *turn, commit: Some(commit) }]
             }
             Effect::PrepareWorkspace { generation, .. }
+            | Effect::PauseSandbox { generation, .. }
+            | Effect::ResumeSandbox { generation, .. }
             | Effect::RunAgent { generation, .. }
             | Effect::KillAgent { generation, .. }
             | Effect::CommitWork { generation, .. } => {
@@ -170,6 +192,7 @@ impl World {
     /// The sandbox and everything in it ends.
     pub(crate) fn lose(&mut self, generation: Generation) {
         self.running.remove(&generation);
+        self.paused.remove(&generation);
         self.agents
             .values_mut()
             .filter(|process| process.generation == generation)
@@ -195,7 +218,9 @@ impl World {
 
     /// What a well-behaved agent says to the oldest message that it has not answered; a prompt is answered on demand only.
     pub(crate) fn answer_next(&mut self, run: u32, prompts_too: bool) -> Option<Report> {
-        let process = self.agents.get_mut(&run).filter(|process| process.alive)?;
+        let paused = &self.paused;
+        let moves = |process: &Process| process.alive && !paused.contains(&process.generation);
+        let process = self.agents.get_mut(&run).filter(|process| moves(process))?;
         let (n, input) = process
             .told
             .iter()

@@ -53,6 +53,8 @@ pub(crate) fn perform(
         let generation = match &effect {
             Effect::CreateSandbox { generation }
             | Effect::PrepareWorkspace { generation, .. }
+            | Effect::PauseSandbox { generation, .. }
+            | Effect::ResumeSandbox { generation, .. }
             | Effect::DestroySandbox { generation, .. }
             | Effect::RunAgent { generation, .. }
             | Effect::KillAgent { generation, .. }
@@ -62,6 +64,12 @@ pub(crate) fn perform(
             Effect::CreateSandbox { .. } => sandbox::create(&context, generation).await,
             Effect::DestroySandbox { handle, keep_files, .. } => {
                 sandbox::destroy(&context, generation, handle, keep_files).await
+            }
+            Effect::PauseSandbox { handle, pause, .. } => {
+                sandbox::pause(&context, generation, handle, pause).await
+            }
+            Effect::ResumeSandbox { handle, pause, .. } => {
+                sandbox::resume(&context, generation, handle, pause).await
             }
             Effect::PrepareWorkspace { handle, .. } => {
                 workspace::prepare(&context, generation, &handle).await

@@ -1,9 +1,10 @@
-//! Making a sandbox, and making sure that one is gone.
+//! Making a sandbox, letting it stand still, and making sure that one is gone.
 
 use super::Trouble;
 use super::context::Context;
 use lamplight_domain::Generation;
 use lamplight_domain::session::Report;
+use lamplight_sandbox::error::ErrorKind;
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::provider::{Files, SandboxSpec};
 
@@ -21,6 +22,32 @@ pub(super) async fn create(context: &Context, generation: Generation) -> Result<
             Report::SandboxFailed { generation, failure: error.into() }
         }
     })
+}
+
+pub(super) async fn pause(
+    context: &Context,
+    generation: Generation,
+    handle: String,
+    pause: u32,
+) -> Result<Report, Trouble> {
+    match context.shared.provider.pause(&Handle::from_log(handle)).await {
+        Ok(()) => Ok(Report::SandboxPaused { generation, pause }),
+        Err(error) if error.kind == ErrorKind::Gone => Err(error.into()),
+        Err(error) => {
+            tracing::warn!(session.id = %context.id, sandbox.generation = generation.0, %error, "the sandbox could not be paused");
+            Ok(Report::PauseFailed { generation, pause, detail: error.to_string() })
+        }
+    }
+}
+
+pub(super) async fn resume(
+    context: &Context,
+    generation: Generation,
+    handle: String,
+    pause: u32,
+) -> Result<Report, Trouble> {
+    context.shared.provider.resume(&Handle::from_log(handle)).await?;
+    Ok(Report::SandboxResumed { generation, pause })
 }
 
 /// `handle` is missing when the sandbox was given up before it was known to exist; then it is looked for.

@@ -7,6 +7,7 @@ mod files;
 mod isolation;
 mod lifecycle;
 mod measure;
+mod pausing;
 mod stage;
 
 pub use measure::{Spread, create_to_answer};
@@ -120,6 +121,11 @@ pub async fn run(subject: &dyn Subject, mut seen: impl FnMut(&CaseResult)) -> Ve
         lifecycle::a_sandbox_outlives_the_process_that_made_it,
         lifecycle::nothing_inside_can_end_the_guest,
         lifecycle::strange_handles_are_refused,
+        pausing::what_is_paused_stands_still_and_goes_on_where_it_was,
+        pausing::resuming_what_runs_is_fine,
+        pausing::a_restart_finds_what_was_paused_and_resumes_it,
+        pausing::what_is_paused_can_be_destroyed,
+        pausing::a_pause_of_one_session_leaves_the_others_alone,
         files::the_agent_is_at_home,
         files::the_toolchain_is_there,
         files::the_environment_is_made_from_nothing,

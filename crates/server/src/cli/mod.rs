@@ -9,9 +9,11 @@ mod end;
 mod logs;
 mod merge;
 mod output;
+mod pause;
 mod progress;
 mod prompt;
 mod render;
+mod resume;
 mod run;
 mod serve;
 mod server_process;
@@ -68,6 +70,10 @@ enum Command {
     Prompt(prompt::Arguments),
     /// Stop the running turn
     Stop(stop::Arguments),
+    /// Let everything in a session's sandbox stand still, in the middle of a turn too
+    Pause(pause::Arguments),
+    /// Let what was paused go on
+    Resume(resume::Arguments),
     /// Show what a session changed
     Diff(diff::Arguments),
     /// Merge a session's branch into its base
@@ -122,6 +128,8 @@ impl Cli {
             Command::Logs(arguments) => block_on(logs::run(&arguments, &common.client()?, output)),
             Command::Prompt(arguments) => block_on(prompt::run(&arguments, &common.client()?, output)),
             Command::Stop(arguments) => block_on(stop::run(&arguments, &common.client()?, output)),
+            Command::Pause(arguments) => block_on(pause::run(&arguments, &common.client()?, output)),
+            Command::Resume(arguments) => block_on(resume::run(&arguments, &common.client()?, output)),
             Command::Diff(arguments) => block_on(diff::run(&arguments, &common.client()?, output)),
             Command::Merge(arguments) => block_on(merge::run(&arguments, &common.client()?, output)),
             Command::End(arguments) => block_on(end::run(&arguments, &common.client()?, output)),

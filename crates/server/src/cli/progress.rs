@@ -72,6 +72,12 @@ impl Progress {
             | Event::SandboxCreated { .. }
             | Event::WorkspacePrepared { .. }
             | Event::SandboxFailed { .. }
+            | Event::PauseRequested { .. }
+            | Event::SandboxPaused { .. }
+            | Event::PauseFailed { .. }
+            | Event::ResumeRequested { .. }
+            | Event::SandboxResumed { .. }
+            | Event::ReleaseAnnounced { .. }
             | Event::SandboxReleased { .. }
             | Event::SandboxDestroyed { .. }
             | Event::AgentRequested { .. }

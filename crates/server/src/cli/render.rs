@@ -147,6 +147,17 @@ impl<W: Write> Renderer<W> {
                 self.bad(&format!("the sandbox failed: {}", failure.message))
             }
             Event::SandboxLost { detail, .. } => self.bad(&format!("the sandbox was lost: {detail}")),
+            Event::PauseRequested { by, .. } => match by {
+                Some(by) => self.dim(&format!("paused by {}", clean(by))),
+                None => self.dim("paused: there is nothing to do"),
+            },
+            Event::PauseFailed { detail, .. } => {
+                self.dim(&format!("the sandbox cannot be paused: {}", clean(detail)))
+            }
+            Event::ResumeRequested { by, .. } => match by {
+                Some(by) => self.dim(&format!("resumed by {}", clean(by))),
+                None => self.dim("resumed"),
+            },
             Event::WorkspacePrepared { base_commit, .. } => {
                 self.dim(&format!("sandbox ready, at {}", short(base_commit)))
             }
@@ -210,6 +221,9 @@ impl<W: Write> Renderer<W> {
             | Event::AgentThought { .. }
             | Event::SandboxRequested { .. }
             | Event::SandboxCreated { .. }
+            | Event::SandboxPaused { .. }
+            | Event::SandboxResumed { .. }
+            | Event::ReleaseAnnounced { .. }
             | Event::SandboxReleased { .. }
             | Event::SandboxDestroyed { .. }
             | Event::AgentRequested { .. }

@@ -5,6 +5,7 @@ use super::client::Client;
 use super::output::{Output, Style, clean, first_line, plural};
 use super::render::short;
 use super::run::numbers;
+use crate::http::resources::SandboxState;
 use clap::Args;
 use std::process::ExitCode;
 
@@ -37,6 +38,9 @@ pub(super) async fn run(
     row("branch", &format!("{} from {}", clean(&view.branch), clean(&view.base)))?;
     let model = view.model.as_deref().unwrap_or("its default model");
     row("agent", &format!("{} with {}", clean(&view.agent), clean(model)))?;
+    if let Some(sandbox) = standstill(view.sandbox) {
+        row("sandbox", sandbox)?;
+    }
     for commit in &view.commits {
         let changes =
             format!("{} +{} −{}", plural(commit.files.into(), "file"), commit.insertions, commit.deletions);
@@ -56,4 +60,13 @@ pub(super) async fn run(
     }
     row("page", &client.page(&view.id))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// What a person has to know of a sandbox that does not run.
+fn standstill(state: SandboxState) -> Option<&'static str> {
+    match state {
+        SandboxState::Paused => Some("paused: everything in it stands still, in memory"),
+        SandboxState::Stopped => Some("stopped: its files are kept, and the agent loads its conversation"),
+        SandboxState::None | SandboxState::Starting | SandboxState::Running => None,
+    }
 }

@@ -95,6 +95,8 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/prompts", post(sessions::prompt::handle))
         .route("/sessions/{id}/prompts/{prompt}", delete(sessions::remove_prompt::handle))
         .route("/sessions/{id}/stop", post(sessions::stop::handle))
+        .route("/sessions/{id}/pause", post(sessions::pause::handle))
+        .route("/sessions/{id}/resume", post(sessions::resume::handle))
         .route("/sessions/{id}/model", post(sessions::choose_model::handle))
         .route("/sessions/{id}/permission", post(sessions::answer::handle))
         .route("/sessions/{id}/diff", get(sessions::diff::handle))

@@ -21,6 +21,8 @@ use utoipa::OpenApi;
         sessions::prompt::handle,
         sessions::remove_prompt::handle,
         sessions::stop::handle,
+        sessions::pause::handle,
+        sessions::resume::handle,
         sessions::choose_model::handle,
         sessions::answer::handle,
         sessions::diff::handle,

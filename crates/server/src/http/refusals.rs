@@ -50,6 +50,8 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::Ended => (StatusCode::CONFLICT, "Start a new session."),
         Refusal::TurnRunning { .. } => (StatusCode::CONFLICT, "Stop the turn or wait for its end."),
         Refusal::NoTurnRunning => (StatusCode::CONFLICT, "Nothing: no turn is running."),
+        Refusal::NothingToPause => (StatusCode::CONFLICT, "Nothing: no sandbox of it runs."),
+        Refusal::NotPaused => (StatusCode::CONFLICT, "Nothing: it is not paused."),
         Refusal::PromptNotFound => (StatusCode::NOT_FOUND, "Nothing: it may have been sent already."),
         Refusal::PermissionNotOpen => (StatusCode::CONFLICT, "Nothing: it is answered, or its turn is over."),
         Refusal::OptionNotOffered { .. } => (StatusCode::BAD_REQUEST, "Choose one of the options offered."),

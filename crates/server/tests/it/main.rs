@@ -5,4 +5,5 @@ mod configuration;
 mod hostile;
 mod http;
 mod kills;
+mod pauses;
 mod support;

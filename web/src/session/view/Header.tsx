@@ -31,6 +31,8 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
   const facts = useFacts();
   const store = useStore();
   const end = useMutation({ mutationFn: () => api.end(store.id), onSuccess: (view) => store.adopt(view) });
+  const pause = useMutation({ mutationFn: () => api.pause(store.id), onSuccess: (view) => store.adopt(view) });
+  const resume = useMutation({ mutationFn: () => api.resume(store.id), onSuccess: (view) => store.adopt(view) });
   const [ending, setEnding] = useState(false);
   useTitle(facts ? `${phaseWord(facts.phase)}: ${facts.title}` : 'Lamplight');
   if (!facts) return null;
@@ -60,6 +62,15 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
           >
             <Icon name="stop" className="size-3.5" /> {stop.pending ? 'Stopping' : 'Stop'}
           </Button>
+          {facts.sandbox === 'paused' ? (
+            <Button
+              onClick={() => resume.mutate()}
+              disabled={resume.isPending}
+              title="Everything in the sandbox goes on"
+            >
+              <Icon name="play" className="size-3.5" /> Resume
+            </Button>
+          ) : null}
           <Button onClick={toggleChanges} aria-expanded={changesOpen} title="Changes of the branch (d)">
             <Icon name="diff" />
             Changes
@@ -75,6 +86,9 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
             </Button>
           }
         >
+          <MenuItem disabled={facts.sandbox !== 'running'} onSelect={() => pause.mutate()}>
+            <Icon name="pause" className="text-soft" /> Pause the sandbox
+          </MenuItem>
           <MenuItem disabled={facts.ended || isWorking(facts.phase)} onSelect={() => setEnding(true)}>
             <Icon name="trash" className="text-soft" /> End this session
           </MenuItem>
@@ -82,6 +96,8 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
         <Facts facts={facts} />
       </div>
       {stop.error ? <ProblemNote error={asApiError(stop.error)} className="mt-2" /> : null}
+      {pause.error ? <ProblemNote error={asApiError(pause.error)} className="mt-2" /> : null}
+      {resume.error ? <ProblemNote error={asApiError(resume.error)} className="mt-2" /> : null}
       {end.error ? <ProblemNote error={asApiError(end.error)} className="mt-2" /> : null}
       {ending ? (
         <Dialog title="End this session?" onClose={() => setEnding(false)}>

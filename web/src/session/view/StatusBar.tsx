@@ -28,6 +28,7 @@ export function StatusBar() {
       {facts.turn > 0 ? <span title={`Tool calls of turn ${facts.turn}`}>{plural(facts.steps, 'step')}</span> : null}
       {facts.turn > 0 ? <Elapsed facts={facts} /> : null}
       <TokenCount facts={facts} />
+      <Standstill facts={facts} />
       <Slow facts={facts} />
       <span className="grow" />
       <Connection />
@@ -57,6 +58,23 @@ function TokenCount({ facts }: { facts: SessionView }) {
       {count(input + output)} tokens
     </span>
   );
+}
+
+/** Whether memory is kept or files alone; nothing is said of a sandbox that runs. */
+function Standstill({ facts }: { facts: SessionView }) {
+  if (facts.sandbox === 'paused') {
+    return (
+      <span title="Everything in it stands still, kept in memory for as long as the machine is up">Sandbox paused</span>
+    );
+  }
+  if (facts.sandbox === 'stopped') {
+    return (
+      <span title="Its processes are gone; the agent loads its conversation with the next prompt">
+        Sandbox stopped, files kept
+      </span>
+    );
+  }
+  return null;
 }
 
 function Slow({ facts }: { facts: SessionView }) {

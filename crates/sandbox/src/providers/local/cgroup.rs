@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 /// How often the parent is made again that vanishes with the last sandbox of somebody else.
 const TRIES: u32 = 100;
 
-/// From the kill of a cgroup's processes to the end of the last, each time that one of its events tells of no end yet.
-const EMPTY: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
+/// From asking something of a cgroup's processes (to end, to stand still) to its being so, each time that an event tells of it.
+const EVENT: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// Makes the cgroup of a sandbox; `None` when this machine gives us no place for it.
 pub(super) fn create(session: &SessionId, generation: Generation) -> io::Result<Option<PathBuf>> {
@@ -91,9 +91,21 @@ pub(super) fn kill(cgroup: &Path) -> io::Result<()> {
     }
 }
 
+/// Lets all that runs in it stand still, and waits until it does. Source: the kernel's admin-guide/cgroup-v2, "cgroup.freeze".
+pub(super) fn freeze(cgroup: &Path) -> io::Result<()> {
+    fs::write(cgroup.join("cgroup.freeze"), "1")?;
+    wait_for(cgroup, "frozen 1")
+}
+
+/// Of one that is not frozen is fine.
+pub(super) fn thaw(cgroup: &Path) -> io::Result<()> {
+    fs::write(cgroup.join("cgroup.freeze"), "0")?;
+    wait_for(cgroup, "frozen 0")
+}
+
 /// Removes it when its last process is gone, and the parent with the last one. Gone is fine.
 pub(super) fn remove(cgroup: &Path) -> io::Result<()> {
-    match wait_until_empty(cgroup).and_then(|()| fs::remove_dir(cgroup)) {
+    match wait_for(cgroup, "populated 0").and_then(|()| fs::remove_dir(cgroup)) {
         Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
         _ => {}
     }
@@ -102,22 +114,22 @@ pub(super) fn remove(cgroup: &Path) -> io::Result<()> {
     Ok(())
 }
 
-/// Source: the kernel's admin-guide/cgroup-v2, "populated" of `cgroup.events`; poll reports a change after each read.
-fn wait_until_empty(cgroup: &Path) -> io::Result<()> {
+/// Waits for a line of `cgroup.events`; poll reports a change after each read. Source: the kernel's admin-guide/cgroup-v2.
+fn wait_for(cgroup: &Path, wanted: &str) -> io::Result<()> {
     let mut events = File::open(cgroup.join("cgroup.events"))?;
     let mut text = String::new();
     loop {
         text.clear();
         events.rewind()?;
         events.read_to_string(&mut text)?;
-        if text.lines().any(|line| line == "populated 0") {
+        if text.lines().any(|line| line == wanted) {
             return Ok(());
         }
-        if rustix::io::retry_on_intr(|| poll(&mut [PollFd::new(&events, PollFlags::PRI)], Some(&EMPTY)))? == 0
+        if rustix::io::retry_on_intr(|| poll(&mut [PollFd::new(&events, PollFlags::PRI)], Some(&EVENT)))? == 0
         {
             return Err(io::Error::new(
                 ErrorKind::TimedOut,
-                format!("cgroup {} does not empty", cgroup.display()),
+                format!("cgroup {} does not come to \"{wanted}\"", cgroup.display()),
             ));
         }
     }

@@ -23,6 +23,7 @@ mod record;
 mod request;
 mod root_fs;
 mod seccomp;
+mod standstill;
 mod tools;
 
 pub use config::{Launcher, LocalConfig};
@@ -37,6 +38,7 @@ use crate::provider::{ByteStream, Files, Listed, ListedState, Provider, ReadOnly
 use async_trait::async_trait;
 use disk::{GenerationDir, Sandboxes, private_dir, remove_tree};
 use lamplight_domain::{Generation, SessionId};
+use record::Record;
 use request::{LaunchReply, LaunchRequest};
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -127,6 +129,22 @@ impl Local {
         all
     }
 
+    /// The record of a sandbox that runs. Read here and not in a task of its own, so that a call that was given up does nothing
+    /// later.
+    fn running(&self, handle: &Handle) -> Result<Record, SandboxError> {
+        let content = handle.open(NAME)?;
+        let here = self.sandboxes.session(&content.session).generation(content.generation);
+        let look = || match here.record()? {
+            Some(record) if record.runs()? => Ok(Some(record)),
+            Some(_) | None => Ok(None),
+        };
+        let found =
+            look().map_err(|error| SandboxError::from_io(format!("look at sandbox {handle}"), error))?;
+        found.ok_or_else(|| {
+            SandboxError::new(ErrorKind::Gone, format!("sandbox {handle}: does not run any more"))
+        })
+    }
+
     async fn launch(&self, request: &LaunchRequest) -> io::Result<LaunchReply> {
         let text = serde_json::to_vec(request)?;
         let mut launcher = tokio::process::Command::new(&self.launcher.program)
@@ -158,7 +176,7 @@ impl Provider for Local {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { keeps_files: true, host_mounts: true }
+        Capabilities { keeps_files: true, host_mounts: true, pauses: true }
     }
 
     async fn create(&self, spec: &SandboxSpec) -> Result<Handle, SandboxError> {
@@ -201,6 +219,16 @@ impl Provider for Local {
         let done = tokio::task::spawn_blocking(move || destroy(&sandboxes, &content, files)).await;
         done.unwrap_or_else(|panic| Err(io::Error::other(panic)))
             .map_err(|error| SandboxError::from_io(format!("destroy sandbox {handle}"), error))
+    }
+
+    async fn pause(&self, handle: &Handle) -> Result<(), SandboxError> {
+        let record = self.running(handle)?;
+        record.pause().map_err(|error| SandboxError::from_io(format!("pause sandbox {handle}"), error))
+    }
+
+    async fn resume(&self, handle: &Handle) -> Result<(), SandboxError> {
+        let record = self.running(handle)?;
+        record.resume().map_err(|error| SandboxError::from_io(format!("resume sandbox {handle}"), error))
     }
 
     async fn list(&self) -> Result<Vec<Listed>, SandboxError> {

@@ -64,6 +64,10 @@ impl Record {
 }
 
 impl Process {
+    pub(super) fn pid(&self) -> i32 {
+        self.pid
+    }
+
     /// The process that has this number now.
     pub(super) fn now(pid: i32) -> io::Result<Self> {
         let started = stat(pid)?.ok_or_else(|| io::Error::from(Errno::SRCH))?.started;

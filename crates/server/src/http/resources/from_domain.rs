@@ -2,7 +2,7 @@
 
 use super::{
     Merged, Model, Moment, OpenPermission, PermissionOption, PermissionOptionKind, Person, Phase,
-    QueuedPrompt, SessionSummary, SessionView, Tokens, TurnCommit,
+    QueuedPrompt, SandboxState, SessionSummary, SessionView, Tokens, TurnCommit,
 };
 use lamplight_domain::permission::OptionKind;
 use lamplight_domain::session::{self, view};
@@ -72,6 +72,18 @@ impl From<view::TurnCommit> for TurnCommit {
     }
 }
 
+impl From<session::SandboxState> for SandboxState {
+    fn from(state: session::SandboxState) -> Self {
+        match state {
+            session::SandboxState::None => Self::None,
+            session::SandboxState::Starting => Self::Starting,
+            session::SandboxState::Running => Self::Running,
+            session::SandboxState::Paused => Self::Paused,
+            session::SandboxState::Stopped => Self::Stopped,
+        }
+    }
+}
+
 impl From<session::SessionView> for SessionView {
     fn from(view: session::SessionView) -> Self {
         Self {
@@ -99,6 +111,7 @@ impl From<session::SessionView> for SessionView {
             permission: view.permission.map(OpenPermission::from),
             commits: view.commits.into_iter().map(TurnCommit::from).collect(),
             merged: view.merged.map(|merged| Merged { into: merged.into, commit: merged.commit }),
+            sandbox: view.sandbox.into(),
             ended: view.ended,
             last_seq: view.last_seq.0,
             created_at: Moment(view.created_at),

@@ -113,12 +113,25 @@ pub struct SessionView {
     pub permission: Option<OpenPermission>,
     pub commits: Vec<TurnCommit>,
     pub merged: Option<Merged>,
+    pub sandbox: SandboxState,
     pub ended: bool,
     pub last_seq: u64,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Moment,
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Moment,
+}
+
+/// Where a session's sandbox is. `paused`: everything in it stands still, kept in memory for as long as the machine is up.
+/// `stopped`: its processes are gone and its files are kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SandboxState {
+    None,
+    Starting,
+    Running,
+    Paused,
+    Stopped,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

@@ -61,7 +61,10 @@ pub struct LimitsRequest {
     pub permission_ms: Option<u64>,
     pub start_ms: Option<u64>,
     pub cancel_grace_ms: Option<u64>,
+    pub paused_ms: Option<u64>,
+    pub pause_ms: Option<u64>,
     pub idle_ms: Option<u64>,
+    pub idle_warning_ms: Option<u64>,
 }
 
 impl LimitsRequest {
@@ -75,7 +78,10 @@ impl LimitsRequest {
             permission_ms: self.permission_ms.unwrap_or(configured.permission_ms),
             start_ms: self.start_ms.unwrap_or(configured.start_ms),
             cancel_grace_ms: self.cancel_grace_ms.unwrap_or(configured.cancel_grace_ms),
+            paused_ms: self.paused_ms.unwrap_or(configured.paused_ms),
+            pause_ms: self.pause_ms.unwrap_or(configured.pause_ms),
             idle_ms: self.idle_ms.unwrap_or(configured.idle_ms),
+            idle_warning_ms: self.idle_warning_ms.unwrap_or(configured.idle_warning_ms),
         }
     }
 }

@@ -1,0 +1,24 @@
+//! `POST /sessions/{id}/resume`
+
+use crate::http::App;
+use crate::http::extract::Id;
+use crate::http::problem::Problem;
+use crate::http::resources::SessionView;
+use axum::Json;
+use axum::extract::State;
+use axum::http::StatusCode;
+
+/// Lets what stands still go on.
+#[utoipa::path(post, path = "/sessions/{id}/resume", operation_id = "resume_session", tag = "sessions", params(("id" = String, Path)),
+    responses(
+        (status = 202, body = SessionView),
+        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "not_paused, session_ended")))]
+pub(in crate::http) async fn handle(
+    State(app): State<App>,
+    Id(id): Id,
+) -> Result<(StatusCode, Json<SessionView>), Problem> {
+    let by = app.person().await.name.clone();
+    let view = app.engine.resume(&id, by).await?;
+    Ok((StatusCode::ACCEPTED, Json(view.into())))
+}

@@ -1,0 +1,53 @@
+/** What happened, in one sentence, where a sentence is all there is to see of it. */
+import type { Event } from '../api/events';
+import { duration } from '../text/format';
+
+type Told = Extract<
+  Event,
+  {
+    type:
+      | 'model_chosen'
+      | 'session_ended'
+      | 'pause_requested'
+      | 'pause_failed'
+      | 'resume_requested'
+      | 'release_announced'
+      | 'sandbox_released'
+      | 'retry_planned'
+      | 'branch_pushed';
+  }
+>;
+
+/** `at` is when the event was logged, in ms. */
+export function sentence(event: Told, at: number): string {
+  switch (event.type) {
+    case 'model_chosen':
+      return `${event.by} chose the model ${event.model}`;
+    case 'session_ended':
+      return `${event.by} ended the session`;
+    case 'pause_requested':
+      return `Paused ${event.by ? `by ${event.by}` : 'as there is nothing to do'}: everything in the sandbox stands still, in memory`;
+    case 'pause_failed':
+      return `The sandbox cannot be paused, so it runs on: ${event.detail}`;
+    case 'resume_requested':
+      return event.by ? `Resumed by ${event.by}` : 'Resumed';
+    case 'release_announced':
+      return `Nothing was asked of this session for a while. Its sandbox is stopped in ${duration(event.at - at)}; its files are kept.`;
+    case 'sandbox_released':
+      return `Sandbox given back${event.keep_files ? ', its files are kept' : ''}: ${event.reason}`;
+    case 'retry_planned':
+      return `${event.failure.message} Trying again in a moment (${event.retry} of 3)`;
+    case 'branch_pushed':
+      return `The agent pushed ${event.commit.slice(0, 8)} to the session's branch`;
+  }
+}
+
+export function exitText(event: Event & { type: 'agent_exited' }): string {
+  const how =
+    event.status === null
+      ? 'The agent is gone'
+      : event.status.ended === 'code'
+        ? `The agent exited with code ${event.status.code}`
+        : `The agent was ended by signal ${event.status.signal}`;
+  return event.detail ? `${how}: ${event.detail}` : how;
+}
