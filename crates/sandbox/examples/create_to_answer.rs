@@ -52,7 +52,12 @@ async fn main() -> anyhow::Result<()> {
     };
     let count = rest.first().map_or(Ok(40), |count| count.parse())?;
     let launcher = Launcher { program: launcher.into(), arguments: Vec::new() };
-    let local = Local::open(LocalConfig { data_dir: data_dir.into(), launcher, tools: Vec::new() })?;
+    let local = Local::open(LocalConfig {
+        data_dir: data_dir.into(),
+        launcher,
+        tools: Vec::new(),
+        is_unsafe: false,
+    })?;
     let here = Here { provider: Arc::new(local), sessions: AtomicU32::new(0) };
     let (created, destroyed) = create_to_answer(&here, count).await?;
     for (what, took) in [("create → guest answers", created), ("destroy, files removed", destroyed)] {

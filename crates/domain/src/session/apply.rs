@@ -23,6 +23,7 @@ impl Session {
             held: false,
             generation: Generation(0),
             sandbox: Sandbox::None,
+            enforced: None,
             released: Default::default(),
             kept: None,
             base_commit: None,
@@ -91,7 +92,8 @@ impl Session {
                 self.generation = *generation;
                 self.sandbox = Sandbox::Requested { since: at, attempt: *attempt };
             }
-            Event::SandboxCreated { handle, .. } => {
+            Event::SandboxCreated { handle, enforced, .. } => {
+                self.enforced.clone_from(enforced);
                 if let Sandbox::Requested { since, attempt } = self.sandbox {
                     self.sandbox = Sandbox::Created { handle: handle.clone(), since, attempt };
                 }

@@ -62,6 +62,7 @@ impl Session {
             permission: self.turn.as_ref().and_then(|turn| turn.permissions.first().cloned()),
             commits: self.commits.clone(),
             merged: self.merged.clone(),
+            enforced: self.enforced.clone(),
             ended: self.ended,
             last_seq: self.last_seq,
             created_at: self.created_at,
