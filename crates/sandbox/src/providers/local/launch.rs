@@ -58,8 +58,9 @@ pub fn launcher_main() -> ExitCode {
         Ok(enforced) => LaunchReply::Running { enforced },
         Err(error) => LaunchReply::Failed { kind: classify(&error), message: format!("{error:#}") },
     };
-    let text = serde_json::to_string(&reply).expect("a struct of strings is always JSON");
-    match io::stdout().write_all(text.as_bytes()) {
+    let mut line = serde_json::to_vec(&reply).expect("a struct of strings is always JSON");
+    line.push(b'\n');
+    match io::stdout().write_all(&line) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }

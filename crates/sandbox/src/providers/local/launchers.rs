@@ -2,7 +2,8 @@
 //! cgroups of version 1) takes longer than the rest.
 //!
 //! ```text
-//! create ─▶ the one that waits, else a new one ─▶ request ─▶ reply, its end ─▶ the next one is started
+//! create ─▶ the one that waits, else a new one ─▶ request ─▶ reply
+//!                                                              └─ meanwhile the next one is started, and waits
 //! ```
 //! A launcher that waits holds nothing of a sandbox, and ends by itself when its standard input does.
 
@@ -10,40 +11,62 @@ use super::config::Launcher;
 use super::request::{LaunchReply, LaunchRequest};
 use std::io;
 use std::process::Stdio;
-use std::sync::Mutex;
-use tokio::io::AsyncWriteExt;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
+use tokio_util::task::TaskTracker;
 
 #[derive(Debug)]
 pub(super) struct Launchers {
+    waiting: Arc<Waiting>,
+    tasks: TaskTracker,
+}
+
+#[derive(Debug)]
+struct Waiting {
     launcher: Launcher,
-    waiting: Mutex<Option<Child>>,
+    one: Mutex<Option<Child>>,
 }
 
 impl Launchers {
     pub(super) fn new(launcher: Launcher) -> Self {
-        Self { launcher, waiting: Mutex::default() }
+        Self { waiting: Arc::new(Waiting { launcher, one: Mutex::default() }), tasks: TaskTracker::new() }
     }
 
     pub(super) async fn launch(&self, request: &LaunchRequest) -> io::Result<LaunchReply> {
         let text = serde_json::to_vec(request)?;
-        let mut launcher = match self.take() {
+        let mut launcher = match self.waiting.take() {
             Some(waiting) => waiting,
-            None => self.start()?,
+            None => self.waiting.start()?,
         };
         let mut stdin = launcher.stdin.take().expect("it was asked for");
         // A launcher that does not read its request says why below.
         let _ = stdin.write_all(&text).await;
         drop(stdin);
+        let mut reply = String::new();
+        BufReader::new(launcher.stdout.take().expect("it was asked for")).read_line(&mut reply).await?;
+        // It ends now; there is nothing to wait for.
+        if let Ok(reply) = serde_json::from_str(&reply) {
+            self.keep_one_waiting();
+            return Ok(reply);
+        }
         let output = launcher.wait_with_output().await?;
-        let reply = serde_json::from_slice(&output.stdout).map_err(|_| {
-            let said = String::from_utf8_lossy(&output.stderr);
-            io::Error::other(format!("the launcher ended with {} and said {:?}", output.status, said.trim()))
-        })?;
-        self.keep_one_waiting();
-        Ok(reply)
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(io::Error::other(format!("the launcher ended with {} and said {:?}", output.status, said.trim())))
     }
 
+    /// By a task of its own: starting a process takes about as long as it takes the new guest to answer.
+    fn keep_one_waiting(&self) {
+        let waiting = Arc::downgrade(&self.waiting);
+        self.tasks.spawn(async move {
+            if let Some(waiting) = waiting.upgrade() {
+                waiting.fill();
+            }
+        });
+    }
+}
+
+impl Waiting {
     fn start(&self) -> io::Result<Child> {
         Command::new(&self.launcher.program)
             .args(&self.launcher.arguments)
@@ -55,12 +78,12 @@ impl Launchers {
 
     /// The one that waits, unless it has ended meanwhile.
     fn take(&self) -> Option<Child> {
-        let waiting = self.waiting.lock().expect("nobody panics with it").take();
+        let waiting = self.one.lock().unwrap_or_else(PoisonError::into_inner).take();
         waiting.and_then(|mut launcher| matches!(launcher.try_wait(), Ok(None)).then_some(launcher))
     }
 
-    fn keep_one_waiting(&self) {
-        let mut waiting = self.waiting.lock().expect("nobody panics with it");
+    fn fill(&self) {
+        let mut waiting = self.one.lock().unwrap_or_else(PoisonError::into_inner);
         if waiting.is_none() {
             // Whoever needs one and finds none starts it, and is told why that fails.
             *waiting = self.start().ok();

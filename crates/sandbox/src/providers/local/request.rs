@@ -1,4 +1,4 @@
-//! What passes between the provider and its launcher: one JSON document in on standard input, one out.
+//! What passes between the provider and its launcher: one JSON document in on standard input, a line of JSON out.
 
 use super::limits::Limits;
 use crate::error::{ErrorKind, SandboxError};
