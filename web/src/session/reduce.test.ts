@@ -304,14 +304,16 @@ const SHOWN: Record<Event['type'], boolean> = {
 
 describe('every event that the domain has frozen', () => {
   const files = readdirSync(frozen).filter((file) => file.endsWith('.json'));
+  /** An event that has grown has more than one: `sandbox_created.json`, `sandbox_created.2.json`. */
+  const type = (file: string) => file.split('.')[0];
 
   test('is known here, and the other way round', () => {
-    expect(files.map((file) => file.replace('.json', '')).sort()).toEqual(Object.keys(SHOWN).sort());
+    expect([...new Set(files.map(type))].sort()).toEqual(Object.keys(SHOWN).sort());
   });
 
   test.each(files)('%s', (file) => {
     const entry = JSON.parse(readFileSync(`${frozen}${file}`, 'utf8')) as Entry;
-    expect(entry.event.type).toBe(file.replace('.json', ''));
+    expect(entry.event.type).toBe(type(file));
     const items = rebuild(null, [entry]).items;
     expect(items.length > 0).toBe(SHOWN[entry.event.type]);
   });
