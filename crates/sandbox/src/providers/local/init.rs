@@ -97,7 +97,8 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
     };
     let namespaces = enter_root(init, owner)?;
     privileges::raise_loopback().context("bring up loopback")?;
-    let settings = Settings::open(SPARE).context("keep the settings of namespaces")?;
+    let settings =
+        Settings::open(SPARE, namespaces != Strength::Enforced).context("keep the settings of namespaces")?;
     privileges::free_low_ports(&settings).context("free the low ports")?;
     rustix::system::sethostname(b"lamplight").context("set the host name")?;
     privileges::leave_keyring();

@@ -31,7 +31,11 @@ const HIDDEN: &[&str] = &[
 const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// `/proc` without masks, for this process only: settings of namespaces are made in it that come later than the masks.
-pub(super) struct Settings(OwnedFd);
+pub(super) struct Settings {
+    proc: OwnedFd,
+    /// It is that of outside, and perhaps masked there: what cannot be set is left as it is.
+    is_foreign: bool,
+}
 
 /// Mounts `/proc` of the new PID namespace. Where the kernel refuses that (an ordinary user's container whose own `/proc` is
 /// masked) and it is allowed to be unsafe, the one of outside; then why.
@@ -50,22 +54,21 @@ pub(super) fn mount(root: &Root, is_unsafe: bool) -> Result<Option<String>> {
 
 impl Settings {
     /// `spare` and above are numbers of descriptors that nothing is put in place at.
-    pub(super) fn open(spare: RawFd) -> io::Result<Self> {
-        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+    pub(super) fn open(spare: RawFd, is_foreign: bool) -> io::Result<Self> {
+        let flags =
+            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
         let proc = rustix::mount::open_tree(CWD, "/proc", flags)?;
-        Ok(Self(rustix::io::fcntl_dupfd_cloexec(&proc, spare)?))
+        Ok(Self { proc: rustix::io::fcntl_dupfd_cloexec(&proc, spare)?, is_foreign })
     }
 
     /// Writes `/proc/sys/<name>`, in the namespaces that this process is in now.
     pub(super) fn set(&self, name: &str, value: &str) -> io::Result<()> {
-        let file = rustix::fs::openat(
-            &self.0,
-            format!("sys/{name}"),
-            OFlags::WRONLY | OFlags::CLOEXEC,
-            Mode::empty(),
-        )?;
-        rustix::io::write(&file, value.as_bytes())?;
-        Ok(())
+        let flags = OFlags::WRONLY | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.proc, format!("sys/{name}"), flags, Mode::empty());
+        match file.and_then(|file| rustix::io::write(&file, value.as_bytes())) {
+            Err(error) if !self.is_foreign => Err(error.into()),
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 //! ```text
 //!  within ──more than the limit──▶ full: no file of any process inside may grow (EFBIG); deleting and reading go on
 //!     ▲                             │
-//!     └────────── within again ─────┘ ── a quarter over the limit ──▶ ended; its files stay
+//!     └────────── within again ─────┘ ── a quarter over the limit, and growing ──▶ ended; its files stay
 //! ```
 //! A file system's own count tells how much was written at all, which bounds what a session can have written: its files
 //! are walked only when that could have brought it to its limit.
@@ -100,8 +100,10 @@ fn look(sandboxes: &Sandboxes, known: &mut BTreeMap<SessionId, Known>) -> io::Re
         }
         // What an agent deletes meanwhile is not there; that is all that can go wrong on the way.
         let bytes = size(&folder.files()).unwrap_or(before.bytes);
+        // What was there at the first look may be an earlier sandbox's doing, which this one is to put right.
+        let grew = before.looks > 1 && bytes > before.bytes;
         *before = Known { bytes, of_file_system: in_use, ..*before };
-        judge(&record, &here.0.join(FULL), bytes, limit)?;
+        judge(&record, &here.0.join(FULL), Use { bytes, limit, grew })?;
     }
     Ok(())
 }
@@ -110,7 +112,15 @@ fn limit(record: &Record) -> Option<u64> {
     record.enforced.as_ref()?.0.iter().find(|row| row.wall == Wall::Disk)?.limit
 }
 
-fn judge(record: &Record, full: &Path, bytes: u64, limit: u64) -> io::Result<()> {
+#[derive(Debug, Clone, Copy)]
+struct Use {
+    bytes: u64,
+    limit: u64,
+    /// Since the look before.
+    grew: bool,
+}
+
+fn judge(record: &Record, full: &Path, Use { bytes, limit, grew }: Use) -> io::Result<()> {
     let was_full = fs::read_to_string(full).ok();
     match (bytes > limit, &was_full) {
         (false, None) => Ok(()),
@@ -119,7 +129,7 @@ fn judge(record: &Record, full: &Path, bytes: u64, limit: u64) -> io::Result<()>
             let_grow(record, limit, limit);
             fs::write(full, format!("{text}\n"))
         }
-        (true, _) if bytes > limit / 4 * END_QUARTERS => {
+        (true, _) if grew && bytes > limit / 4 * END_QUARTERS => {
             mark(full, was_full.as_deref())?;
             record.end()
         }
