@@ -3,7 +3,7 @@
 use crate::agent::{AgentInput, ExitStatus, Opened};
 use crate::permission::{Answer, AnsweredBy, PermissionOption};
 use crate::transcript::{PlanEntry, Tokens, ToolCall};
-use crate::{Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
+use crate::{Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -56,6 +56,9 @@ pub enum Event {
     SandboxCreated {
         generation: Generation,
         handle: String,
+        /// What really keeps it in; missing in logs of the first release.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        enforced: Option<Enforced>,
     },
     WorkspacePrepared {
         generation: Generation,

@@ -1,5 +1,6 @@
 //! What a session is made with. It never changes after creation, but for the model, which has events of its own.
 
+use crate::SandboxLimits;
 use crate::permission::Policy;
 use serde::{Deserialize, Serialize};
 
@@ -29,6 +30,9 @@ pub struct SessionSpec {
     pub mode: Option<String>,
     pub person: Person,
     pub limits: Limits,
+    /// What its sandboxes may use. Missing in logs of the first release: all defaults.
+    #[serde(default, skip_serializing_if = "SandboxLimits::is_default")]
+    pub sandbox: SandboxLimits,
     pub permissions: Policy,
 }
 

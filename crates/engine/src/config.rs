@@ -2,7 +2,7 @@
 
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
-use lamplight_domain::{Limits, Person};
+use lamplight_domain::{Limits, Person, SandboxLimits};
 use lamplight_gateway::Upstreams;
 use std::path::PathBuf;
 
@@ -34,4 +34,8 @@ pub struct SandboxConfig {
     pub home: Option<PathBuf>,
     /// The program that is started again as the launcher; this program, unless a test says otherwise.
     pub launcher: Option<PathBuf>,
+    /// What each sandbox may use, where a session asks for nothing else.
+    pub limits: SandboxLimits,
+    /// Whether sandboxes run even where a wall is missing that nothing should run without.
+    pub is_unsafe: bool,
 }

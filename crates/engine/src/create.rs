@@ -102,6 +102,14 @@ async fn spec(shared: &Shared, id: &SessionId, new: NewSession) -> Result<Sessio
         Some(person) => person,
         None => person_of(&repository).await?,
     };
+    let sandbox = new.sandbox.over(&config.sandbox.limits);
+    sandbox.check().map_err(|why| {
+        CommandError::invalid(
+            "sandbox_limits",
+            format!("no sandbox can live within its limits: {why}"),
+            "ask for more",
+        )
+    })?;
     let title = new.title.filter(|title| !title.trim().is_empty()).unwrap_or_else(|| first_line(&new.prompt));
     Ok(SessionSpec {
         branch: format!("lamplight/{}-{}", slug(&title), short(id)),
@@ -113,6 +121,7 @@ async fn spec(shared: &Shared, id: &SessionId, new: NewSession) -> Result<Sessio
         model: new.model,
         person,
         limits: new.limits.unwrap_or_else(|| config.limits.clone()),
+        sandbox,
         permissions: new.permissions.unwrap_or(config.permissions),
     })
 }

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::error::StartError;
 use lamplight_sandbox::provider::Provider;
 use lamplight_sandbox::providers::local::{
-    Finding, Launcher, Local, LocalConfig, Tool, launcher_main as local_launcher, probe,
+    Launcher, Local, LocalConfig, Probe, Tool, launcher_main as local_launcher, probe,
 };
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ pub(crate) fn make(config: &Config) -> Result<Arc<dyn Provider>, StartError> {
 }
 
 /// What this machine enforces of a sandbox, found out by making one and removing it again.
-pub async fn probe_sandbox(config: &Config) -> Vec<Finding> {
+pub async fn probe_sandbox(config: &Config) -> Probe {
     probe(local_config(config)).await
 }
 
@@ -35,5 +35,5 @@ fn local_config(config: &Config) -> LocalConfig {
         Some(program) => Launcher { program: program.clone(), arguments: vec![LAUNCH.into()] },
         None => Launcher::own(LAUNCH),
     };
-    LocalConfig { data_dir: config.data_dir.clone(), launcher, tools }
+    LocalConfig { data_dir: config.data_dir.clone(), launcher, tools, is_unsafe: sandbox.is_unsafe }
 }

@@ -1,5 +1,5 @@
-//! Measures create → guest answers → destroyed on this machine: `create_to_answer LAUNCHER DATA_DIR [COUNT]`, where LAUNCHER
-//! is the `lamplight-launch` of the same build.
+//! Measures create → guest answers → destroyed on this machine: `create_to_answer LAUNCHER DATA_DIR [COUNT
+//! [PAUSE_MS]]`, where LAUNCHER is the `lamplight-launch` of the same build.
 
 use async_trait::async_trait;
 use lamplight_domain::SessionId;
@@ -10,6 +10,7 @@ use lamplight_sandbox::providers::local::{Launcher, Local, LocalConfig};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 struct Here {
     provider: Arc<Local>,
@@ -48,15 +49,21 @@ impl Subject for Here {
 async fn main() -> anyhow::Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let [launcher, data_dir, rest @ ..] = arguments.as_slice() else {
-        anyhow::bail!("usage: create_to_answer LAUNCHER DATA_DIR [COUNT]");
+        anyhow::bail!("usage: create_to_answer LAUNCHER DATA_DIR [COUNT [PAUSE_MS]]");
     };
     let count = rest.first().map_or(Ok(40), |count| count.parse())?;
+    let pause = Duration::from_millis(rest.get(1).map_or(Ok(0), |pause| pause.parse())?);
     let launcher = Launcher { program: launcher.into(), arguments: Vec::new() };
-    let local = Local::open(LocalConfig { data_dir: data_dir.into(), launcher, tools: Vec::new() })?;
+    let local = Local::open(LocalConfig {
+        data_dir: data_dir.into(),
+        launcher,
+        tools: Vec::new(),
+        is_unsafe: false,
+    })?;
     let here = Here { provider: Arc::new(local), sessions: AtomicU32::new(0) };
-    let (created, destroyed) = create_to_answer(&here, count).await?;
+    let (created, destroyed) = create_to_answer(&here, count, pause).await?;
     for (what, took) in [("create → guest answers", created), ("destroy, files removed", destroyed)] {
-        let ms = |took: std::time::Duration| took.as_secs_f64() * 1e3;
+        let ms = |took: Duration| took.as_secs_f64() * 1e3;
         println!("{what}: p50 {:.2} ms, p90 {:.2} ms", ms(took.p50), ms(took.p90));
     }
     Ok(())

@@ -7,7 +7,8 @@ use crate::capability::Capabilities;
 use crate::error::SandboxError;
 use crate::handle::Handle;
 use async_trait::async_trait;
-use lamplight_domain::{Generation, SessionId};
+use lamplight_domain::sandbox::LimitHit;
+use lamplight_domain::{Enforced, Generation, SandboxLimits, SessionId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -29,6 +30,9 @@ pub trait Provider: Send + Sync {
     /// Starts the sandbox of a session's generation, its guest listening. Idempotent by (session, generation): the same
     /// call again gives the same sandbox while it runs. A later generation finds the files of the one before it.
     async fn create(&self, spec: &SandboxSpec) -> Result<Handle, SandboxError>;
+
+    /// What keeps the sandbox in, and what it has run into; also of one that has ended, until it is destroyed.
+    async fn inspect(&self, handle: &Handle) -> Result<Inspection, SandboxError>;
 
     /// A byte stream to the guest. Fails with [`ErrorKind::Gone`](crate::error::ErrorKind::Gone) when the sandbox no
     /// longer runs.
@@ -55,6 +59,16 @@ pub struct SandboxSpec {
     /// Added to the environment that every process inside starts with; may override it. Never holds a secret.
     pub environment: BTreeMap<String, String>,
     pub mounts: Vec<ReadOnlyMount>,
+    pub limits: SandboxLimits,
+}
+
+/// What a provider knows of one sandbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Inspection {
+    /// What was really enforced when it was made; `None` of one that a release made which did not ask.
+    pub enforced: Option<Enforced>,
+    /// The limits that were run into since, each once.
+    pub hits: Vec<LimitHit>,
 }
 
 /// A host directory that can be read, and never changed, inside.

@@ -2,6 +2,8 @@
 //! counts as missing.
 
 use crate::config::Config;
+use crate::http::resources::SandboxTier;
+use lamplight_domain::sandbox::Tier;
 use serde::Serialize;
 use std::net::TcpListener;
 use std::path::Path;
@@ -43,20 +45,28 @@ impl Finding {
     }
 }
 
-impl From<lamplight_engine::Finding> for Finding {
-    /// Without a sandbox nothing works; what else is not enforced makes it a weaker one.
-    fn from(tried: lamplight_engine::Finding) -> Self {
-        let state = match (tried.ok, tried.name) {
-            (true, _) => State::Ok,
-            (false, "sandbox") => State::Missing,
-            (false, _) => State::Limited,
+/// Without a sandbox nothing works; what else is not enforced makes it a weaker one.
+fn of_sandbox(probe: lamplight_engine::Probe) -> impl Iterator<Item = Finding> {
+    probe.findings.into_iter().map(move |tried| {
+        let state = match (tried.name, tried.ok, probe.tier) {
+            ("sandbox", false, _) => State::Missing,
+            ("sandbox", true, Tier::Limited) | (_, false, _) => State::Limited,
+            (_, true, _) => State::Ok,
         };
-        Self { name: tried.name, state, detail: tried.detail, remedy: tried.remedy }
-    }
+        Finding { name: tried.name, state, detail: tried.detail, remedy: tried.remedy }
+    })
+}
+
+/// Everything that was looked at.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Examination {
+    /// What this machine can do about a sandbox; `None` where that could not be tried.
+    pub tier: Option<SandboxTier>,
+    pub findings: Vec<Finding>,
 }
 
 /// Looks at everything; it tries rather than compares versions.
-pub async fn examine(config: &Config) -> Vec<Finding> {
+pub async fn examine(config: &Config) -> Examination {
     let mut findings = vec![
         Finding::ok("lamplight", format!("{} on {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH)),
         git(),
@@ -65,14 +75,16 @@ pub async fn examine(config: &Config) -> Vec<Finding> {
         listen(config),
         npm(),
     ];
+    let mut tier = None;
     // The rest is about a directory that can be written.
     if findings.iter().all(|finding| finding.state != State::Missing) {
-        findings
-            .extend(lamplight_engine::probe_sandbox(&config.engine()).await.into_iter().map(Finding::from));
+        let probe = lamplight_engine::probe_sandbox(&config.engine()).await;
+        tier = Some(probe.tier.into());
+        findings.extend(of_sandbox(probe));
     }
     findings.extend(agents(config));
     findings.push(models(config));
-    findings
+    Examination { tier, findings }
 }
 
 fn git() -> Finding {

@@ -20,7 +20,7 @@ export type Event =
   | { type: 'session_ended'; by: string }
   // The sandbox.
   | { type: 'sandbox_requested'; generation: number; attempt: number }
-  | { type: 'sandbox_created'; generation: number; handle: string }
+  | { type: 'sandbox_created'; generation: number; handle: string; enforced?: Enforcement[] }
   | { type: 'workspace_prepared'; generation: number; base_commit: string }
   | { type: 'sandbox_failed'; generation: number; failure: Failure }
   | { type: 'pause_requested'; generation: number; by?: string }
@@ -81,6 +81,7 @@ export interface SessionSpec {
   mode: string | null;
   person: Person;
   limits: Limits;
+  sandbox?: SandboxLimits;
   permissions: 'allow' | 'reject' | 'ask';
 }
 
@@ -103,6 +104,24 @@ export interface Limits {
   paused_ms?: number;
   pause_ms?: number;
   idle_warning_ms?: number;
+}
+
+/** What is left out is the installation's default. */
+export interface SandboxLimits {
+  cpu_thousandths?: number;
+  memory_bytes?: number;
+  processes?: number;
+  disk_bytes?: number;
+  open_files?: number;
+  nested_sandboxes?: boolean;
+}
+
+/** How one wall or limit of a sandbox stands. */
+export interface Enforcement {
+  wall: string;
+  strength: 'enforced' | 'soft' | 'missing';
+  why?: string;
+  limit?: number;
 }
 
 export interface Failure {

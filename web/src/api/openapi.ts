@@ -480,6 +480,7 @@ export interface components {
             base?: string | null;
             permissions?: components["schemas"]["PermissionPolicy"] | null;
             limits?: components["schemas"]["LimitsRequest"] | null;
+            sandbox?: components["schemas"]["SandboxLimitsRequest"] | null;
         };
         /** @description A request of the agent that waits for a person. */
         OpenPermission: {
@@ -556,12 +557,65 @@ export interface components {
         RepositoryList: {
             items: components["schemas"]["Repository"][];
         };
+        /** @description What was really enforced of a sandbox when it was made. */
+        Sandbox: {
+            tier: components["schemas"]["SandboxTier"];
+            /** @description It runs although a wall is missing that nothing should run without. */
+            unsafe: boolean;
+            walls: components["schemas"]["WallState"][];
+        };
+        /** @description What the session's sandboxes may use; what is left out is as configured. */
+        SandboxLimitsRequest: {
+            /**
+             * Format: int32
+             * @description Processor time, in thousandths of one processor.
+             * @default null
+             */
+            cpu_thousandths?: number | null;
+            /**
+             * Format: int64
+             * @description Of everything inside, together.
+             * @default null
+             */
+            memory_bytes?: number | null;
+            /**
+             * Format: int32
+             * @description Processes and threads at a time.
+             * @default null
+             */
+            processes?: number | null;
+            /**
+             * Format: int64
+             * @description All files of the session.
+             * @default null
+             */
+            disk_bytes?: number | null;
+            /**
+             * Format: int32
+             * @description Of each process.
+             * @default null
+             */
+            open_files?: number | null;
+            /**
+             * @description Whether programs inside may make sandboxes of their own, as browsers do.
+             * @default null
+             */
+            nested_sandboxes?: boolean | null;
+        };
         /**
          * @description Where a session's sandbox is. `paused`: everything in it stands still, kept in memory for as long as the machine is up.
          *     `stopped`: its processes are gone and its files are kept.
          * @enum {string}
          */
         SandboxState: "none" | "starting" | "running" | "paused" | "stopped";
+        /**
+         * @description `isolated`: every wall stands and every limit holds. `limited`: something is missing or soft. `refused`: a wall is missing
+         *     that nothing should run without.
+         * @enum {string}
+         */
+        SandboxTier: "isolated" | "limited" | "refused";
+        /** @enum {string} */
+        SandboxWall: "namespaces" | "capabilities" | "system_calls" | "host_user" | "file_rules" | "kernel_files" | "cpu" | "memory" | "processes" | "disk" | "open_files";
         SessionList: {
             items: components["schemas"]["SessionSummary"][];
             /** @description `null` on the last page. */
@@ -595,6 +649,8 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             ended: boolean;
+            /** @description Its sandbox lacks a wall that nothing should run without. */
+            unsafe: boolean;
         };
         /** @description Everything about one session but its log. */
         SessionView: {
@@ -636,7 +692,8 @@ export interface components {
             permission?: components["schemas"]["OpenPermission"] | null;
             commits: components["schemas"]["TurnCommit"][];
             merged?: components["schemas"]["Merged"] | null;
-            sandbox: components["schemas"]["SandboxState"];
+            sandbox_state: components["schemas"]["SandboxState"];
+            sandbox?: components["schemas"]["Sandbox"] | null;
             ended: boolean;
             /** Format: int64 */
             last_seq: number;
@@ -664,6 +721,11 @@ export interface components {
             scripted_model: boolean;
             person: components["schemas"]["Person"];
         };
+        /**
+         * @description `enforced` by the kernel; `soft`: in part, or late; `missing`.
+         * @enum {string}
+         */
+        Strength: "enforced" | "soft" | "missing";
         /** @description Tokens of the whole session; `cached` is the part of `input` that the model had cached. */
         Tokens: {
             /** Format: int64 */
@@ -685,6 +747,18 @@ export interface components {
             insertions: number;
             /** Format: int32 */
             deletions: number;
+        };
+        /** @description One thing that keeps a sandbox in. */
+        WallState: {
+            wall: components["schemas"]["SandboxWall"];
+            strength: components["schemas"]["Strength"];
+            /** @description Why it is not enforced. */
+            why?: string | null;
+            /**
+             * Format: int64
+             * @description Of a limit: how much; `null` of a wall, and where there is no limit. Thousandths of a processor, bytes, or a number.
+             */
+            limit?: number | null;
         };
     };
     responses: never;
@@ -812,7 +886,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed */
+            /** @description invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits */
             400: {
                 headers: {
                     [name: string]: unknown;

@@ -27,6 +27,7 @@ impl Session {
             cannot_pause: false,
             release_announced: false,
             busy_at: entry.at,
+            enforced: None,
             released: Default::default(),
             kept: None,
             base_commit: None,
@@ -105,7 +106,8 @@ impl Session {
                 self.cannot_pause = false;
                 self.sandbox = Sandbox::Requested { since: at, attempt: *attempt };
             }
-            Event::SandboxCreated { handle, .. } => {
+            Event::SandboxCreated { handle, enforced, .. } => {
+                self.enforced.clone_from(enforced);
                 if let Sandbox::Requested { since, attempt } = self.sandbox {
                     self.sandbox = Sandbox::Created { handle: handle.clone(), since, attempt };
                 }

@@ -225,11 +225,11 @@ impl Draft {
 
     fn report(&mut self, report: Report) {
         match report {
-            Report::SandboxCreated { generation, handle } => {
+            Report::SandboxCreated { generation, handle, enforced } => {
                 if generation == self.session.generation
                     && matches!(self.session.sandbox, Sandbox::Requested { .. })
                 {
-                    self.record(Event::SandboxCreated { generation, handle });
+                    self.record(Event::SandboxCreated { generation, handle, enforced });
                 }
             }
             Report::SandboxFailed { generation, failure } => {

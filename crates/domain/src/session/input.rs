@@ -2,7 +2,7 @@
 
 use crate::agent::{AgentReport, ExitStatus};
 use crate::event::Commit;
-use crate::{Failure, Generation, PromptId, TurnNumber};
+use crate::{Enforced, Failure, Generation, PromptId, TurnNumber};
 use serde_json::Value;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -54,6 +54,7 @@ pub enum Report {
     SandboxCreated {
         generation: Generation,
         handle: String,
+        enforced: Option<Enforced>,
     },
     /// Creating or preparing it failed.
     SandboxFailed {

@@ -5,7 +5,7 @@ use super::view::{Merged, OpenPermission, QueuedPrompt, TurnCommit};
 use crate::agent::{AgentInput, Model, Opened};
 use crate::event::{Guard, Memory, Outcome};
 use crate::transcript::Tokens;
-use crate::{Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
+use crate::{Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
 use std::collections::{BTreeMap, VecDeque};
 
 /// One session's state. Made by applying its log from the first entry; see the module for the machine that moves it.
@@ -32,6 +32,8 @@ pub struct Session {
     pub(super) release_announced: bool,
     /// When there last was something to do, or a person did something.
     pub(super) busy_at: Timestamp,
+    /// What keeps, or kept, the newest sandbox in.
+    pub(super) enforced: Option<Enforced>,
     /// Sandboxes that are owed their destruction.
     pub(super) released: BTreeMap<Generation, Released>,
     /// The newest sandbox that is gone but for its files: the next one finds them, and the session's end removes them.

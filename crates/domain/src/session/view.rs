@@ -4,7 +4,7 @@ use crate::agent::Model;
 use crate::event::Commit;
 use crate::permission::PermissionOption;
 use crate::transcript::Tokens;
-use crate::{Person, PromptId, Seq, SessionId, Timestamp, TurnNumber};
+use crate::{Enforced, Person, PromptId, Seq, SessionId, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -74,7 +74,10 @@ pub struct SessionView {
     pub commits: Vec<TurnCommit>,
     pub merged: Option<Merged>,
     #[serde(default)]
-    pub sandbox: SandboxState,
+    pub sandbox_state: SandboxState,
+    /// What keeps the newest sandbox in; `None` before there was one.
+    #[serde(default)]
+    pub enforced: Option<Enforced>,
     pub ended: bool,
     pub last_seq: Seq,
     pub created_at: Timestamp,
@@ -131,11 +134,15 @@ pub struct SessionSummary {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub ended: bool,
+    /// Its sandbox lacks a wall that nothing should run without.
+    #[serde(default)]
+    pub is_unsafe: bool,
 }
 
 impl From<SessionView> for SessionSummary {
     fn from(view: SessionView) -> Self {
         Self {
+            is_unsafe: view.enforced.as_ref().is_some_and(Enforced::is_unsafe),
             queued_count: u32::try_from(view.queued.len()).unwrap_or(u32::MAX),
             id: view.id,
             title: view.title,

@@ -1,6 +1,7 @@
 //! The session machine, seen from outside: inputs go in, events come out, and what must always hold holds.
 
 mod fixtures;
+mod late;
 mod pauses;
 mod random;
 mod traces;

@@ -14,7 +14,7 @@ fn resume(world: &mut World) -> Result<(), Refusal> {
 }
 
 fn state(world: &World) -> SandboxState {
-    world.session.view("01JD5ZK8W3Q4R6T7V8X9Y0Z1A2".parse().unwrap()).sandbox
+    world.session.view("01JD5ZK8W3Q4R6T7V8X9Y0Z1A2".parse().unwrap()).sandbox_state
 }
 
 #[test]

@@ -374,7 +374,7 @@ fn late_and_foreign_reports_change_nothing() {
     world.settle(true);
     let before = world.log.len();
     let stale = [
-        Report::SandboxCreated { generation: Generation(1), handle: "other".into() },
+        Report::SandboxCreated { generation: Generation(1), handle: "other".into(), enforced: None },
         Report::SandboxLost { generation: Generation(9), detail: "x".into() },
         Report::SandboxDestroyed { generation: Generation(1), keep_files: true },
         Report::WorkspacePrepared { generation: Generation(1), base_commit: "other".into() },

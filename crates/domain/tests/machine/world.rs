@@ -7,8 +7,8 @@ use lamplight_domain::permission::{OptionKind, PermissionOption, Policy};
 use lamplight_domain::session::{Command, Effect, Input, Refusal, Report, Session};
 use lamplight_domain::transcript::{ToolCall, ToolStatus};
 use lamplight_domain::{
-    Entry, Event, Failure, FailureClass, Generation, Limits, Person, PromptId, Seq, SessionSpec, Timestamp,
-    TurnNumber,
+    Entry, Event, Failure, FailureClass, Generation, Limits, Person, PromptId, SandboxLimits, Seq,
+    SessionSpec, Timestamp, TurnNumber,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -52,6 +52,7 @@ pub(crate) fn spec() -> SessionSpec {
         mode: None,
         person: Person { name: "Ada".into(), email: "ada@example.org".into() },
         limits: Limits::default(),
+        sandbox: SandboxLimits::default(),
         permissions: Policy::Allow,
     }
 }
@@ -157,7 +158,11 @@ impl World {
                 assert_eq!(others, 0, "a sandbox's files are in one sandbox at a time");
                 self.files = true;
                 self.running.insert(*generation);
-                vec![Report::SandboxCreated { generation: *generation, handle: format!("h{generation}") }]
+                vec![Report::SandboxCreated {
+                    generation: *generation,
+                    handle: format!("h{generation}"),
+                    enforced: None,
+                }]
             }
             Effect::PrepareWorkspace { generation, .. } if self.running.contains(generation) => {
                 vec![Report::WorkspacePrepared { generation: *generation, base_commit: "base".into() }]

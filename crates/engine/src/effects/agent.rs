@@ -1,8 +1,8 @@
 //! The agent's process: started, told, heard, ended. The guest has it; this is only the conversation with it, and can be cut
 //! and taken up again at any byte.
 
-use super::Trouble;
 use super::context::Context;
+use super::{Trouble, limits};
 use crate::agents;
 use crate::session::{Heard, Message};
 use bytes::Bytes;
@@ -62,10 +62,12 @@ pub(super) async fn run(
     tokio::select! {
         exited = hear(context, run, reader, read, &end) => {
             let (status, detail) = exited?;
+            let detail = limits::explain(context, handle, detail).await;
             link.kill_all(0).await?;
             Ok(Report::AgentExited { run, status: Some(status), detail })
         }
         Err(trouble) = tell(context, stdin) => Err(trouble),
+        Err(trouble) = limits::tell(context, handle) => Err(trouble),
         Err(trouble) = acknowledge(context, acks, &end) => Err(trouble),
     }
 }

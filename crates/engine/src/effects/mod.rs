@@ -4,6 +4,7 @@
 mod agent;
 mod commit;
 mod context;
+mod limits;
 mod sandbox;
 mod workspace;
 
@@ -60,6 +61,7 @@ pub(crate) fn perform(
             | Effect::KillAgent { generation, .. }
             | Effect::CommitWork { generation, .. } => *generation,
         };
+        let handle = handle(&effect).unwrap_or_default().to_owned();
         let done = match effect {
             Effect::CreateSandbox { .. } => sandbox::create(&context, generation).await,
             Effect::DestroySandbox { handle, keep_files, .. } => {
@@ -84,11 +86,28 @@ pub(crate) fn perform(
         };
         match done {
             Ok(report) => context.report(report).await,
-            Err(Trouble::Lost(detail)) => context.report(Report::SandboxLost { generation, detail }).await,
+            Err(Trouble::Lost(detail)) => {
+                let detail = limits::explain(&context, &handle, detail).await;
+                context.report(Report::SandboxLost { generation, detail }).await;
+            }
             Err(Trouble::Again(error)) => {
                 tracing::warn!(session.id = %context.id, sandbox.generation = generation.0, error = format!("{error:#}"), "an effect has to be tried again");
             }
         }
+    }
+}
+
+/// The sandbox that an effect is about, where it is known.
+fn handle(effect: &Effect) -> Option<&str> {
+    match effect {
+        Effect::CreateSandbox { .. } => None,
+        Effect::DestroySandbox { handle, .. } => handle.as_deref(),
+        Effect::PrepareWorkspace { handle, .. }
+        | Effect::PauseSandbox { handle, .. }
+        | Effect::ResumeSandbox { handle, .. }
+        | Effect::RunAgent { handle, .. }
+        | Effect::KillAgent { handle, .. }
+        | Effect::CommitWork { handle, .. } => Some(handle),
     }
 }
 

@@ -2,9 +2,9 @@
 
 use super::Trouble;
 use super::context::Context;
-use lamplight_domain::Generation;
 use lamplight_domain::session::Report;
-use lamplight_sandbox::error::ErrorKind;
+use lamplight_domain::{Enforced, Generation};
+use lamplight_sandbox::error::{ErrorKind, SandboxError};
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::provider::{Files, SandboxSpec};
 
@@ -14,14 +14,26 @@ pub(super) async fn create(context: &Context, generation: Generation) -> Result<
         generation,
         environment: Default::default(),
         mounts: crate::agents::mounts(&context.shared.config),
+        limits: context.spec.sandbox.clone(),
     };
-    Ok(match context.shared.provider.create(&spec).await {
-        Ok(handle) => Report::SandboxCreated { generation, handle: handle.as_str().to_owned() },
+    Ok(match made(context, &spec).await {
+        Ok((handle, enforced)) => {
+            Report::SandboxCreated { generation, handle: handle.as_str().to_owned(), enforced }
+        }
         Err(error) => {
             tracing::warn!(session.id = %context.id, sandbox.generation = generation.0, %error, "the sandbox could not be created");
             Report::SandboxFailed { generation, failure: error.into() }
         }
     })
+}
+
+async fn made(context: &Context, spec: &SandboxSpec) -> Result<(Handle, Option<Enforced>), SandboxError> {
+    let handle = context.shared.provider.create(spec).await?;
+    let enforced = context.shared.provider.inspect(&handle).await?.enforced;
+    if enforced.as_ref().is_some_and(Enforced::is_unsafe) {
+        tracing::warn!(session.id = %context.id, sandbox.generation = spec.generation.0, "the sandbox lacks walls, as sandbox.unsafe allows");
+    }
+    Ok((handle, enforced))
 }
 
 pub(super) async fn pause(

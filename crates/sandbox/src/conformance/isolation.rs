@@ -2,6 +2,9 @@
 
 use super::stage::{Inside, Stage, failed, same};
 use super::{Case, Verdict};
+use crate::provider::SandboxSpec;
+use lamplight_domain::SandboxLimits;
+use lamplight_domain::sandbox::{Strength, Wall};
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixListener};
 
@@ -183,15 +186,16 @@ pub(super) async fn namespaces_and_mounts_cannot_be_made(stage: &Stage<'_>) -> C
 
 pub(super) async fn dangerous_system_calls_are_refused(stage: &Stage<'_>) -> Case {
     let inside = stage.first().await?;
-    // Hypervisor, raw packets, kernel cryptography.
-    for family in [40, 17, 38] {
-        inside
-            .refused(&format!("python3 -c 'import socket; socket.socket({family}, socket.SOCK_STREAM)'"))
-            .await?;
+    // Hypervisor, raw packets, kernel cryptography; the firewall's netlink; SCTP.
+    for socket in ["40, 1", "17, 3", "38, 5", "16, 3, 12", "2, 1, 132"] {
+        inside.refused(&format!("python3 -c 'import socket; socket.socket({socket})'")).await?;
     }
-    for family in ["AF_UNIX", "AF_INET", "AF_INET6"] {
-        inside.sh(&format!("python3 -c 'import socket; socket.socket(socket.{family})'")).await?;
+    for socket in ["socket.AF_UNIX", "socket.AF_INET", "socket.AF_INET6", "16, 3, 0"] {
+        inside.sh(&format!("python3 -c 'import socket; socket.socket({socket})'")).await?;
     }
+    // Words put into a terminal's mouth.
+    let push = "import fcntl, os; fcntl.ioctl(os.openpty()[1], 0x5412, b\"x\")";
+    inside.refused(&format!("python3 -c '{push}'")).await?;
     let call = async |number: libc::c_long| {
         let program = "import ctypes, sys; c = ctypes.CDLL(None, use_errno=True); \
                        print(c.syscall(int(sys.argv[1]), 0, 0, 0, 0, 0, 0), ctypes.get_errno())";
@@ -205,9 +209,14 @@ pub(super) async fn dangerous_system_calls_are_refused(stage: &Stage<'_>) -> Cas
         ("memfd_secret", libc::SYS_memfd_secret),
         ("open_tree", libc::SYS_open_tree),
         ("process_vm_readv", libc::SYS_process_vm_readv),
+        ("ptrace", libc::SYS_ptrace),
         ("userfaultfd", libc::SYS_userfaultfd),
     ] {
         same(name, call(number).await?, format!("-1 {}", libc::EPERM))?;
+    }
+    // As on a kernel that does not have them: one that libraries fall back from, and numbers that nobody has yet.
+    for (name, number) in [("clone3", libc::SYS_clone3), ("new", 490), ("newer", 600)] {
+        same(name, call(number).await?, format!("-1 {}", libc::ENOSYS))?;
     }
     // One that is allowed, to show that the others were made.
     same("getpgid", call(libc::SYS_getpgid).await?.ends_with(" 0"), true)
@@ -240,4 +249,56 @@ pub(super) async fn the_guest_cannot_be_looked_into(stage: &Stage<'_>) -> Case {
         .refused("python3 -c 'import ctypes, sys; sys.exit(ctypes.CDLL(None).ptrace(16, 1, 0, 0) != 0)'")
         .await
         .map(|_| ())
+}
+
+pub(super) async fn the_guest_cannot_be_limited(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    let limit = |process: &str| {
+        format!("python3 -c 'import resource as r; r.prlimit({process}, r.RLIMIT_NOFILE, (64, 64))'")
+    };
+    inside.sh(&limit("0")).await?;
+    inside.refused(&limit("1")).await.map(|_| ())
+}
+
+pub(super) async fn the_kernels_files_tell_and_change_nothing(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    for file in ["kcore", "keys", "kmsg", "kallsyms", "timer_list", "interrupts", "key-users", "sched_debug"]
+    {
+        let shown = inside.sh(&format!("head -c 64 /proc/{file} 2> /dev/null | wc -c")).await?;
+        same(file, shown, "0".into())?;
+    }
+    for file in [
+        "sysrq-trigger",
+        "sys/kernel/core_pattern",
+        "sys/vm/drop_caches",
+        "sys/kernel/hostname",
+        "irq/x",
+        "bus/x",
+    ] {
+        inside.refused(&format!("echo x > /proc/{file}")).await?;
+    }
+    inside.refused("umount /proc/sys; echo 1 > /proc/sys/net/ipv4/ip_forward").await?;
+    // What programs need of it is there.
+    inside
+        .sh("head -c 64 /proc/meminfo /proc/cpuinfo /proc/self/status /proc/sys/kernel/pid_max > /dev/null")
+        .await
+        .map(|_| ())
+}
+
+/// One that does not count on mounts and namespaces: Landlock, where the provider says that it has it.
+pub(super) async fn writing_has_a_second_wall(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    let enforced = stage.provider.inspect(&inside.handle).await?.enforced.unwrap_or_default();
+    let wall = enforced.0.iter().find(|row| row.wall == Wall::FileRules);
+    if wall.is_none_or(|row| row.strength != Strength::Enforced) {
+        return Err(Verdict::Skipped("there are no file rules here; the provider says so"));
+    }
+    inside.sh("echo x > /dev/shm/x; echo x > /dev/null; mv /dev/shm/x /tmp/x; mkfifo /tmp/pipe").await?;
+    // Where there are none, the kernel lets anyone make this one device, which stands for "deleted" in an overlay.
+    let forge = "mknod /tmp/deleted c 0 0";
+    inside.refused(forge).await?;
+    let other = stage.subject.session();
+    let limits = SandboxLimits { nested_sandboxes: Some(true), ..SandboxLimits::default() };
+    let without = stage.enter(&SandboxSpec { limits, ..stage.spec_of(&other, 1) }).await?;
+    without.sh(forge).await.map(|_| ())
 }

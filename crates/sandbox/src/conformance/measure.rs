@@ -13,11 +13,16 @@ pub struct Spread {
     pub p90: Duration,
 }
 
-/// Creates `count` sandboxes, one after the other: from the call to the guest's first answer, and the destruction of each.
-/// `count` is at least 1.
-pub async fn create_to_answer(subject: &dyn Subject, count: usize) -> anyhow::Result<(Spread, Spread)> {
+/// Creates `count` sandboxes, one after the other with `pause` between them: from the call to the guest's first answer, and
+/// the destruction of each. `count` is at least 1.
+pub async fn create_to_answer(
+    subject: &dyn Subject,
+    count: usize,
+    pause: Duration,
+) -> anyhow::Result<(Spread, Spread)> {
     let (mut created, mut destroyed) = (Vec::new(), Vec::new());
     for _ in 0..count {
+        tokio::time::sleep(pause).await;
         let stage = Stage::new(subject);
         let started = now();
         let handle = stage.provider.create(&stage.spec(1)).await?;

@@ -6,9 +6,11 @@
 mod files;
 mod isolation;
 mod lifecycle;
+mod limits;
 mod measure;
 mod pausing;
 mod stage;
+mod work;
 
 pub use measure::{Spread, create_to_answer};
 
@@ -151,6 +153,23 @@ pub async fn run(subject: &dyn Subject, mut seen: impl FnMut(&CaseResult)) -> Ve
         isolation::only_harmless_devices_exist,
         isolation::no_descriptor_is_inherited,
         isolation::the_guest_cannot_be_looked_into,
+        isolation::the_guest_cannot_be_limited,
+        isolation::the_kernels_files_tell_and_change_nothing,
+        isolation::writing_has_a_second_wall,
+        limits::memory_runs_out_for_the_one_that_took_it,
+        limits::processes_are_counted_together,
+        limits::processor_time_is_shared_out,
+        limits::open_files_are_limited,
+        limits::files_end_where_the_disk_limit_is,
+        limits::limits_that_nothing_can_live_in_are_refused,
+        limits::what_is_enforced_is_told_for_as_long_as_it_is_there,
+        limits::sandboxes_inside_need_leave,
+        work::python_works,
+        work::node_works,
+        work::git_works,
+        work::compilers_work,
+        work::java_works,
+        work::shells_and_their_tools_work,
     ];
     results
 }

@@ -6,7 +6,7 @@ use crate::handle::Handle;
 use crate::link::{Link, ProcessSpec, RunLimits};
 use crate::provider::{Files, Provider, ReadOnlyMount, SandboxSpec, inside};
 use lamplight_domain::agent::ExitStatus;
-use lamplight_domain::{Generation, SessionId};
+use lamplight_domain::{Generation, SandboxLimits, SessionId};
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -37,7 +37,14 @@ impl<'a> Stage<'a> {
 
     pub(super) fn spec_of(&self, session: &SessionId, generation: u32) -> SandboxSpec {
         let (environment, mounts) = (BTreeMap::new(), Vec::new());
-        SandboxSpec { session: session.clone(), generation: Generation(generation), environment, mounts }
+        let limits = SandboxLimits::default();
+        SandboxSpec {
+            session: session.clone(),
+            generation: Generation(generation),
+            environment,
+            mounts,
+            limits,
+        }
     }
 
     pub(super) fn mounting(&self, mounts: Vec<ReadOnlyMount>) -> SandboxSpec {

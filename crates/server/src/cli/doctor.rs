@@ -2,7 +2,7 @@
 
 use super::output::{Output, Style};
 use super::{Common, block_on};
-use crate::doctor::{self, Finding, State};
+use crate::doctor::{self, Examination, Finding, State};
 use clap::Args;
 use serde_json::json;
 use std::process::ExitCode;
@@ -16,10 +16,10 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -> anyhow::Result<ExitCode> {
     let config = common.configuration(None)?;
-    let findings = block_on(async { Ok(doctor::examine(&config).await) })?;
+    let Examination { tier, findings } = block_on(async { Ok(doctor::examine(&config).await) })?;
     let is_missing = findings.iter().any(|finding| finding.state == State::Missing);
     if arguments.json {
-        output.json(&json!({ "ok": !is_missing, "findings": findings }))?;
+        output.json(&json!({ "ok": !is_missing, "tier": tier, "findings": findings }))?;
     } else {
         for finding in &findings {
             tell(finding, output)?;

@@ -15,6 +15,7 @@ mod prompt;
 mod render;
 mod resume;
 mod run;
+mod sandbox;
 mod serve;
 mod server_process;
 mod sessions;
@@ -52,6 +53,10 @@ struct Common {
     /// The server to talk to [default: where the configuration says that it listens]
     #[arg(long, global = true, value_name = "URL", env = "LAMPLIGHT_URL")]
     url: Option<String>,
+    /// Run sandboxes even where this machine cannot put up a wall that nothing should run without; counts for a server
+    /// that this starts
+    #[arg(long = "unsafe", global = true)]
+    is_unsafe: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -144,8 +149,12 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 
 impl Common {
     fn configuration(&self, listen: Option<&String>) -> anyhow::Result<Config> {
-        let flags =
-            Flags { config: self.config.clone(), data_dir: self.data_dir.clone(), listen: listen.cloned() };
+        let flags = Flags {
+            config: self.config.clone(),
+            data_dir: self.data_dir.clone(),
+            listen: listen.cloned(),
+            is_unsafe: self.is_unsafe,
+        };
         let environment: Environment = std::env::vars_os()
             .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
             .collect();

@@ -217,6 +217,9 @@ impl<W: Write> Renderer<W> {
                 self.dim(&format!("plan {done}/{}{now}", entries.len()))
             }
             Event::Noted { text } => self.dim(&clean(text)),
+            Event::SandboxCreated { enforced: Some(enforced), .. } if enforced.is_unsafe() => {
+                self.bad("UNSAFE: the sandbox lacks a wall that nothing should run without")
+            }
             Event::AgentSpoke { .. }
             | Event::AgentThought { .. }
             | Event::SandboxRequested { .. }

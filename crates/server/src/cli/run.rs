@@ -3,6 +3,7 @@
 use super::client::{Client, refused_with};
 use super::output::{Output, Style, duration, plural};
 use super::render::{Renderer, short};
+use super::sandbox::LimitArguments;
 use super::watch::{Seen, Watch};
 use super::{Common, server_process};
 use crate::clock;
@@ -46,6 +47,8 @@ pub(super) struct Arguments {
     /// One line for lists [default: the start of the text]
     #[arg(long)]
     title: Option<String>,
+    #[command(flatten)]
+    sandbox: LimitArguments,
     /// Hand it over and return
     #[arg(long)]
     detach: bool,
@@ -68,6 +71,7 @@ pub(super) async fn run(
         model: arguments.model.clone(),
         title: arguments.title.clone(),
         base: arguments.base.clone(),
+        sandbox: arguments.sandbox.request(),
         ..NewSessionRequest::default()
     };
     let client = server_process::find_or_start(common).await?;

@@ -38,6 +38,9 @@ async fn start(common: &Common, data_dir: &Path, client: &Client) -> anyhow::Res
         command.arg("--config").arg(config);
     }
     command.arg("--data-dir").arg(data_dir);
+    if common.is_unsafe {
+        command.arg("--unsafe");
+    }
     // A process group of its own: Ctrl-C here is not for the server.
     let mut child = command
         .process_group(0)

@@ -63,8 +63,9 @@ fn row(session: &SessionSummary, output: &Output) -> String {
     let age = duration(clock::now().since_ms(session.created_at.0));
     let id = &session.id[session.id.len().saturating_sub(SHORT_ID)..];
     let title = first_line(&session.title, TITLE);
+    let warning = if session.is_unsafe { output.paint(Style::Bad, " unsafe ") } else { String::new() };
     format!(
-        "{id}  {}  {title:TITLE$}  {}",
+        "{id}  {}{warning}  {title:TITLE$}  {}",
         output.paint(style, &format!("{:15}", session.phase.as_str())),
         output.paint(
             Style::Dim,

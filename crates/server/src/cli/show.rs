@@ -5,6 +5,7 @@ use super::client::Client;
 use super::output::{Output, Style, clean, first_line, plural};
 use super::render::short;
 use super::run::numbers;
+use super::sandbox::describe;
 use crate::http::resources::SandboxState;
 use clap::Args;
 use std::process::ExitCode;
@@ -38,8 +39,11 @@ pub(super) async fn run(
     row("branch", &format!("{} from {}", clean(&view.branch), clean(&view.base)))?;
     let model = view.model.as_deref().unwrap_or("its default model");
     row("agent", &format!("{} with {}", clean(&view.agent), clean(model)))?;
-    if let Some(sandbox) = standstill(view.sandbox) {
-        row("sandbox", sandbox)?;
+    if let Some(sandbox) = &view.sandbox {
+        row("sandbox", &describe(sandbox))?;
+    }
+    if let Some(standstill) = standstill(view.sandbox_state) {
+        row("", standstill)?;
     }
     for commit in &view.commits {
         let changes =

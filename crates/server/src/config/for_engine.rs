@@ -22,6 +22,8 @@ impl Config {
                 tool_dirs: self.sandbox.tools.clone(),
                 home: self.sandbox.home.clone(),
                 launcher: None,
+                limits: self.sandbox.limits.clone(),
+                is_unsafe: self.sandbox.is_unsafe,
             },
         }
     }

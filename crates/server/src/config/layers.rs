@@ -63,6 +63,13 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_MODELS_SCRIPTED", "models.scripted", Kind::Flag),
     variable("LAMPLIGHT_SANDBOX_HOME", "sandbox.home", Kind::Text),
     variable("LAMPLIGHT_SANDBOX_TOOLS", "sandbox.tools", Kind::List),
+    variable("LAMPLIGHT_SANDBOX_UNSAFE", "sandbox.unsafe", Kind::Flag),
+    variable("LAMPLIGHT_SANDBOX_LIMITS_CPU_THOUSANDTHS", "sandbox.limits.cpu_thousandths", Kind::Number),
+    variable("LAMPLIGHT_SANDBOX_LIMITS_MEMORY_BYTES", "sandbox.limits.memory_bytes", Kind::Number),
+    variable("LAMPLIGHT_SANDBOX_LIMITS_PROCESSES", "sandbox.limits.processes", Kind::Number),
+    variable("LAMPLIGHT_SANDBOX_LIMITS_DISK_BYTES", "sandbox.limits.disk_bytes", Kind::Number),
+    variable("LAMPLIGHT_SANDBOX_LIMITS_OPEN_FILES", "sandbox.limits.open_files", Kind::Number),
+    variable("LAMPLIGHT_SANDBOX_LIMITS_NESTED_SANDBOXES", "sandbox.limits.nested_sandboxes", Kind::Flag),
 ];
 
 /// Read elsewhere: the file's place, and the server that the commands talk to.

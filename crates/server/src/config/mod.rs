@@ -42,6 +42,8 @@ pub struct Flags {
     pub config: Option<PathBuf>,
     pub listen: Option<String>,
     pub data_dir: Option<PathBuf>,
+    /// `--unsafe`
+    pub is_unsafe: bool,
 }
 
 impl Config {
@@ -66,6 +68,9 @@ impl Config {
         }
         if let Some(data_dir) = &flags.data_dir {
             layers::set(&mut table, "server.data_dir", data_dir.to_string_lossy().into_owned().into());
+        }
+        if flags.is_unsafe {
+            layers::set(&mut table, "sandbox.unsafe", true.into());
         }
         let mut config: Self = table
             .try_into()
@@ -92,6 +97,7 @@ impl Config {
             *path = absolute(path, environment)?;
         }
         self.server.check()?;
+        self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;
         self.models.openai.take_key(environment);
         self.models.anthropic.take_key(environment);
         Ok(())

@@ -1,6 +1,7 @@
 //! The concerns of the configuration, one struct each.
 
 use super::{ConfigError, Environment, Secret};
+use lamplight_domain::SandboxLimits;
 use lamplight_domain::permission::Policy;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -151,6 +152,12 @@ pub struct Sandbox {
     pub home: Option<PathBuf>,
     /// Directories of toolchains that sandboxes see read-only at the same path, such as `~/.cargo/bin`.
     pub tools: Vec<PathBuf>,
+    /// Run sandboxes even where this machine cannot put up a wall that nothing should run without; every view of such a
+    /// session says so.
+    #[serde(rename = "unsafe")]
+    pub is_unsafe: bool,
+    /// `[sandbox.limits]`: what each sandbox may use, where a session asks for nothing else.
+    pub limits: SandboxLimits,
 }
 
 /// What makes sandboxes.

@@ -71,6 +71,24 @@ fn mistakes_are_told_with_their_place() {
 }
 
 #[test]
+fn limits_of_sandboxes_are_checked_where_they_are_written() {
+    let file = "[sandbox.limits]\nmemory_bytes = 1_073_741_824\nnested_sandboxes = true\n";
+    let config = load(file, Flags { is_unsafe: true, ..Flags::default() }, &[]).unwrap();
+    assert_eq!(config.sandbox.limits.memory_bytes, Some(1 << 30));
+    assert_eq!(config.engine().sandbox.limits, config.sandbox.limits);
+    assert!(config.sandbox.is_unsafe && config.to_toml().contains("unsafe = true"));
+    let check = |file: &str, expected: &str| {
+        let error = load(file, Flags::default(), &[]).unwrap_err();
+        assert!(error.starts_with(expected), "{error}");
+    };
+    check("[sandbox.limits]\nmemory = 1\n", "DIR/lamplight.toml:2: unknown key `memory`");
+    check(
+        "[sandbox.limits]\nprocesses = 1\n",
+        "the configuration cannot be used: sandbox.limits: processes is 1; the least is 16",
+    );
+}
+
+#[test]
 fn secrets_come_from_the_environment_and_never_show() {
     let keys =
         [("OPENAI_API_KEY", "sk-secret-1"), ("MY_KEY", "sk-secret-2"), ("ANTHROPIC_API_KEY", "sk-secret-3")];
@@ -96,7 +114,8 @@ fn every_variable_sets_a_key_that_exists() {
             "server.listen" => "127.0.0.1:9",
             "log.format" => "json",
             "agent.permissions" => "ask",
-            "models.scripted" => "true",
+            "models.scripted" | "sandbox.unsafe" | "sandbox.limits.nested_sandboxes" => "true",
+            key if key.starts_with("sandbox.limits") => "1073741824",
             _ => "7",
         };
         let person = [("LAMPLIGHT_PERSON_NAME", "a"), ("LAMPLIGHT_PERSON_EMAIL", "b"), (row.name, value)];

@@ -60,7 +60,10 @@ fn doctor_says_what_is_there() {
     };
     assert_eq!(state("git").as_deref(), Some("ok"));
     assert_eq!(state("data directory").as_deref(), Some("ok"));
-    assert_eq!(state("sandbox").as_deref(), Some("ok"));
+    // What it can enforce depends on the machine; that a sandbox can be made does not.
+    let tier = report["tier"].as_str().unwrap();
+    assert!(["isolated", "limited"].contains(&tier), "{tier}");
+    assert_ne!(state("sandbox").as_deref(), Some("missing"));
     assert_eq!(state("agents").as_deref(), Some("ok"));
     assert_eq!(state("models").as_deref(), Some("limited"));
     let broken = place.command(&["doctor", "--data-dir", "/proc/nowhere"]).output().unwrap();

@@ -31,7 +31,7 @@ async fn a_turn_that_is_paused_in_a_tool_call_goes_on_and_ends_right_every_time(
         assert_eq!(status, StatusCode::ACCEPTED, "{view}");
         let paused = server.until(&id, "sandbox_paused", 1).await;
         let view = server.view(&id).await;
-        assert_eq!(view["sandbox"], "paused", "{view}");
+        assert_eq!(view["sandbox_state"], "paused", "{view}");
         let (status, _) = post(&server, &id, "resume").await;
         assert_eq!(status, StatusCode::ACCEPTED);
         let all = server.until(&id, "work_committed", 1).await;
@@ -56,7 +56,7 @@ async fn nothing_happens_while_it_is_paused_and_a_killed_server_finds_it_so() {
     post(&server, &id, "pause").await;
     server.until(&id, "sandbox_paused", 1).await;
     let view = server.view(&id).await;
-    assert_eq!((&view["phase"], &view["sandbox"]), (&json!("paused"), &json!("paused")), "{view}");
+    assert_eq!((&view["phase"], &view["sandbox_state"]), (&json!("paused"), &json!("paused")), "{view}");
     assert!(view["reason"].as_str().unwrap().starts_with("paused by "), "{view}");
     let (status, _) = server.post(&format!("/sessions/{id}/prompts"), json!({"text": "!say after"})).await;
     assert_eq!(status, StatusCode::ACCEPTED);
@@ -67,7 +67,7 @@ async fn nothing_happens_while_it_is_paused_and_a_killed_server_finds_it_so() {
     let server = Server::start_in(place);
     tokio::time::sleep(std::time::Duration::from_millis(300)).await;
     let view = server.view(&id).await;
-    assert_eq!((&view["last_seq"], &view["sandbox"]), (&before, &json!("paused")), "{view}");
+    assert_eq!((&view["last_seq"], &view["sandbox_state"]), (&before, &json!("paused")), "{view}");
     post(&server, &id, "resume").await;
     let entries = server.until(&id, "work_committed", 2).await;
     let said: String = entries

@@ -62,7 +62,7 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
           >
             <Icon name="stop" className="size-3.5" /> {stop.pending ? 'Stopping' : 'Stop'}
           </Button>
-          {facts.sandbox === 'paused' ? (
+          {facts.sandbox_state === 'paused' ? (
             <Button
               onClick={() => resume.mutate()}
               disabled={resume.isPending}
@@ -86,7 +86,7 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
             </Button>
           }
         >
-          <MenuItem disabled={facts.sandbox !== 'running'} onSelect={() => pause.mutate()}>
+          <MenuItem disabled={facts.sandbox_state !== 'running'} onSelect={() => pause.mutate()}>
             <Icon name="pause" className="text-soft" /> Pause the sandbox
           </MenuItem>
           <MenuItem disabled={facts.ended || isWorking(facts.phase)} onSelect={() => setEnding(true)}>

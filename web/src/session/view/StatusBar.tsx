@@ -62,12 +62,12 @@ function TokenCount({ facts }: { facts: SessionView }) {
 
 /** Whether memory is kept or files alone; nothing is said of a sandbox that runs. */
 function Standstill({ facts }: { facts: SessionView }) {
-  if (facts.sandbox === 'paused') {
+  if (facts.sandbox_state === 'paused') {
     return (
       <span title="Everything in it stands still, kept in memory for as long as the machine is up">Sandbox paused</span>
     );
   }
-  if (facts.sandbox === 'stopped') {
+  if (facts.sandbox_state === 'stopped') {
     return (
       <span title="Its processes are gone; the agent loads its conversation with the next prompt">
         Sandbox stopped, files kept

@@ -13,6 +13,8 @@ pub struct LocalConfig {
     pub launcher: Launcher,
     /// The person's own tools, beyond what `/usr` has.
     pub tools: Vec<Tool>,
+    /// Whether sandboxes run even where a wall is missing that nothing should run without.
+    pub is_unsafe: bool,
 }
 
 /// A program and its arguments. A sandbox is started by a small process of its own and not forked from the server,

@@ -6,6 +6,7 @@
 use super::disk::{Sandboxes, SessionDir};
 use anyhow::{Context, Result, ensure};
 use lamplight_domain::SessionId;
+use lamplight_domain::sandbox::{Enforcement, Strength, Wall};
 use rustix::fs::FlockOperation;
 use rustix::thread::{CapabilitySet, capabilities};
 use std::collections::BTreeSet;
@@ -49,6 +50,16 @@ impl Identity {
         }
         let uid = rustix::process::geteuid().as_raw();
         Ok(Self::User { uid, gid: rustix::process::getegid().as_raw() })
+    }
+
+    pub(super) fn wall(self) -> Enforcement {
+        let strength = match self {
+            Self::Root { .. } => Strength::Enforced,
+            Self::User { .. } => Strength::Missing {
+                why: "to the kernel, every session's agent is the user who runs Lamplight".into(),
+            },
+        };
+        Enforcement { wall: Wall::HostUser, strength, limit: None }
     }
 
     pub(super) fn host_uid(self) -> u32 {

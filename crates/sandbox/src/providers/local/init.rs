@@ -5,16 +5,19 @@
 //!    mount or network namespace.
 //! 2. root file system: while the host's files can still be named.
 //! 3. `pivot_root`, the old root detached: from here on the host's files cannot be named.
-//! 4. loopback up, host name, keyring, priorities and limits: while we may.
+//! 4. loopback up, host name, keyring, masks over `/proc`, priorities and limits: while we may.
 //! 5. descriptors: exactly three and the listening socket survive the exec.
 //! 6. user: root enters the user namespace and becomes the agent.
-//! 7. no user namespaces below ours; every capability given up for good; then, as it takes no right but needs that, a filter
-//!    of system calls.
+//! 7. no user namespaces below ours; every capability given up for good; then, as they take no right but need that, the rules
+//!    about files and the filter of system calls. What of it this machine cannot do is told to the launcher.
 //! 8. exec of the guest, with an environment made from nothing.
 
+use super::cgroup::Limited;
 use super::disk::{GenerationDir, SessionDir};
 use super::identity::{AGENT, Identity};
+use super::landlock;
 use super::launch::InitChannel;
+use super::masks::{self, Settings};
 use super::mounts::seal_root;
 use super::privileges;
 use super::request::LaunchRequest;
@@ -22,6 +25,7 @@ use super::root_fs::{self, GUEST, SPOOL};
 use super::seccomp;
 use crate::provider::inside;
 use anyhow::{Context, Result};
+use lamplight_domain::sandbox::{Enforcement, Strength, Wall};
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, UnmountFlags};
 use rustix::thread::UnshareFlags;
@@ -45,6 +49,7 @@ pub(super) struct Init<'a> {
     pub(super) listener: OwnedFd,
     pub(super) log: File,
     pub(super) channel: InitChannel,
+    pub(super) limited: &'a Limited,
 }
 
 /// Splits off the process that becomes PID 1 of new namespaces: 0 in it, its number in the caller.
@@ -90,12 +95,20 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
         }
         Identity::Root { host } => host,
     };
-    enter_root(init, owner)?;
+    let namespaces = enter_root(init, owner)?;
     privileges::raise_loopback().context("bring up loopback")?;
-    privileges::free_low_ports().context("free the low ports")?;
+    let settings =
+        Settings::open(SPARE, namespaces != Strength::Enforced).context("keep the settings of namespaces")?;
+    privileges::free_low_ports(&settings).context("free the low ports")?;
     rustix::system::sethostname(b"lamplight").context("set the host name")?;
     privileges::leave_keyring();
-    privileges::lower_limits(init.identity)?;
+    privileges::end_before_the_server().context("be the first to end when memory is short")?;
+    privileges::ignore_file_limit();
+    let limits = &init.request.limits;
+    let nested = limits.nested_sandboxes;
+    if !nested {
+        masks::hide()?;
+    }
     place_descriptors(init)?;
     if let Identity::Root { .. } = init.identity {
         // SAFETY: this process has one thread and shares no descriptor table.
@@ -104,18 +117,51 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
         init.channel.ask_for_maps().context("wait for the user map")?;
         privileges::become_agent().context("become the agent")?;
     }
-    privileges::forbid_user_namespaces().context("forbid user namespaces below ours")?;
+    privileges::limit_namespaces(&settings, nested).context("limit namespaces below ours")?;
+    limits.lower(init.limited).context("lower the limits of processes")?;
     privileges::give_up()?;
-    seccomp::filter()?;
+    let file_rules = landlock::rule(nested)?;
+    let system_calls = match seccomp::filter(nested) {
+        Ok(()) => Strength::Enforced,
+        Err(error) => Strength::Missing { why: format!("system calls cannot be filtered: {error}") },
+    };
+    let kernel_files = match nested {
+        false => Strength::Enforced,
+        true => {
+            Strength::Missing { why: "programs inside may make sandboxes, which need all of /proc".into() }
+        }
+    };
+    let walls = [
+        (Wall::Namespaces, namespaces),
+        (Wall::Capabilities, Strength::Enforced),
+        (Wall::SystemCalls, system_calls),
+        (Wall::FileRules, file_rules),
+        (Wall::KernelFiles, kernel_files),
+    ];
+    let walls = walls.map(|(wall, strength)| Enforcement { wall, strength, limit: None });
+    init.channel.tell_walls(&walls).context("tell what is enforced")?;
+    stand(&walls, init.request.is_unsafe)?;
     exec(init.request)
 }
 
-/// Steps 2 and 3.
-fn enter_root(init: &Init<'_>, owner: u32) -> Result<()> {
+/// Nothing runs without some of the walls, unless a person said so.
+fn stand(walls: &[Enforcement], is_unsafe: bool) -> Result<()> {
+    for Enforcement { wall, strength, .. } in walls {
+        if let (true, false, Strength::Missing { why }) = (wall.is_required(), is_unsafe, strength) {
+            return Err(io::Error::from_raw_os_error(libc::EPERM))
+                .with_context(|| format!("{why}; nothing runs without that, unless sandbox.unsafe is set"));
+        }
+    }
+    Ok(())
+}
+
+/// Steps 2 and 3; how much of them there is.
+fn enter_root(init: &Init<'_>, owner: u32) -> Result<Strength> {
     let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
     rustix::mount::mount_change("/", private).context("keep our mounts to ourselves")?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
     let root = root_fs::build(init.request, init.here, &init.session.files(), owner)?;
+    let foreign = masks::mount(&root, init.request.is_unsafe)?;
     // With the same directory twice the old root ends up on top of the new one. Source: pivot_root(2), NOTES.
     rustix::process::chdir(&root.0).context("enter the root")?;
     rustix::process::pivot_root(".", ".").context("change the root")?;
@@ -124,7 +170,8 @@ fn enter_root(init: &Init<'_>, owner: u32) -> Result<()> {
     // SAFETY: see `clone`: one thread.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) }
         .context("make the cgroup namespace")?;
-    seal_root().context("make the root read-only")
+    seal_root().context("make the root read-only")?;
+    Ok(foreign.map_or(Strength::Enforced, |why| Strength::Missing { why }))
 }
 
 /// Step 5: `/dev/null` is the one in here, not the host's.

@@ -12,7 +12,7 @@
 //! exits; a provider that dies is not noticed, the sandbox is in its records. The socket listens before there is
 //! a process, so that whoever dials never comes too early.
 
-use super::cgroup;
+use super::cgroup::{self, Cgroups, Limited, Parked, Places};
 use super::disk::{GenerationDir, Sandboxes, SessionDir, private_dir, remove_tree};
 use super::identity::Identity;
 use super::init::{self, Init};
@@ -20,6 +20,8 @@ use super::record::{Process, Record};
 use super::request::{LaunchFailure, LaunchReply, LaunchRequest};
 use super::root_fs::{VAR, WRITABLE};
 use anyhow::{Context, Result, anyhow, bail};
+use lamplight_domain::Enforced;
+use lamplight_domain::sandbox::Enforcement;
 use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
@@ -32,8 +34,10 @@ use std::process::ExitCode;
 /// A launcher that takes longer is ended by the kernel (SIGALRM).
 pub(super) const LAUNCH_SECONDS: u32 = 10;
 
-/// What the channel carries towards the launcher before it is closed.
+/// What the channel carries towards the launcher before it is closed: a wish, and the walls as a line of JSON. What comes after
+/// these is why there will be no guest.
 const MAPS_WANTED: u8 = 1;
+const WALLS: u8 = 3;
 /// What the channel carries towards init.
 const MAPPED: u8 = 2;
 
@@ -45,54 +49,77 @@ struct Superseded(lamplight_domain::Generation);
 /// The launcher, from its request on standard input to its reply on standard output. To be called first thing in
 /// `main`, before any thread is started.
 pub fn launcher_main() -> ExitCode {
-    // SAFETY: alarm has no memory effects; its default action ends this process.
-    unsafe { libc::alarm(LAUNCH_SECONDS) };
-    let reply = match read_request().and_then(|request| launch(&request)) {
-        Ok(()) => LaunchReply::Running,
+    let reply = match wait_for_request() {
+        Ok(None) => return ExitCode::SUCCESS,
+        Ok(Some((request, places, parked))) => launch(&request, &places, parked),
+        Err(error) => Err(error),
+    };
+    let reply = match reply {
+        Ok(enforced) => LaunchReply::Running { enforced },
         Err(error) => LaunchReply::Failed { kind: classify(&error), message: format!("{error:#}") },
     };
-    let text = serde_json::to_string(&reply).expect("a struct of strings is always JSON");
-    match io::stdout().write_all(text.as_bytes()) {
+    let mut line = serde_json::to_vec(&reply).expect("a struct of strings is always JSON");
+    line.push(b'\n');
+    match io::stdout().write_all(&line) {
         Ok(()) => ExitCode::SUCCESS,
         Err(_) => ExitCode::FAILURE,
     }
 }
 
-fn read_request() -> Result<LaunchRequest> {
+/// Gets ready, and waits; `None` when nobody asks for anything any more. From the request on its time is limited.
+fn wait_for_request() -> Result<Option<(LaunchRequest, Places, Parked)>> {
     // A session of our own: Ctrl-C at the server's terminal is not meant for sandboxes.
     rustix::process::setsid().context("leave the caller's terminal session")?;
     let threads = fs::read_dir("/proc/self/task").context("count our threads")?.count();
     if threads != 1 {
         bail!("the launcher was entered with {threads} threads; call launcher_main first thing in main");
     }
+    let places = Places::find().context("look for a place for cgroups")?;
+    let parked = cgroup::park(&places);
     let mut text = String::new();
-    io::stdin().read_to_string(&mut text).context("read the request")?;
-    serde_json::from_str(&text).context("understand the request")
+    let read = io::stdin().read_to_string(&mut text);
+    // SAFETY: alarm has no memory effects; its default action ends this process.
+    unsafe { libc::alarm(LAUNCH_SECONDS) };
+    match read.context("read the request") {
+        Ok(0) => {
+            parked.leave();
+            Ok(None)
+        }
+        Ok(_) => Ok(Some((serde_json::from_str(&text).context("understand the request")?, places, parked))),
+        Err(error) => Err(error),
+    }
 }
 
-fn launch(request: &LaunchRequest) -> Result<()> {
+fn launch(request: &LaunchRequest, places: &Places, parked: Parked) -> Result<Option<Enforced>> {
     let sandboxes = Sandboxes(request.sandboxes.clone());
     let session = sandboxes.session(&request.session);
     private_dir(&session.0).context("make the session's folder")?;
     let _lock = session.lock().context("lock the session")?;
-    if end_others(request, &session)? {
-        return Ok(());
+    if let Some(running) = end_others(request, &session)? {
+        parked.leave();
+        return Ok(running.enforced);
     }
     let identity = Identity::of(&sandboxes, &request.session)?;
     let here = session.generation(request.generation);
     remove_tree(&here.0).context("remove what a failed start left")?;
     prepare(&session, &here, identity)?;
-    let started = start(request, &session, &here, identity);
+    let reasons = parked.refused.clone();
+    let cgroups = cgroup::create(places, parked, &request.session, request.generation);
+    let cgroups = cgroups.context("make the cgroups")?;
+    let limited = cgroup::limit(&cgroups, &request.limits, &reasons);
+    let started = start(request, &session, &here, identity, &cgroups, limited);
     if started.is_err() {
         // Best effort: what stays is listed, and destroyed by whoever asked for the sandbox.
-        let _ = end(&here).map(|()| remove_tree(&here.0));
+        cgroups.leave();
+        let ended = end(&here).and_then(|()| cgroups.remove());
+        let _ = ended.and_then(|()| remove_tree(&here.0));
     }
-    started
+    started.map(Some)
 }
 
 /// Ends all earlier generations that still run, as two would write the same files, and what a killed launcher left of the
-/// one asked for. Whether that runs.
-fn end_others(request: &LaunchRequest, session: &SessionDir) -> Result<bool> {
+/// one asked for. The record of that, if it runs.
+fn end_others(request: &LaunchRequest, session: &SessionDir) -> Result<Option<Record>> {
     for generation in session.generations().context("look for earlier generations")? {
         let there = session.generation(generation);
         let Some(record) = there.record().context("read sandbox.json")? else {
@@ -104,11 +131,11 @@ fn end_others(request: &LaunchRequest, session: &SessionDir) -> Result<bool> {
             return Err(Superseded(generation).into());
         }
         if runs && generation == request.generation && record.ready {
-            return Ok(true);
+            return Ok(Some(record));
         }
         record.end().with_context(|| format!("end generation {generation}"))?;
     }
-    Ok(false)
+    Ok(None)
 }
 
 fn end(here: &GenerationDir) -> io::Result<()> {
@@ -153,11 +180,12 @@ fn start(
     session: &SessionDir,
     here: &GenerationDir,
     identity: Identity,
-) -> Result<()> {
+    cgroups: &Cgroups,
+    limited: Limited,
+) -> Result<Enforced> {
     let listener = listen(here).context("listen for the host")?;
     let log = File::options().create(true).append(true).open(here.guest_log())?;
-    let cgroup = cgroup::create(&request.session, request.generation).context("make a cgroup")?;
-    let cgroup_dir = cgroup.as_ref().map(File::open).transpose().context("open the cgroup")?;
+    let cgroup_dir = cgroups.unified.as_ref().map(File::open).transpose().context("open the cgroup")?;
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
     let (ours, theirs) = (UnixStream::from(ours), UnixStream::from(theirs));
 
@@ -165,7 +193,7 @@ fn start(
         0 => {
             drop(ours);
             let channel = InitChannel(theirs);
-            init::main(Init { request, session, here, identity, listener, log, channel })
+            init::main(Init { request, session, here, identity, listener, log, channel, limited: &limited })
         }
         pid => pid,
     };
@@ -175,16 +203,23 @@ fn start(
         generation: request.generation,
         process: Process::now(pid).context("look at the new process")?,
         ready: false,
-        cgroup,
+        cgroups: cgroups.clone(),
+        enforced: None,
     };
     // Twice: from the first it can be found and ended, from the second it can be used.
     here.write_record(&record).context("write sandbox.json")?;
-    attend(ours, pid, identity)?;
-    here.write_record(&Record { ready: true, ..record }).context("write sandbox.json")
+    let mut walls = attend(ours, pid, identity)?;
+    walls.push(identity.wall());
+    walls.extend(limited.rows);
+    walls.extend(request.limits.of_files());
+    let enforced = Enforced(walls);
+    here.write_record(&Record { ready: true, enforced: Some(enforced.clone()), ..record })
+        .context("write sandbox.json")?;
+    Ok(enforced)
 }
 
-/// Does what init asks for until it has become the guest.
-fn attend(mut channel: UnixStream, pid: i32, identity: Identity) -> Result<()> {
+/// Does what init asks for until it has become the guest; the walls that it has put up.
+fn attend(mut channel: UnixStream, pid: i32, identity: Identity) -> Result<Vec<Enforcement>> {
     let mut said = Vec::new();
     let mut byte = [0];
     if channel.read(&mut byte).context("hear from the new process")? == 1 {
@@ -196,7 +231,15 @@ fn attend(mut channel: UnixStream, pid: i32, identity: Identity) -> Result<()> {
         }
     }
     channel.read_to_end(&mut said).context("hear from the new process")?;
-    let last = String::from_utf8_lossy(&said);
+    let (walls, last) = match said.split_first() {
+        Some((&WALLS, rest)) => {
+            let end =
+                rest.iter().position(|byte| *byte == b'\n').context("a torn message of the new process")?;
+            (serde_json::from_slice(&rest[..end]).context("understand the new process")?, &rest[end + 1..])
+        }
+        _ => (Vec::new(), &said[..]),
+    };
+    let last = String::from_utf8_lossy(last);
     if let Some((number, message)) = last.split_once(' ') {
         let cause = number.parse().ok().filter(|number| *number != 0).map(io::Error::from_raw_os_error);
         return Err(match cause {
@@ -206,7 +249,7 @@ fn attend(mut channel: UnixStream, pid: i32, identity: Identity) -> Result<()> {
     }
     // SAFETY: waitpid writes nothing with a null status pointer.
     match unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) } {
-        0 => Ok(()),
+        0 => Ok(walls),
         _ => bail!("the new process ended before it became the guest"),
     }
 }
@@ -229,6 +272,14 @@ impl InitChannel {
         self.0.write_all(&[MAPS_WANTED])?;
         let mut byte = [0];
         self.0.read_exact(&mut byte)
+    }
+
+    /// Tells what of the walls stands.
+    pub(super) fn tell_walls(&mut self, walls: &[Enforcement]) -> io::Result<()> {
+        let mut line = vec![WALLS];
+        serde_json::to_writer(&mut line, walls)?;
+        line.push(b'\n');
+        self.0.write_all(&line)
     }
 
     /// Says why there will be no guest: the error number of the system, and a sentence.

@@ -15,7 +15,11 @@ mod disk;
 mod guest_file;
 mod identity;
 mod init;
+mod landlock;
 mod launch;
+mod launchers;
+mod limits;
+mod masks;
 mod mounts;
 mod privileges;
 mod probe;
@@ -24,31 +28,36 @@ mod request;
 mod root_fs;
 mod seccomp;
 mod standstill;
+mod system_calls;
 mod tools;
+mod watch;
 
 pub use config::{Launcher, LocalConfig};
 pub use launch::launcher_main;
-pub use probe::{Finding, probe};
+pub use probe::{Finding, Probe, probe};
 pub use tools::Tool;
 
 use crate::capability::Capabilities;
 use crate::error::{ErrorKind, SandboxError};
 use crate::handle::{Handle, HandleContent};
-use crate::provider::{ByteStream, Files, Listed, ListedState, Provider, ReadOnlyMount, SandboxSpec, inside};
+use crate::provider::{
+    ByteStream, Files, Inspection, Listed, ListedState, Provider, ReadOnlyMount, SandboxSpec, inside,
+};
 use async_trait::async_trait;
 use disk::{GenerationDir, Sandboxes, private_dir, remove_tree};
 use lamplight_domain::{Generation, SessionId};
+use launchers::Launchers;
+use limits::Limits;
 use record::Record;
-use request::{LaunchReply, LaunchRequest};
+use request::LaunchRequest;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
-use std::process::Stdio;
 use std::time::Duration;
-use tokio::io::AsyncWriteExt;
 use tokio::net::UnixStream;
+use watch::Watch;
 
 /// The provider's name in configuration and handles.
 const NAME: &str = "local";
@@ -64,8 +73,10 @@ const DIAL: Duration = Duration::from_secs(5);
 pub struct Local {
     sandboxes: Sandboxes,
     guest: PathBuf,
-    launcher: Launcher,
+    launchers: Launchers,
     tools: Vec<Tool>,
+    is_unsafe: bool,
+    _watch: Watch,
 }
 
 impl Local {
@@ -80,7 +91,18 @@ impl Local {
         for directory in config.tools.iter().flat_map(Tool::hidden_directories) {
             check_inside(directory)?;
         }
-        Ok(Self { sandboxes, guest, launcher: config.launcher, tools: config.tools })
+        // Where it cannot be, the walls are told without it.
+        let _ = cgroup::make_way();
+        let watch = Watch::start(sandboxes.clone()).map_err(at)?;
+        let launchers = Launchers::new(config.launcher);
+        Ok(Self {
+            sandboxes,
+            guest,
+            launchers,
+            tools: config.tools,
+            is_unsafe: config.is_unsafe,
+            _watch: watch,
+        })
     }
 
     fn request(&self, spec: &SandboxSpec) -> Result<LaunchRequest, SandboxError> {
@@ -97,6 +119,8 @@ impl Local {
             guest: self.guest.clone(),
             environment: self.environment_with(&spec.environment),
             mounts: tools.chain(spec.mounts.iter().cloned()).collect(),
+            limits: Limits::of(&spec.limits)?,
+            is_unsafe: self.is_unsafe,
         })
     }
 
@@ -144,25 +168,6 @@ impl Local {
             SandboxError::new(ErrorKind::Gone, format!("sandbox {handle}: does not run any more"))
         })
     }
-
-    async fn launch(&self, request: &LaunchRequest) -> io::Result<LaunchReply> {
-        let text = serde_json::to_vec(request)?;
-        let mut launcher = tokio::process::Command::new(&self.launcher.program)
-            .args(&self.launcher.arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()?;
-        let mut stdin = launcher.stdin.take().expect("it was asked for");
-        // A launcher that does not read its request says why below.
-        let _ = stdin.write_all(&text).await;
-        drop(stdin);
-        let output = launcher.wait_with_output().await?;
-        serde_json::from_slice(&output.stdout).map_err(|_| {
-            let said = String::from_utf8_lossy(&output.stderr);
-            io::Error::other(format!("the launcher ended with {} and said {:?}", output.status, said.trim()))
-        })
-    }
 }
 
 #[async_trait]
@@ -182,7 +187,7 @@ impl Provider for Local {
     async fn create(&self, spec: &SandboxSpec) -> Result<Handle, SandboxError> {
         let request = self.request(spec)?;
         let what = || format!("create sandbox {} of session {}", spec.generation, spec.session);
-        let reply = match tokio::time::timeout(CREATE, self.launch(&request)).await {
+        let reply = match tokio::time::timeout(CREATE, self.launchers.launch(&request)).await {
             Ok(reply) => reply.map_err(|error| SandboxError::from_io(what(), error))?,
             Err(_) => {
                 return Err(SandboxError::new(ErrorKind::Unavailable, format!("{}: took too long", what())));
@@ -190,6 +195,16 @@ impl Provider for Local {
         };
         reply.into_result(&what())?;
         Ok(handle(&spec.session, spec.generation))
+    }
+
+    async fn inspect(&self, handle: &Handle) -> Result<Inspection, SandboxError> {
+        let content = handle.open(NAME)?;
+        let here = self.sandboxes.session(&content.session).generation(content.generation);
+        let what = || format!("look at sandbox {handle}");
+        match here.record().map_err(|error| SandboxError::from_io(what(), error))? {
+            Some(record) => Ok(record.inspect(&here)),
+            None => Err(SandboxError::new(ErrorKind::Gone, format!("sandbox {handle}: was destroyed"))),
+        }
     }
 
     async fn dial(&self, handle: &Handle) -> Result<Box<dyn ByteStream>, SandboxError> {

@@ -22,7 +22,7 @@ pub(super) enum Attributes {
 }
 
 impl Attributes {
-    fn bits(self) -> u64 {
+    pub(super) fn bits(self) -> u64 {
         match self {
             Self::ReadOnly => libc::MOUNT_ATTR_RDONLY | libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV,
             Self::Writable => libc::MOUNT_ATTR_NOSUID | libc::MOUNT_ATTR_NODEV,
@@ -94,7 +94,7 @@ pub(super) fn seal_root() -> io::Result<()> {
     set_attributes(root.as_fd(), c"", libc::AT_EMPTY_PATH, Attributes::ReadOnly.bits())
 }
 
-fn set_attributes(at: BorrowedFd, path: &CStr, flags: i32, set: u64) -> io::Result<()> {
+pub(super) fn set_attributes(at: BorrowedFd, path: &CStr, flags: i32, set: u64) -> io::Result<()> {
     let attributes = libc::mount_attr { attr_set: set, attr_clr: 0, propagation: 0, userns_fd: 0 };
     // SAFETY: both pointers are valid for the call, and the size is that of what the second points at.
     let result = unsafe {

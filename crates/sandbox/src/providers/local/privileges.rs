@@ -1,9 +1,9 @@
 //! What PID 1 gives up, or forbids to all that come after it.
 
-use super::identity::{AGENT, Identity};
+use super::identity::AGENT;
+use super::masks::Settings;
 use anyhow::{Context, Result};
 use rustix::io::Errno;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use rustix::thread::{
     CapabilitiesSecureBits, CapabilitySet, CapabilitySets, clear_ambient_capability_set,
     remove_capability_from_bounding_set, set_capabilities, set_capabilities_secure_bits, set_no_new_privs,
@@ -14,11 +14,11 @@ use std::fs;
 use std::io;
 use std::os::fd::AsRawFd;
 
-/// Processes and threads of one session, where it has a host user of its own.
-const MAX_PROCESSES: u64 = 4096;
-
 /// When memory is short, the kernel ends what is in a sandbox before it ends the server. Source: proc_pid_oom_score_adj(5).
 const OOM_SCORE: &str = "500";
+
+/// Namespaces of each kind, where sandboxes inside are allowed.
+const NESTED_NAMESPACES: &str = "64";
 
 /// Interfaces are down in a new network namespace, `lo` too. Source: netdevice(7).
 pub(super) fn raise_loopback() -> io::Result<()> {
@@ -35,8 +35,8 @@ pub(super) fn raise_loopback() -> io::Result<()> {
 }
 
 /// Any port may be listened on: there is nobody to keep them for. Source: ip(7).
-pub(super) fn free_low_ports() -> io::Result<()> {
-    fs::write("/proc/sys/net/ipv4/ip_unprivileged_port_start", "0")
+pub(super) fn free_low_ports(settings: &Settings) -> io::Result<()> {
+    settings.set("net/ipv4/ip_unprivileged_port_start", "0")
 }
 
 /// Leaves the session keyring of whoever started the server. Where that is refused (many containers do), so is every
@@ -46,21 +46,15 @@ pub(super) fn leave_keyring() {
     unsafe { libc::syscall(libc::SYS_keyctl, libc::KEYCTL_JOIN_SESSION_KEYRING, std::ptr::null::<u8>()) };
 }
 
-/// Lowers what may be used; nothing is ever raised, which needs rights that not every root has.
-pub(super) fn lower_limits(identity: Identity) -> Result<()> {
-    lower(Resource::Core, 0).context("forbid core dumps")?;
-    match identity {
-        Identity::Root { .. } => lower(Resource::Nproc, MAX_PROCESSES).context("limit processes")?,
-        // Counted together with all that the person runs: a limit here would be a limit there.
-        Identity::User { .. } => {}
-    }
-    fs::write("/proc/self/oom_score_adj", OOM_SCORE).context("be the first to end when memory is short")
+pub(super) fn end_before_the_server() -> io::Result<()> {
+    fs::write("/proc/self/oom_score_adj", OOM_SCORE)
 }
 
-fn lower(resource: Resource, to: u64) -> Result<(), Errno> {
-    let now = getrlimit(resource);
-    let least = |limit: Option<u64>| Some(limit.map_or(to, |limit| limit.min(to)));
-    setrlimit(resource, Rlimit { current: least(now.current), maximum: least(now.maximum) })
+/// A file that grows past its limit is an error to whoever writes it (EFBIG), and no reason to end. What is ignored stays so
+/// in every process that comes from this one. Source: setrlimit(2), `RLIMIT_FSIZE`.
+pub(super) fn ignore_file_limit() {
+    // SAFETY: no handler is installed.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 /// Root only: no group, and the agent's numbers in every field.
@@ -73,9 +67,15 @@ pub(super) fn become_agent() -> io::Result<()> {
 }
 
 /// A user namespace below ours would give capabilities over namespaces of its own, and with them most of the kernel's
-/// attack surface. Agents are told not to use sandboxes of their own in here. Source: namespaces(7), `/proc/sys/user`.
-pub(super) fn forbid_user_namespaces() -> io::Result<()> {
-    fs::write("/proc/sys/user/max_user_namespaces", "0")
+/// attack surface. Agents are told not to use sandboxes of their own in here, unless a person wants them to: then there are
+/// enough for a browser or a few agents, and no more. Source: namespaces(7), `/proc/sys/user`.
+pub(super) fn limit_namespaces(settings: &Settings, nested_sandboxes: bool) -> io::Result<()> {
+    if !nested_sandboxes {
+        return settings.set("user/max_user_namespaces", "0");
+    }
+    ["user", "mnt", "net", "pid", "ipc", "uts", "cgroup"]
+        .iter()
+        .try_for_each(|kind| settings.set(&format!("user/max_{kind}_namespaces"), NESTED_NAMESPACES))
 }
 
 /// Gives up every capability, and every way to get one back. Source: capabilities(7).

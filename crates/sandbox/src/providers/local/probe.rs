@@ -1,11 +1,20 @@
 //! What this machine enforces, found out by doing it: versions and settings promise more, and less, than is true.
 
-use super::{Local, LocalConfig, cgroup, identity::Identity};
+use super::{Local, LocalConfig};
 use crate::error::{ErrorKind, SandboxError};
 use crate::link::Link;
 use crate::provider::{Files, Provider, SandboxSpec};
-use lamplight_domain::{Generation, SessionId};
+use lamplight_domain::sandbox::{Enforcement, Strength, Tier, Wall};
+use lamplight_domain::{Enforced, Generation, SandboxLimits, SessionId};
 use std::collections::BTreeMap;
+
+/// What was found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Probe {
+    pub tier: Tier,
+    /// The sandbox first, then what it lacks.
+    pub findings: Vec<Finding>,
+}
 
 /// One thing that was tried.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,88 +27,120 @@ pub struct Finding {
 }
 
 /// Makes a sandbox, speaks with its guest and removes it again, in a corner of the data directory where no server looks.
-pub async fn probe(config: LocalConfig) -> Vec<Finding> {
+pub async fn probe(config: LocalConfig) -> Probe {
     let corner = config.data_dir.join("probe");
-    let sandbox = try_sandbox(LocalConfig { data_dir: corner.clone(), ..config }).await;
+    let tried = try_sandbox(LocalConfig { data_dir: corner.clone(), ..config }).await;
     // What cannot be removed is no danger, and the next probe finds it.
     let _ = super::disk::remove_tree(&corner);
-    vec![sandbox_finding(sandbox), user_finding(), cgroup_finding()]
+    match tried {
+        Ok(enforced) => of_walls(&enforced),
+        Err(error) => Probe { tier: Tier::Refused, findings: vec![refused(&error)] },
+    }
 }
 
-async fn try_sandbox(config: LocalConfig) -> Result<(), SandboxError> {
+async fn try_sandbox(config: LocalConfig) -> Result<Enforced, SandboxError> {
     let local = Local::open(config)?;
     // Two probes at a time are two processes.
     let session: SessionId = format!("{:026}", std::process::id()).parse().expect("26 digits are an id");
-    let spec =
-        SandboxSpec { session, generation: Generation(1), environment: BTreeMap::new(), mounts: Vec::new() };
+    let spec = SandboxSpec {
+        session,
+        generation: Generation(1),
+        environment: BTreeMap::new(),
+        mounts: Vec::new(),
+        // Without one there would be nothing to try.
+        limits: SandboxLimits { cpu_thousandths: Some(1000), ..SandboxLimits::default() },
+    };
     let handle = local.create(&spec).await?;
     let answered = async {
         let (link, _gateway) = Link::open(local.dial(&handle).await?).await.map_err(|error| {
             SandboxError::new(ErrorKind::Failed, "speak with the guest").with_source(error)
         })?;
         link.close();
-        Ok(())
+        local.inspect(&handle).await
     };
     let answered = answered.await;
     local.destroy(&handle, Files::Remove).await?;
-    answered
+    Ok(answered?.enforced.unwrap_or_default())
 }
 
-fn sandbox_finding(tried: Result<(), SandboxError>) -> Finding {
-    let name = "sandbox";
-    match tried {
-        Ok(()) => Finding {
-            name,
-            ok: true,
-            detail:
-                "a sandbox with its own users, mounts, processes and network was made, and its guest answered"
-                    .into(),
-            remedy: None,
-        },
-        Err(error) => {
-            let remedy = match error.kind {
-                ErrorKind::Unsupported => {
-                    "Allow user namespaces to ordinary users (Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0; \
-                     Debian: sysctl kernel.unprivileged_userns_clone=1), or run as root. Inside a container, start that one with \
-                     --security-opt seccomp=unconfined --security-opt apparmor=unconfined --security-opt systempaths=unconfined."
-                }
-                ErrorKind::Exhausted => {
-                    "Free disk space, or raise the limits on processes, open files and namespaces (sysctl user.max_user_namespaces)."
-                }
-                ErrorKind::Gone | ErrorKind::Invalid | ErrorKind::Unavailable | ErrorKind::Failed => {
-                    "The detail says which step failed; Linux 5.14 or newer is needed."
-                }
-            };
-            Finding { name, ok: false, detail: error.to_string(), remedy: Some(remedy.into()) }
+fn of_walls(enforced: &Enforced) -> Probe {
+    let tier = enforced.tier();
+    let lacking: Vec<Finding> = enforced.0.iter().filter_map(lacking).collect();
+    let names = lacking.iter().map(|finding| finding.name).collect::<Vec<_>>().join(", ");
+    let detail = match tier {
+        Tier::Isolated => "isolated: a sandbox was made, every wall stands and every limit holds".into(),
+        Tier::Limited => format!("limited: a sandbox was made, but not all of it holds: {names}"),
+        Tier::Refused => {
+            format!("unsafe: a sandbox was made without what nothing should run without: {names}")
         }
-    }
+    };
+    // Something that nothing should run without is missing, and something runs: no "sandbox" that is missing itself.
+    let name = if tier == Tier::Refused { "unsafe" } else { "sandbox" };
+    let sandbox = Finding { name, ok: tier != Tier::Refused, detail, remedy: None };
+    Probe { tier, findings: [sandbox].into_iter().chain(lacking).collect() }
 }
 
-fn user_finding() -> Finding {
-    let (ok, detail, remedy) = match Identity::is_root() {
-        Ok(true) => (true, "every session's agent is a host user of its own".to_owned(), None),
-        Ok(false) => (
-            true,
-            "to the kernel, every session's agent is you; it still sees nothing of yours".to_owned(),
-            Some("As root, every session gets a host user of its own, as a second wall.".to_owned()),
+/// What a wall lacks, and what would raise it.
+fn lacking(row: &Enforcement) -> Option<Finding> {
+    let detail = match &row.strength {
+        Strength::Enforced => return None,
+        Strength::Soft { why } => format!("soft: {why}"),
+        Strength::Missing { why } => format!("missing: {why}"),
+    };
+    let remedy = match row.wall {
+        Wall::Namespaces => CONTAINER,
+        Wall::Capabilities | Wall::OpenFiles => return None,
+        Wall::SystemCalls => "Use a kernel with CONFIG_SECCOMP_FILTER.",
+        Wall::HostUser => "As root, every session gets a host user of its own.",
+        Wall::FileRules => "Use Linux 6.12 or newer, with landlock in the list of the boot parameter lsm=.",
+        Wall::KernelFiles => "Switch nested sandboxes off.",
+        Wall::Cpu | Wall::Memory | Wall::Processes => {
+            "Run as root, or start the server in a delegated cgroup: systemd-run --user --scope -p Delegate=yes lamplight serve."
+        }
+        Wall::Disk => {
+            "Keep the data directory on a file system of its own, so that a full one stops nothing else."
+        }
+    };
+    Some(Finding { name: row.wall.name(), ok: false, detail, remedy: Some(remedy.into()) })
+}
+
+const CONTAINER: &str = "Inside a container, start that one with --security-opt seccomp=unconfined --security-opt \
+                         apparmor=unconfined --security-opt systempaths=unconfined.";
+
+fn refused(error: &SandboxError) -> Finding {
+    let remedy = match error.kind {
+        ErrorKind::Unsupported => format!(
+            "Allow user namespaces to ordinary users (Ubuntu: sysctl kernel.apparmor_restrict_unprivileged_userns=0; \
+             Debian: sysctl kernel.unprivileged_userns_clone=1), or run as root. {CONTAINER}"
         ),
-        Err(error) => (false, format!("{error:#}"), None),
+        ErrorKind::Exhausted => {
+            "Free disk space, or raise the limits on processes, open files and namespaces \
+                                 (sysctl user.max_user_namespaces)."
+                .into()
+        }
+        ErrorKind::Gone | ErrorKind::Invalid | ErrorKind::Unavailable | ErrorKind::Failed => {
+            "The detail says which step failed; Linux 5.14 or newer is needed.".into()
+        }
     };
-    Finding { name: "user", ok, detail, remedy }
+    Finding { name: "sandbox", ok: false, detail: format!("refused: {error}"), remedy: Some(remedy) }
 }
 
-fn cgroup_finding() -> Finding {
-    let (ok, detail) = match cgroup::place() {
-        Ok(Some(place)) => (true, format!("each sandbox is a cgroup below {}", place.display())),
-        Ok(None) => {
-            (false, "no cgroup can be made: processes and memory of a sandbox cannot be limited".into())
-        }
-        Err(error) => (false, error.to_string()),
-    };
-    let remedy = (!ok).then(|| {
-        "Run as root on cgroup version 2, or start the server in a delegated cgroup: systemd-run --user --scope -p Delegate=yes \
-         lamplight serve."
-            .to_owned()
-    });
-    Finding { name: "cgroup", ok, detail, remedy }
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lacks_is_named_with_what_would_raise_it() {
+        let row = |wall, strength| Enforcement { wall, strength, limit: None };
+        let walls = |rows: &[Enforcement]| of_walls(&Enforced(rows.to_vec()));
+        let good = row(Wall::Namespaces, Strength::Enforced);
+        assert_eq!(walls(std::slice::from_ref(&good)).tier, Tier::Isolated);
+        let soft = row(Wall::Disk, Strength::Soft { why: "looked at now and then".into() });
+        let Probe { tier, findings } = walls(&[good, soft]);
+        assert_eq!(tier, Tier::Limited);
+        assert!(findings[0].ok && findings[0].detail.ends_with("not all of it holds: disk"), "{findings:?}");
+        assert_eq!((findings[1].name, findings[1].detail.as_str()), ("disk", "soft: looked at now and then"));
+        let probe = walls(&[row(Wall::SystemCalls, Strength::Missing { why: "no".into() })]);
+        assert!(probe.tier == Tier::Refused && !probe.findings[0].ok, "{probe:?}");
+    }
 }

@@ -1,14 +1,17 @@
 //! `sandbox.json`: what a restart needs to know about a sandbox, and how to end what it names.
 
-use super::cgroup;
-use lamplight_domain::{Generation, SessionId};
+use super::cgroup::{self, Cgroups};
+use super::disk::GenerationDir;
+use super::watch;
+use crate::provider::Inspection;
+use lamplight_domain::sandbox::{LimitHit, Wall};
+use lamplight_domain::{Enforced, Generation, SessionId};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use serde::{Deserialize, Serialize};
 use std::io;
 use std::os::fd::OwnedFd;
-use std::path::PathBuf;
 
 /// From SIGKILL of PID 1 to the end of everything in its PID namespace.
 const END: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
@@ -21,8 +24,11 @@ pub(super) struct Record {
     pub(super) process: Process,
     /// Whether its guest was started. Until then the process ends with its launcher.
     pub(super) ready: bool,
+    #[serde(flatten)]
+    pub(super) cgroups: Cgroups,
+    /// Of one that is ready; earlier releases did not ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) cgroup: Option<PathBuf>,
+    pub(super) enforced: Option<Enforced>,
 }
 
 /// A process, told apart from a later one with the same number.
@@ -40,12 +46,22 @@ impl Record {
         Ok(self.process.open()?.is_some())
     }
 
+    /// What is known of it, whether it runs or not.
+    pub(super) fn inspect(&self, here: &GenerationDir) -> Inspection {
+        let mut hits = Vec::new();
+        if let Some(enforced) = &self.enforced {
+            hits = cgroup::hits(&self.cgroups, enforced);
+            let disk = enforced.0.iter().find(|row| row.wall == Wall::Disk).and_then(|row| row.limit);
+            let times = watch::times_full(&here.0);
+            hits.extend(disk.filter(|_| times > 0).map(|limit| LimitHit { wall: Wall::Disk, limit, times }));
+        }
+        Inspection { enforced: self.enforced.clone(), hits }
+    }
+
     /// Kills everything in the sandbox and waits until it is gone. The end of PID 1 is the end of its namespace: the
     /// kernel kills and reaps all others before it reports PID 1 dead (pid_namespaces(7)).
     pub(super) fn end(&self) -> io::Result<()> {
-        if let Some(cgroup) = &self.cgroup {
-            cgroup::kill(cgroup)?;
-        }
+        self.cgroups.kill()?;
         if let Some(process) = self.process.open()? {
             match pidfd_send_signal(&process, Signal::KILL) {
                 Ok(()) | Err(Errno::SRCH) => {}
@@ -56,22 +72,19 @@ impl Record {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "its processes do not end"));
             }
         }
-        match &self.cgroup {
-            Some(cgroup) => cgroup::remove(cgroup),
-            None => Ok(()),
-        }
+        self.cgroups.remove()
     }
 }
 
 impl Process {
-    pub(super) fn pid(&self) -> i32 {
-        self.pid
-    }
-
     /// The process that has this number now.
     pub(super) fn now(pid: i32) -> io::Result<Self> {
         let started = stat(pid)?.ok_or_else(|| io::Error::from(Errno::SRCH))?.started;
         Ok(Self { pid, started, boot: boot_id()? })
+    }
+
+    pub(super) fn pid(&self) -> i32 {
+        self.pid
     }
 
     /// A descriptor of exactly this process; `None` when it has ended.

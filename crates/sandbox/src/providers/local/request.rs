@@ -1,8 +1,9 @@
-//! What passes between the provider and its launcher: one JSON document in on standard input, one out.
+//! What passes between the provider and its launcher: one JSON document in on standard input, a line of JSON out.
 
+use super::limits::Limits;
 use crate::error::{ErrorKind, SandboxError};
 use crate::provider::ReadOnlyMount;
-use lamplight_domain::{Generation, SessionId};
+use lamplight_domain::{Enforced, Generation, SessionId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -20,6 +21,9 @@ pub(super) struct LaunchRequest {
     pub(super) environment: BTreeMap<String, String>,
     /// Tools included.
     pub(super) mounts: Vec<ReadOnlyMount>,
+    pub(super) limits: Limits,
+    /// Run even where a wall is missing that nothing should run without.
+    pub(super) is_unsafe: bool,
 }
 
 /// The launcher's last word.
@@ -27,7 +31,10 @@ pub(super) struct LaunchRequest {
 #[serde(rename_all = "snake_case")]
 pub(super) enum LaunchReply {
     /// The guest runs and can be dialled.
-    Running,
+    Running {
+        /// `None`: it was started by a release that did not ask.
+        enforced: Option<Enforced>,
+    },
     Failed {
         kind: LaunchFailure,
         message: String,
@@ -48,7 +55,7 @@ pub(super) enum LaunchFailure {
 impl LaunchReply {
     pub(super) fn into_result(self, what: &str) -> Result<(), SandboxError> {
         match self {
-            Self::Running => Ok(()),
+            Self::Running { .. } => Ok(()),
             Self::Failed { kind, message } => {
                 let kind = match kind {
                     LaunchFailure::Superseded => ErrorKind::Gone,

@@ -111,7 +111,6 @@ pub(super) fn build(request: &LaunchRequest, at: &GenerationDir, files: &Path, o
     }
     etc(&root)?;
     devices(&root)?;
-    root.kernel("proc", "/proc", MountFlags::NODEV | MountFlags::NOEXEC, "")?;
     let runtime = format!("{RUNTIME_SIZE},uid={owner},gid={owner}");
     root.kernel("tmpfs", &format!("/run/user/{AGENT}"), MountFlags::NODEV, &runtime)?;
     root.kernel("tmpfs", "/run/lock", MountFlags::NODEV, &runtime)?;

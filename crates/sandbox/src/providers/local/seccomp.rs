@@ -1,18 +1,20 @@
-//! System calls that no agent needs and that have been the way out of many a sandbox, refused; everything else is left to
-//! the kernel's own checks. Being a process without capabilities, most of these would fail anyway: this makes it two walls.
+//! The filter of system calls: an allow list, as a list of what to refuse forgets the next kernel's.
 //!
-//! A list of what is refused, not yet of what is allowed. Source: seccomp(2); the list is that of the OCI default profile's
-//! refusals, with what reference measurements found open beside it (AF_VSOCK, io_uring).
+//! What is not on the list answers `ENOSYS`, as on a kernel that does not have it, so that libraries fall back; what is known
+//! and not given answers `EPERM`. A few are judged by their arguments. Being a process without capabilities, most of what is
+//! refused would fail anyway: this makes it two walls. One program and written here, rather than by a crate: those that there
+//! are know one answer for all that is not allowed, which takes a filter for each of ours.
+//!
+//! Source: seccomp(2). The kernel runs no program for calls that are allowed whatever their arguments (since Linux 5.11).
 
-use anyhow::{Context, Result};
+use super::system_calls::{ALLOWED, ALLOWED_HERE, ALLOWED_NEW, NESTING, REFUSED};
 use libc::{c_long, sock_filter};
+use std::collections::BTreeMap;
 use std::io;
 
-/// Offsets in `struct seccomp_data`; arguments are 64 bits wide and little-endian on both architectures.
+/// Offsets in `struct seccomp_data`.
 const NUMBER: u32 = 0;
 const ARCHITECTURE: u32 = 4;
-const FIRST_ARGUMENT: u32 = 16;
-const SECOND_ARGUMENT: u32 = 24;
 
 /// `AUDIT_ARCH_*` of linux/audit.h: a call by another architecture's numbers would pass by this list.
 #[cfg(target_arch = "x86_64")]
@@ -23,97 +25,151 @@ const OWN: u32 = 0xc000_00b7;
 /// On x86-64, numbers from here on are those of the x32 way of calling.
 const X32: u32 = 0x4000_0000;
 
-const REFUSED: &[c_long] = &[
-    libc::SYS_acct,
-    libc::SYS_add_key,
-    libc::SYS_bpf,
-    libc::SYS_chroot,
-    libc::SYS_clock_settime,
-    libc::SYS_delete_module,
-    libc::SYS_fanotify_init,
-    libc::SYS_finit_module,
-    libc::SYS_fsconfig,
-    libc::SYS_fsmount,
-    libc::SYS_fsopen,
-    libc::SYS_fspick,
-    libc::SYS_init_module,
-    libc::SYS_io_uring_enter,
-    libc::SYS_io_uring_register,
-    libc::SYS_io_uring_setup,
-    libc::SYS_kcmp,
-    libc::SYS_kexec_file_load,
-    libc::SYS_kexec_load,
-    libc::SYS_keyctl,
-    libc::SYS_memfd_secret,
-    libc::SYS_mount,
-    libc::SYS_mount_setattr,
-    libc::SYS_move_mount,
-    libc::SYS_name_to_handle_at,
-    libc::SYS_open_by_handle_at,
-    libc::SYS_open_tree,
-    libc::SYS_perf_event_open,
-    libc::SYS_pidfd_getfd,
-    libc::SYS_pivot_root,
-    libc::SYS_process_vm_readv,
-    libc::SYS_process_vm_writev,
-    libc::SYS_quotactl,
-    libc::SYS_reboot,
-    libc::SYS_request_key,
-    libc::SYS_setns,
-    libc::SYS_settimeofday,
-    libc::SYS_swapoff,
-    libc::SYS_swapon,
-    libc::SYS_syslog,
-    libc::SYS_umount2,
-    libc::SYS_unshare,
-    libc::SYS_userfaultfd,
-    libc::SYS_vhangup,
-];
+/// Every `CLONE_NEW*` of clone(2).
+const NAMESPACES: u32 = 0x7e02_0000;
+/// `CLONE_NEWTIME`, which unshare(2) alone knows.
+const TIME_NAMESPACE: u32 = 0x80;
 
-/// The only kinds of sockets: AF_VSOCK would reach the hypervisor past every network namespace.
-const SOCKETS: &[i32] = &[libc::AF_UNIX, libc::AF_INET, libc::AF_INET6, libc::AF_NETLINK];
+/// ICMP, TCP, UDP and ICMPv6; 0 lets the kernel choose. Others would load modules that few look at.
+const PROTOCOLS: &[u32] = &[0, 1, 6, 17, 58];
 
-/// Requests that put words into the mouth of whoever sits at a terminal. TIOCLINUX is not in the libc crate.
-const TERMINAL: &[u32] = &[0x5412, 0x541c];
+/// `NETLINK_ROUTE`: what interfaces and routes there are. Its neighbours configure firewalls and cryptography.
+const NETLINK_ROUTE: u32 = 0;
+
+/// Requests that put words into the mouth of whoever sits at a terminal (TIOCSTI, TIOCLINUX), or have its line discipline
+/// replaced by a driver that few look at (TIOCSETD).
+const TERMINAL: &[u32] = &[0x5412, 0x541c, 0x5423];
+
+/// What programs ask of `personality`: Linux, its 32-bit form, both with the kernel's old version number, and what it is now.
+const PERSONALITIES: &[u32] = &[0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
 /// Filters this process and all that come from it. It must have no new privileges already.
-pub(super) fn filter() -> Result<()> {
-    let program = program();
-    let length = u16::try_from(program.len()).context("the filter is too long")?;
+pub(super) fn filter(nested_sandboxes: bool) -> io::Result<()> {
+    let program = program(nested_sandboxes);
+    let length = u16::try_from(program.len()).expect("a few hundred instructions");
     let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
     // SAFETY: the program outlives the call, and its length is right.
     match unsafe { libc::prctl(libc::PR_SET_SECCOMP, libc::SECCOMP_MODE_FILTER, &raw const program) } {
         0 => Ok(()),
-        _ => Err(io::Error::last_os_error()).context("filter system calls"),
+        _ => Err(io::Error::last_os_error()),
     }
 }
 
-fn program() -> Vec<sock_filter> {
+fn program(nested_sandboxes: bool) -> Vec<sock_filter> {
     let mut program = vec![load(ARCHITECTURE), skip_if(OWN, 1), refuse(libc::ENOSYS)];
     program.extend([load(NUMBER), skip_if_below(X32, 1), refuse(libc::ENOSYS)]);
-    for number in REFUSED {
-        program.extend([skip_unless(small(*number), 1), refuse(libc::EPERM)]);
-    }
-    program.extend(judged(libc::SYS_socket, FIRST_ARGUMENT, {
-        let known = SOCKETS.iter().flat_map(|family| [skip_unless(family.cast_unsigned(), 1), allow()]);
-        known.chain([refuse(libc::EAFNOSUPPORT)]).collect()
+    program.extend(judged(libc::SYS_socket, socket()));
+    program.extend(judged(libc::SYS_socketpair, {
+        vec![
+            load_argument(0),
+            skip_unless(libc::AF_UNIX.cast_unsigned(), 1),
+            allow(),
+            refuse(libc::EAFNOSUPPORT),
+        ]
     }));
-    program.extend(judged(libc::SYS_ioctl, SECOND_ARGUMENT, {
+    program.extend(judged(libc::SYS_ioctl, {
         let refused = TERMINAL.iter().flat_map(|request| [skip_unless(*request, 1), refuse(libc::EPERM)]);
-        refused.chain([allow()]).collect()
+        [load_argument(1)].into_iter().chain(refused).chain([allow()]).collect()
     }));
-    program.push(allow());
+    program.extend(judged(libc::SYS_personality, {
+        let known = PERSONALITIES.iter().flat_map(|known| [skip_unless(*known, 1), allow()]);
+        [load_argument(0)].into_iter().chain(known).chain([refuse(libc::EPERM)]).collect()
+    }));
+    program.extend(judged(libc::SYS_prlimit64, prlimit()));
+    if !nested_sandboxes {
+        for (call, flags) in [(libc::SYS_clone, NAMESPACES), (libc::SYS_unshare, NAMESPACES | TIME_NAMESPACE)]
+        {
+            program.extend(judged(
+                call,
+                vec![load_argument(0), skip_unless_any(flags, 1), refuse(libc::EPERM), allow()],
+            ));
+        }
+    }
+    program.extend(by_number(&decisions(nested_sandboxes)));
     program
 }
 
-/// What is decided about one call by one of its arguments; every way through `rules` ends in a decision.
-fn judged(number: c_long, argument: u32, rules: Vec<sock_filter>) -> Vec<sock_filter> {
-    let length = u8::try_from(rules.len() + 1).expect("a handful of rules");
-    [skip_unless(small(number), length), load(argument)].into_iter().chain(rules).collect()
+/// What is decided by the number alone. What is not here does not exist, `clone3` among it: its flags lie in memory, where
+/// no filter can read them, and libraries fall back to `clone`.
+fn decisions(nested_sandboxes: bool) -> BTreeMap<u32, u32> {
+    let permitted =
+        |numbers: &[c_long]| numbers.iter().map(|number| (small(*number), ALLOW)).collect::<Vec<_>>();
+    let mut decisions: BTreeMap<u32, u32> =
+        [ALLOWED, ALLOWED_HERE, ALLOWED_NEW].into_iter().flat_map(permitted).collect();
+    decisions.extend(REFUSED.iter().map(|number| (small(*number), errno(libc::EPERM))));
+    let nesting = if nested_sandboxes { ALLOW } else { errno(libc::EPERM) };
+    decisions.extend(NESTING.iter().map(|number| (small(*number), nesting)));
+    if nested_sandboxes {
+        decisions.extend(permitted(&[libc::SYS_clone, libc::SYS_unshare]));
+    }
+    decisions
+}
+
+/// Neighbouring numbers with one decision are one comparison.
+fn by_number(decisions: &BTreeMap<u32, u32>) -> Vec<sock_filter> {
+    let last = decisions.last_key_value().map_or(0, |(number, _)| *number);
+    let absent = errno(libc::ENOSYS);
+    let of = |number: u32| decisions.get(&number).copied().unwrap_or(absent);
+    let mut program = Vec::new();
+    for number in 0..=last {
+        if number == last || of(number) != of(number + 1) {
+            program.extend([skip_if_above(number, 1), give(of(number))]);
+        }
+    }
+    program.push(give(absent));
+    program
+}
+
+/// By family, and by protocol where a family has many. AF_VSOCK would reach the hypervisor past every network namespace.
+fn socket() -> Vec<sock_filter> {
+    const INTERNET: [u32; 2] = [libc::AF_INET.cast_unsigned(), libc::AF_INET6.cast_unsigned()];
+    let unix = [load_argument(0), skip_unless(libc::AF_UNIX.cast_unsigned(), 1), allow()];
+    let netlink = [load_argument(2), skip_unless(NETLINK_ROUTE, 1), allow(), refuse(libc::EPROTONOSUPPORT)];
+    let internet = PROTOCOLS.iter().flat_map(|known| [skip_unless(*known, 1), allow()]);
+    let internet: Vec<_> =
+        [load_argument(2)].into_iter().chain(internet).chain([refuse(libc::EPROTONOSUPPORT)]).collect();
+    let length = |part: &[sock_filter]| u8::try_from(part.len()).expect("a handful of rules");
+    unix.into_iter()
+        .chain([skip_unless(libc::AF_NETLINK.cast_unsigned(), length(&netlink))])
+        .chain(netlink)
+        .chain([skip_if(INTERNET[0], 2), skip_if(INTERNET[1], 1), refuse(libc::EAFNOSUPPORT)])
+        .chain(internet)
+        .collect()
+}
+
+/// One's own limits, and reading those of others: the guest has the same user, and is not to be limited from inside.
+fn prlimit() -> Vec<sock_filter> {
+    vec![
+        load_argument(0),
+        skip_unless(0, 1),
+        allow(),
+        load_argument(2),
+        skip_unless(0, 3),
+        load(argument(2) + 4),
+        skip_unless(0, 1),
+        allow(),
+        refuse(libc::EPERM),
+    ]
+}
+
+/// What is decided about one call by its arguments; every way through `rules` ends in a decision.
+fn judged(number: c_long, rules: Vec<sock_filter>) -> Vec<sock_filter> {
+    let length = u8::try_from(rules.len()).expect("a handful of rules");
+    [skip_unless(small(number), length)].into_iter().chain(rules).collect()
 }
 
 fn small(number: c_long) -> u32 {
     u32::try_from(number).expect("system calls have small numbers")
+}
+
+/// The lower half of an argument: 64 bits wide, little-endian on both architectures. Where the kernel reads an `int`, that
+/// is all that there is.
+fn load_argument(number: u32) -> sock_filter {
+    load(argument(number))
+}
+
+fn argument(number: u32) -> u32 {
+    16 + 8 * number
 }
 
 fn load(offset: u32) -> sock_filter {
@@ -133,14 +189,36 @@ fn skip_if_below(value: u32, count: u8) -> sock_filter {
     statement(libc::BPF_JMP | libc::BPF_JGE | libc::BPF_K, value, 0, count)
 }
 
-fn allow() -> sock_filter {
-    statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ALLOW, 0, 0)
+fn skip_if_above(value: u32, count: u8) -> sock_filter {
+    statement(libc::BPF_JMP | libc::BPF_JGT | libc::BPF_K, value, count, 0)
 }
 
-fn refuse(errno: i32) -> sock_filter {
-    statement(libc::BPF_RET | libc::BPF_K, libc::SECCOMP_RET_ERRNO | errno.cast_unsigned(), 0, 0)
+fn skip_unless_any(bits: u32, count: u8) -> sock_filter {
+    statement(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, bits, 0, count)
+}
+
+const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
+
+fn errno(number: i32) -> u32 {
+    libc::SECCOMP_RET_ERRNO | number.cast_unsigned()
+}
+
+fn allow() -> sock_filter {
+    give(ALLOW)
+}
+
+fn refuse(number: i32) -> sock_filter {
+    give(errno(number))
+}
+
+fn give(decision: u32) -> sock_filter {
+    statement(libc::BPF_RET | libc::BPF_K, decision, 0, 0)
 }
 
 fn statement(code: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
     sock_filter { code: u16::try_from(code).expect("codes have 16 bits"), jt, jf, k }
 }
+
+#[cfg(test)]
+#[path = "seccomp_tests.rs"]
+mod tests;

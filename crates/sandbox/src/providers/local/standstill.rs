@@ -3,7 +3,6 @@
 //! The freezer of a cgroup does it at once, and nothing inside can tell. Where there is none, each process is stopped by a
 //! signal; then a shell inside may see that its children were stopped, and what somebody inside had stopped goes on with the rest.
 
-use super::cgroup;
 use super::record::{Process, Record};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::HashMap;
@@ -14,16 +13,16 @@ const LOOKS: u32 = 200;
 
 impl Record {
     pub(super) fn pause(&self) -> io::Result<()> {
-        match &self.cgroup {
-            Some(cgroup) => cgroup::freeze(cgroup),
-            None => signal_until(&self.process, Signal::STOP, |state| state != 'T'),
+        match self.cgroups.freeze(true)? {
+            true => Ok(()),
+            false => signal_until(&self.process, Signal::STOP, |state| state != 'T'),
         }
     }
 
     pub(super) fn resume(&self) -> io::Result<()> {
-        match &self.cgroup {
-            Some(cgroup) => cgroup::thaw(cgroup),
-            None => signal_until(&self.process, Signal::CONT, |state| state == 'T'),
+        match self.cgroups.freeze(false)? {
+            true => Ok(()),
+            false => signal_until(&self.process, Signal::CONT, |state| state == 'T'),
         }
     }
 }

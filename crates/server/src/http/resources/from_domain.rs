@@ -2,7 +2,7 @@
 
 use super::{
     Merged, Model, Moment, OpenPermission, PermissionOption, PermissionOptionKind, Person, Phase,
-    QueuedPrompt, SandboxState, SessionSummary, SessionView, Tokens, TurnCommit,
+    QueuedPrompt, Sandbox, SandboxState, SessionSummary, SessionView, Tokens, TurnCommit,
 };
 use lamplight_domain::permission::OptionKind;
 use lamplight_domain::session::{self, view};
@@ -111,7 +111,8 @@ impl From<session::SessionView> for SessionView {
             permission: view.permission.map(OpenPermission::from),
             commits: view.commits.into_iter().map(TurnCommit::from).collect(),
             merged: view.merged.map(|merged| Merged { into: merged.into, commit: merged.commit }),
-            sandbox: view.sandbox.into(),
+            sandbox_state: view.sandbox_state.into(),
+            sandbox: view.enforced.map(Sandbox::from),
             ended: view.ended,
             last_seq: view.last_seq.0,
             created_at: Moment(view.created_at),
@@ -141,6 +142,7 @@ impl From<session::SessionSummary> for SessionSummary {
             created_at: Moment(summary.created_at),
             updated_at: Moment(summary.updated_at),
             ended: summary.ended,
+            is_unsafe: summary.is_unsafe,
         }
     }
 }

@@ -7,6 +7,9 @@ use serde_json::Value;
 use utoipa::ToSchema;
 
 mod from_domain;
+mod sandbox;
+
+pub use sandbox::{Sandbox, SandboxTier, SandboxWall, Strength, WallState};
 
 /// A moment: RFC 3339 in UTC with milliseconds, such as `2026-01-31T12:00:00.123Z`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -113,7 +116,9 @@ pub struct SessionView {
     pub permission: Option<OpenPermission>,
     pub commits: Vec<TurnCommit>,
     pub merged: Option<Merged>,
-    pub sandbox: SandboxState,
+    pub sandbox_state: SandboxState,
+    /// What keeps its newest sandbox in; `null` before there was one.
+    pub sandbox: Option<Sandbox>,
     pub ended: bool,
     pub last_seq: u64,
     #[schema(value_type = String, format = DateTime)]
@@ -211,6 +216,9 @@ pub struct SessionSummary {
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Moment,
     pub ended: bool,
+    /// Its sandbox lacks a wall that nothing should run without.
+    #[serde(rename = "unsafe")]
+    pub is_unsafe: bool,
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lamplight_domain::permission::Policy;
-use lamplight_domain::{Limits, session};
+use lamplight_domain::{Limits, SandboxLimits, session};
 use lamplight_engine::NewSession;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -38,6 +38,8 @@ pub struct NewSessionRequest {
     pub permissions: Option<PermissionPolicy>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<LimitsRequest>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sandbox: Option<SandboxLimitsRequest>,
 }
 
 /// Who answers when the agent asks for leave.
@@ -86,12 +88,49 @@ impl LimitsRequest {
     }
 }
 
+/// What the session's sandboxes may use; what is left out is as configured.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct SandboxLimitsRequest {
+    /// Processor time, in thousandths of one processor.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_thousandths: Option<u32>,
+    /// Of everything inside, together.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory_bytes: Option<u64>,
+    /// Processes and threads at a time.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub processes: Option<u32>,
+    /// All files of the session.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub disk_bytes: Option<u64>,
+    /// Of each process.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u32>,
+    /// Whether programs inside may make sandboxes of their own, as browsers do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub nested_sandboxes: Option<bool>,
+}
+
+impl From<SandboxLimitsRequest> for SandboxLimits {
+    fn from(request: SandboxLimitsRequest) -> Self {
+        Self {
+            cpu_thousandths: request.cpu_thousandths,
+            memory_bytes: request.memory_bytes,
+            processes: request.processes,
+            disk_bytes: request.disk_bytes,
+            open_files: request.open_files,
+            nested_sandboxes: request.nested_sandboxes,
+        }
+    }
+}
+
 /// Starts a session. With an `Idempotency-Key` the same request again, within a day, gives the session of the first.
 #[utoipa::path(post, path = "/sessions", operation_id = "create_session", tag = "sessions", request_body = NewSessionRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "Any text of at most 256 bytes; one per intended session")),
     responses(
         (status = 201, body = SessionView, headers(("Location", description = "Path of the session"))),
-        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "idempotency_key_reused"),
         (status = 507, body = Problem, content_type = "application/problem+json", description = "storage_full")))]
 pub(in crate::http) async fn handle(
@@ -125,6 +164,7 @@ impl NewSessionRequest {
                 PermissionPolicy::Reject => Policy::Reject,
             }),
             limits: self.limits.map(|limits| limits.over(&app.config.limits)),
+            sandbox: self.sandbox.map(SandboxLimits::from).unwrap_or_default(),
             person: app.config.person.clone(),
         }
     }

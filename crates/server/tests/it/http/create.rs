@@ -35,6 +35,44 @@ async fn a_session_is_made_with_what_was_asked_and_what_is_configured() {
 }
 
 #[tokio::test]
+async fn a_sandbox_is_limited_as_asked_and_what_it_runs_into_is_told() {
+    const LIMIT: u64 = 96 << 20;
+    let server = Server::start();
+    let request = json!({
+        "repository": server.place.repository(), "prompt": "!run python3 -c 'bytearray(512 << 20)'; true\n!say done",
+        "sandbox": {"memory_bytes": LIMIT, "processes": 200},
+    });
+    let (status, made) = server.post("/sessions", request).await;
+    assert_eq!(status, StatusCode::CREATED, "{made}");
+    assert_eq!(made["sandbox"], Value::Null);
+    let id = made["id"].as_str().unwrap();
+    server.until(id, "work_committed", 1).await;
+    let view = server.view(id).await;
+    assert_eq!(view["phase"], "done", "{view}");
+    let wall = |name: &str| {
+        let walls = view["sandbox"]["walls"].as_array().unwrap();
+        walls.iter().find(|wall| wall["wall"] == name).unwrap_or_else(|| panic!("{name}: {view}")).clone()
+    };
+    assert_eq!(
+        (&view["sandbox"]["unsafe"], &wall("system_calls")["strength"]),
+        (&json!(false), &json!("enforced"))
+    );
+    assert_eq!(wall("memory")["limit"], LIMIT);
+    assert_eq!(
+        wall("processes"),
+        json!({"wall": "processes", "strength": "enforced", "why": null, "limit": 200})
+    );
+    if wall("memory")["strength"] == "enforced" {
+        let log = server.until(id, "noted", 1).await;
+        let told = &log.last().unwrap()["event"]["text"];
+        assert_eq!(told, "The sandbox ran into a limit: out of memory (limit 96 MiB).");
+    }
+    let text = server.place.say(&["show", id]);
+    assert!(text.contains("sandbox     limited: ") && text.contains("disk soft"), "{text}");
+    server.clear().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_made_is_refused_with_the_reason() {
     let server = Server::start();
     let repository = server.place.repository();
@@ -46,6 +84,10 @@ async fn what_cannot_be_made_is_refused_with_the_reason() {
     check(json!({"repository": repository, "prompt": "x", "agent": "nobody"}), "agent_unknown").await;
     check(json!({"repository": repository, "prompt": "x", "agent": "goose"}), "agent_not_installed").await;
     check(json!({"repository": repository, "prompt": " \n"}), "empty_prompt").await;
+    check(json!({"repository": repository, "prompt": "x", "sandbox": {"memory_bytes": 1}}), "sandbox_limits")
+        .await;
+    check(json!({"repository": repository, "prompt": "x", "sandbox": {"memory": 1}}), "invalid_request")
+        .await;
     let (_, list) = server.get("/sessions").await;
     assert_eq!(list, json!({"items": [], "next_cursor": null}));
 }

@@ -1,0 +1,39 @@
+//! What comes late, from somebody who is gone, or never.
+
+use crate::world::{World, spec};
+use lamplight_domain::TurnNumber;
+use lamplight_domain::agent::{AgentReport, StopReason};
+use lamplight_domain::permission::Policy;
+use lamplight_domain::session::{Command, Phase, Report};
+
+#[test]
+fn what_an_earlier_process_says_changes_nothing() {
+    let mut world = World::new(spec());
+    world.settle(false);
+    world.command(Command::Stop { by: "Ada".into() }).unwrap();
+    world.settle(false);
+    world.pass(spec().limits.cancel_grace_ms);
+    world.settle(false);
+    world.prompt("again").unwrap();
+    world.settle(false);
+    assert_eq!((world.session.run(), world.turn()), (2, TurnNumber(2)));
+    let before = world.log.len();
+    let ended = AgentReport::PromptEnded { turn: TurnNumber(2), result: Ok(StopReason::EndTurn) };
+    world.report(Report::Agent { run: 1, report: Box::new(ended.clone()) });
+    assert_eq!((world.log.len(), world.session.phase().0), (before, Phase::Planning));
+    world.report(Report::Agent { run: 2, report: Box::new(ended) });
+    assert!(world.log.len() > before, "of the process that is there it is taken");
+}
+
+#[test]
+fn a_question_without_an_answer_is_looked_at_again_by_itself() {
+    let mut spec = spec();
+    spec.permissions = Policy::Ask;
+    let mut world = World::new(spec.clone());
+    world.settle(false);
+    let asked = world.ask_permission(1);
+    world.report(asked);
+    assert_eq!(world.session.phase().0, Phase::WaitingForYou);
+    let due = world.now.plus_ms(spec.limits.permission_ms);
+    assert_eq!(world.session.next_deadline(world.now), Some((due, "permission")));
+}

@@ -1,0 +1,262 @@
+//! The cgroups of a sandbox: the place of its limits, and in version 2 killed as a whole. Works with either version, and with
+//! both at once, where each controller is in one of them.
+//!
+//! ```text
+//! launcher: park ──────── request ─────▶ create ──▶ clone3 into version 2; version 1 is inherited
+//!            └─ nobody asks ─▶ leave
+//! ```
+//! Entering a hierarchy of version 1 after a pause costs 8 ms (a grace period of the kernel's), entering one of version 2
+//! nothing. A launcher therefore enters version 1 before it is asked for anything, under a name that it changes later; the
+//! one that the provider keeps waiting has done so long before. What limits to write is known only with the request.
+
+mod control;
+mod place;
+
+pub(super) use control::{Limited, hits, limit};
+pub(super) use place::{Places, make_way};
+
+use lamplight_domain::{Generation, SessionId};
+use place::{Controller, Place};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use serde::{Deserialize, Serialize};
+use std::fs::{self, File};
+use std::io::{self, ErrorKind, Read, Seek};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// How often a folder is made again that vanishes with the last sandbox of somebody else.
+const TRIES: u32 = 100;
+
+/// From asking something of a cgroup's processes (to end, to stand still) to its being so, each time that an event tells of it.
+const EVENT: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
+
+/// Version 1 tells nobody when a cgroup becomes empty: looked again after this, so many times.
+const LEGACY_LOOK: Duration = Duration::from_millis(1);
+const LEGACY_LOOKS: u32 = 5_000;
+
+/// Begins the names of version 1 cgroups whose launcher was not asked for anything yet.
+const PARKED: &str = "parked-";
+
+/// Those of one sandbox.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Cgroups {
+    /// Of version 2.
+    #[serde(rename = "cgroup", default, skip_serializing_if = "Option::is_none")]
+    pub(super) unified: Option<PathBuf>,
+    /// Of version 1, one for each hierarchy that limits something.
+    #[serde(rename = "legacy_cgroups", default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) legacy: Vec<PathBuf>,
+}
+
+/// Cgroups of version 1 that this process has entered, and its children with it.
+#[derive(Debug, Default)]
+pub(super) struct Parked {
+    entered: Vec<Entered>,
+    /// Why a hierarchy could not be entered.
+    pub(super) refused: Vec<String>,
+}
+
+#[derive(Debug)]
+struct Entered {
+    place: Place,
+    path: PathBuf,
+}
+
+/// Enters a new cgroup in every hierarchy of version 1 that limits something, and sweeps what killed launchers left there.
+pub(super) fn park(places: &Places) -> Parked {
+    let mut parked = Parked::default();
+    for place in &places.legacy {
+        sweep(&place.folder);
+        let path = place.folder.join(format!("{PARKED}{}", std::process::id()));
+        match enter(place, &path) {
+            Ok(()) => parked.entered.push(Entered { place: place.clone(), path }),
+            Err(error) => parked.refused.push(format!("{}: {error}", place.folder.display())),
+        }
+    }
+    parked
+}
+
+fn enter(place: &Place, path: &Path) -> io::Result<()> {
+    let mut last = ErrorKind::NotFound.into();
+    for _ in 0..TRIES {
+        make(place, path)?;
+        // Another launcher may have swept it before we were in it.
+        match fs::write(path.join("cgroup.procs"), "0") {
+            Err(error) if error.kind() == ErrorKind::NotFound => last = error,
+            done => return done,
+        }
+    }
+    Err(last)
+}
+
+/// Only what is empty can be removed: what another launcher is in stays.
+fn sweep(folder: &Path) {
+    for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
+        if entry.file_name().to_string_lossy().starts_with(PARKED) {
+            let _ = fs::remove_dir(entry.path());
+        }
+    }
+}
+
+impl Parked {
+    /// Goes back up and removes what was made. Not to where we came from: this process is about to end.
+    pub(super) fn leave(self) {
+        let legacy = self.entered.into_iter().map(|entered| entered.path).collect();
+        let cgroups = Cgroups { unified: None, legacy };
+        cgroups.leave();
+        // What cannot be removed is swept by the next launcher.
+        let _ = cgroups.remove();
+    }
+}
+
+/// Makes the cgroups of a sandbox: those of version 1 from what this process is in, and one of version 2 for the clone.
+pub(super) fn create(
+    places: &Places,
+    parked: Parked,
+    session: &SessionId,
+    generation: Generation,
+) -> io::Result<Cgroups> {
+    let mut cgroups = Cgroups::default();
+    for Entered { place, path } in parked.entered {
+        let named = place.folder.join(name(session, generation));
+        fs::rename(&path, &named)?;
+        cgroups.legacy.push(named);
+    }
+    if let Some(place) = &places.unified {
+        let path = place.folder.join(name(session, generation));
+        match make(place, &path) {
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+            Err(error) if error.kind() == ErrorKind::ReadOnlyFilesystem => {}
+            made => {
+                made?;
+                control::delegate_missing(place, &path);
+                cgroups.unified = usable(path)?;
+            }
+        }
+    }
+    Ok(cgroups)
+}
+
+/// Makes a cgroup, and the folder of all of ours, which goes with its last child, maybe just now. It may be there already.
+fn make(place: &Place, path: &Path) -> io::Result<()> {
+    let mut last = ErrorKind::NotFound.into();
+    for _ in 0..TRIES {
+        let _ = fs::create_dir(&place.folder);
+        match fs::create_dir(path) {
+            Err(error) if error.kind() == ErrorKind::NotFound => last = error,
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => return Ok(()),
+            done => return done,
+        }
+    }
+    Err(last)
+}
+
+/// Before Linux 5.14 there is no `cgroup.kill`, and nothing that the PID namespace does not do.
+fn usable(path: PathBuf) -> io::Result<Option<PathBuf>> {
+    if path.join("cgroup.kill").exists() {
+        return Ok(Some(path));
+    }
+    remove(&path)?;
+    Ok(None)
+}
+
+fn name(session: &SessionId, generation: Generation) -> String {
+    format!("{session}-{generation}")
+}
+
+/// Removes what a launcher made that was killed before it wrote that down.
+pub(super) fn remove_unrecorded(session: &SessionId, generation: Generation) -> io::Result<()> {
+    let places = Places::find()?;
+    let path =
+        |place: &Place| Some(place.folder.join(name(session, generation))).filter(|path| path.exists());
+    let unrecorded = Cgroups {
+        unified: places.unified.as_ref().and_then(path),
+        legacy: places.legacy.iter().filter_map(path).collect(),
+    };
+    unrecorded.kill()?;
+    unrecorded.remove()
+}
+
+impl Cgroups {
+    /// Kills all that runs in it, where the kernel does that. Gone is fine.
+    pub(super) fn kill(&self) -> io::Result<()> {
+        let Some(unified) = &self.unified else { return Ok(()) };
+        match fs::write(unified.join("cgroup.kill"), "1") {
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            done => done,
+        }
+    }
+
+    /// Lets all that runs in it stand still, or go on, and waits until it does; `false` where only signals can do that. Source: the
+    /// kernel's admin-guide/cgroup-v2, "cgroup.freeze".
+    pub(super) fn freeze(&self, frozen: bool) -> io::Result<bool> {
+        let Some(unified) = &self.unified else { return Ok(false) };
+        let digit = if frozen { "1" } else { "0" };
+        fs::write(unified.join("cgroup.freeze"), digit)?;
+        wait_for(unified, &format!("frozen {digit}"))?;
+        Ok(true)
+    }
+
+    /// Lets a launcher out of what it made, after which that can be removed.
+    pub(super) fn leave(&self) {
+        for path in &self.legacy {
+            // What cannot be left is removed by whoever destroys the sandbox.
+            let above = path.ancestors().nth(2).map(|above| above.join("cgroup.procs"));
+            let _ = above.map(|above| fs::write(above, "0"));
+        }
+    }
+
+    /// Removes them when their last process is gone, and our folder with the last one. Gone is fine.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        if let Some(unified) = &self.unified {
+            remove(unified)?;
+        }
+        self.legacy.iter().try_for_each(|path| remove_empty(path))
+    }
+}
+
+fn remove(unified: &Path) -> io::Result<()> {
+    match wait_for(unified, "populated 0") {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => remove_empty(unified),
+    }
+}
+
+/// Waits for a line of `cgroup.events`; poll reports a change after each read. Source: the kernel's admin-guide/cgroup-v2.
+fn wait_for(cgroup: &Path, wanted: &str) -> io::Result<()> {
+    let mut events = File::open(cgroup.join("cgroup.events"))?;
+    let mut text = String::new();
+    loop {
+        text.clear();
+        events.rewind()?;
+        events.read_to_string(&mut text)?;
+        if text.lines().any(|line| line == wanted) {
+            return Ok(());
+        }
+        if rustix::io::retry_on_intr(|| poll(&mut [PollFd::new(&events, PollFlags::PRI)], Some(&EVENT)))? == 0
+        {
+            return Err(io::Error::new(
+                ErrorKind::TimedOut,
+                format!("cgroup {} does not come to \"{wanted}\"", cgroup.display()),
+            ));
+        }
+    }
+}
+
+/// Removes one whose processes are ending, and our folder when it was the last.
+fn remove_empty(cgroup: &Path) -> io::Result<()> {
+    let mut looks = 0;
+    loop {
+        match fs::remove_dir(cgroup) {
+            Err(error) if error.kind() == ErrorKind::ResourceBusy && looks < LEGACY_LOOKS => {
+                looks += 1;
+                std::thread::sleep(LEGACY_LOOK);
+            }
+            Err(error) if error.kind() != ErrorKind::NotFound => return Err(error),
+            _ => break,
+        }
+    }
+    // It stays while another sandbox is in it.
+    let _ = cgroup.parent().map(fs::remove_dir);
+    Ok(())
+}

@@ -1,0 +1,92 @@
+//! Starting launchers, one of them ahead of time: what a launcher does before it is asked for anything (being executed, entering
+//! cgroups of version 1) takes longer than the rest.
+//!
+//! ```text
+//! create ─▶ the one that waits, else a new one ─▶ request ─▶ reply
+//!                                                              └─ meanwhile the next one is started, and waits
+//! ```
+//! A launcher that waits holds nothing of a sandbox, and ends by itself when its standard input does.
+
+use super::config::Launcher;
+use super::request::{LaunchReply, LaunchRequest};
+use std::io;
+use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::process::{Child, Command};
+use tokio_util::task::TaskTracker;
+
+#[derive(Debug)]
+pub(super) struct Launchers {
+    waiting: Arc<Waiting>,
+    tasks: TaskTracker,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    launcher: Launcher,
+    one: Mutex<Option<Child>>,
+}
+
+impl Launchers {
+    pub(super) fn new(launcher: Launcher) -> Self {
+        Self { waiting: Arc::new(Waiting { launcher, one: Mutex::default() }), tasks: TaskTracker::new() }
+    }
+
+    pub(super) async fn launch(&self, request: &LaunchRequest) -> io::Result<LaunchReply> {
+        let text = serde_json::to_vec(request)?;
+        let mut launcher = match self.waiting.take() {
+            Some(waiting) => waiting,
+            None => self.waiting.start()?,
+        };
+        let mut stdin = launcher.stdin.take().expect("it was asked for");
+        // A launcher that does not read its request says why below.
+        let _ = stdin.write_all(&text).await;
+        drop(stdin);
+        let mut reply = String::new();
+        BufReader::new(launcher.stdout.take().expect("it was asked for")).read_line(&mut reply).await?;
+        // It ends now; there is nothing to wait for.
+        if let Ok(reply) = serde_json::from_str(&reply) {
+            self.keep_one_waiting();
+            return Ok(reply);
+        }
+        let output = launcher.wait_with_output().await?;
+        let said = String::from_utf8_lossy(&output.stderr);
+        Err(io::Error::other(format!("the launcher ended with {} and said {:?}", output.status, said.trim())))
+    }
+
+    /// By a task of its own: starting a process takes about as long as it takes the new guest to answer.
+    fn keep_one_waiting(&self) {
+        let waiting = Arc::downgrade(&self.waiting);
+        self.tasks.spawn(async move {
+            if let Some(waiting) = waiting.upgrade() {
+                waiting.fill();
+            }
+        });
+    }
+}
+
+impl Waiting {
+    fn start(&self) -> io::Result<Child> {
+        Command::new(&self.launcher.program)
+            .args(&self.launcher.arguments)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+    }
+
+    /// The one that waits, unless it has ended meanwhile.
+    fn take(&self) -> Option<Child> {
+        let waiting = self.one.lock().unwrap_or_else(PoisonError::into_inner).take();
+        waiting.and_then(|mut launcher| matches!(launcher.try_wait(), Ok(None)).then_some(launcher))
+    }
+
+    fn fill(&self) {
+        let mut waiting = self.one.lock().unwrap_or_else(PoisonError::into_inner);
+        if waiting.is_none() {
+            // Whoever needs one and finds none starts it, and is told why that fails.
+            *waiting = self.start().ok();
+        }
+    }
+}

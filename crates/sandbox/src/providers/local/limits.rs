@@ -1,0 +1,86 @@
+//! What a sandbox may use, with the defaults of this machine filled in.
+
+use super::cgroup::Limited;
+use super::watch;
+use crate::error::{ErrorKind, SandboxError};
+use lamplight_domain::SandboxLimits;
+use lamplight_domain::sandbox::{Enforcement, Strength, Wall};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use rustix::system::sysinfo;
+use serde::{Deserialize, Serialize};
+use std::io;
+
+/// Unless said otherwise, and never more than half of the machine's.
+const MEMORY_BYTES: u64 = 4 << 30;
+const PROCESSES: u32 = 512;
+const DISK_BYTES: u64 = 20 << 30;
+const OPEN_FILES: u32 = 65_536;
+
+/// Limits of one sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Limits {
+    /// `None`: all processors.
+    pub(super) cpu_thousandths: Option<u32>,
+    pub(super) memory_bytes: u64,
+    pub(super) processes: u32,
+    pub(super) disk_bytes: u64,
+    pub(super) open_files: u32,
+    pub(super) nested_sandboxes: bool,
+}
+
+impl Limits {
+    pub(super) fn of(asked: &SandboxLimits) -> Result<Self, SandboxError> {
+        asked
+            .check()
+            .map_err(|why| SandboxError::new(ErrorKind::Invalid, format!("sandbox limits: {why}")))?;
+        let machine = sysinfo();
+        let memory = machine.totalram.saturating_mul(machine.mem_unit.into());
+        Ok(Self {
+            cpu_thousandths: asked.cpu_thousandths,
+            memory_bytes: asked.memory_bytes.unwrap_or(MEMORY_BYTES.min(memory / 2)),
+            processes: asked.processes.unwrap_or(PROCESSES),
+            disk_bytes: asked.disk_bytes.unwrap_or(DISK_BYTES),
+            open_files: asked.open_files.unwrap_or(OPEN_FILES),
+            nested_sandboxes: asked.nested_sandboxes.unwrap_or(false),
+        })
+    }
+
+    /// Those that no cgroup has.
+    pub(super) fn of_files(&self) -> [Enforcement; 2] {
+        let soft = format!("looked at every {} s; then no file can grow", watch::LOOK.as_secs());
+        let disk = Strength::Soft { why: soft };
+        [
+            Enforcement { wall: Wall::Disk, strength: disk, limit: Some(self.disk_bytes) },
+            Enforcement {
+                wall: Wall::OpenFiles,
+                strength: Strength::Enforced,
+                limit: Some(self.open_files.into()),
+            },
+        ]
+    }
+
+    /// Lowers what PID 1, and each process after it, may use by itself. Nothing is ever raised, which needs rights that not
+    /// every root has. Source: getrlimit(2).
+    pub(super) fn lower(&self, limited: &Limited) -> io::Result<()> {
+        lower(Resource::Core, 0)?;
+        lower(Resource::Nofile, self.open_files.into())?;
+        // No file is larger than all of them may be.
+        lower(Resource::Fsize, self.disk_bytes)?;
+        if !limited.memory {
+            // Each process alone. What is reserved without being writable, as garbage collectors do, does not count.
+            lower(Resource::Data, self.memory_bytes)?;
+        }
+        if !limited.processes {
+            // Counted in our own user namespace, so that sandboxes of one user do not count together (Linux 5.14). It is
+            // not set beside a cgroup, which would then never be the one that says no, and tells how often it did.
+            lower(Resource::Nproc, self.processes.into())?;
+        }
+        Ok(())
+    }
+}
+
+fn lower(resource: Resource, to: u64) -> io::Result<()> {
+    let now = getrlimit(resource);
+    let least = |limit: Option<u64>| Some(limit.map_or(to, |limit| limit.min(to)));
+    Ok(setrlimit(resource, Rlimit { current: least(now.current), maximum: least(now.maximum) })?)
+}
