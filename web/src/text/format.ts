@@ -24,6 +24,13 @@ export function count(n: number): string {
   return `${trimZero((n / 1_000_000).toFixed(1))}M`;
 }
 
+/** 512 bytes, 1.5 MiB, 4 GiB. */
+export function size(bytes: number): string {
+  const units = ['KiB', 'MiB', 'GiB', 'TiB'];
+  const power = bytes < 1024 ? 0 : Math.min(units.length, Math.floor(Math.log2(bytes) / 10));
+  return power === 0 ? `${bytes} bytes` : `${trimZero((bytes / 1024 ** power).toFixed(1))} ${units[power - 1]}`;
+}
+
 /** now, 5 min, 3 h, 2 d, then a date. */
 export function ago(iso: string, now: number): string {
   const seconds = (now - Date.parse(iso)) / 1000;

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import { parseAnsi } from './ansi';
-import { ago, baseName, count, duration, took } from './format';
+import { ago, baseName, count, duration, size, took } from './format';
 import { oneLine, visible } from './visible';
 
 const flat = (text: string) =>
@@ -50,4 +50,14 @@ test('numbers as people read them', () => {
     '1 d',
   ]);
   expect(['/a/b/', '/', 'x'].map(baseName)).toEqual(['b', '/', 'x']);
+});
+
+test.each([
+  [0, '0 bytes'],
+  [1023, '1023 bytes'],
+  [1024, '1 KiB'],
+  [1536 << 20, '1.5 GiB'],
+  [2 ** 32, '4 GiB'],
+])('%s bytes are %s', (bytes, text) => {
+  expect(size(bytes)).toBe(text);
 });

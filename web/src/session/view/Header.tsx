@@ -16,6 +16,7 @@ import { isWorking, PhaseDot, phaseWord } from '../../ui/phase';
 import { ProblemNote } from '../../ui/problem';
 import { ThemeToggle } from '../../ui/theme';
 import { useFacts, useSession, useStore } from './context';
+import { Walls } from './Walls';
 
 /** More models than this are in a list that scrolls; no list is longer. */
 const MODELS_SHOWN = 300;
@@ -137,6 +138,7 @@ function Facts({ facts }: { facts: SessionView }) {
       </span>
       <span className="hidden shrink-0 sm:inline">{visible(facts.agent)}</span>
       <ModelPicker facts={facts} />
+      <Walls facts={facts} />
     </div>
   );
 }
