@@ -21,7 +21,7 @@ const MAX_STREAMS: usize = 512;
 const OPEN_QUEUE: usize = 16;
 
 /// After a connection could not be accepted, as when there are no descriptors left.
-const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+pub(crate) const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 
 /// Opens streams to the host.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ pub(crate) async fn accept(guest: Rc<Guest>, listener: UnixListener) -> anyhow::
 }
 
 /// Nothing inside may take the host's place. A process outside has no number in here, which the kernel shows as 0.
-fn is_from_outside(guest: &Guest, socket: &UnixStream) -> bool {
+pub(crate) fn is_from_outside(guest: &Guest, socket: &UnixStream) -> bool {
     !guest.init || socket.peer_cred().is_ok_and(|peer| peer.pid() == Some(0))
 }
 

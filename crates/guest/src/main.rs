@@ -7,6 +7,7 @@ mod attach;
 mod calls;
 mod files;
 mod guest;
+mod hand_out;
 mod kill;
 mod link;
 mod options;
@@ -40,9 +41,13 @@ fn main() -> anyhow::Result<()> {
 
 async fn serve(options: Options, init: bool) -> anyhow::Result<()> {
     let listener = options.listener()?;
+    let hand_out = options.hand_out()?;
     let guest = Guest::new(init, options.spool);
     let gateway = ports::listen(options.gateway).await?;
     guest.tasks.spawn_local(reaper::reap(guest.clone(), reaper::signals()?));
     guest.tasks.spawn_local(ports::carry_out(guest.clone(), gateway));
+    if let Some((socket, handed)) = hand_out {
+        guest.tasks.spawn_local(hand_out::serve(guest.clone(), socket, handed));
+    }
     link::accept(guest, listener).await
 }

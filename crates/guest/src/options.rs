@@ -7,8 +7,8 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use tokio::net::UnixListener;
 
-const USAGE: &str =
-    "usage: lamplight-guest (--listen PATH | --listen-fd N) [--gateway ADDRESS] [--spool FOLDER]";
+const USAGE: &str = "usage: lamplight-guest (--listen PATH | --listen-fd N) [--gateway ADDRESS] [--spool FOLDER] \
+                     [--hand-out-fd N --handed N,N...]";
 
 /// Where the gateway is inside every sandbox.
 const GATEWAY: &str = "127.0.0.1:7411";
@@ -21,6 +21,8 @@ pub(crate) struct Options {
     listen: Listen,
     pub(crate) gateway: SocketAddr,
     pub(crate) spool: PathBuf,
+    hand_out: Option<RawFd>,
+    handed: Vec<RawFd>,
 }
 
 enum Listen {
@@ -35,6 +37,7 @@ impl Options {
         let mut listen = None;
         let mut gateway = GATEWAY.to_owned();
         let mut spool = PathBuf::from(SPOOL);
+        let (mut hand_out, mut handed) = (None, Vec::new());
         while let Some(name) = arguments.next() {
             let value = arguments.next().with_context(|| format!("{name:?} needs a value\n{USAGE}"))?;
             let text = || value.to_str().with_context(|| format!("{name:?} {value:?} is not text"));
@@ -45,6 +48,13 @@ impl Options {
                 }
                 Some("--gateway") => gateway = text()?.to_owned(),
                 Some("--spool") => spool = PathBuf::from(&value),
+                Some("--hand-out-fd") => {
+                    hand_out = Some(text()?.parse().context("--hand-out-fd takes a number")?);
+                }
+                Some("--handed") => {
+                    let numbers = text()?.split(',').map(str::parse).collect::<Result<_, _>>();
+                    handed = numbers.context("--handed takes numbers")?;
+                }
                 _ => bail!("unknown option {name:?}\n{USAGE}"),
             }
         }
@@ -54,6 +64,8 @@ impl Options {
                 .parse()
                 .with_context(|| format!("--gateway {gateway} is not an address with a port"))?,
             spool,
+            hand_out,
+            handed,
         })
     }
 
@@ -68,15 +80,29 @@ impl Options {
                 rustix::process::umask(before);
                 bound.with_context(|| format!("listen at {}", path.display()))?
             }
-            Listen::Inherited(fd) => {
-                // SAFETY: whoever started the guest passes this descriptor to be owned, and nothing else here knows its number.
-                let fd = unsafe { OwnedFd::from_raw_fd(*fd) };
-                rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)
-                    .context("take over --listen-fd")?;
-                fd.into()
-            }
+            Listen::Inherited(fd) => take_over(*fd).context("take over --listen-fd")?.into(),
         };
-        listener.set_nonblocking(true).context("make the listener non-blocking")?;
-        UnixListener::from_std(listener).context("listen for the host")
+        listen(listener)
     }
+
+    /// The socket at which hosts are handed the sockets that are for them, and these; `None` when there are none.
+    pub(crate) fn hand_out(&self) -> anyhow::Result<Option<(UnixListener, Vec<OwnedFd>)>> {
+        let Some(socket) = self.hand_out else { return Ok(None) };
+        let socket = take_over(socket).context("take over --hand-out-fd")?;
+        let handed = self.handed.iter().map(|fd| take_over(*fd)).collect::<anyhow::Result<_>>();
+        Ok(Some((listen(socket.into())?, handed.context("take over --handed")?)))
+    }
+}
+
+fn listen(listener: std::os::unix::net::UnixListener) -> anyhow::Result<UnixListener> {
+    listener.set_nonblocking(true).context("make the listener non-blocking")?;
+    UnixListener::from_std(listener).context("listen for the host")
+}
+
+/// Makes a descriptor ours that whoever started us has left open.
+fn take_over(fd: RawFd) -> anyhow::Result<OwnedFd> {
+    // SAFETY: whoever started the guest passes this descriptor to be owned, and nothing else here knows its number.
+    let fd = unsafe { OwnedFd::from_raw_fd(fd) };
+    rustix::io::fcntl_setfd(&fd, rustix::io::FdFlags::CLOEXEC)?;
+    Ok(fd)
 }

@@ -2,6 +2,7 @@
 
 pub mod capability;
 pub mod conformance;
+pub mod egress;
 pub mod error;
 pub mod handle;
 pub mod link;

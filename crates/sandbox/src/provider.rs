@@ -4,6 +4,7 @@
 //! a restart would lose: a [`Handle`] from the log is enough to go on.
 
 use crate::capability::Capabilities;
+use crate::egress::Egress;
 use crate::error::SandboxError;
 use crate::handle::Handle;
 use async_trait::async_trait;
@@ -38,6 +39,10 @@ pub trait Provider: Send + Sync {
     /// longer runs.
     async fn dial(&self, handle: &Handle) -> Result<Box<dyn ByteStream>, SandboxError>;
 
+    /// The sockets at which programs inside ask for the outside, for the caller to serve. They outlive every caller: whoever asks
+    /// again gets them again. `None` where a sandbox has no way out but the gateway.
+    async fn egress(&self, handle: &Handle) -> Result<Option<Egress>, SandboxError>;
+
     /// Lets everything that runs in the sandbox stand still, in memory, before it returns. Again is fine.
     async fn pause(&self, handle: &Handle) -> Result<(), SandboxError>;
 
@@ -59,6 +64,8 @@ pub struct SandboxSpec {
     /// Added to the environment that every process inside starts with; may override it. Never holds a secret.
     pub environment: BTreeMap<String, String>,
     pub mounts: Vec<ReadOnlyMount>,
+    /// Whether programs inside have a way to ask for the outside, by [`Provider::egress`].
+    pub egress: bool,
     pub limits: SandboxLimits,
 }
 
@@ -112,6 +119,8 @@ pub enum ListedState {
 
 /// Where things are inside every sandbox, whatever the provider.
 pub mod inside {
+    use std::net::Ipv4Addr;
+
     /// The repository.
     pub const WORKSPACE: &str = "/workspace";
     /// `$HOME` of the agent.
@@ -120,6 +129,14 @@ pub mod inside {
     pub const USER: &str = "agent";
     /// Where the gateway is reached.
     pub const GATEWAY: &str = "127.0.0.1:7411";
+    /// Where connections for the outside arrive; also a proxy for programs that know of proxies.
+    pub const PROXY: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7412);
+    /// Where questions for names arrive.
+    pub const DNS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7413);
+    /// The sandbox's own address beside loopback's, where it has a way out. It is known inside only.
+    pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
+    /// The name server that programs are told of; there is no machine behind it, and any other would be answered alike.
+    pub const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
     /// Our own read-only and run-time files.
     pub const LAMPLIGHT: &str = "/run/lamplight";
 }

@@ -57,6 +57,7 @@ impl Here {
             environment: [].into(),
             mounts: Vec::new(),
             limits: Default::default(),
+            egress: true,
         }
     }
 

@@ -14,6 +14,7 @@ pub(super) async fn create(context: &Context, generation: Generation) -> Result<
         generation,
         environment: Default::default(),
         mounts: crate::agents::mounts(&context.shared.config),
+        egress: !context.spec.network.is_none(),
         limits: context.spec.sandbox.clone(),
     };
     Ok(match made(context, &spec).await {

@@ -21,12 +21,12 @@ except OSError as error:
     print("refused", error.errno)
 "#;
 
-async fn connect(inside: &Inside, family: &str, address: &str) -> Result<String, Verdict> {
+pub(super) async fn connect(inside: &Inside, family: &str, address: &str) -> Result<String, Verdict> {
     inside.link.write_file("/tmp/connect.py", 0o600, CONNECT.into()).await?;
     inside.sh(&format!("python3 /tmp/connect.py '(__import__(\"socket\").{family}, {address})'")).await
 }
 
-async fn not_connected(inside: &Inside, family: &str, address: &str) -> Case {
+pub(super) async fn not_connected(inside: &Inside, family: &str, address: &str) -> Case {
     match connect(inside, family, address).await? {
         said if said.starts_with("refused") => Ok(()),
         said => Err(failed(format!("{address}: {said}"))),

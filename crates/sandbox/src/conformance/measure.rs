@@ -3,7 +3,7 @@
 use super::Subject;
 use super::stage::Stage;
 use crate::link::Link;
-use crate::provider::Files;
+use crate::provider::{Files, SandboxSpec};
 use std::time::{Duration, Instant};
 
 /// What a series of measurements says.
@@ -25,7 +25,8 @@ pub async fn create_to_answer(
         tokio::time::sleep(pause).await;
         let stage = Stage::new(subject);
         let started = now();
-        let handle = stage.provider.create(&stage.spec(1)).await?;
+        let spec = SandboxSpec { egress: true, ..stage.spec(1) };
+        let handle = stage.provider.create(&spec).await?;
         let (link, _gateway) = Link::open(stage.provider.dial(&handle).await?).await?;
         created.push(started.elapsed());
         drop(link);

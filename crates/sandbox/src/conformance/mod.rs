@@ -8,6 +8,7 @@ mod isolation;
 mod lifecycle;
 mod limits;
 mod measure;
+mod network;
 mod pausing;
 mod stage;
 mod work;
@@ -153,6 +154,16 @@ pub async fn run(subject: &dyn Subject, mut seen: impl FnMut(&CaseResult)) -> Ve
         isolation::only_harmless_devices_exist,
         isolation::no_descriptor_is_inherited,
         isolation::the_guest_cannot_be_looked_into,
+        network::connections_arrive_with_where_they_are_for,
+        network::names_are_asked_here_whoever_is_asked,
+        network::the_proxy_is_told_from_the_rest,
+        network::every_port_is_free_for_what_runs_inside,
+        network::what_is_not_asked_for_here_is_refused_at_once,
+        network::the_way_out_outlives_who_serves_it,
+        network::nothing_inside_is_handed_the_way_out,
+        network::two_sessions_share_no_way_out,
+        network::without_a_way_out_there_is_none,
+        network::who_holds_on_does_not_keep_a_sandbox,
         isolation::the_guest_cannot_be_limited,
         isolation::the_kernels_files_tell_and_change_nothing,
         isolation::writing_has_a_second_wall,

@@ -5,7 +5,7 @@
 //! <data>/sandboxes/<session>/lock            held by whoever creates or destroys
 //! <data>/sandboxes/<session>/uid             root only: the host user that this session's agent is
 //! <data>/sandboxes/<session>/files/…         all that a session can write; outlives its sandboxes
-//! <data>/sandboxes/<session>/<generation>/   one sandbox: sandbox.json, link.sock, guest.log, spool/, root/
+//! <data>/sandboxes/<session>/<generation>/   one sandbox: sandbox.json, link.sock, egress.sock, guest.log, spool/, root/
 //! ```
 
 use super::record::Record;
@@ -76,6 +76,8 @@ impl GenerationDir {
 
     /// Relative to the folder: a socket's address is at most 107 bytes, the folder's path may be longer.
     pub(super) const SOCKET: &str = "link.sock";
+    /// Where the guest hands out the sockets of its network; see `network`.
+    pub(super) const EGRESS: &str = "egress.sock";
 
     pub(super) fn guest_log(&self) -> PathBuf {
         self.0.join("guest.log")

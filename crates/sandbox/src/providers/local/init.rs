@@ -5,8 +5,8 @@
 //!    mount or network namespace.
 //! 2. root file system: while the host's files can still be named.
 //! 3. `pivot_root`, the old root detached: from here on the host's files cannot be named.
-//! 4. loopback up, host name, keyring, masks over `/proc`, priorities and limits: while we may.
-//! 5. descriptors: exactly three and the listening socket survive the exec.
+//! 4. loopback up, the way out, host name, keyring, masks over `/proc`, priorities and limits: while we may.
+//! 5. descriptors: exactly three, the listening socket and those of the way out survive the exec.
 //! 6. user: root enters the user namespace and becomes the agent.
 //! 7. no user namespaces below ours; every capability given up for good; then, as they take no right but need that, the rules
 //!    about files and the filter of system calls. What of it this machine cannot do is told to the launcher.
@@ -19,6 +19,7 @@ use super::landlock;
 use super::launch::InitChannel;
 use super::masks::{self, Settings};
 use super::mounts::seal_root;
+use super::network::{self, Outlet};
 use super::privileges;
 use super::request::LaunchRequest;
 use super::root_fs::{self, GUEST, SPOOL};
@@ -31,11 +32,15 @@ use rustix::mount::{MountPropagationFlags, UnmountFlags};
 use rustix::thread::UnshareFlags;
 use std::ffi::CString;
 use std::fs::File;
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// The guest's listening socket.
 const LISTENER: RawFd = 3;
+/// Where the guest hands the next two out, and those: connections to the outside, questions for names.
+const HAND_OUT: RawFd = 4;
+const PROXY: RawFd = 5;
+const DNS: RawFd = 6;
 
 /// Copies of descriptors go here or above before they are put in place.
 const SPARE: RawFd = 64;
@@ -47,6 +52,8 @@ pub(super) struct Init<'a> {
     pub(super) here: &'a GenerationDir,
     pub(super) identity: Identity,
     pub(super) listener: OwnedFd,
+    /// Where the guest hands out the sockets of its network; `None` where there is no way out.
+    pub(super) egress: Option<OwnedFd>,
     pub(super) log: File,
     pub(super) channel: InitChannel,
     pub(super) limited: &'a Limited,
@@ -100,6 +107,10 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
     let settings =
         Settings::open(SPARE, namespaces != Strength::Enforced).context("keep the settings of namespaces")?;
     privileges::free_low_ports(&settings).context("free the low ports")?;
+    let outlet = init.egress.is_some().then(network::open).transpose().context("make the way out")?;
+    if let Some(why) = outlet.as_ref().and_then(|outlet| outlet.opaque.as_ref()) {
+        writeln!(init.log, "programs have to use the proxy: {why}").context("write to the guest's log")?;
+    }
     rustix::system::sethostname(b"lamplight").context("set the host name")?;
     privileges::leave_keyring();
     privileges::end_before_the_server().context("be the first to end when memory is short")?;
@@ -109,7 +120,7 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
     if !nested {
         masks::hide()?;
     }
-    place_descriptors(init)?;
+    place_descriptors(init, outlet.as_ref())?;
     if let Identity::Root { .. } = init.identity {
         // SAFETY: this process has one thread and shares no descriptor table.
         unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER) }
@@ -141,7 +152,7 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
     let walls = walls.map(|(wall, strength)| Enforcement { wall, strength, limit: None });
     init.channel.tell_walls(&walls).context("tell what is enforced")?;
     stand(&walls, init.request.is_unsafe)?;
-    exec(init.request)
+    exec(init.request, outlet.as_ref())
 }
 
 /// Nothing runs without some of the walls, unless a person said so.
@@ -175,7 +186,7 @@ fn enter_root(init: &Init<'_>, owner: u32) -> Result<Strength> {
 }
 
 /// Step 5: `/dev/null` is the one in here, not the host's.
-fn place_descriptors(init: &mut Init<'_>) -> Result<()> {
+fn place_descriptors(init: &mut Init<'_>, outlet: Option<&Outlet>) -> Result<()> {
     // By way of copies above all numbers that are wanted, so that none is overwritten before it has been used.
     let aside = |descriptor: BorrowedFd| rustix::io::fcntl_dupfd_cloexec(descriptor, SPARE);
     init.channel.replace(aside(init.channel.as_fd())?);
@@ -183,13 +194,22 @@ fn place_descriptors(init: &mut Init<'_>) -> Result<()> {
     let null = aside(null.as_fd())?;
     let log = aside(init.log.as_fd())?;
     let listener = aside(init.listener.as_fd())?;
-    for (from, to) in [(&null, 0), (&log, 1), (&log, 2), (&listener, LISTENER)] {
+    let mut places = vec![(null.try_clone()?, 0), (log.try_clone()?, 1), (log, 2), (listener, LISTENER)];
+    if let (Some(egress), Some(outlet)) = (&init.egress, outlet) {
+        places.extend([
+            (aside(egress.as_fd())?, HAND_OUT),
+            (aside(outlet.proxy.as_fd())?, PROXY),
+            (aside(outlet.dns.as_fd())?, DNS),
+        ]);
+    }
+    for (from, to) in &places {
         // SAFETY: `to` is a number that nothing in this process uses any more: it is about to become the guest.
-        if unsafe { libc::dup2(from.as_raw_fd(), to) } < 0 {
+        if unsafe { libc::dup2(from.as_raw_fd(), *to) } < 0 {
             return Err(io::Error::last_os_error()).context("put a descriptor in place");
         }
     }
-    let above = LISTENER.cast_unsigned() + 1;
+    let last = places.iter().map(|(_, to)| *to).max().unwrap_or(LISTENER);
+    let above = last.cast_unsigned() + 1;
     // SAFETY: only marks descriptors; they are closed by the exec.
     if unsafe { libc::close_range(above, u32::MAX, libc::CLOSE_RANGE_CLOEXEC.cast_signed()) } < 0 {
         return Err(io::Error::last_os_error()).context("close all other descriptors");
@@ -198,12 +218,19 @@ fn place_descriptors(init: &mut Init<'_>) -> Result<()> {
 }
 
 /// Step 8.
-fn exec(request: &LaunchRequest) -> Result<std::convert::Infallible> {
+fn exec(request: &LaunchRequest, outlet: Option<&Outlet>) -> Result<std::convert::Infallible> {
     let text = |text: &str| CString::new(text).context("an argument with a NUL");
     let listener = LISTENER.to_string();
-    let arguments = [GUEST, "--listen-fd", &listener, "--gateway", inside::GATEWAY, "--spool", SPOOL];
+    let (hand_out, handed) = (HAND_OUT.to_string(), format!("{PROXY},{DNS}"));
+    let usual = [GUEST, "--listen-fd", &listener, "--gateway", inside::GATEWAY, "--spool", SPOOL];
+    let out = ["--hand-out-fd", &hand_out, "--handed", &handed];
+    let arguments = [&usual[..], if outlet.is_some() { &out } else { &[] }].concat();
     let arguments = arguments.iter().map(|argument| text(argument)).collect::<Result<Vec<_>>>()?;
-    let environment = request.environment.iter().map(|(name, value)| text(&format!("{name}={value}")));
+    let mut all = request.environment.clone();
+    if outlet.is_some_and(|outlet| outlet.opaque.is_some()) {
+        all.extend(network::proxy_environment());
+    }
+    let environment = all.iter().map(|(name, value)| text(&format!("{name}={value}")));
     let environment = environment.collect::<Result<Vec<_>>>()?;
     let pointers = |texts: &[CString]| {
         texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect::<Vec<_>>()

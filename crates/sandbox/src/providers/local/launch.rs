@@ -183,7 +183,9 @@ fn start(
     cgroups: &Cgroups,
     limited: Limited,
 ) -> Result<Enforced> {
-    let listener = listen(here).context("listen for the host")?;
+    let listener = listen(here, GenerationDir::SOCKET).context("listen for the host")?;
+    let egress = request.egress.then(|| listen(here, GenerationDir::EGRESS)).transpose();
+    let egress = egress.context("listen for who serves the network")?;
     let log = File::options().create(true).append(true).open(here.guest_log())?;
     let cgroup_dir = cgroups.unified.as_ref().map(File::open).transpose().context("open the cgroup")?;
     let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
@@ -193,7 +195,8 @@ fn start(
         0 => {
             drop(ours);
             let channel = InitChannel(theirs);
-            init::main(Init { request, session, here, identity, listener, log, channel, limited: &limited })
+            let limited = &limited;
+            init::main(Init { request, session, here, identity, listener, egress, log, channel, limited })
         }
         pid => pid,
     };
@@ -293,11 +296,11 @@ impl InitChannel {
     }
 }
 
-/// The socket that the guest inherits. Its folder is not shown inside, so that nothing there can put another in its
+/// A socket that the guest inherits. Its folder is not shown inside, so that nothing there can put another in its
 /// place and have the host dial that.
-fn listen(here: &GenerationDir) -> io::Result<OwnedFd> {
+fn listen(here: &GenerationDir, name: &str) -> io::Result<OwnedFd> {
     let folder = File::open(&here.0)?;
-    let path = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), GenerationDir::SOCKET);
+    let path = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), name);
     let listener = UnixListener::bind(&path)?;
     fs::set_permissions(&path, Permissions::from_mode(0o600))?;
     Ok(listener.into())

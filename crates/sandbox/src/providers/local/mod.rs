@@ -21,9 +21,12 @@ mod launchers;
 mod limits;
 mod masks;
 mod mounts;
+mod netlink;
+mod network;
 mod privileges;
 mod probe;
 mod record;
+mod redirect;
 mod request;
 mod root_fs;
 mod seccomp;
@@ -38,6 +41,7 @@ pub use probe::{Finding, Probe, probe};
 pub use tools::Tool;
 
 use crate::capability::Capabilities;
+use crate::egress::Egress;
 use crate::error::{ErrorKind, SandboxError};
 use crate::handle::{Handle, HandleContent};
 use crate::provider::{
@@ -119,6 +123,7 @@ impl Local {
             guest: self.guest.clone(),
             environment: self.environment_with(&spec.environment),
             mounts: tools.chain(spec.mounts.iter().cloned()).collect(),
+            egress: spec.egress,
             limits: Limits::of(&spec.limits)?,
             is_unsafe: self.is_unsafe,
         })
@@ -226,6 +231,11 @@ impl Provider for Local {
                 Err(SandboxError::new(ErrorKind::Unavailable, format!("dial sandbox {handle}: no answer")))
             }
         }
+    }
+
+    async fn egress(&self, handle: &Handle) -> Result<Option<Egress>, SandboxError> {
+        let content = handle.open(NAME)?;
+        network::ask(&self.sandboxes.session(&content.session).generation(content.generation)).await
     }
 
     async fn destroy(&self, handle: &Handle, files: Files) -> Result<(), SandboxError> {

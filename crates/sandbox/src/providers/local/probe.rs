@@ -47,6 +47,7 @@ async fn try_sandbox(config: LocalConfig) -> Result<Enforced, SandboxError> {
         generation: Generation(1),
         environment: BTreeMap::new(),
         mounts: Vec::new(),
+        egress: true,
         // Without one there would be nothing to try.
         limits: SandboxLimits { cpu_thousandths: Some(1000), ..SandboxLimits::default() },
     };

@@ -21,6 +21,8 @@ pub(super) struct LaunchRequest {
     pub(super) environment: BTreeMap<String, String>,
     /// Tools included.
     pub(super) mounts: Vec<ReadOnlyMount>,
+    /// Whether there is a way out.
+    pub(super) egress: bool,
     pub(super) limits: Limits,
     /// Run even where a wall is missing that nothing should run without.
     pub(super) is_unsafe: bool,

@@ -109,7 +109,7 @@ pub(super) fn build(request: &LaunchRequest, at: &GenerationDir, files: &Path, o
     for directory in SYSTEM {
         show_or_link(&root, directory)?;
     }
-    etc(&root)?;
+    etc(&root, request.egress)?;
     devices(&root)?;
     let runtime = format!("{RUNTIME_SIZE},uid={owner},gid={owner}");
     root.kernel("tmpfs", &format!("/run/user/{AGENT}"), MountFlags::NODEV, &runtime)?;
@@ -141,7 +141,7 @@ fn show_or_link(root: &Root, path: &str) -> Result<()> {
     }
 }
 
-fn etc(root: &Root) -> Result<()> {
+fn etc(root: &Root, egress: bool) -> Result<()> {
     for name in ETC {
         show_or_link(root, &format!("/etc/{name}"))?;
     }
@@ -162,7 +162,11 @@ fn etc(root: &Root) -> Result<()> {
         "nsswitch.conf",
         "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n",
     )?;
-    file("resolv.conf", "# No name server: there is no network but loopback.\n")?;
+    let resolver = match egress {
+        true => format!("nameserver {}\n", inside::NAME_SERVER),
+        false => "# No name server: there is no network but loopback.\n".to_owned(),
+    };
+    file("resolv.conf", &resolver)?;
     root.link("/etc/mtab", "/proc/self/mounts")
 }
 

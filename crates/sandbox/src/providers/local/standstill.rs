@@ -7,12 +7,9 @@ use super::record::{Process, Record};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::HashMap;
 use std::io;
-use std::time::Duration;
 
 /// Looks at all processes until none is left that runs. What is started in between is found by the next look.
-const LOOKS: u32 = 3_000;
-/// Between two looks: a signal is taken when its process is next on a processor.
-const PAUSE: Duration = Duration::from_millis(1);
+const LOOKS: u32 = 200;
 
 impl Record {
     pub(super) fn pause(&self) -> io::Result<()> {
@@ -48,7 +45,7 @@ fn signal_until(first: &Process, signal: Signal, wants: impl Fn(char) -> bool) -
         if left == 0 {
             return Ok(());
         }
-        std::thread::sleep(PAUSE);
+        std::thread::yield_now();
     }
     Err(io::Error::new(io::ErrorKind::TimedOut, "its processes do not come to a standstill"))
 }
