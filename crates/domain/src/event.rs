@@ -6,6 +6,7 @@ use crate::transcript::{PlanEntry, Tokens, ToolCall};
 use crate::{Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::net::Ipv4Addr;
 
 /// One entry of a session's log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -240,6 +241,12 @@ pub enum Event {
         model: String,
         tokens: Tokens,
     },
+    /// Something inside asked for a host for the first time, or for the first time with this answer.
+    HostContacted {
+        turn: TurnNumber,
+        #[serde(flatten)]
+        contact: Contact,
+    },
     /// A message of the agent that has no place of its own yet, unread.
     AgentSent {
         turn: TurnNumber,
@@ -254,6 +261,20 @@ pub enum Event {
     Noted {
         text: String,
     },
+}
+
+/// A host that something inside asked for, and the answer.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Contact {
+    /// A name, or an address that was asked for as such.
+    pub host: String,
+    pub port: u16,
+    /// The address that stands for the name inside the sandbox.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_as: Option<Ipv4Addr>,
+    /// Why not; `None` when it was reached.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub refused: Option<String>,
 }
 
 /// How much a new agent process knows of what went before.

@@ -1,6 +1,7 @@
 //! What a session is made with. It never changes after creation, but for the model, which has events of its own.
 
 use crate::SandboxLimits;
+use crate::network::Network;
 use crate::permission::Policy;
 use serde::{Deserialize, Serialize};
 
@@ -34,6 +35,9 @@ pub struct SessionSpec {
     #[serde(default, skip_serializing_if = "SandboxLimits::is_default")]
     pub sandbox: SandboxLimits,
     pub permissions: Policy,
+    /// What programs in the sandbox may connect to.
+    #[serde(default, skip_serializing_if = "Network::is_none")]
+    pub network: Network,
 }
 
 /// Bounds of one turn and of idleness. Every wait in a session takes its deadline from here.

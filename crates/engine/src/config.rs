@@ -2,8 +2,8 @@
 
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
-use lamplight_domain::{Limits, Person, SandboxLimits};
-use lamplight_gateway::Upstreams;
+use lamplight_domain::{Limits, Network, Person, SandboxLimits};
+use lamplight_gateway::{Outside, Upstreams};
 use std::path::PathBuf;
 
 #[derive(Debug, Clone)]
@@ -23,6 +23,9 @@ pub struct Config {
     /// Who authors commits where the repository's git configuration names nobody.
     pub person: Option<Person>,
     pub sandbox: SandboxConfig,
+    /// What programs in sandboxes may connect to, where a session does not say otherwise.
+    pub network: Network,
+    pub outside: Outside,
 }
 
 /// Where sandboxes come from, and what they find of this machine.

@@ -123,6 +123,7 @@ async fn spec(shared: &Shared, id: &SessionId, new: NewSession) -> Result<Sessio
         limits: new.limits.unwrap_or_else(|| config.limits.clone()),
         sandbox,
         permissions: new.permissions.unwrap_or(config.permissions),
+        network: new.network.unwrap_or_else(|| config.network.clone()),
     })
 }
 

@@ -63,7 +63,8 @@ impl Engine {
         store: Store,
         provider: Arc<dyn Provider>,
     ) -> Result<Self, StartError> {
-        let gateway = Gateway::new(config.upstreams.clone()).map_err(StartError::Gateway)?;
+        let gateway =
+            Gateway::new(config.upstreams.clone(), config.outside.clone()).map_err(StartError::Gateway)?;
         let catalogue = agents::catalogue(&config)?;
         let shared = Arc::new(Shared {
             config,

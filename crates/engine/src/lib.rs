@@ -24,14 +24,17 @@ pub use error::{CommandError, StartError};
 pub use hub::Follower;
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
 pub use lamplight_agent::install::Progress;
-pub use lamplight_gateway::{ANTHROPIC_BASE, OPENAI_BASE, Secret, Upstream, Upstreams, install_tls_provider};
+pub use lamplight_gateway::{
+    ANTHROPIC_BASE, OPENAI_BASE, Outside, Resolver, Secret, SystemResolver, Unresolved, Upstream, Upstreams,
+    install_tls_provider,
+};
 pub use lamplight_sandbox::providers::local::{Finding, Probe};
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;
 use lamplight_domain::session::SessionSummary;
-use lamplight_domain::{Limits, Person, PromptId, SandboxLimits, Seq};
+use lamplight_domain::{Limits, Network, Person, PromptId, SandboxLimits, Seq};
 
 /// A new session, as asked for; what is `None` comes from the configuration or the repository.
 #[derive(Debug, Clone)]
@@ -45,6 +48,7 @@ pub struct NewSession {
     pub model: Option<String>,
     pub permissions: Option<Policy>,
     pub limits: Option<Limits>,
+    pub network: Option<Network>,
     /// What its sandboxes may use.
     pub sandbox: SandboxLimits,
     /// `None`: the repository's own git configuration, then the machine's.

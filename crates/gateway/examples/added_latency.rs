@@ -10,8 +10,10 @@ use axum::body::Body;
 use axum::http::header::CONTENT_TYPE;
 use axum::routing::post;
 use bytes::Bytes;
+use lamplight_domain::Network;
+use lamplight_domain::event::Contact;
 use lamplight_domain::transcript::Tokens;
-use lamplight_gateway::{Gateway, Grant, Ledger, Secret, Upstream, Upstreams};
+use lamplight_gateway::{Gateway, Grant, Ledger, Outside, Secret, Upstream, Upstreams};
 use serde_json::{Value, json};
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -31,6 +33,7 @@ struct Nobody;
 impl Ledger for Nobody {
     async fn used(&self, _: &str, _: Tokens) {}
     async fn pushed(&self, _: &str) {}
+    async fn contacted(&self, _: Contact) {}
     async fn refused(&self, _: &str) {}
 }
 
@@ -46,7 +49,7 @@ async fn main() -> Result<()> {
     tasks.spawn(async move { axum::serve(upstream, vendor).await.context("serving the upstream") });
 
     let openai = Some(Upstream { base: direct.clone(), key: Secret::new("key") });
-    let gateway = Arc::new(Gateway::new(Upstreams { openai, anthropic: None })?);
+    let gateway = Arc::new(Gateway::new(Upstreams { openai, anthropic: None }, Outside::default())?);
     let door = TcpListener::bind("127.0.0.1:0").await?;
     let through = format!("http://{}/openai/v1", door.local_addr()?);
     tasks.spawn(async move {
@@ -134,6 +137,7 @@ fn grant() -> Result<Grant> {
         base: "main".to_owned(),
         rewrite: false,
         models: true,
+        network: Network::None,
     })
 }
 

@@ -1,8 +1,9 @@
 //! What one link may do, and who is told of what it did.
 
 use async_trait::async_trait;
-use lamplight_domain::SessionId;
+use lamplight_domain::event::Contact;
 use lamplight_domain::transcript::Tokens;
+use lamplight_domain::{Network, SessionId};
 use std::path::PathBuf;
 
 /// What the programs at the other end of one link may do. Bound to the link by whoever accepts its streams.
@@ -19,6 +20,8 @@ pub struct Grant {
     pub rewrite: bool,
     /// Whether models may be asked.
     pub models: bool,
+    /// What else may be connected to.
+    pub network: Network,
 }
 
 /// Who writes down what passed. Each call is made once, and the answer that it is about ends only after it returns.
@@ -28,6 +31,8 @@ pub trait Ledger: Send + Sync {
     async fn used(&self, model: &str, tokens: Tokens);
     /// The session's branch in the person's repository now is `commit` (hexadecimal).
     async fn pushed(&self, commit: &str);
+    /// A host was asked for, for the first time or with another answer than before. A port of 0: only its name was asked for.
+    async fn contacted(&self, contact: Contact);
     /// Something was asked that the grant does not allow; `what` is a sentence for people.
     async fn refused(&self, what: &str);
 }

@@ -1,4 +1,4 @@
-//! The one door out of a sandbox: models and git; credentials stay on this side.
+//! The one door out of a sandbox: models, git and the web; credentials stay on this side.
 //!
 //! A guest opens a stream for each connection that a program inside makes to `127.0.0.1:7411`, and [`Gateway::serve`]
 //! answers it as an HTTP/1.1 server. Who is asking is known from the link itself, so nothing that a program inside
@@ -10,6 +10,8 @@
 //!                ├─ /anthropic/v1/…         an upstream, with the key added here
 //!                └─ anything else           404
 //! ```
+//! Connections to the outside and questions for names arrive over sockets of the sandbox's network instead:
+//! [`Gateway::serve_web`], and `web` for what is decided there.
 
 mod git;
 mod grant;
@@ -17,8 +19,10 @@ mod models;
 mod serve;
 mod tls;
 mod upstream;
+mod web;
 
 pub use grant::{Grant, Ledger};
 pub use serve::Gateway;
 pub use tls::install_tls_provider;
 pub use upstream::{ANTHROPIC_BASE, OPENAI_BASE, Secret, Upstream, Upstreams};
+pub use web::{Arrivals, Outside, Resolver, SystemResolver, Unresolved};

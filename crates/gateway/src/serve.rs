@@ -1,13 +1,14 @@
 //! One guest-opened stream, served as HTTP/1.1.
 
 use crate::models::{Backend, Vendor};
-use crate::{Grant, Ledger, Upstreams, git, install_tls_provider, models};
+use crate::{Arrivals, Grant, Ledger, Outside, Upstreams, git, install_tls_provider, models, web};
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::http::StatusCode;
 use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use lamplight_domain::event::Contact;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -23,6 +24,8 @@ const MAX_BUFFER_BYTES: usize = 64 * 1024;
 pub struct Gateway {
     door: Arc<Door>,
     router: Router<Link>,
+    outside: Arc<Outside>,
+    places: web::Places,
 }
 
 /// What all links share.
@@ -47,7 +50,7 @@ pub(crate) struct Link {
 
 impl Gateway {
     /// Fails when an upstream's address or key cannot be used.
-    pub fn new(upstreams: Upstreams) -> Result<Self> {
+    pub fn new(upstreams: Upstreams, outside: Outside) -> Result<Self> {
         install_tls_provider();
         let backend = |vendor, upstream: Option<_>| {
             upstream.map(|upstream| Backend::new(vendor, &upstream)).transpose()
@@ -60,7 +63,12 @@ impl Gateway {
             tasks: TaskTracker::new(),
         };
         let router = Router::new().merge(git::routes()).merge(models::routes()).fallback(nothing_here);
-        Ok(Self { door: Arc::new(door), router })
+        Ok(Self {
+            door: Arc::new(door),
+            router,
+            outside: Arc::new(outside),
+            places: web::Places::of_this_process(),
+        })
     }
 
     /// Serves the requests that come over `stream` until it ends. An error means that the connection broke in the middle
@@ -84,6 +92,17 @@ impl Gateway {
             Err(error) if error.is_timeout() => Ok(()),
             served => served.with_context(|| format!("serving a gateway stream of session {session}")),
         }
+    }
+
+    /// Serves what programs inside ask of the outside, until it is dropped. `contacts` are the hosts that they know already.
+    pub async fn serve_web(
+        &self,
+        grant: Arc<Grant>,
+        ledger: Arc<dyn Ledger>,
+        contacts: &[Contact],
+        arrivals: Arrivals,
+    ) {
+        web::serve(self.outside.clone(), &self.places, grant, ledger, contacts, arrivals).await;
     }
 
     /// Waits for what outlives its request: pushes that have arrived, and entries of the ledger. For a shutdown, after the

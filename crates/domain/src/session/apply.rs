@@ -7,6 +7,7 @@ use crate::agent::AgentInput;
 use crate::event::{Entry, Event, Memory};
 use crate::failure::{Failure, FailureClass};
 use crate::{Generation, Seq, Timestamp, TurnNumber};
+use std::sync::Arc;
 
 impl Session {
     /// The state after a log's first entry; `None` when that is not `SessionCreated`.
@@ -47,6 +48,7 @@ impl Session {
             commits: Vec::new(),
             merged: None,
             tokens: Default::default(),
+            contacts: Default::default(),
         })
     }
 
@@ -268,6 +270,7 @@ impl Session {
                     turn.last_word_at = at;
                 }
             }
+            Event::HostContacted { contact, .. } => Arc::make_mut(&mut self.contacts).push(contact.clone()),
             Event::AgentLogged { .. } | Event::Noted { .. } => {}
         }
     }

@@ -294,6 +294,13 @@ impl Draft {
                     self.record(Event::BranchPushed { turn, commit });
                 }
             }
+            Report::HostContacted { generation, contact } => {
+                let there = matches!(self.session.sandbox, Sandbox::Created { .. } | Sandbox::Ready { .. });
+                if generation == self.session.generation && there && self.session.is_news(&contact) {
+                    let turn = self.session.turn_number;
+                    self.record(Event::HostContacted { turn, contact });
+                }
+            }
             Report::WorkCommitted { turn, commit } => {
                 if self.owes_commit(turn) {
                     self.record(Event::WorkCommitted { turn, commit });

@@ -1,7 +1,7 @@
 //! What may happen to a session: commands, which may be refused, and reports, which are never refused and ignored when stale.
 
 use crate::agent::{AgentReport, ExitStatus};
-use crate::event::Commit;
+use crate::event::{Commit, Contact};
 use crate::{Enforced, Failure, Generation, PromptId, TurnNumber};
 use serde_json::Value;
 
@@ -100,6 +100,11 @@ pub enum Report {
     BranchPushed {
         run: u32,
         commit: String,
+    },
+    /// Something in the sandbox asked for a host.
+    HostContacted {
+        generation: Generation,
+        contact: Contact,
     },
     WorkCommitted {
         turn: TurnNumber,

@@ -56,6 +56,8 @@ pub use view::{Phase, SandboxState, SessionSummary, SessionView};
 pub const MAX_QUEUED_PROMPTS: usize = 100;
 /// Questions (permissions, requests we do not serve) that an agent may ask in one turn.
 pub const MAX_REQUESTS_PER_TURN: u32 = 500;
+/// Hosts that the log names, each with each kind of answer; what is asked for beyond them is served or refused all the same.
+pub const MAX_CONTACTS: usize = 256;
 /// Times a thing that failed transiently is tried, the first time included… and the prompt of a turn is sent.
 const ATTEMPTS: u32 = 3;
 /// The end of an answer that is kept for an agent without memory; bytes.

@@ -80,6 +80,8 @@ impl Session {
             permission: self.turn.as_ref().and_then(|turn| turn.permissions.first().cloned()),
             commits: self.commits.clone(),
             merged: self.merged.clone(),
+            network: self.spec.network.clone(),
+            contacts: self.contacts.to_vec(),
             sandbox_state: self.sandbox_state(),
             enforced: self.enforced.clone(),
             ended: self.ended,

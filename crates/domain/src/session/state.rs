@@ -1,12 +1,14 @@
 //! What a session is: what people want of it, and what was observed. Everything here follows from the log.
 
+use super::MAX_CONTACTS;
 use super::guards::GuardCounts;
 use super::view::{Merged, OpenPermission, QueuedPrompt, TurnCommit};
 use crate::agent::{AgentInput, Model, Opened};
-use crate::event::{Guard, Memory, Outcome};
+use crate::event::{Contact, Guard, Memory, Outcome};
 use crate::transcript::Tokens;
 use crate::{Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
 use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
 
 /// One session's state. Made by applying its log from the first entry; see the module for the machine that moves it.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,6 +65,8 @@ pub struct Session {
     pub(super) commits: Vec<TurnCommit>,
     pub(super) merged: Option<Merged>,
     pub(super) tokens: Tokens,
+    /// Hosts that were asked for, each once with each kind of answer. Shared, because a state is copied with every decision.
+    pub(super) contacts: Arc<Vec<Contact>>,
 }
 
 /// What those who do the effects have to know.
@@ -101,6 +105,19 @@ impl Session {
             self.agent,
             Agent::Starting { step: Step::Open(crate::event::Memory::Loaded), opened: None, .. }
         )
+    }
+
+    /// Hosts that were asked for, in the order of the first time.
+    pub fn contacts(&self) -> &Arc<Vec<Contact>> {
+        &self.contacts
+    }
+
+    /// Whether the log is to have this: no more than [`MAX_CONTACTS`], and none twice for another port.
+    pub(super) fn is_news(&self, contact: &Contact) -> bool {
+        let same = |known: &Contact| {
+            known.host == contact.host && known.refused.is_some() == contact.refused.is_some()
+        };
+        self.contacts.len() < MAX_CONTACTS && !self.contacts.iter().any(same)
     }
 
     pub fn ended(&self) -> bool {

@@ -1,7 +1,8 @@
 //! What people see of a session: derived from its state, never stored as truth.
 
 use crate::agent::Model;
-use crate::event::Commit;
+use crate::event::{Commit, Contact};
+use crate::network::Network;
 use crate::permission::PermissionOption;
 use crate::transcript::Tokens;
 use crate::{Enforced, Person, PromptId, Seq, SessionId, Timestamp, TurnNumber};
@@ -73,6 +74,12 @@ pub struct SessionView {
     pub permission: Option<OpenPermission>,
     pub commits: Vec<TurnCommit>,
     pub merged: Option<Merged>,
+    /// What programs inside may connect to.
+    #[serde(default)]
+    pub network: Network,
+    /// Hosts that were asked for, each once with each kind of answer.
+    #[serde(default)]
+    pub contacts: Vec<Contact>,
     #[serde(default)]
     pub sandbox_state: SandboxState,
     /// What keeps the newest sandbox in; `None` before there was one.

@@ -7,7 +7,7 @@ use lamplight_domain::permission::{OptionKind, PermissionOption, Policy};
 use lamplight_domain::session::{Command, Effect, Input, Refusal, Report, Session};
 use lamplight_domain::transcript::{ToolCall, ToolStatus};
 use lamplight_domain::{
-    Entry, Event, Failure, FailureClass, Generation, Limits, Person, PromptId, SandboxLimits, Seq,
+    Entry, Event, Failure, FailureClass, Generation, Limits, Network, Person, PromptId, SandboxLimits, Seq,
     SessionSpec, Timestamp, TurnNumber,
 };
 use std::collections::{BTreeMap, BTreeSet};
@@ -54,6 +54,7 @@ pub(crate) fn spec() -> SessionSpec {
         limits: Limits::default(),
         sandbox: SandboxLimits::default(),
         permissions: Policy::Allow,
+        network: Network::Open,
     }
 }
 

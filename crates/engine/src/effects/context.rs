@@ -4,10 +4,12 @@ use super::Trouble;
 use crate::engine::Shared;
 use crate::session::{Durable, Message};
 use futures::FutureExt as _;
+use lamplight_domain::event::Contact;
 use lamplight_domain::session::{Report, Session};
 use lamplight_domain::transcript::Tokens;
 use lamplight_domain::{Event, Generation, SessionId, SessionSpec};
-use lamplight_gateway::{Grant, Ledger};
+use lamplight_gateway::{Arrivals, Grant, Ledger};
+use lamplight_sandbox::egress::Egress;
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{GatewayStream, Link};
 use std::path::PathBuf;
@@ -83,9 +85,15 @@ impl Context {
         let (link, gateway) = Link::open(stream).await?;
         *slot = Some((generation, link.clone()));
         drop(slot);
+        let door = self.door(generation);
         self.shared
             .tasks
-            .spawn(self.closed.clone().run_until_cancelled_owned(serve_gateway(self.door(), gateway)));
+            .spawn(self.closed.clone().run_until_cancelled_owned(serve_gateway(door.clone(), gateway)));
+        if !self.spec.network.is_none() {
+            let contacts = self.durable.borrow().contacts.clone();
+            let serving = serve_web(door, handle.to_owned(), contacts, link.clone());
+            self.shared.tasks.spawn(self.closed.clone().run_until_cancelled_owned(serving));
+        }
         Ok(link)
     }
 
@@ -103,7 +111,7 @@ impl Context {
         Committing(self.committing.clone())
     }
 
-    fn door(&self) -> Door {
+    fn door(&self, generation: Generation) -> Door {
         let grant = Grant {
             session: self.id.clone(),
             repository: PathBuf::from(&self.spec.repository),
@@ -111,17 +119,23 @@ impl Context {
             base: self.spec.base.clone(),
             rewrite: false,
             models: true,
+            network: self.spec.network.clone(),
         };
         Door {
             shared: self.shared.clone(),
             grant,
             committing: self.committing.clone(),
-            ledger: Arc::new(Book { mailbox: self.mailbox.clone(), durable: self.durable.clone() }),
+            ledger: Arc::new(Book {
+                generation,
+                mailbox: self.mailbox.clone(),
+                durable: self.durable.clone(),
+            }),
         }
     }
 }
 
 /// The gateway as one session may use it.
+#[derive(Clone)]
 struct Door {
     shared: Arc<Shared>,
     grant: Grant,
@@ -158,8 +172,28 @@ async fn serve_gateway(door: Door, mut streams: mpsc::Receiver<GatewayStream>) {
     }
 }
 
+/// Serves what programs inside ask of the outside, until the link is gone: then the sandbox is, or another link follows.
+async fn serve_web(door: Door, handle: String, contacts: Arc<Vec<Contact>>, link: Link) {
+    let egress = match door.shared.provider.egress(&Handle::from_log(handle)).await {
+        Ok(Some(egress)) => egress,
+        Ok(None) => return,
+        Err(error) => {
+            tracing::warn!(session.id = %door.grant.session, %error, "the sandbox has no network but the gateway");
+            return;
+        }
+    };
+    let arrivals = Arrivals { tcp: egress.tcp, dns: egress.dns, destination: Egress::destination };
+    let mut closing = door.shared.closing();
+    tokio::select! {
+        () = door.shared.gateway.serve_web(Arc::new(door.grant), door.ledger, &contacts, arrivals) => {}
+        () = link.closed() => {}
+        () = crate::engine::closed(&mut closing) => {}
+    }
+}
+
 /// Writes what the gateway saw into the session's log.
 struct Book {
+    generation: Generation,
     mailbox: mpsc::WeakSender<Message>,
     durable: watch::Receiver<Durable>,
 }
@@ -182,6 +216,10 @@ impl Ledger for Book {
     async fn pushed(&self, commit: &str) {
         let run = self.durable.borrow().run;
         self.send(Message::Report(Report::BranchPushed { run, commit: commit.to_owned() })).await;
+    }
+
+    async fn contacted(&self, contact: Contact) {
+        self.send(Message::Report(Report::HostContacted { generation: self.generation, contact })).await;
     }
 
     async fn refused(&self, what: &str) {

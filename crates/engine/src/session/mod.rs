@@ -8,8 +8,10 @@ pub(crate) use actor::{Actor, Awake};
 
 use crate::CommandError;
 use lamplight_domain::agent::AgentReport;
+use lamplight_domain::event::Contact;
 use lamplight_domain::session::{Command, NumberedInput, Report, Session, SessionView};
 use lamplight_domain::{Event, Generation};
+use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 /// Messages that may wait for one session; who sends more waits too, down to the agent's own standard output.
@@ -62,6 +64,8 @@ pub(crate) struct Durable {
     /// What the agent sends now is its past conversation, told again.
     pub loading: bool,
     pub turn: lamplight_domain::TurnNumber,
+    /// Hosts that programs inside know already.
+    pub contacts: Arc<Vec<Contact>>,
 }
 
 impl Durable {
@@ -72,6 +76,7 @@ impl Durable {
             run: session.run(),
             loading: session.is_loading(),
             turn: session.turn_number(),
+            contacts: session.contacts().clone(),
         }
     }
 }

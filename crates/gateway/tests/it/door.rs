@@ -1,8 +1,10 @@
 //! A gateway behind a TCP port, the way a guest gives it to the programs inside: each connection becomes one stream.
 
 use async_trait::async_trait;
+use lamplight_domain::Network;
+use lamplight_domain::event::Contact;
 use lamplight_domain::transcript::Tokens;
-use lamplight_gateway::{Gateway, Grant, Ledger, Upstreams};
+use lamplight_gateway::{Gateway, Grant, Ledger, Outside, Upstreams};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -26,6 +28,7 @@ pub(crate) struct Book {
     pub(crate) used: Mutex<Vec<(String, Tokens)>>,
     pub(crate) pushed: Mutex<Vec<String>>,
     pub(crate) refused: Mutex<Vec<String>>,
+    pub(crate) contacted: Mutex<Vec<Contact>>,
 }
 
 #[async_trait]
@@ -35,6 +38,9 @@ impl Ledger for Book {
     }
     async fn pushed(&self, commit: &str) {
         self.pushed.lock().unwrap().push(commit.to_owned());
+    }
+    async fn contacted(&self, contact: Contact) {
+        self.contacted.lock().unwrap().push(contact);
     }
     async fn refused(&self, what: &str) {
         self.refused.lock().unwrap().push(what.to_owned());
@@ -51,12 +57,13 @@ pub(crate) fn grant(repository: &Path) -> Grant {
         base: "main".to_owned(),
         rewrite: false,
         models: true,
+        network: Network::None,
     }
 }
 
 impl Door {
     pub(crate) async fn open(grant: Grant, upstreams: Upstreams) -> Self {
-        let gateway = Arc::new(Gateway::new(upstreams).unwrap());
+        let gateway = Arc::new(Gateway::new(upstreams, Outside::default()).unwrap());
         let ledger = Arc::new(Book::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();

@@ -5,5 +5,7 @@ mod fetch;
 mod models;
 mod push;
 mod repository;
+mod stage;
 mod upstream;
 mod usage;
+mod web;

@@ -3,7 +3,7 @@
 use crate::door::{Door, grant};
 use crate::upstream::{Answer, KEY, Vendor};
 use bytes::Bytes;
-use lamplight_gateway::{Gateway, Secret, Upstream, Upstreams};
+use lamplight_gateway::{Gateway, Outside, Secret, Upstream, Upstreams};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -253,7 +253,7 @@ fn a_configuration_that_cannot_work_is_refused_and_its_secrets_are_not_repeated(
         };
         let printed = format!("{upstreams:?}");
         assert!(!printed.contains(KEY), "{printed}");
-        let error = format!("{:?}", Gateway::new(upstreams).err().expect(base));
+        let error = format!("{:?}", Gateway::new(upstreams, Outside::default()).err().expect(base));
         assert!(
             error.contains("OPENAI_API_KEY") && !error.contains(KEY) && !error.contains("hidden-word"),
             "{error}"

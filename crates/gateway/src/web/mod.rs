@@ -1,0 +1,193 @@
+//! The web, and whatever else is outside: programs inside connect and ask for names as anywhere, and what they ask for arrives here.
+//!
+//! ```text
+//! question ─▶ dns ─▶ session: judged by name ─▶ resolved, judged by address ─▶ an address that stands for the name
+//! connection ─▶ is it for such an address, a literal one, or for the proxy?
+//!                    └▶ session: the name judged, resolved, judged by address ─▶ that address dialled ─▶ relay
+//! ```
+//! Not allowed: a name has no address, a connection is reset, a proxy's client is told why. Each new host is told to the ledger.
+
+mod address;
+mod dns;
+mod host;
+mod names;
+mod proxy;
+mod relay;
+mod resolver;
+mod session;
+
+pub use resolver::{Resolver, SystemResolver, Unresolved};
+
+use crate::{Grant, Ledger};
+use lamplight_domain::HostPattern;
+use lamplight_domain::event::Contact;
+use rustix::process::{Resource, getrlimit};
+use session::Session;
+use std::fmt;
+use std::io;
+use std::net::SocketAddrV4;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+
+/// Connections of one session that are open at a time; further ones wait in the listener's backlog.
+const MAX_CONNECTIONS: usize = 256;
+/// Of the descriptors that this process may have, one in this many may be a connection of a sandbox's, which takes two; and of
+/// those one in this many may be one session's.
+const SHARE: usize = 4;
+/// Questions of one session that are being answered at a time; further ones are dropped, and asked again by whoever asked.
+const MAX_QUESTIONS: usize = 32;
+/// After a connection could not be accepted, as when there are no descriptors left.
+const ACCEPT_RETRY: Duration = Duration::from_millis(100);
+/// Between two questions on one connection.
+const QUESTION_TIMEOUT: Duration = Duration::from_secs(30);
+/// The port of name servers.
+const DNS: u16 = 53;
+
+/// What of the outside this deployment knows.
+#[derive(Clone)]
+pub struct Outside {
+    /// Hosts that may be reached although their addresses are not public, by whoever may reach them at all.
+    pub allow_private: Vec<HostPattern>,
+    pub resolver: Arc<dyn Resolver>,
+}
+
+impl Default for Outside {
+    fn default() -> Self {
+        Self { allow_private: Vec::new(), resolver: Arc::new(SystemResolver) }
+    }
+}
+
+impl fmt::Debug for Outside {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Outside").field("allow_private", &self.allow_private).finish_non_exhaustive()
+    }
+}
+
+/// How many connections there may be, of all sessions.
+#[derive(Debug, Clone)]
+pub(crate) struct Places {
+    all: Arc<Semaphore>,
+    of_one_session: usize,
+}
+
+impl Places {
+    /// As many as this process has descriptors for, so that what is inside cannot keep the server from its own.
+    pub(crate) fn of_this_process() -> Self {
+        let limit = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
+        let all = limit.unwrap_or(Semaphore::MAX_PERMITS).min(Semaphore::MAX_PERMITS) / SHARE;
+        let of_one_session = (all / SHARE).clamp(1, MAX_CONNECTIONS);
+        Self { all: Arc::new(Semaphore::new(all.max(1))), of_one_session }
+    }
+}
+
+/// Where what programs inside ask for arrives.
+#[derive(Debug)]
+pub struct Arrivals {
+    pub tcp: TcpListener,
+    pub dns: UdpSocket,
+    /// What a connection is for; `None` when it was made to the proxy itself.
+    pub destination: fn(&TcpStream) -> io::Result<Option<SocketAddrV4>>,
+}
+
+/// Serves what arrives, for ever. Dropping it ends every connection.
+pub(crate) async fn serve(
+    outside: Arc<Outside>,
+    all: &Places,
+    grant: Arc<Grant>,
+    ledger: Arc<dyn Ledger>,
+    contacts: &[Contact],
+    arrivals: Arrivals,
+) {
+    let Arrivals { tcp, dns, destination } = arrivals;
+    let session = Arc::new(Session::new(outside, grant, ledger, contacts));
+    let dns = Arc::new(dns);
+    let places = Arc::new(Semaphore::new(all.of_one_session));
+    let questions = Arc::new(Semaphore::new(MAX_QUESTIONS));
+    let mut question = [0; dns::MAX_QUESTION];
+    let mut tasks = JoinSet::new();
+    let accept = async || {
+        let place = Arc::clone(&places).acquire_owned().await;
+        (tcp.accept().await, place)
+    };
+    loop {
+        tokio::select! {
+            accepted = accept() => match accepted {
+                (Ok((connection, _)), place) => {
+                    let (session, all) = (Arc::clone(&session), Arc::clone(&all.all));
+                    tasks.spawn(async move {
+                        let _places = (place, all.acquire_owned().await);
+                        let served = serve_one(&session, connection, destination).await;
+                        if let Err(error) = served {
+                            tracing::debug!(session.id = %session.grant.session, %error, "a connection to the outside ended early");
+                        }
+                    });
+                }
+                (Err(error), _) => {
+                    tracing::warn!(session.id = %session.grant.session, %error, "a connection to the outside is not accepted");
+                    sleep(ACCEPT_RETRY).await;
+                }
+            },
+            received = dns.recv_from(&mut question) => {
+                if let (Ok((length, from)), Ok(place)) = (received, Arc::clone(&questions).try_acquire_owned()) {
+                    let (session, dns, question) = (Arc::clone(&session), Arc::clone(&dns), question[..length].to_vec());
+                    tasks.spawn(async move {
+                        let _place = place;
+                        if let Some(answer) = dns::answer(&session, &question).await {
+                            let _asked_again_when_lost = dns.send_to(&answer, from).await;
+                        }
+                    });
+                }
+            }
+            Some(_) = tasks.join_next() => {}
+        }
+    }
+}
+
+async fn serve_one(
+    session: &Session,
+    mut connection: TcpStream,
+    destination: fn(&TcpStream) -> io::Result<Option<SocketAddrV4>>,
+) -> io::Result<()> {
+    connection.set_nodelay(true)?;
+    let served = match destination(&connection)? {
+        None => proxy::serve(session, &mut connection).await,
+        Some(address) if address.port() == DNS => serve_questions(session, &mut connection).await,
+        Some(address) => match session.connect((*address.ip()).into(), address.port()).await {
+            Ok(outside) => relay::relay(&mut connection, outside).await,
+            Err(refused) => Err(io::Error::other(format!("{address}: {refused}"))),
+        },
+    };
+    if served.is_err() {
+        // What broke does not look like an end.
+        connection.set_zero_linger()?;
+    }
+    served
+}
+
+/// Questions over TCP, one after the other. Source: RFC 7766.
+async fn serve_questions(session: &Session, connection: &mut TcpStream) -> io::Result<()> {
+    let mut question = [0; dns::MAX_QUESTION];
+    loop {
+        let Ok(length) = timeout(QUESTION_TIMEOUT, connection.read_u16()).await else { return Ok(()) };
+        let length = match length {
+            Ok(length) => usize::from(length),
+            Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => return Ok(()),
+            Err(error) => return Err(error),
+        };
+        let Some(question) = question.get_mut(..length) else {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "the question is too long"));
+        };
+        match timeout(QUESTION_TIMEOUT, connection.read_exact(question)).await {
+            Ok(read) => read?,
+            Err(_) => return Err(io::ErrorKind::TimedOut.into()),
+        };
+        let Some(answer) = dns::answer(session, question).await else { return Ok(()) };
+        connection.write_u16(u16::try_from(answer.len()).map_err(io::Error::other)?).await?;
+        connection.write_all(&answer).await?;
+    }
+}
