@@ -67,6 +67,14 @@ export type Event =
   | { type: 'plan_changed'; turn: number; entries: PlanEntry[] }
   | { type: 'context_measured'; turn: number; used: number; size: number }
   | { type: 'tokens_used'; turn: number; model: string; tokens: Tokens }
+  | {
+      type: 'host_contacted';
+      turn: number;
+      host: string;
+      port: number;
+      known_as?: string;
+      refused?: string;
+    }
   | { type: 'agent_sent'; turn: number; kind: string; raw: Json }
   | { type: 'agent_logged'; text: string }
   | { type: 'noted'; text: string };
@@ -83,7 +91,11 @@ export interface SessionSpec {
   limits: Limits;
   sandbox?: SandboxLimits;
   permissions: 'allow' | 'reject' | 'ask';
+  network?: Network;
 }
+
+/** What programs inside may connect to; a session without it is from before there was a network, and has none. */
+export type Network = { policy: 'open' } | { policy: 'allowlist'; hosts: string[] } | { policy: 'none' };
 
 export interface Person {
   name: string;

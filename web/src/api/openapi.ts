@@ -338,6 +338,18 @@ export interface components {
             /** @description Id of one of the options; `null` cancels the request. */
             option?: string | null;
         };
+        /** @description A host that something in the sandbox asked for. */
+        Contact: {
+            /** @description A name, or an address that was asked for as such. */
+            host: string;
+            /**
+             * Format: int32
+             * @description The first port that was asked for; 0 when only the name was.
+             */
+            port: number;
+            /** @description Why not; `null` when it was reached. */
+            refused?: string | null;
+        };
         /** @description What changed between two commits. */
         Diff: {
             base: string;
@@ -467,6 +479,21 @@ export interface components {
             /** @description One of the session's `models`, by id. */
             model: string;
         };
+        /**
+         * @description What programs in the sandbox may connect to beside models and git. Addresses that are not public are reached by nobody, unless
+         *     the server's configuration names them.
+         */
+        Network: {
+            /** @enum {string} */
+            policy: "open";
+        } | {
+            hosts: string[];
+            /** @enum {string} */
+            policy: "allowlist";
+        } | {
+            /** @enum {string} */
+            policy: "none";
+        };
         /** @description A task to be worked on. What is left out comes from the configuration or the repository. */
         NewSessionRequest: {
             /** @description Absolute path of a git repository on the server's machine. */
@@ -480,6 +507,7 @@ export interface components {
             base?: string | null;
             permissions?: components["schemas"]["PermissionPolicy"] | null;
             limits?: components["schemas"]["LimitsRequest"] | null;
+            network?: components["schemas"]["Network"] | null;
             sandbox?: components["schemas"]["SandboxLimitsRequest"] | null;
         };
         /** @description A request of the agent that waits for a person. */
@@ -692,6 +720,9 @@ export interface components {
             permission?: components["schemas"]["OpenPermission"] | null;
             commits: components["schemas"]["TurnCommit"][];
             merged?: components["schemas"]["Merged"] | null;
+            network: components["schemas"]["Network"];
+            /** @description Hosts that were asked for, each once with each kind of answer; at most 256. */
+            contacts: components["schemas"]["Contact"][];
             sandbox_state: components["schemas"]["SandboxState"];
             sandbox?: components["schemas"]["Sandbox"] | null;
             ended: boolean;

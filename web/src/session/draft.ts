@@ -207,6 +207,9 @@ export class Draft {
       case 'context_measured':
       case 'tokens_used':
         return;
+      case 'host_contacted':
+        if (event.refused) this.#note(entry, `${event.host} was not reached: ${event.refused}`);
+        return;
       case 'agent_sent':
         if (!BOOKKEEPING.has(event.kind)) this.#log(entry, `${event.kind} ${JSON.stringify(event.raw)}`);
         return;

@@ -71,6 +71,7 @@ export function mayChangePhase(entry: Entry, stepsBefore: number): boolean {
     case 'plan_changed':
     case 'context_measured':
     case 'tokens_used':
+    case 'host_contacted':
     case 'agent_sent':
     case 'agent_logged':
     case 'noted':

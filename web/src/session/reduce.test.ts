@@ -303,6 +303,7 @@ const SHOWN: Record<Event['type'], boolean> = {
   plan_changed: true,
   context_measured: false,
   tokens_used: false,
+  host_contacted: true,
   agent_sent: false,
   agent_logged: true,
   noted: true,

@@ -98,6 +98,7 @@ impl Progress {
             | Event::ContextMeasured { .. }
             | Event::AgentSent { .. }
             | Event::AgentLogged { .. }
+            | Event::HostContacted { .. }
             | Event::Noted { .. } => {}
         }
     }

@@ -216,6 +216,10 @@ impl<W: Write> Renderer<W> {
                     now.map(|entry| format!(": {}", first_line(&entry.text, WIDTH))).unwrap_or_default();
                 self.dim(&format!("plan {done}/{}{now}", entries.len()))
             }
+            Event::HostContacted { contact, .. } => match &contact.refused {
+                Some(why) => self.bad(&format!("{} was not reached: {why}", contact.host)),
+                None => self.dim(&format!("reached {}", clean(&contact.host))),
+            },
             Event::Noted { text } => self.dim(&clean(text)),
             Event::SandboxCreated { enforced: Some(enforced), .. } if enforced.is_unsafe() => {
                 self.bad("UNSAFE: the sandbox lacks a wall that nothing should run without")

@@ -7,7 +7,7 @@ use super::sandbox::LimitArguments;
 use super::watch::{Seen, Watch};
 use super::{Common, server_process};
 use crate::clock;
-use crate::http::resources::{Phase, SessionView};
+use crate::http::resources::{Network, Phase, SessionView};
 use crate::http::sessions::create::NewSessionRequest;
 use anyhow::Context;
 use clap::Args;
@@ -47,6 +47,10 @@ pub(super) struct Arguments {
     /// One line for lists [default: the start of the text]
     #[arg(long)]
     title: Option<String>,
+    /// What programs in the sandbox may connect to: `open`, `none`, or hosts such as `example.org,*.example.net`
+    /// [default: as configured]
+    #[arg(long, value_name = "POLICY", value_parser = network)]
+    network: Option<Network>,
     #[command(flatten)]
     sandbox: LimitArguments,
     /// Hand it over and return
@@ -71,6 +75,7 @@ pub(super) async fn run(
         model: arguments.model.clone(),
         title: arguments.title.clone(),
         base: arguments.base.clone(),
+        network: arguments.network.clone(),
         sandbox: arguments.sandbox.request(),
         ..NewSessionRequest::default()
     };
@@ -97,6 +102,20 @@ pub(super) async fn run(
                 output.line(&format!("It runs on in the background: lamplight logs -f {}", view.id))?;
             }
             Ok(ExitCode::SUCCESS)
+        }
+    }
+}
+
+/// A word, or hosts separated by commas.
+fn network(text: &str) -> Result<Network, String> {
+    match text {
+        "open" => Ok(Network::Open),
+        "none" => Ok(Network::None),
+        hosts => {
+            let network =
+                Network::Allowlist { hosts: hosts.split(',').map(|host| host.trim().to_owned()).collect() };
+            let checked = lamplight_domain::Network::try_from(network).map_err(|error| error.to_string())?;
+            Ok(checked.into())
         }
     }
 }

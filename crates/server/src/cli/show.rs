@@ -6,9 +6,18 @@ use super::output::{Output, Style, clean, first_line, plural};
 use super::render::short;
 use super::run::numbers;
 use super::sandbox::describe;
+use crate::http::resources::Network;
 use crate::http::resources::SandboxState;
 use clap::Args;
 use std::process::ExitCode;
+
+fn network(network: &Network) -> String {
+    match network {
+        Network::Open => "every public host".to_owned(),
+        Network::Allowlist { hosts } => format!("only {}", hosts.join(", ")),
+        Network::None => "models and git only".to_owned(),
+    }
+}
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -58,6 +67,14 @@ pub(super) async fn run(
     }
     if let Some(merged) = &view.merged {
         row("merged", &format!("into {} as {}", clean(&merged.into), short(&merged.commit)))?;
+    }
+    row("network", &clean(&network(&view.network)))?;
+    for contact in &view.contacts {
+        let answer = match &contact.refused {
+            Some(why) => format!("{} was refused: {}", clean(&contact.host), clean(why)),
+            None => format!("{}:{} was reached", clean(&contact.host), contact.port),
+        };
+        row("", &answer)?;
     }
     if view.ended {
         row("ended", "its sandbox is gone; its branch and its log stay")?;

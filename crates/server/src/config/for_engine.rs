@@ -1,7 +1,9 @@
 //! What the engine is told of the configuration.
 
 use super::{Config, CustomAgent, ModelEndpoint, Secret};
-use lamplight_engine::{ANTHROPIC_BASE, Configured, OPENAI_BASE, SandboxConfig, Upstream, Upstreams};
+use lamplight_engine::{
+    ANTHROPIC_BASE, Configured, OPENAI_BASE, Outside, SandboxConfig, Upstream, Upstreams,
+};
 
 impl Config {
     pub fn engine(&self) -> lamplight_engine::Config {
@@ -25,6 +27,8 @@ impl Config {
                 limits: self.sandbox.limits.clone(),
                 is_unsafe: self.sandbox.is_unsafe,
             },
+            network: self.sandbox.network(),
+            outside: Outside { allow_private: self.sandbox.allow_private.clone(), ..Outside::default() },
         }
     }
 }

@@ -13,7 +13,9 @@ mod sections;
 pub use error::ConfigError;
 pub use layers::{Environment, VARIABLES, Variable};
 pub use secret::Secret;
-pub use sections::{Agent, CustomAgent, Log, LogFormat, ModelEndpoint, Models, Provider, Sandbox, Server};
+pub use sections::{
+    Agent, CustomAgent, Log, LogFormat, ModelEndpoint, Models, NetworkPolicy, Provider, Sandbox, Server,
+};
 
 use lamplight_domain::{Limits, Person};
 use serde::{Deserialize, Serialize};
@@ -97,6 +99,7 @@ impl Config {
             *path = absolute(path, environment)?;
         }
         self.server.check()?;
+        self.sandbox.check()?;
         self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;
         self.models.openai.take_key(environment);
         self.models.anthropic.take_key(environment);

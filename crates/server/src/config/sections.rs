@@ -1,8 +1,8 @@
 //! The concerns of the configuration, one struct each.
 
 use super::{ConfigError, Environment, Secret};
-use lamplight_domain::SandboxLimits;
 use lamplight_domain::permission::Policy;
+use lamplight_domain::{HostPattern, Network, SandboxLimits};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -152,12 +152,50 @@ pub struct Sandbox {
     pub home: Option<PathBuf>,
     /// Directories of toolchains that sandboxes see read-only at the same path, such as `~/.cargo/bin`.
     pub tools: Vec<PathBuf>,
+    /// What programs inside may connect to beside models and git, where a session does not say otherwise.
+    pub network: NetworkPolicy,
+    /// With `network = "allowlist"`: names such as `example.org`, `*.example.org` for all below one, addresses.
+    pub allow: Vec<HostPattern>,
+    /// Hosts that may be reached although their addresses are private, this machine's own or otherwise not public.
+    pub allow_private: Vec<HostPattern>,
     /// Run sandboxes even where this machine cannot put up a wall that nothing should run without; every view of such a
     /// session says so.
     #[serde(rename = "unsafe")]
     pub is_unsafe: bool,
     /// `[sandbox.limits]`: what each sandbox may use, where a session asks for nothing else.
     pub limits: SandboxLimits,
+}
+
+/// What programs inside sandboxes may connect to.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum NetworkPolicy {
+    /// Every public host.
+    #[default]
+    Open,
+    /// The hosts in `allow`.
+    Allowlist,
+    None,
+}
+
+impl Sandbox {
+    /// A list that would count for nothing is a mistake.
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        match (self.network, self.allow.is_empty()) {
+            (NetworkPolicy::Open | NetworkPolicy::None, false) => Err(ConfigError::Invalid(
+                "sandbox.allow is only used with sandbox.network = \"allowlist\"".to_owned(),
+            )),
+            (NetworkPolicy::Allowlist, _) | (NetworkPolicy::Open | NetworkPolicy::None, true) => Ok(()),
+        }
+    }
+
+    pub(super) fn network(&self) -> Network {
+        match self.network {
+            NetworkPolicy::Open => Network::Open,
+            NetworkPolicy::Allowlist => Network::Allowlist { hosts: self.allow.clone() },
+            NetworkPolicy::None => Network::None,
+        }
+    }
 }
 
 /// What makes sandboxes.

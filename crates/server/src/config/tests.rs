@@ -64,6 +64,17 @@ fn mistakes_are_told_with_their_place() {
         &[("LAMPLIGHT_LIMITS_STEPS", "many")],
         "the variable LAMPLIGHT_LIMITS_STEPS cannot be used: \"many\" is not",
     );
+    check(
+        "[sandbox]\nallow = ['example.org']\n",
+        &[],
+        "the configuration cannot be used: sandbox.allow is only",
+    );
+    check(
+        "[sandbox]\nallow_private = ['http://db']\n",
+        &[],
+        "DIR/lamplight.toml:2: \"http://db\" names no host",
+    );
+    check("[sandbox]\nnetwork = 'closed'\n", &[], "DIR/lamplight.toml:2: unknown variant");
     check("", &[("LAMPLIGHT_LISTEN", "0.0.0.0:7410")], "the configuration cannot be used: server.listen");
     let missing = Flags { config: Some("/nowhere/lamplight.toml".into()), ..Flags::default() };
     let error = Config::load(&missing, &environment(&[])).unwrap_err();
@@ -114,14 +125,17 @@ fn every_variable_sets_a_key_that_exists() {
             "server.listen" => "127.0.0.1:9",
             "log.format" => "json",
             "agent.permissions" => "ask",
+            "sandbox.network" => "none",
+            "sandbox.allow" => "example.org",
             "models.scripted" | "sandbox.unsafe" | "sandbox.limits.nested_sandboxes" => "true",
             key if key.starts_with("sandbox.limits") => "1073741824",
             _ => "7",
         };
         let person = [("LAMPLIGHT_PERSON_NAME", "a"), ("LAMPLIGHT_PERSON_EMAIL", "b"), (row.name, value)];
+        let file = if row.key == "sandbox.allow" { "[sandbox]\nnetwork = 'allowlist'\n" } else { "" };
         let config =
-            load("", Flags::default(), &person).unwrap_or_else(|error| panic!("{}: {error}", row.name));
-        let default = load("", Flags::default(), &person[..2]).unwrap();
+            load(file, Flags::default(), &person).unwrap_or_else(|error| panic!("{}: {error}", row.name));
+        let default = load(file, Flags::default(), &person[..2]).unwrap();
         assert!(config != default, "{} changes nothing", row.name);
     }
 }

@@ -5,5 +5,6 @@ mod configuration;
 mod hostile;
 mod http;
 mod kills;
+mod network;
 mod pauses;
 mod support;

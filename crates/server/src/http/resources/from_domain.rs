@@ -1,11 +1,12 @@
 //! From the domain's views to the API's resources.
 
 use super::{
-    Merged, Model, Moment, OpenPermission, PermissionOption, PermissionOptionKind, Person, Phase,
-    QueuedPrompt, Sandbox, SandboxState, SessionSummary, SessionView, Tokens, TurnCommit,
+    Contact, Merged, Model, Moment, Network, OpenPermission, PermissionOption, PermissionOptionKind, Person,
+    Phase, QueuedPrompt, Sandbox, SandboxState, SessionSummary, SessionView, Tokens, TurnCommit,
 };
 use lamplight_domain::permission::OptionKind;
 use lamplight_domain::session::{self, view};
+use lamplight_domain::{HostPattern, NotAHost};
 
 impl From<session::Phase> for Phase {
     fn from(phase: session::Phase) -> Self {
@@ -72,6 +73,18 @@ impl From<view::TurnCommit> for TurnCommit {
     }
 }
 
+impl From<lamplight_domain::Network> for Network {
+    fn from(network: lamplight_domain::Network) -> Self {
+        match network {
+            lamplight_domain::Network::Open => Self::Open,
+            lamplight_domain::Network::None => Self::None,
+            lamplight_domain::Network::Allowlist { hosts } => {
+                Self::Allowlist { hosts: hosts.into_iter().map(String::from).collect() }
+            }
+        }
+    }
+}
+
 impl From<session::SandboxState> for SandboxState {
     fn from(state: session::SandboxState) -> Self {
         match state {
@@ -81,6 +94,26 @@ impl From<session::SandboxState> for SandboxState {
             session::SandboxState::Paused => Self::Paused,
             session::SandboxState::Stopped => Self::Stopped,
         }
+    }
+}
+
+impl TryFrom<Network> for lamplight_domain::Network {
+    type Error = NotAHost;
+
+    fn try_from(network: Network) -> Result<Self, NotAHost> {
+        Ok(match network {
+            Network::Open => Self::Open,
+            Network::None => Self::None,
+            Network::Allowlist { hosts } => Self::Allowlist {
+                hosts: hosts.into_iter().map(HostPattern::try_from).collect::<Result<_, _>>()?,
+            },
+        })
+    }
+}
+
+impl From<lamplight_domain::event::Contact> for Contact {
+    fn from(contact: lamplight_domain::event::Contact) -> Self {
+        Self { host: contact.host, port: contact.port, refused: contact.refused }
     }
 }
 
@@ -111,6 +144,8 @@ impl From<session::SessionView> for SessionView {
             permission: view.permission.map(OpenPermission::from),
             commits: view.commits.into_iter().map(TurnCommit::from).collect(),
             merged: view.merged.map(|merged| Merged { into: merged.into, commit: merged.commit }),
+            network: view.network.into(),
+            contacts: view.contacts.into_iter().map(Contact::from).collect(),
             sandbox_state: view.sandbox_state.into(),
             sandbox: view.enforced.map(Sandbox::from),
             ended: view.ended,

@@ -116,6 +116,9 @@ pub struct SessionView {
     pub permission: Option<OpenPermission>,
     pub commits: Vec<TurnCommit>,
     pub merged: Option<Merged>,
+    pub network: Network,
+    /// Hosts that were asked for, each once with each kind of answer; at most 256.
+    pub contacts: Vec<Contact>,
     pub sandbox_state: SandboxState,
     /// What keeps its newest sandbox in; `null` before there was one.
     pub sandbox: Option<Sandbox>,
@@ -190,6 +193,31 @@ pub struct TurnCommit {
 pub struct Merged {
     pub into: String,
     pub commit: String,
+}
+
+/// What programs in the sandbox may connect to beside models and git. Addresses that are not public are reached by nobody, unless
+/// the server's configuration names them.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(tag = "policy", rename_all = "snake_case", deny_unknown_fields)]
+pub enum Network {
+    /// Every public host.
+    Open,
+    /// These hosts: names, `*.example.org` for all below one, addresses.
+    Allowlist {
+        hosts: Vec<String>,
+    },
+    None,
+}
+
+/// A host that something in the sandbox asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Contact {
+    /// A name, or an address that was asked for as such.
+    pub host: String,
+    /// The first port that was asked for; 0 when only the name was.
+    pub port: u16,
+    /// Why not; `null` when it was reached.
+    pub refused: Option<String>,
 }
 
 /// The line of a session in a list.

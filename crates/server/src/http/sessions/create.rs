@@ -3,7 +3,7 @@
 use crate::http::App;
 use crate::http::extract;
 use crate::http::problem::Problem;
-use crate::http::resources::SessionView;
+use crate::http::resources::{Network, SessionView};
 use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
@@ -39,6 +39,7 @@ pub struct NewSessionRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limits: Option<LimitsRequest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub network: Option<Network>,
     pub sandbox: Option<SandboxLimitsRequest>,
 }
 
@@ -140,7 +141,7 @@ pub(in crate::http) async fn handle(
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?;
     let fingerprint = fingerprint(&request);
-    let new = request.into_new(&app);
+    let new = request.into_new(&app)?;
     let view: session::SessionView = match key {
         Some(key) => app.engine.create_once(&key, &fingerprint, new).await?,
         None => app.engine.create(new).await?,
@@ -150,8 +151,10 @@ pub(in crate::http) async fn handle(
 }
 
 impl NewSessionRequest {
-    fn into_new(self, app: &App) -> NewSession {
-        NewSession {
+    fn into_new(self, app: &App) -> Result<NewSession, Problem> {
+        let network = self.network.map(lamplight_domain::Network::try_from).transpose();
+        let network = network.map_err(|error| Problem::invalid_request(error.to_string()))?;
+        Ok(NewSession {
             repository: self.repository,
             prompt: self.prompt,
             title: self.title,
@@ -163,10 +166,11 @@ impl NewSessionRequest {
                 PermissionPolicy::Ask => Policy::Ask,
                 PermissionPolicy::Reject => Policy::Reject,
             }),
+            network,
             limits: self.limits.map(|limits| limits.over(&app.config.limits)),
             sandbox: self.sandbox.map(SandboxLimits::from).unwrap_or_default(),
             person: app.config.person.clone(),
-        }
+        })
     }
 }
 
