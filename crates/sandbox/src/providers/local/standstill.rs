@@ -7,51 +7,59 @@ use super::record::{Process, Record};
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::HashMap;
 use std::io;
+use std::time::Duration;
 
 /// Looks at all processes until none is left that runs. What is started in between is found by the next look.
-const LOOKS: u32 = 200;
+const LOOKS: u32 = 3_000;
+/// Between two looks: a signal is taken when its process is next on a processor.
+const PAUSE: Duration = Duration::from_millis(1);
 
 impl Record {
     pub(super) fn pause(&self) -> io::Result<()> {
         match self.cgroups.freeze(true)? {
             true => Ok(()),
-            false => signal_until(&self.process, Signal::STOP, |state| state != 'T'),
+            false => signal_until(&self.process, Signal::STOP, |state| matches!(state, STOPPED | IN_KERNEL)),
         }
     }
 
     pub(super) fn resume(&self) -> io::Result<()> {
         match self.cgroups.freeze(false)? {
             true => Ok(()),
-            false => signal_until(&self.process, Signal::CONT, |state| state == 'T'),
+            false => signal_until(&self.process, Signal::CONT, |state| state != STOPPED),
         }
     }
 }
 
-/// Sends the signal to PID 1 of the sandbox and all that comes from it, for as long as one of them is in a state to get it.
-fn signal_until(first: &Process, signal: Signal, wants: impl Fn(char) -> bool) -> io::Result<()> {
+/// States of processes, as proc_pid_stat(5) has them.
+const STOPPED: char = 'T';
+/// Waits for something that no signal interrupts, such as a child of vfork(2) that was stopped before it executed anything. It runs no
+/// program until that is over, and then takes the signal that it has been sent.
+const IN_KERNEL: char = 'D';
+
+/// Sends the signal to PID 1 of the sandbox and all that comes from it, until each of them has been sent it and is in one of the states.
+/// It is sent again and whatever the state: one to go on takes back one to stop that was not taken yet.
+fn signal_until(first: &Process, signal: Signal, is_done: impl Fn(char) -> bool) -> io::Result<()> {
+    let mut told = inside(first)?;
     for _ in 0..LOOKS {
-        let mut left = 0;
-        for (pid, state) in inside(first)? {
-            // A zombie has nothing left to stop.
-            if matches!(state, 'Z' | 'X') || !wants(state) {
-                continue;
-            }
-            left += 1;
-            match kill_process(pid, signal) {
+        for pid in told.keys() {
+            match kill_process(*pid, signal) {
                 Ok(()) | Err(rustix::io::Errno::SRCH) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        if left == 0 {
+        let now = inside(first)?;
+        if now.iter().all(|(pid, state)| told.contains_key(pid) && is_done(*state)) {
             return Ok(());
         }
-        std::thread::yield_now();
+        told = now;
+        std::thread::sleep(PAUSE);
     }
     Err(io::Error::new(io::ErrorKind::TimedOut, "its processes do not come to a standstill"))
 }
 
-/// PID 1 of the sandbox and its descendants, whoever loses its parent included, with their states. Source: proc_pid_stat(5).
-fn inside(first: &Process) -> io::Result<Vec<(Pid, char)>> {
+/// PID 1 of the sandbox and its descendants, whoever loses its parent included, with their states; not those that have ended.
+/// Source: proc_pid_stat(5).
+fn inside(first: &Process) -> io::Result<HashMap<Pid, char>> {
     let mut all = HashMap::new();
     for entry in std::fs::read_dir("/proc")? {
         let Ok(pid) = entry?.file_name().to_string_lossy().parse::<i32>() else { continue };
@@ -73,6 +81,6 @@ fn inside(first: &Process) -> io::Result<Vec<(Pid, char)>> {
         }
         false
     };
-    let found = all.iter().filter(|(pid, _)| descends(**pid));
+    let found = all.iter().filter(|(pid, (_, state))| !matches!(state, 'Z' | 'X') && descends(**pid));
     Ok(found.filter_map(|(pid, (_, state))| Some((Pid::from_raw(*pid)?, *state))).collect())
 }
