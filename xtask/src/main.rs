@@ -5,6 +5,7 @@
 //! demo   install what is missing, build, serve, hand over a task, show the result
 //! test   everything that must hold before a change is taken
 //! tidy   the rules that a compiler does not know
+//! escape what an agent could try to get out of a sandbox, tried
 //! bench  what is promised, beside what a person would run instead
 //! ```
 
@@ -12,6 +13,7 @@ mod bench;
 mod build;
 mod command;
 mod demo;
+mod escape;
 mod missing;
 mod stage;
 mod test;
@@ -39,6 +41,8 @@ enum Task {
     Test(test::Arguments),
     /// Check the rules that a compiler does not know
     Tidy,
+    /// Try to get out of a sandbox in every way that is known, and keep what came of it
+    Escape,
     /// Measure, beside what a person would run instead
     Bench(bench::Arguments),
 }
@@ -50,6 +54,7 @@ fn main() -> ExitCode {
         Task::Demo(arguments) => demo::run(arguments),
         Task::Test(arguments) => test::run(arguments),
         Task::Tidy => tidy::run(),
+        Task::Escape => escape::run(),
         Task::Bench(arguments) => bench::run(arguments),
     };
     done.unwrap_or_else(|error| {

@@ -31,12 +31,23 @@ fn main() -> anyhow::Result<()> {
     let options = Options::parse(std::env::args_os().skip(1))?;
     // Processes of the same user inside may neither trace the guest nor open what it holds.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).context("forbid tracing of the guest")?;
+    ignore_faults_of_others();
     let init = getpid().is_init();
     if !init {
         set_child_subreaper(Some(getpid())).context("become the parent of orphans")?;
     }
     let runtime = Builder::new_current_thread().enable_all().build().context("start the event loop")?;
     LocalSet::new().block_on(&runtime, serve(options, init))
+}
+
+/// The standard library tells of an overflow of the stack by handlers for these two signals, which run on a small stack of
+/// their own. Whoever sends many of them lets that one overflow, and the kernel then ends even PID 1. Without a handler, signals
+/// from inside do nothing to PID 1, and a fault of its own ends it as before. Source: pid_namespaces(7).
+fn ignore_faults_of_others() {
+    for signal in [libc::SIGSEGV, libc::SIGBUS] {
+        // SAFETY: no handler is set, and this process has one thread.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
 }
 
 async fn serve(options: Options, init: bool) -> anyhow::Result<()> {

@@ -10,11 +10,18 @@
 
 use super::record::Record;
 use lamplight_domain::{Generation, SessionId};
-use rustix::fs::FlockOperation;
+use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::io::Errno;
+use rustix::path::Arg;
+use std::ffi::{CStr, CString};
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, ErrorKind};
+use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
+
+/// Entries of a directory that are held at a time while a tree is removed.
+const AT_ONCE: usize = 1024;
 
 /// The folder of all sandboxes of a deployment.
 #[derive(Debug, Clone)]
@@ -117,26 +124,93 @@ pub(super) fn private_dir(path: &Path) -> io::Result<()> {
 
 /// Removes a tree that an agent filled, following no link, and opening directories that it closed to us. No process
 /// of that agent runs any more. What is gone already is fine.
+///
+/// The tree may be deeper than any path that the kernel takes and any stack that we have. So nothing here calls itself:
+/// directories are moved up to the top one after the other, and removed there.
 pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {}
+    match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
-        done => return done,
-    }
-    open_directories(path)?;
-    fs::remove_dir_all(path)
-}
-
-/// Gives us every right on every directory of a tree. Depth is bounded by the longest path that the kernel resolves.
-fn open_directories(path: &Path) -> io::Result<()> {
+        what => what?,
+    };
     fs::set_permissions(path, Permissions::from_mode(0o700))?;
-    for entry in fs::read_dir(path)? {
-        let entry = entry?;
-        if entry.file_type()?.is_dir() {
-            open_directories(&entry.path())?;
+    let top = open_directory(CWD, path)?;
+    let mut moved = 0;
+    loop {
+        let entries = some_entries(&top)?;
+        if entries.is_empty() {
+            break;
+        }
+        for (name, kind) in entries {
+            if kind == FileType::Directory {
+                lift(&top, &name, &mut moved)?;
+            } else {
+                rustix::fs::unlinkat(&top, &name, AtFlags::empty())?;
+            }
         }
     }
-    Ok(())
+    fs::remove_dir(path)
+}
+
+/// Removes a directory in `top`; those that are in it are in `top` afterwards, under names that nothing there had.
+fn lift(top: &OwnedFd, name: &CStr, moved: &mut u64) -> io::Result<()> {
+    open_to_us(top, name)?;
+    let directory = open_directory(top, name)?;
+    loop {
+        let entries = some_entries(&directory)?;
+        if entries.is_empty() {
+            return Ok(rustix::fs::unlinkat(top, name, AtFlags::REMOVEDIR)?);
+        }
+        for (inner, kind) in entries {
+            if kind != FileType::Directory {
+                rustix::fs::unlinkat(&directory, &inner, AtFlags::empty())?;
+                continue;
+            }
+            // Its entry for the one above it changes, which needs the right to write in it.
+            open_to_us(&directory, &inner)?;
+            loop {
+                *moved += 1;
+                let new = format!(".lifted-{moved}");
+                match rustix::fs::renameat_with(&directory, &inner, top, new, RenameFlags::NOREPLACE) {
+                    Err(Errno::EXIST) => {}
+                    done => break done?,
+                }
+            }
+        }
+    }
+}
+
+/// Gives us every right on a directory.
+fn open_to_us(parent: &OwnedFd, name: &CStr) -> io::Result<()> {
+    Ok(rustix::fs::chmodat(parent, name, Mode::RWXU, AtFlags::empty())?)
+}
+
+fn open_directory(parent: impl AsFd, name: impl Arg) -> io::Result<OwnedFd> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    Ok(rustix::fs::openat(parent, name, flags, Mode::empty())?)
+}
+
+/// At most [`AT_ONCE`] of what is in it; nothing only when it is empty.
+fn some_entries(directory: &OwnedFd) -> io::Result<Vec<(CString, FileType)>> {
+    let mut some = Vec::new();
+    for entry in Dir::read_from(directory)? {
+        let entry = entry?;
+        let name = entry.file_name();
+        if name == c"." || name == c".." {
+            continue;
+        }
+        let kind = match entry.file_type() {
+            FileType::Unknown => {
+                let what = rustix::fs::statat(directory, name, AtFlags::SYMLINK_NOFOLLOW)?;
+                FileType::from_raw_mode(what.st_mode)
+            }
+            known => known,
+        };
+        some.push((name.to_owned(), kind));
+        if some.len() == AT_ONCE {
+            break;
+        }
+    }
+    Ok(some)
 }
 
 fn names(directory: &Path) -> io::Result<Vec<String>> {
@@ -166,5 +240,24 @@ mod tests {
         assert!(!tree.exists());
         assert!(outside.path().join("kept").exists());
         remove_tree(&tree).unwrap();
+    }
+
+    #[test]
+    fn a_tree_is_removed_however_deep_or_wide_it_is() {
+        const DEPTH: usize = 8000;
+        let here = tempfile::tempdir().unwrap();
+        let tree = here.path().join("tree");
+        fs::create_dir_all(&tree).unwrap();
+        fs::write(tree.join(".lifted-1"), "a name that is wanted").unwrap();
+        for n in 0..AT_ONCE + 1 {
+            fs::create_dir(tree.join(n.to_string())).unwrap();
+        }
+        let mut bottom = open_directory(CWD, &tree).unwrap();
+        for _ in 0..DEPTH {
+            rustix::fs::mkdirat(&bottom, c"deep", Mode::RWXU).unwrap();
+            bottom = open_directory(&bottom, c"deep").unwrap();
+        }
+        remove_tree(&tree).unwrap();
+        assert!(!tree.exists());
     }
 }
