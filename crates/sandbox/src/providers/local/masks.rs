@@ -15,6 +15,7 @@ use std::path::Path;
 const HIDDEN: &[&str] = &[
     "/proc/acpi",
     "/proc/asound",
+    "/proc/bus",
     "/proc/interrupts",
     "/proc/kallsyms",
     "/proc/kcore",
@@ -28,7 +29,7 @@ const HIDDEN: &[&str] = &[
     "/proc/timer_stats",
 ];
 
-const READ_ONLY: &[&str] = &["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+const READ_ONLY: &[&str] = &["/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// `/proc` without masks, for this process only: settings of namespaces are made in it that come later than the masks.
 pub(super) struct Settings {

@@ -97,8 +97,8 @@ const COPIED_BYTES: u64 = 256 * 1024;
 
 /// Bounds of the memory-backed directories, as tmpfs options.
 const ROOT_SIZE: &str = "size=16m,nr_inodes=16k,mode=755";
-const SHM_SIZE: &str = "size=256m,mode=1777";
-const RUNTIME_SIZE: &str = "size=64m,mode=700";
+const SHM_SIZE: &str = "size=256m,nr_inodes=16k,mode=1777";
+const RUNTIME_SIZE: &str = "size=64m,nr_inodes=16k,mode=700";
 
 /// Puts the root together at its place in the generation's folder. `owner` is how the agent is called in the mounter's
 /// user namespace.
