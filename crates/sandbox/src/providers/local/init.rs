@@ -194,7 +194,7 @@ fn place_descriptors(init: &mut Init<'_>, outlet: Option<&Outlet>) -> Result<()>
     let null = aside(null.as_fd())?;
     let log = aside(init.log.as_fd())?;
     let listener = aside(init.listener.as_fd())?;
-    let mut places = vec![(null.try_clone()?, 0), (log.try_clone()?, 1), (log, 2), (listener, LISTENER)];
+    let mut places = vec![(null, 0), (aside(log.as_fd())?, 1), (log, 2), (listener, LISTENER)];
     if let (Some(egress), Some(outlet)) = (&init.egress, outlet) {
         places.extend([
             (aside(egress.as_fd())?, HAND_OUT),
