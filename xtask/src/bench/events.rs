@@ -67,7 +67,8 @@ pub(super) fn durable(bench: &Bench) -> Result<Vec<Table>> {
     for rate in report["rates"].as_array().context("the example reports rates")? {
         let name = format!("{} × {}", rate["writers"], rate["events_per_append"]);
         let wait = |key: &str| rate["ack_ms"][key].as_f64().map(ms).unwrap_or_default();
-        store.row(&name, Ok(vec![rate["events_per_second"].to_string(), wait("p50"), wait("p99")]));
+        let events = rate["events_per_second"].as_f64().unwrap_or_default();
+        store.row(&name, Ok(vec![format!("{events:.0}"), wait("p50"), wait("p99")]));
     }
     let mut pipe = Table::new(
         "Durable events, from an agent's pipe",
