@@ -211,7 +211,12 @@ impl Opener {
         let place = Arc::clone(&self.places).acquire_owned().await.map_err(|_| LinkError::Closed)?;
         let (made, stream) = oneshot::channel();
         self.requests.send(made).await.map_err(|_| LinkError::Closed)?;
-        Ok(Stream::new(stream.await.map_err(|_| LinkError::Closed)?, place))
+        // A request that is sent while the driver ends stays in the channel, neither taken nor dropped, for as long as we can send.
+        tokio::select! {
+            biased;
+            stream = stream => Ok(Stream::new(stream.map_err(|_| LinkError::Closed)?, place)),
+            () = self.requests.closed() => Err(LinkError::Closed),
+        }
     }
 
     /// Sends `open` on a new stream and reads the reply; a refusal is an error.

@@ -10,6 +10,8 @@ use bytes::Bytes;
 use fastrand::Rng;
 use lamplight_domain::agent::ExitStatus;
 use lamplight_sandbox::link::{Acks, Link, LinkError, Offsets, Output, Reader, Stdin};
+use std::time::Duration;
+use tokio::net::UnixStream;
 use tokio::time::timeout;
 
 /// What survives a crash of the host.
@@ -206,5 +208,17 @@ async fn cut_hundreds_of_times_at_random_bytes() {
             return;
         }
         sandbox.link().await.forget(&name).await.unwrap();
+    }
+}
+
+/// The driver may end between a call's being asked for and its being taken: then nobody would answer, and nobody say so.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_link_that_is_cut_while_it_is_opened_is_told_at_once() {
+    for round in 0..50_000 {
+        let (host, guest) = UnixStream::pair().unwrap();
+        drop(guest);
+        let opened = timeout(Duration::from_secs(10), Link::open(host)).await;
+        let opened = opened.unwrap_or_else(|_| panic!("round {round}: nobody says that the link is gone"));
+        assert!(matches!(opened, Err(LinkError::Closed)), "round {round}");
     }
 }
