@@ -112,7 +112,9 @@ impl Writer {
                 Some(Job::Record(_)) | None => {}
             }
         }
-        drop(jobs);
+        // A job that is being sent while the queue is dropped would stay in it, and its asker wait for an answer for ever.
+        jobs.close();
+        while jobs.blocking_recv().is_some() {}
         self.close(closing);
     }
 

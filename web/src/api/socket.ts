@@ -23,6 +23,8 @@ export const BACKOFF_LAST_MS = 8_000;
 const DIAL_TIMEOUT_MS = 10_000;
 /** The server speaks every 30 s; a socket silent for this long is dead even if nobody said so (a laptop that slept). */
 const SILENCE_MS = 70_000;
+/** `WebSocket.CONNECTING`, also where no browser is. */
+const CONNECTING = 0;
 /** A connection that lived this long was a good one: the back-off starts from the beginning. */
 const STABLE_MS = 5_000;
 
@@ -102,7 +104,7 @@ export class ReconnectingSocket {
     const address = this.#options.address();
     const socket = this.#options.dial?.(address) ?? new WebSocket(address);
     this.#socket = socket;
-    this.#timers.dial = setTimeout(() => this.#lost(socket), DIAL_TIMEOUT_MS);
+    this.#timers.dial = setTimeout(() => socket.close(), DIAL_TIMEOUT_MS);
     socket.onopen = () => {
       if (socket !== this.#socket) return;
       clearTimeout(this.#timers.dial);
@@ -150,7 +152,9 @@ export class ReconnectingSocket {
     this.#timers = {};
     const socket = this.#socket;
     this.#socket = null;
-    socket?.close();
+    // Browsers report a socket that is closed while it opens as a fault of the page; let it open first.
+    if (socket?.readyState === CONNECTING) socket.onopen = () => socket.close();
+    else socket?.close();
   }
 
   #onOnline = () => {
