@@ -1,7 +1,10 @@
 //! Who things are done as, where the guest is the sandbox's root: files and processes that the host asks for are the agent's, as if
 //! the guest were the agent itself. Only the guest's own business (ending processes, `root`) is done as root.
 
-use rustix::thread::{Gid, Uid, set_thread_groups, set_thread_res_gid, set_thread_res_uid};
+use rustix::thread::{
+    CapabilitySet, Gid, Uid, capability_is_in_bounding_set, remove_capability_from_bounding_set,
+    set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+};
 use std::io;
 
 /// The agent's number, as user and as group.
@@ -21,8 +24,23 @@ impl Agent {
 
     /// For good, with every capability gone. Between fork and exec: makes system calls and nothing else.
     pub(crate) fn become_for_good(self) -> io::Result<()> {
+        empty_bounding_set()?;
         become_user(&[], self.0, self.0)
     }
+}
+
+/// Not even by executing something can a capability be had after this. Between fork and exec: makes system calls and nothing else.
+fn empty_bounding_set() -> io::Result<()> {
+    for number in 0..u64::BITS {
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        match capability_is_in_bounding_set(capability) {
+            Ok(true) => remove_capability_from_bounding_set(capability)?,
+            Ok(false) => {}
+            // The first that this kernel does not know.
+            Err(_) => break,
+        }
+    }
+    Ok(())
 }
 
 /// All rights over files again, for a child that is to be root. Between fork and exec: makes system calls and nothing else.

@@ -22,7 +22,7 @@ use lamplight_wire::ExitStatus;
 use request::Request;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process_group};
-use rustix::thread::Gid;
+use rustix::thread::{CapabilitySet, Gid};
 use std::fs::{File, Permissions};
 use std::io::{self, IoSliceMut};
 use std::mem::MaybeUninit;
@@ -164,6 +164,8 @@ fn start(request: &Request, [stdin, stdout, stderr]: [OwnedFd; 3]) -> io::Result
     let (user, group, umask) = (request.user, request.group, request.umask);
     let prepare = move || {
         touch_files_as_root();
+        // The guest's alone: it empties with it what others may have.
+        rustix::thread::remove_capability_from_bounding_set(CapabilitySet::SETPCAP)?;
         rustix::process::setsid()?;
         rustix::process::umask(rustix::fs::Mode::from_raw_mode(umask));
         rustix::process::chdir(&folder)?;

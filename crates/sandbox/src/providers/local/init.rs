@@ -197,8 +197,8 @@ fn place_descriptors(init: &mut Init<'_>, outlet: Option<&Outlet>) -> Result<()>
     if let Some(users) = &mut init.ground.users {
         users.replace(aside(users.namespace())?);
     }
-    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-    let null = aside(null.as_fd())?;
+    // In one breath: what was opened may have one of the numbers, and is closed where its name ends.
+    let null = aside(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?.as_fd())?;
     let log = aside(init.log.as_fd())?;
     let listener = aside(init.listener.as_fd())?;
     let mut places = vec![(null, 0), (aside(log.as_fd())?, 1), (log, 2), (listener, LISTENER)];

@@ -78,7 +78,8 @@ pub(super) fn limit_namespaces(settings: &Settings, nested_sandboxes: bool) -> i
         .try_for_each(|kind| settings.set(&format!("user/max_{kind}_namespaces"), NESTED_NAMESPACES))
 }
 
-/// What root in a sandbox may do, with the session's own files and processes: what installing packages takes. Nothing that
+/// What root in a sandbox may do, with the session's own files and processes: what installing packages takes; and SETPCAP, by which
+/// the guest takes all of it from the agent, and itself from who uses `sudo`. Nothing that
 /// mounts, traces, makes devices, or touches the network or the kernel.
 const ROOT_INSIDE: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
@@ -86,6 +87,7 @@ const ROOT_INSIDE: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::FSETID)
     .union(CapabilitySet::KILL)
     .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SETPCAP)
     .union(CapabilitySet::SETUID);
 
 /// Gives up every capability that is not to be had inside, and every way to get one back. Whoever is not root has none: they go
