@@ -1,15 +1,17 @@
 //! What the guest knows, shared by all of its tasks on the one thread.
 
+use crate::agent::Agent;
 use crate::link::Opener;
 use crate::process::Process;
-use lamplight_wire::{Code, Refusal};
+use lamplight_wire::{Code, ExitStatus, Refusal};
+use rustix::process::Pid;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Display;
 use std::path::PathBuf;
 use std::rc::Rc;
 use std::sync::Arc;
-use tokio::sync::{Notify, Semaphore, watch};
+use tokio::sync::{Notify, Semaphore, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 /// Bytes of standard input messages that are held at a time, of all processes; at least one message fits.
@@ -19,6 +21,10 @@ pub(crate) struct Guest {
     /// Whether this is PID 1.
     pub(crate) init: bool,
     pub(crate) spool: PathBuf,
+    /// Who the processes run as that the host asks for; as this program itself where it is nobody else.
+    pub(crate) agent: Option<Agent>,
+    /// Who waits for a command that runs as root.
+    pub(crate) root_commands: RefCell<HashMap<Pid, oneshot::Sender<ExitStatus>>>,
     pub(crate) processes: RefCell<BTreeMap<String, Rc<Process>>>,
     /// Notified whenever children were reaped.
     pub(crate) reaped: Notify,
@@ -31,10 +37,12 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    pub(crate) fn new(init: bool, spool: PathBuf) -> Rc<Self> {
+    pub(crate) fn new(init: bool, spool: PathBuf, agent: Option<Agent>) -> Rc<Self> {
         Rc::new(Self {
             init,
             spool,
+            agent,
+            root_commands: RefCell::default(),
             processes: RefCell::default(),
             reaped: Notify::new(),
             forgotten: Notify::new(),

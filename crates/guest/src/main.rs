@@ -3,6 +3,7 @@
 //!
 //! One thread, one event loop. As PID 1 it also reaps whatever loses its parent.
 
+mod agent;
 mod attach;
 mod calls;
 mod files;
@@ -16,6 +17,7 @@ mod process;
 mod pump;
 mod reaper;
 mod ring;
+mod root;
 mod spool;
 mod stdin;
 mod stream;
@@ -24,10 +26,22 @@ use anyhow::Context;
 use guest::Guest;
 use options::Options;
 use rustix::process::{DumpableBehavior, getpid, set_child_subreaper, set_dumpable_behavior};
+use std::ffi::OsStr;
+use std::path::Path;
+use std::process::{ExitCode, Termination};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
-fn main() -> anyhow::Result<()> {
+fn main() -> ExitCode {
+    let mut arguments = std::env::args_os();
+    let name = arguments.next().unwrap_or_default();
+    if Path::new(&name).file_name() == Some(OsStr::new("sudo")) {
+        return root::ask(arguments);
+    }
+    be_the_guest().report()
+}
+
+fn be_the_guest() -> anyhow::Result<()> {
     let options = Options::parse(std::env::args_os().skip(1))?;
     // Processes of the same user inside may neither trace the guest nor open what it holds.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).context("forbid tracing of the guest")?;
@@ -53,7 +67,12 @@ fn ignore_faults_of_others() {
 async fn serve(options: Options, init: bool) -> anyhow::Result<()> {
     let listener = options.listener()?;
     let hand_out = options.hand_out()?;
-    let guest = Guest::new(init, options.spool);
+    let guest = Guest::new(init, options.spool, options.agent);
+    if let Some(agent) = options.agent {
+        let asked = root::listen(Path::new(root::SOCKET))?;
+        agent.touch_files();
+        guest.tasks.spawn_local(root::serve(guest.clone(), asked, agent.0));
+    }
     let gateway = ports::listen(options.gateway).await?;
     guest.tasks.spawn_local(reaper::reap(guest.clone(), reaper::signals()?));
     guest.tasks.spawn_local(ports::carry_out(guest.clone(), gateway));

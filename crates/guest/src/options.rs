@@ -1,5 +1,6 @@
 //! The command line.
 
+use crate::agent::Agent;
 use anyhow::{Context, bail};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -8,7 +9,7 @@ use std::path::PathBuf;
 use tokio::net::UnixListener;
 
 const USAGE: &str = "usage: lamplight-guest (--listen PATH | --listen-fd N) [--gateway ADDRESS] [--spool FOLDER] \
-                     [--hand-out-fd N --handed N,N...]";
+                     [--hand-out-fd N --handed N,N...] [--agent USER]";
 
 /// Where the gateway is inside every sandbox.
 const GATEWAY: &str = "127.0.0.1:7411";
@@ -23,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) spool: PathBuf,
     hand_out: Option<RawFd>,
     handed: Vec<RawFd>,
+    /// Who everything is done as, where the guest itself is root.
+    pub(crate) agent: Option<Agent>,
 }
 
 enum Listen {
@@ -38,6 +41,7 @@ impl Options {
         let mut gateway = GATEWAY.to_owned();
         let mut spool = PathBuf::from(SPOOL);
         let (mut hand_out, mut handed) = (None, Vec::new());
+        let mut agent = None;
         while let Some(name) = arguments.next() {
             let value = arguments.next().with_context(|| format!("{name:?} needs a value\n{USAGE}"))?;
             let text = || value.to_str().with_context(|| format!("{name:?} {value:?} is not text"));
@@ -55,6 +59,7 @@ impl Options {
                     let numbers = text()?.split(',').map(str::parse).collect::<Result<_, _>>();
                     handed = numbers.context("--handed takes numbers")?;
                 }
+                Some("--agent") => agent = Some(Agent(text()?.parse().context("--agent takes a number")?)),
                 _ => bail!("unknown option {name:?}\n{USAGE}"),
             }
         }
@@ -66,6 +71,7 @@ impl Options {
             spool,
             hand_out,
             handed,
+            agent,
         })
     }
 

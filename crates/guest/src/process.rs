@@ -5,6 +5,7 @@
 //!                 └── transient, and its attached stream or link ended ──► SIGTERM ──► SIGKILL ──► forgotten
 //! ```
 
+use crate::agent::Agent;
 use crate::guest::{Guest, failed, refusal};
 use crate::pump::pump;
 use crate::spool::Spool;
@@ -146,8 +147,13 @@ fn start(guest: &Guest, name: &str, spec: &ProcessSpec, transient: Option<u64>) 
     if let Some(cwd) = &spec.cwd {
         command.current_dir(cwd);
     }
-    // SAFETY: between fork and exec only `setsid` is called, which is async-signal-safe.
-    unsafe { command.pre_exec(|| rustix::process::setsid().map(drop).map_err(io::Error::from)) };
+    let agent = guest.agent;
+    let prepare = move || {
+        rustix::process::setsid()?;
+        agent.map_or(Ok(()), Agent::become_for_good)
+    };
+    // SAFETY: between fork and exec it only makes system calls, which are async-signal-safe.
+    unsafe { command.pre_exec(prepare) };
 
     // Nobody else waits for this child before this function returns: the reaper runs on the same thread.
     let mut child = command.spawn()?;

@@ -33,4 +33,8 @@ fn ended(guest: &Guest, pid: Pid, status: WaitStatus) {
     if let Some(process) = ours {
         process.ended(status);
     }
+    if let Some(asker) = guest.root_commands.borrow_mut().remove(&pid) {
+        // It may have gone.
+        let _ = asker.send(status);
+    }
 }

@@ -6,8 +6,14 @@ pub struct Capabilities {
     /// Files outlive a sandbox destroyed with [`Files::Keep`](crate::provider::Files::Keep): work goes on in the next
     /// generation. Without it, a lost sandbox starts again from what was pushed.
     pub keeps_files: bool,
+    /// The files of a session can be kept as they are at a moment, and given to it again or to another session. Without it there is
+    /// neither going back nor forking.
+    pub checkpoints: bool,
     /// Directories of the host can be mounted read-only. Without it, agents are installed inside.
     pub host_mounts: bool,
     /// What runs inside can stand still in memory and go on. Without it, an idle sandbox runs until it is destroyed.
     pub pauses: bool,
+    /// `sudo` makes a command the sandbox's own root's, which installs packages and is nobody outside. Without it, an agent uses
+    /// what is there, and its home.
+    pub root_inside: bool,
 }

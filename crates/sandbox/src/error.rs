@@ -20,6 +20,18 @@ pub enum ErrorKind {
     Failed,
 }
 
+impl ErrorKind {
+    /// What an error number of the operating system says; `Failed` when there is none.
+    pub(crate) fn of_system(number: Option<i32>) -> Self {
+        match number {
+            Some(libc::ENOSPC | libc::EDQUOT | libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EAGAIN) => {
+                Self::Exhausted
+            }
+            _ => Self::Failed,
+        }
+    }
+}
+
 /// A failed call of a provider: kind × retryable × side, and a sentence for people.
 #[derive(Debug)]
 pub struct SandboxError {
@@ -44,13 +56,7 @@ impl SandboxError {
 
     /// An error of the operating system, its kind read from the error number.
     pub fn from_io(message: impl Into<String>, error: std::io::Error) -> Self {
-        let kind = match error.raw_os_error() {
-            Some(libc::ENOSPC | libc::EDQUOT | libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EAGAIN) => {
-                ErrorKind::Exhausted
-            }
-            _ => ErrorKind::Failed,
-        };
-        Self::new(kind, message).with_source(error)
+        Self::new(ErrorKind::of_system(error.raw_os_error()), message).with_source(error)
     }
 
     #[must_use]

@@ -1,6 +1,7 @@
 //! Sandbox providers behind one trait, and the host end of the link.
 
 pub mod capability;
+pub mod checkpoint;
 pub mod conformance;
 pub mod egress;
 pub mod error;

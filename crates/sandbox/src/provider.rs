@@ -4,6 +4,7 @@
 //! a restart would lose: a [`Handle`] from the log is enough to go on.
 
 use crate::capability::Capabilities;
+use crate::checkpoint::Checkpoint;
 use crate::egress::Egress;
 use crate::error::SandboxError;
 use crate::handle::Handle;
@@ -54,6 +55,21 @@ pub trait Provider: Send + Sync {
 
     /// Every sandbox of this deployment, running or left over.
     async fn list(&self) -> Result<Vec<Listed>, SandboxError>;
+
+    /// Keeps the files of the handle's session as they are now. What runs is held for as long as that takes, and goes on; it need
+    /// not run. These four fail with [`ErrorKind::Unsupported`] where [`Capabilities::checkpoints`] is not there.
+    async fn checkpoint(&self, handle: &Handle) -> Result<Checkpoint, SandboxError>;
+
+    /// Gives a session the files of a checkpoint: its own, to go back, or another session's, to fork that. What the session had is
+    /// gone, and its sandbox is ended; the next generation starts with these files. Nothing that can be written is shared with
+    /// anybody. Doing it again does it again.
+    async fn restore(&self, checkpoint: &Checkpoint, session: &SessionId) -> Result<(), SandboxError>;
+
+    /// The checkpoints of a session, oldest first. They end with it, at the latest.
+    async fn checkpoints(&self, session: &SessionId) -> Result<Vec<Checkpoint>, SandboxError>;
+
+    /// Forgets a checkpoint. Sessions that were given its files keep them. Removing what is gone is fine.
+    async fn remove_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), SandboxError>;
 }
 
 /// What a sandbox is made from.

@@ -55,7 +55,7 @@ pub(super) async fn what_was_written_outlives_its_sandbox(stage: &Stage<'_>) -> 
     if !stage.provider.capabilities().keeps_files {
         return Err(Verdict::Skipped("files are not kept"));
     }
-    let places = "/workspace/kept ~/kept /tmp/kept /var/kept";
+    let places = "/workspace/kept ~/kept /tmp/kept /var/tmp/kept";
     let first = stage.first().await?;
     first
         .sh(&format!("for f in {places}; do echo $f > $f; done; ln -s /etc/passwd ~/link; chmod 600 ~/kept"))
@@ -74,11 +74,11 @@ pub(super) async fn what_was_written_outlives_its_sandbox(stage: &Stage<'_>) -> 
 pub(super) async fn removed_files_are_gone(stage: &Stage<'_>) -> Case {
     let first = stage.first().await?;
     first
-        .sh("echo x > /workspace/f; echo x > ~/f; echo x > /tmp/f; echo x > /var/f; echo x > /dev/shm/f")
+        .sh("echo x > /workspace/f; echo x > ~/f; echo x > /tmp/f; echo x > /var/tmp/f; echo x > /dev/shm/f")
         .await?;
     stage.provider.destroy(&first.handle, Files::Remove).await?;
     let again = stage.first().await?;
-    for file in ["/workspace/f", "~/f", "/tmp/f", "/var/f", "/dev/shm/f"] {
+    for file in ["/workspace/f", "~/f", "/tmp/f", "/var/tmp/f", "/dev/shm/f"] {
         again.refused(&format!("test -e {file}")).await?;
     }
     Ok(())
@@ -96,7 +96,7 @@ pub(super) async fn closed_directories_are_removed_too(stage: &Stage<'_>) -> Cas
     }
 }
 
-pub(super) async fn the_system_is_read_only(stage: &Stage<'_>) -> Case {
+pub(super) async fn the_system_is_not_the_agents(stage: &Stage<'_>) -> Case {
     let inside = stage.first().await?;
     for place in ["/", "/usr", "/usr/bin", "/etc", "/etc/ssl/certs", "/dev", "/run/lamplight"] {
         inside.refused(&format!("touch {place}/lamplight-was-here")).await?;

@@ -3,12 +3,14 @@
 //! A case speaks with a provider only as the engine does, and with what runs inside only through the guest. What it needs
 //! to know about the outside (which processes are left, what a sandbox must not see) it asks the [`Subject`].
 
+mod checkpoints;
 mod files;
 mod isolation;
 mod lifecycle;
 mod limits;
 mod measure;
 mod network;
+mod packages;
 mod pausing;
 mod stage;
 mod work;
@@ -135,9 +137,22 @@ pub async fn run(subject: &dyn Subject, mut seen: impl FnMut(&CaseResult)) -> Ve
         files::what_was_written_outlives_its_sandbox,
         files::removed_files_are_gone,
         files::closed_directories_are_removed_too,
-        files::the_system_is_read_only,
+        files::the_system_is_not_the_agents,
         files::a_mount_is_shown_and_cannot_be_changed,
         files::a_mount_over_the_sandboxs_own_is_refused,
+        checkpoints::restoring_brings_everything_back,
+        checkpoints::many_checkpoints_are_each_as_it_was,
+        checkpoints::what_does_not_run_is_kept_too,
+        checkpoints::a_fork_shares_nothing_that_can_be_written,
+        checkpoints::a_fork_outlives_its_parent,
+        checkpoints::checkpoints_are_listed_and_removed,
+        checkpoints::what_runs_goes_on_after_a_checkpoint,
+        packages::sudo_runs_commands_as_root_and_ends_as_they_do,
+        packages::sudo_takes_signals_and_ends_with_who_asked,
+        packages::root_inside_is_nobody_outside,
+        packages::what_root_changes_stays_in_its_session,
+        packages::a_debian_package_is_installed,
+        packages::python_and_node_packages_are_installed,
         isolation::two_sessions_share_no_files,
         isolation::two_sessions_share_no_processes,
         isolation::two_sessions_share_no_ports_or_sockets,

@@ -10,7 +10,7 @@ const NO_CGROUP: &str = "a user who was given no cgroup has limits for each proc
 const KNOWN_OPEN: &[(&str, &[&str], &str)] = &[
     (
         "change the priority of PID 1",
-        BOTH,
+        USER,
         "to the kernel the guest is the same user as the agent, which harms nobody but the session",
     ),
     (

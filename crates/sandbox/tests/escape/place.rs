@@ -115,7 +115,7 @@ impl Place {
 
     /// Where the host keeps what a session can write.
     pub(crate) fn files(&self, sandbox: &Inside) -> PathBuf {
-        self.folder_of(sandbox).join("files")
+        self.folder_of(sandbox).join("files/root")
     }
 
     /// Where the host keeps what belongs to one sandbox.

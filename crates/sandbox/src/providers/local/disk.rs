@@ -2,10 +2,16 @@
 //!
 //! ```text
 //! <data>/guest/<hash>                        the guest, read-only, one per release
+//! <data>/base/<mark>/                        what every root begins with (see `base`)
+//! <data>/ids/<range>                         root only: which session has these host users
+//! <data>/layers/<layer>/<tree>/…             files that nobody changes, shared by whoever names the layer (see `stack`)
 //! <data>/sandboxes/<session>/lock            held by whoever creates or destroys
-//! <data>/sandboxes/<session>/uid             root only: the host user that this session's agent is
-//! <data>/sandboxes/<session>/files/…         all that a session can write; outlives its sandboxes
-//! <data>/sandboxes/<session>/<generation>/   one sandbox: sandbox.json, link.sock, egress.sock, guest.log, spool/, root/
+//! <data>/sandboxes/<session>/ids             root only: the host users of this session
+//! <data>/sandboxes/<session>/stack           the layers below its files
+//! <data>/sandboxes/<session>/checkpoints/<n> the layers of a checkpoint
+//! <data>/sandboxes/<session>/files/<tree>/…  all that the session changed since; outlives its sandboxes
+//! <data>/sandboxes/<session>/scratch/<tree>/ the kernel's, beside that
+//! <data>/sandboxes/<session>/<generation>/   one sandbox: sandbox.json, link.sock, egress.sock, guest.log, spool/, root/, stage/
 //! ```
 
 use super::record::Record;
@@ -40,6 +46,23 @@ impl Sandboxes {
         SessionDir(self.0.join(session.as_str()))
     }
 
+    /// Which session has which host users.
+    pub(super) fn ids(&self) -> PathBuf {
+        self.beside("ids")
+    }
+
+    pub(super) fn bases(&self) -> PathBuf {
+        self.beside("base")
+    }
+
+    pub(super) fn layers(&self) -> PathBuf {
+        self.beside("layers")
+    }
+
+    fn beside(&self, name: &str) -> PathBuf {
+        self.0.with_file_name(name)
+    }
+
     /// The sessions that have a folder.
     pub(super) fn sessions(&self) -> io::Result<Vec<SessionId>> {
         Ok(names(&self.0)?.iter().filter_map(|name| name.parse().ok()).collect())
@@ -63,8 +86,70 @@ impl SessionDir {
         self.0.join("files")
     }
 
-    pub(super) fn uid_file(&self) -> PathBuf {
-        self.0.join("uid")
+    pub(super) fn scratch(&self) -> PathBuf {
+        self.0.join("scratch")
+    }
+
+    pub(super) fn ids_file(&self) -> PathBuf {
+        self.0.join("ids")
+    }
+
+    pub(super) fn stack_file(&self) -> PathBuf {
+        self.0.join("stack")
+    }
+
+    /// That of a restore that was begun: it will be the stack.
+    pub(super) fn new_stack_file(&self) -> PathBuf {
+        self.0.join("stack.restored")
+    }
+
+    /// What copies there are of the files as they are.
+    pub(super) fn copies_file(&self) -> PathBuf {
+        self.0.join("copies")
+    }
+
+    /// The layer into which somebody copies.
+    pub(super) fn copying_file(&self) -> PathBuf {
+        self.0.join("copying")
+    }
+
+    /// The session's files are all there is, as this machine stacks nothing.
+    pub(super) fn alone_mark(&self) -> PathBuf {
+        self.0.join("alone")
+    }
+
+    /// Files that were replaced, on their way out.
+    pub(super) fn old_files(&self) -> PathBuf {
+        self.0.join("replaced")
+    }
+
+    pub(super) fn checkpoints_dir(&self) -> PathBuf {
+        self.0.join("checkpoints")
+    }
+
+    /// The layers of a checkpoint.
+    pub(super) fn checkpoint_file(&self, number: u32) -> PathBuf {
+        self.checkpoints_dir().join(number.to_string())
+    }
+
+    /// Left in its place, so that its number is not given again.
+    pub(super) fn removed_checkpoint_file(&self, number: u32) -> PathBuf {
+        self.checkpoints_dir().join(format!("{number}.removed"))
+    }
+
+    /// The checkpoints there are, oldest first.
+    pub(super) fn checkpoints(&self) -> io::Result<Vec<u32>> {
+        let mut found: Vec<_> =
+            names(&self.checkpoints_dir())?.iter().filter_map(|name| name.parse().ok()).collect();
+        found.sort_unstable();
+        Ok(found)
+    }
+
+    /// The last number that was given; 0 before the first.
+    pub(super) fn last_checkpoint(&self) -> io::Result<u32> {
+        let names = names(&self.checkpoints_dir())?;
+        let numbers = names.iter().filter_map(|name| name.split('.').next()?.parse().ok());
+        Ok(numbers.max().unwrap_or(0))
     }
 
     /// Waits until nobody else creates or destroys in this session. Whoever holds it is bounded by
@@ -99,6 +184,11 @@ impl GenerationDir {
         self.0.join("root")
     }
 
+    /// Where layers are mounted while that happens; empty again when anything runs.
+    pub(super) fn stage(&self) -> PathBuf {
+        self.0.join("stage")
+    }
+
     /// What was written down about the sandbox; `None` when it never came to run.
     pub(super) fn record(&self) -> io::Result<Option<Record>> {
         match fs::read(self.record_file()) {
@@ -111,10 +201,21 @@ impl GenerationDir {
 
     /// All or nothing, and never a torn file.
     pub(super) fn write_record(&self, record: &Record) -> io::Result<()> {
-        let new = self.0.join("sandbox.json.new");
-        fs::write(&new, serde_json::to_vec(record)?)?;
-        fs::rename(new, self.record_file())
+        write_whole(&self.record_file(), &serde_json::to_vec(record)?)
     }
+
+    /// Somebody holds this sandbox still, or held it when they were killed.
+    pub(super) fn held_mark(&self) -> PathBuf {
+        self.0.join("held")
+    }
+}
+
+/// All or nothing, and never a torn file.
+pub(super) fn write_whole(file: &Path, content: &[u8]) -> io::Result<()> {
+    let mut new = file.as_os_str().to_owned();
+    new.push(".new");
+    fs::write(&new, content)?;
+    fs::rename(new, file)
 }
 
 /// Creates a directory that only we can enter; it may be there already.

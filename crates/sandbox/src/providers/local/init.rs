@@ -7,22 +7,23 @@
 //! 3. `pivot_root`, the old root detached: from here on the host's files cannot be named.
 //! 4. loopback up, the way out, host name, keyring, masks over `/proc`, priorities and limits: while we may.
 //! 5. descriptors: exactly three, the listening socket and those of the way out survive the exec.
-//! 6. user: root enters the user namespace and becomes the agent.
-//! 7. no user namespaces below ours; every capability given up for good; then, as they take no right but need that, the rules
-//!    about files and the filter of system calls. What of it this machine cannot do is told to the launcher.
+//! 6. user: root enters the user namespace and becomes the sandbox's own root.
+//! 7. no user namespaces below ours; every capability given up for good that the sandbox's root is not to have, and all of them where
+//!    there is none; then, as they take no right but need that, the rules about files and the filter of system calls. What of it this
+//!    machine cannot do is told to the launcher.
 //! 8. exec of the guest, with an environment made from nothing.
 
 use super::cgroup::Limited;
 use super::disk::{GenerationDir, SessionDir};
 use super::identity::{AGENT, Identity};
 use super::landlock;
-use super::launch::InitChannel;
+use super::launch::{Ground, InitChannel};
 use super::masks::{self, Settings};
-use super::mounts::seal_root;
 use super::network::{self, Outlet};
 use super::privileges;
 use super::request::LaunchRequest;
-use super::root_fs::{self, GUEST, SPOOL};
+use super::rights;
+use super::root_fs::{self, GUEST, Parts, SPOOL};
 use super::seccomp;
 use crate::provider::inside;
 use anyhow::{Context, Result};
@@ -51,6 +52,7 @@ pub(super) struct Init<'a> {
     pub(super) session: &'a SessionDir,
     pub(super) here: &'a GenerationDir,
     pub(super) identity: Identity,
+    pub(super) ground: Ground,
     pub(super) listener: OwnedFd,
     /// Where the guest hands out the sockets of its network; `None` where there is no way out.
     pub(super) egress: Option<OwnedFd>,
@@ -95,14 +97,11 @@ pub(super) fn main(mut init: Init<'_>) -> ! {
 
 fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
     rustix::process::setsid().context("start a session")?;
-    let owner = match init.identity {
-        Identity::User { .. } => {
-            init.channel.ask_for_maps().context("wait for the user map")?;
-            AGENT
-        }
-        Identity::Root { host } => host,
-    };
-    let namespaces = enter_root(init, owner)?;
+    match init.identity {
+        Identity::User { .. } => init.channel.ask_for_maps().context("wait for the user map")?,
+        Identity::Root { ids } => rights::work_for(ids)?,
+    }
+    let namespaces = enter_root(init)?;
     privileges::raise_loopback().context("bring up loopback")?;
     let settings =
         Settings::open(SPARE, namespaces != Strength::Enforced).context("keep the settings of namespaces")?;
@@ -121,17 +120,16 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
         masks::hide()?;
     }
     place_descriptors(init, outlet.as_ref())?;
-    if let Identity::Root { .. } = init.identity {
-        // SAFETY: this process has one thread and shares no descriptor table.
-        unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWUSER) }
-            .context("make the user namespace")?;
-        init.channel.ask_for_maps().context("wait for the user map")?;
-        privileges::become_agent().context("become the agent")?;
+    if let Some(users) = &init.ground.users {
+        let user = Some(rustix::thread::LinkNameSpaceType::User);
+        rustix::thread::move_into_link_name_space(users.namespace(), user)
+            .context("enter the user namespace")?;
+        privileges::become_root_inside().context("become root in the sandbox")?;
     }
     privileges::limit_namespaces(&settings, nested).context("limit namespaces below ours")?;
     limits.lower(init.limited).context("lower the limits of processes")?;
-    privileges::give_up()?;
-    let file_rules = landlock::rule(nested)?;
+    privileges::give_up(init.identity)?;
+    let file_rules = landlock::rule(nested, init.identity)?;
     let system_calls = match seccomp::filter(nested) {
         Ok(()) => Strength::Enforced,
         Err(error) => Strength::Missing { why: format!("system calls cannot be filtered: {error}") },
@@ -152,7 +150,7 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
     let walls = walls.map(|(wall, strength)| Enforcement { wall, strength, limit: None });
     init.channel.tell_walls(&walls).context("tell what is enforced")?;
     stand(&walls, init.request.is_unsafe)?;
-    exec(init.request, outlet.as_ref())
+    exec(init.request, init.identity, outlet.as_ref())
 }
 
 /// Nothing runs without some of the walls, unless a person said so.
@@ -167,11 +165,18 @@ fn stand(walls: &[Enforcement], is_unsafe: bool) -> Result<()> {
 }
 
 /// Steps 2 and 3; how much of them there is.
-fn enter_root(init: &Init<'_>, owner: u32) -> Result<Strength> {
+fn enter_root(init: &Init<'_>) -> Result<Strength> {
     let private = MountPropagationFlags::REC | MountPropagationFlags::PRIVATE;
     rustix::mount::mount_change("/", private).context("keep our mounts to ourselves")?;
     rustix::process::umask(Mode::from_raw_mode(0o022));
-    let root = root_fs::build(init.request, init.here, &init.session.files(), owner)?;
+    let root = root_fs::build(Parts {
+        request: init.request,
+        session: init.session,
+        here: init.here,
+        base: &init.ground.base,
+        stack: &init.ground.stack,
+        users: init.ground.users.as_ref(),
+    })?;
     let foreign = masks::mount(&root, init.request.is_unsafe)?;
     // With the same directory twice the old root ends up on top of the new one. Source: pivot_root(2), NOTES.
     rustix::process::chdir(&root.0).context("enter the root")?;
@@ -181,7 +186,6 @@ fn enter_root(init: &Init<'_>, owner: u32) -> Result<Strength> {
     // SAFETY: see `clone`: one thread.
     unsafe { rustix::thread::unshare_unsafe(UnshareFlags::NEWCGROUP) }
         .context("make the cgroup namespace")?;
-    seal_root().context("make the root read-only")?;
     Ok(foreign.map_or(Strength::Enforced, |why| Strength::Missing { why }))
 }
 
@@ -190,8 +194,11 @@ fn place_descriptors(init: &mut Init<'_>, outlet: Option<&Outlet>) -> Result<()>
     // By way of copies above all numbers that are wanted, so that none is overwritten before it has been used.
     let aside = |descriptor: BorrowedFd| rustix::io::fcntl_dupfd_cloexec(descriptor, SPARE);
     init.channel.replace(aside(init.channel.as_fd())?);
-    let null = rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?;
-    let null = aside(null.as_fd())?;
+    if let Some(users) = &mut init.ground.users {
+        users.replace(aside(users.namespace())?);
+    }
+    // In one breath: what was opened may have one of the numbers, and is closed where its name ends.
+    let null = aside(rustix::fs::open("/dev/null", OFlags::RDWR | OFlags::CLOEXEC, Mode::empty())?.as_fd())?;
     let log = aside(init.log.as_fd())?;
     let listener = aside(init.listener.as_fd())?;
     let mut places = vec![(null, 0), (aside(log.as_fd())?, 1), (log, 2), (listener, LISTENER)];
@@ -218,13 +225,20 @@ fn place_descriptors(init: &mut Init<'_>, outlet: Option<&Outlet>) -> Result<()>
 }
 
 /// Step 8.
-fn exec(request: &LaunchRequest, outlet: Option<&Outlet>) -> Result<std::convert::Infallible> {
+fn exec(
+    request: &LaunchRequest,
+    identity: Identity,
+    outlet: Option<&Outlet>,
+) -> Result<std::convert::Infallible> {
     let text = |text: &str| CString::new(text).context("an argument with a NUL");
-    let listener = LISTENER.to_string();
+    let (listener, agent) = (LISTENER.to_string(), AGENT.to_string());
     let (hand_out, handed) = (HAND_OUT.to_string(), format!("{PROXY},{DNS}"));
     let usual = [GUEST, "--listen-fd", &listener, "--gateway", inside::GATEWAY, "--spool", SPOOL];
     let out = ["--hand-out-fd", &hand_out, "--handed", &handed];
-    let arguments = [&usual[..], if outlet.is_some() { &out } else { &[] }].concat();
+    let as_root = ["--agent", &agent];
+    let out = if outlet.is_some() { &out[..] } else { &[] };
+    let as_root = if identity.ids().is_some() { &as_root[..] } else { &[] };
+    let arguments = [&usual[..], out, as_root].concat();
     let arguments = arguments.iter().map(|argument| text(argument)).collect::<Result<Vec<_>>>()?;
     let mut all = request.environment.clone();
     if outlet.is_some_and(|outlet| outlet.opaque.is_some()) {

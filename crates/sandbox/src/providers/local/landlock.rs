@@ -5,8 +5,9 @@
 //! Source: landlock(7). Processes under file rules cannot mount anything, so that with sandboxes of one's own inside only
 //! the scopes are left.
 
-use super::identity::AGENT;
-use super::root_fs::{SPOOL, WRITABLE};
+use super::identity::{AGENT, Identity};
+use super::root_fs::SPOOL;
+use crate::provider::inside;
 use anyhow::{Context, Result};
 use lamplight_domain::sandbox::Strength;
 use landlock::{
@@ -23,8 +24,16 @@ const NEVER: BitFlags<AccessFs> = make_bitflags!(AccessFs::{MakeChar | MakeBlock
 /// What is done to files that the kernel makes: written to, and asked things of.
 const USE: BitFlags<AccessFs> = make_bitflags!(AccessFs::{WriteFile | Truncate | IoctlDev});
 
+/// The session's files, as far as the agent itself has something to write in them.
+const AGENTS: &[&str] = &[inside::WORKSPACE, inside::HOME, "/tmp", "/var"];
+
+/// And as far as root inside has, as it installs packages.
+const ROOTS: &[&str] = &[
+    "/bin", "/etc", "/home", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/root", "/run", "/sbin", "/usr",
+];
+
 /// Rules this process and all that come from it. It must have no new privileges already.
-pub(super) fn rule(nested_sandboxes: bool) -> Result<Strength> {
+pub(super) fn rule(nested_sandboxes: bool, identity: Identity) -> Result<Strength> {
     let write = AccessFs::from_write(NEWEST);
     let mut rules = Ruleset::default().scope(Scope::from_all(NEWEST)).context("scope signals")?;
     if !nested_sandboxes {
@@ -33,10 +42,16 @@ pub(super) fn rule(nested_sandboxes: bool) -> Result<Strength> {
     let mut rules = rules.create().context("make a ruleset")?;
     if !nested_sandboxes {
         let runtime = format!("/run/user/{AGENT}");
-        let session = WRITABLE.iter().map(|(_, path, _)| *path);
+        let roots = if identity.ids().is_some() { ROOTS } else { &[] };
+        // Some are links into another, and some machines lack one.
+        let roots = roots.iter().filter(|path| std::path::Path::new(path).exists());
+        let session = AGENTS.iter().chain(roots).copied();
         let memory = ["/dev/shm", "/run/lock", SPOOL, &runtime];
         let whole = session.chain(memory).map(|path| (path, write & !NEVER));
-        for (path, access) in whole.chain([("/dev", USE), ("/proc", USE)]) {
+        // A package manager makes and removes directories everywhere.
+        let entries = if identity.ids().is_some() { write & !NEVER & !USE } else { BitFlags::EMPTY };
+        let parts = [("/dev", USE), ("/proc", USE), ("/", entries)];
+        for (path, access) in whole.chain(parts).filter(|(_, access)| !access.is_empty()) {
             let beneath = PathFd::new(path).with_context(|| format!("open {path} for its rule"))?;
             rules = rules.add_rule(PathBeneath::new(beneath, access)).context("add a rule")?;
         }

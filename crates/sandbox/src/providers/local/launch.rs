@@ -3,7 +3,7 @@
 //! ```text
 //! provider ──request──▶ launcher ──clone3──▶ init (PID 1 in there)
 //!                          │   record, cgroup     │ mounts, namespaces (see `init`)
-//!                          │◀──────maps?──────────│
+//!                          │◀──────maps?──────────│ an ordinary user's only
 //!                          │───────mapped────────▶│ gives up every right
 //!                          │◀──end of channel─────│ exec: it is the guest now
 //! provider ◀──Running──────┘ exits; init belongs to nobody and outlives us all
@@ -12,13 +12,17 @@
 //! exits; a provider that dies is not noticed, the sandbox is in its records. The socket listens before there is
 //! a process, so that whoever dials never comes too early.
 
+use super::base;
 use super::cgroup::{self, Cgroups, Limited, Parked, Places};
 use super::disk::{GenerationDir, Sandboxes, SessionDir, private_dir, remove_tree};
 use super::identity::Identity;
 use super::init::{self, Init};
+use super::overlay::Users;
 use super::record::{Process, Record};
 use super::request::{LaunchFailure, LaunchReply, LaunchRequest};
-use super::root_fs::{VAR, WRITABLE};
+use super::root_fs::{ROOT_TREE, system_trees};
+use super::snapshot;
+use super::stack::Stack;
 use anyhow::{Context, Result, anyhow, bail};
 use lamplight_domain::Enforced;
 use lamplight_domain::sandbox::Enforcement;
@@ -26,9 +30,9 @@ use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 /// A launcher that takes longer is ended by the kernel (SIGALRM).
@@ -100,14 +104,19 @@ fn launch(request: &LaunchRequest, places: &Places, parked: Parked) -> Result<Op
         return Ok(running.enforced);
     }
     let identity = Identity::of(&sandboxes, &request.session)?;
+    snapshot::settle(&session)?;
     let here = session.generation(request.generation);
     remove_tree(&here.0).context("remove what a failed start left")?;
     prepare(&session, &here, identity)?;
+    let stack = Stack::of(&sandboxes, &session)?;
+    let users = identity.ids().map(|ids| Users::of(ids, &stack)).transpose()?;
+    let base = base::current(&sandboxes.bases(), users.is_some())?;
     let reasons = parked.refused.clone();
     let cgroups = cgroup::create(places, parked, &request.session, request.generation);
     let cgroups = cgroups.context("make the cgroups")?;
     let limited = cgroup::limit(&cgroups, &request.limits, &reasons);
-    let started = start(request, &session, &here, identity, &cgroups, limited);
+    let ground = Ground { base, stack, users };
+    let started = start(request, &session, &here, identity, ground, &cgroups, limited);
     if started.is_err() {
         // Best effort: what stays is listed, and destroyed by whoever asked for the sandbox.
         cgroups.leave();
@@ -145,34 +154,60 @@ fn end(here: &GenerationDir) -> io::Result<()> {
     }
 }
 
-/// Makes the folders. The session's own files are only made once: after that, an agent decides what is in them, and
-/// nothing outside the sandbox follows a path there.
-fn prepare(session: &SessionDir, here: &GenerationDir, identity: Identity) -> Result<()> {
-    let files = session.files();
-    if !files.exists() {
-        let new = session.0.join("files.new");
-        remove_tree(&new)?;
-        private_dir(&new)?;
-        for (name, _, everybody) in WRITABLE {
-            own(&new.join(name), if *everybody { 0o1777 } else { 0o755 }, identity)?;
-        }
-        for name in VAR {
-            own(&new.join("var").join(name), if *name == "tmp" { 0o1777 } else { 0o755 }, identity)?;
-        }
-        symlink("/run", new.join("var/run"))?;
-        symlink("/run/lock", new.join("var/lock"))?;
-        fs::rename(&new, &files).context("put the session's files in place")?;
-    }
-    for directory in [&here.0, &here.root()] {
-        private_dir(directory)?;
-    }
-    own(&here.spool(), 0o700, identity)
+/// What a root is built on.
+pub(super) struct Ground {
+    pub(super) base: PathBuf,
+    pub(super) stack: Stack,
+    /// Where the session has users of its own.
+    pub(super) users: Option<Users>,
 }
 
-fn own(directory: &Path, mode: u32, identity: Identity) -> Result<()> {
+/// Makes the folders. What is in the session's own files is, after the first time, what an agent decided, and nothing outside the
+/// sandbox follows a path there.
+fn prepare(session: &SessionDir, here: &GenerationDir, identity: Identity) -> Result<()> {
+    let files = session.files();
+    adopt_old(session, identity).context("take over the files of an earlier version")?;
+    for directory in [&files, &session.scratch(), &here.0, &here.root()] {
+        private_dir(directory)?;
+    }
+    let trees = system_trees();
+    for name in trees.iter().map(|tree| tree.name).chain([ROOT_TREE]) {
+        let top = files.join(name);
+        // Another name until it is as it must be: a killed launcher leaves no half.
+        if !top.exists() {
+            own(&files.join("new"), 0o755, |path| identity.give_to_root(path))?;
+            fs::rename(files.join("new"), top)?;
+        }
+        private_dir(&session.scratch().join(name))?;
+    }
+    own(&here.spool(), 0o700, |path| identity.give_to_agent(path))
+}
+
+/// Version 0.1 kept four directories; they become parts of the root's tree. Goes on where it was interrupted.
+fn adopt_old(session: &SessionDir, identity: Identity) -> Result<()> {
+    const PLACES: [(&str, &str); 4] =
+        [("home", "home/agent"), ("tmp", "tmp"), ("var", "var"), ("workspace", "workspace")];
+    let files = session.files();
+    for (old, new) in PLACES {
+        let (old, new) = (files.join(old), files.join(ROOT_TREE).join(new));
+        if !old.exists() {
+            continue;
+        }
+        for above in [files.join(ROOT_TREE), new.parent().context("a place has a parent")?.to_owned()] {
+            if !above.exists() {
+                own(&above, 0o755, |path| identity.give_to_root(path))?;
+            }
+        }
+        fs::rename(&old, &new).with_context(|| format!("move {}", old.display()))?;
+    }
+    Ok(())
+}
+
+fn own(directory: &Path, mode: u32, give: impl Fn(&Path) -> Result<()>) -> Result<()> {
+    remove_tree(directory)?;
     fs::create_dir(directory).with_context(|| format!("make {}", directory.display()))?;
     fs::set_permissions(directory, Permissions::from_mode(mode))?;
-    identity.give(directory)
+    give(directory)
 }
 
 fn start(
@@ -180,6 +215,7 @@ fn start(
     session: &SessionDir,
     here: &GenerationDir,
     identity: Identity,
+    ground: Ground,
     cgroups: &Cgroups,
     limited: Limited,
 ) -> Result<Enforced> {
@@ -196,7 +232,18 @@ fn start(
             drop(ours);
             let channel = InitChannel(theirs);
             let limited = &limited;
-            init::main(Init { request, session, here, identity, listener, egress, log, channel, limited })
+            init::main(Init {
+                request,
+                session,
+                here,
+                identity,
+                ground,
+                listener,
+                egress,
+                log,
+                channel,
+                limited,
+            })
         }
         pid => pid,
     };
@@ -227,7 +274,10 @@ fn attend(mut channel: UnixStream, pid: i32, identity: Identity) -> Result<Vec<E
     let mut byte = [0];
     if channel.read(&mut byte).context("hear from the new process")? == 1 {
         if byte[0] == MAPS_WANTED {
-            identity.write_maps(pid).context("map the agent's user")?;
+            let Identity::User { uid, gid } = identity else {
+                bail!("only an ordinary user's maps are wanted")
+            };
+            Identity::write_maps(uid, gid, pid).context("map the agent's user")?;
             channel.write_all(&[MAPPED]).context("answer the new process")?;
         } else {
             said.push(byte[0]);
@@ -306,7 +356,7 @@ fn listen(here: &GenerationDir, name: &str) -> io::Result<OwnedFd> {
     Ok(listener.into())
 }
 
-fn errno(cause: &(dyn std::error::Error + 'static)) -> Option<i32> {
+pub(super) fn errno(cause: &(dyn std::error::Error + 'static)) -> Option<i32> {
     let io = cause.downcast_ref::<io::Error>().and_then(io::Error::raw_os_error);
     io.or_else(|| cause.downcast_ref::<rustix::io::Errno>().map(|errno| errno.raw_os_error()))
 }

@@ -3,10 +3,10 @@
 //! Source of the two lists: the OCI runtime specification's default masked and read-only paths, as all container runtimes
 //! have them; `/sys` does not exist inside.
 
-use super::mounts::{Attributes, Root, set_attributes};
+use super::mounts::{Attributes, Root, attach, clone_tree};
 use anyhow::{Context, Result};
-use rustix::fs::{CWD, Mode, OFlags};
-use rustix::mount::{MountFlags, MoveMountFlags, OpenTreeFlags};
+use rustix::fs::{Mode, OFlags};
+use rustix::mount::MountFlags;
 use std::io;
 use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::path::Path;
@@ -56,9 +56,7 @@ pub(super) fn mount(root: &Root, is_unsafe: bool) -> Result<Option<String>> {
 impl Settings {
     /// `spare` and above are numbers of descriptors that nothing is put in place at.
     pub(super) fn open(spare: RawFd, is_foreign: bool) -> io::Result<Self> {
-        let flags =
-            OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC | OpenTreeFlags::AT_RECURSIVE;
-        let proc = rustix::mount::open_tree(CWD, "/proc", flags)?;
+        let proc = clone_tree(Path::new("/proc"), true)?;
         Ok(Self { proc: rustix::io::fcntl_dupfd_cloexec(&proc, spare)?, is_foreign })
     }
 
@@ -91,8 +89,7 @@ pub(super) fn hide() -> Result<()> {
 pub(super) const EMPTY: &str = "/run/lamplight/empty";
 
 fn cover(with: &str, path: &str, attributes: Attributes) -> Result<()> {
-    let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
-    let tree = rustix::mount::open_tree(CWD, with, flags)?;
-    set_attributes(tree.as_fd(), c"", libc::AT_EMPTY_PATH, attributes.bits())?;
-    Ok(rustix::mount::move_mount(&tree, c"", CWD, path, MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH)?)
+    let tree = clone_tree(Path::new(with), false)?;
+    attributes.set(tree.as_fd(), false)?;
+    Ok(attach(tree.as_fd(), Path::new(path))?)
 }

@@ -9,30 +9,42 @@
 //! Nothing is kept in memory: records in the data directory say what runs, so that a restarted server, or another
 //! process, goes on where this one ended. `launch` and `init` tell how a sandbox comes to be, `record` how it ends.
 
+mod attributes;
+mod base;
 mod cgroup;
 mod config;
+mod copy;
 mod disk;
+mod ending;
 mod guest_file;
+mod hold;
 mod identity;
 mod init;
 mod landlock;
 mod launch;
 mod launchers;
 mod limits;
+mod mapped;
 mod masks;
 mod mounts;
 mod netlink;
 mod network;
+mod overlay;
+mod own_files;
 mod privileges;
 mod probe;
 mod record;
 mod redirect;
 mod request;
+mod rights;
 mod root_fs;
 mod seccomp;
+mod snapshot;
+mod stack;
 mod standstill;
 mod system_calls;
 mod tools;
+mod userns;
 mod watch;
 
 pub use config::{Launcher, LocalConfig};
@@ -41,14 +53,17 @@ pub use probe::{Finding, Probe, probe};
 pub use tools::Tool;
 
 use crate::capability::Capabilities;
+use crate::checkpoint::{Checkpoint, CheckpointContent};
 use crate::egress::Egress;
 use crate::error::{ErrorKind, SandboxError};
 use crate::handle::{Handle, HandleContent};
 use crate::provider::{
     ByteStream, Files, Inspection, Listed, ListedState, Provider, ReadOnlyMount, SandboxSpec, inside,
 };
+use anyhow::Context as _;
 use async_trait::async_trait;
-use disk::{GenerationDir, Sandboxes, private_dir, remove_tree};
+use disk::{GenerationDir, Sandboxes, private_dir};
+use ending::{destroy, end_all, list};
 use lamplight_domain::{Generation, SessionId};
 use launchers::Launchers;
 use limits::Limits;
@@ -80,6 +95,7 @@ pub struct Local {
     launchers: Launchers,
     tools: Vec<Tool>,
     is_unsafe: bool,
+    root: bool,
     _watch: Watch,
 }
 
@@ -95,6 +111,14 @@ impl Local {
         for directory in config.tools.iter().flat_map(Tool::hidden_directories) {
             check_inside(directory)?;
         }
+        let root = identity::Identity::is_root()
+            .map_err(|error| SandboxError::new(ErrorKind::Failed, format!("{error:#}")))?;
+        // So that the first sandbox need not wait for it; it says what is wrong, too.
+        if let Ok(base) = base::current(&sandboxes.bases(), root)
+            && list(&sandboxes).is_ok_and(|all| all.iter().all(|one| one.state == ListedState::LeftOver))
+        {
+            base::remove_old(&sandboxes.bases(), &base).map_err(at)?;
+        }
         // Where it cannot be, the walls are told without it.
         let _ = cgroup::make_way();
         let watch = Watch::start(sandboxes.clone()).map_err(at)?;
@@ -105,6 +129,7 @@ impl Local {
             launchers,
             tools: config.tools,
             is_unsafe: config.is_unsafe,
+            root,
             _watch: watch,
         })
     }
@@ -130,11 +155,12 @@ impl Local {
     }
 
     /// What PID 1, and by it everything else, starts with. Package managers are pointed at directories that the agent
-    /// may write, as it is not root and has no way to become it.
+    /// may write; with `sudo`, where there is one, they use the machine's own.
     fn environment_with(&self, more: &BTreeMap<String, String>) -> BTreeMap<String, String> {
         let local = format!("{}/.local", inside::HOME);
         let tools = self.tools.iter().flat_map(|tool| &tool.path).map(|path| path.display().to_string());
-        let own = [format!("{local}/bin"), format!("{}/.cargo/bin", inside::HOME)];
+        let own =
+            [root_fs::PROGRAMS.to_owned(), format!("{local}/bin"), format!("{}/.cargo/bin", inside::HOME)];
         let system = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
         let path: Vec<String> = own.into_iter().chain(tools).chain(system.map(str::to_owned)).collect();
         let fixed = [
@@ -186,7 +212,13 @@ impl Provider for Local {
     }
 
     fn capabilities(&self) -> Capabilities {
-        Capabilities { keeps_files: true, host_mounts: true, pauses: true }
+        Capabilities {
+            keeps_files: true,
+            checkpoints: true,
+            host_mounts: true,
+            root_inside: self.root,
+            pauses: true,
+        }
     }
 
     async fn create(&self, spec: &SandboxSpec) -> Result<Handle, SandboxError> {
@@ -216,6 +248,19 @@ impl Provider for Local {
         let content = handle.open(NAME)?;
         let here = self.sandboxes.session(&content.session).generation(content.generation);
         let gone = |why: &str| SandboxError::new(ErrorKind::Gone, format!("sandbox {handle}: {why}"));
+        if here.held_mark().exists() {
+            let session = self.sandboxes.session(&content.session);
+            let here = here.clone();
+            self.blocking(format!("let go of sandbox {handle}"), move |_| {
+                let _lock = session.lock()?;
+                // By now it may have been let go.
+                if here.held_mark().exists() {
+                    hold::let_go_of_forgotten(&here)?;
+                }
+                Ok(())
+            })
+            .await?;
+        }
         // By way of the folder's descriptor: a socket's address is at most 107 bytes long.
         let folder = File::open(&here.0).map_err(|_| gone("was destroyed"))?;
         let path = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), GenerationDir::SOCKET);
@@ -263,6 +308,79 @@ impl Provider for Local {
             .unwrap_or_else(|panic| Err(io::Error::other(panic)))
             .map_err(|error| SandboxError::from_io("list sandboxes", error))
     }
+
+    async fn checkpoint(&self, handle: &Handle) -> Result<Checkpoint, SandboxError> {
+        let session = handle.open(NAME)?.session;
+        let of = session.clone();
+        let what = format!("make a checkpoint of sandbox {handle}");
+        let number = self.blocking(what, move |sandboxes| {
+            let _lock = sandboxes.session(&of).lock().context("lock the session")?;
+            snapshot::checkpoint(sandboxes, &of)
+        });
+        let number = number.await?;
+        Ok(Checkpoint::new(CheckpointContent { provider: NAME.to_owned(), session, number }))
+    }
+
+    async fn restore(&self, checkpoint: &Checkpoint, session: &SessionId) -> Result<(), SandboxError> {
+        let CheckpointContent { session: from, number, .. } = checkpoint.open(NAME)?;
+        let to = session.clone();
+        self.blocking(
+            format!("give session {session} the files of checkpoint {checkpoint}"),
+            move |sandboxes| {
+                let session = sandboxes.session(&to);
+                private_dir(&session.0)?;
+                let _lock = session.lock().context("lock the session")?;
+                end_all(&session, &to).context("end what runs")?;
+                snapshot::restore(sandboxes, (&from, number), &to)
+            },
+        )
+        .await
+    }
+
+    async fn checkpoints(&self, session: &SessionId) -> Result<Vec<Checkpoint>, SandboxError> {
+        let of = session.clone();
+        let what = format!("list the checkpoints of session {session}");
+        let numbers = self.blocking(what, move |sandboxes| Ok(sandboxes.session(&of).checkpoints()?)).await?;
+        let content =
+            |number| CheckpointContent { provider: NAME.to_owned(), session: session.clone(), number };
+        Ok(numbers.into_iter().map(|number| Checkpoint::new(content(number))).collect())
+    }
+
+    async fn remove_checkpoint(&self, checkpoint: &Checkpoint) -> Result<(), SandboxError> {
+        let CheckpointContent { session: of, number, .. } = checkpoint.open(NAME)?;
+        self.blocking(format!("remove checkpoint {checkpoint}"), move |sandboxes| {
+            let _lock = match sandboxes.session(&of).lock() {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+                lock => lock?,
+            };
+            snapshot::remove(sandboxes, &of, number)
+        })
+        .await
+    }
+}
+
+impl Local {
+    /// Works with files, away from the event loop.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        what: String,
+        work: impl FnOnce(&Sandboxes) -> anyhow::Result<T> + Send + 'static,
+    ) -> Result<T, SandboxError> {
+        let sandboxes = self.sandboxes.clone();
+        let done = tokio::task::spawn_blocking(move || work(&sandboxes)).await;
+        done.unwrap_or_else(|panic| Err(panic.into())).map_err(|error| {
+            let kind = if error.is::<snapshot::NoCheckpoint>() {
+                ErrorKind::Gone
+            } else if error.is::<snapshot::Busy>() {
+                ErrorKind::Unavailable
+            } else if error.is::<snapshot::NoLayers>() {
+                ErrorKind::Unsupported
+            } else {
+                ErrorKind::of_system(error.chain().find_map(launch::errno))
+            };
+            SandboxError::new(kind, format!("{what}: {error:#}"))
+        })
+    }
 }
 
 fn handle(session: &SessionId, generation: Generation) -> Handle {
@@ -275,55 +393,4 @@ fn check_inside(path: &Path) -> Result<(), SandboxError> {
     }
     let message = format!("{} cannot be shown in a sandbox: the sandbox has its own there", path.display());
     Err(SandboxError::new(ErrorKind::Invalid, message))
-}
-
-/// Ends the sandbox and removes its folder; with [`Files::Remove`] all that there is of the session. Folders that hold a
-/// record go last, so that what was interrupted is still listed.
-fn destroy(sandboxes: &Sandboxes, what: &HandleContent, files: Files) -> io::Result<()> {
-    let session = sandboxes.session(&what.session);
-    let _lock = match session.lock() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        lock => lock?,
-    };
-    let generations = match files {
-        Files::Keep => vec![what.generation],
-        Files::Remove => session.generations()?,
-    };
-    for generation in &generations {
-        match session.generation(*generation).record()? {
-            Some(record) => record.end()?,
-            None => cgroup::remove_unrecorded(&what.session, *generation)?,
-        }
-    }
-    if files == Files::Remove {
-        remove_tree(&session.files())?;
-    }
-    for generation in generations {
-        remove_tree(&session.generation(generation).0)?;
-    }
-    match files {
-        Files::Keep => Ok(()),
-        Files::Remove => remove_tree(&session.0),
-    }
-}
-
-fn list(sandboxes: &Sandboxes) -> io::Result<Vec<Listed>> {
-    let mut all = Vec::new();
-    for session in sandboxes.sessions()? {
-        let folder = sandboxes.session(&session);
-        for generation in folder.generations()? {
-            let running = match folder.generation(generation).record()? {
-                Some(record) => record.runs()?,
-                None => false,
-            };
-            let state = if running { ListedState::Running } else { ListedState::LeftOver };
-            all.push(Listed {
-                handle: handle(&session, generation),
-                session: session.clone(),
-                generation,
-                state,
-            });
-        }
-    }
-    Ok(all)
 }

@@ -1,6 +1,6 @@
 //! What PID 1 gives up, or forbids to all that come after it.
 
-use super::identity::AGENT;
+use super::identity::Identity;
 use super::masks::Settings;
 use anyhow::{Context, Result};
 use rustix::io::Errno;
@@ -57,9 +57,9 @@ pub(super) fn ignore_file_limit() {
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
-/// Root only: no group, and the agent's numbers in every field.
-pub(super) fn become_agent() -> io::Result<()> {
-    let (user, group) = (Uid::from_raw(AGENT), Gid::from_raw(AGENT));
+/// After entering the user namespace: its root in every field, and no group.
+pub(super) fn become_root_inside() -> io::Result<()> {
+    let (user, group) = (Uid::ROOT, Gid::ROOT);
     set_thread_groups(&[])?;
     set_thread_res_gid(group, group, group)?;
     set_thread_res_uid(user, user, user)?;
@@ -78,9 +78,35 @@ pub(super) fn limit_namespaces(settings: &Settings, nested_sandboxes: bool) -> i
         .try_for_each(|kind| settings.set(&format!("user/max_{kind}_namespaces"), NESTED_NAMESPACES))
 }
 
-/// Gives up every capability, and every way to get one back. Source: capabilities(7).
-pub(super) fn give_up() -> Result<()> {
+/// What root in a sandbox may do, with the session's own files and processes: what installing packages takes; and SETPCAP, by which
+/// the guest takes all of it from the agent, and itself from who uses `sudo`. Nothing that
+/// mounts, traces, makes devices, or touches the network or the kernel.
+const ROOT_INSIDE: CapabilitySet = CapabilitySet::CHOWN
+    .union(CapabilitySet::DAC_OVERRIDE)
+    .union(CapabilitySet::FOWNER)
+    .union(CapabilitySet::FSETID)
+    .union(CapabilitySet::KILL)
+    .union(CapabilitySet::SETGID)
+    .union(CapabilitySet::SETPCAP)
+    .union(CapabilitySet::SETUID);
+
+/// Gives up every capability that is not to be had inside, and every way to get one back. Whoever is not root has none: they go
+/// with the user, and "no new privileges" is for good. Source: capabilities(7).
+pub(super) fn give_up(identity: Identity) -> Result<()> {
+    let (kept, locked) = match identity {
+        Identity::Root { .. } => (ROOT_INSIDE, CapabilitiesSecureBits::empty()),
+        Identity::User { .. } => (
+            CapabilitySet::empty(),
+            CapabilitiesSecureBits::NO_ROOT
+                | CapabilitiesSecureBits::NO_ROOT_LOCKED
+                | CapabilitiesSecureBits::NO_SETUID_FIXUP
+                | CapabilitiesSecureBits::NO_SETUID_FIXUP_LOCKED,
+        ),
+    };
     for capability in (0..64).map(|number| CapabilitySet::from_bits_retain(1 << number)) {
+        if kept.contains(capability) {
+            continue;
+        }
         match remove_capability_from_bounding_set(capability) {
             Ok(()) => {}
             // The first that this kernel does not know.
@@ -88,10 +114,7 @@ pub(super) fn give_up() -> Result<()> {
             Err(error) => return Err(error).context("empty the bounding set"),
         }
     }
-    let locked = CapabilitiesSecureBits::NO_ROOT
-        | CapabilitiesSecureBits::NO_ROOT_LOCKED
-        | CapabilitiesSecureBits::NO_SETUID_FIXUP
-        | CapabilitiesSecureBits::NO_SETUID_FIXUP_LOCKED
+    let locked = locked
         | CapabilitiesSecureBits::KEEP_CAPS_LOCKED
         | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE
         | CapabilitiesSecureBits::NO_CAP_AMBIENT_RAISE_LOCKED;
@@ -99,6 +122,6 @@ pub(super) fn give_up() -> Result<()> {
     clear_ambient_capability_set().context("empty the ambient set")?;
     set_no_new_privs(true).context("forbid new privileges")?;
     let none = CapabilitySet::empty();
-    set_capabilities(None, CapabilitySets { effective: none, permitted: none, inheritable: none })
+    set_capabilities(None, CapabilitySets { effective: kept, permitted: kept, inheritable: none })
         .context("give up capabilities")
 }

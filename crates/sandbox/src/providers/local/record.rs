@@ -83,6 +83,7 @@ impl Process {
         Ok(Self { pid, started, boot: boot_id()? })
     }
 
+    /// It may be another process's by now.
     pub(super) fn pid(&self) -> i32 {
         self.pid
     }

@@ -1,176 +1,222 @@
-//! The root of a sandbox: an allow list, as a list of what to hide would leak whatever it forgets.
+//! The root of a sandbox: stacks of directories that nobody changes, each under one of the session's own that takes the changes.
 //!
-//! An empty tmpfs; on it the machine's `/usr` and the libraries beside it, a few files of `/etc` and some that we write
-//! ourselves, the tools that the person named, devices that are harmless, and the session's own writable directories.
-//! In the end the tmpfs itself becomes read-only.
+//! ```text
+//! /               base (see `base`) ◀ the session's layers ◀ files/root
+//! /usr            the machine's, as any of its users may read it ◀ layers ◀ files/usr      (root only)
+//! /var/lib/dpkg   the machine's packages, so that apt knows what is there ◀ … ◀ files/dpkg  (root only)
+//! /dev /proc /run, tools                                          ours, the kernel's, and read-only
+//! ```
+//! Everything that an agent or its root changes is below `files`, and nothing else outlives the sandbox. To an ordinary user the
+//! machine's own trees are read-only: the kernel lets nobody change, even in a copy, what belongs to users that he does not have.
 
-use super::disk::GenerationDir;
+use super::base::{self, SYSTEM};
+use super::disk::{GenerationDir, SessionDir};
 use super::identity::AGENT;
-use super::mounts::{Attributes, Root};
+use super::mounts::{Attributes, Root, attach, clone_tree};
+use super::overlay::{Owners, Renames, Stage, Users};
 use super::request::LaunchRequest;
+use super::stack::Stack;
 use crate::provider::inside;
 use anyhow::{Context, Result};
 use rustix::mount::MountFlags;
 use std::fs;
-use std::path::{Component, Path};
+use std::os::fd::AsFd;
+use std::path::{Component, Path, PathBuf};
 
 /// The guest's own file inside.
 pub(super) const GUEST: &str = "/run/lamplight/guest";
 /// Where the guest keeps unread output inside.
 pub(super) const SPOOL: &str = "/run/lamplight/spool";
+/// Where `/etc/resolv.conf` leads, as what it says depends on the sandbox.
+pub(super) const RESOLVER: &str = "/run/lamplight/resolv.conf";
+/// Programs of ours, before all others in `PATH`.
+pub(super) const PROGRAMS: &str = "/run/lamplight/bin";
 
-/// The session's writable directories: name in `files/`, path inside, and whether everybody may write there.
-pub(super) const WRITABLE: &[(&str, &str, bool)] = &[
-    ("workspace", inside::WORKSPACE, false),
-    ("home", inside::HOME, false),
-    ("tmp", "/tmp", true),
-    ("var", "/var", false),
-];
+/// The tree that everything else hangs in.
+pub(super) const ROOT_TREE: &str = "root";
 
-/// What programs expect below `/var`; made in a new session's `files/var`.
-pub(super) const VAR: &[&str] = &["cache", "lib", "local", "log", "opt", "spool", "tmp"];
+/// Bounds of the memory-backed directories, as tmpfs options.
+const DEV_SIZE: &str = "size=64k,nr_inodes=64,mode=755";
+const RUN_SIZE: &str = "size=64m,nr_inodes=16k,mode=755";
+const SHM_SIZE: &str = "size=256m,nr_inodes=16k,mode=1777";
+
+/// A tree of the machine's that is shown with the session's changes on it.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct SystemTree {
+    /// In `files`, in `scratch` and in layers.
+    pub(super) name: &'static str,
+    pub(super) path: &'static str,
+    /// Whether some of it may be closed to most users of the machine.
+    restricted: bool,
+}
+
+/// The machine's trees. Which packages there are is no secret, and package managers want to lock files that only root may read.
+pub(super) fn system_trees() -> Vec<SystemTree> {
+    const DATABASES: [(&str, &str); 3] =
+        [("dpkg", "/var/lib/dpkg"), ("rpm", "/var/lib/rpm"), ("pacman", "/var/lib/pacman")];
+    let tree = |name, path| SystemTree { name, path, restricted: true };
+    const BESIDE: [(&str, &str); 6] = [
+        ("bin", "/bin"),
+        ("sbin", "/sbin"),
+        ("lib", "/lib"),
+        ("lib32", "/lib32"),
+        ("lib64", "/lib64"),
+        ("libx32", "/libx32"),
+    ];
+    let is_directory = |path: &str| fs::symlink_metadata(path).is_ok_and(|there| there.is_dir());
+    let beside = BESIDE.iter().filter(|(_, path)| is_directory(path)).map(|(name, path)| tree(name, path));
+    let databases = DATABASES.iter().filter(|(_, path)| is_directory(path));
+    let databases = databases.map(|(name, path)| SystemTree { name, path, restricted: false });
+    [tree("usr", "/usr")].into_iter().chain(beside).chain(databases).collect()
+}
 
 /// Whether a host directory may be shown at this path: absolute, plain, and not where something of ours is.
 pub(super) fn is_free(path: &Path) -> bool {
-    let ours = WRITABLE.iter().map(|(_, path, _)| *path);
+    let ours =
+        [inside::WORKSPACE, inside::HOME, "/tmp", "/var", "/usr", "/etc", "/proc", "/sys", "/dev", "/run"];
     let plain = path.components().skip(1).all(|part| matches!(part, Component::Normal(_)));
+    let within = |ours: &Path| path.starts_with(ours) || ours.starts_with(path);
     path.is_absolute()
         && plain
         && path.components().count() > 1
-        && !ours
-            .chain(["/usr", "/etc", "/proc", "/sys", "/dev", "/run"])
-            .chain(SYSTEM.iter().copied())
-            .any(|ours| path.starts_with(ours) || Path::new(ours).starts_with(path))
+        && !ours.iter().any(|ours| within(Path::new(ours)))
+        && !SYSTEM.iter().any(|ours| within(&Path::new("/").join(ours)))
 }
 
-/// Beside `/usr`: links into it on most distributions, directories on the others.
-const SYSTEM: &[&str] = &["/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32"];
+/// What a root is made from.
+pub(super) struct Parts<'a> {
+    pub(super) request: &'a LaunchRequest,
+    pub(super) session: &'a SessionDir,
+    pub(super) here: &'a GenerationDir,
+    pub(super) base: &'a Path,
+    pub(super) stack: &'a Stack,
+    /// The session's users, when it has more than the agent.
+    pub(super) users: Option<&'a Users>,
+}
 
-/// What toolchains need of the machine's configuration, and nothing that could hold a credential. `/etc/ssl/private`,
-/// `/etc/gitconfig`, `/etc/npmrc` and `/etc/pip.conf` are among those that are not here.
-const ETC: &[&str] = &[
-    "alternatives",
-    "bash.bashrc",
-    "crypto-policies",
-    "debian_version",
-    "fonts",
-    "gai.conf",
-    "host.conf",
-    "inputrc",
-    "issue",
-    "java-8-openjdk",
-    "java-11-openjdk",
-    "java-17-openjdk",
-    "java-21-openjdk",
-    "java-25-openjdk",
-    "ld.so.cache",
-    "ld.so.conf",
-    "ld.so.conf.d",
-    "locale.alias",
-    "locale.conf",
-    "localtime",
-    "login.defs",
-    "lsb-release",
-    "magic",
-    "mime.types",
-    "os-release",
-    "perl",
-    "pki/ca-trust/extracted",
-    "pki/tls/cert.pem",
-    "pki/tls/certs",
-    "profile",
-    "protocols",
-    "python3",
-    "redhat-release",
-    "services",
-    "shells",
-    "ssl/cert.pem",
-    "ssl/certs",
-    "ssl/openssl.cnf",
-    "terminfo",
-    "timezone",
-    "vulkan",
-];
+/// Puts the root together at its place in the generation's folder.
+pub(super) fn build(parts: Parts) -> Result<Root> {
+    let Parts { request, session, here, base, stack, users } = parts;
+    let root = Root(here.root());
+    let stage = Stage::new(here.stage(), users)?;
+    let files = stage.session(&session.0)?;
+    let stacked = Stacked { stage, files, stack };
 
-/// A configuration file up to this size is copied; a larger one, or a directory, is shown: a mount costs more.
-const COPIED_BYTES: u64 = 256 * 1024;
-
-/// Bounds of the memory-backed directories, as tmpfs options.
-const ROOT_SIZE: &str = "size=16m,nr_inodes=16k,mode=755";
-const SHM_SIZE: &str = "size=256m,nr_inodes=16k,mode=1777";
-const RUNTIME_SIZE: &str = "size=64m,nr_inodes=16k,mode=700";
-
-/// Puts the root together at its place in the generation's folder. `owner` is how the agent is called in the mounter's
-/// user namespace.
-pub(super) fn build(request: &LaunchRequest, at: &GenerationDir, files: &Path, owner: u32) -> Result<Root> {
-    let root = Root(at.root());
-    root.kernel("tmpfs", "/", MountFlags::NODEV, ROOT_SIZE)?;
-    root.show(Path::new("/usr"), "/usr", Attributes::ReadOnly)?;
-    for directory in SYSTEM {
-        show_or_link(&root, directory)?;
+    let skeleton = stacked.stage.lower(base, Owners::SameNumbers);
+    match skeleton.and_then(|skeleton| stacked.mount(&root.0, ROOT_TREE, skeleton, Renames::Move)) {
+        // Where the machine's files are an overlay already, as in a container, no other can be put on top.
+        Err(error) if stack.layers().is_empty() => {
+            alone(&root, session, base, users)
+                .with_context(|| format!("go on without layers after: {error:#}"))?;
+        }
+        stacked => stacked?,
     }
-    etc(&root, request.egress)?;
+    for tree in system_trees() {
+        match users.map(|_| stacked.system(&root, &tree)) {
+            Some(Ok(())) => {}
+            Some(Err(error)) if !stack.layers().is_empty() => return Err(error),
+            Some(Err(_)) | None => root.show(Path::new(tree.path), tree.path, Attributes::ReadOnly)?,
+        }
+    }
+    stacked.stage.clear()?;
+
+    // How the agent and root are called in the mounter's user namespace.
+    let (agent, root_user) = users.map_or((AGENT, AGENT), |users| (users.ids.agent, users.ids.first));
     devices(&root)?;
-    let runtime = format!("{RUNTIME_SIZE},uid={owner},gid={owner}");
-    root.kernel("tmpfs", &format!("/run/user/{AGENT}"), MountFlags::NODEV, &runtime)?;
-    root.kernel("tmpfs", "/run/lock", MountFlags::NODEV, &runtime)?;
+    run(&root, agent)?;
+    let resolver = match request.egress {
+        true => format!("nameserver {}\n", inside::NAME_SERVER),
+        false => "# No name server: there is no network but loopback.\n".to_owned(),
+    };
+    root.file(RESOLVER, resolver.as_bytes())?;
     root.show(&request.guest, GUEST, Attributes::ReadOnly)?;
-    root.show(&at.spool(), SPOOL, Attributes::Writable)?;
+    root.show(&here.spool(), SPOOL, Attributes::Writable)?;
     for mount in &request.mounts {
         let path = mount.inside.to_str().context("a mount's path inside is not UTF-8")?;
         root.show(&mount.host, path, Attributes::ReadOnly)?;
     }
-    // Last: once they are there, a path below them is where an agent of an earlier generation says it is.
-    for (name, path, _) in WRITABLE {
-        root.show(&files.join(name), path, Attributes::Writable)?;
+    for (path, owner) in [(inside::WORKSPACE, agent), (inside::HOME, agent), ("/tmp", root_user)] {
+        root.ensure(path, if path == "/tmp" { 0o1777 } else { 0o755 }, owner)?;
+    }
+    if users.is_some() {
+        root.link(&format!("{PROGRAMS}/sudo"), GUEST)?;
     }
     Ok(root)
 }
 
-fn show_or_link(root: &Root, path: &str) -> Result<()> {
-    match fs::symlink_metadata(path) {
-        Ok(what) if what.is_symlink() => root.link(path, fs::read_link(path)?),
-        Ok(what) if what.is_dir() => root.show(Path::new(path), path, Attributes::ReadOnly),
-        Ok(what) if what.len() <= COPIED_BYTES => match fs::read(path) {
-            Ok(content) => root.file(path, &content),
-            Err(error) if error.kind() == std::io::ErrorKind::PermissionDenied => Ok(()),
-            Err(error) => Err(error).context(format!("read {path}")),
-        },
-        Ok(_) => root.show(Path::new(path), path, Attributes::ReadOnly),
-        Err(_) => Ok(()),
+/// The session's top without anything below: what would be seen through it is copied into it, once.
+fn alone(root: &Root, session: &SessionDir, base: &Path, users: Option<&Users>) -> Result<()> {
+    let top = session.files().join(ROOT_TREE);
+    fs::write(session.alone_mark(), "").context("note that there are no layers")?;
+    base::copy_to(base, &top, users.map(|users| (users.ids.first, users.ids.agent)))?;
+    let tree = clone_tree(&top, false)?;
+    Attributes::Writable.set(tree.as_fd(), false)?;
+    Ok(attach(tree.as_fd(), &root.0)?)
+}
+
+/// The session's own part of every stack.
+struct Stacked<'a> {
+    stage: Stage<'a>,
+    /// Where the session's folder is on the stage.
+    files: String,
+    stack: &'a Stack,
+}
+
+impl Stacked<'_> {
+    fn mount(&self, at: &Path, tree: &str, lowest: String, renames: Renames) -> Result<()> {
+        let mut lowers = Vec::new();
+        for layer in self.stack.layers() {
+            let directory = layer.tree(tree);
+            if directory.exists() {
+                lowers.push(self.stage.lower(&directory, Owners::Session(layer.ids))?);
+            }
+        }
+        lowers.push(lowest);
+        let (top, work) = (format!("{}/files/{tree}", self.files), format!("{}/scratch/{tree}", self.files));
+        self.stage.mount(at, &lowers, &top, &work, renames)
+    }
+
+    fn system(&self, root: &Root, tree: &SystemTree) -> Result<()> {
+        let host = Path::new(tree.path);
+        let (_open, at) = root.place(tree.path)?;
+        let machine = self.stage.lower(host, Owners::SameNumbers)?;
+        let machine = if tree.restricted { self.stage.for_anybody(&machine)? } else { machine };
+        self.mount(&at, tree.name, machine, Renames::Copy)?;
+        // An overlay shows nothing that is mounted below its layers.
+        for below in mounted_below(host)? {
+            let path = below.to_str().context("a mount point of the machine is not UTF-8")?;
+            root.show(&below, path, Attributes::ReadOnly)?;
+        }
+        Ok(())
     }
 }
 
-fn etc(root: &Root, egress: bool) -> Result<()> {
-    for name in ETC {
-        show_or_link(root, &format!("/etc/{name}"))?;
+/// The uppermost mount points below a directory of the host. Source: proc_pid_mountinfo(5), field 5.
+fn mounted_below(host: &Path) -> Result<Vec<PathBuf>> {
+    let mounts = fs::read_to_string("/proc/self/mountinfo").context("read which mounts there are")?;
+    Ok(uppermost_below(host, &mounts))
+}
+
+fn uppermost_below(host: &Path, mounts: &str) -> Vec<PathBuf> {
+    let mut found: Vec<PathBuf> = Vec::new();
+    let points = mounts.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape);
+    for point in points.filter(|point| point != host && point.starts_with(host)) {
+        if !found.iter().any(|above| point.starts_with(above)) {
+            found.retain(|below| !below.starts_with(&point));
+            found.push(point);
+        }
     }
-    let shell = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
-    let (user, home) = (inside::USER, inside::HOME);
-    let file = |name: &str, text: &str| root.file(&format!("/etc/{name}"), text.as_bytes());
-    file(
-        "passwd",
-        &format!(
-            "root:x:0:0:root:/:/usr/sbin/nologin\n{user}:x:{AGENT}:{AGENT}:{user}:{home}:{shell}\n\
-             nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
-        ),
-    )?;
-    file("group", &format!("root:x:0:\ntty:x:5:\n{user}:x:{AGENT}:\nnogroup:x:65534:\n"))?;
-    file("hostname", "lamplight\n")?;
-    file("hosts", "127.0.0.1 localhost lamplight\n::1 localhost\n")?;
-    file(
-        "nsswitch.conf",
-        "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n",
-    )?;
-    let resolver = match egress {
-        true => format!("nameserver {}\n", inside::NAME_SERVER),
-        false => "# No name server: there is no network but loopback.\n".to_owned(),
-    };
-    file("resolv.conf", &resolver)?;
-    root.link("/etc/mtab", "/proc/self/mounts")
+    found
+}
+
+/// Blanks, tabs, newlines and backslashes are written as backslash and three octal digits.
+fn unescape(text: &str) -> PathBuf {
+    let special = [("\\040", " "), ("\\011", "\t"), ("\\012", "\n"), ("\\134", "\\")];
+    special.iter().fold(text.to_owned(), |text, (code, meant)| text.replace(code, meant)).into()
 }
 
 fn devices(root: &Root) -> Result<()> {
+    root.kernel("tmpfs", "/dev", MountFlags::NODEV, DEV_SIZE)?;
     for name in ["null", "zero", "full", "random", "urandom", "tty"] {
         let path = format!("/dev/{name}");
         root.show(Path::new(&path), &path, Attributes::Device)?;
@@ -182,6 +228,16 @@ fn devices(root: &Root) -> Result<()> {
     root.link("/dev/stdin", "/proc/self/fd/0")?;
     root.link("/dev/stdout", "/proc/self/fd/1")?;
     root.link("/dev/stderr", "/proc/self/fd/2")
+}
+
+fn run(root: &Root, agent: u32) -> Result<()> {
+    root.kernel("tmpfs", "/run", MountFlags::NODEV, RUN_SIZE)?;
+    root.directory("/run/lock")?;
+    root.set_mode("/run/lock", 0o1777)?;
+    let own = format!("/run/user/{AGENT}");
+    root.directory(&own)?;
+    root.set_mode(&own, 0o700)?;
+    root.give(&own, agent)
 }
 
 #[cfg(test)]
@@ -202,5 +258,14 @@ mod tests {
         check("/run/lamplight", false);
         check("/opt/../etc", false);
         check("opt", false);
+    }
+
+    #[test]
+    fn mounts_below_a_tree_are_found_once_each() {
+        let mounts = "1 0 8:1 / / rw - ext4 a rw\n2 1 8:2 / /usr rw - ext4 b rw\n\
+                      3 2 8:3 / /usr/local/a\\040b rw - ext4 c rw\n4 3 8:4 / /usr/local/a\\040b/c rw - ext4 d rw\n\
+                      5 1 8:5 / /usrlocal rw - ext4 e rw\n6 2 0:5 / /usr/src rw - tmpfs f rw\n";
+        let found = uppermost_below(Path::new("/usr"), mounts);
+        assert_eq!(found, [PathBuf::from("/usr/local/a b"), PathBuf::from("/usr/src")]);
     }
 }

@@ -37,15 +37,19 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
         let first = ["/etc/ssl/private", "/etc/ssh"].map(readable).into_iter().find(Result::is_ok);
         first.unwrap_or_else(|| readable("/etc/ssl/private"))
     }),
-    Attempt::new("enter root's home", NO_FILE, |_| readable("/root/.")),
+    // The sandbox's own root has a home there, with nothing of the machine's in it.
+    Attempt::new("find something in root's home", StoppedBy::Absence, |_| {
+        let entries = fs::read_dir("/root").into_iter().flatten().flatten();
+        found(entries.map(|entry| entry.path().display().to_string()).collect())
+    }),
     Attempt::new("find a home that is not the agent's", StoppedBy::Absence, |_| {
         let homes = fs::read_dir("/home")?.flatten().map(|entry| entry.path());
         let others = homes.filter(|home| home != Path::new("/home/agent"));
-        let root = Some(Path::new("/root").to_owned()).filter(|root| root.exists());
-        found(others.chain(root).map(|home| home.display().to_string()).collect())
+        found(others.map(|home| home.display().to_string()).collect())
     }),
-    Attempt::new("find what a package manager or a service keeps in /var", StoppedBy::Absence, |_| {
-        let kept = ["/var/lib/dpkg", "/var/lib/rpm", "/var/lib/docker", "/var/lib/systemd", "/var/log/wtmp"];
+    // Which packages there are is shown, so that more can be installed.
+    Attempt::new("find what a service keeps in /var", StoppedBy::Absence, |_| {
+        let kept = ["/var/lib/docker", "/var/lib/systemd", "/var/lib/postgresql", "/var/log/wtmp"];
         found(kept.into_iter().filter(|path| Path::new(path).exists()).map(str::to_owned).collect())
     }),
     Attempt::new("put a program into /usr/bin", NOT_MADE, |_| make("/usr/bin/lamplight-escape-new")),

@@ -1,0 +1,62 @@
+//! Who things are done as, where the guest is the sandbox's root: files and processes that the host asks for are the agent's, as if
+//! the guest were the agent itself. Only the guest's own business (ending processes, `root`) is done as root.
+
+use rustix::thread::{
+    CapabilitySet, Gid, Uid, capability_is_in_bounding_set, remove_capability_from_bounding_set,
+    set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+};
+use std::io;
+
+/// The agent's number, as user and as group.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Agent(pub(crate) u32);
+
+impl Agent {
+    /// From here on this thread, the only one, touches files with the agent's rights and no more: the kernel takes the rights over
+    /// files out of the effective set with the file system user. Source: setfsuid(2), capabilities(7).
+    pub(crate) fn touch_files(self) {
+        // SAFETY: both take a number. They cannot fail for one that is mapped, and report nothing.
+        unsafe {
+            libc::setfsgid(self.0);
+            libc::setfsuid(self.0);
+        }
+    }
+
+    /// For good, with every capability gone. Between fork and exec: makes system calls and nothing else.
+    pub(crate) fn become_for_good(self) -> io::Result<()> {
+        empty_bounding_set()?;
+        become_user(&[], self.0, self.0)
+    }
+}
+
+/// Not even by executing something can a capability be had after this. Between fork and exec: makes system calls and nothing else.
+fn empty_bounding_set() -> io::Result<()> {
+    for number in 0..u64::BITS {
+        let capability = CapabilitySet::from_bits_retain(1 << number);
+        match capability_is_in_bounding_set(capability) {
+            Ok(true) => remove_capability_from_bounding_set(capability)?,
+            Ok(false) => {}
+            // The first that this kernel does not know.
+            Err(_) => break,
+        }
+    }
+    Ok(())
+}
+
+/// All rights over files again, for a child that is to be root. Between fork and exec: makes system calls and nothing else.
+pub(crate) fn touch_files_as_root() {
+    // SAFETY: both take a number, and cannot fail for one that is the caller's own.
+    unsafe {
+        libc::setfsuid(0);
+        libc::setfsgid(0);
+    }
+}
+
+/// Between fork and exec: makes system calls and nothing else. Whoever is not 0 afterwards has no capability left.
+pub(crate) fn become_user(groups: &[Gid], group: u32, user: u32) -> io::Result<()> {
+    let (user, group) = (Uid::from_raw(user), Gid::from_raw(group));
+    set_thread_groups(groups)?;
+    set_thread_res_gid(group, group, group)?;
+    set_thread_res_uid(user, user, user)?;
+    Ok(())
+}

@@ -1,0 +1,72 @@
+//! The files of `/etc` that we write ourselves: who there is, and how names are found.
+
+use super::identity::AGENT;
+use super::root_fs::RESOLVER;
+use crate::provider::inside;
+use anyhow::{Context, Result};
+use std::fs::{self, Permissions};
+use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
+
+pub(super) fn write(etc: &Path) -> Result<()> {
+    let shell = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
+    let (user, home) = (inside::USER, inside::HOME);
+    let file = |name: &str, text: &str| {
+        fs::write(etc.join(name), text).with_context(|| format!("write /etc/{name}"))?;
+        fs::set_permissions(etc.join(name), Permissions::from_mode(0o644)).context("set its permissions")
+    };
+    let services = services(&fs::read_to_string("/etc/passwd").unwrap_or_default());
+    file(
+        "passwd",
+        &format!(
+            "root:x:0:0:root:/root:{shell}\n{services}{user}:x:{AGENT}:{AGENT}:{user}:{home}:{shell}\n\
+             nobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n"
+        ),
+    )?;
+    let groups = service_groups(&fs::read_to_string("/etc/group").unwrap_or_default());
+    file("group", &format!("root:x:0:\n{groups}{user}:x:{AGENT}:\nnogroup:x:65534:\n"))?;
+    file("hostname", "lamplight\n")?;
+    file("hosts", "127.0.0.1 localhost lamplight\n::1 localhost\n")?;
+    file(
+        "nsswitch.conf",
+        "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n",
+    )?;
+    symlink(RESOLVER, etc.join("resolv.conf")).context("link /etc/resolv.conf")?;
+    symlink("/proc/self/mounts", etc.join("mtab")).context("link /etc/mtab")
+}
+
+/// The machine's users that packages brought: files of `/usr` and the package database speak of them. Nobody of flesh and blood.
+fn services(passwd: &str) -> String {
+    let line = |line: &str| {
+        let fields: Vec<_> = line.split(':').collect();
+        let &[name, _, user, group, _, home, _] = fields.as_slice() else { return None };
+        let number: u32 = user.parse().ok()?;
+        let brought = (1..AGENT).contains(&number) && name != inside::USER;
+        brought.then(|| format!("{name}:x:{number}:{group}::{home}:/usr/sbin/nologin\n"))
+    };
+    passwd.lines().filter_map(line).collect()
+}
+
+fn service_groups(group: &str) -> String {
+    let line = |line: &str| {
+        let fields: Vec<_> = line.split(':').collect();
+        let &[name, _, group, _] = fields.as_slice() else { return None };
+        let number: u32 = group.parse().ok()?;
+        let brought = (1..AGENT).contains(&number) && name != inside::USER;
+        brought.then(|| format!("{name}:x:{number}:\n"))
+    };
+    group.lines().filter_map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_services_are_known_inside() {
+        let passwd = "root:x:0:0:root:/root:/bin/bash\n_apt:x:42:65534:Some One:/nonexistent:/bin/sh\n\
+                      me:x:1000:1000:Me:/home/me:/bin/bash\nagent:x:7:7::/:\ntorn\n";
+        assert_eq!(services(passwd), "_apt:x:42:65534::/nonexistent:/usr/sbin/nologin\n");
+        assert_eq!(service_groups("root:x:0:\nssl-cert:x:105:postgres\nme:x:1000:\n"), "ssl-cert:x:105:\n");
+    }
+}
