@@ -33,6 +33,8 @@ pub(super) struct Copy<'a> {
     pub(super) known: &'a Directories,
     /// Files that count as changed, whatever their times say.
     pub(super) mapped: &'a BTreeSet<PathBuf>,
+    /// Whether nobody changes the tree meanwhile.
+    pub(super) is_still: bool,
 }
 
 /// What a copy found.
@@ -94,11 +96,19 @@ impl Walk<'_> {
             if name == "." || name == ".." {
                 continue;
             }
+            let path = path.join(name);
+            match self.entry(from.as_fd(), name, &path, entry.file_type(), whole) {
+                // It went, or became another, while it was looked at. That is a change: another round sees what it is by then.
+                Err(error) if !self.copy.is_still && is_in_motion(&error) => {
+                    clear(&self.copy.to.join(path))?;
+                    self.copied.changes += 1;
+                    continue;
+                }
+                done => done.with_context(|| format!("copy {}", path.display()))?,
+            }
             if changed {
                 names.insert(name.to_owned());
             }
-            self.entry(from.as_fd(), name, &path.join(name), entry.file_type(), whole)
-                .with_context(|| format!("copy {}", path.join(name).display()))?;
         }
         if changed && !(whole && attributes::is_opaque(from)?) {
             self.mark_gone(path, &names)?;
@@ -189,6 +199,11 @@ impl Walk<'_> {
         }
         Ok(())
     }
+}
+
+fn is_in_motion(error: &anyhow::Error) -> bool {
+    let is = |errno: Errno| matches!(errno, Errno::NOENT | Errno::NOTDIR | Errno::LOOP | Errno::INVAL);
+    error.chain().find_map(super::launch::errno).is_some_and(|errno| is(Errno::from_raw_os_error(errno)))
 }
 
 fn is_since(stat: &Stat, since: Option<Moment>) -> bool {

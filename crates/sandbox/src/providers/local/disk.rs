@@ -155,10 +155,14 @@ impl SessionDir {
     /// Waits until nobody else creates or destroys in this session. Whoever holds it is bounded by
     /// [`LAUNCH_SECONDS`](super::launch::LAUNCH_SECONDS) or by the removal of files.
     pub(super) fn lock(&self) -> io::Result<File> {
-        let lock = File::options().create(true).append(true).open(self.0.join("lock"))?;
-        rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))?;
-        Ok(lock)
+        lock(&self.0.join("lock"))
     }
+}
+
+fn lock(file: &Path) -> io::Result<File> {
+    let lock = File::options().create(true).append(true).open(file)?;
+    rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))?;
+    Ok(lock)
 }
 
 impl GenerationDir {
@@ -205,6 +209,12 @@ impl GenerationDir {
     }
 
     /// Somebody holds this sandbox still, or held it when they were killed.
+    /// Waits until nobody else lets the sandbox stand still, or go on: whoever does is bounded by [`FREEZE`](super::hold::FREEZE), or by
+    /// the copy of what changed in an instant.
+    pub(super) fn lock_freezer(&self) -> io::Result<File> {
+        lock(&self.0.join("freezer.lock"))
+    }
+
     pub(super) fn held_mark(&self) -> PathBuf {
         self.0.join("held")
     }

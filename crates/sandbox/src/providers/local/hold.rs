@@ -11,13 +11,14 @@ use std::io::{self, ErrorKind, Read, Seek};
 use std::path::{Path, PathBuf};
 
 /// From asking the kernel to the last process that stands still.
-const FREEZE: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
+pub(super) const FREEZE: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// As long as this lives, nothing in the sandbox runs.
 #[derive(Debug)]
 pub(super) struct Held {
     cgroup: PathBuf,
     mark: PathBuf,
+    _lock: File,
 }
 
 impl Held {
@@ -28,10 +29,11 @@ impl Held {
         else {
             return Ok(None);
         };
+        let lock = here.lock_freezer()?;
         if fs::read_to_string(cgroup.join("cgroup.freeze"))?.trim() == "1" {
             return Ok(None);
         }
-        let held = Self { cgroup, mark: here.held_mark() };
+        let held = Self { cgroup, mark: here.held_mark(), _lock: lock };
         fs::write(&held.mark, "")?;
         fs::write(held.cgroup.join("cgroup.freeze"), "1")?;
         held.wait()?;
@@ -78,8 +80,12 @@ fn let_go(cgroup: &Path, mark: &Path) -> io::Result<()> {
     }
 }
 
-/// Lets a sandbox go that somebody held who is gone. Whoever holds one has the session's lock, and so has the caller.
+/// Lets a sandbox go that somebody held who is gone. Waits for whoever holds it and is not.
 pub(super) fn let_go_of_forgotten(here: &GenerationDir) -> io::Result<()> {
+    let _lock = here.lock_freezer()?;
+    if !here.held_mark().exists() {
+        return Ok(());
+    }
     match here.record()?.and_then(|record| record.cgroups.unified) {
         Some(cgroup) => let_go(&cgroup, &here.held_mark()),
         None => fs::remove_file(here.held_mark()),

@@ -186,16 +186,16 @@ impl Local {
 
     /// The record of a sandbox that runs. Read here and not in a task of its own, so that a call that was given up does nothing
     /// later.
-    fn running(&self, handle: &Handle) -> Result<Record, SandboxError> {
+    fn running(&self, handle: &Handle) -> Result<(GenerationDir, Record), SandboxError> {
         let content = handle.open(NAME)?;
         let here = self.sandboxes.session(&content.session).generation(content.generation);
         let look = || match here.record()? {
             Some(record) if record.runs()? => Ok(Some(record)),
             Some(_) | None => Ok(None),
         };
-        let found =
+        let found: Option<Record> =
             look().map_err(|error| SandboxError::from_io(format!("look at sandbox {handle}"), error))?;
-        found.ok_or_else(|| {
+        found.map(|record| (here, record)).ok_or_else(|| {
             SandboxError::new(ErrorKind::Gone, format!("sandbox {handle}: does not run any more"))
         })
     }
@@ -249,17 +249,9 @@ impl Provider for Local {
         let here = self.sandboxes.session(&content.session).generation(content.generation);
         let gone = |why: &str| SandboxError::new(ErrorKind::Gone, format!("sandbox {handle}: {why}"));
         if here.held_mark().exists() {
-            let session = self.sandboxes.session(&content.session);
             let here = here.clone();
-            self.blocking(format!("let go of sandbox {handle}"), move |_| {
-                let _lock = session.lock()?;
-                // By now it may have been let go.
-                if here.held_mark().exists() {
-                    hold::let_go_of_forgotten(&here)?;
-                }
-                Ok(())
-            })
-            .await?;
+            let what = format!("let go of sandbox {handle}");
+            self.blocking(what, move |_| Ok(hold::let_go_of_forgotten(&here)?)).await?;
         }
         // By way of the folder's descriptor: a socket's address is at most 107 bytes long.
         let folder = File::open(&here.0).map_err(|_| gone("was destroyed"))?;
@@ -292,13 +284,15 @@ impl Provider for Local {
     }
 
     async fn pause(&self, handle: &Handle) -> Result<(), SandboxError> {
-        let record = self.running(handle)?;
-        record.pause().map_err(|error| SandboxError::from_io(format!("pause sandbox {handle}"), error))
+        let (here, record) = self.running(handle)?;
+        let pause = || here.lock_freezer().and_then(|_lock| record.pause());
+        pause().map_err(|error| SandboxError::from_io(format!("pause sandbox {handle}"), error))
     }
 
     async fn resume(&self, handle: &Handle) -> Result<(), SandboxError> {
-        let record = self.running(handle)?;
-        record.resume().map_err(|error| SandboxError::from_io(format!("resume sandbox {handle}"), error))
+        let (here, record) = self.running(handle)?;
+        let resume = || here.lock_freezer().and_then(|_lock| record.resume());
+        resume().map_err(|error| SandboxError::from_io(format!("resume sandbox {handle}"), error))
     }
 
     async fn list(&self) -> Result<Vec<Listed>, SandboxError> {

@@ -219,15 +219,16 @@ impl Copying<'_> {
             Round { at: notes.at, mapped: notes.mapped(), directories: self.directories(notes)? };
         // What has never been copied is much: most of it is copied while everything runs.
         if before.at.is_none() {
-            before = self.round(&layer, notes, &before)?.0;
+            before = self.round(&layer, notes, &before, false)?.0;
         }
         let held = match &self.running {
             Some((here, record)) => Held::hold(here, record).context("hold the sandbox")?,
             None => None,
         };
         for _ in 0..ROUNDS {
-            let (round, changes) = self.round(&layer, notes, &before)?;
-            if held.is_some() || self.running.is_none() || changes == 0 {
+            let is_still = held.is_some() || self.running.is_none();
+            let (round, changes) = self.round(&layer, notes, &before, is_still)?;
+            if is_still || changes == 0 {
                 drop(held);
                 self.remember(&layer, &round.directories)?;
                 let layers =
@@ -241,7 +242,7 @@ impl Copying<'_> {
     }
 
     /// All trees once, as far as they changed since the round before.
-    fn round(&self, layer: &Layer, notes: &Copies, before: &Round) -> Result<(Round, usize)> {
+    fn round(&self, layer: &Layer, notes: &Copies, before: &Round, is_still: bool) -> Result<(Round, usize)> {
         let at = Some(moment(layer)?);
         let mapped = self.running.as_ref().map_or_else(BTreeSet::new, |(_, record)| mapped(record));
         let (mut directories, mut changes) = (BTreeMap::new(), 0);
@@ -266,6 +267,7 @@ impl Copying<'_> {
                 since: before.at,
                 known,
                 mapped: &mapped,
+                is_still,
             };
             let copied = copy.run().with_context(|| format!("copy {tree}"))?;
             changes += copied.changes;
