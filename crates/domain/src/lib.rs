@@ -20,5 +20,5 @@ pub use failure::{Failure, FailureClass, Side};
 pub use id::{Generation, PromptId, Seq, SessionId, TurnNumber};
 pub use network::{HostPattern, Network, NotAHost};
 pub use sandbox::{Enforced, SandboxLimits};
-pub use spec::{Limits, Person, SessionSpec};
+pub use spec::{Limits, Origin, Person, SessionSpec};
 pub use time::Timestamp;

@@ -3,8 +3,8 @@
 use crate::agents;
 use crate::engine::Shared;
 use crate::error::CommandError;
-use crate::session::writing;
-use crate::{NewSession, clock, git, ids};
+use crate::session::{load, writing};
+use crate::{Fork, NewSession, clock, git, ids};
 use lamplight_domain::session::{Session, SessionView};
 use lamplight_domain::{Event, Person, Seq, SessionId, SessionSpec};
 use lamplight_store::{AppendError, Remembered};
@@ -37,7 +37,10 @@ pub(crate) async fn create(
     let id = ids::session_id();
     let by = new.person.as_ref().map(|person| person.name.clone());
     let prompt = new.prompt.clone();
-    let spec = spec(shared, &id, new).await?;
+    let spec = match &new.fork {
+        Some(fork) => forked(shared, &id, fork.clone(), new).await?,
+        None => spec(shared, &id, new).await?,
+    };
     let by = by.unwrap_or_else(|| spec.person.name.clone());
     let repository = spec.repository.clone();
     let events = Session::create(spec, ids::prompt_id(), prompt, by)?;
@@ -92,6 +95,35 @@ async fn made_before(
     crate::engine::parse_view(&row.body)
 }
 
+/// As its origin, but for what is asked for.
+async fn forked(
+    shared: &Shared,
+    id: &SessionId,
+    fork: Fork,
+    new: NewSession,
+) -> Result<SessionSpec, CommandError> {
+    let session = load(shared, &fork.session).await?;
+    let (mut origin, from) = (session.origin(&fork.session, fork.checkpoint)?, session.spec());
+    let agent = new.agent.as_ref().unwrap_or(&from.agent);
+    let same_agent = *agent == from.agent;
+    if !same_agent {
+        origin.agent_session = None;
+    }
+    let model = new.model.or_else(|| session.model().filter(|_| same_agent).map(str::to_owned));
+    let new = NewSession {
+        repository: from.repository.clone(),
+        base: Some(from.base.clone()),
+        agent: Some(agent.clone()),
+        model,
+        permissions: Some(new.permissions.unwrap_or(from.permissions)),
+        limits: Some(new.limits.unwrap_or_else(|| from.limits.clone())),
+        network: Some(new.network.unwrap_or_else(|| from.network.clone())),
+        sandbox: new.sandbox.over(&from.sandbox),
+        ..new
+    };
+    Ok(SessionSpec { origin: Some(origin), ..spec(shared, id, new).await? })
+}
+
 async fn spec(shared: &Shared, id: &SessionId, new: NewSession) -> Result<SessionSpec, CommandError> {
     let config = &shared.config;
     let agent = new.agent.unwrap_or_else(|| config.default_agent.clone());
@@ -124,6 +156,7 @@ async fn spec(shared: &Shared, id: &SessionId, new: NewSession) -> Result<Sessio
         sandbox,
         permissions: new.permissions.unwrap_or(config.permissions),
         network: new.network.unwrap_or_else(|| config.network.clone()),
+        origin: None,
     })
 }
 

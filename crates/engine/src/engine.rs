@@ -134,6 +134,16 @@ impl Engine {
         self.command(id, Command::Resume { by }).await
     }
 
+    /// Makes the session's files what they were at a checkpoint, and its conversation and commits with them.
+    pub async fn restore(
+        &self,
+        id: &SessionId,
+        checkpoint: u32,
+        by: String,
+    ) -> Result<SessionView, CommandError> {
+        self.command(id, Command::Restore { checkpoint, by }).await
+    }
+
     pub async fn choose_model(
         &self,
         id: &SessionId,

@@ -118,6 +118,12 @@ export interface CommitItem extends Base {
   commit: Commit | null;
 }
 
+/** The files as they were at this moment, to go back to or to fork. */
+export interface KeptItem extends Base {
+  kind: 'kept';
+  checkpoint: number;
+}
+
 export interface MergedItem extends Base {
   kind: 'merged';
   into: string;
@@ -149,6 +155,7 @@ export type Item =
   | GuardItem
   | EndingItem
   | CommitItem
+  | KeptItem
   | MergedItem
   | NoteItem
   | LogItem;

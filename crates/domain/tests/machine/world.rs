@@ -21,6 +21,10 @@ pub(crate) struct World {
     pub(crate) paused: BTreeSet<Generation>,
     /// The session's files are somewhere.
     pub(crate) files: bool,
+    /// What is in them, as a number that changes whenever something is written.
+    pub(crate) content: u64,
+    /// What was in them, by the name of the checkpoint.
+    pub(crate) kept: BTreeMap<String, u64>,
     pub(crate) agents: BTreeMap<u32, Process>,
     /// Reports that are on their way.
     pub(crate) late: Vec<Report>,
@@ -55,6 +59,7 @@ pub(crate) fn spec() -> SessionSpec {
         sandbox: SandboxLimits::default(),
         permissions: Policy::Allow,
         network: Network::Open,
+        origin: None,
     }
 }
 
@@ -74,6 +79,8 @@ impl World {
             running: BTreeSet::new(),
             paused: BTreeSet::new(),
             files: false,
+            content: 0,
+            kept: BTreeMap::new(),
             agents: BTreeMap::new(),
             late: Vec::new(),
             prompts: 1,
@@ -133,6 +140,7 @@ impl World {
         | Effect::RunAgent { generation, handle, .. }
         | Effect::KillAgent { generation, handle, .. }
         | Effect::CommitWork { generation, handle, .. }
+        | Effect::KeepFiles { generation, handle, .. }
         | Effect::PauseSandbox { generation, handle, .. }
         | Effect::ResumeSandbox { generation, handle, .. } = effect
         {
@@ -141,6 +149,7 @@ impl World {
         if let Effect::PrepareWorkspace { generation, .. }
         | Effect::RunAgent { generation, .. }
         | Effect::KillAgent { generation, .. }
+        | Effect::KeepFiles { generation, .. }
         | Effect::CommitWork { generation, .. } = effect
         {
             assert!(!self.paused.contains(generation), "nothing is asked of what stands still");
@@ -153,6 +162,20 @@ impl World {
             Effect::ResumeSandbox { generation, pause, .. } if self.running.contains(generation) => {
                 self.paused.remove(generation);
                 vec![Report::SandboxResumed { generation: *generation, pause: *pause }]
+            }
+            Effect::KeepFiles { generation, checkpoint, known, .. } if self.running.contains(generation) => {
+                let name = format!("k{checkpoint}");
+                self.kept.retain(|kept, _| known.contains(kept) || *kept == name || kept == "origin");
+                self.kept.entry(name.clone()).or_insert(self.content);
+                let there = known.iter().all(|known| self.kept.contains_key(known));
+                assert!(there, "what the log knows of can be gone back to");
+                vec![Report::CheckpointKept { checkpoint: *checkpoint, name }]
+            }
+            Effect::RestoreFiles { restore, name, .. } => {
+                assert!(self.running.is_empty(), "nothing runs in files that change hands");
+                self.files = true;
+                self.content = self.kept[name];
+                vec![Report::FilesRestored { restore: *restore }]
             }
             Effect::CreateSandbox { generation } => {
                 let others = self.running.iter().filter(|other| *other != generation).count();
@@ -170,6 +193,9 @@ impl World {
             }
             Effect::DestroySandbox { generation, keep_files, .. } => {
                 self.files &= keep_files;
+                if !keep_files {
+                    self.kept.clear();
+                }
                 self.lose(*generation);
                 vec![Report::SandboxDestroyed { generation: *generation, keep_files: *keep_files }]
             }
@@ -187,6 +213,7 @@ impl World {
             Effect::PrepareWorkspace { generation, .. }
             | Effect::PauseSandbox { generation, .. }
             | Effect::ResumeSandbox { generation, .. }
+            | Effect::KeepFiles { generation, .. }
             | Effect::RunAgent { generation, .. }
             | Effect::KillAgent { generation, .. }
             | Effect::CommitWork { generation, .. } => {
@@ -271,6 +298,7 @@ impl World {
             ..ToolCall::default()
         };
         let turn = self.session.turn_number();
+        self.content += 1;
         self.append(Event::ToolCalled { turn, call: Box::new(call) });
         self.report(Report::Tick);
     }

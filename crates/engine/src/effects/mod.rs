@@ -4,6 +4,7 @@
 mod agent;
 mod commit;
 mod context;
+mod files;
 mod limits;
 mod sandbox;
 mod workspace;
@@ -56,6 +57,8 @@ pub(crate) fn perform(
             | Effect::PrepareWorkspace { generation, .. }
             | Effect::PauseSandbox { generation, .. }
             | Effect::ResumeSandbox { generation, .. }
+            | Effect::KeepFiles { generation, .. }
+            | Effect::RestoreFiles { generation, .. }
             | Effect::DestroySandbox { generation, .. }
             | Effect::RunAgent { generation, .. }
             | Effect::KillAgent { generation, .. }
@@ -73,6 +76,10 @@ pub(crate) fn perform(
             Effect::ResumeSandbox { handle, pause, .. } => {
                 sandbox::resume(&context, generation, handle, pause).await
             }
+            Effect::KeepFiles { handle, checkpoint, known, .. } => {
+                files::keep(&context, handle, checkpoint, known).await
+            }
+            Effect::RestoreFiles { restore, name, .. } => files::restore(&context, restore, name).await,
             Effect::PrepareWorkspace { handle, .. } => {
                 workspace::prepare(&context, generation, &handle).await
             }
@@ -100,11 +107,12 @@ pub(crate) fn perform(
 /// The sandbox that an effect is about, where it is known.
 fn handle(effect: &Effect) -> Option<&str> {
     match effect {
-        Effect::CreateSandbox { .. } => None,
+        Effect::CreateSandbox { .. } | Effect::RestoreFiles { .. } => None,
         Effect::DestroySandbox { handle, .. } => handle.as_deref(),
         Effect::PrepareWorkspace { handle, .. }
         | Effect::PauseSandbox { handle, .. }
         | Effect::ResumeSandbox { handle, .. }
+        | Effect::KeepFiles { handle, .. }
         | Effect::RunAgent { handle, .. }
         | Effect::KillAgent { handle, .. }
         | Effect::CommitWork { handle, .. } => Some(handle),

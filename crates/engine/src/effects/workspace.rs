@@ -12,10 +12,24 @@ use lamplight_sandbox::provider::inside;
 pub(super) const REMOTE: &str = "http://127.0.0.1:7411/git/repository.git";
 
 /// Clones once: the last line written marks a clone that is whole, and half a clone of an attempt that was cut is removed.
+/// The files of a fork come with the clone of its origin, which becomes its own once, where it was.
 /// Prints the commit that the branch starts from.
 const PREPARE: &str = r#"
 set -eu
-if [ -f .git/lamplight-base ]; then cat .git/lamplight-base; exit 0; fi
+if [ -f .git/lamplight-base ]; then
+  if [ -n "$LAMPLIGHT_FORKED" ] && [ "$(cat .git/lamplight-fork 2>/dev/null)" != "$LAMPLIGHT_BRANCH" ]; then
+    git remote set-branches origin "$LAMPLIGHT_BASE" "$LAMPLIGHT_BRANCH"
+    git config user.name "$LAMPLIGHT_NAME"
+    git config user.email "$LAMPLIGHT_EMAIL"
+    git update-ref "refs/heads/$LAMPLIGHT_BRANCH" HEAD
+    git symbolic-ref HEAD "refs/heads/$LAMPLIGHT_BRANCH"
+    printf '%s\n' "$LAMPLIGHT_FORKED" > .git/lamplight-base.new
+    mv .git/lamplight-base.new .git/lamplight-base
+    printf '%s\n' "$LAMPLIGHT_BRANCH" > .git/lamplight-fork
+  fi
+  cat .git/lamplight-base
+  exit 0
+fi
 find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +
 git init -q -b "$LAMPLIGHT_BRANCH" .
 git remote add -t "$LAMPLIGHT_BASE" -t "$LAMPLIGHT_BRANCH" origin "$LAMPLIGHT_REMOTE"
@@ -40,7 +54,9 @@ pub(super) async fn prepare(
     handle: &str,
 ) -> Result<Report, Trouble> {
     let link = context.link(generation, handle).await?;
-    let output = link.run(&script(context, PREPARE, &[]), None, LIMITS).await?;
+    let forked = context.spec.origin.as_ref().map_or("", |origin| origin.commit.as_str());
+    let more = [("LAMPLIGHT_FORKED", forked.to_owned())];
+    let output = link.run(&script(context, PREPARE, &more), None, LIMITS).await?;
     if output.status != (ExitStatus::Code { code: 0 }) {
         let failure = command_failed("the repository could not be cloned into the sandbox", &output.stderr);
         return Ok(Report::SandboxFailed { generation, failure });

@@ -99,6 +99,12 @@ impl Progress {
             | Event::AgentSent { .. }
             | Event::AgentLogged { .. }
             | Event::HostContacted { .. }
+            | Event::CheckpointRequested { .. }
+            | Event::CheckpointKept { .. }
+            | Event::CheckpointFailed { .. }
+            | Event::RestoreRequested { .. }
+            | Event::FilesRestored { .. }
+            | Event::RestoreFailed { .. }
             | Event::Noted { .. } => {}
         }
     }

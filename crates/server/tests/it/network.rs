@@ -112,6 +112,7 @@ async fn create(engine: &Engine, place: &Place, prompt: String, network: Option<
         network,
         sandbox: Default::default(),
         person: None,
+        fork: None,
     };
     engine.create(new).await.unwrap().id
 }
