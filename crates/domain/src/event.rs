@@ -54,6 +54,18 @@ pub enum Event {
         generation: Generation,
         attempt: u32,
     },
+    /// The repository's own setup runs, or is waited for; the start may take so much longer.
+    SetupBegun {
+        generation: Generation,
+        command: String,
+        timeout_ms: u64,
+    },
+    /// `failure` is why the session starts without what the setup would have made.
+    SetupEnded {
+        generation: Generation,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+    },
     SandboxCreated {
         generation: Generation,
         handle: String,

@@ -12,6 +12,7 @@ mod error;
 mod git;
 mod hub;
 mod ids;
+mod prepared;
 mod provider;
 mod reconcile;
 pub mod review;

@@ -20,6 +20,8 @@ export type Event =
   | { type: 'session_ended'; by: string }
   // The sandbox.
   | { type: 'sandbox_requested'; generation: number; attempt: number }
+  | { type: 'setup_begun'; generation: number; command: string; timeout_ms: number }
+  | { type: 'setup_ended'; generation: number; failure?: string }
   | { type: 'sandbox_created'; generation: number; handle: string; enforced?: Enforcement[] }
   | { type: 'workspace_prepared'; generation: number; base_commit: string }
   | { type: 'sandbox_failed'; generation: number; failure: Failure }

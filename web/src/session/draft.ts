@@ -92,6 +92,13 @@ export class Draft {
           failure: null,
         });
         return;
+      case 'setup_begun':
+        this.#setupStep(entry, event.type, event.generation);
+        return;
+      case 'setup_ended':
+        if (event.failure === undefined) this.#setupStep(entry, event.type, event.generation);
+        else this.#note(entry, `The repository's setup failed, so this session starts without it. ${event.failure}`);
+        return;
       case 'sandbox_created':
       case 'workspace_prepared':
       case 'agent_requested':

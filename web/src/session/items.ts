@@ -84,6 +84,8 @@ export interface SetupItem extends Base {
 }
 export type SetupStep =
   | 'sandbox_requested'
+  | 'setup_begun'
+  | 'setup_ended'
   | 'sandbox_created'
   | 'workspace_prepared'
   | 'agent_requested'

@@ -266,6 +266,8 @@ const SHOWN: Record<Event['type'], boolean> = {
   model_chosen: true,
   session_ended: true,
   sandbox_requested: true,
+  setup_begun: true,
+  setup_ended: true,
   sandbox_created: true,
   workspace_prepared: true,
   sandbox_failed: true,

@@ -117,6 +117,9 @@ impl Session {
                 (self.cannot_pause, self.cannot_keep) = (false, false);
                 self.sandbox = Sandbox::Requested { since: at, attempt: *attempt };
             }
+            // The patience with the start begins when the setup is over, at the latest.
+            Event::SetupBegun { timeout_ms, .. } => self.start_counts_from(at.plus_ms(*timeout_ms)),
+            Event::SetupEnded { .. } => self.start_counts_from(at),
             Event::SandboxCreated { handle, enforced, .. } => {
                 self.enforced.clone_from(enforced);
                 if let Sandbox::Requested { since, attempt } = self.sandbox {
@@ -294,6 +297,12 @@ impl Session {
             }
             Event::HostContacted { contact, .. } => Arc::make_mut(&mut self.contacts).push(contact.clone()),
             Event::AgentLogged { .. } | Event::Noted { .. } => {}
+        }
+    }
+
+    fn start_counts_from(&mut self, at: Timestamp) {
+        if let Sandbox::Requested { since, .. } = &mut self.sandbox {
+            *since = at;
         }
     }
 

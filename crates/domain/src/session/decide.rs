@@ -8,7 +8,7 @@ use crate::agent::AgentInput;
 use crate::event::{Event, Outcome};
 use crate::failure::{Failure, FailureClass};
 use crate::permission::{Answer, AnsweredBy};
-use crate::{PromptId, SessionSpec, Timestamp, TurnNumber};
+use crate::{Generation, PromptId, SessionSpec, Timestamp, TurnNumber};
 use serde_json::Value;
 
 /// Events being decided: each is applied to a copy of the state at once, so that the next is decided on what it made.
@@ -189,10 +189,18 @@ impl Draft {
 
     fn report(&mut self, report: Report) {
         match report {
+            Report::SetupBegun { generation, command, timeout_ms } => {
+                if self.is_requested(generation) {
+                    self.record(Event::SetupBegun { generation, command, timeout_ms });
+                }
+            }
+            Report::SetupEnded { generation, failure } => {
+                if self.is_requested(generation) {
+                    self.record(Event::SetupEnded { generation, failure });
+                }
+            }
             Report::SandboxCreated { generation, handle, enforced } => {
-                if generation == self.session.generation
-                    && matches!(self.session.sandbox, Sandbox::Requested { .. })
-                {
+                if self.is_requested(generation) {
                     self.record(Event::SandboxCreated { generation, handle, enforced });
                 }
             }
@@ -284,6 +292,10 @@ impl Draft {
             }
             Report::Tick => {}
         }
+    }
+
+    fn is_requested(&self, generation: Generation) -> bool {
+        generation == self.session.generation && matches!(self.session.sandbox, Sandbox::Requested { .. })
     }
 
     fn owes_commit(&self, turn: TurnNumber) -> bool {

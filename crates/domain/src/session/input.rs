@@ -56,6 +56,15 @@ pub enum Command {
 /// What the world says. A report about a sandbox carries its generation, one about an agent process its run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Report {
+    SetupBegun {
+        generation: Generation,
+        command: String,
+        timeout_ms: u64,
+    },
+    SetupEnded {
+        generation: Generation,
+        failure: Option<String>,
+    },
     SandboxCreated {
         generation: Generation,
         handle: String,

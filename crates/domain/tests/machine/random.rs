@@ -43,6 +43,8 @@ fn a_million_random_steps_break_nothing() {
             "pause_failed",
             "sandbox_resumed",
             "release_announced",
+            "setup_begun",
+            "setup_ended",
             "checkpoint_kept",
             "checkpoint_failed",
             "files_restored",
@@ -63,6 +65,7 @@ fn session(seed: u64) -> BTreeMap<String, u64> {
     }
     let mut world = World::new(spec);
     world.kept.insert(origin().name, 0);
+    world.has_setup = random.bool();
     let mut watch = Watch::default();
     for _ in 0..STEPS_A_SESSION {
         step(&mut world, &mut random);

@@ -25,6 +25,8 @@ pub(crate) struct World {
     pub(crate) content: u64,
     /// What was in them, by the name of the checkpoint.
     pub(crate) kept: BTreeMap<String, u64>,
+    /// The repository has a setup of its own.
+    pub(crate) has_setup: bool,
     pub(crate) agents: BTreeMap<u32, Process>,
     /// Reports that are on their way.
     pub(crate) late: Vec<Report>,
@@ -81,6 +83,7 @@ impl World {
             files: false,
             content: 0,
             kept: BTreeMap::new(),
+            has_setup: false,
             agents: BTreeMap::new(),
             late: Vec::new(),
             prompts: 1,
@@ -182,11 +185,18 @@ impl World {
                 assert_eq!(others, 0, "a sandbox's files are in one sandbox at a time");
                 self.files = true;
                 self.running.insert(*generation);
-                vec![Report::SandboxCreated {
+                let created = Report::SandboxCreated {
                     generation: *generation,
                     handle: format!("h{generation}"),
                     enforced: None,
-                }]
+                };
+                if self.has_setup {
+                    let (generation, command) = (*generation, "make deps".to_owned());
+                    let begun = Report::SetupBegun { generation, command, timeout_ms: 900_000 };
+                    vec![begun, Report::SetupEnded { generation, failure: None }, created]
+                } else {
+                    vec![created]
+                }
             }
             Effect::PrepareWorkspace { generation, .. } if self.running.contains(generation) => {
                 vec![Report::WorkspacePrepared { generation: *generation, base_commit: "base".into() }]

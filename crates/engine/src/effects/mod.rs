@@ -10,7 +10,9 @@ mod sandbox;
 mod workspace;
 
 pub(crate) use context::Context;
+pub(crate) use workspace::clone_into;
 
+use crate::prepared;
 use lamplight_domain::session::{Effect, Report, Session};
 use lamplight_domain::{Failure, FailureClass};
 use lamplight_sandbox::error::{ErrorKind, SandboxError};
@@ -51,6 +53,7 @@ pub(crate) fn perform(
     let work = commit::Work::of(session);
     let read = session.read();
     let model = session.model().map(str::to_owned);
+    let is_new = session.base_commit().is_none() && session.spec().origin.is_none();
     async move {
         let generation = match &effect {
             Effect::CreateSandbox { generation }
@@ -66,7 +69,12 @@ pub(crate) fn perform(
         };
         let handle = handle(&effect).unwrap_or_default().to_owned();
         let done = match effect {
-            Effect::CreateSandbox { .. } => sandbox::create(&context, generation).await,
+            Effect::CreateSandbox { .. } => {
+                if is_new {
+                    prepared::lay(&context, generation).await;
+                }
+                sandbox::create(&context, generation).await
+            }
             Effect::DestroySandbox { handle, keep_files, .. } => {
                 sandbox::destroy(&context, generation, handle, keep_files).await
             }

@@ -158,6 +158,11 @@ impl<W: Write> Renderer<W> {
                 Some(by) => self.dim(&format!("resumed by {}", clean(by))),
                 None => self.dim("resumed"),
             },
+            Event::SetupBegun { command, .. } => self
+                .dim(&format!("setting up, which later sessions need not: {}", first_line(command, WIDTH))),
+            Event::SetupEnded { failure: Some(failure), .. } => self
+                .bad(&format!("the repository's setup failed, so this session starts without it: {failure}")),
+            Event::SetupEnded { failure: None, .. } => self.dim("set up"),
             Event::CheckpointKept { checkpoint, .. } => {
                 self.dim(&format!("its files are kept as checkpoint {checkpoint}"))
             }

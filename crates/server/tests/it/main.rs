@@ -8,4 +8,5 @@ mod http;
 mod kills;
 mod network;
 mod pauses;
+mod prepared;
 mod support;

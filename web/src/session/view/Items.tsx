@@ -190,6 +190,8 @@ function Plan({ item }: { item: PlanItem }) {
 
 const STEP_WORDS = {
   sandbox_requested: 'Sandbox asked for',
+  setup_begun: "Running the repository's setup, once for all sessions to come",
+  setup_ended: 'Setup done',
   sandbox_created: 'Sandbox there',
   workspace_prepared: 'Repository checked out',
   agent_requested: 'Agent starting',
