@@ -98,6 +98,11 @@ export async function start({ port = 0, speed = 1 } = {}) {
     ['POST', /^\/sessions\/(\w+)\/stop$/, ({ ids }) => [202, after(find(ids[0]), (session) => session.stop())]],
     [
       'POST',
+      /^\/sessions\/(\w+)\/budget$/,
+      ({ ids, body }) => after(find(ids[0]), (session) => session.setBudget(body.budget_micros)),
+    ],
+    [
+      'POST',
       /^\/sessions\/(\w+)\/restore$/,
       ({ ids, body }) => [202, after(find(ids[0]), (session) => session.restore(body.checkpoint))],
     ],

@@ -40,7 +40,9 @@ export class Session extends EventEmitter {
   checkpoints = [];
   merged = null;
   ended = false;
-  tokens = { input: 0, output: 0, cached: 0 };
+  tokens = { input: 0, output: 0, cached: 0, cache_written: 0, reasoning: 0 };
+  cost = { micros: 0, is_partial: false };
+  budget = 0;
   model = null;
   ready = false;
   last = null;
@@ -223,6 +225,9 @@ export class Session extends EventEmitter {
       turn: this.turns,
       steps: turn?.calls.size ?? 0,
       tokens: this.tokens,
+      cost: this.cost,
+      turn_cost: this.cost,
+      budget_micros: this.budget,
       elapsed_ms: turn ? (turn.endedAt ?? this.log.at(-1).at) - turn.startedAt : 0,
       turn_started_at: turn ? iso(turn.startedAt) : null,
       queued: this.queue,
@@ -323,6 +328,11 @@ export class Session extends EventEmitter {
     this.append({ type: 'checkpoint_kept', checkpoint, name: `${this.id}-${checkpoint}` });
   }
 
+  setBudget(micros) {
+    this.budget = micros;
+    this.append({ type: 'budget_set', budget_micros: micros, by: this.person.name });
+  }
+
   restore(checkpoint) {
     this.#idle();
     const kept = this.checkpoints.find((known) => known.checkpoint === checkpoint);
@@ -341,7 +351,12 @@ export class Session extends EventEmitter {
   #tell(event) {
     if (event.type === 'tool_called') this.turn.calls.add(event.call.id);
     if (event.type === 'tokens_used')
-      for (const kind of Object.keys(this.tokens)) this.tokens[kind] += event.tokens[kind];
+      for (const kind of Object.keys(event.tokens)) this.tokens[kind] += event.tokens[kind];
+    if (event.type === 'tokens_used')
+      this.cost = {
+        micros: this.cost.micros + (event.cost_micros ?? 0),
+        is_partial: this.cost.is_partial || event.cost_micros === undefined,
+      };
     if (event.type === 'permission_asked') {
       const deadline = Date.now() + this.spec.limits.permission_ms;
       this.permission = {

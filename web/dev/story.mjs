@@ -112,7 +112,7 @@ const plan = (...done) => [
 ];
 const tokens = (input, output, cached) => [
   0,
-  { type: 'tokens_used', model: 'scripted-1', tokens: { input, output, cached } },
+  { type: 'tokens_used', model: 'scripted-1', tokens: { input, output, cached }, cost_micros: 3 * input + 15 * output },
 ];
 
 function fix() {

@@ -45,6 +45,11 @@ pub enum Event {
         model: String,
         by: String,
     },
+    /// What all turns together may cost from here on, in millionths of a dollar; 0 is no bound.
+    BudgetSet {
+        budget_micros: u64,
+        by: String,
+    },
     SessionEnded {
         by: String,
     },
@@ -223,6 +228,11 @@ pub enum Event {
     CancelAnswered {
         turn: TurnNumber,
     },
+    /// Four fifths of the budget are spent; both in millionths of a dollar.
+    BudgetNeared {
+        spent_micros: u64,
+        budget_micros: u64,
+    },
     GuardTripped {
         turn: TurnNumber,
         guard: Guard,
@@ -282,6 +292,9 @@ pub enum Event {
         turn: TurnNumber,
         model: String,
         tokens: Tokens,
+        /// In millionths of a dollar; missing where no price is known.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        cost_micros: Option<u64>,
     },
     /// Something inside asked for a host for the first time, or for the first time with this answer.
     HostContacted {
@@ -342,6 +355,8 @@ pub enum Guard {
     WallClock,
     /// A person paused the turn, and nobody resumed it.
     Paused,
+    /// All that the session may cost is spent.
+    Budget,
 }
 
 /// How a turn ended.

@@ -87,6 +87,15 @@ pub struct Limits {
     /// Within a turn, files are kept when so much time has passed since they last were, between two tool calls; at the end of a turn
     /// they always are. 0 keeps none, ever.
     pub checkpoint_ms: u64,
+    /// What all turns of a session together may cost, in millionths of a dollar by the price lists of the models' vendors; 0 is no bound.
+    #[serde(skip_serializing_if = "is_none")]
+    pub budget_micros: u64,
+}
+
+/// Most have none.
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
+fn is_none(budget: &u64) -> bool {
+    *budget == 0
 }
 
 impl Default for Limits {
@@ -105,6 +114,7 @@ impl Default for Limits {
             idle_ms: 60 * 60_000,
             idle_warning_ms: 5 * 60_000,
             checkpoint_ms: 60_000,
+            budget_micros: 0,
         }
     }
 }

@@ -26,8 +26,8 @@ pub use hub::Follower;
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
 pub use lamplight_agent::install::Progress;
 pub use lamplight_gateway::{
-    ANTHROPIC_BASE, OPENAI_BASE, Outside, Resolver, Secret, SystemResolver, Unresolved, Upstream, Upstreams,
-    install_tls_provider,
+    ANTHROPIC_BASE, ModelPrice, OPENAI_BASE, Outside, Resolver, Secret, SystemResolver, Unresolved, Upstream,
+    Upstreams, install_tls_provider,
 };
 pub use lamplight_sandbox::providers::local::{Finding, Probe};
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};

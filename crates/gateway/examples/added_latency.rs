@@ -31,7 +31,7 @@ struct Nobody;
 
 #[async_trait]
 impl Ledger for Nobody {
-    async fn used(&self, _: &str, _: Tokens) {}
+    async fn used(&self, _: &str, _: Tokens, _: Option<u64>) {}
     async fn pushed(&self, _: &str) {}
     async fn contacted(&self, _: Contact) {}
     async fn refused(&self, _: &str) {}
@@ -49,7 +49,7 @@ async fn main() -> Result<()> {
     tasks.spawn(async move { axum::serve(upstream, vendor).await.context("serving the upstream") });
 
     let openai = Some(Upstream { base: direct.clone(), key: Secret::new("key") });
-    let gateway = Arc::new(Gateway::new(Upstreams { openai, anthropic: None }, Outside::default())?);
+    let gateway = Arc::new(Gateway::new(Upstreams { openai, ..Upstreams::default() }, Outside::default())?);
     let door = TcpListener::bind("127.0.0.1:0").await?;
     let through = format!("http://{}/openai/v1", door.local_addr()?);
     tasks.spawn(async move {

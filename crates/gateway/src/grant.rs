@@ -27,8 +27,9 @@ pub struct Grant {
 /// Who writes down what passed. Each call is made once, and the answer that it is about ends only after it returns.
 #[async_trait]
 pub trait Ledger: Send + Sync {
-    /// One model request was answered and cost this much. `model` is the name that the upstream answered with.
-    async fn used(&self, model: &str, tokens: Tokens);
+    /// One model request was answered and used this much. `model` is the name that the upstream answered with; `cost_micros` is in
+    /// millionths of a dollar, `None` where no price list knows the model.
+    async fn used(&self, model: &str, tokens: Tokens, cost_micros: Option<u64>);
     /// The session's branch in the person's repository now is `commit` (hexadecimal).
     async fn pushed(&self, commit: &str);
     /// A host was asked for, for the first time or with another answer than before. A port of 0: only its name was asked for.

@@ -24,5 +24,5 @@ mod web;
 pub use grant::{Grant, Ledger};
 pub use serve::Gateway;
 pub use tls::install_tls_provider;
-pub use upstream::{ANTHROPIC_BASE, OPENAI_BASE, Secret, Upstream, Upstreams};
+pub use upstream::{ANTHROPIC_BASE, ModelPrice, OPENAI_BASE, Secret, Upstream, Upstreams};
 pub use web::{Arrivals, Outside, Resolver, SystemResolver, Unresolved};

@@ -1,7 +1,9 @@
 //! One guest-opened stream, served as HTTP/1.1.
 
 use crate::models::{Backend, Vendor};
-use crate::{Arrivals, Grant, Ledger, Outside, Upstreams, git, install_tls_provider, models, web};
+use crate::{
+    Arrivals, Grant, Ledger, ModelPrice, Outside, Upstreams, git, install_tls_provider, models, web,
+};
 use anyhow::{Context, Result};
 use axum::Router;
 use axum::http::StatusCode;
@@ -35,6 +37,9 @@ pub(crate) struct Door {
     client: OnceCell<reqwest::Client>,
     openai: Option<Backend>,
     anthropic: Option<Backend>,
+    pub(crate) prices: Arc<[ModelPrice]>,
+    /// The public ones: they take memory that a server without models does not need.
+    lists: OnceCell<()>,
     pub(crate) git_slots: git::Slots,
     /// What is finished though the request that began it is gone: pushes, and entries of the ledger.
     pub(crate) tasks: TaskTracker,
@@ -59,6 +64,8 @@ impl Gateway {
             client: OnceCell::new(),
             openai: backend(Vendor::OpenAi, upstreams.openai)?,
             anthropic: backend(Vendor::Anthropic, upstreams.anthropic)?,
+            prices: upstreams.prices.into(),
+            lists: OnceCell::new(),
             git_slots: git::Slots::default(),
             tasks: TaskTracker::new(),
         };
@@ -116,6 +123,12 @@ impl Gateway {
 impl Door {
     pub(crate) async fn client(&self) -> Result<&reqwest::Client, reqwest::Error> {
         self.client.get_or_try_init(|| async { models::client() }).await
+    }
+
+    /// Resolves once what models cost can be told.
+    pub(crate) async fn price_lists(&self) {
+        let read = || async { tokio::task::spawn_blocking(models::price::read_lists).await.unwrap_or(()) };
+        self.lists.get_or_init(read).await;
     }
 
     pub(crate) fn backend(&self, vendor: Vendor) -> Option<&Backend> {

@@ -12,6 +12,20 @@ pub const ANTHROPIC_BASE: &str = "https://api.anthropic.com";
 pub struct Upstreams {
     pub openai: Option<Upstream>,
     pub anthropic: Option<Upstream>,
+    /// What models cost here, before what the public price lists say.
+    pub prices: Vec<ModelPrice>,
+}
+
+/// What one model costs, in dollars for a million tokens.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ModelPrice {
+    /// As its answers name it.
+    pub model: String,
+    pub input: f64,
+    /// Of input that is read from the model's cache; as any other where it is not said, and so for the next.
+    pub cached: Option<f64>,
+    pub cache_written: Option<f64>,
+    pub output: f64,
 }
 
 /// One provider of models.

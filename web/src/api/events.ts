@@ -17,6 +17,7 @@ export type Event =
   | { type: 'prompt_removed'; prompt: string; by: string }
   | { type: 'stop_requested'; turn: number; by: string }
   | { type: 'model_chosen'; model: string; by: string }
+  | { type: 'budget_set'; budget_micros: number; by: string }
   | { type: 'session_ended'; by: string }
   // The sandbox.
   | { type: 'sandbox_requested'; generation: number; attempt: number }
@@ -63,6 +64,7 @@ export type Event =
   | { type: 'retry_planned'; turn: number; retry: number; due: number; failure: Failure }
   | { type: 'prompt_retried'; turn: number; retry: number }
   | { type: 'cancel_answered'; turn: number }
+  | { type: 'budget_neared'; spent_micros: number; budget_micros: number }
   | { type: 'guard_tripped'; turn: number; guard: Guard; detail: string }
   | { type: 'turn_ended'; turn: number; outcome: Outcome }
   | { type: 'branch_pushed'; turn: number; commit: string }
@@ -75,7 +77,7 @@ export type Event =
   | { type: 'tool_called'; turn: number; call: ToolCall }
   | { type: 'plan_changed'; turn: number; entries: PlanEntry[] }
   | { type: 'context_measured'; turn: number; used: number; size: number }
-  | { type: 'tokens_used'; turn: number; model: string; tokens: Tokens }
+  | { type: 'tokens_used'; turn: number; model: string; tokens: Tokens; cost_micros?: number }
   | {
       type: 'host_contacted';
       turn: number;
@@ -138,6 +140,7 @@ export interface Limits {
   idle_warning_ms?: number;
   /** Not in logs of before there were checkpoints. */
   checkpoint_ms?: number;
+  budget_micros?: number;
 }
 
 /** What is left out is the installation's default. */
@@ -197,7 +200,7 @@ export type Answer = { answer: 'selected'; option: string } | { answer: 'cancell
 
 export type AnsweredBy = { by: 'policy' } | { by: 'person'; name: string } | { by: 'deadline' } | { by: 'stop' };
 
-export type Guard = 'steps' | 'failures_in_a_row' | 'identical_calls' | 'silence' | 'wall_clock' | 'paused';
+export type Guard = 'steps' | 'failures_in_a_row' | 'identical_calls' | 'silence' | 'wall_clock' | 'paused' | 'budget';
 
 export type StopReason = 'end_turn' | 'max_tokens' | 'max_turn_requests' | 'refusal' | 'cancelled';
 
@@ -252,6 +255,8 @@ export interface Tokens {
   input: number;
   output: number;
   cached: number;
+  cache_written?: number;
+  reasoning?: number;
 }
 
 /** Frames of `/sessions/{id}/events` that are not entries. */

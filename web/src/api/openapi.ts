@@ -90,6 +90,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/budget": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sets what all turns of the session together may cost. A turn that comes to it is stopped; what waits goes on when it is raised. */
+        post: operations["set_budget"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/diff": {
         parameters: {
             query?: never;
@@ -355,6 +372,14 @@ export interface components {
             /** @description Id of one of the options; `null` cancels the request. */
             option?: string | null;
         };
+        /** @description What a session may cost. */
+        BudgetRequest: {
+            /**
+             * Format: int64
+             * @description All turns together, in millionths of a dollar; 0 is no bound.
+             */
+            budget_micros: number;
+        };
         /** @description The session's files at one moment. */
         Checkpoint: {
             /** Format: int32 */
@@ -381,6 +406,16 @@ export interface components {
             port: number;
             /** @description Why not; `null` when it was reached. */
             refused?: string | null;
+        };
+        /** @description What models cost, by their vendors' price lists. */
+        Cost: {
+            /**
+             * Format: int64
+             * @description Millionths of a dollar.
+             */
+            micros: number;
+            /** @description Something was used whose price nobody knows, so that this is not all. */
+            is_partial: boolean;
         };
         /** @description What changed between two commits. */
         Diff: {
@@ -482,6 +517,12 @@ export interface components {
              * @default null
              */
             checkpoint_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Of the whole session, in millionths of a dollar; 0 is no bound.
+             * @default null
+             */
+            budget_micros?: number | null;
         };
         /** @description A part of a log. */
         LogEntries: {
@@ -723,6 +764,7 @@ export interface components {
             /** Format: int32 */
             steps: number;
             tokens: components["schemas"]["Tokens"];
+            cost: components["schemas"]["Cost"];
             /** Format: int64 */
             elapsed_ms: number;
             /** Format: date-time */
@@ -767,6 +809,15 @@ export interface components {
              */
             steps: number;
             tokens: components["schemas"]["Tokens"];
+            /** @description Of the whole session. */
+            cost: components["schemas"]["Cost"];
+            /** @description Of that turn. */
+            turn_cost: components["schemas"]["Cost"];
+            /**
+             * Format: int64
+             * @description What all turns together may cost, in millionths of a dollar; 0 is no bound.
+             */
+            budget_micros: number;
             /**
              * Format: int64
              * @description Working time of that turn up to `updated_at`, in milliseconds.
@@ -827,6 +878,16 @@ export interface components {
             output: number;
             /** Format: int64 */
             cached: number;
+            /**
+             * Format: int64
+             * @description The part of `input` that was written to the model's cache.
+             */
+            cache_written: number;
+            /**
+             * Format: int64
+             * @description The part of `output` that nobody is shown.
+             */
+            reasoning: number;
         };
         /** @description What a turn left in the branch. */
         TurnCommit: {
@@ -1046,6 +1107,48 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_budget: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BudgetRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_ended */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

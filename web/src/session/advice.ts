@@ -23,6 +23,10 @@ export const GUARDS: Record<Guard, { title: string; advice: string }> = {
     title: 'Stopped at the time limit',
     advice: 'What was done is kept. A follow-up goes on from here with a fresh clock.',
   },
+  budget: {
+    title: 'Stopped because the budget is spent',
+    advice: 'What was done is kept. Set a higher budget below, and what waits goes on.',
+  },
   paused: {
     title: 'Stopped because nobody resumed it',
     advice: 'What was done is kept. A follow-up goes on from here.',

@@ -70,6 +70,8 @@ export class Draft {
       case 'resume_requested':
       case 'release_announced':
       case 'sandbox_released':
+      case 'budget_set':
+      case 'budget_neared':
       case 'checkpoint_failed':
       case 'restore_requested':
       case 'files_restored':
@@ -129,6 +131,9 @@ export class Draft {
         this.#push({ ...head(entry), kind: 'kept', checkpoint: event.checkpoint });
         return;
       case 'checkpoint_requested':
+      case 'input_queued':
+      case 'prompt_retried':
+      case 'cancel_answered':
       case 'sandbox_paused':
       case 'sandbox_resumed':
       case 'sandbox_destroyed':
@@ -143,11 +148,6 @@ export class Draft {
         else if (this.t.stopping) this.#note(entry, exitText(event));
         else this.#trouble(entry, 'agent_exited', null, exitText(event));
         return;
-      case 'input_queued':
-      case 'prompt_retried':
-      case 'cancel_answered':
-        return;
-
       case 'permission_asked':
         this.#places.set(
           `permission:${name(event.request)}`,

@@ -22,10 +22,13 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
       return { queued: [...view.queued, { prompt: event.prompt, text: event.text, by: event.by }] };
     case 'prompt_removed':
       return { queued: view.queued.filter((queued) => queued.prompt !== event.prompt) };
+    case 'budget_set':
+      return { budget_micros: event.budget_micros };
     case 'turn_started':
       return {
         turn: event.turn,
         steps: 0,
+        turn_cost: { micros: 0, is_partial: false },
         elapsed_ms: 0,
         turn_started_at: iso(at),
         queued: view.queued.filter((queued) => queued.prompt !== event.prompt),
@@ -42,10 +45,18 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
         elapsed_ms: view.turn_started_at ? Math.max(0, at - Date.parse(view.turn_started_at)) : view.elapsed_ms,
       };
     case 'tokens_used': {
-      const { input, output, cached } = view.tokens;
+      const { input, output, cached, cache_written, reasoning } = view.tokens;
       const more = event.tokens;
       return {
-        tokens: { input: input + more.input, output: output + more.output, cached: cached + more.cached },
+        tokens: {
+          input: input + more.input,
+          output: output + more.output,
+          cached: cached + more.cached,
+          cache_written: cache_written + (more.cache_written ?? 0),
+          reasoning: reasoning + (more.reasoning ?? 0),
+        },
+        cost: plus(view.cost, event.cost_micros),
+        turn_cost: plus(view.turn_cost, event.cost_micros),
       };
     }
     case 'agent_opened':
@@ -86,6 +97,10 @@ export function mayChangePhase(entry: Entry, stepsBefore: number): boolean {
 
 export function titleOf(call: ToolCall): string {
   return call.title ?? call.name ?? call.kind ?? 'a tool';
+}
+
+function plus(cost: SessionView['cost'], micros: number | undefined): SessionView['cost'] {
+  return { micros: cost.micros + (micros ?? 0), is_partial: cost.is_partial || micros === undefined };
 }
 
 function iso(ms: number): string {

@@ -1,6 +1,6 @@
 /** What happened, in one sentence, where a sentence is all there is to see of it. */
 import type { Event } from '../api/events';
-import { duration } from '../text/format';
+import { dollars, duration } from '../text/format';
 
 type Told = Extract<
   Event,
@@ -13,6 +13,8 @@ type Told = Extract<
       | 'resume_requested'
       | 'release_announced'
       | 'sandbox_released'
+      | 'budget_set'
+      | 'budget_neared'
       | 'checkpoint_failed'
       | 'restore_requested'
       | 'files_restored'
@@ -39,6 +41,12 @@ export function sentence(event: Told, at: number): string {
       return `Nothing was asked of this session for a while. Its sandbox is stopped in ${duration(event.at - at)}; its files are kept.`;
     case 'sandbox_released':
       return `Sandbox given back${event.keep_files ? ', its files are kept' : ''}: ${event.reason}`;
+    case 'budget_set':
+      return event.budget_micros === 0
+        ? `${event.by} took the budget away`
+        : `${event.by} set the budget to ${dollars(event.budget_micros)}`;
+    case 'budget_neared':
+      return `${dollars(event.spent_micros)} of the budget of ${dollars(event.budget_micros)} are spent`;
     case 'checkpoint_failed':
       return `The files could not be kept: ${event.detail}`;
     case 'restore_requested':

@@ -24,6 +24,11 @@ export function count(n: number): string {
   return `${trimZero((n / 1_000_000).toFixed(1))}M`;
 }
 
+/** $1.20, and what is less than a cent $0.0042; of millionths. */
+export function dollars(micros: number): string {
+  return `$${(micros / 1e6).toFixed(micros > 0 && micros < 10_000 ? 4 : 2)}`;
+}
+
 /** 512 bytes, 1.5 MiB, 4 GiB. */
 export function size(bytes: number): string {
   const units = ['KiB', 'MiB', 'GiB', 'TiB'];

@@ -56,6 +56,9 @@ impl Session {
             commits: Vec::new(),
             merged: None,
             tokens: Default::default(),
+            cost: Default::default(),
+            budget_micros: spec.limits.budget_micros,
+            budget_neared: false,
             contacts: Default::default(),
         })
     }
@@ -110,6 +113,10 @@ impl Session {
                     self.agent = Agent::Ending { because: "the model was changed".into() };
                 }
             }
+            Event::BudgetSet { budget_micros, .. } => {
+                (self.budget_micros, self.budget_neared) = (*budget_micros, false);
+            }
+            Event::BudgetNeared { .. } => self.budget_neared = true,
             Event::SessionEnded { .. } => self.ended = true,
 
             Event::SandboxRequested { generation, attempt } => {
@@ -289,9 +296,11 @@ impl Session {
                     turn.last_word_at = at;
                 }
             }
-            Event::TokensUsed { tokens, .. } => {
+            Event::TokensUsed { tokens, cost_micros, .. } => {
                 self.tokens += *tokens;
+                self.cost.add(*cost_micros);
                 if let Some(turn) = &mut self.turn {
+                    turn.cost.add(*cost_micros);
                     turn.last_word_at = at;
                 }
             }
@@ -368,6 +377,7 @@ fn is_of_a_person(event: &Event) -> bool {
     matches!(
         event,
         Event::ModelChosen { .. }
+            | Event::BudgetSet { .. }
             | Event::PromptRemoved { .. }
             | Event::BranchMerged { .. }
             | Event::RestoreRequested { .. }

@@ -17,9 +17,11 @@ impl Draft {
         }
         self.permission_deadlines();
         let limits = self.session.spec.limits.clone();
-        if let Some((guard, detail)) =
-            self.session.turn.as_ref().and_then(|turn| guards::tripped(turn, &limits, self.now))
-        {
+        if self.session.nears_budget() {
+            let (spent_micros, budget_micros) = (self.session.cost.micros, self.session.budget_micros);
+            self.record(Event::BudgetNeared { spent_micros, budget_micros });
+        }
+        if let Some((guard, detail)) = guards::tripped(&self.session, self.now) {
             let turn = self.session.turn_number;
             self.record(Event::GuardTripped { turn, guard, detail });
             self.cancel_agent();

@@ -69,6 +69,9 @@ impl Draft {
                 if self.session.prompts.len() >= MAX_QUEUED_PROMPTS {
                     return Err(Refusal::QueueFull { limit: MAX_QUEUED_PROMPTS });
                 }
+                if self.session.is_budget_spent() {
+                    return Err(Refusal::BudgetSpent { budget_micros: self.session.budget_micros });
+                }
                 if self.session.turn.is_none() {
                     self.wake_up(Some(&by));
                 }
@@ -97,6 +100,9 @@ impl Draft {
                 if self.session.model.as_ref() != Some(&model) {
                     self.record(Event::ModelChosen { model, by });
                 }
+            }
+            Command::SetBudget { budget_micros, by } => {
+                self.record(Event::BudgetSet { budget_micros, by });
             }
             Command::AnswerPermission { request, option, by } => {
                 self.answer_by_person(request, option, by)?

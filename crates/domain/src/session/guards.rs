@@ -1,6 +1,8 @@
 //! The watchdogs of a turn. They count what the transcript shows; the agent is never trusted to stop itself.
 
+use super::Session;
 use super::state::{Turn, TurnState};
+use super::view::Dollars;
 use crate::event::Guard;
 use crate::transcript::{ToolCall, ToolStatus};
 use crate::{Limits, Timestamp};
@@ -79,10 +81,29 @@ impl GuardCounts {
     }
 }
 
-/// The guard that ends this turn at `now`, with what tripped it in plain words.
-pub(super) fn tripped(turn: &Turn, limits: &Limits, now: Timestamp) -> Option<(Guard, String)> {
+/// Of the budget; people are told then.
+const NEARED_FIFTHS: u64 = 4;
+
+impl Session {
+    pub(super) fn is_budget_spent(&self) -> bool {
+        self.budget_micros > 0 && self.cost.micros >= self.budget_micros
+    }
+
+    pub(super) fn nears_budget(&self) -> bool {
+        let near = self.budget_micros / 5 * NEARED_FIFTHS;
+        self.budget_micros > 0 && self.cost.micros >= near && !self.budget_neared
+    }
+}
+
+/// The guard that ends the turn at `now`, with what tripped it in plain words.
+pub(super) fn tripped(session: &Session, now: Timestamp) -> Option<(Guard, String)> {
+    let (turn, limits) = (session.turn.as_ref()?, &session.spec.limits);
     if turn.state != TurnState::Sent {
         return None;
+    }
+    if session.is_budget_spent() {
+        let budget = Dollars(session.budget_micros);
+        return Some((Guard::Budget, format!("the budget of {budget} is spent")));
     }
     let counts = &turn.counts;
     if counts.steps > limits.steps {

@@ -42,6 +42,11 @@ pub enum Command {
         model: String,
         by: String,
     },
+    /// From here on all turns together may cost so much, in millionths of a dollar; 0 is no bound.
+    SetBudget {
+        budget_micros: u64,
+        by: String,
+    },
     /// `option` is `None` for "cancel".
     AnswerPermission {
         request: Value,

@@ -54,7 +54,7 @@ pub use input::{Command, Input, Report};
 pub use owed::Effect;
 pub use refusal::Refusal;
 pub use state::{NumberedInput, Session};
-pub use view::{Phase, SandboxState, SessionSummary, SessionView};
+pub use view::{Dollars, Phase, SandboxState, SessionSummary, SessionView};
 
 /// Prompts that may wait in one session.
 pub const MAX_QUEUED_PROMPTS: usize = 100;

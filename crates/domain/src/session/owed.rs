@@ -116,7 +116,12 @@ impl Session {
 
     /// Whether anything waits to be done with a sandbox.
     pub(super) fn has_work(&self) -> bool {
-        self.turn.is_some() || self.uncommitted.is_some() || (!self.prompts.is_empty() && !self.held)
+        self.turn.is_some() || self.uncommitted.is_some() || self.may_start_turn()
+    }
+
+    /// A prompt waits, and nothing keeps it from its turn.
+    pub(super) fn may_start_turn(&self) -> bool {
+        !self.prompts.is_empty() && !self.held && !self.is_budget_spent()
     }
 
     pub(super) fn idle_at(&self) -> Timestamp {

@@ -2,10 +2,10 @@
 
 use super::Session;
 use super::state::*;
-use super::view::{OriginView, Phase, SandboxState, SessionView};
+use super::view::{Dollars, OriginView, Phase, SandboxState, SessionView};
 use crate::SessionId;
 use crate::agent::StopReason;
-use crate::event::Outcome;
+use crate::event::{Guard, Outcome};
 
 impl Session {
     /// Where the session is, and the sentence that explains it where one is needed.
@@ -26,7 +26,7 @@ impl Session {
         if self.uncommitted.is_some() {
             return (Phase::Executing, Some("recording the work".into()));
         }
-        if !self.prompts.is_empty() && !self.held && !self.ended {
+        if self.may_start_turn() && !self.ended {
             return match &self.sandbox {
                 Sandbox::BackingOff { .. } => {
                     (Phase::Starting, Some("the sandbox could not be made; trying again".into()))
@@ -37,6 +37,10 @@ impl Session {
                 | Sandbox::Ready { .. }
                 | Sandbox::Paused { .. } => (Phase::Starting, None),
             };
+        }
+        if !self.prompts.is_empty() && self.is_budget_spent() {
+            let budget = Dollars(self.budget_micros);
+            return (Phase::Stuck, Some(format!("the budget of {budget} is spent; raise it to go on")));
         }
         match &self.last_turn {
             None => (Phase::Paused, Some("nothing is asked of it; prompt to go on".into())),
@@ -59,10 +63,10 @@ impl Session {
     /// Everything that people see of the session but its log.
     pub fn view(&self, id: SessionId) -> SessionView {
         let (phase, reason) = self.phase();
-        let (steps, started_at, until) = match (&self.turn, &self.last_turn) {
-            (Some(turn), _) => (turn.counts.steps, Some(turn.started_at), self.updated_at),
-            (None, Some(last)) => (last.steps, Some(last.started_at), last.ended_at),
-            (None, None) => (0, None, self.updated_at),
+        let (steps, turn_cost, started_at, until) = match (&self.turn, &self.last_turn) {
+            (Some(turn), _) => (turn.counts.steps, turn.cost, Some(turn.started_at), self.updated_at),
+            (None, Some(last)) => (last.steps, last.cost, Some(last.started_at), last.ended_at),
+            (None, None) => (0, Default::default(), None, self.updated_at),
         };
         SessionView {
             id,
@@ -79,6 +83,9 @@ impl Session {
             turn: self.turn_number,
             steps,
             tokens: self.tokens,
+            cost: self.cost,
+            turn_cost,
+            budget_micros: self.budget_micros,
             elapsed_ms: started_at.map_or(0, |started| until.since_ms(started)),
             turn_started_at: started_at,
             queued: self.prompts.iter().cloned().collect(),
@@ -137,6 +144,9 @@ impl LastTurn {
                 }
             },
             Outcome::Stopped { by } => (Phase::Paused, Some(format!("stopped by {by}; prompt to go on"))),
+            Outcome::Tripped { guard: Guard::Budget, detail } => {
+                (Phase::Stuck, Some(format!("{detail}; raise it to go on")))
+            }
             Outcome::Tripped { detail, .. } => (Phase::Stuck, Some(format!("{detail}; prompt to go on"))),
             Outcome::Failed { failure } => (Phase::Failed, Some(failure.message.clone())),
         }

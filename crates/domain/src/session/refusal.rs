@@ -1,5 +1,6 @@
 //! Why a command is refused. Reports are never refused; they are ignored when stale.
 
+use super::view::Dollars;
 use crate::TurnNumber;
 
 /// A command that the session does not take now, and why.
@@ -18,6 +19,10 @@ pub enum Refusal {
         known: Vec<u32>,
     },
     RestoreRunning,
+    /// In millionths of a dollar.
+    BudgetSpent {
+        budget_micros: u64,
+    },
     PromptNotFound,
     PermissionNotOpen,
     OptionNotOffered {
@@ -45,6 +50,7 @@ impl Refusal {
             Self::NotPaused => "not_paused",
             Self::CheckpointNotFound { .. } => "checkpoint_not_found",
             Self::RestoreRunning => "restore_running",
+            Self::BudgetSpent { .. } => "budget_spent",
             Self::PromptNotFound => "prompt_not_found",
             Self::PermissionNotOpen => "permission_not_open",
             Self::OptionNotOffered { .. } => "option_not_offered",
@@ -74,6 +80,9 @@ impl std::fmt::Display for Refusal {
             }
             Self::RestoreRunning => {
                 write!(f, "the session's files are being restored already; wait for that")
+            }
+            Self::BudgetSpent { budget_micros } => {
+                write!(f, "the session's budget of {} is spent; raise it to go on", Dollars(*budget_micros))
             }
             Self::PromptNotFound => write!(f, "no such prompt is queued; it may have been sent already"),
             Self::PermissionNotOpen => write!(f, "this request is answered already, or its turn is over"),

@@ -2,7 +2,7 @@
 
 use super::MAX_CONTACTS;
 use super::guards::GuardCounts;
-use super::view::{Merged, OpenPermission, QueuedPrompt, TurnCommit};
+use super::view::{Cost, Merged, OpenPermission, QueuedPrompt, TurnCommit};
 use crate::agent::{AgentInput, Model, Opened};
 use crate::event::{Contact, Guard, Memory, Outcome};
 use crate::spec::Origin;
@@ -83,6 +83,10 @@ pub struct Session {
     pub(super) commits: Vec<TurnCommit>,
     pub(super) merged: Option<Merged>,
     pub(super) tokens: Tokens,
+    pub(super) cost: Cost,
+    pub(super) budget_micros: u64,
+    /// People were told that most of it is spent.
+    pub(super) budget_neared: bool,
     /// Hosts that were asked for, each once with each kind of answer. Shared, because a state is copied with every decision.
     pub(super) contacts: Arc<Vec<Contact>>,
 }
@@ -315,6 +319,7 @@ pub(super) struct Turn {
     pub started_at: Timestamp,
     pub last_word_at: Timestamp,
     pub counts: GuardCounts,
+    pub cost: Cost,
     /// Requests that the agent made of us, for the bound on them.
     pub requests: u32,
     pub permissions: Vec<OpenPermission>,
@@ -361,6 +366,7 @@ impl From<Why> for Outcome {
 pub(super) struct LastTurn {
     pub outcome: Outcome,
     pub steps: u32,
+    pub cost: Cost,
     pub started_at: Timestamp,
     pub ended_at: Timestamp,
     /// Its work could not be committed.

@@ -42,6 +42,7 @@ impl Session {
             started_at: at,
             last_word_at: at,
             counts: Default::default(),
+            cost: Default::default(),
             requests: 0,
             sent: false,
             permissions: Vec::new(),
@@ -60,6 +61,7 @@ impl Session {
         self.last_turn = Some(LastTurn {
             outcome: outcome.clone(),
             steps: turn.counts.steps,
+            cost: turn.cost,
             started_at: turn.started_at,
             ended_at: at,
             not_committed: None,

@@ -9,6 +9,7 @@ use crate::transcript::Tokens;
 use crate::{Enforced, Person, PromptId, Seq, SessionId, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::fmt;
 
 /// The one word for where a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -68,6 +69,15 @@ pub struct SessionView {
     pub steps: u32,
     /// Of the whole session.
     pub tokens: Tokens,
+    /// Of the whole session.
+    #[serde(default)]
+    pub cost: Cost,
+    /// Of that turn.
+    #[serde(default)]
+    pub turn_cost: Cost,
+    /// What all turns together may cost, in millionths of a dollar; 0 is no bound.
+    #[serde(default)]
+    pub budget_micros: u64,
     /// Working time of that turn, up to `updated_at` while it runs.
     pub elapsed_ms: u64,
     pub turn_started_at: Option<Timestamp>,
@@ -96,6 +106,36 @@ pub struct SessionView {
     pub last_seq: Seq,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// What models cost, by their vendors' price lists.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cost {
+    /// Millionths of a dollar.
+    pub micros: u64,
+    /// Something was used whose price nobody knows, so that this is not all.
+    pub is_partial: bool,
+}
+
+/// Millionths of a dollar, for people: `$1.20`, and what is less than a cent as `$0.0042`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Dollars(pub u64);
+
+impl fmt::Display for Dollars {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (dollars, rest) = (self.0 / 1_000_000, self.0 % 1_000_000);
+        match self.0 {
+            1..10_000 => write!(f, "${dollars}.{:04}", rest.div_ceil(100)),
+            _ => write!(f, "${dollars}.{:02}", rest / 10_000),
+        }
+    }
+}
+
+impl Cost {
+    pub(super) fn add(&mut self, micros: Option<u64>) {
+        self.micros = self.micros.saturating_add(micros.unwrap_or(0));
+        self.is_partial |= micros.is_none();
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -167,6 +207,8 @@ pub struct SessionSummary {
     pub turn: TurnNumber,
     pub steps: u32,
     pub tokens: Tokens,
+    #[serde(default)]
+    pub cost: Cost,
     pub elapsed_ms: u64,
     pub turn_started_at: Option<Timestamp>,
     pub queued_count: u32,
@@ -195,6 +237,7 @@ impl From<SessionView> for SessionSummary {
             turn: view.turn,
             steps: view.steps,
             tokens: view.tokens,
+            cost: view.cost,
             elapsed_ms: view.elapsed_ms,
             turn_started_at: view.turn_started_at,
             last_seq: view.last_seq,

@@ -43,6 +43,8 @@ fn a_million_random_steps_break_nothing() {
             "pause_failed",
             "sandbox_resumed",
             "release_announced",
+            "budget_set",
+            "budget_neared",
             "setup_begun",
             "setup_ended",
             "checkpoint_kept",
@@ -198,7 +200,8 @@ fn fail(world: &mut World, random: &mut fastrand::Rng, effect: &Effect) {
 
 fn transcript(world: &mut World, random: &mut fastrand::Rng) {
     let turn = world.turn();
-    match random.u32(0..4) {
+    match random.u32(0..5) {
+        4 => world.spend(random.u64(0..500_000)),
         0 => world.append(Event::AgentSpoke { turn, text: "words".into(), message: None }),
         1 => world.tool_call(&random.u32(0..40).to_string(), "same", ToolStatus::Completed),
         2 => world.tool_call(&random.u32(0..40).to_string(), &random.u32(..).to_string(), ToolStatus::Failed),
@@ -212,7 +215,7 @@ fn transcript(world: &mut World, random: &mut fastrand::Rng) {
 
 fn command(world: &mut World, random: &mut fastrand::Rng) {
     let by = "Ada".to_owned();
-    let _ = match random.u32(0..50) {
+    let _ = match random.u32(0..52) {
         0..20 => world.prompt("more"),
         20..28 => world.command(Command::Stop { by }),
         28..32 => world.command(Command::RemovePrompt { prompt: world.last_prompt(), by }),
@@ -224,6 +227,7 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
         35..39 => world.command(Command::ChooseModel { model: random.u32(0..3).to_string(), by }),
         39..42 => world.command(Command::Pause { by }),
         42..45 => world.command(Command::Resume { by }),
+        49..51 => world.command(Command::SetBudget { budget_micros: random.u64(0..5) * 1_000_000, by }),
         45..49 => world.command(Command::Restore { checkpoint: random.u32(1..12), by }),
         _ => world.command(Command::End { by }),
     };

@@ -5,7 +5,7 @@ use lamplight_domain::agent::{AgentInput, AgentReport, Opened, StopReason};
 use lamplight_domain::event::Commit;
 use lamplight_domain::permission::{OptionKind, PermissionOption, Policy};
 use lamplight_domain::session::{Command, Effect, Input, Refusal, Report, Session};
-use lamplight_domain::transcript::{ToolCall, ToolStatus};
+use lamplight_domain::transcript::{Tokens, ToolCall, ToolStatus};
 use lamplight_domain::{
     Entry, Event, Failure, FailureClass, Generation, Limits, Network, Person, PromptId, SandboxLimits, Seq,
     SessionSpec, Timestamp, TurnNumber,
@@ -310,6 +310,12 @@ impl World {
         let turn = self.session.turn_number();
         self.content += 1;
         self.append(Event::ToolCalled { turn, call: Box::new(call) });
+        self.report(Report::Tick);
+    }
+
+    pub(crate) fn spend(&mut self, micros: u64) {
+        let (turn, model, tokens) = (self.session.turn_number(), "m".to_owned(), Tokens::default());
+        self.append(Event::TokensUsed { turn, model, tokens, cost_micros: Some(micros) });
         self.report(Report::Tick);
     }
 

@@ -222,9 +222,15 @@ impl Book {
 
 #[async_trait::async_trait]
 impl Ledger for Book {
-    async fn used(&self, model: &str, tokens: Tokens) {
+    async fn used(&self, model: &str, tokens: Tokens, cost_micros: Option<u64>) {
         let turn = self.durable.borrow().turn;
-        self.send(Message::Facts(vec![Event::TokensUsed { turn, model: model.to_owned(), tokens }])).await;
+        self.send(Message::Facts(vec![Event::TokensUsed {
+            turn,
+            model: model.to_owned(),
+            tokens,
+            cost_micros,
+        }]))
+        .await;
     }
 
     async fn pushed(&self, commit: &str) {

@@ -4,6 +4,7 @@
 //! Bodies are not touched in either direction: prompt caches and signatures of reasoning depend on every byte.
 
 mod headers;
+pub(crate) mod price;
 mod refusal;
 mod usage;
 mod vendor;
@@ -21,7 +22,7 @@ use bytes::Bytes;
 use futures::Stream;
 use std::io;
 use std::time::Duration;
-use usage::{Format, Meter};
+use usage::{Format, Meter, Spent};
 pub(crate) use vendor::{Backend, Vendor};
 
 /// To reach an upstream.
@@ -80,14 +81,15 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
         }
     };
     let (head, body) = request.into_parts();
-    let asked = client
+    let asking = client
         .request(head.method.clone(), address)
         .headers(backend.with_key(headers::request(&head.headers)))
         .body(passing(body))
-        .send()
-        .await;
+        .send();
+    // So that what an answer costs is known when it ends.
+    let (asked, ()) = tokio::join!(asking, link.door.price_lists());
     match asked {
-        Ok(answer) => pass_on(vendor, link, answer),
+        Ok(answer) => pass_on(vendor, backend.base(), link, answer),
         Err(error) => {
             let error = error.without_url();
             tracing::warn!(session.id = %link.grant.session, error = %anyhow::Error::from(error), "a model provider was not reached");
@@ -105,12 +107,13 @@ fn passing(body: Body) -> reqwest::Body {
     }
 }
 
-fn pass_on(vendor: Vendor, link: Link, answer: reqwest::Response) -> Response {
+fn pass_on(vendor: Vendor, base: String, link: Link, answer: reqwest::Response) -> Response {
     let (status, headers) = (answer.status(), headers::response(answer.headers()));
     let body = match format(status, &headers) {
-        Some(format) => {
-            Body::from_stream(metered(answer, Account { link, meter: Some(Meter::new(vendor, format)) }))
-        }
+        Some(format) => Body::from_stream(metered(
+            answer,
+            Account { link, base, meter: Some(Meter::new(vendor, format)) },
+        )),
         None => Body::new(reqwest::Body::from(answer)),
     };
     let mut response = Response::new(body);
@@ -158,6 +161,8 @@ fn metered(answer: reqwest::Response, account: Account) -> impl Stream<Item = io
 /// What one answer costs. A client that leaves before the end is billed for what was seen.
 struct Account {
     link: Link,
+    /// Where the model was asked.
+    base: String,
     /// Gone once it is settled.
     meter: Option<Meter>,
 }
@@ -171,9 +176,11 @@ impl Account {
 
     /// Settled by a task of the door's: it happens whether or not anyone still waits for it.
     fn start_settling(&mut self) -> Option<tokio::task::JoinHandle<()>> {
-        let (model, tokens) = self.meter.take()?.finish()?;
-        let ledger = self.link.ledger.clone();
-        Some(self.link.door.tasks.spawn(async move { ledger.used(&model, tokens).await }))
+        let spent = self.meter.take()?.finish()?;
+        let (ledger, base) = (self.link.ledger.clone(), std::mem::take(&mut self.base));
+        let cost_micros = price::price(&self.link.door.prices, &base, &spent);
+        let Spent { model, tokens, .. } = spent;
+        Some(self.link.door.tasks.spawn(async move { ledger.used(&model, tokens, cost_micros).await }))
     }
 
     async fn settle(mut self) {

@@ -19,6 +19,17 @@ const MARK: &[u8] = b"\"usage\"";
 /// Recorded for an answer that does not say which model gave it.
 const UNNAMED_MODEL: &str = "unknown";
 
+/// What one answer used, with all that its price depends on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Spent {
+    pub(super) model: String,
+    pub(super) tokens: Tokens,
+    /// The part of what was written to the cache that stays there for an hour; tokens.
+    pub(super) cache_written_for_1h: u64,
+    /// The vendor's own word, where it said one.
+    pub(super) service_tier: Option<String>,
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// Server-sent events: one JSON object behind each `data:`.
@@ -36,12 +47,21 @@ pub(super) struct Meter {
     /// The present line is too long, and is not read.
     too_long: bool,
     model: Option<String>,
+    service_tier: Option<String>,
     usage: Option<Usage>,
 }
 
 impl Meter {
     pub(super) fn new(vendor: Vendor, format: Format) -> Self {
-        Self { vendor, format, kept: Vec::new(), too_long: false, model: None, usage: None }
+        Self {
+            vendor,
+            format,
+            kept: Vec::new(),
+            too_long: false,
+            model: None,
+            service_tier: None,
+            usage: None,
+        }
     }
 
     pub(super) fn read(&mut self, mut piece: &[u8]) {
@@ -54,11 +74,17 @@ impl Meter {
         self.keep(piece);
     }
 
-    /// The model and what it used; `None` if the answer did not say.
-    pub(super) fn finish(mut self) -> Option<(String, Tokens)> {
+    /// What was used; `None` if the answer did not say.
+    pub(super) fn finish(mut self) -> Option<Spent> {
         self.end_line(&[]);
-        let tokens = self.usage?.tokens(self.vendor);
-        Some((self.model.unwrap_or_else(|| UNNAMED_MODEL.to_owned()), tokens))
+        let mut usage = self.usage?;
+        let written = usage.cache_creation.take().and_then(|creation| creation.ephemeral_1h_input_tokens);
+        Some(Spent {
+            model: self.model.unwrap_or_else(|| UNNAMED_MODEL.to_owned()),
+            cache_written_for_1h: written.unwrap_or(0),
+            service_tier: usage.service_tier.take().or(self.service_tier),
+            tokens: usage.tokens(self.vendor),
+        })
     }
 
     fn keep(&mut self, piece: &[u8]) {
@@ -92,10 +118,15 @@ impl Meter {
         if !json.windows(MARK.len()).any(|window| window == MARK) {
             return;
         }
-        let Ok(Said { model, usage, message, response }) = serde_json::from_slice(json) else { return };
+        let Ok(Said { model, service_tier, usage, message, response }) = serde_json::from_slice(json) else {
+            return;
+        };
         let inner = message.or(response).unwrap_or_default();
         if let Some(model) = inner.model.or(model) {
             self.model = Some(model);
+        }
+        if let Some(tier) = inner.service_tier.or(service_tier) {
+            self.service_tier = Some(tier);
         }
         if let Some(usage) = inner.usage.or(usage) {
             self.usage.get_or_insert_default().replace(usage);
@@ -107,6 +138,7 @@ impl Meter {
 #[derive(Deserialize)]
 struct Said {
     model: Option<String>,
+    service_tier: Option<String>,
     usage: Option<Usage>,
     message: Option<Inner>,
     response: Option<Inner>,
@@ -115,6 +147,7 @@ struct Said {
 #[derive(Default, Deserialize)]
 struct Inner {
     model: Option<String>,
+    service_tier: Option<String>,
     usage: Option<Usage>,
 }
 
@@ -127,13 +160,29 @@ struct Usage {
     output_tokens: Option<u64>,
     cache_creation_input_tokens: Option<u64>,
     cache_read_input_tokens: Option<u64>,
+    cache_creation: Option<CacheCreation>,
+    service_tier: Option<String>,
     #[serde(alias = "prompt_tokens_details")]
     input_tokens_details: Option<Details>,
+    #[serde(alias = "completion_tokens_details")]
+    output_tokens_details: Option<OutputDetails>,
+}
+
+#[derive(Default, Deserialize)]
+struct CacheCreation {
+    ephemeral_1h_input_tokens: Option<u64>,
+}
+
+#[derive(Default, Deserialize)]
+struct OutputDetails {
+    #[serde(alias = "thinking_tokens")]
+    reasoning_tokens: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
 struct Details {
     cached_tokens: Option<u64>,
+    cache_write_tokens: Option<u64>,
 }
 
 impl Usage {
@@ -143,21 +192,33 @@ impl Usage {
         self.cache_creation_input_tokens =
             later.cache_creation_input_tokens.or(self.cache_creation_input_tokens);
         self.cache_read_input_tokens = later.cache_read_input_tokens.or(self.cache_read_input_tokens);
+        self.cache_creation = later.cache_creation.or(self.cache_creation.take());
+        self.service_tier = later.service_tier.or(self.service_tier.take());
         self.input_tokens_details = later.input_tokens_details.or(self.input_tokens_details.take());
+        self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details.take());
     }
 
     fn tokens(self, vendor: Vendor) -> Tokens {
         let input = self.input_tokens.unwrap_or(0);
         let output = self.output_tokens.unwrap_or(0);
+        let reasoning = self.output_tokens_details.and_then(|details| details.reasoning_tokens).unwrap_or(0);
         match vendor {
             Vendor::Anthropic => {
                 let cached = self.cache_read_input_tokens.unwrap_or(0);
                 let written = self.cache_creation_input_tokens.unwrap_or(0);
-                Tokens { input: input.saturating_add(cached).saturating_add(written), output, cached }
+                let input = input.saturating_add(cached).saturating_add(written);
+                Tokens { input, output, cached, cache_written: written, reasoning }
             }
             Vendor::OpenAi => {
-                let cached = self.input_tokens_details.and_then(|details| details.cached_tokens).unwrap_or(0);
-                Tokens { input, output, cached }
+                let details = self.input_tokens_details.unwrap_or_default();
+                let (cached, written) = (details.cached_tokens, details.cache_write_tokens);
+                Tokens {
+                    input,
+                    output,
+                    cached: cached.unwrap_or(0),
+                    cache_written: written.unwrap_or(0),
+                    reasoning,
+                }
             }
         }
     }

@@ -96,6 +96,11 @@ impl Backend {
         Ok(Self { base, key: (name, value) })
     }
 
+    /// Where it is asked; no secret.
+    pub(super) fn base(&self) -> String {
+        self.base.clone()
+    }
+
     pub(super) fn address(&self, rest: &str, query: Option<&str>) -> Result<Url> {
         let query = query.map(|query| format!("?{query}")).unwrap_or_default();
         Ok(Url::parse(&format!("{}/{rest}{query}", self.base))?)

@@ -26,6 +26,8 @@ pub(crate) struct Door {
 #[derive(Default)]
 pub(crate) struct Book {
     pub(crate) used: Mutex<Vec<(String, Tokens)>>,
+    /// Of each, in millionths of a dollar.
+    pub(crate) costs: Mutex<Vec<Option<u64>>>,
     pub(crate) pushed: Mutex<Vec<String>>,
     pub(crate) refused: Mutex<Vec<String>>,
     pub(crate) contacted: Mutex<Vec<Contact>>,
@@ -33,8 +35,9 @@ pub(crate) struct Book {
 
 #[async_trait]
 impl Ledger for Book {
-    async fn used(&self, model: &str, tokens: Tokens) {
+    async fn used(&self, model: &str, tokens: Tokens, cost_micros: Option<u64>) {
         self.used.lock().unwrap().push((model.to_owned(), tokens));
+        self.costs.lock().unwrap().push(cost_micros);
     }
     async fn pushed(&self, commit: &str) {
         self.pushed.lock().unwrap().push(commit.to_owned());

@@ -230,7 +230,8 @@ async fn a_vendor_that_cannot_be_reached_is_said_to_be_without_saying_where_it_i
     let base = format!("http://{}/secret-path", closed.local_addr().unwrap());
     drop(closed);
     let door =
-        door(Upstreams { openai: Some(Upstream { base, key: Secret::new(KEY) }), anthropic: None }).await;
+        door(Upstreams { openai: Some(Upstream { base, key: Secret::new(KEY) }), ..Upstreams::default() })
+            .await;
     let answer =
         reqwest::Client::new().post(door.url("/openai/v1/responses")).body("{}").send().await.unwrap();
     assert_eq!(answer.status(), 502);
@@ -249,7 +250,7 @@ fn a_configuration_that_cannot_work_is_refused_and_its_secrets_are_not_repeated(
     ] {
         let upstreams = Upstreams {
             openai: Some(Upstream { base: base.to_owned(), key: Secret::new(key) }),
-            anthropic: None,
+            ..Upstreams::default()
         };
         let printed = format!("{upstreams:?}");
         assert!(!printed.contains(KEY), "{printed}");

@@ -61,7 +61,11 @@ impl Vendor {
     /// Reached as OpenAI and as Anthropic.
     pub(crate) fn upstreams(&self) -> Upstreams {
         let at = |base: String| Some(Upstream { base, key: Secret::new(KEY) });
-        Upstreams { openai: at(format!("{}/v1", self.address)), anthropic: at(self.address.clone()) }
+        Upstreams {
+            openai: at(format!("{}/v1", self.address)),
+            anthropic: at(self.address.clone()),
+            prices: Vec::new(),
+        }
     }
 
     pub(crate) fn received(&self) -> Vec<Received> {

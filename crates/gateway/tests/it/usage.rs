@@ -36,7 +36,13 @@ async fn cost(path: &str, content_type: &'static str, body: &str) -> Vec<(String
 }
 
 fn one(model: &str, input: u64, output: u64, cached: u64) -> Vec<(String, Tokens)> {
-    vec![(model.to_owned(), Tokens { input, output, cached })]
+    vec![(model.to_owned(), Tokens { input, output, cached, ..Tokens::default() })]
+}
+
+/// The same, with what was written to the cache and what was thought.
+fn one_with(model: &str, counts: [u64; 3], cache_written: u64, reasoning: u64) -> Vec<(String, Tokens)> {
+    let [input, output, cached] = counts;
+    vec![(model.to_owned(), Tokens { input, output, cached, cache_written, reasoning })]
 }
 
 #[tokio::test]
@@ -52,7 +58,8 @@ async fn anthropic_events_are_cumulative_and_the_cache_is_part_of_the_input() {
         r#"data: {"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"input_tokens":100,"cache_read_input_tokens":900,"output_tokens":20}}"#,
         "\n\nevent: message_stop\ndata: {\"type\":\"message_stop\"}\n\n",
     );
-    assert_eq!(cost("/anthropic/v1/messages", EVENTS, body).await, one("claude-sonnet-4-5", 1050, 20, 900));
+    let expected = one_with("claude-sonnet-4-5", [1050, 20, 900], 50, 0);
+    assert_eq!(cost("/anthropic/v1/messages", EVENTS, body).await, expected);
 }
 
 #[tokio::test]
@@ -65,7 +72,7 @@ async fn openai_chat_says_it_in_its_last_event() {
     );
     assert_eq!(
         cost("/openai/v1/chat/completions", EVENTS, body).await,
-        one("gpt-5.1-2025-11-13", 1000, 20, 900)
+        one_with("gpt-5.1-2025-11-13", [1000, 20, 900], 0, 8)
     );
 }
 
@@ -92,7 +99,7 @@ async fn openai_responses_say_it_when_they_end_whichever_way() {
         );
         assert_eq!(
             cost("/openai/v1/responses", EVENTS, &body).await,
-            one("gpt-5.1", 1000, 30, 640),
+            one_with("gpt-5.1", [1000, 30, 640], 0, 12),
             "{ending}"
         );
     }

@@ -1,6 +1,7 @@
 //! The command line: one subcommand, one file.
 
 mod agents;
+mod budget;
 mod client;
 mod config;
 mod diff;
@@ -81,6 +82,8 @@ enum Command {
     Pause(pause::Arguments),
     /// Let what was paused go on
     Resume(resume::Arguments),
+    /// Set what a session may cost
+    Budget(budget::Arguments),
     /// Go back to a checkpoint: files, conversation and commits are what they were then
     Restore(restore::Arguments),
     /// Start a session from another one's files and conversation, and watch it
@@ -141,6 +144,7 @@ impl Cli {
             Command::Stop(arguments) => block_on(stop::run(&arguments, &common.client()?, output)),
             Command::Pause(arguments) => block_on(pause::run(&arguments, &common.client()?, output)),
             Command::Resume(arguments) => block_on(resume::run(&arguments, &common.client()?, output)),
+            Command::Budget(arguments) => block_on(budget::run(&arguments, &common.client()?, output)),
             Command::Restore(arguments) => block_on(restore::run(&arguments, &common.client()?, output)),
             Command::Fork(arguments) => block_on(fork::run(&arguments, &common.client()?, output)),
             Command::Diff(arguments) => block_on(diff::run(&arguments, &common.client()?, output)),

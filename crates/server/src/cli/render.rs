@@ -5,6 +5,7 @@ use super::output::{Style, clean, first_line, paint, plural};
 use super::progress::Progress;
 use lamplight_domain::event::{Event, Memory, Outcome};
 use lamplight_domain::permission::{Answer, AnsweredBy};
+use lamplight_domain::session::Dollars;
 use lamplight_domain::transcript::{PlanStatus, ToolCall, ToolStatus};
 use lamplight_domain::{Entry, Timestamp};
 use std::collections::HashMap;
@@ -208,6 +209,16 @@ impl<W: Write> Renderer<W> {
             Event::RetryPlanned { retry, failure, .. } => {
                 self.dim(&format!("{} trying again in a moment ({retry} of 3)", clean(&failure.message)))
             }
+            Event::BudgetSet { budget_micros: 0, by } => {
+                self.dim(&format!("{} took the budget away", clean(by)))
+            }
+            Event::BudgetSet { budget_micros, by } => {
+                self.dim(&format!("{} set the budget to {}", clean(by), Dollars(*budget_micros)))
+            }
+            Event::BudgetNeared { spent_micros, budget_micros } => self.paint(
+                Style::Warm,
+                &format!("{} of the budget of {} are spent", Dollars(*spent_micros), Dollars(*budget_micros)),
+            ),
             Event::GuardTripped { detail, .. } => self.bad(detail),
             Event::TurnEnded { outcome, .. } => return self.turn_ended(outcome),
             Event::WorkCommitted { commit: Some(commit), .. } => format!(

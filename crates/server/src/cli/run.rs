@@ -1,5 +1,6 @@
 //! `lamplight run`: hand over a task and watch it.
 
+use super::budget::{micros, money};
 use super::client::{Client, refused_with};
 use super::output::{Output, Style, duration, plural};
 use super::render::{Renderer, short};
@@ -8,7 +9,7 @@ use super::watch::{Seen, Watch};
 use super::{Common, server_process};
 use crate::clock;
 use crate::http::resources::{Network, Phase, SessionView};
-use crate::http::sessions::create::NewSessionRequest;
+use crate::http::sessions::create::{LimitsRequest, NewSessionRequest};
 use anyhow::Context;
 use clap::Args;
 use futures::StreamExt;
@@ -51,6 +52,9 @@ pub(super) struct Arguments {
     /// [default: as configured]
     #[arg(long, value_name = "POLICY", value_parser = network)]
     network: Option<Network>,
+    /// Dollars that all turns of the session together may cost, such as 2.50 [default: as configured]
+    #[arg(long, value_name = "DOLLARS", value_parser = micros)]
+    budget: Option<u64>,
     #[command(flatten)]
     sandbox: LimitArguments,
     /// Hand it over and return
@@ -76,6 +80,9 @@ pub(super) async fn run(
         title: arguments.title.clone(),
         base: arguments.base.clone(),
         network: arguments.network.clone(),
+        limits: arguments
+            .budget
+            .map(|budget| LimitsRequest { budget_micros: Some(budget), ..LimitsRequest::default() }),
         sandbox: arguments.sandbox.request(),
         ..NewSessionRequest::default()
     };
@@ -278,10 +285,11 @@ fn conclude(
     Ok(code)
 }
 
-/// `· 3 steps · 12 s · 4.1k tokens`
+/// `· 3 steps · 12 s · 4.1k tokens · $0.12`
 pub(super) fn numbers(view: &SessionView) -> String {
     let tokens = view.tokens.input + view.tokens.output;
     let tokens =
         if tokens > 0 { format!(" · {} tokens", super::output::count(tokens)) } else { String::new() };
-    format!("· {} · {}{tokens}", plural(view.steps.into(), "step"), duration(view.elapsed_ms))
+    let cost = money(view.cost).map(|cost| format!(" · {cost}")).unwrap_or_default();
+    format!("· {} · {}{tokens}{cost}", plural(view.steps.into(), "step"), duration(view.elapsed_ms))
 }

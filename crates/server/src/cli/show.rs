@@ -1,6 +1,7 @@
 //! `lamplight show`
 
 use super::SessionArgument;
+use super::budget::money;
 use super::client::Client;
 use super::output::{Output, Style, clean, first_line, plural};
 use super::render::short;
@@ -9,6 +10,7 @@ use super::sandbox::describe;
 use crate::http::resources::Network;
 use crate::http::resources::SandboxState;
 use clap::Args;
+use lamplight_domain::session::Dollars;
 use std::process::ExitCode;
 
 fn network(network: &Network) -> String {
@@ -71,6 +73,10 @@ pub(super) async fn run(
     }
     if let Some(permission) = &view.permission {
         row("asks", &first_line(&permission.title, 80))?;
+    }
+    if view.budget_micros > 0 {
+        let spent = money(view.cost).unwrap_or_else(|| "$0.00".to_owned());
+        row("budget", &format!("{spent} of {}", Dollars(view.budget_micros)))?;
     }
     if let Some(merged) = &view.merged {
         row("merged", &format!("into {} as {}", clean(&merged.into), short(&merged.commit)))?;

@@ -1,8 +1,9 @@
 //! What the engine is told of the configuration.
 
+use super::sections::Price;
 use super::{Config, CustomAgent, ModelEndpoint, Secret};
 use lamplight_engine::{
-    ANTHROPIC_BASE, Configured, OPENAI_BASE, Outside, SandboxConfig, Upstream, Upstreams,
+    ANTHROPIC_BASE, Configured, ModelPrice, OPENAI_BASE, Outside, SandboxConfig, Upstream, Upstreams,
 };
 
 impl Config {
@@ -15,6 +16,7 @@ impl Config {
             upstreams: Upstreams {
                 openai: self.models.openai.upstream(OPENAI_BASE),
                 anthropic: self.models.anthropic.upstream(ANTHROPIC_BASE),
+                prices: self.models.prices.iter().map(Price::engine).collect(),
             },
             scripted_model: self.models.scripted,
             limits: self.limits.clone(),
@@ -42,6 +44,18 @@ impl ModelEndpoint {
         let base = self.base.clone().unwrap_or_else(|| vendor.to_owned());
         let key = self.key.as_ref().map_or("", Secret::reveal);
         Some(Upstream { base, key: lamplight_engine::Secret::new(key) })
+    }
+}
+
+impl Price {
+    fn engine(&self) -> ModelPrice {
+        ModelPrice {
+            model: self.model.clone(),
+            input: self.input,
+            cached: self.cached,
+            cache_written: self.cache_written,
+            output: self.output,
+        }
     }
 }
 

@@ -100,6 +100,7 @@ impl Config {
         }
         self.server.check()?;
         self.sandbox.check()?;
+        self.models.check()?;
         self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;
         self.models.openai.take_key(environment);
         self.models.anthropic.take_key(environment);

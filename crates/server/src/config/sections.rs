@@ -93,13 +93,46 @@ impl Default for Agent {
 }
 
 /// `[models]`: where models are, seen from the host.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Models {
     pub openai: ModelEndpoint,
     pub anthropic: ModelEndpoint,
     /// The model behind these addresses follows a script; people are told so.
     pub scripted: bool,
+    /// `[[models.prices]]`: what models cost here, before what the public price lists say.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub prices: Vec<Price>,
+}
+
+/// What one model costs, in dollars for a million tokens.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Price {
+    /// As its answers name it.
+    pub model: String,
+    pub input: f64,
+    /// Of input that is read from the model's cache; as any other where it is not said, and so for the next.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cached: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cache_written: Option<f64>,
+    pub output: f64,
+}
+
+impl Models {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        for price in &self.prices {
+            let all = [Some(price.input), price.cached, price.cache_written, Some(price.output)];
+            if all.into_iter().flatten().any(|dollars| !dollars.is_finite() || dollars < 0.0) {
+                return Err(ConfigError::Invalid(format!(
+                    "models.prices: a price of {:?} is no amount of dollars",
+                    price.model
+                )));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Default for Models {
@@ -111,6 +144,7 @@ impl Default for Models {
                 ..ModelEndpoint::default()
             },
             scripted: false,
+            prices: Vec::new(),
         }
     }
 }

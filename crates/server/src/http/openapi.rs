@@ -24,6 +24,7 @@ use utoipa::OpenApi;
         sessions::pause::handle,
         sessions::resume::handle,
         sessions::restore::handle,
+        sessions::budget::handle,
         sessions::choose_model::handle,
         sessions::answer::handle,
         sessions::diff::handle,

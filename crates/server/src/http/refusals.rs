@@ -56,6 +56,7 @@ fn refused(refusal: &Refusal) -> Problem {
             (StatusCode::NOT_FOUND, "Take one of the session's `checkpoints`; each turn leaves one.")
         }
         Refusal::RestoreRunning => (StatusCode::CONFLICT, "Wait a moment."),
+        Refusal::BudgetSpent { .. } => (StatusCode::CONFLICT, "Raise the session's budget."),
         Refusal::PromptNotFound => (StatusCode::NOT_FOUND, "Nothing: it may have been sent already."),
         Refusal::PermissionNotOpen => (StatusCode::CONFLICT, "Nothing: it is answered, or its turn is over."),
         Refusal::OptionNotOffered { .. } => (StatusCode::BAD_REQUEST, "Choose one of the options offered."),

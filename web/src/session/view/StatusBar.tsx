@@ -2,10 +2,11 @@
 import { useEffect, useRef, useState } from 'react';
 import type { ConnectionState } from '../../api/socket';
 import type { SessionView } from '../../api/types';
-import { count, duration, plural } from '../../text/format';
+import { count, dollars, duration, plural } from '../../text/format';
 import { visible } from '../../text/visible';
 import { useNow } from '../../ui/hooks';
 import { isBusy, isWorking, PhaseLabel, phaseWord } from '../../ui/phase';
+import { BudgetDialog } from './BudgetDialog';
 import { useFacts, useSession, useStore } from './context';
 
 /** Without an entry for this long, work takes longer than expected. */
@@ -28,6 +29,7 @@ export function StatusBar() {
       {facts.turn > 0 ? <span title={`Tool calls of turn ${facts.turn}`}>{plural(facts.steps, 'step')}</span> : null}
       {facts.turn > 0 ? <Elapsed facts={facts} /> : null}
       <TokenCount facts={facts} />
+      <Money facts={facts} />
       <Standstill facts={facts} />
       <Slow facts={facts} />
       <span className="grow" />
@@ -44,6 +46,33 @@ export function Elapsed({ facts }: { facts: Pick<SessionView, 'phase' | 'turn_st
     <span className="tabular-nums" title="Working time of this turn">
       {duration(ms)}
     </span>
+  );
+}
+
+/** What models cost, and the budget, which is set here. */
+function Money({ facts }: { facts: SessionView }) {
+  const [asking, setAsking] = useState(false);
+  const { micros, is_partial } = facts.cost;
+  const budget = facts.budget_micros;
+  const near = budget > 0 && micros >= budget * 0.8;
+  const spent = micros > 0 ? `${is_partial ? 'over ' : ''}${dollars(micros)}` : null;
+  const words = budget > 0 ? `${spent ?? dollars(0)} of ${dollars(budget)}` : (spent ?? 'No budget');
+  const known = is_partial
+    ? 'By the price lists of the models’ vendors; something has no price there'
+    : 'By the price lists of the models’ vendors';
+  return (
+    <>
+      <button
+        type="button"
+        disabled={facts.ended}
+        onClick={() => setAsking(true)}
+        className={`rounded px-1 tabular-nums enabled:hover:bg-hover ${near ? 'font-medium text-warn' : ''}`}
+        title={`${known}. This turn: ${dollars(facts.turn_cost.micros)}. Set a budget`}
+      >
+        {words}
+      </button>
+      {asking ? <BudgetDialog facts={facts} close={() => setAsking(false)} /> : null}
+    </>
   );
 }
 

@@ -1,7 +1,7 @@
 //! From the domain's views to the API's resources.
 
 use super::{
-    Checkpoint, Contact, Merged, Model, Moment, Network, OpenPermission, Origin, PermissionOption,
+    Checkpoint, Contact, Cost, Merged, Model, Moment, Network, OpenPermission, Origin, PermissionOption,
     PermissionOptionKind, Person, Phase, QueuedPrompt, Sandbox, SandboxState, SessionSummary, SessionView,
     Tokens, TurnCommit,
 };
@@ -27,7 +27,19 @@ impl From<session::Phase> for Phase {
 
 impl From<lamplight_domain::transcript::Tokens> for Tokens {
     fn from(tokens: lamplight_domain::transcript::Tokens) -> Self {
-        Self { input: tokens.input, output: tokens.output, cached: tokens.cached }
+        Self {
+            input: tokens.input,
+            output: tokens.output,
+            cached: tokens.cached,
+            cache_written: tokens.cache_written,
+            reasoning: tokens.reasoning,
+        }
+    }
+}
+
+impl From<view::Cost> for Cost {
+    fn from(cost: view::Cost) -> Self {
+        Self { micros: cost.micros, is_partial: cost.is_partial }
     }
 }
 
@@ -153,6 +165,9 @@ impl From<session::SessionView> for SessionView {
             turn: view.turn.0,
             steps: view.steps,
             tokens: view.tokens.into(),
+            cost: view.cost.into(),
+            turn_cost: view.turn_cost.into(),
+            budget_micros: view.budget_micros,
             elapsed_ms: view.elapsed_ms,
             turn_started_at: view.turn_started_at.map(Moment),
             queued: view
@@ -191,6 +206,7 @@ impl From<session::SessionSummary> for SessionSummary {
             turn: summary.turn.0,
             steps: summary.steps,
             tokens: summary.tokens.into(),
+            cost: summary.cost.into(),
             elapsed_ms: summary.elapsed_ms,
             turn_started_at: summary.turn_started_at.map(Moment),
             queued_count: summary.queued_count,

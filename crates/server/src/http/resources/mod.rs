@@ -68,6 +68,19 @@ pub struct Tokens {
     pub input: u64,
     pub output: u64,
     pub cached: u64,
+    /// The part of `input` that was written to the model's cache.
+    pub cache_written: u64,
+    /// The part of `output` that nobody is shown.
+    pub reasoning: u64,
+}
+
+/// What models cost, by their vendors' price lists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Cost {
+    /// Millionths of a dollar.
+    pub micros: u64,
+    /// Something was used whose price nobody knows, so that this is not all.
+    pub is_partial: bool,
 }
 
 /// Who commits and commands are attributed to.
@@ -107,6 +120,12 @@ pub struct SessionView {
     /// Tool calls of that turn.
     pub steps: u32,
     pub tokens: Tokens,
+    /// Of the whole session.
+    pub cost: Cost,
+    /// Of that turn.
+    pub turn_cost: Cost,
+    /// What all turns together may cost, in millionths of a dollar; 0 is no bound.
+    pub budget_micros: u64,
     /// Working time of that turn up to `updated_at`, in milliseconds.
     pub elapsed_ms: u64,
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -258,6 +277,7 @@ pub struct SessionSummary {
     pub turn: u32,
     pub steps: u32,
     pub tokens: Tokens,
+    pub cost: Cost,
     pub elapsed_ms: u64,
     #[schema(value_type = Option<String>, format = DateTime)]
     pub turn_started_at: Option<Moment>,

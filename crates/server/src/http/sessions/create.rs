@@ -84,6 +84,8 @@ pub struct LimitsRequest {
     pub idle_warning_ms: Option<u64>,
     /// 0 keeps no checkpoints.
     pub checkpoint_ms: Option<u64>,
+    /// Of the whole session, in millionths of a dollar; 0 is no bound.
+    pub budget_micros: Option<u64>,
 }
 
 impl LimitsRequest {
@@ -102,6 +104,7 @@ impl LimitsRequest {
             idle_ms: self.idle_ms.unwrap_or(configured.idle_ms),
             idle_warning_ms: self.idle_warning_ms.unwrap_or(configured.idle_warning_ms),
             checkpoint_ms: self.checkpoint_ms.unwrap_or(configured.checkpoint_ms),
+            budget_micros: self.budget_micros.unwrap_or(configured.budget_micros),
         }
     }
 }

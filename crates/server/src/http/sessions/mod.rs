@@ -1,6 +1,7 @@
 //! `/sessions`
 
 pub mod answer;
+pub mod budget;
 pub mod choose_model;
 pub mod create;
 pub mod diff;
