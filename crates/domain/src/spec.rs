@@ -1,6 +1,7 @@
 //! What a session is made with. It never changes after creation, but for the model, which has events of its own.
 
 use crate::SandboxLimits;
+use crate::image::SessionImage;
 use crate::network::Network;
 use crate::permission::Policy;
 use serde::{Deserialize, Serialize};
@@ -38,6 +39,9 @@ pub struct SessionSpec {
     /// What programs in the sandbox may connect to.
     #[serde(default, skip_serializing_if = "Network::is_none")]
     pub network: Network,
+    /// What its sandboxes' files begin with; `None` is the machine that they run on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<SessionImage>,
 }
 
 /// Bounds of one turn and of idleness. Every wait in a session takes its deadline from here.

@@ -3,6 +3,7 @@
 use crate::agents;
 use crate::engine::Shared;
 use crate::error::CommandError;
+use crate::images;
 use crate::session::writing;
 use crate::{NewSession, clock, git, ids};
 use lamplight_domain::session::{Session, SessionView};
@@ -110,6 +111,7 @@ async fn spec(shared: &Shared, id: &SessionId, new: NewSession) -> Result<Sessio
             "ask for more",
         )
     })?;
+    let image = images::chosen(config, new.image.as_ref().unwrap_or(&config.image)).await?;
     let title = new.title.filter(|title| !title.trim().is_empty()).unwrap_or_else(|| first_line(&new.prompt));
     Ok(SessionSpec {
         branch: format!("lamplight/{}-{}", slug(&title), short(id)),
@@ -124,6 +126,7 @@ async fn spec(shared: &Shared, id: &SessionId, new: NewSession) -> Result<Sessio
         sandbox,
         permissions: new.permissions.unwrap_or(config.permissions),
         network: new.network.unwrap_or_else(|| config.network.clone()),
+        image,
     })
 }
 

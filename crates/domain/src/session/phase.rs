@@ -81,6 +81,7 @@ impl Session {
             commits: self.commits.clone(),
             merged: self.merged.clone(),
             network: self.spec.network.clone(),
+            image: self.spec.image.clone(),
             contacts: self.contacts.to_vec(),
             sandbox_state: self.sandbox_state(),
             enforced: self.enforced.clone(),

@@ -2,6 +2,7 @@
 //! user too.
 
 mod files;
+mod images;
 
 use async_trait::async_trait;
 use lamplight_domain::sandbox::{Strength, Tier, Wall};
@@ -59,6 +60,7 @@ impl Here {
             environment: [].into(),
             mounts: Vec::new(),
             limits: Default::default(),
+            image: None,
             egress: true,
         }
     }

@@ -6,6 +6,7 @@ mod config;
 mod diff;
 mod doctor;
 mod end;
+mod image;
 mod logs;
 mod merge;
 mod output;
@@ -87,6 +88,8 @@ enum Command {
     End(end::Arguments),
     /// List or install agents
     Agents(agents::Arguments),
+    /// Make, list or remove images that sandboxes can begin with instead of this machine
+    Image(image::Arguments),
     /// Say what is missing on this machine and how to get it
     Doctor(doctor::Arguments),
     /// Print the effective configuration, without secrets
@@ -121,6 +124,7 @@ impl Cli {
         match self.command {
             Command::Serve(arguments) => serve::run(&arguments, &common, output),
             Command::Agents(arguments) => agents::run(&arguments, &common, output),
+            Command::Image(arguments) => image::run(&arguments, &common, output),
             Command::Doctor(arguments) => doctor::run(&arguments, &common, output),
             Command::Config(arguments) => config::run(&arguments, &common, output),
             Command::Openapi => {

@@ -12,6 +12,7 @@ use crate::http::sessions::create::NewSessionRequest;
 use anyhow::Context;
 use clap::Args;
 use futures::StreamExt;
+use lamplight_domain::ImageChoice;
 use lamplight_domain::event::Event;
 use serde_json::json;
 use std::path::PathBuf;
@@ -51,6 +52,10 @@ pub(super) struct Arguments {
     /// [default: as configured]
     #[arg(long, value_name = "POLICY", value_parser = network)]
     network: Option<Network>,
+    /// What the sandbox's files begin with: an image of `lamplight image list`, or `host` for this machine's own
+    /// [default: as configured]
+    #[arg(long, value_name = "NAME")]
+    image: Option<ImageChoice>,
     #[command(flatten)]
     sandbox: LimitArguments,
     /// Hand it over and return
@@ -76,6 +81,7 @@ pub(super) async fn run(
         title: arguments.title.clone(),
         base: arguments.base.clone(),
         network: arguments.network.clone(),
+        image: arguments.image.as_ref().map(ToString::to_string),
         sandbox: arguments.sandbox.request(),
         ..NewSessionRequest::default()
     };

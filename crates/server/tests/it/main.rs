@@ -4,6 +4,7 @@ mod cli;
 mod configuration;
 mod hostile;
 mod http;
+mod images;
 mod kills;
 mod network;
 mod pauses;

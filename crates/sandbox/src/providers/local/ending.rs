@@ -1,6 +1,7 @@
 //! How sandboxes end, and what is found of them.
 
 use super::disk::{Sandboxes, SessionDir, remove_tree};
+use super::images::Images;
 use super::stack::{self, Shelf};
 use super::{cgroup, handle};
 use crate::handle::HandleContent;
@@ -30,10 +31,14 @@ pub(super) fn destroy(sandboxes: &Sandboxes, what: &HandleContent, files: Files)
         remove_tree(&session.generation(generation).0)?;
     }
     if files == Files::Remove {
+        let has_image = session.image_file().exists();
         let shelf =
             has_layers(&session)?.then(|| Shelf::lock(sandboxes)).transpose().map_err(io::Error::other)?;
         remove_tree(&session.0)?;
         shelf.map_or(Ok(()), |shelf| shelf.tidy()).map_err(io::Error::other)?;
+        if has_image {
+            Images::beside(sandboxes.clone()).tidy().map_err(io::Error::other)?;
+        }
     }
     Ok(())
 }

@@ -1,8 +1,8 @@
 //! From the domain's views to the API's resources.
 
 use super::{
-    Contact, Merged, Model, Moment, Network, OpenPermission, PermissionOption, PermissionOptionKind, Person,
-    Phase, QueuedPrompt, Sandbox, SandboxState, SessionSummary, SessionView, Tokens, TurnCommit,
+    Contact, Image, Merged, Model, Moment, Network, OpenPermission, PermissionOption, PermissionOptionKind,
+    Person, Phase, QueuedPrompt, Sandbox, SandboxState, SessionSummary, SessionView, Tokens, TurnCommit,
 };
 use lamplight_domain::permission::OptionKind;
 use lamplight_domain::session::{self, view};
@@ -145,6 +145,7 @@ impl From<session::SessionView> for SessionView {
             commits: view.commits.into_iter().map(TurnCommit::from).collect(),
             merged: view.merged.map(|merged| Merged { into: merged.into, commit: merged.commit }),
             network: view.network.into(),
+            image: view.image.map(|image| Image { name: image.name.into(), digest: image.digest.into() }),
             contacts: view.contacts.into_iter().map(Contact::from).collect(),
             sandbox_state: view.sandbox_state.into(),
             sandbox: view.enforced.map(Sandbox::from),

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lamplight_domain::permission::Policy;
-use lamplight_domain::{Limits, SandboxLimits, session};
+use lamplight_domain::{ImageChoice, Limits, SandboxLimits, session};
 use lamplight_engine::NewSession;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -40,6 +40,9 @@ pub struct NewSessionRequest {
     pub limits: Option<LimitsRequest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
+    /// What the sandbox's files begin with: the name of an image, or `host`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     pub sandbox: Option<SandboxLimitsRequest>,
 }
 
@@ -131,7 +134,7 @@ impl From<SandboxLimitsRequest> for SandboxLimits {
     params(("Idempotency-Key" = Option<String>, Header, description = "Any text of at most 256 bytes; one per intended session")),
     responses(
         (status = 201, body = SessionView, headers(("Location", description = "Path of the session"))),
-        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "idempotency_key_reused"),
         (status = 507, body = Problem, content_type = "application/problem+json", description = "storage_full")))]
 pub(in crate::http) async fn handle(
@@ -154,6 +157,8 @@ impl NewSessionRequest {
     fn into_new(self, app: &App) -> Result<NewSession, Problem> {
         let network = self.network.map(lamplight_domain::Network::try_from).transpose();
         let network = network.map_err(|error| Problem::invalid_request(error.to_string()))?;
+        let image = self.image.map(|image| image.parse::<ImageChoice>()).transpose();
+        let image = image.map_err(|error| Problem::invalid_request(error.to_string()))?;
         Ok(NewSession {
             repository: self.repository,
             prompt: self.prompt,
@@ -167,6 +172,7 @@ impl NewSessionRequest {
                 PermissionPolicy::Reject => Policy::Reject,
             }),
             network,
+            image,
             limits: self.limits.map(|limits| limits.over(&app.config.limits)),
             sandbox: self.sandbox.map(SandboxLimits::from).unwrap_or_default(),
             person: app.config.person.clone(),
