@@ -92,6 +92,8 @@ export interface SessionSpec {
   sandbox?: SandboxLimits;
   permissions: 'allow' | 'reject' | 'ask';
   network?: Network;
+  /** What the files of its sandboxes begin with; missing is the server's own machine. */
+  image?: { name: string; digest: string };
 }
 
 /** What programs inside may connect to; a session without it is from before there was a network, and has none. */

@@ -373,6 +373,12 @@ export interface components {
         };
         /** @enum {string} */
         FileStatus: "added" | "modified" | "deleted" | "renamed";
+        /** @description An image, as it was when the session was made. */
+        Image: {
+            name: string;
+            /** @description 64 hexadecimal digits, over all that is in it. */
+            digest: string;
+        };
         /** @description Bounds of one turn and of idleness; what is left out is as configured. */
         LimitsRequest: {
             /**
@@ -508,6 +514,8 @@ export interface components {
             permissions?: components["schemas"]["PermissionPolicy"] | null;
             limits?: components["schemas"]["LimitsRequest"] | null;
             network?: components["schemas"]["Network"] | null;
+            /** @description What the sandbox's files begin with: the name of an image, or `host`. */
+            image?: string | null;
             sandbox?: components["schemas"]["SandboxLimitsRequest"] | null;
         };
         /** @description A request of the agent that waits for a person. */
@@ -721,6 +729,7 @@ export interface components {
             commits: components["schemas"]["TurnCommit"][];
             merged?: components["schemas"]["Merged"] | null;
             network: components["schemas"]["Network"];
+            image?: components["schemas"]["Image"] | null;
             /** @description Hosts that were asked for, each once with each kind of answer; at most 256. */
             contacts: components["schemas"]["Contact"][];
             sandbox_state: components["schemas"]["SandboxState"];
@@ -917,7 +926,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits */
+            /** @description invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown */
             400: {
                 headers: {
                     [name: string]: unknown;
