@@ -45,6 +45,8 @@ export async function start({ port = 0, speed = 1 } = {}) {
     }
     if (typeof spec.prompt !== 'string' || spec.prompt.trim() === '')
       throw new Refused(400, 'invalid_request', 'A session needs a prompt.', 'Say what should be done.');
+    const origin = spec.fork ? find(spec.fork.session) : null;
+    if (origin) spec = { ...spec, repository: origin.spec.repository, base: origin.spec.base };
     if (!String(spec.repository ?? '').startsWith('/'))
       throw new Refused(
         404,
@@ -94,6 +96,11 @@ export async function start({ port = 0, speed = 1 } = {}) {
       ({ ids }) => [204, after(find(ids[0]), (session) => session.removePrompt(ids[1])) && undefined],
     ],
     ['POST', /^\/sessions\/(\w+)\/stop$/, ({ ids }) => [202, after(find(ids[0]), (session) => session.stop())]],
+    [
+      'POST',
+      /^\/sessions\/(\w+)\/restore$/,
+      ({ ids, body }) => [202, after(find(ids[0]), (session) => session.restore(body.checkpoint))],
+    ],
     [
       'POST',
       /^\/sessions\/(\w+)\/model$/,

@@ -37,6 +37,7 @@ export class Session extends EventEmitter {
   turns = 0;
   permission = null;
   commits = [];
+  checkpoints = [];
   merged = null;
   ended = false;
   tokens = { input: 0, output: 0, cached: 0 };
@@ -59,6 +60,7 @@ export class Session extends EventEmitter {
         .slice(0, 30)
         .replace(/^-+|-+$/g, '') || 'session';
     this.spec = {
+      ...(spec.fork ? { origin: spec.fork } : {}),
       title,
       repository: spec.repository,
       base: spec.base ?? 'main',
@@ -226,6 +228,8 @@ export class Session extends EventEmitter {
       queued: this.queue,
       permission: this.permission,
       commits: this.commits,
+      checkpoints: this.checkpoints.map(({ commits, ...kept }) => ({ ...kept, commit: commits.at(-1)?.id ?? null })),
+      origin: this.spec.origin ?? null,
       merged: this.merged,
       ended: this.ended,
       last_seq: this.log.length,
@@ -235,7 +239,7 @@ export class Session extends EventEmitter {
   }
 
   summary() {
-    const { base, models, person, queued, permission, commits, merged, ...rest } = this.view();
+    const { base, models, person, queued, permission, commits, checkpoints, origin, merged, ...rest } = this.view();
     return { ...rest, queued_count: queued.length };
   }
 
@@ -303,6 +307,35 @@ export class Session extends EventEmitter {
     if (commit) this.commits = [...this.commits, { turn: number, ...commit }];
     this.committing = false;
     this.append({ type: 'work_committed', turn: number, commit });
+    this.#keep(number);
+  }
+
+  #keep(turn) {
+    const checkpoint = this.checkpoints.length + 1;
+    this.append({ type: 'checkpoint_requested', generation: 1, checkpoint });
+    this.checkpoints.push({
+      checkpoint,
+      at: new Date().toISOString(),
+      turn,
+      in_turn: false,
+      commits: this.commits,
+    });
+    this.append({ type: 'checkpoint_kept', checkpoint, name: `${this.id}-${checkpoint}` });
+  }
+
+  restore(checkpoint) {
+    this.#idle();
+    const kept = this.checkpoints.find((known) => known.checkpoint === checkpoint);
+    if (!kept)
+      throw new Refused(
+        404,
+        'checkpoint_not_found',
+        `There is no checkpoint ${checkpoint}.`,
+        'Take one that is there.',
+      );
+    this.append({ type: 'restore_requested', checkpoint, by: this.person.name });
+    this.commits = kept.commits;
+    this.append({ type: 'files_restored', checkpoint });
   }
 
   #tell(event) {

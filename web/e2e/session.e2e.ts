@@ -33,10 +33,11 @@ test('create, watch, reload in the middle, review, merge', async () => {
 
   await page.locator('[data-kind=commit]').waitFor({ timeout: AGENT_MS });
   await phase(page, 'Done').waitFor();
+  await page.locator('[data-kind=kept] button').waitFor();
   const live = await timelineText(page);
   await shot(page, 'done');
   await page.reload();
-  await page.locator('[data-kind=commit]').waitFor();
+  await page.locator('[data-kind=kept] button').waitFor();
   expect(await timelineText(page)).toEqual(live);
 
   // A tool call opens to what went in and came out.
@@ -60,6 +61,36 @@ test('create, watch, reload in the middle, review, merge', async () => {
   await dialog.getByRole('button', { name: 'Merge' }).click();
   await page.getByText(/^Merged into/).waitFor();
   await page.locator('[data-kind=merged]').waitFor();
+  expect(complaintsOf(page)).toEqual([]);
+});
+
+test('go back to what was kept, and fork it', async () => {
+  const page = await stage.page();
+  await createSession(page, stage.url, PROMPTS.fix);
+  await page.locator('[data-kind=kept] button').waitFor({ timeout: AGENT_MS });
+  await page.getByLabel('Follow-up', { exact: true }).fill(PROMPTS.fix);
+  await page.keyboard.press('Control+Enter');
+  await page.locator('[data-kind=kept] button').nth(1).waitFor({ timeout: AGENT_MS });
+
+  const first = page.locator('[data-kind=kept]').first();
+  await first.hover();
+  await shot(page, 'kept');
+  await first.getByRole('button', { name: 'Go back to here' }).click();
+  const dialog = page.getByRole('dialog');
+  await shot(page, 'go-back');
+  await dialog.getByRole('button', { name: 'Go back', exact: true }).click();
+  await page.getByText('Files, conversation and commits are those of checkpoint 1').waitFor();
+  await phase(page, 'Done').waitFor();
+
+  await first.hover();
+  await first.getByRole('link', { name: 'Fork' }).click();
+  await page.getByText(/at checkpoint 1, on a branch of its own/).waitFor();
+  await shot(page, 'fork');
+  await page.getByLabel('Task').fill(PROMPTS.fix);
+  await page.getByRole('button', { name: 'Start session' }).click();
+  await page.waitForURL(/\/sessions\//);
+  await page.locator('[data-kind=kept]').first().waitFor({ timeout: AGENT_MS });
+  await phase(page, 'Done').waitFor();
   expect(complaintsOf(page)).toEqual([]);
 });
 

@@ -1,7 +1,7 @@
 /** The three pages and their addresses. */
 import { createRootRoute, createRoute, createRouter, Link, Outlet } from '@tanstack/react-router';
 import { PHASES, type Phase } from './api/types';
-import { NewPage } from './create/NewPage';
+import { type ForkSearch, NewPage } from './create/NewPage';
 import { type ListFilter, ListPage } from './list/ListPage';
 import { SessionPage } from './session/view/SessionPage';
 import { Shortcuts } from './ui/Shortcuts';
@@ -33,7 +33,17 @@ const list = createRoute({
   component: ListPage,
 });
 
-const create = createRoute({ getParentRoute: () => root, path: '/new', component: NewPage });
+const create = createRoute({
+  getParentRoute: () => root,
+  path: '/new',
+  validateSearch: (search: Record<string, unknown>): ForkSearch =>
+    typeof search.fork === 'string' && typeof search.checkpoint === 'number'
+      ? { fork: search.fork, checkpoint: search.checkpoint }
+      : {},
+  component: function Create() {
+    return <NewPage from={create.useSearch()} />;
+  },
+});
 
 const session = createRoute({
   getParentRoute: () => root,

@@ -54,6 +54,18 @@ pub enum Event {
         generation: Generation,
         attempt: u32,
     },
+    /// The repository's own setup runs, or is waited for; the start may take so much longer.
+    SetupBegun {
+        generation: Generation,
+        command: String,
+        timeout_ms: u64,
+    },
+    /// `failure` is why the session starts without what the setup would have made.
+    SetupEnded {
+        generation: Generation,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        failure: Option<String>,
+    },
     SandboxCreated {
         generation: Generation,
         handle: String,
@@ -111,6 +123,36 @@ pub enum Event {
     },
     SandboxDestroyed {
         generation: Generation,
+    },
+
+    // What its files were.
+    /// From here on it is owed that the session's files are kept as they are, as its n-th checkpoint.
+    CheckpointRequested {
+        generation: Generation,
+        checkpoint: u32,
+    },
+    /// `name` is the provider's.
+    CheckpointKept {
+        checkpoint: u32,
+        name: String,
+    },
+    CheckpointFailed {
+        checkpoint: u32,
+        detail: String,
+    },
+    /// From here on it is owed that the session's files become what they were.
+    RestoreRequested {
+        checkpoint: u32,
+        by: String,
+    },
+    /// The files are those of the checkpoint: of this session, or at first of the one that it is a fork of.
+    FilesRestored {
+        checkpoint: u32,
+    },
+    /// They are what they were before it was asked.
+    RestoreFailed {
+        checkpoint: u32,
+        detail: String,
     },
 
     // The agent process; `run` is the n-th in this session, and names the process for the guest.

@@ -1,9 +1,9 @@
 //! What a session is made with. It never changes after creation, but for the model, which has events of its own.
 
-use crate::SandboxLimits;
 use crate::image::SessionImage;
 use crate::network::Network;
 use crate::permission::Policy;
+use crate::{SandboxLimits, SessionId};
 use serde::{Deserialize, Serialize};
 
 /// Who asked, and who authors the commits.
@@ -42,6 +42,22 @@ pub struct SessionSpec {
     /// What its sandboxes' files begin with; `None` is the machine that they run on.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<SessionImage>,
+    /// Whose files it starts with, when it is a fork.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub origin: Option<Origin>,
+}
+
+/// A checkpoint of another session, from which one goes its own way.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    pub session: SessionId,
+    pub checkpoint: u32,
+    /// The provider's name of the checkpoint.
+    pub name: String,
+    /// The commit that the files were on.
+    pub commit: String,
+    /// The agent's own name of the conversation in them; `None` when another agent goes on.
+    pub agent_session: Option<String>,
 }
 
 /// Bounds of one turn and of idleness. Every wait in a session takes its deadline from here.
@@ -72,6 +88,9 @@ pub struct Limits {
     pub idle_ms: u64,
     /// So long before the sandbox is given back, people are told.
     pub idle_warning_ms: u64,
+    /// Within a turn, files are kept when so much time has passed since they last were, between two tool calls; at the end of a turn
+    /// they always are. 0 keeps none, ever.
+    pub checkpoint_ms: u64,
 }
 
 impl Default for Limits {
@@ -89,6 +108,7 @@ impl Default for Limits {
             pause_ms: 5 * 60_000,
             idle_ms: 60 * 60_000,
             idle_warning_ms: 5 * 60_000,
+            checkpoint_ms: 60_000,
         }
     }
 }

@@ -4,10 +4,10 @@ use crate::agents;
 use crate::engine::Shared;
 use crate::error::CommandError;
 use crate::images;
-use crate::session::writing;
-use crate::{NewSession, clock, git, ids};
+use crate::session::{load, writing};
+use crate::{Fork, NewSession, clock, git, ids};
 use lamplight_domain::session::{Session, SessionView};
-use lamplight_domain::{Event, Person, Seq, SessionId, SessionSpec};
+use lamplight_domain::{Event, Person, Seq, SessionId, SessionImage, SessionSpec};
 use lamplight_store::{AppendError, Remembered};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -38,7 +38,13 @@ pub(crate) async fn create(
     let id = ids::session_id();
     let by = new.person.as_ref().map(|person| person.name.clone());
     let prompt = new.prompt.clone();
-    let spec = spec(shared, &id, new).await?;
+    let spec = match &new.fork {
+        Some(fork) => forked(shared, &id, fork.clone(), new).await?,
+        None => {
+            let image = images::chosen(&shared.config, new.image.as_ref()).await?;
+            spec(shared, &id, new, image).await?
+        }
+    };
     let by = by.unwrap_or_else(|| spec.person.name.clone());
     let repository = spec.repository.clone();
     let events = Session::create(spec, ids::prompt_id(), prompt, by)?;
@@ -93,7 +99,42 @@ async fn made_before(
     crate::engine::parse_view(&row.body)
 }
 
-async fn spec(shared: &Shared, id: &SessionId, new: NewSession) -> Result<SessionSpec, CommandError> {
+/// As its origin, but for what is asked for.
+async fn forked(
+    shared: &Shared,
+    id: &SessionId,
+    fork: Fork,
+    new: NewSession,
+) -> Result<SessionSpec, CommandError> {
+    let session = load(shared, &fork.session).await?;
+    let (mut origin, from) = (session.origin(&fork.session, fork.checkpoint)?, session.spec());
+    let agent = new.agent.as_ref().unwrap_or(&from.agent);
+    let same_agent = *agent == from.agent;
+    if !same_agent {
+        origin.agent_session = None;
+    }
+    let image = images::kept(from.image.as_ref(), new.image.as_ref())?;
+    let model = new.model.or_else(|| session.model().filter(|_| same_agent).map(str::to_owned));
+    let new = NewSession {
+        repository: from.repository.clone(),
+        base: Some(from.base.clone()),
+        agent: Some(agent.clone()),
+        model,
+        permissions: Some(new.permissions.unwrap_or(from.permissions)),
+        limits: Some(new.limits.unwrap_or_else(|| from.limits.clone())),
+        network: Some(new.network.unwrap_or_else(|| from.network.clone())),
+        sandbox: new.sandbox.over(&from.sandbox),
+        ..new
+    };
+    Ok(SessionSpec { origin: Some(origin), ..spec(shared, id, new, image).await? })
+}
+
+async fn spec(
+    shared: &Shared,
+    id: &SessionId,
+    new: NewSession,
+    image: Option<SessionImage>,
+) -> Result<SessionSpec, CommandError> {
     let config = &shared.config;
     let agent = new.agent.unwrap_or_else(|| config.default_agent.clone());
     let mode = agents::usable(shared, &agent)?.mode.map(str::to_owned);
@@ -111,7 +152,6 @@ async fn spec(shared: &Shared, id: &SessionId, new: NewSession) -> Result<Sessio
             "ask for more",
         )
     })?;
-    let image = images::chosen(config, new.image.as_ref().unwrap_or(&config.image)).await?;
     let title = new.title.filter(|title| !title.trim().is_empty()).unwrap_or_else(|| first_line(&new.prompt));
     Ok(SessionSpec {
         branch: format!("lamplight/{}-{}", slug(&title), short(id)),
@@ -127,6 +167,7 @@ async fn spec(shared: &Shared, id: &SessionId, new: NewSession) -> Result<Sessio
         permissions: new.permissions.unwrap_or(config.permissions),
         network: new.network.unwrap_or_else(|| config.network.clone()),
         image,
+        origin: None,
     })
 }
 

@@ -4,6 +4,7 @@ use crate::agents::AgentInfo;
 use crate::config::Config;
 use crate::error::{CommandError, StartError};
 use crate::hub::{Follower, Hub};
+use crate::prepared::Shelf;
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, Status};
 use crate::{agents, clock, create, ids, reconcile, review};
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub provider: Arc<dyn Provider>,
     pub gateway: Gateway,
     pub catalogue: Catalogue,
+    pub prepared: Shelf,
     awake: Mutex<HashMap<SessionId, Awake>>,
     changes: broadcast::Sender<Arc<SessionSummary>>,
     closing: watch::Sender<bool>,
@@ -66,12 +68,15 @@ impl Engine {
         let gateway =
             Gateway::new(config.upstreams.clone(), config.outside.clone()).map_err(StartError::Gateway)?;
         let catalogue = agents::catalogue(&config)?;
+        let prepared = Shelf::open(&config.data_dir);
+        prepared.clear(&provider).await;
         let shared = Arc::new(Shared {
             config,
             store,
             provider,
             gateway,
             catalogue,
+            prepared,
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
             closing: watch::Sender::new(false),
@@ -132,6 +137,16 @@ impl Engine {
 
     pub async fn resume(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
         self.command(id, Command::Resume { by }).await
+    }
+
+    /// Makes the session's files what they were at a checkpoint, and its conversation and commits with them.
+    pub async fn restore(
+        &self,
+        id: &SessionId,
+        checkpoint: u32,
+        by: String,
+    ) -> Result<SessionView, CommandError> {
+        self.command(id, Command::Restore { checkpoint, by }).await
     }
 
     pub async fn choose_model(

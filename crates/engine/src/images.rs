@@ -6,12 +6,12 @@ use anyhow::Context;
 use lamplight_domain::{ImageChoice, ImageDigest, SessionImage};
 use lamplight_sandbox::providers::local::Images;
 
-/// What an image is now, for a session that will keep to it whatever becomes of the name.
+/// What the image that is asked for, or configured, is now, for a session that will keep to it whatever becomes of the name.
 pub(crate) async fn chosen(
     config: &Config,
-    choice: &ImageChoice,
+    asked: Option<&ImageChoice>,
 ) -> Result<Option<SessionImage>, CommandError> {
-    let ImageChoice::Named(name) = choice.clone() else { return Ok(None) };
+    let ImageChoice::Named(name) = asked.unwrap_or(&config.image).clone() else { return Ok(None) };
     let images = Images::of(&config.data_dir);
     let look = move || {
         let found = images.find(&name).with_context(|| format!("look for image {name}"))?;
@@ -33,6 +33,26 @@ pub(crate) async fn chosen(
             ))
         }
     }
+}
+
+/// A fork's files are on top of its origin's image, so that it can have no other.
+pub(crate) fn kept(
+    origin: Option<&SessionImage>,
+    asked: Option<&ImageChoice>,
+) -> Result<Option<SessionImage>, CommandError> {
+    let same = match (asked, origin) {
+        (None, _) | (Some(ImageChoice::Host), None) => true,
+        (Some(ImageChoice::Named(name)), Some(image)) => *name == image.name,
+        (Some(ImageChoice::Host), Some(_)) | (Some(ImageChoice::Named(_)), None) => false,
+    };
+    if same {
+        return Ok(origin.cloned());
+    }
+    Err(CommandError::invalid(
+        "image_of_a_fork",
+        "a fork goes on with its origin's files, and these are on top of what they began with",
+        "leave the image out, or start a session that is no fork",
+    ))
 }
 
 /// Why a program did not start, where the session's image explains it.

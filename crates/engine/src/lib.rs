@@ -13,6 +13,7 @@ mod git;
 mod hub;
 mod ids;
 mod images;
+mod prepared;
 mod provider;
 mod reconcile;
 pub mod review;
@@ -35,12 +36,12 @@ pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;
 use lamplight_domain::session::SessionSummary;
-use lamplight_domain::{ImageChoice, Limits, Network, Person, PromptId, SandboxLimits, Seq};
+use lamplight_domain::{ImageChoice, Limits, Network, Person, PromptId, SandboxLimits, Seq, SessionId};
 
 /// A new session, as asked for; what is `None` comes from the configuration or the repository.
 #[derive(Debug, Clone)]
 pub struct NewSession {
-    /// Absolute path of a git repository.
+    /// Absolute path of a git repository; of a fork it is its origin's.
     pub repository: String,
     pub prompt: String,
     pub title: Option<String>,
@@ -55,6 +56,16 @@ pub struct NewSession {
     pub sandbox: SandboxLimits,
     /// `None`: the repository's own git configuration, then the machine's.
     pub person: Option<Person>,
+    /// What it goes on from; then everything else that is `None` is as it is there.
+    pub fork: Option<Fork>,
+}
+
+/// The session that a fork goes on from.
+#[derive(Debug, Clone)]
+pub struct Fork {
+    pub session: SessionId,
+    /// `None` is the newest.
+    pub checkpoint: Option<u32>,
 }
 
 /// Where a prompt landed.

@@ -8,10 +8,17 @@ use lamplight_sandbox::link::{Link, ProcessSpec, RunLimits};
 use lamplight_sandbox::provider::{Files, Provider, SandboxSpec};
 use lamplight_sandbox::providers::local::{Launcher, Local, LocalConfig};
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// Times that each step is done.
 const ROUNDS: u32 = 15;
+
+/// Numbers for checkpoints.
+fn next() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -36,29 +43,29 @@ async fn main() -> anyhow::Result<()> {
     run(&link, &make).await?;
 
     let started = now();
-    local.checkpoint(&handle).await?;
+    local.checkpoint(&handle, next()).await?;
     println!("running, the first, {files} files: {:?}", started.elapsed());
     let mut times = Vec::new();
     for round in 0..ROUNDS {
         run(&link, &format!("for f in 1 2 3 4 5; do echo {round} >> src/$f/1; done")).await?;
         let started = now();
-        local.checkpoint(&handle).await?;
+        local.checkpoint(&handle, next()).await?;
         times.push(started.elapsed());
     }
     say("running, five files changed, all above the layers", times);
 
     local.destroy(&handle, Files::Keep).await?;
     let started = now();
-    let kept = local.checkpoint(&handle).await?;
+    let kept = local.checkpoint(&handle, next()).await?;
     println!("not running, {files} files: {:?}", started.elapsed());
 
     let (handle, link) = enter(&local, &parent, 2).await?;
-    local.checkpoint(&handle).await?;
+    local.checkpoint(&handle, next()).await?;
     let mut times = Vec::new();
     for round in 0..ROUNDS {
         run(&link, &format!("for f in 1 2 3 4 5; do echo {round} >> src/$f/1; done")).await?;
         let started = now();
-        local.checkpoint(&handle).await?;
+        local.checkpoint(&handle, next()).await?;
         times.push(started.elapsed());
     }
     say("running, five files changed, the others in a layer", times);

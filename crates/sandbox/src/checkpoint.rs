@@ -20,7 +20,7 @@ pub struct CheckpointContent {
     pub provider: String,
     /// Whose files they were.
     pub session: SessionId,
-    /// From 1, in the order in which they were made.
+    /// As whoever asked for it counts.
     pub number: u32,
 }
 

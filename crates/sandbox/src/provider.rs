@@ -53,19 +53,22 @@ pub trait Provider: Send + Sync {
     /// Ends everything that runs in the sandbox, paused or not, before it returns. Destroying what is gone is fine.
     async fn destroy(&self, handle: &Handle, files: Files) -> Result<(), SandboxError>;
 
+    /// Ends whatever runs of a session, and removes all that there is of it, its checkpoints too. Of one that is gone is fine.
+    async fn forget(&self, session: &SessionId) -> Result<(), SandboxError>;
+
     /// Every sandbox of this deployment, running or left over.
     async fn list(&self) -> Result<Vec<Listed>, SandboxError>;
 
-    /// Keeps the files of the handle's session as they are now. What runs is held for as long as that takes, and goes on; it need
-    /// not run. These four fail with [`ErrorKind::Unsupported`] where [`Capabilities::checkpoints`] is not there.
-    async fn checkpoint(&self, handle: &Handle) -> Result<Checkpoint, SandboxError>;
+    /// Keeps the files of the handle's session as they are now, as its checkpoint of this number; one of this number that is there
+    /// already stays what it is. What runs is held for as long as that takes, and goes on; it need not run. These four fail with [`ErrorKind::Unsupported`] where [`Capabilities::checkpoints`] is not there.
+    async fn checkpoint(&self, handle: &Handle, number: u32) -> Result<Checkpoint, SandboxError>;
 
     /// Gives a session the files of a checkpoint: its own, to go back, or another session's, to fork that. What the session had is
     /// gone, and its sandbox is ended; the next generation starts with these files. Nothing that can be written is shared with
     /// anybody. Doing it again does it again.
     async fn restore(&self, checkpoint: &Checkpoint, session: &SessionId) -> Result<(), SandboxError>;
 
-    /// The checkpoints of a session, oldest first. They end with it, at the latest.
+    /// The checkpoints of a session, by number. They end with it, at the latest.
     async fn checkpoints(&self, session: &SessionId) -> Result<Vec<Checkpoint>, SandboxError>;
 
     /// Forgets a checkpoint. Sessions that were given its files keep them. Removing what is gone is fine.

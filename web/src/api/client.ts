@@ -102,6 +102,8 @@ export const api = {
   stop: (id: string): Promise<SessionView> => call('POST', `${session(id)}/stop`),
   pause: (id: string): Promise<SessionView> => call('POST', `${session(id)}/pause`),
   resume: (id: string): Promise<SessionView> => call('POST', `${session(id)}/resume`),
+  restore: (id: string, checkpoint: number): Promise<SessionView> =>
+    call('POST', `${session(id)}/restore`, { checkpoint }),
   chooseModel: (id: string, model: string): Promise<SessionView> => call('POST', `${session(id)}/model`, { model }),
   /** `option` null cancels the request. */
   answerPermission: (id: string, request: Json, option: string | null): Promise<unknown> =>

@@ -20,6 +20,8 @@ export type Event =
   | { type: 'session_ended'; by: string }
   // The sandbox.
   | { type: 'sandbox_requested'; generation: number; attempt: number }
+  | { type: 'setup_begun'; generation: number; command: string; timeout_ms: number }
+  | { type: 'setup_ended'; generation: number; failure?: string }
   | { type: 'sandbox_created'; generation: number; handle: string; enforced?: Enforcement[] }
   | { type: 'workspace_prepared'; generation: number; base_commit: string }
   | { type: 'sandbox_failed'; generation: number; failure: Failure }
@@ -32,6 +34,13 @@ export type Event =
   | { type: 'sandbox_lost'; generation: number; detail: string }
   | { type: 'sandbox_released'; generation: number; keep_files: boolean; reason: string }
   | { type: 'sandbox_destroyed'; generation: number }
+  // What its files were.
+  | { type: 'checkpoint_requested'; generation: number; checkpoint: number }
+  | { type: 'checkpoint_kept'; checkpoint: number; name: string }
+  | { type: 'checkpoint_failed'; checkpoint: number; detail: string }
+  | { type: 'restore_requested'; checkpoint: number; by: string }
+  | { type: 'files_restored'; checkpoint: number }
+  | { type: 'restore_failed'; checkpoint: number; detail: string }
   // The agent process.
   | { type: 'agent_requested'; generation: number; run: number }
   | { type: 'agent_initialized'; run: number; can_load: boolean }
@@ -94,6 +103,17 @@ export interface SessionSpec {
   network?: Network;
   /** What the files of its sandboxes begin with; missing is the server's own machine. */
   image?: { name: string; digest: string };
+  /** Of a fork. */
+  origin?: Origin;
+}
+
+/** The checkpoint of another session that a fork begins with. */
+export interface Origin {
+  session: string;
+  checkpoint: number;
+  name: string;
+  commit: string;
+  agent_session: string | null;
 }
 
 /** What programs inside may connect to; a session without it is from before there was a network, and has none. */
@@ -118,6 +138,8 @@ export interface Limits {
   paused_ms?: number;
   pause_ms?: number;
   idle_warning_ms?: number;
+  /** Not in logs of before there were checkpoints. */
+  checkpoint_ms?: number;
 }
 
 /** What is left out is the installation's default. */

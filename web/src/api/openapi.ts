@@ -264,6 +264,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes the session's files what they were, and its conversation and commits with them. The next prompt goes on from there. */
+        post: operations["restore_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/resume": {
         parameters: {
             query?: never;
@@ -338,6 +355,21 @@ export interface components {
             /** @description Id of one of the options; `null` cancels the request. */
             option?: string | null;
         };
+        /** @description The session's files at one moment. */
+        Checkpoint: {
+            /** Format: int32 */
+            checkpoint: number;
+            /** Format: date-time */
+            at: string;
+            /**
+             * Format: int32
+             * @description After this turn, or in the middle of it.
+             */
+            turn: number;
+            in_turn: boolean;
+            /** @description The last commit of the session then. */
+            commit?: string | null;
+        };
         /** @description A host that something in the sandbox asked for. */
         Contact: {
             /** @description A name, or an address that was asked for as such. */
@@ -373,6 +405,15 @@ export interface components {
         };
         /** @enum {string} */
         FileStatus: "added" | "modified" | "deleted" | "renamed";
+        /** @description The session, and its checkpoint, that a fork goes on from. */
+        ForkRequest: {
+            session: string;
+            /**
+             * Format: int32
+             * @description One of the session's `checkpoints`; without it, the newest.
+             */
+            checkpoint?: number | null;
+        };
         /** @description An image, as it was when the session was made. */
         Image: {
             name: string;
@@ -441,6 +482,12 @@ export interface components {
              * @default null
              */
             idle_warning_ms?: number | null;
+            /**
+             * Format: int64
+             * @description 0 keeps no checkpoints.
+             * @default null
+             */
+            checkpoint_ms?: number | null;
         };
         /** @description A part of a log. */
         LogEntries: {
@@ -503,8 +550,9 @@ export interface components {
         /** @description A task to be worked on. What is left out comes from the configuration or the repository. */
         NewSessionRequest: {
             /** @description Absolute path of a git repository on the server's machine. */
-            repository: string;
+            repository?: string;
             prompt: string;
+            fork?: components["schemas"]["ForkRequest"] | null;
             agent?: string | null;
             /** @description The agent's own id of a model. */
             model?: string | null;
@@ -529,6 +577,12 @@ export interface components {
              * @description Rejected then, without an answer.
              */
             deadline: string;
+        };
+        /** @description The checkpoint of another session that a fork began with. */
+        Origin: {
+            session: string;
+            /** Format: int32 */
+            checkpoint: number;
         };
         PermissionOption: {
             id: string;
@@ -592,6 +646,11 @@ export interface components {
         };
         RepositoryList: {
             items: components["schemas"]["Repository"][];
+        };
+        /** @description The checkpoint to go back to. */
+        RestoreRequest: {
+            /** Format: int32 */
+            checkpoint: number;
         };
         /** @description What was really enforced of a sandbox when it was made. */
         Sandbox: {
@@ -728,6 +787,9 @@ export interface components {
             permission?: components["schemas"]["OpenPermission"] | null;
             commits: components["schemas"]["TurnCommit"][];
             merged?: components["schemas"]["Merged"] | null;
+            /** @description Moments that can be gone back to, or forked; oldest first, at most 20. */
+            checkpoints: components["schemas"]["Checkpoint"][];
+            origin?: components["schemas"]["Origin"] | null;
             network: components["schemas"]["Network"];
             image?: components["schemas"]["Image"] | null;
             /** @description Hosts that were asked for, each once with each kind of answer; at most 256. */
@@ -926,8 +988,26 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown */
+            /** @description invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_not_found, checkpoint_not_found: of a fork */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_ended: of a fork */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1387,6 +1467,49 @@ export interface operations {
             };
             /** @description session_not_found, prompt_not_found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    restore_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RestoreRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description session_not_found, checkpoint_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description turn_running, restore_running, session_ended */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -19,13 +19,19 @@ const LAST_AGENT = 'lamplight.agent';
 
 type Permissions = 'allow' | 'ask' | 'reject';
 
-export function NewPage() {
-  useTitle('New session');
+/** The checkpoint that the new session is to go on from; without one it starts from a repository. */
+export interface ForkSearch {
+  fork?: string;
+  checkpoint?: number;
+}
+
+export function NewPage({ from }: { from: ForkSearch }) {
+  useTitle(from.fork ? 'Fork' : 'New session');
   const navigate = useNavigate();
   const agents = useQuery(agentsQuery);
   const repositories = useQuery(repositoriesQuery);
   const status = useQuery(statusQuery);
-  const [prompt, setPrompt] = useDraft('new');
+  const [prompt, setPrompt] = useDraft(from.fork ? `fork:${from.fork}` : 'new');
   const [repository, setRepository] = useState<string | null>(null);
   const [agent, setAgent] = useState<string | null>(null);
   const [model, setModel] = useState('');
@@ -50,17 +56,25 @@ export function NewPage() {
   useKeys({ u: () => void navigate({ to: '/' }) });
 
   const recent = (repositories.data?.items ?? []).slice(0, RECENT);
+  const origin = useQuery({
+    queryKey: ['session', from.fork],
+    queryFn: () => api.session(from.fork ?? ''),
+    enabled: from.fork !== undefined,
+  });
   const chosenRepository = repository ?? recent[0]?.path ?? '';
-  const chosenAgent = agent ?? initialAgent(agents.data?.items ?? []);
-  const ready = chosenRepository.trim() !== '' && prompt.trim() !== '' && !create.isPending;
+  const chosenAgent = agent ?? origin.data?.agent ?? initialAgent(agents.data?.items ?? []);
+  const sameAgent = origin.data?.agent === chosenAgent;
+  const placed = from.fork !== undefined || chosenRepository.trim() !== '';
+  const ready = placed && prompt.trim() !== '' && !create.isPending;
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
     if (!ready) return;
     if (chosenAgent) writeStorage(localStorage, LAST_AGENT, chosenAgent);
     create.mutate({
-      repository: chosenRepository.trim(),
+      ...(from.fork === undefined
+        ? { repository: chosenRepository.trim(), permissions }
+        : { fork: { session: from.fork, checkpoint: from.checkpoint ?? null } }),
       prompt: prompt.trim(),
-      permissions,
       ...(chosenAgent ? { agent: chosenAgent } : {}),
       ...(model.trim() ? { model: model.trim() } : {}),
       ...(base.trim() ? { base: base.trim() } : {}),
@@ -82,7 +96,7 @@ export function NewPage() {
           >
             <Icon name="back" />
           </Link>
-          <h1 className="text-lg font-semibold tracking-tight">New session</h1>
+          <h1 className="text-lg font-semibold tracking-tight">{from.fork ? 'Fork' : 'New session'}</h1>
           <span className="grow" />
           <ThemeToggle />
         </header>
@@ -101,37 +115,47 @@ export function NewPage() {
                 />
               )}
             </Labelled>
-            <Labelled label="Repository" hint="Path of a git repository on the machine where Lamplight runs">
-              {(id) => (
-                <>
-                  <input
-                    id={id}
-                    value={chosenRepository}
-                    onChange={(event) => setRepository(event.target.value)}
-                    placeholder="/home/you/project"
-                    spellCheck={false}
-                    autoComplete="off"
-                    className="field font-mono text-code"
-                  />
-                  {recent.length > 1 ? (
-                    <fieldset className="mt-2 flex flex-wrap gap-1.5" aria-label="Recent repositories">
-                      {recent.map(({ path }) => (
-                        <Button
-                          key={path}
-                          size="small"
-                          aria-pressed={path === chosenRepository}
-                          title={visible(path)}
-                          onClick={() => setRepository(path)}
-                          className={path === chosenRepository ? 'border-lamp-fill! text-lamp!' : 'text-soft!'}
-                        >
-                          {visible(baseName(path))}
-                        </Button>
-                      ))}
-                    </fieldset>
-                  ) : null}
-                </>
-              )}
-            </Labelled>
+            {from.fork === undefined ? (
+              <Labelled label="Repository" hint="Path of a git repository on the machine where Lamplight runs">
+                {(id) => (
+                  <>
+                    <input
+                      id={id}
+                      value={chosenRepository}
+                      onChange={(event) => setRepository(event.target.value)}
+                      placeholder="/home/you/project"
+                      spellCheck={false}
+                      autoComplete="off"
+                      className="field font-mono text-code"
+                    />
+                    {recent.length > 1 ? (
+                      <fieldset className="mt-2 flex flex-wrap gap-1.5" aria-label="Recent repositories">
+                        {recent.map(({ path }) => (
+                          <Button
+                            key={path}
+                            size="small"
+                            aria-pressed={path === chosenRepository}
+                            title={visible(path)}
+                            onClick={() => setRepository(path)}
+                            className={path === chosenRepository ? 'border-lamp-fill! text-lamp!' : 'text-soft!'}
+                          >
+                            {visible(baseName(path))}
+                          </Button>
+                        ))}
+                      </fieldset>
+                    ) : null}
+                  </>
+                )}
+              </Labelled>
+            ) : (
+              <p className="rounded-lg border border-line bg-raised px-3 py-2 text-[0.8125rem] text-soft">
+                Starts with the files{sameAgent ? ' and the conversation' : ''} of{' '}
+                <Link to="/sessions/$id" params={{ id: from.fork }} className="text-ink underline underline-offset-4">
+                  {origin.data ? visible(origin.data.title) : 'another session'}
+                </Link>{' '}
+                at checkpoint {from.checkpoint}, on a branch of its own.
+              </p>
+            )}
             <div className="grid gap-5 sm:grid-cols-2">
               <Labelled label="Agent">
                 {(id) => (
@@ -169,33 +193,37 @@ export function NewPage() {
                 <Icon name="chevron" className="size-3 transition-transform group-open:rotate-90" /> More
               </summary>
               <div className="mt-3 grid gap-5 sm:grid-cols-3">
-                <Labelled label="Start from">
-                  {(id) => (
-                    <input
-                      id={id}
-                      className="field"
-                      value={base}
-                      onChange={(event) => setBase(event.target.value)}
-                      placeholder="Current branch"
-                      spellCheck={false}
-                      autoComplete="off"
-                    />
-                  )}
-                </Labelled>
-                <Labelled label="Permission requests">
-                  {(id) => (
-                    <select
-                      id={id}
-                      className="field"
-                      value={permissions}
-                      onChange={(event) => setPermissions(event.target.value as Permissions)}
-                    >
-                      <option value="allow">Allow: the sandbox is the boundary</option>
-                      <option value="ask">Ask me</option>
-                      <option value="reject">Reject</option>
-                    </select>
-                  )}
-                </Labelled>
+                {from.fork === undefined ? (
+                  <>
+                    <Labelled label="Start from">
+                      {(id) => (
+                        <input
+                          id={id}
+                          className="field"
+                          value={base}
+                          onChange={(event) => setBase(event.target.value)}
+                          placeholder="Current branch"
+                          spellCheck={false}
+                          autoComplete="off"
+                        />
+                      )}
+                    </Labelled>
+                    <Labelled label="Permission requests">
+                      {(id) => (
+                        <select
+                          id={id}
+                          className="field"
+                          value={permissions}
+                          onChange={(event) => setPermissions(event.target.value as Permissions)}
+                        >
+                          <option value="allow">Allow: the sandbox is the boundary</option>
+                          <option value="ask">Ask me</option>
+                          <option value="reject">Reject</option>
+                        </select>
+                      )}
+                    </Labelled>
+                  </>
+                ) : null}
                 <Labelled label="Steps in a turn, at most">
                   {(id) => (
                     <input
@@ -211,6 +239,7 @@ export function NewPage() {
                 </Labelled>
               </div>
             </details>
+            {origin.error ? <ProblemNote error={asApiError(origin.error)} /> : null}
             {agents.error ? <ProblemNote error={asApiError(agents.error)} /> : null}
             {create.error ? <ProblemNote error={asApiError(create.error)} /> : null}
             <div className="flex items-center gap-3">

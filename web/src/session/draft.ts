@@ -70,6 +70,10 @@ export class Draft {
       case 'resume_requested':
       case 'release_announced':
       case 'sandbox_released':
+      case 'checkpoint_failed':
+      case 'restore_requested':
+      case 'files_restored':
+      case 'restore_failed':
       case 'retry_planned':
       case 'branch_pushed':
         this.#note(entry, sentence(event, entry.at));
@@ -87,6 +91,13 @@ export class Draft {
           readyAt: null,
           failure: null,
         });
+        return;
+      case 'setup_begun':
+        this.#setupStep(entry, event.type, event.generation);
+        return;
+      case 'setup_ended':
+        if (event.failure === undefined) this.#setupStep(entry, event.type, event.generation);
+        else this.#note(entry, `The repository's setup failed, so this session starts without it. ${event.failure}`);
         return;
       case 'sandbox_created':
       case 'workspace_prepared':
@@ -115,6 +126,11 @@ export class Draft {
       case 'sandbox_lost':
         this.#setupFailed(event.detail);
         this.#trouble(entry, 'sandbox_lost', null, event.detail);
+        return;
+      case 'checkpoint_kept':
+        this.#push({ ...head(entry), kind: 'kept', checkpoint: event.checkpoint });
+        return;
+      case 'checkpoint_requested':
         return;
       case 'sandbox_paused':
       case 'sandbox_resumed':

@@ -84,6 +84,8 @@ export interface SetupItem extends Base {
 }
 export type SetupStep =
   | 'sandbox_requested'
+  | 'setup_begun'
+  | 'setup_ended'
   | 'sandbox_created'
   | 'workspace_prepared'
   | 'agent_requested'
@@ -118,6 +120,12 @@ export interface CommitItem extends Base {
   commit: Commit | null;
 }
 
+/** The files as they were at this moment, to go back to or to fork. */
+export interface KeptItem extends Base {
+  kind: 'kept';
+  checkpoint: number;
+}
+
 export interface MergedItem extends Base {
   kind: 'merged';
   into: string;
@@ -149,6 +157,7 @@ export type Item =
   | GuardItem
   | EndingItem
   | CommitItem
+  | KeptItem
   | MergedItem
   | NoteItem
   | LogItem;

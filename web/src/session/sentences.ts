@@ -13,6 +13,10 @@ type Told = Extract<
       | 'resume_requested'
       | 'release_announced'
       | 'sandbox_released'
+      | 'checkpoint_failed'
+      | 'restore_requested'
+      | 'files_restored'
+      | 'restore_failed'
       | 'retry_planned'
       | 'branch_pushed';
   }
@@ -35,6 +39,14 @@ export function sentence(event: Told, at: number): string {
       return `Nothing was asked of this session for a while. Its sandbox is stopped in ${duration(event.at - at)}; its files are kept.`;
     case 'sandbox_released':
       return `Sandbox given back${event.keep_files ? ', its files are kept' : ''}: ${event.reason}`;
+    case 'checkpoint_failed':
+      return `The files could not be kept: ${event.detail}`;
+    case 'restore_requested':
+      return `${event.by} goes back to checkpoint ${event.checkpoint}`;
+    case 'files_restored':
+      return `Files, conversation and commits are those of checkpoint ${event.checkpoint}`;
+    case 'restore_failed':
+      return `Checkpoint ${event.checkpoint} could not be restored, so everything stays as it is: ${event.detail}`;
     case 'retry_planned':
       return `${event.failure.message} Trying again in a moment (${event.retry} of 3)`;
     case 'branch_pushed':

@@ -30,7 +30,22 @@ impl Draft {
             return (session.sandbox != Sandbox::None || kept)
                 .then_some(Next::Release { keep_files: false, reason: "the session has ended" });
         }
+        if session.restoring.is_some() {
+            // What is being kept is what a person may want to come back to.
+            return match &session.sandbox {
+                Sandbox::None | Sandbox::BackingOff { .. } => None,
+                Sandbox::Ready { .. } if session.keeping.is_some() => None,
+                Sandbox::Requested { .. }
+                | Sandbox::Created { .. }
+                | Sandbox::Ready { .. }
+                | Sandbox::Paused { .. } => {
+                    let reason = "its files go back to what they were";
+                    Some(Next::Release { keep_files: true, reason })
+                }
+            };
+        }
         match &session.sandbox {
+            Sandbox::Ready { .. } if session.keeps_files(self.now) => Some(Next::KeepFiles),
             Sandbox::None => session.has_work().then_some(Next::RequestSandbox { attempt: 1 }),
             Sandbox::BackingOff { until, attempt } => (session.has_work() && self.now >= *until)
                 .then_some(Next::RequestSandbox { attempt: attempt + 1 }),
@@ -58,7 +73,8 @@ impl Draft {
 
     fn agent_follows(&self) -> Option<Next> {
         let session = &self.session;
-        if session.uncommitted.is_some() {
+        // What is kept after a turn is without a trace of the next.
+        if session.uncommitted.is_some() || (session.keeping.is_some() && session.turn.is_none()) {
             return None;
         }
         match (&session.agent, &session.turn) {
@@ -85,6 +101,10 @@ impl Draft {
             }
             Next::AnnounceRelease => {
                 self.record(Event::ReleaseAnnounced { generation, at: self.session.idle_at() });
+            }
+            Next::KeepFiles => {
+                let checkpoint = self.session.checkpoint_number + 1;
+                self.record(Event::CheckpointRequested { generation, checkpoint });
             }
             Next::Pause => self.record(Event::PauseRequested { generation, by: None }),
             Next::Resume => self.record(Event::ResumeRequested { generation, by: None }),
@@ -151,6 +171,7 @@ enum Next {
     EndTurn(Why),
     Release { keep_files: bool, reason: &'static str },
     AnnounceRelease,
+    KeepFiles,
     Pause,
     Resume,
     RequestSandbox { attempt: u32 },

@@ -3,7 +3,6 @@
 use super::state::*;
 use super::view::{Merged, OpenPermission, QueuedPrompt, TurnCommit};
 use super::{ANSWER_BYTES, Session};
-use crate::agent::AgentInput;
 use crate::event::{Entry, Event, Memory};
 use crate::failure::{Failure, FailureClass};
 use crate::{Generation, Seq, Timestamp, TurnNumber};
@@ -30,14 +29,23 @@ impl Session {
             busy_at: entry.at,
             enforced: None,
             released: Default::default(),
-            kept: None,
+            // Of a fork there may be files before there is a sandbox.
+            kept: spec.origin.as_ref().map(|_| Kept { generation: Generation(0), handle: None }),
             base_commit: None,
+            checkpoints: Default::default(),
+            checkpoint_number: 0,
+            keeping: None,
+            cannot_keep: false,
+            touched: false,
+            kept_at: entry.at,
+            restores: 0,
+            restoring: spec.origin.as_ref().map(|origin| Restoring::of(origin, entry.at)),
             run: 0,
             agent: Agent::None,
             read: 0,
             inputs: Default::default(),
             next_input: 1,
-            agent_session: None,
+            agent_session: spec.origin.as_ref().and_then(|origin| origin.agent_session.clone()),
             models: Vec::new(),
             agent_model: None,
             turn_number: TurnNumber(0),
@@ -87,6 +95,7 @@ impl Session {
             Event::SessionCreated { .. } => {}
             Event::PromptQueued { prompt, text, by } => {
                 self.held = false;
+                self.restore_owed_since(at);
                 self.prompts.push_back(QueuedPrompt {
                     prompt: prompt.clone(),
                     text: text.clone(),
@@ -105,9 +114,12 @@ impl Session {
 
             Event::SandboxRequested { generation, attempt } => {
                 self.generation = *generation;
-                self.cannot_pause = false;
+                (self.cannot_pause, self.cannot_keep) = (false, false);
                 self.sandbox = Sandbox::Requested { since: at, attempt: *attempt };
             }
+            // The patience with the start begins when the setup is over, at the latest.
+            Event::SetupBegun { timeout_ms, .. } => self.start_counts_from(at.plus_ms(*timeout_ms)),
+            Event::SetupEnded { .. } => self.start_counts_from(at),
             Event::SandboxCreated { handle, enforced, .. } => {
                 self.enforced.clone_from(enforced);
                 if let Sandbox::Requested { since, attempt } = self.sandbox {
@@ -117,6 +129,7 @@ impl Session {
             Event::WorkspacePrepared { base_commit, .. } => {
                 if let Sandbox::Created { handle, .. } = &self.sandbox {
                     self.sandbox = Sandbox::Ready { handle: handle.clone() };
+                    self.kept_at = at;
                 }
                 self.base_commit.get_or_insert_with(|| base_commit.clone());
             }
@@ -138,15 +151,26 @@ impl Session {
                 };
                 self.released.insert(*generation, Released { handle, keep_files: *keep_files });
                 self.sandbox = Sandbox::None;
+                self.keeping = None;
                 self.agent = Agent::None;
                 self.inputs.clear();
             }
             Event::SandboxDestroyed { generation } => {
+                self.restore_owed_since(at);
                 let released = self.released.remove(generation);
                 self.kept = released.filter(|released| released.keep_files).map(|released| {
                     let before = self.kept.take().and_then(|kept| kept.handle);
                     Kept { generation: *generation, handle: released.handle.or(before) }
                 });
+            }
+
+            Event::CheckpointRequested { checkpoint, .. } => self.checkpoint_requested(*checkpoint, at),
+            Event::CheckpointKept { name, .. } => self.checkpoint_kept(name),
+            Event::CheckpointFailed { .. } => (self.keeping, self.cannot_keep) = (None, true),
+            Event::RestoreRequested { checkpoint, .. } => self.restore_requested(*checkpoint, at),
+            Event::FilesRestored { .. } => self.files_restored(at),
+            Event::RestoreFailed { .. } => {
+                self.restoring = self.restoring.take().filter(|restoring| restoring.is_start);
             }
 
             Event::AgentRequested { run, .. } => {
@@ -250,6 +274,7 @@ impl Session {
                 }
             }
             Event::ToolCalled { call, .. } => {
+                self.touched = true;
                 if let Some(turn) = &mut self.turn {
                     turn.last_word_at = at;
                     turn.counts.count(call);
@@ -275,6 +300,12 @@ impl Session {
         }
     }
 
+    fn start_counts_from(&mut self, at: Timestamp) {
+        if let Sandbox::Requested { since, .. } = &mut self.sandbox {
+            *since = at;
+        }
+    }
+
     fn sandbox_failed(&mut self, failure: &Failure, attempt: u32, at: Timestamp) {
         self.sandbox_gone();
         if failure.class == FailureClass::Transient {
@@ -284,6 +315,7 @@ impl Session {
 
     /// The sandbox's place is empty; what was in it is owed its destruction by a `SandboxReleased` of its own.
     fn sandbox_gone(&mut self) {
+        self.keeping = None;
         self.agent = Agent::None;
         self.inputs.clear();
         if let Some(turn) = &mut self.turn {
@@ -293,32 +325,6 @@ impl Session {
                 TurnState::Interrupted => {}
                 TurnState::Stopping { answered, .. } => *answered = true,
             }
-        }
-    }
-
-    fn input_queued(&mut self, n: u64, input: &AgentInput) {
-        self.next_input = n + 1;
-        self.inputs.push_back(NumberedInput { n, input: input.clone() });
-        if let Agent::Starting { step, .. } = &mut self.agent {
-            let memory = step.memory();
-            match input {
-                AgentInput::ChooseMode { .. } => *step = Step::ChooseMode(memory),
-                AgentInput::ChooseModel { .. } => *step = Step::ChooseModel(memory),
-                AgentInput::NewSession => {
-                    *step =
-                        Step::Open(if self.agent_session.is_some() { Memory::Digest } else { Memory::Fresh })
-                }
-                AgentInput::LoadSession { .. } => *step = Step::Open(Memory::Loaded),
-                AgentInput::Initialize
-                | AgentInput::Prompt { .. }
-                | AgentInput::Cancel { .. }
-                | AgentInput::AnswerPermission { .. }
-                | AgentInput::Unsupported { .. } => {}
-            }
-        }
-        if let Some(turn) = &mut self.turn {
-            turn.requests += u32::from(matches!(input, AgentInput::Unsupported { .. }));
-            turn.sent |= matches!(input, AgentInput::Prompt { .. });
         }
     }
 
@@ -364,6 +370,7 @@ fn is_of_a_person(event: &Event) -> bool {
         Event::ModelChosen { .. }
             | Event::PromptRemoved { .. }
             | Event::BranchMerged { .. }
+            | Event::RestoreRequested { .. }
             | Event::PauseRequested { by: Some(_), .. }
             | Event::ResumeRequested { by: Some(_), .. }
     )

@@ -2,12 +2,40 @@
 
 use super::decide::Draft;
 use super::state::*;
-use super::{ATTEMPTS, MAX_REQUESTS_PER_TURN};
+use super::{ATTEMPTS, MAX_REQUESTS_PER_TURN, Session};
 use crate::TurnNumber;
 use crate::agent::{AgentInput, AgentReport, ModelConfig, Opened, RequestKind};
 use crate::event::{Event, Memory, Outcome};
 use crate::failure::{Failure, FailureClass};
 use crate::permission::{self, Answer, AnsweredBy};
+
+impl Session {
+    pub(super) fn input_queued(&mut self, n: u64, input: &AgentInput) {
+        self.next_input = n + 1;
+        self.inputs.push_back(NumberedInput { n, input: input.clone() });
+        if let Agent::Starting { step, .. } = &mut self.agent {
+            let memory = step.memory();
+            match input {
+                AgentInput::ChooseMode { .. } => *step = Step::ChooseMode(memory),
+                AgentInput::ChooseModel { .. } => *step = Step::ChooseModel(memory),
+                AgentInput::NewSession => {
+                    *step =
+                        Step::Open(if self.agent_session.is_some() { Memory::Digest } else { Memory::Fresh })
+                }
+                AgentInput::LoadSession { .. } => *step = Step::Open(Memory::Loaded),
+                AgentInput::Initialize
+                | AgentInput::Prompt { .. }
+                | AgentInput::Cancel { .. }
+                | AgentInput::AnswerPermission { .. }
+                | AgentInput::Unsupported { .. } => {}
+            }
+        }
+        if let Some(turn) = &mut self.turn {
+            turn.requests += u32::from(matches!(input, AgentInput::Unsupported { .. }));
+            turn.sent |= matches!(input, AgentInput::Prompt { .. });
+        }
+    }
+}
 
 impl Draft {
     pub(super) fn agent_exited(&mut self, status: Option<crate::agent::ExitStatus>, detail: String) {

@@ -11,6 +11,7 @@ impl Draft {
     /// The guards and deadlines that `now` has passed.
     pub(super) fn deadlines(&mut self) {
         self.paused_for_too_long();
+        self.files_took_too_long();
         if self.session.is_paused() {
             return;
         }

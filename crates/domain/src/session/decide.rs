@@ -83,6 +83,10 @@ impl Draft {
             Command::Stop { by } => self.stop(by)?,
             Command::Pause { by } => self.pause(by)?,
             Command::Resume { by } => self.resume(by)?,
+            Command::Restore { checkpoint, by } => {
+                self.refuse_while_working()?;
+                self.restore(checkpoint, by)?;
+            }
             Command::ChooseModel { model, by } => {
                 self.refuse_while_working()?;
                 let offered = &self.session.models;
@@ -118,46 +122,6 @@ impl Draft {
 
     fn queued_prompts(&self) -> Vec<PromptId> {
         self.session.prompts.iter().map(|queued| queued.prompt.clone()).collect()
-    }
-
-    fn pause(&mut self, by: String) -> Result<(), Refusal> {
-        let generation = self.session.generation;
-        match &self.session.sandbox {
-            Sandbox::Ready { .. } if self.session.cannot_pause => Err(Refusal::NothingToPause),
-            Sandbox::Ready { .. } | Sandbox::Paused { why: Pause::Idle | Pause::Over { .. }, .. } => {
-                self.record(Event::PauseRequested { generation, by: Some(by) });
-                Ok(())
-            }
-            Sandbox::Paused { why: Pause::Person { .. }, .. } => Ok(()),
-            Sandbox::None
-            | Sandbox::Requested { .. }
-            | Sandbox::Created { .. }
-            | Sandbox::BackingOff { .. } => Err(Refusal::NothingToPause),
-        }
-    }
-
-    fn resume(&mut self, by: String) -> Result<(), Refusal> {
-        match &self.session.sandbox {
-            Sandbox::Paused { why: Pause::Idle | Pause::Person { .. }, .. } => {
-                let generation = self.session.generation;
-                self.record(Event::ResumeRequested { generation, by: Some(by) });
-                Ok(())
-            }
-            Sandbox::Paused { why: Pause::Over { .. }, .. } => Ok(()),
-            Sandbox::None
-            | Sandbox::Requested { .. }
-            | Sandbox::Created { .. }
-            | Sandbox::Ready { .. }
-            | Sandbox::BackingOff { .. } => Err(Refusal::NotPaused),
-        }
-    }
-
-    /// What stands still cannot be stopped: it goes on first.
-    pub(super) fn wake_up(&mut self, by: Option<&str>) {
-        if let Sandbox::Paused { why: Pause::Idle | Pause::Person { .. }, .. } = &self.session.sandbox {
-            let generation = self.session.generation;
-            self.record(Event::ResumeRequested { generation, by: by.map(str::to_owned) });
-        }
     }
 
     /// Stops the turn; before there is one, takes the prompts back. Asking again while it is being stopped changes nothing.
@@ -225,10 +189,18 @@ impl Draft {
 
     fn report(&mut self, report: Report) {
         match report {
+            Report::SetupBegun { generation, command, timeout_ms } => {
+                if self.is_requested(generation) {
+                    self.record(Event::SetupBegun { generation, command, timeout_ms });
+                }
+            }
+            Report::SetupEnded { generation, failure } => {
+                if self.is_requested(generation) {
+                    self.record(Event::SetupEnded { generation, failure });
+                }
+            }
             Report::SandboxCreated { generation, handle, enforced } => {
-                if generation == self.session.generation
-                    && matches!(self.session.sandbox, Sandbox::Requested { .. })
-                {
+                if self.is_requested(generation) {
                     self.record(Event::SandboxCreated { generation, handle, enforced });
                 }
             }
@@ -270,6 +242,10 @@ impl Draft {
                     self.sandbox_lost(detail);
                 }
             }
+            Report::CheckpointKept { checkpoint, name } => self.checkpoint_made(checkpoint, Ok(name)),
+            Report::CheckpointFailed { checkpoint, detail } => self.checkpoint_made(checkpoint, Err(detail)),
+            Report::FilesRestored { restore } => self.restore_ended(restore, Ok(())),
+            Report::RestoreFailed { restore, detail } => self.restore_ended(restore, Err(detail)),
             Report::SandboxDestroyed { generation, keep_files } => {
                 let owed = self.session.released.get(&generation);
                 if owed.is_some_and(|released| released.keep_files == keep_files) {
@@ -318,15 +294,8 @@ impl Draft {
         }
     }
 
-    fn is_pausing(&self, generation: Generation, of: u32) -> bool {
-        generation == self.session.generation
-            && matches!(self.session.sandbox, Sandbox::Paused { still: false, pause, .. } if pause == of)
-    }
-
-    fn is_resuming(&self, generation: Generation, of: u32) -> bool {
-        generation == self.session.generation
-            && matches!(self.session.sandbox,
-                Sandbox::Paused { still: true, pause, why: Pause::Over { .. }, .. } if pause == of)
+    fn is_requested(&self, generation: Generation) -> bool {
+        generation == self.session.generation && matches!(self.session.sandbox, Sandbox::Requested { .. })
     }
 
     fn owes_commit(&self, turn: TurnNumber) -> bool {

@@ -58,6 +58,11 @@ impl GuardCounts {
         }
     }
 
+    /// Whether a call has begun that has not ended.
+    pub(super) fn in_a_call(&self) -> bool {
+        self.open.values().any(|known| !known.ended)
+    }
+
     fn count_ended(&mut self, tool: String, detail: String, failed: bool) {
         if failed {
             let again = self.failing.as_ref() == Some(&tool);

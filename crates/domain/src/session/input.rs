@@ -33,6 +33,11 @@ pub enum Command {
     Resume {
         by: String,
     },
+    /// The session's files become those of a checkpoint, and its conversation and commits what they were then.
+    Restore {
+        checkpoint: u32,
+        by: String,
+    },
     ChooseModel {
         model: String,
         by: String,
@@ -51,6 +56,15 @@ pub enum Command {
 /// What the world says. A report about a sandbox carries its generation, one about an agent process its run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Report {
+    SetupBegun {
+        generation: Generation,
+        command: String,
+        timeout_ms: u64,
+    },
+    SetupEnded {
+        generation: Generation,
+        failure: Option<String>,
+    },
     SandboxCreated {
         generation: Generation,
         handle: String,
@@ -80,6 +94,23 @@ pub enum Report {
     },
     SandboxLost {
         generation: Generation,
+        detail: String,
+    },
+    CheckpointKept {
+        checkpoint: u32,
+        name: String,
+    },
+    /// It cannot be made, and trying again is no use.
+    CheckpointFailed {
+        checkpoint: u32,
+        detail: String,
+    },
+    /// `restore` is the n-th that was asked for.
+    FilesRestored {
+        restore: u32,
+    },
+    RestoreFailed {
+        restore: u32,
         detail: String,
     },
     /// With or without its files, as was owed.

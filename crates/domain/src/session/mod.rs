@@ -11,6 +11,7 @@
 //!   SandboxRequested ─ SandboxCreated ─ WorkspacePrepared          a sandbox with the repository in it
 //!   AgentRequested ─ AgentInitialized ─ AgentOpened ─ AgentReady   an agent with a conversation
 //!   TurnStarted ─ (transcript) ─ TurnEnded ─ WorkCommitted         once for every prompt
+//!   CheckpointRequested ─ CheckpointKept                           its files, kept as they are after each turn
 //!   PauseRequested ─ SandboxPaused                                 idle
 //!   ResumeRequested ─ SandboxResumed                               something to do again
 //!   SandboxReleased ─ SandboxDestroyed                             idle for long, or at the end
@@ -22,6 +23,8 @@
 //!   its conversation.
 //! - *A person pauses:* everything in the sandbox stands still, in the middle of a turn too, and no guard counts that time. Only a
 //!   person's word ends it: resume, or stop, before which what stands still goes on.
+//! - *A person goes back to a checkpoint:* the sandbox is given up, the files become what they were, and with them the conversation and
+//!   the commits that the next turn goes on from. A fork is another session that begins like that.
 //! - *The sandbox is lost in a turn:* a new generation is made from its files, the conversation is loaded, and the prompt is
 //!   sent again, unless the agent had pushed: then a person is asked.
 //! - *The sandbox or agent cannot be made:* transient failures are tried again with back-off, others fail the turn whose
@@ -33,6 +36,7 @@
 
 mod advance;
 mod apply;
+mod checkpoint;
 mod conversation;
 mod deadlines;
 mod decide;
@@ -58,6 +62,8 @@ pub const MAX_QUEUED_PROMPTS: usize = 100;
 pub const MAX_REQUESTS_PER_TURN: u32 = 500;
 /// Hosts that the log names, each with each kind of answer; what is asked for beyond them is served or refused all the same.
 pub const MAX_CONTACTS: usize = 256;
+/// Checkpoints that a session keeps; those in the middle of turns that are over go first.
+pub const MAX_CHECKPOINTS: usize = 20;
 /// Times a thing that failed transiently is tried, the first time included… and the prompt of a turn is sent.
 const ATTEMPTS: u32 = 3;
 /// The end of an answer that is kept for an agent without memory; bytes.

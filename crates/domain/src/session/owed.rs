@@ -15,6 +15,10 @@ pub enum Effect {
     PauseSandbox { generation: Generation, handle: String, pause: u32 },
     /// Let everything in it go on.
     ResumeSandbox { generation: Generation, handle: String, pause: u32 },
+    /// Keep the session's files as they are now; of those kept before, only the known are needed any longer.
+    KeepFiles { generation: Generation, handle: String, checkpoint: u32, known: Vec<String> },
+    /// Make the session's files those of a checkpoint; nothing of the session runs.
+    RestoreFiles { generation: Generation, restore: u32, name: String },
     /// Put the repository into it, unless an earlier generation did.
     PrepareWorkspace { generation: Generation, handle: String },
     /// Make sure that nothing of it runs, with or without its files.
@@ -41,6 +45,11 @@ impl Session {
                 keep_files: released.keep_files,
             })
             .collect();
+        owed.extend(self.restore_owed().map(|restoring| Effect::RestoreFiles {
+            generation,
+            restore: self.restores,
+            name: restoring.name.clone(),
+        }));
         match &self.sandbox {
             Sandbox::None | Sandbox::BackingOff { .. } => {}
             // A new sandbox lives in the files of the one before, so that one has to be gone first.
@@ -65,6 +74,12 @@ impl Session {
 
     fn owed_inside(&self, now: Timestamp, handle: &str, owed: &mut Vec<Effect>) {
         let (generation, run, handle) = (self.generation, self.run, handle.to_owned());
+        owed.extend(self.keeping.as_ref().map(|keeping| Effect::KeepFiles {
+            generation,
+            handle: handle.clone(),
+            checkpoint: keeping.checkpoint.number,
+            known: self.checkpoints.iter().map(|checkpoint| checkpoint.name.clone()).collect(),
+        }));
         let ending = match &self.agent {
             Agent::None => false,
             Agent::Ending { .. } => true,
@@ -173,6 +188,8 @@ impl Session {
             (Sandbox::Ready { .. }, Agent::None | Agent::Ready { .. } | Agent::Ending { .. })
             | (Sandbox::Paused { .. }, _) => {}
         }
+        due.extend(self.files_until().map(|at| (at, "files")));
+        due.extend(self.next_keep_at().map(|at| (at, "checkpoint")));
         due.extend(self.paused_until().map(|(at, _)| (at, "pause")));
         let there = matches!(self.sandbox, Sandbox::Ready { .. } | Sandbox::Paused { .. });
         if there && !self.has_work() && !self.ended {

@@ -2,7 +2,7 @@
 
 use super::Session;
 use super::state::*;
-use super::view::{Phase, SandboxState, SessionView};
+use super::view::{OriginView, Phase, SandboxState, SessionView};
 use crate::SessionId;
 use crate::agent::StopReason;
 use crate::event::Outcome;
@@ -14,6 +14,11 @@ impl Session {
             && self.has_work()
         {
             return (Phase::Paused, Some(format!("paused by {by}; resume to go on")));
+        }
+        if let Some(Restoring { checkpoint, is_start: false, .. }) = &self.restoring
+            && !self.ended
+        {
+            return (Phase::Starting, Some(format!("its files go back to checkpoint {checkpoint}")));
         }
         if let Some(turn) = &self.turn {
             return turn.phase();
@@ -80,6 +85,8 @@ impl Session {
             permission: self.turn.as_ref().and_then(|turn| turn.permissions.first().cloned()),
             commits: self.commits.clone(),
             merged: self.merged.clone(),
+            checkpoints: self.checkpoint_views(),
+            origin: self.spec.origin.as_ref().map(OriginView::from),
             network: self.spec.network.clone(),
             image: self.spec.image.clone(),
             contacts: self.contacts.to_vec(),

@@ -13,6 +13,11 @@ pub enum Refusal {
     /// There is no sandbox that runs, or it cannot be paused.
     NothingToPause,
     NotPaused,
+    CheckpointNotFound {
+        checkpoint: u32,
+        known: Vec<u32>,
+    },
+    RestoreRunning,
     PromptNotFound,
     PermissionNotOpen,
     OptionNotOffered {
@@ -38,6 +43,8 @@ impl Refusal {
             Self::NoTurnRunning => "no_turn_running",
             Self::NothingToPause => "nothing_to_pause",
             Self::NotPaused => "not_paused",
+            Self::CheckpointNotFound { .. } => "checkpoint_not_found",
+            Self::RestoreRunning => "restore_running",
             Self::PromptNotFound => "prompt_not_found",
             Self::PermissionNotOpen => "permission_not_open",
             Self::OptionNotOffered { .. } => "option_not_offered",
@@ -58,6 +65,16 @@ impl std::fmt::Display for Refusal {
                 write!(f, "no sandbox of this session runs that could be paused")
             }
             Self::NotPaused => write!(f, "the session is not paused, so there is nothing to resume"),
+            Self::CheckpointNotFound { checkpoint, known } if known.is_empty() => {
+                write!(f, "there is no checkpoint {checkpoint}: the session has none yet")
+            }
+            Self::CheckpointNotFound { checkpoint, known } => {
+                let known = known.iter().map(u32::to_string).collect::<Vec<_>>().join(", ");
+                write!(f, "there is no checkpoint {checkpoint}, or no longer; there are {known}")
+            }
+            Self::RestoreRunning => {
+                write!(f, "the session's files are being restored already; wait for that")
+            }
             Self::PromptNotFound => write!(f, "no such prompt is queued; it may have been sent already"),
             Self::PermissionNotOpen => write!(f, "this request is answered already, or its turn is over"),
             Self::OptionNotOffered { option } => write!(f, "the agent did not offer the option {option:?}"),

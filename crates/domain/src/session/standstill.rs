@@ -1,8 +1,10 @@
-//! How the log makes a sandbox stand still, and go on.
+//! Letting a sandbox stand still, and go on.
 
-use super::Session;
+use super::decide::Draft;
 use super::state::*;
-use crate::Timestamp;
+use super::{Refusal, Session};
+use crate::event::Event;
+use crate::{Generation, Timestamp};
 
 impl Session {
     pub(super) fn pause_requested(&mut self, by: Option<&str>, at: Timestamp) {
@@ -61,5 +63,58 @@ impl Session {
         if let Agent::Starting { since, .. } = &mut self.agent {
             *since = since.plus_ms(stood_still);
         }
+    }
+}
+
+impl Draft {
+    pub(super) fn pause(&mut self, by: String) -> Result<(), Refusal> {
+        let generation = self.session.generation;
+        match &self.session.sandbox {
+            Sandbox::Ready { .. } if self.session.cannot_pause => Err(Refusal::NothingToPause),
+            Sandbox::Ready { .. } | Sandbox::Paused { why: Pause::Idle | Pause::Over { .. }, .. } => {
+                self.record(Event::PauseRequested { generation, by: Some(by) });
+                Ok(())
+            }
+            Sandbox::Paused { why: Pause::Person { .. }, .. } => Ok(()),
+            Sandbox::None
+            | Sandbox::Requested { .. }
+            | Sandbox::Created { .. }
+            | Sandbox::BackingOff { .. } => Err(Refusal::NothingToPause),
+        }
+    }
+
+    pub(super) fn resume(&mut self, by: String) -> Result<(), Refusal> {
+        match &self.session.sandbox {
+            Sandbox::Paused { why: Pause::Idle | Pause::Person { .. }, .. } => {
+                let generation = self.session.generation;
+                self.record(Event::ResumeRequested { generation, by: Some(by) });
+                Ok(())
+            }
+            Sandbox::Paused { why: Pause::Over { .. }, .. } => Ok(()),
+            Sandbox::None
+            | Sandbox::Requested { .. }
+            | Sandbox::Created { .. }
+            | Sandbox::Ready { .. }
+            | Sandbox::BackingOff { .. } => Err(Refusal::NotPaused),
+        }
+    }
+
+    /// What stands still cannot be stopped: it goes on first.
+    pub(super) fn wake_up(&mut self, by: Option<&str>) {
+        if let Sandbox::Paused { why: Pause::Idle | Pause::Person { .. }, .. } = &self.session.sandbox {
+            let generation = self.session.generation;
+            self.record(Event::ResumeRequested { generation, by: by.map(str::to_owned) });
+        }
+    }
+
+    pub(super) fn is_pausing(&self, generation: Generation, of: u32) -> bool {
+        generation == self.session.generation
+            && matches!(self.session.sandbox, Sandbox::Paused { still: false, pause, .. } if pause == of)
+    }
+
+    pub(super) fn is_resuming(&self, generation: Generation, of: u32) -> bool {
+        generation == self.session.generation
+            && matches!(self.session.sandbox,
+                Sandbox::Paused { still: true, pause, why: Pause::Over { .. }, .. } if pause == of)
     }
 }

@@ -5,6 +5,7 @@ use super::guards::GuardCounts;
 use super::view::{Merged, OpenPermission, QueuedPrompt, TurnCommit};
 use crate::agent::{AgentInput, Model, Opened};
 use crate::event::{Contact, Guard, Memory, Outcome};
+use crate::spec::Origin;
 use crate::transcript::Tokens;
 use crate::{Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
 use std::collections::{BTreeMap, VecDeque};
@@ -41,6 +42,23 @@ pub struct Session {
     /// The newest sandbox that is gone but for its files: the next one finds them, and the session's end removes them.
     pub(super) kept: Option<Kept>,
     pub(super) base_commit: Option<String>,
+
+    /// Oldest first. Shared, because a state is copied with every decision.
+    pub(super) checkpoints: Arc<Vec<Checkpoint>>,
+    /// Of the last one asked for.
+    pub(super) checkpoint_number: u32,
+    /// Being made.
+    pub(super) keeping: Option<Keeping>,
+    /// The last one could not be made in this generation.
+    pub(super) cannot_keep: bool,
+    /// Something may have changed the files since a checkpoint was last asked for.
+    pub(super) touched: bool,
+    /// When a checkpoint was last asked for, or the sandbox was made.
+    pub(super) kept_at: Timestamp,
+    /// Restores so far.
+    pub(super) restores: u32,
+    /// What the files are to become before anything else.
+    pub(super) restoring: Option<Restoring>,
 
     pub(super) run: u32,
     pub(super) agent: Agent,
@@ -206,6 +224,44 @@ pub(super) enum Standstill {
 pub(super) struct Released {
     pub handle: Option<String>,
     pub keep_files: bool,
+}
+
+/// What the session was when its files were kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Checkpoint {
+    pub number: u32,
+    /// The provider's.
+    pub name: String,
+    pub at: Timestamp,
+    pub turn: TurnNumber,
+    /// In the middle of that turn.
+    pub in_turn: bool,
+    pub commits: Vec<TurnCommit>,
+    pub agent_session: Option<String>,
+    pub history: VecDeque<Exchange>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Keeping {
+    pub since: Timestamp,
+    /// Complete but for the provider's name.
+    pub checkpoint: Checkpoint,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Restoring {
+    pub checkpoint: u32,
+    pub name: String,
+    /// Since when it is owed.
+    pub since: Timestamp,
+    /// A fork begins with it: without it, there is nothing to go on with.
+    pub is_start: bool,
+}
+
+impl Restoring {
+    pub(super) fn of(origin: &Origin, since: Timestamp) -> Self {
+        Self { checkpoint: origin.checkpoint, name: origin.name.clone(), since, is_start: true }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq)]

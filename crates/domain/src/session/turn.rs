@@ -65,6 +65,7 @@ impl Session {
             not_committed: None,
         });
         if turn.sent {
+            self.touched = true;
             self.uncommitted = Some(Uncommitted { turn: number, ended_at: at, attempt: 1, not_before: at });
         }
         self.history.push_back(Exchange { prompt: turn.text, answer: turn.answer });

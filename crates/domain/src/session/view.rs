@@ -5,6 +5,7 @@ use crate::event::{Commit, Contact};
 use crate::image::SessionImage;
 use crate::network::Network;
 use crate::permission::PermissionOption;
+use crate::spec::Origin;
 use crate::transcript::Tokens;
 use crate::{Enforced, Person, PromptId, Seq, SessionId, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
@@ -75,6 +76,12 @@ pub struct SessionView {
     pub permission: Option<OpenPermission>,
     pub commits: Vec<TurnCommit>,
     pub merged: Option<Merged>,
+    /// Moments that can be gone back to, or forked; oldest first.
+    #[serde(default)]
+    pub checkpoints: Vec<CheckpointView>,
+    /// What it is a fork of.
+    #[serde(default)]
+    pub origin: Option<OriginView>,
     /// What programs inside may connect to.
     #[serde(default)]
     pub network: Network,
@@ -116,6 +123,32 @@ pub struct TurnCommit {
     pub turn: TurnNumber,
     #[serde(flatten)]
     pub commit: Commit,
+}
+
+/// The session's files at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CheckpointView {
+    /// From 1, in the order in which they were asked for.
+    pub checkpoint: u32,
+    pub at: Timestamp,
+    /// After this turn, or in the middle of it.
+    pub turn: TurnNumber,
+    pub in_turn: bool,
+    /// The last commit of the session then; `None` before the first.
+    pub commit: Option<String>,
+}
+
+/// The checkpoint that a fork began with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OriginView {
+    pub session: SessionId,
+    pub checkpoint: u32,
+}
+
+impl From<&Origin> for OriginView {
+    fn from(origin: &Origin) -> Self {
+        Self { session: origin.session.clone(), checkpoint: origin.checkpoint }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

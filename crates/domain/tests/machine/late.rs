@@ -1,10 +1,10 @@
 //! What comes late, from somebody who is gone, or never.
 
 use crate::world::{World, spec};
-use lamplight_domain::TurnNumber;
 use lamplight_domain::agent::{AgentReport, StopReason};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::session::{Command, Phase, Report};
+use lamplight_domain::{Generation, TurnNumber};
 
 #[test]
 fn what_an_earlier_process_says_changes_nothing() {
@@ -36,4 +36,19 @@ fn a_question_without_an_answer_is_looked_at_again_by_itself() {
     assert_eq!(world.session.phase().0, Phase::WaitingForYou);
     let due = world.now.plus_ms(spec.limits.permission_ms);
     assert_eq!(world.session.next_deadline(world.now), Some((due, "permission")));
+}
+
+#[test]
+fn a_setup_has_its_own_time_and_the_start_its_own_after_it() {
+    let mut world = World::new(spec());
+    let start_ms = spec().limits.start_ms;
+    let generation = Generation(1);
+    world.report(Report::SetupBegun { generation, command: "make".into(), timeout_ms: 900_000 });
+    world.pass(start_ms);
+    world.report(Report::SetupEnded { generation, failure: None });
+    world.pass(start_ms - 1);
+    world.report(Report::SetupEnded { generation: Generation(2), failure: None });
+    assert_eq!(world.story(2), ["sandbox_requested", "setup_begun", "setup_ended"]);
+    world.pass(1);
+    assert_eq!(world.story(5), ["sandbox_released", "sandbox_failed"]);
 }

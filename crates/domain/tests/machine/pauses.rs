@@ -43,7 +43,9 @@ fn an_idle_sandbox_is_paused_then_announced_then_released_and_a_prompt_wakes_it(
             "sandbox_resumed",
             "turn_started",
             "turn_ended",
-            "work_committed"
+            "work_committed",
+            "checkpoint_requested",
+            "checkpoint_kept"
         ]
     );
     assert_eq!(world.session.run(), 1, "the agent is the one that was there before");

@@ -7,7 +7,7 @@ use lamplight_domain::agent::{AgentReport, ExitStatus};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::session::{Command, Effect, Phase, Report};
 use lamplight_domain::transcript::ToolStatus;
-use lamplight_domain::{Event, Failure, FailureClass, PromptId, TurnNumber};
+use lamplight_domain::{Event, Failure, FailureClass, Origin, PromptId, TurnNumber};
 use std::collections::{BTreeMap, BTreeSet};
 
 const STEPS: u64 = 1_000_000;
@@ -43,6 +43,12 @@ fn a_million_random_steps_break_nothing() {
             "pause_failed",
             "sandbox_resumed",
             "release_announced",
+            "setup_begun",
+            "setup_ended",
+            "checkpoint_kept",
+            "checkpoint_failed",
+            "files_restored",
+            "restore_failed",
         ] {
             assert!(seen.contains_key(rare), "{rare} was never exercised");
         }
@@ -54,7 +60,12 @@ fn session(seed: u64) -> BTreeMap<String, u64> {
     let mut spec = spec();
     spec.permissions =
         *random.choice(&[Policy::Allow, Policy::Ask, Policy::Reject]).unwrap_or(&Policy::Allow);
+    if random.u8(0..4) == 0 {
+        spec.origin = Some(origin());
+    }
     let mut world = World::new(spec);
+    world.kept.insert(origin().name, 0);
+    world.has_setup = random.bool();
     let mut watch = Watch::default();
     for _ in 0..STEPS_A_SESSION {
         step(&mut world, &mut random);
@@ -86,6 +97,17 @@ fn session(seed: u64) -> BTreeMap<String, u64> {
         world.story(world.log.len().saturating_sub(12))
     );
     watch.seen
+}
+
+/// What a fork begins with; it is always there.
+fn origin() -> Origin {
+    Origin {
+        session: "01JD5ZK8W3Q4R6T7V8X9Y0Z1A2".parse().unwrap(),
+        checkpoint: 1,
+        name: "origin".into(),
+        commit: "c".into(),
+        agent_session: Some("conversation".into()),
+    }
 }
 
 fn step(world: &mut World, random: &mut fastrand::Rng) {
@@ -158,6 +180,12 @@ fn fail(world: &mut World, random: &mut fastrand::Rng, effect: &Effect) {
             pause: *pause,
             detail: "it cannot be paused".into(),
         },
+        Effect::KeepFiles { checkpoint, .. } => {
+            Report::CheckpointFailed { checkpoint: *checkpoint, detail: "no layers".into() }
+        }
+        Effect::RestoreFiles { restore, .. } => {
+            Report::RestoreFailed { restore: *restore, detail: "it is gone".into() }
+        }
         Effect::DestroySandbox { .. } | Effect::KillAgent { .. } | Effect::ResumeSandbox { .. } => return,
     };
     if let Report::AgentExited { run, .. } = &report
@@ -184,7 +212,7 @@ fn transcript(world: &mut World, random: &mut fastrand::Rng) {
 
 fn command(world: &mut World, random: &mut fastrand::Rng) {
     let by = "Ada".to_owned();
-    let _ = match random.u32(0..46) {
+    let _ = match random.u32(0..50) {
         0..20 => world.prompt("more"),
         20..28 => world.command(Command::Stop { by }),
         28..32 => world.command(Command::RemovePrompt { prompt: world.last_prompt(), by }),
@@ -196,6 +224,7 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
         35..39 => world.command(Command::ChooseModel { model: random.u32(0..3).to_string(), by }),
         39..42 => world.command(Command::Pause { by }),
         42..45 => world.command(Command::Resume { by }),
+        45..49 => world.command(Command::Restore { checkpoint: random.u32(1..12), by }),
         _ => world.command(Command::End { by }),
     };
 }

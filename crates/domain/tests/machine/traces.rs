@@ -38,17 +38,16 @@ fn a_prompt_becomes_a_commit() {
         "turn_started",
         "turn_ended",
         "work_committed",
+        "checkpoint_requested",
+        "checkpoint_kept",
     ];
     assert_eq!(world.story(0), story);
     assert_eq!(world.session.phase(), (Phase::Done, None));
     let before = world.log.len();
     world.pass(world.session.spec().limits.idle_ms);
     world.settle(true);
-    assert_eq!(
-        world.story(before),
-        ["sandbox_released", "sandbox_destroyed"],
-        "the time of all else has passed too"
-    );
+    let released = ["sandbox_released", "sandbox_destroyed"];
+    assert_eq!(world.story(before), released, "the time of all else has passed too");
     assert_eq!(world.session.next_deadline(world.now), None);
     assert!(world.session.owed(world.now).is_empty() && world.running.is_empty());
     world.prompt("more").unwrap();
@@ -90,7 +89,15 @@ fn stop_ends_the_turn_when_nothing_of_it_runs() {
     world.settle(false);
     assert_eq!(
         world.story(before),
-        ["stop_requested", "cancel_answered", "agent_exited", "turn_ended", "work_committed"]
+        [
+            "stop_requested",
+            "cancel_answered",
+            "agent_exited",
+            "turn_ended",
+            "work_committed",
+            "checkpoint_requested",
+            "checkpoint_kept"
+        ]
     );
     assert_eq!(world.session.phase().0, Phase::Paused);
     assert!(!world.agents[&1].alive);

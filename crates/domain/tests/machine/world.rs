@@ -21,6 +21,12 @@ pub(crate) struct World {
     pub(crate) paused: BTreeSet<Generation>,
     /// The session's files are somewhere.
     pub(crate) files: bool,
+    /// What is in them, as a number that changes whenever something is written.
+    pub(crate) content: u64,
+    /// What was in them, by the name of the checkpoint.
+    pub(crate) kept: BTreeMap<String, u64>,
+    /// The repository has a setup of its own.
+    pub(crate) has_setup: bool,
     pub(crate) agents: BTreeMap<u32, Process>,
     /// Reports that are on their way.
     pub(crate) late: Vec<Report>,
@@ -56,6 +62,7 @@ pub(crate) fn spec() -> SessionSpec {
         permissions: Policy::Allow,
         network: Network::Open,
         image: None,
+        origin: None,
     }
 }
 
@@ -75,6 +82,9 @@ impl World {
             running: BTreeSet::new(),
             paused: BTreeSet::new(),
             files: false,
+            content: 0,
+            kept: BTreeMap::new(),
+            has_setup: false,
             agents: BTreeMap::new(),
             late: Vec::new(),
             prompts: 1,
@@ -134,6 +144,7 @@ impl World {
         | Effect::RunAgent { generation, handle, .. }
         | Effect::KillAgent { generation, handle, .. }
         | Effect::CommitWork { generation, handle, .. }
+        | Effect::KeepFiles { generation, handle, .. }
         | Effect::PauseSandbox { generation, handle, .. }
         | Effect::ResumeSandbox { generation, handle, .. } = effect
         {
@@ -142,6 +153,7 @@ impl World {
         if let Effect::PrepareWorkspace { generation, .. }
         | Effect::RunAgent { generation, .. }
         | Effect::KillAgent { generation, .. }
+        | Effect::KeepFiles { generation, .. }
         | Effect::CommitWork { generation, .. } = effect
         {
             assert!(!self.paused.contains(generation), "nothing is asked of what stands still");
@@ -155,22 +167,46 @@ impl World {
                 self.paused.remove(generation);
                 vec![Report::SandboxResumed { generation: *generation, pause: *pause }]
             }
+            Effect::KeepFiles { generation, checkpoint, known, .. } if self.running.contains(generation) => {
+                let name = format!("k{checkpoint}");
+                self.kept.retain(|kept, _| known.contains(kept) || *kept == name || kept == "origin");
+                self.kept.entry(name.clone()).or_insert(self.content);
+                let there = known.iter().all(|known| self.kept.contains_key(known));
+                assert!(there, "what the log knows of can be gone back to");
+                vec![Report::CheckpointKept { checkpoint: *checkpoint, name }]
+            }
+            Effect::RestoreFiles { restore, name, .. } => {
+                assert!(self.running.is_empty(), "nothing runs in files that change hands");
+                self.files = true;
+                self.content = self.kept[name];
+                vec![Report::FilesRestored { restore: *restore }]
+            }
             Effect::CreateSandbox { generation } => {
                 let others = self.running.iter().filter(|other| *other != generation).count();
                 assert_eq!(others, 0, "a sandbox's files are in one sandbox at a time");
                 self.files = true;
                 self.running.insert(*generation);
-                vec![Report::SandboxCreated {
+                let created = Report::SandboxCreated {
                     generation: *generation,
                     handle: format!("h{generation}"),
                     enforced: None,
-                }]
+                };
+                if self.has_setup {
+                    let (generation, command) = (*generation, "make deps".to_owned());
+                    let begun = Report::SetupBegun { generation, command, timeout_ms: 900_000 };
+                    vec![begun, Report::SetupEnded { generation, failure: None }, created]
+                } else {
+                    vec![created]
+                }
             }
             Effect::PrepareWorkspace { generation, .. } if self.running.contains(generation) => {
                 vec![Report::WorkspacePrepared { generation: *generation, base_commit: "base".into() }]
             }
             Effect::DestroySandbox { generation, keep_files, .. } => {
                 self.files &= keep_files;
+                if !keep_files {
+                    self.kept.clear();
+                }
                 self.lose(*generation);
                 vec![Report::SandboxDestroyed { generation: *generation, keep_files: *keep_files }]
             }
@@ -188,6 +224,7 @@ impl World {
             Effect::PrepareWorkspace { generation, .. }
             | Effect::PauseSandbox { generation, .. }
             | Effect::ResumeSandbox { generation, .. }
+            | Effect::KeepFiles { generation, .. }
             | Effect::RunAgent { generation, .. }
             | Effect::KillAgent { generation, .. }
             | Effect::CommitWork { generation, .. } => {
@@ -272,6 +309,7 @@ impl World {
             ..ToolCall::default()
         };
         let turn = self.session.turn_number();
+        self.content += 1;
         self.append(Event::ToolCalled { turn, call: Box::new(call) });
         self.report(Report::Tick);
     }

@@ -51,6 +51,20 @@ impl Context {
         }
     }
 
+    /// For another sandbox that works for the same session, under an id and a branch of its own.
+    pub(crate) fn beside(&self, id: SessionId, branch: String) -> Self {
+        Self {
+            id,
+            spec: SessionSpec { branch, ..self.spec.clone() },
+            shared: self.shared.clone(),
+            durable: self.durable.clone(),
+            mailbox: self.mailbox.clone(),
+            link: Mutex::new(None),
+            committing: Arc::default(),
+            closed: CancellationToken::new(),
+        }
+    }
+
     /// Ends what goes through the link; the sandbox lives on.
     pub(crate) fn close(&self) {
         self.closed.cancel();

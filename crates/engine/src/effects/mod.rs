@@ -4,12 +4,15 @@
 mod agent;
 mod commit;
 mod context;
+mod files;
 mod limits;
 mod sandbox;
 mod workspace;
 
 pub(crate) use context::Context;
+pub(crate) use workspace::clone_into;
 
+use crate::prepared;
 use lamplight_domain::session::{Effect, Report, Session};
 use lamplight_domain::{Failure, FailureClass};
 use lamplight_sandbox::error::{ErrorKind, SandboxError};
@@ -50,12 +53,15 @@ pub(crate) fn perform(
     let work = commit::Work::of(session);
     let read = session.read();
     let model = session.model().map(str::to_owned);
+    let is_new = session.base_commit().is_none() && session.spec().origin.is_none();
     async move {
         let generation = match &effect {
             Effect::CreateSandbox { generation }
             | Effect::PrepareWorkspace { generation, .. }
             | Effect::PauseSandbox { generation, .. }
             | Effect::ResumeSandbox { generation, .. }
+            | Effect::KeepFiles { generation, .. }
+            | Effect::RestoreFiles { generation, .. }
             | Effect::DestroySandbox { generation, .. }
             | Effect::RunAgent { generation, .. }
             | Effect::KillAgent { generation, .. }
@@ -63,7 +69,12 @@ pub(crate) fn perform(
         };
         let handle = handle(&effect).unwrap_or_default().to_owned();
         let done = match effect {
-            Effect::CreateSandbox { .. } => sandbox::create(&context, generation).await,
+            Effect::CreateSandbox { .. } => {
+                if is_new {
+                    prepared::lay(&context, generation).await;
+                }
+                sandbox::create(&context, generation).await
+            }
             Effect::DestroySandbox { handle, keep_files, .. } => {
                 sandbox::destroy(&context, generation, handle, keep_files).await
             }
@@ -73,6 +84,10 @@ pub(crate) fn perform(
             Effect::ResumeSandbox { handle, pause, .. } => {
                 sandbox::resume(&context, generation, handle, pause).await
             }
+            Effect::KeepFiles { handle, checkpoint, known, .. } => {
+                files::keep(&context, handle, checkpoint, known).await
+            }
+            Effect::RestoreFiles { restore, name, .. } => files::restore(&context, restore, name).await,
             Effect::PrepareWorkspace { handle, .. } => {
                 workspace::prepare(&context, generation, &handle).await
             }
@@ -100,11 +115,12 @@ pub(crate) fn perform(
 /// The sandbox that an effect is about, where it is known.
 fn handle(effect: &Effect) -> Option<&str> {
     match effect {
-        Effect::CreateSandbox { .. } => None,
+        Effect::CreateSandbox { .. } | Effect::RestoreFiles { .. } => None,
         Effect::DestroySandbox { handle, .. } => handle.as_deref(),
         Effect::PrepareWorkspace { handle, .. }
         | Effect::PauseSandbox { handle, .. }
         | Effect::ResumeSandbox { handle, .. }
+        | Effect::KeepFiles { handle, .. }
         | Effect::RunAgent { handle, .. }
         | Effect::KillAgent { handle, .. }
         | Effect::CommitWork { handle, .. } => Some(handle),

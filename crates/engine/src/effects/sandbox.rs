@@ -73,6 +73,10 @@ pub(super) async fn destroy(
 ) -> Result<Report, Trouble> {
     context.unlink(generation).await;
     let provider = &context.shared.provider;
+    if !keep_files {
+        provider.forget(&context.id).await?;
+        return Ok(Report::SandboxDestroyed { generation, keep_files });
+    }
     let handle = match handle {
         Some(handle) => Some(Handle::from_log(handle)),
         None => {
@@ -84,7 +88,7 @@ pub(super) async fn destroy(
         }
     };
     if let Some(handle) = handle {
-        provider.destroy(&handle, if keep_files { Files::Keep } else { Files::Remove }).await?;
+        provider.destroy(&handle, Files::Keep).await?;
     }
     Ok(Report::SandboxDestroyed { generation, keep_files })
 }

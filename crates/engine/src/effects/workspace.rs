@@ -2,32 +2,50 @@
 
 use super::context::Context;
 use super::{Trouble, command_failed};
-use lamplight_domain::Generation;
 use lamplight_domain::agent::ExitStatus;
 use lamplight_domain::session::Report;
-use lamplight_sandbox::link::{ProcessSpec, RunLimits};
+use lamplight_domain::{Failure, Generation};
+use lamplight_sandbox::link::{Link, LinkError, ProcessSpec, RunLimits};
 use lamplight_sandbox::provider::inside;
 
 /// The session's repository as a sandbox reaches it.
 pub(super) const REMOTE: &str = "http://127.0.0.1:7411/git/repository.git";
 
-/// Clones once: the last line written marks a clone that is whole, and half a clone of an attempt that was cut is removed.
+/// Clones once: what is written last marks a clone that is whole and this session's, and half a clone of an attempt that was cut is
+/// removed. Files that come from elsewhere have the clone of another: that of a fork becomes its own where it is, one that was prepared
+/// is brought up to date.
 /// Prints the commit that the branch starts from.
 const PREPARE: &str = r#"
 set -eu
-if [ -f .git/lamplight-base ]; then cat .git/lamplight-base; exit 0; fi
-find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +
-git init -q -b "$LAMPLIGHT_BRANCH" .
-git remote add -t "$LAMPLIGHT_BASE" -t "$LAMPLIGHT_BRANCH" origin "$LAMPLIGHT_REMOTE"
+if [ -f .git/lamplight-base ]; then
+  of=$(cat .git/lamplight-branch 2>/dev/null || true)
+  if [ "$of" = "$LAMPLIGHT_BRANCH" ] || { [ -z "$of" ] && [ -z "$LAMPLIGHT_FORKED" ]; }; then
+    cat .git/lamplight-base
+    exit 0
+  fi
+  git remote set-branches origin "$LAMPLIGHT_BASE" "$LAMPLIGHT_BRANCH"
+else
+  find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +
+  git init -q -b "$LAMPLIGHT_BRANCH" .
+  git remote add -t "$LAMPLIGHT_BASE" -t "$LAMPLIGHT_BRANCH" origin "$LAMPLIGHT_REMOTE"
+  git config push.default current
+  git config push.negotiate true
+fi
 git config user.name "$LAMPLIGHT_NAME"
 git config user.email "$LAMPLIGHT_EMAIL"
-git config push.default current
-git config push.negotiate true
-git fetch -q --no-tags origin "+refs/heads/$LAMPLIGHT_BASE:refs/remotes/origin/$LAMPLIGHT_BASE"
-base=$(git rev-parse "refs/remotes/origin/$LAMPLIGHT_BASE^{commit}")
-git checkout -q -B "$LAMPLIGHT_BRANCH" "$base"
+if [ -n "$LAMPLIGHT_FORKED" ]; then
+  base=$LAMPLIGHT_FORKED
+  git update-ref "refs/heads/$LAMPLIGHT_BRANCH" HEAD
+  git symbolic-ref HEAD "refs/heads/$LAMPLIGHT_BRANCH"
+else
+  git fetch -q --no-tags origin "+refs/heads/$LAMPLIGHT_BASE:refs/remotes/origin/$LAMPLIGHT_BASE"
+  base=$(git rev-parse "refs/remotes/origin/$LAMPLIGHT_BASE^{commit}")
+  git checkout -q -f -B "$LAMPLIGHT_BRANCH" "$base"
+fi
+printf '%s\n' "$LAMPLIGHT_BRANCH" > .git/lamplight-branch.new
 printf '%s\n' "$base" > .git/lamplight-base.new
 mv .git/lamplight-base.new .git/lamplight-base
+mv .git/lamplight-branch.new .git/lamplight-branch
 printf '%s\n' "$base"
 "#;
 
@@ -40,13 +58,22 @@ pub(super) async fn prepare(
     handle: &str,
 ) -> Result<Report, Trouble> {
     let link = context.link(generation, handle).await?;
-    let output = link.run(&script(context, PREPARE, &[]), None, LIMITS).await?;
+    Ok(match clone_into(context, &link).await? {
+        Ok(base_commit) => Report::WorkspacePrepared { generation, base_commit },
+        Err(failure) => Report::SandboxFailed { generation, failure },
+    })
+}
+
+/// The commit that the branch starts from, or why there is none.
+pub(crate) async fn clone_into(context: &Context, link: &Link) -> Result<Result<String, Failure>, LinkError> {
+    let forked = context.spec.origin.as_ref().map_or("", |origin| origin.commit.as_str());
+    let more = [("LAMPLIGHT_FORKED", forked.to_owned())];
+    let output = link.run(&script(context, PREPARE, &more), None, LIMITS).await?;
     if output.status != (ExitStatus::Code { code: 0 }) {
         let failure = command_failed("the repository could not be cloned into the sandbox", &output.stderr);
-        return Ok(Report::SandboxFailed { generation, failure });
+        return Ok(Err(failure));
     }
-    let base_commit = String::from_utf8_lossy(&output.stdout).trim().to_owned();
-    Ok(Report::WorkspacePrepared { generation, base_commit })
+    Ok(Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()))
 }
 
 /// A shell script of ours in the workspace, with the session's names in its environment.

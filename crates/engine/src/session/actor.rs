@@ -59,7 +59,7 @@ impl Actor {
         awake: Awake,
         messages: mpsc::Receiver<Message>,
     ) -> Result<(), CommandError> {
-        let session = wake(&shared, &id).await?;
+        let session = load(&shared, &id).await?;
         awake.hub.begin(session.last_seq());
         let durable = watch::Sender::new(Durable::of(&session));
         let context = Arc::new(Context::new(
@@ -303,7 +303,7 @@ async fn sleep_until(deadline: Option<Instant>) {
 }
 
 /// Reads a session's log and replays it.
-async fn wake(shared: &Shared, id: &SessionId) -> Result<Session, CommandError> {
+pub(crate) async fn load(shared: &Shared, id: &SessionId) -> Result<Session, CommandError> {
     let mut session: Option<Session> = None;
     loop {
         let after = session.as_ref().map_or(Seq(0), Session::last_seq);

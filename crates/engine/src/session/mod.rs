@@ -4,7 +4,7 @@ mod actor;
 mod running;
 pub(crate) mod writing;
 
-pub(crate) use actor::{Actor, Awake};
+pub(crate) use actor::{Actor, Awake, load};
 
 use crate::CommandError;
 use lamplight_domain::agent::AgentReport;

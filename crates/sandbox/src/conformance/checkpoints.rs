@@ -6,6 +6,7 @@ use crate::checkpoint::Checkpoint;
 use crate::error::ErrorKind;
 use crate::provider::Files;
 use lamplight_domain::SessionId;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Everything that a file system has, in the places that a session writes to.
 const MAKE: &str = "set -e; cd /workspace; umask 022; mkdir -p tree/deep/er empty; echo one > tree/file; echo two > tree/deep/er/file; \
@@ -54,8 +55,13 @@ fn needed(stage: &Stage<'_>) -> Case {
     }
 }
 
+fn next_number() -> u32 {
+    static NEXT: AtomicU32 = AtomicU32::new(1);
+    NEXT.fetch_add(1, Ordering::Relaxed)
+}
+
 async fn checkpoint(stage: &Stage<'_>, inside: &Inside) -> Result<Checkpoint, Verdict> {
-    Ok(stage.provider.checkpoint(&inside.handle).await?)
+    Ok(stage.provider.checkpoint(&inside.handle, next_number()).await?)
 }
 
 /// Gives a session these files, and enters it.
@@ -195,10 +201,36 @@ pub(super) async fn checkpoints_are_listed_and_removed(stage: &Stage<'_>) -> Cas
         Ok(()) => return Err(failed("a removed checkpoint was restored")),
     }
     let there = enter_with(stage, &made[2], &stage.session, 2).await?;
-    same("the last", there.sh("cat /workspace/round").await?, "2".into())?;
-    let next = checkpoint(stage, &there).await?;
-    if made.contains(&next) {
-        return Err(failed("a name was given twice"));
+    same("the last", there.sh("cat /workspace/round").await?, "2".into())
+}
+
+pub(super) async fn a_checkpoint_of_a_number_is_made_once(stage: &Stage<'_>) -> Case {
+    needed(stage)?;
+    let inside = stage.first().await?;
+    inside.sh("echo before > /workspace/when").await?;
+    let number = next_number();
+    let kept = stage.provider.checkpoint(&inside.handle, number).await?;
+    inside.sh("echo after > /workspace/when").await?;
+    same("the name", &stage.provider.checkpoint(&inside.handle, number).await?, &kept)?;
+    let there = enter_with(stage, &kept, &stage.session, 2).await?;
+    same("as it was", there.sh("cat /workspace/when").await?, "before".into())
+}
+
+pub(super) async fn what_never_ran_is_forgotten_too(stage: &Stage<'_>) -> Case {
+    needed(stage)?;
+    let inside = stage.first().await?;
+    inside.sh("echo here > /workspace/file").await?;
+    let kept = checkpoint(stage, &inside).await?;
+    let fork = stage.subject.session();
+    stage.provider.restore(&kept, &fork).await?;
+    stage.provider.forget(&fork).await?;
+    stage.provider.forget(&fork).await?;
+    same("there", inside.sh("cat /workspace/file").await?, "here".into())?;
+    stage.provider.forget(&stage.session).await?;
+    for session in [&fork, &stage.session] {
+        if let Some(left) = stage.subject.left_of(session) {
+            same("left", left, Vec::new())?;
+        }
     }
     Ok(())
 }
@@ -210,7 +242,7 @@ pub(super) async fn what_runs_goes_on_after_a_checkpoint(stage: &Stage<'_>) -> C
     inside
         .start("counting", "cd /workspace; i=0; echo 0 > a; echo 0 > b; echo; while :; do i=$((i+1)); echo $i > a.new; mv a.new a; echo $i > b.new; mv b.new b; sleep 0.002; done")
         .await?;
-    let kept = match stage.provider.checkpoint(&inside.handle).await {
+    let kept = match stage.provider.checkpoint(&inside.handle, next_number()).await {
         // Where nothing can be held, files that never stand still cannot be kept, and this is said.
         Err(error) if error.kind == ErrorKind::Unavailable && error.retryable => None,
         kept => Some(kept?),

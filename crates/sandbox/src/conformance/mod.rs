@@ -146,6 +146,8 @@ pub async fn run(subject: &dyn Subject, mut seen: impl FnMut(&CaseResult)) -> Ve
         checkpoints::a_fork_shares_nothing_that_can_be_written,
         checkpoints::a_fork_outlives_its_parent,
         checkpoints::checkpoints_are_listed_and_removed,
+        checkpoints::a_checkpoint_of_a_number_is_made_once,
+        checkpoints::what_never_ran_is_forgotten_too,
         checkpoints::what_runs_goes_on_after_a_checkpoint,
         packages::sudo_runs_commands_as_root_and_ends_as_they_do,
         packages::sudo_takes_signals_and_ends_with_who_asked,

@@ -175,10 +175,10 @@ fn checkpoints_and_forks_are_on_the_same_image() {
         let (handle, link) = on.enter(&parent, 1).await;
         let as_root = if is_root() { "sudo " } else { "" };
         sh(&link, &format!("echo 1 > /workspace/a; {as_root}sh -c 'echo 1 > /srv/file' 2>&1")).await;
-        let running = provider.checkpoint(&handle).await.unwrap();
+        let running = provider.checkpoint(&handle, 1).await.unwrap();
         sh(&link, "echo 2 > /workspace/a").await;
         provider.destroy(&handle, Files::Keep).await.unwrap();
-        let stopped = provider.checkpoint(&handle).await.unwrap();
+        let stopped = provider.checkpoint(&handle, 2).await.unwrap();
 
         provider.restore(&running, &fork).await.unwrap();
         // The fork is on it before it is started: nobody else's name is needed.

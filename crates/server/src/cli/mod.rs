@@ -6,6 +6,7 @@ mod config;
 mod diff;
 mod doctor;
 mod end;
+mod fork;
 mod image;
 mod logs;
 mod merge;
@@ -14,6 +15,7 @@ mod pause;
 mod progress;
 mod prompt;
 mod render;
+mod restore;
 mod resume;
 mod run;
 mod sandbox;
@@ -80,6 +82,10 @@ enum Command {
     Pause(pause::Arguments),
     /// Let what was paused go on
     Resume(resume::Arguments),
+    /// Go back to a checkpoint: files, conversation and commits are what they were then
+    Restore(restore::Arguments),
+    /// Start a session from another one's files and conversation, and watch it
+    Fork(fork::Arguments),
     /// Show what a session changed
     Diff(diff::Arguments),
     /// Merge a session's branch into its base
@@ -139,6 +145,8 @@ impl Cli {
             Command::Stop(arguments) => block_on(stop::run(&arguments, &common.client()?, output)),
             Command::Pause(arguments) => block_on(pause::run(&arguments, &common.client()?, output)),
             Command::Resume(arguments) => block_on(resume::run(&arguments, &common.client()?, output)),
+            Command::Restore(arguments) => block_on(restore::run(&arguments, &common.client()?, output)),
+            Command::Fork(arguments) => block_on(fork::run(&arguments, &common.client()?, output)),
             Command::Diff(arguments) => block_on(diff::run(&arguments, &common.client()?, output)),
             Command::Merge(arguments) => block_on(merge::run(&arguments, &common.client()?, output)),
             Command::End(arguments) => block_on(end::run(&arguments, &common.client()?, output)),

@@ -99,6 +99,14 @@ impl Progress {
             | Event::AgentSent { .. }
             | Event::AgentLogged { .. }
             | Event::HostContacted { .. }
+            | Event::SetupBegun { .. }
+            | Event::SetupEnded { .. }
+            | Event::CheckpointRequested { .. }
+            | Event::CheckpointKept { .. }
+            | Event::CheckpointFailed { .. }
+            | Event::RestoreRequested { .. }
+            | Event::FilesRestored { .. }
+            | Event::RestoreFailed { .. }
             | Event::Noted { .. } => {}
         }
     }

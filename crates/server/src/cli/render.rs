@@ -158,6 +158,26 @@ impl<W: Write> Renderer<W> {
                 Some(by) => self.dim(&format!("resumed by {}", clean(by))),
                 None => self.dim("resumed"),
             },
+            Event::SetupBegun { command, .. } => self
+                .dim(&format!("setting up, which later sessions need not: {}", first_line(command, WIDTH))),
+            Event::SetupEnded { failure: Some(failure), .. } => self
+                .bad(&format!("the repository's setup failed, so this session starts without it: {failure}")),
+            Event::SetupEnded { failure: None, .. } => self.dim("set up"),
+            Event::CheckpointKept { checkpoint, .. } => {
+                self.dim(&format!("its files are kept as checkpoint {checkpoint}"))
+            }
+            Event::CheckpointFailed { detail, .. } => {
+                self.dim(&format!("its files could not be kept: {}", clean(detail)))
+            }
+            Event::RestoreRequested { checkpoint, by } => {
+                self.dim(&format!("{} goes back to checkpoint {checkpoint}", clean(by)))
+            }
+            Event::FilesRestored { checkpoint } => {
+                self.dim(&format!("its files are those of checkpoint {checkpoint}"))
+            }
+            Event::RestoreFailed { checkpoint, detail } => {
+                self.bad(&format!("checkpoint {checkpoint} could not be restored: {}", clean(detail)))
+            }
             Event::WorkspacePrepared { base_commit, .. } => {
                 self.dim(&format!("sandbox ready, at {}", short(base_commit)))
             }
@@ -227,6 +247,7 @@ impl<W: Write> Renderer<W> {
             Event::AgentSpoke { .. }
             | Event::AgentThought { .. }
             | Event::SandboxRequested { .. }
+            | Event::CheckpointRequested { .. }
             | Event::SandboxCreated { .. }
             | Event::SandboxPaused { .. }
             | Event::SandboxResumed { .. }

@@ -86,25 +86,36 @@ pub(super) async fn run(
         ..NewSessionRequest::default()
     };
     let client = server_process::find_or_start(common).await?;
-    let view: SessionView = client.post("/sessions", Some(&request)).await?;
-    if arguments.json {
+    hand_over(&client, &request, arguments.detach, arguments.json, output).await
+}
+
+/// Starts a session, and watches it unless it is to be left alone.
+pub(super) async fn hand_over(
+    client: &Client,
+    request: &NewSessionRequest,
+    detach: bool,
+    json: bool,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    let view: SessionView = client.post("/sessions", Some(request)).await?;
+    if json {
         output.json(&json!({ "session": &view }))?;
     }
-    if arguments.detach {
-        if !arguments.json {
+    if detach {
+        if !json {
             output.line(&format!("{}\n{}", view.id, client.page(&view.id)))?;
         }
         return Ok(ExitCode::SUCCESS);
     }
-    if !arguments.json {
+    if !json {
         output.line(&output.paint(Style::Dim, &client.page(&view.id)))?;
     }
-    let end = watch(&client, &view.id, 0, arguments.json, output).await?;
+    let end = watch(client, &view.id, 0, json, output).await?;
     let view = client.session(&view.id).await?;
     match end {
-        End::Settled => conclude(&view, &client, arguments.json, output),
+        End::Settled => conclude(&view, client, json, output),
         End::Left => {
-            if !arguments.json {
+            if !json {
                 output.line(&format!("It runs on in the background: lamplight logs -f {}", view.id))?;
             }
             Ok(ExitCode::SUCCESS)

@@ -59,6 +59,13 @@ pub(super) async fn run(
             format!("{} +{} −{}", plural(commit.files.into(), "file"), commit.insertions, commit.deletions);
         row(&format!("turn {}", commit.turn), &format!("{} · {changes}", short(&commit.id)))?;
     }
+    if let Some(origin) = &view.origin {
+        row("fork of", &format!("{} at checkpoint {}", origin.session, origin.checkpoint))?;
+    }
+    for kept in &view.checkpoints {
+        let when = if kept.in_turn { "in the middle of" } else { "after" };
+        row(&format!("kept {}", kept.checkpoint), &format!("{when} turn {}", kept.turn))?;
+    }
     for queued in &view.queued {
         row("queued", &first_line(&queued.text, 80))?;
     }

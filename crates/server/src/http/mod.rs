@@ -97,6 +97,7 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/stop", post(sessions::stop::handle))
         .route("/sessions/{id}/pause", post(sessions::pause::handle))
         .route("/sessions/{id}/resume", post(sessions::resume::handle))
+        .route("/sessions/{id}/restore", post(sessions::restore::handle))
         .route("/sessions/{id}/model", post(sessions::choose_model::handle))
         .route("/sessions/{id}/permission", post(sessions::answer::handle))
         .route("/sessions/{id}/diff", get(sessions::diff::handle))

@@ -23,6 +23,7 @@ use utoipa::OpenApi;
         sessions::stop::handle,
         sessions::pause::handle,
         sessions::resume::handle,
+        sessions::restore::handle,
         sessions::choose_model::handle,
         sessions::answer::handle,
         sessions::diff::handle,

@@ -52,6 +52,10 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::NoTurnRunning => (StatusCode::CONFLICT, "Nothing: no turn is running."),
         Refusal::NothingToPause => (StatusCode::CONFLICT, "Nothing: no sandbox of it runs."),
         Refusal::NotPaused => (StatusCode::CONFLICT, "Nothing: it is not paused."),
+        Refusal::CheckpointNotFound { .. } => {
+            (StatusCode::NOT_FOUND, "Take one of the session's `checkpoints`; each turn leaves one.")
+        }
+        Refusal::RestoreRunning => (StatusCode::CONFLICT, "Wait a moment."),
         Refusal::PromptNotFound => (StatusCode::NOT_FOUND, "Nothing: it may have been sent already."),
         Refusal::PermissionNotOpen => (StatusCode::CONFLICT, "Nothing: it is answered, or its turn is over."),
         Refusal::OptionNotOffered { .. } => (StatusCode::BAD_REQUEST, "Choose one of the options offered."),

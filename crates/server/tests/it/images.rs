@@ -114,6 +114,41 @@ async fn a_session_runs_on_the_image_that_it_asks_for() {
     server.clear().await;
 }
 
+/// A fork's files are on top of its origin's image, whatever the name means by then; and so is what a setup made.
+#[tokio::test]
+async fn forks_and_setups_are_on_the_same_image() {
+    let place = with_image();
+    fs::write(
+        place.repository().join(".lamplight.toml"),
+        "[setup]\nrun = 'cat /etc/os-release > made.txt'\n",
+    )
+    .unwrap();
+    place.git(&["add", "."]);
+    place.git(&["commit", "--quiet", "-m", "Set up"]);
+    let server = Server::start_in(place);
+    let place = &server.place;
+    let view = |text: &str| -> Value {
+        let last = text.lines().last().unwrap();
+        serde_json::from_str::<Value>(last).unwrap()["session"].clone()
+    };
+    let on_image = run(place, &["run", "--json", "--image", "tiny", "!run cat made.txt"]);
+    assert!(on_image.contains(r#""text":"ID=tiny\n""#), "{on_image}");
+    let on_host = run(place, &["run", "--json", "!run cat made.txt"]);
+    assert!(!on_host.contains("ID=tiny"), "what was made on an image is not for the machine: {on_host}");
+
+    let origin = view(&on_image);
+    let id = origin["id"].as_str().unwrap();
+    server.until(id, "checkpoint_kept", 1).await;
+    place.say(&["image", "remove", "tiny"]);
+    let forked = run(place, &["fork", "--json", id, "!run cat /etc/os-release"]);
+    assert!(forked.contains(r#""text":"ID=tiny\n""#), "{forked}");
+    assert_eq!(view(&forked)["image"], origin["image"]);
+    let other = json!({"fork": {"session": id}, "prompt": "x", "image": "host"});
+    let (status, problem) = server.post("/sessions", other).await;
+    assert_eq!((status.as_u16(), &problem["code"]), (400, &json!("image_of_a_fork")), "{problem}");
+    server.clear().await;
+}
+
 #[tokio::test]
 async fn a_deployment_has_a_default() {
     let place = with_image();

@@ -1,5 +1,6 @@
 //! The program from the outside: a real server process, real sandboxes, an agent that does what its prompt says.
 
+mod checkpoints;
 mod cli;
 mod configuration;
 mod hostile;
@@ -8,4 +9,5 @@ mod images;
 mod kills;
 mod network;
 mod pauses;
+mod prepared;
 mod support;

@@ -113,6 +113,7 @@ async fn create(engine: &Engine, place: &Place, prompt: String, network: Option<
         image: None,
         sandbox: Default::default(),
         person: None,
+        fork: None,
     };
     engine.create(new).await.unwrap().id
 }

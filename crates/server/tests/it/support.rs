@@ -274,13 +274,10 @@ impl Server {
             if session["ended"] == false {
                 self.finish(id).await;
             }
-            if self
-                .until(id, "session_ended", 1)
-                .await
-                .iter()
-                .any(|entry| entry["event"]["type"] == "sandbox_created")
-            {
-                self.until(id, "sandbox_destroyed", 1).await;
+            let entries = self.until(id, "session_ended", 1).await;
+            let count = |kind: &str| entries.iter().filter(|entry| entry["event"]["type"] == kind).count();
+            if count("sandbox_created") > 0 {
+                self.until(id, "sandbox_destroyed", count("sandbox_released") + 1).await;
             }
         }
     }

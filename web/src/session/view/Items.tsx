@@ -24,6 +24,7 @@ import type {
   TroubleItem,
 } from '../items';
 import { useSession, useStore } from './context';
+import { KeptLine } from './KeptLine';
 import { Permission } from './Permission';
 import { ToolLine } from './ToolLine';
 
@@ -57,6 +58,8 @@ export const ItemView = memo(function ItemView({ item, actions }: { item: Item; 
       return <Ending item={item} actions={actions} />;
     case 'commit':
       return <CommitLine item={item} actions={actions} />;
+    case 'kept':
+      return <KeptLine item={item} />;
     case 'merged':
       return <MergedLine item={item} />;
     case 'note':
@@ -187,6 +190,8 @@ function Plan({ item }: { item: PlanItem }) {
 
 const STEP_WORDS = {
   sandbox_requested: 'Sandbox asked for',
+  setup_begun: "Running the repository's setup, once for all sessions to come",
+  setup_ended: 'Setup done',
   sandbox_created: 'Sandbox there',
   workspace_prepared: 'Repository checked out',
   agent_requested: 'Agent starting',

@@ -13,7 +13,7 @@ const EARLY_PX = '600px';
 
 /** Items that stand close together, so that a run of them reads as one. */
 function isQuiet(item: Item | undefined): boolean {
-  return item !== undefined && ['tool', 'thought', 'note', 'log', 'setup'].includes(item.kind);
+  return item !== undefined && ['tool', 'thought', 'note', 'log', 'setup', 'kept'].includes(item.kind);
 }
 
 export function Timeline({ actions }: { actions: Actions }) {

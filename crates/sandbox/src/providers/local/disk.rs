@@ -143,24 +143,12 @@ impl SessionDir {
         self.checkpoints_dir().join(number.to_string())
     }
 
-    /// Left in its place, so that its number is not given again.
-    pub(super) fn removed_checkpoint_file(&self, number: u32) -> PathBuf {
-        self.checkpoints_dir().join(format!("{number}.removed"))
-    }
-
     /// The checkpoints there are, oldest first.
     pub(super) fn checkpoints(&self) -> io::Result<Vec<u32>> {
         let mut found: Vec<_> =
             names(&self.checkpoints_dir())?.iter().filter_map(|name| name.parse().ok()).collect();
         found.sort_unstable();
         Ok(found)
-    }
-
-    /// The last number that was given; 0 before the first.
-    pub(super) fn last_checkpoint(&self) -> io::Result<u32> {
-        let names = names(&self.checkpoints_dir())?;
-        let numbers = names.iter().filter_map(|name| name.split('.').next()?.parse().ok());
-        Ok(numbers.max().unwrap_or(0))
     }
 
     /// Waits until nobody else creates or destroys in this session. Whoever holds it is bounded by

@@ -7,40 +7,49 @@ use super::{cgroup, handle};
 use crate::handle::HandleContent;
 use crate::provider::{Files, Listed, ListedState};
 use lamplight_domain::{Generation, SessionId};
+use std::fs::File;
 use std::io;
 
-/// Ends the sandbox and removes its folder; with [`Files::Remove`] all that there is of the session. Folders that hold a
-/// record go last, so that what was interrupted is still listed.
+/// Ends the sandbox and removes its folder; with [`Files::Remove`] all that there is of the session.
 pub(super) fn destroy(sandboxes: &Sandboxes, what: &HandleContent, files: Files) -> io::Result<()> {
-    let session = sandboxes.session(&what.session);
-    let _lock = match session.lock() {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
-        lock => lock?,
-    };
-    let generations = match files {
-        Files::Keep => vec![what.generation],
-        Files::Remove => session.generations()?,
-    };
-    generations.iter().try_for_each(|generation| end(&session, &what.session, *generation))?;
     if files == Files::Remove {
-        for directory in [session.files(), session.scratch(), session.old_files()] {
-            remove_tree(&directory)?;
-        }
+        return forget(sandboxes, &what.session);
+    }
+    let session = sandboxes.session(&what.session);
+    let Some(_lock) = lock(&session)? else { return Ok(()) };
+    end(&session, &what.session, what.generation)?;
+    remove_tree(&session.generation(what.generation).0)
+}
+
+/// Ends and removes all that there is of a session. Folders that hold a record go last, so that what was interrupted is still listed.
+pub(super) fn forget(sandboxes: &Sandboxes, id: &SessionId) -> io::Result<()> {
+    let session = sandboxes.session(id);
+    let Some(_lock) = lock(&session)? else { return Ok(()) };
+    let generations = session.generations()?;
+    generations.iter().try_for_each(|generation| end(&session, id, *generation))?;
+    for directory in [session.files(), session.scratch(), session.old_files()] {
+        remove_tree(&directory)?;
     }
     for generation in generations {
         remove_tree(&session.generation(generation).0)?;
     }
-    if files == Files::Remove {
-        let has_image = session.image_file().exists();
-        let shelf =
-            has_layers(&session)?.then(|| Shelf::lock(sandboxes)).transpose().map_err(io::Error::other)?;
-        remove_tree(&session.0)?;
-        shelf.map_or(Ok(()), |shelf| shelf.tidy()).map_err(io::Error::other)?;
-        if has_image {
-            Images::beside(sandboxes.clone()).tidy().map_err(io::Error::other)?;
-        }
+    let shelf =
+        has_layers(&session)?.then(|| Shelf::lock(sandboxes)).transpose().map_err(io::Error::other)?;
+    let has_image = session.image_file().exists();
+    remove_tree(&session.0)?;
+    shelf.map_or(Ok(()), |shelf| shelf.tidy()).map_err(io::Error::other)?;
+    if has_image {
+        Images::beside(sandboxes.clone()).tidy().map_err(io::Error::other)?;
     }
     Ok(())
+}
+
+/// `None` of a session that is gone.
+fn lock(session: &SessionDir) -> io::Result<Option<File>> {
+    match session.lock() {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        lock => lock.map(Some),
+    }
 }
 
 fn has_layers(session: &SessionDir) -> io::Result<bool> {

@@ -68,7 +68,7 @@ use crate::provider::{
 use anyhow::Context as _;
 use async_trait::async_trait;
 use disk::{GenerationDir, Sandboxes, private_dir};
-use ending::{destroy, end_all, list};
+use ending::{destroy, end_all, forget, list};
 use images::Unpacked;
 use lamplight_domain::{Generation, ImageDigest, SessionId};
 use launchers::Launchers;
@@ -274,6 +274,12 @@ impl Provider for Local {
             .map_err(|error| SandboxError::from_io(format!("destroy sandbox {handle}"), error))
     }
 
+    async fn forget(&self, session: &SessionId) -> Result<(), SandboxError> {
+        let what = format!("remove all of session {session}");
+        let session = session.clone();
+        self.blocking(what, move |sandboxes| Ok(forget(sandboxes, &session)?)).await
+    }
+
     async fn pause(&self, handle: &Handle) -> Result<(), SandboxError> {
         let (here, record) = self.running(handle)?;
         let pause = || here.lock_freezer().and_then(|_lock| record.pause());
@@ -294,15 +300,15 @@ impl Provider for Local {
             .map_err(|error| SandboxError::from_io("list sandboxes", error))
     }
 
-    async fn checkpoint(&self, handle: &Handle) -> Result<Checkpoint, SandboxError> {
+    async fn checkpoint(&self, handle: &Handle, number: u32) -> Result<Checkpoint, SandboxError> {
         let session = handle.open(NAME)?.session;
         let of = session.clone();
         let what = format!("make a checkpoint of sandbox {handle}");
-        let number = self.blocking(what, move |sandboxes| {
+        self.blocking(what, move |sandboxes| {
             let _lock = sandboxes.session(&of).lock().context("lock the session")?;
-            snapshot::checkpoint(sandboxes, &of)
-        });
-        let number = number.await?;
+            snapshot::checkpoint(sandboxes, &of, number)
+        })
+        .await?;
         Ok(Checkpoint::new(CheckpointContent { provider: NAME.to_owned(), session, number }))
     }
 

@@ -19,7 +19,7 @@ use super::images::Images;
 use super::mapped::mapped;
 use super::record::Record;
 use super::root_fs::{ROOT_TREE, system_trees};
-use super::stack::{Copies, Layer, Names, Shelf, named_beside_checkpoints, read, write};
+use super::stack::{Copies, Layer, Names, Shelf, named, read, write};
 use anyhow::{Context, Result};
 use lamplight_domain::{ImageDigest, SessionId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -49,16 +49,18 @@ pub(super) struct NoLayers;
 #[error("its files change faster than they can be copied")]
 pub(super) struct Busy;
 
-/// Keeps the session's files as they are. The number of the checkpoint. The caller has the session's lock.
-pub(super) fn checkpoint(sandboxes: &Sandboxes, id: &SessionId) -> Result<u32> {
+/// Keeps the session's files as they are, unless there is a checkpoint of this number. The caller has the session's lock.
+pub(super) fn checkpoint(sandboxes: &Sandboxes, id: &SessionId, number: u32) -> Result<()> {
     let session = sandboxes.session(id);
     settle(&session)?;
+    if session.checkpoint_file(number).exists() {
+        return Ok(());
+    }
     if session.alone_mark().exists() {
         return Err(NoLayers.into());
     }
     private_dir(&session.checkpoints_dir())?;
-    let number = next_number(&session, id)?;
-    let name = format!("{id}-{number}");
+    let name = format!("{id}-{}", next_layer(&session, id)?);
     let ids = identity::read(&session)?;
     let names = match running(&session)? {
         None if read::<Names>(&session.stack_file())?.unwrap_or_default().len() < DEPTH => {
@@ -66,15 +68,13 @@ pub(super) fn checkpoint(sandboxes: &Sandboxes, id: &SessionId) -> Result<u32> {
         }
         running => Copying { sandboxes, session: &session, name: &name, ids, running }.run()?,
     };
-    write(&session.checkpoint_file(number), &names)?;
-    Ok(number)
+    write(&session.checkpoint_file(number), &names)
 }
 
-/// One that no checkpoint had, nor a layer that somebody made who was killed before there was a checkpoint of it: that may be in use.
-fn next_number(session: &SessionDir, id: &SessionId) -> Result<u32> {
-    let number = |name: &String| name.strip_prefix(id.as_str())?.strip_prefix('-')?.parse().ok();
-    let layers = named_beside_checkpoints(session)?.iter().filter_map(number).max();
-    Ok(session.last_checkpoint()?.max(layers.unwrap_or(0)) + 1)
+/// The number of a layer that nobody names: one of a checkpoint that somebody was killed over may be in use.
+fn next_layer(session: &SessionDir, id: &SessionId) -> Result<u32> {
+    let number = |name: &String| name.strip_prefix(id.as_str())?.strip_prefix('-')?.parse::<u32>().ok();
+    Ok(named(session)?.iter().filter_map(number).max().unwrap_or(0) + 1)
 }
 
 /// Gives a session the files of a checkpoint. The caller has the lock of this session, and nothing of it runs.
@@ -104,11 +104,10 @@ pub(super) struct NoCheckpoint;
 pub(super) fn remove(sandboxes: &Sandboxes, id: &SessionId, number: u32) -> Result<()> {
     let session = sandboxes.session(id);
     let shelf = Shelf::lock(sandboxes)?;
-    // The numbers go on even when the last is removed: its file stays, and names nothing.
-    if read::<Names>(&session.checkpoint_file(number))?.is_none() {
-        return Ok(());
+    match fs::remove_file(session.checkpoint_file(number)) {
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        removed => removed.context("remove the checkpoint")?,
     }
-    fs::rename(session.checkpoint_file(number), session.removed_checkpoint_file(number))?;
     if session.checkpoints()?.is_empty() {
         forget_copies(&session)?;
     }

@@ -1,8 +1,9 @@
 //! From the domain's views to the API's resources.
 
 use super::{
-    Contact, Image, Merged, Model, Moment, Network, OpenPermission, PermissionOption, PermissionOptionKind,
-    Person, Phase, QueuedPrompt, Sandbox, SandboxState, SessionSummary, SessionView, Tokens, TurnCommit,
+    Checkpoint, Contact, Image, Merged, Model, Moment, Network, OpenPermission, Origin, PermissionOption,
+    PermissionOptionKind, Person, Phase, QueuedPrompt, Sandbox, SandboxState, SessionSummary, SessionView,
+    Tokens, TurnCommit,
 };
 use lamplight_domain::permission::OptionKind;
 use lamplight_domain::session::{self, view};
@@ -70,6 +71,24 @@ impl From<view::TurnCommit> for TurnCommit {
             insertions: commit.insertions,
             deletions: commit.deletions,
         }
+    }
+}
+
+impl From<view::CheckpointView> for Checkpoint {
+    fn from(kept: view::CheckpointView) -> Self {
+        Self {
+            checkpoint: kept.checkpoint,
+            at: Moment(kept.at),
+            turn: kept.turn.0,
+            in_turn: kept.in_turn,
+            commit: kept.commit,
+        }
+    }
+}
+
+impl From<view::OriginView> for Origin {
+    fn from(origin: view::OriginView) -> Self {
+        Self { session: origin.session.into(), checkpoint: origin.checkpoint }
     }
 }
 
@@ -144,6 +163,8 @@ impl From<session::SessionView> for SessionView {
             permission: view.permission.map(OpenPermission::from),
             commits: view.commits.into_iter().map(TurnCommit::from).collect(),
             merged: view.merged.map(|merged| Merged { into: merged.into, commit: merged.commit }),
+            checkpoints: view.checkpoints.into_iter().map(Checkpoint::from).collect(),
+            origin: view.origin.map(Origin::from),
             network: view.network.into(),
             image: view.image.map(|image| Image { name: image.name.into(), digest: image.digest.into() }),
             contacts: view.contacts.into_iter().map(Contact::from).collect(),

@@ -116,6 +116,10 @@ pub struct SessionView {
     pub permission: Option<OpenPermission>,
     pub commits: Vec<TurnCommit>,
     pub merged: Option<Merged>,
+    /// Moments that can be gone back to, or forked; oldest first, at most 20.
+    pub checkpoints: Vec<Checkpoint>,
+    /// What it is a fork of.
+    pub origin: Option<Origin>,
     pub network: Network,
     /// What the files of its sandboxes begin with; `null` is the server's own machine.
     pub image: Option<Image>,
@@ -188,6 +192,26 @@ pub struct TurnCommit {
     pub files: u32,
     pub insertions: u32,
     pub deletions: u32,
+}
+
+/// The session's files at one moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Checkpoint {
+    pub checkpoint: u32,
+    #[schema(value_type = String, format = DateTime)]
+    pub at: Moment,
+    /// After this turn, or in the middle of it.
+    pub turn: u32,
+    pub in_turn: bool,
+    /// The last commit of the session then.
+    pub commit: Option<String>,
+}
+
+/// The checkpoint of another session that a fork began with.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Origin {
+    pub session: String,
+    pub checkpoint: u32,
 }
 
 /// Where the branch went.

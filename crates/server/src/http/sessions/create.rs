@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{ImageChoice, Limits, SandboxLimits, session};
-use lamplight_engine::NewSession;
+use lamplight_engine::{CommandError, Fork, NewSession};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -22,8 +22,12 @@ const MAX_KEY: usize = 256;
 #[serde(deny_unknown_fields)]
 pub struct NewSessionRequest {
     /// Absolute path of a git repository on the server's machine.
+    #[serde(default)]
     pub repository: String,
     pub prompt: String,
+    /// Goes on from another session's files; then `repository` and `base` are its, and all else that is left out is as it is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fork: Option<ForkRequest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     /// The agent's own id of a model.
@@ -44,6 +48,16 @@ pub struct NewSessionRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     pub sandbox: Option<SandboxLimitsRequest>,
+}
+
+/// The session, and its checkpoint, that a fork goes on from.
+#[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ForkRequest {
+    pub session: String,
+    /// One of the session's `checkpoints`; without it, the newest.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<u32>,
 }
 
 /// Who answers when the agent asks for leave.
@@ -71,6 +85,8 @@ pub struct LimitsRequest {
     pub pause_ms: Option<u64>,
     pub idle_ms: Option<u64>,
     pub idle_warning_ms: Option<u64>,
+    /// 0 keeps no checkpoints.
+    pub checkpoint_ms: Option<u64>,
 }
 
 impl LimitsRequest {
@@ -88,6 +104,7 @@ impl LimitsRequest {
             pause_ms: self.pause_ms.unwrap_or(configured.pause_ms),
             idle_ms: self.idle_ms.unwrap_or(configured.idle_ms),
             idle_warning_ms: self.idle_warning_ms.unwrap_or(configured.idle_warning_ms),
+            checkpoint_ms: self.checkpoint_ms.unwrap_or(configured.checkpoint_ms),
         }
     }
 }
@@ -134,7 +151,9 @@ impl From<SandboxLimitsRequest> for SandboxLimits {
     params(("Idempotency-Key" = Option<String>, Header, description = "Any text of at most 256 bytes; one per intended session")),
     responses(
         (status = 201, body = SessionView, headers(("Location", description = "Path of the session"))),
-        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "session_not_found, checkpoint_not_found: of a fork"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended: of a fork"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "idempotency_key_reused"),
         (status = 507, body = Problem, content_type = "application/problem+json", description = "storage_full")))]
 pub(in crate::http) async fn handle(
@@ -159,7 +178,12 @@ impl NewSessionRequest {
         let network = network.map_err(|error| Problem::invalid_request(error.to_string()))?;
         let image = self.image.map(|image| image.parse::<ImageChoice>()).transpose();
         let image = image.map_err(|error| Problem::invalid_request(error.to_string()))?;
+        let fork = self.fork.map(|fork| match fork.session.parse() {
+            Ok(session) => Ok(Fork { session, checkpoint: fork.checkpoint }),
+            Err(_) => Err(CommandError::NotFound),
+        });
         Ok(NewSession {
+            fork: fork.transpose()?,
             repository: self.repository,
             prompt: self.prompt,
             title: self.title,

@@ -12,6 +12,7 @@ pub mod merge;
 pub mod pause;
 pub mod prompt;
 pub mod remove_prompt;
+pub mod restore;
 pub mod resume;
 pub mod show;
 pub mod stop;

@@ -1,0 +1,149 @@
+//! Prepared layers: a clone with its dependencies in place, made once for each content of what it depends on, from which new sessions
+//! start.
+//!
+//! ```text
+//! first session ──▶ a sandbox of its own: clone, setup ──▶ its files kept as a checkpoint ──▶ the session's files are those
+//! later ones    ───────────────────────────────────────────────────────────────────────────▶ at once
+//! ```
+//! What is made is a sandbox that no session has; its id and what it was made from are in a file below `<data>/prepared`. One that was
+//! not finished when the server ended is removed by the next.
+
+mod recipe;
+mod shelf;
+
+pub(crate) use shelf::Shelf;
+
+use crate::effects::{Context, clone_into};
+use crate::ids;
+use anyhow::{Context as _, anyhow};
+use lamplight_domain::agent::ExitStatus;
+use lamplight_domain::session::Report;
+use lamplight_domain::{Generation, SessionId};
+use lamplight_sandbox::checkpoint::Checkpoint;
+use lamplight_sandbox::error::ErrorKind;
+use lamplight_sandbox::link::{ProcessSpec, RunLimits};
+use lamplight_sandbox::provider::{Files, SandboxSpec, inside};
+use recipe::Recipe;
+use std::sync::Arc;
+
+/// The end of what a setup prints, which explains a failure; bytes.
+const OUTPUT: usize = 1024;
+/// As a person would run it, but that the first command that fails ends it.
+const RUN: &str = r#"
+log=$(mktemp)
+sh -e -c "$LAMPLIGHT_SETUP" > "$log" 2>&1 < /dev/null
+code=$?
+tail -c 1000 "$log"
+rm -f "$log"
+exit $code
+"#;
+const GENERATION: Generation = Generation(1);
+
+/// Gives a new session what its repository's setup makes, if it has one. What goes wrong is told, and the session starts without.
+pub(crate) async fn lay(context: &Arc<Context>, generation: Generation) {
+    if !context.shared.provider.capabilities().checkpoints {
+        return;
+    }
+    let recipe = match Recipe::read(&context.spec.repository, &context.spec.base).await {
+        Ok(Some(recipe)) => recipe.on(context.spec.image.as_ref()),
+        Ok(None) => return,
+        Err(error) => return ended(context, generation, Some(format!("{error:#}"))).await,
+    };
+    let shelf = &context.shared.prepared;
+    if let Some(found) = shelf.find(&recipe)
+        && restore(context, &recipe, found).await
+    {
+        return;
+    }
+    let command = recipe.command().to_owned();
+    let timeout_ms = recipe.timeout_ms;
+    context.report(Report::SetupBegun { generation, command, timeout_ms }).await;
+    // Goes on when this session is not interested any more: the next one will be.
+    let making = context.shared.tasks.spawn(make(Arc::clone(context), recipe.clone()));
+    let failure = match making.await.map_err(anyhow::Error::new).and_then(|made| made) {
+        Ok(made) => (!restore(context, &recipe, made).await).then(|| "its result is gone again".to_owned()),
+        Err(error) => Some(format!("{error:#}")),
+    };
+    ended(context, generation, failure).await;
+}
+
+async fn ended(context: &Context, generation: Generation, failure: Option<String>) {
+    context.report(Report::SetupEnded { generation, failure }).await;
+}
+
+/// False when it is not there any more.
+async fn restore(context: &Context, recipe: &Recipe, checkpoint: Checkpoint) -> bool {
+    match context.shared.provider.restore(&checkpoint, &context.id).await {
+        Ok(()) => true,
+        Err(error) => {
+            tracing::warn!(session.id = %context.id, %error, "a prepared layer could not be used");
+            if error.kind == ErrorKind::Gone {
+                context.shared.prepared.forget(&context.shared.provider, recipe).await;
+            }
+            false
+        }
+    }
+}
+
+/// Makes it, unless somebody else is faster.
+async fn make(context: Arc<Context>, recipe: Recipe) -> anyhow::Result<Checkpoint> {
+    let shared = Arc::clone(&context.shared);
+    let _turn = shared.prepared.turn(&recipe).lock_owned().await;
+    if let Some(found) = shared.prepared.find(&recipe) {
+        return Ok(found);
+    }
+    let holder = ids::session_id();
+    shared.prepared.begin(&recipe, &holder)?;
+    let mut closing = shared.closing();
+    let made = tokio::select! {
+        made = sandbox(&context, &recipe, &holder) => made,
+        // What there is of it by then is removed at the next start.
+        () = crate::engine::closed(&mut closing) => return Err(anyhow!("the server is being stopped")),
+    };
+    match made {
+        Ok(checkpoint) => {
+            shared.prepared.finish(&recipe, &holder, &checkpoint)?;
+            shared.prepared.tidy(&shared.provider, &recipe.repository).await;
+            Ok(checkpoint)
+        }
+        Err(error) => {
+            shared.prepared.forget(&shared.provider, &recipe).await;
+            Err(error)
+        }
+    }
+}
+
+/// Clones and sets up in a sandbox like the session's, and keeps its files.
+async fn sandbox(context: &Context, recipe: &Recipe, holder: &SessionId) -> anyhow::Result<Checkpoint> {
+    let context = context.beside(holder.clone(), "lamplight/prepared".to_owned());
+    let provider = &context.shared.provider;
+    let spec = SandboxSpec {
+        session: holder.clone(),
+        generation: GENERATION,
+        environment: Default::default(),
+        mounts: crate::agents::mounts(&context.shared.config),
+        egress: !context.spec.network.is_none(),
+        limits: context.spec.sandbox.clone(),
+        image: context.spec.image.clone(),
+    };
+    let handle = provider.create(&spec).await.context("make a sandbox")?;
+    let name = handle.as_str().to_owned();
+    let link =
+        context.link(GENERATION, &name).await.map_err(|trouble| anyhow!("reach the sandbox: {trouble:?}"))?;
+    clone_into(&context, &link).await?.map_err(|failure| anyhow!(failure.message))?;
+    let setup = ProcessSpec {
+        argv: ["sh", "-c", RUN, "lamplight"].map(str::to_owned).to_vec(),
+        env: [("LAMPLIGHT_SETUP".to_owned(), recipe.run.clone())].into(),
+        cwd: Some(inside::WORKSPACE.to_owned()),
+        stdin: false,
+    };
+    let limits = RunLimits { timeout_ms: recipe.timeout_ms, output_bytes: OUTPUT };
+    let output = link.run(&setup, None, limits).await.context("run the setup")?;
+    context.close();
+    if output.status != (ExitStatus::Code { code: 0 }) {
+        let said = String::from_utf8_lossy(&output.stdout);
+        return Err(anyhow!("{} failed: {}", recipe.command(), said.trim()));
+    }
+    provider.destroy(&handle, Files::Keep).await.context("end its sandbox")?;
+    provider.checkpoint(&handle, GENERATION.0).await.context("keep its files")
+}

@@ -1,0 +1,176 @@
+//! What a repository says of its own setup: `.lamplight.toml`, as committed on the branch that a session starts from.
+//!
+//! ```toml
+//! [setup]
+//! run = "npm ci"                    # a shell script, in the workspace
+//! inputs = ["package-lock.json"]    # what its result depends on; without it, the lock files of the usual package managers
+//! timeout_s = 900
+//! ```
+
+use crate::git;
+use anyhow::{Context as _, anyhow, bail};
+use lamplight_domain::{ImageDigest, SessionImage};
+use serde::{Deserialize, Serialize};
+use std::path::Path;
+
+const FILE: &str = ".lamplight.toml";
+/// A longer file is no configuration; bytes.
+const FILE_BYTES: usize = 64 * 1024;
+/// The list of input files; bytes.
+const INPUT_BYTES: usize = 1 << 20;
+/// In seconds.
+const DEFAULT_TIMEOUT: u64 = 15 * 60;
+const LONGEST_TIMEOUT: u64 = 2 * 60 * 60;
+
+/// Where nothing is said: what tells package managers exactly what to install.
+const LOCK_FILES: &[&str] = &[
+    "Cargo.lock",
+    "Gemfile.lock",
+    "Pipfile.lock",
+    "bun.lock",
+    "composer.lock",
+    "go.sum",
+    "package-lock.json",
+    "pnpm-lock.yaml",
+    "poetry.lock",
+    "requirements.txt",
+    "uv.lock",
+    "yarn.lock",
+];
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct File {
+    setup: Option<Setup>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Setup {
+    run: String,
+    inputs: Option<Vec<String>>,
+    timeout_s: Option<u64>,
+}
+
+/// A setup, and all that its result depends on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Recipe {
+    pub(super) repository: String,
+    pub(super) base: String,
+    pub(super) run: String,
+    /// As git lists them: name and content.
+    pub(super) inputs: String,
+    /// What its files are on top of; `None` is the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) image: Option<ImageDigest>,
+    #[serde(skip)]
+    pub(super) timeout_ms: u64,
+}
+
+impl Recipe {
+    /// `None` when the repository has none.
+    pub(super) async fn read(repository: &str, base: &str) -> anyhow::Result<Option<Self>> {
+        let at = Path::new(repository);
+        let blob = format!("refs/heads/{base}:{FILE}");
+        if git::line(at, &["rev-parse", "--verify", "--quiet", &blob]).await.is_err() {
+            return Ok(None);
+        }
+        let (text, more) = git::bounded(at, &["cat-file", "blob", &blob], FILE_BYTES).await?;
+        if more {
+            bail!("{FILE} is longer than {} KiB", FILE_BYTES / 1024);
+        }
+        let text = String::from_utf8(text).with_context(|| format!("{FILE} is not UTF-8"))?;
+        let file: File = toml::from_str(&text).map_err(|error| anyhow!("{FILE}: {}", error.message()))?;
+        let Some(setup) = file.setup.filter(|setup| !setup.run.trim().is_empty()) else { return Ok(None) };
+        let timeout = setup.timeout_s.unwrap_or(DEFAULT_TIMEOUT);
+        if !(1..=LONGEST_TIMEOUT).contains(&timeout) {
+            bail!("{FILE}: setup.timeout_s is {timeout}, and not from 1 to {LONGEST_TIMEOUT}");
+        }
+        let tree = format!("refs/heads/{base}");
+        let mut list = vec!["--literal-pathspecs", "ls-tree", "-r", &tree, "--"];
+        match &setup.inputs {
+            Some(inputs) => list.extend(inputs.iter().map(String::as_str)),
+            None => list.extend(LOCK_FILES),
+        }
+        let (inputs, more) = git::bounded(at, &list, INPUT_BYTES).await?;
+        if more {
+            bail!("{FILE}: setup.inputs names too many files");
+        }
+        Ok(Some(Self {
+            repository: repository.to_owned(),
+            base: base.to_owned(),
+            run: setup.run,
+            inputs: String::from_utf8_lossy(&inputs).into_owned(),
+            image: None,
+            timeout_ms: timeout * 1000,
+        }))
+    }
+
+    /// The same on this image.
+    pub(super) fn on(self, image: Option<&SessionImage>) -> Self {
+        Self { image: image.map(|image| image.digest.clone()), ..self }
+    }
+
+    /// Its first line, for people.
+    pub(super) fn command(&self) -> &str {
+        self.run.trim().lines().next().unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    async fn repository(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let dir = tempfile::tempdir().unwrap();
+        for (name, content) in files {
+            std::fs::write(dir.path().join(name), content).unwrap();
+        }
+        let person = ["-c", "user.name=Ada", "-c", "user.email=ada@example.org"];
+        for arguments in
+            [&["init", "-q", "-b", "main"][..], &["add", "."], &["commit", "-q", "--allow-empty", "-m", "x"]]
+        {
+            let all: Vec<&str> = person.iter().chain(arguments).copied().collect();
+            assert!(git::output(dir.path(), &all).await.unwrap().status.success());
+        }
+        dir
+    }
+
+    async fn read(files: &[(&str, &str)]) -> anyhow::Result<Option<Recipe>> {
+        let dir = repository(files).await;
+        let recipe = Recipe::read(dir.path().to_str().unwrap(), "main").await;
+        recipe.map(|recipe| recipe.map(|recipe| Recipe { repository: String::new(), ..recipe }))
+    }
+
+    #[tokio::test]
+    async fn what_the_result_depends_on_tells_two_recipes_apart() {
+        let setup = "[setup]\nrun = 'npm ci'\n";
+        let with = async |lock: &str, readme: &str| {
+            let files = [(FILE, setup), ("package-lock.json", lock), ("README", readme)];
+            read(&files).await.unwrap().unwrap()
+        };
+        let first = with("{}", "one").await;
+        assert_eq!((first.command(), first.timeout_ms), ("npm ci", 900_000));
+        assert_eq!(with("{}", "two").await, first, "of the readme it depends on nothing");
+        assert_ne!(with("{ }", "one").await, first);
+        let named = "[setup]\nrun = 'npm ci'\ninputs = ['README']\n";
+        let one = read(&[(FILE, named), ("README", "one")]).await.unwrap();
+        let two = read(&[(FILE, named), ("README", "two")]).await.unwrap();
+        assert_ne!(one, two);
+    }
+
+    #[tokio::test]
+    async fn no_setup_is_fine_and_a_wrong_one_is_told() {
+        assert_eq!(read(&[]).await.unwrap(), None);
+        assert_eq!(read(&[(FILE, "")]).await.unwrap(), None);
+        assert_eq!(read(&[(FILE, "[setup]\nrun = ' '\n")]).await.unwrap(), None);
+        for (text, why) in [
+            ("[setup]\nrun = 1", "invalid type"),
+            ("[setup]\nrum = 'x'", "unknown field"),
+            ("[setup]\nrun = 'x'\ntimeout_s = 0", "timeout_s is 0"),
+        ] {
+            let error = read(&[(FILE, text)]).await.unwrap_err().to_string();
+            assert!(error.starts_with(FILE) && error.contains(why), "{error}");
+        }
+    }
+}

@@ -1,0 +1,123 @@
+//! A repository's own setup is done once for each content of what it depends on, and new sessions start with what it makes.
+
+use crate::support::{Place, Server};
+use serde_json::Value;
+use std::fs;
+use std::path::Path;
+
+/// Makes something that is another each time, where git does not look.
+const SETUP: &str = "[setup]\nrun = '''\nmkdir -p deps ~/cache\nhead -c 8 /dev/urandom | od -An -tx1 > deps/id\n\
+                     cp deps/id ~/cache/id\n'''\ninputs = ['lock']\n";
+/// Shows what is there.
+const LOOK: &str = "!run cat deps/id > seen.txt; cmp deps/id ~/cache/id && cat readme.txt lock >> seen.txt";
+
+fn place(setup: &str) -> Place {
+    let place = Place::new();
+    for (name, content) in [(".lamplight.toml", setup), ("lock", "1\n"), (".gitignore", "deps\n")] {
+        fs::write(place.repository().join(name), content).unwrap();
+    }
+    commit(&place);
+    place
+}
+
+fn commit(place: &Place) {
+    place.git(&["add", "."]);
+    place.git(&["commit", "--quiet", "-m", "More"]);
+}
+
+/// Lets a session look; the id that it saw, the rest of it, and its log.
+async fn look(server: &Server) -> (String, String, Vec<Value>) {
+    let id = server.create(LOOK).await;
+    let log = server.until(&id, "work_committed", 1).await;
+    let view = server.view(&id).await;
+    assert_eq!(view["phase"], "done", "{view}");
+    let branch = view["branch"].as_str().unwrap();
+    let seen = server.place.git(&["show", &format!("{branch}:seen.txt")]);
+    let (made, rest) = seen.split_once('\n').unwrap();
+    let changed = server.place.git(&["diff", "--name-only", "main", branch]);
+    assert_eq!(changed, "seen.txt");
+    (made.to_owned(), rest.to_owned(), log)
+}
+
+fn events<'a>(log: &'a [Value], kind: &str) -> Vec<&'a Value> {
+    log.iter().map(|entry| &entry["event"]).filter(|event| event["type"] == kind).collect()
+}
+
+fn layers(place: &Place) -> usize {
+    fs::read_dir(place.path("data/prepared")).map_or(0, Iterator::count)
+}
+
+#[tokio::test]
+async fn what_a_setup_makes_is_made_once_for_what_it_depends_on() {
+    let server = Server::start_in(place(SETUP));
+    let (first, _, log) = look(&server).await;
+    assert_eq!(events(&log, "setup_begun")[0]["command"], "mkdir -p deps ~/cache");
+    assert_eq!(events(&log, "setup_ended").len(), 1, "{log:?}");
+
+    fs::write(server.place.repository().join("readme.txt"), "newer\n").unwrap();
+    commit(&server.place);
+    let (second, rest, log) = look(&server).await;
+    assert_eq!((second, rest.as_str()), (first.clone(), "newer\n1"), "the same, on the newest commit");
+    assert_eq!(events(&log, "setup_begun").len(), 0);
+
+    for lock in 2..6 {
+        fs::write(server.place.repository().join("lock"), format!("{lock}\n")).unwrap();
+        commit(&server.place);
+        let (other, rest, _) = look(&server).await;
+        assert_ne!(other, first);
+        assert_eq!(rest, format!("newer\n{lock}"));
+    }
+    assert_eq!(layers(&server.place), 3, "those that are used");
+    server.clear().await;
+}
+
+#[tokio::test]
+async fn two_sessions_at_once_wait_for_one_setup() {
+    let slow = SETUP.replace("mkdir", "sleep 1\nmkdir");
+    let server = Server::start_in(place(&slow));
+    let (one, other) = tokio::join!(look(&server), look(&server));
+    assert_eq!(one.0, other.0);
+    assert_eq!(layers(&server.place), 1);
+    server.clear().await;
+}
+
+#[tokio::test]
+async fn a_setup_that_fails_is_told_and_the_session_starts_without() {
+    for (setup, why) in [
+        ("[setup]\nrun = '''\necho why it fails >&2\nfalse\necho never'''\n", "why it fails"),
+        ("[setup]\nrun = 1\n", ".lamplight.toml: "),
+    ] {
+        let server = Server::start_in(place(setup));
+        let id = server.create("!run test ! -e deps\n!write a.txt one").await;
+        let log = server.until(&id, "work_committed", 1).await;
+        let failure = events(&log, "setup_ended")[0]["failure"].as_str().unwrap();
+        assert!(failure.contains(why) && !failure.contains("never"), "{failure}");
+        assert_eq!(server.view(&id).await["phase"], "done");
+        assert_eq!(layers(&server.place), 0);
+        server.clear().await;
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_is_killed_in_a_setup_leaves_nothing_of_it() {
+    let slow = SETUP.replace("mkdir", "sleep 1\nmkdir");
+    let server = Server::start_in(place(&slow));
+    let id = server.create(LOOK).await;
+    server.until(&id, "setup_begun", 1).await;
+    tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+    server.signal("KILL");
+    let server = Server::start_in(server.ended().1);
+    let log = server.until(&id, "work_committed", 1).await;
+    assert_eq!((events(&log, "setup_begun").len(), events(&log, "setup_ended").len()), (2, 1));
+    assert_eq!(layers(&server.place), 1);
+    let sessions = |place: &Place| {
+        let all = fs::read_dir(place.path("data/sandboxes")).unwrap().map(|entry| entry.unwrap().path());
+        all.filter(|path: &std::path::PathBuf| is_session(path)).count()
+    };
+    assert_eq!(sessions(&server.place), 2, "the session's, and what it started from");
+    server.clear().await;
+}
+
+fn is_session(path: &Path) -> bool {
+    path.file_name().is_some_and(|name| name.len() == 26)
+}
