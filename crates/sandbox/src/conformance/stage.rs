@@ -44,7 +44,7 @@ impl<'a> Stage<'a> {
             environment,
             mounts,
             limits,
-            image: None,
+            image: self.subject.image(),
             egress: false,
         }
     }

@@ -1,7 +1,7 @@
 //! Sandboxes whose files begin with an image.
 
 use super::files::sh;
-use super::{Here, launcher, runtime};
+use super::{Here, check_conformance, launcher, runtime};
 use lamplight_domain::{Generation, ImageName, SessionId, SessionImage};
 use lamplight_sandbox::conformance::Subject;
 use lamplight_sandbox::error::ErrorKind;
@@ -59,6 +59,9 @@ fn build(at: &Path) {
     fs::write(at.join("workspace/in-the-way"), "").unwrap();
 }
 
+/// When set, [`conforms_on_an_image`] runs on what it names, as `lamplight image add` takes it.
+const IMAGE: &str = "LAMPLIGHT_TEST_IMAGE";
+
 struct OnImage {
     here: Here,
     images: Images,
@@ -94,6 +97,20 @@ impl OnImage {
         let (link, _gateway) = Link::open(provider.dial(&handle).await.unwrap()).await.unwrap();
         (handle, link)
     }
+}
+
+/// The whole suite once more. What it needs of toolchains is too large to be made by every run.
+#[test]
+fn conforms_on_an_image() {
+    let Ok(source) = std::env::var(IMAGE) else {
+        println!("skipped: {IMAGE} names no image");
+        return;
+    };
+    let data = tempfile::tempdir().unwrap();
+    let name: ImageName = "it".parse().unwrap();
+    let digest = runtime().block_on(Images::of(data.path()).add(&name, &source, |_| {})).unwrap().digest;
+    let image = Some(SessionImage { name, digest });
+    check_conformance(&Here { image, ..Here::new(data.path(), launcher()) });
 }
 
 #[test]
@@ -174,7 +191,8 @@ fn checkpoints_and_forks_are_on_the_same_image() {
         let provider = on.here.provider();
         let (handle, link) = on.enter(&parent, 1).await;
         let as_root = if is_root() { "sudo " } else { "" };
-        sh(&link, &format!("echo 1 > /workspace/a; {as_root}sh -c 'echo 1 > /srv/file' 2>&1")).await;
+        let change = "echo 1 > /srv/file; mv /opt/tool /opt/moved; rm /etc/os-release";
+        sh(&link, &format!("echo 1 > /workspace/a; {as_root}sh -c '{change}' 2>&1")).await;
         let running = provider.checkpoint(&handle, 1).await.unwrap();
         sh(&link, "echo 2 > /workspace/a").await;
         provider.destroy(&handle, Files::Keep).await.unwrap();
@@ -184,12 +202,15 @@ fn checkpoints_and_forks_are_on_the_same_image() {
         // The fork is on it before it is started: nobody else's name is needed.
         assert!(on.images.remove(&on.image.name).unwrap());
         let (forked, link) = on.enter(&fork, 1).await;
-        let file = if is_root() { "1" } else { "of the image" };
-        assert_eq!(sh(&link, "cat /workspace/a /srv/file").await, format!("1\n{file}"));
+        let (file, tool) = if is_root() { ("1\n", "moved") } else { ("of the image", "tool") };
+        let found = sh(&link, "cat /workspace/a /srv/file; ls /opt; /opt/*/bin/tool").await;
+        assert_eq!(found, format!("1\n{file}{tool}\na tool of the image"));
+        assert_eq!(sh(&link, "ls /etc/os-release 2>/dev/null").await.is_empty(), is_root());
 
         provider.restore(&stopped, &parent).await.unwrap();
         let (handle, link) = on.enter(&parent, 2).await;
-        assert_eq!(sh(&link, "cat /workspace/a").await, "2");
+        let found = sh(&link, "cat /workspace/a; /opt/*/bin/tool").await;
+        assert_eq!(found, "2\na tool of the image");
         provider.destroy(&handle, Files::Remove).await.unwrap();
         provider.destroy(&forked, Files::Remove).await.unwrap();
         let left = fs::read_dir(on.here.data.join("images")).unwrap();

@@ -127,6 +127,11 @@ impl Images {
         Ok(image)
     }
 
+    /// A session that was on it is gone. Who has a name for it is known at once; who else is on it, only by looking at all sessions.
+    pub(in super::super) fn let_go(&self, digest: &ImageDigest) -> Result<()> {
+        if self.meanings()?.contains(digest) { Ok(()) } else { self.tidy() }
+    }
+
     /// Removes what nobody names, and what was left by whoever was killed.
     pub(in super::super) fn tidy(&self) -> Result<()> {
         if self.folder.exists() { self.tidy_with(self.lock()?) } else { Ok(()) }
@@ -134,10 +139,8 @@ impl Images {
 
     /// A place for a new image.
     pub(super) fn begin(&self) -> Result<New> {
-        static NUMBER: AtomicU32 = AtomicU32::new(0);
         let _lock = self.lock()?;
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = self.folder.join(format!("new-{}-{number}", std::process::id()));
+        let folder = self.unused();
         let lock = hold(&lock_of(&folder)).context("lock the place for the new image")?;
         remove_tree(&folder)?;
         private_dir(&folder)?;
@@ -154,8 +157,10 @@ impl Images {
         let found = digest::of(&new.tree(), &beside).context("read the new image")?;
         let about = About { bytes: found.bytes, entries: found.entries, ..about };
         write(&new.folder.join("image.json"), &about)?;
-        let folder = File::open(&new.folder).context("open the new image")?;
-        rustix::fs::syncfs(&folder).context("have it written to disk")?;
+        if self.open(&found.digest).is_err() {
+            let folder = File::open(&new.folder).context("open the new image")?;
+            rustix::fs::syncfs(&folder).context("have it written to disk")?;
+        }
         let lock = self.lock()?;
         match fs::rename(&new.folder, self.folder.join(found.digest.as_str())) {
             // It is there already.
@@ -174,16 +179,14 @@ impl Images {
 
     /// What is to go is put aside while nobody can begin to use it, and removed when others may go on.
     fn tidy_with(&self, lock: File) -> Result<()> {
-        let mut named: BTreeSet<ImageDigest> = self.in_use()?.into_iter().collect();
-        for name in self.all_names()? {
-            named.extend(read::<Meaning>(&self.names().join(name.as_str()))?.map(|meaning| meaning.digest));
-        }
+        let mut named = self.meanings()?;
+        named.extend(self.in_use()?);
         let mut going = Vec::new();
         for entry in fs::read_dir(&self.folder)? {
             let path = entry?.path();
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             if name.parse().is_ok_and(|digest: ImageDigest| !named.contains(&digest)) {
-                let aside = self.folder.join(format!("new-gone-{name}"));
+                let aside = self.unused();
                 let held = hold(&lock_of(&aside)).context("lock what is to go")?;
                 remove_tree(&aside)?;
                 fs::rename(&path, &aside)?;
@@ -205,11 +208,27 @@ impl Images {
         Ok(())
     }
 
+    /// A name for what is no image, which no other process uses while it is locked.
+    fn unused(&self) -> PathBuf {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        self.folder.join(format!("new-{}-{number}", std::process::id()))
+    }
+
     /// The digests of sessions, one of each that is on an image.
     fn in_use(&self) -> Result<Vec<ImageDigest>> {
         let sessions = self.sandboxes.sessions().context("list the sessions")?;
         let file = |session| self.sandboxes.session(session).image_file();
         sessions.iter().filter_map(|session| read(&file(session)).transpose()).collect()
+    }
+
+    /// The digests that have a name.
+    fn meanings(&self) -> Result<BTreeSet<ImageDigest>> {
+        let mut all = BTreeSet::new();
+        for name in self.all_names()? {
+            all.extend(read::<Meaning>(&self.names().join(name.as_str()))?.map(|meaning| meaning.digest));
+        }
+        Ok(all)
     }
 
     fn names(&self) -> PathBuf {
