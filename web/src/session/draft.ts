@@ -92,13 +92,11 @@ export class Draft {
           failure: null,
         });
         return;
-      case 'setup_begun':
-        this.#setupStep(entry, event.type, event.generation);
-        return;
       case 'setup_ended':
         if (event.failure === undefined) this.#setupStep(entry, event.type, event.generation);
         else this.#note(entry, `The repository's setup failed, so this session starts without it. ${event.failure}`);
         return;
+      case 'setup_begun':
       case 'sandbox_created':
       case 'workspace_prepared':
       case 'agent_requested':
@@ -131,10 +129,8 @@ export class Draft {
         this.#push({ ...head(entry), kind: 'kept', checkpoint: event.checkpoint });
         return;
       case 'checkpoint_requested':
-        return;
       case 'sandbox_paused':
       case 'sandbox_resumed':
-        return;
       case 'sandbox_destroyed':
         return;
       case 'agent_broken':
