@@ -1,5 +1,6 @@
 //! What a session is made with. It never changes after creation, but for the model, which has events of its own.
 
+use crate::image::SessionImage;
 use crate::network::Network;
 use crate::permission::Policy;
 use crate::{SandboxLimits, SessionId};
@@ -38,6 +39,9 @@ pub struct SessionSpec {
     /// What programs in the sandbox may connect to.
     #[serde(default, skip_serializing_if = "Network::is_none")]
     pub network: Network,
+    /// What its sandboxes' files begin with; `None` is the machine that they run on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<SessionImage>,
     /// Whose files it starts with, when it is a fork.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,

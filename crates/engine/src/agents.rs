@@ -7,6 +7,7 @@ use bytes::Bytes;
 use lamplight_agent::catalogue::SANDBOX_PATH;
 use lamplight_agent::install::{self, InstallError, Progress};
 use lamplight_agent::{Agent, Catalogue, Context, Models, Setup};
+use lamplight_domain::ImageDigest;
 use lamplight_sandbox::link::ProcessSpec;
 use lamplight_sandbox::provider::{ReadOnlyMount, inside};
 use std::collections::BTreeMap;
@@ -115,7 +116,12 @@ pub(crate) struct Start {
 }
 
 /// `None` when the configuration no longer has an agent of this name.
-pub(crate) fn start(shared: &Shared, name: &str, model: Option<String>) -> Option<Start> {
+pub(crate) fn start(
+    shared: &Shared,
+    name: &str,
+    model: Option<String>,
+    image: Option<&ImageDigest>,
+) -> Option<Start> {
     let agent = shared.catalogue.get(name)?;
     let upstreams = &shared.config.upstreams;
     let models = if shared.config.scripted_model {
@@ -132,7 +138,9 @@ pub(crate) fn start(shared: &Shared, name: &str, model: Option<String>) -> Optio
     };
     let launch = agent.launch(&setup);
     let mut env: BTreeMap<String, String> = launch.env.into_iter().collect();
-    if let (Some(path), Some(machines)) = (env.get_mut("PATH"), shared.provider.environment().get("PATH")) {
+    if let (Some(path), Some(machines)) =
+        (env.get_mut("PATH"), shared.provider.environment(image).get("PATH"))
+    {
         *path = path.replacen(SANDBOX_PATH, machines, 1);
     }
     let process = ProcessSpec { argv: launch.argv, env, cwd: Some(inside::WORKSPACE.into()), stdin: true };

@@ -2,7 +2,7 @@
 
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
-use lamplight_domain::{Limits, Network, Person, SandboxLimits};
+use lamplight_domain::{ImageChoice, Limits, Network, Person, SandboxLimits};
 use lamplight_gateway::{Outside, Upstreams};
 use std::path::PathBuf;
 
@@ -25,6 +25,8 @@ pub struct Config {
     pub sandbox: SandboxConfig,
     /// What programs in sandboxes may connect to, where a session does not say otherwise.
     pub network: Network,
+    /// What the files of sandboxes begin with, where a session does not say otherwise.
+    pub image: ImageChoice,
     pub outside: Outside,
 }
 

@@ -3,10 +3,11 @@
 use crate::agents;
 use crate::engine::Shared;
 use crate::error::CommandError;
+use crate::images;
 use crate::session::{load, writing};
 use crate::{Fork, NewSession, clock, git, ids};
 use lamplight_domain::session::{Session, SessionView};
-use lamplight_domain::{Event, Person, Seq, SessionId, SessionSpec};
+use lamplight_domain::{Event, Person, Seq, SessionId, SessionImage, SessionSpec};
 use lamplight_store::{AppendError, Remembered};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -39,7 +40,10 @@ pub(crate) async fn create(
     let prompt = new.prompt.clone();
     let spec = match &new.fork {
         Some(fork) => forked(shared, &id, fork.clone(), new).await?,
-        None => spec(shared, &id, new).await?,
+        None => {
+            let image = images::chosen(&shared.config, new.image.as_ref()).await?;
+            spec(shared, &id, new, image).await?
+        }
     };
     let by = by.unwrap_or_else(|| spec.person.name.clone());
     let repository = spec.repository.clone();
@@ -109,6 +113,7 @@ async fn forked(
     if !same_agent {
         origin.agent_session = None;
     }
+    let image = images::kept(from.image.as_ref(), new.image.as_ref())?;
     let model = new.model.or_else(|| session.model().filter(|_| same_agent).map(str::to_owned));
     let new = NewSession {
         repository: from.repository.clone(),
@@ -121,10 +126,15 @@ async fn forked(
         sandbox: new.sandbox.over(&from.sandbox),
         ..new
     };
-    Ok(SessionSpec { origin: Some(origin), ..spec(shared, id, new).await? })
+    Ok(SessionSpec { origin: Some(origin), ..spec(shared, id, new, image).await? })
 }
 
-async fn spec(shared: &Shared, id: &SessionId, new: NewSession) -> Result<SessionSpec, CommandError> {
+async fn spec(
+    shared: &Shared,
+    id: &SessionId,
+    new: NewSession,
+    image: Option<SessionImage>,
+) -> Result<SessionSpec, CommandError> {
     let config = &shared.config;
     let agent = new.agent.unwrap_or_else(|| config.default_agent.clone());
     let mode = agents::usable(shared, &agent)?.mode.map(str::to_owned);
@@ -156,6 +166,7 @@ async fn spec(shared: &Shared, id: &SessionId, new: NewSession) -> Result<Sessio
         sandbox,
         permissions: new.permissions.unwrap_or(config.permissions),
         network: new.network.unwrap_or_else(|| config.network.clone()),
+        image,
         origin: None,
     })
 }

@@ -12,6 +12,7 @@ mod error;
 mod git;
 mod hub;
 mod ids;
+mod images;
 mod prepared;
 mod provider;
 mod reconcile;
@@ -29,13 +30,13 @@ pub use lamplight_gateway::{
     ANTHROPIC_BASE, ModelPrice, OPENAI_BASE, Outside, Resolver, Secret, SystemResolver, Unresolved, Upstream,
     Upstreams, install_tls_provider,
 };
-pub use lamplight_sandbox::providers::local::{Finding, Probe};
+pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;
 use lamplight_domain::session::SessionSummary;
-use lamplight_domain::{Limits, Network, Person, PromptId, SandboxLimits, Seq, SessionId};
+use lamplight_domain::{ImageChoice, Limits, Network, Person, PromptId, SandboxLimits, Seq, SessionId};
 
 /// A new session, as asked for; what is `None` comes from the configuration or the repository.
 #[derive(Debug, Clone)]
@@ -50,6 +51,7 @@ pub struct NewSession {
     pub permissions: Option<Policy>,
     pub limits: Option<Limits>,
     pub network: Option<Network>,
+    pub image: Option<ImageChoice>,
     /// What its sandboxes may use.
     pub sandbox: SandboxLimits,
     /// `None`: the repository's own git configuration, then the machine's.

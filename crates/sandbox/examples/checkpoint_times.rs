@@ -94,8 +94,15 @@ async fn enter(local: &Local, session: &SessionId, generation: u32) -> anyhow::R
     let (environment, mounts) = (BTreeMap::new(), Vec::new());
     let generation = Generation(generation);
     let limits = SandboxLimits::default();
-    let spec =
-        SandboxSpec { session: session.clone(), generation, environment, mounts, limits, egress: false };
+    let spec = SandboxSpec {
+        session: session.clone(),
+        generation,
+        environment,
+        mounts,
+        limits,
+        image: None,
+        egress: false,
+    };
     let handle = local.create(&spec).await?;
     let (link, _gateway) = Link::open(local.dial(&handle).await?).await?;
     Ok((handle, link))

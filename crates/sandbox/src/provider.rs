@@ -10,7 +10,7 @@ use crate::error::SandboxError;
 use crate::handle::Handle;
 use async_trait::async_trait;
 use lamplight_domain::sandbox::LimitHit;
-use lamplight_domain::{Enforced, Generation, SandboxLimits, SessionId};
+use lamplight_domain::{Enforced, Generation, ImageDigest, SandboxLimits, SessionId, SessionImage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -25,9 +25,9 @@ pub trait Provider: Send + Sync {
     /// What callers may count on, and what they have to do without.
     fn capabilities(&self) -> Capabilities;
 
-    /// The environment that every process inside starts with: `PATH`, and what the machine's toolchains need. What a process
-    /// is given beside it comes on top.
-    fn environment(&self) -> BTreeMap<String, String>;
+    /// The environment that every process inside starts with: `PATH`, and what the toolchains of the machine, or of this image, need.
+    /// What a process is given beside it comes on top.
+    fn environment(&self, image: Option<&ImageDigest>) -> BTreeMap<String, String>;
 
     /// Starts the sandbox of a session's generation, its guest listening. Idempotent by (session, generation): the same
     /// call again gives the same sandbox while it runs. A later generation finds the files of the one before it.
@@ -86,6 +86,8 @@ pub struct SandboxSpec {
     /// Whether programs inside have a way to ask for the outside, by [`Provider::egress`].
     pub egress: bool,
     pub limits: SandboxLimits,
+    /// What its files begin with; `None` is the machine that it runs on. The same for all generations of a session.
+    pub image: Option<SessionImage>,
 }
 
 /// What a provider knows of one sandbox.

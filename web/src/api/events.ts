@@ -103,6 +103,8 @@ export interface SessionSpec {
   sandbox?: SandboxLimits;
   permissions: 'allow' | 'reject' | 'ask';
   network?: Network;
+  /** What the files of its sandboxes begin with; missing is the server's own machine. */
+  image?: { name: string; digest: string };
   /** Of a fork. */
   origin?: Origin;
 }

@@ -449,6 +449,12 @@ export interface components {
              */
             checkpoint?: number | null;
         };
+        /** @description An image, as it was when the session was made. */
+        Image: {
+            name: string;
+            /** @description 64 hexadecimal digits, over all that is in it. */
+            digest: string;
+        };
         /** @description Bounds of one turn and of idleness; what is left out is as configured. */
         LimitsRequest: {
             /**
@@ -597,6 +603,8 @@ export interface components {
             permissions?: components["schemas"]["PermissionPolicy"] | null;
             limits?: components["schemas"]["LimitsRequest"] | null;
             network?: components["schemas"]["Network"] | null;
+            /** @description What the sandbox's files begin with: the name of an image, or `host`. */
+            image?: string | null;
             sandbox?: components["schemas"]["SandboxLimitsRequest"] | null;
         };
         /** @description A request of the agent that waits for a person. */
@@ -834,6 +842,7 @@ export interface components {
             checkpoints: components["schemas"]["Checkpoint"][];
             origin?: components["schemas"]["Origin"] | null;
             network: components["schemas"]["Network"];
+            image?: components["schemas"]["Image"] | null;
             /** @description Hosts that were asked for, each once with each kind of answer; at most 256. */
             contacts: components["schemas"]["Contact"][];
             sandbox_state: components["schemas"]["SandboxState"];
@@ -1040,7 +1049,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits */
+            /** @description invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork */
             400: {
                 headers: {
                     [name: string]: unknown;

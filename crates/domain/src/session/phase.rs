@@ -95,6 +95,7 @@ impl Session {
             checkpoints: self.checkpoint_views(),
             origin: self.spec.origin.as_ref().map(OriginView::from),
             network: self.spec.network.clone(),
+            image: self.spec.image.clone(),
             contacts: self.contacts.to_vec(),
             sandbox_state: self.sandbox_state(),
             enforced: self.enforced.clone(),

@@ -2,6 +2,7 @@
 
 use crate::agent::Model;
 use crate::event::{Commit, Contact};
+use crate::image::SessionImage;
 use crate::network::Network;
 use crate::permission::PermissionOption;
 use crate::spec::Origin;
@@ -94,6 +95,9 @@ pub struct SessionView {
     /// What programs inside may connect to.
     #[serde(default)]
     pub network: Network,
+    /// What its sandboxes' files begin with; `None` is the machine that they run on.
+    #[serde(default)]
+    pub image: Option<SessionImage>,
     /// Hosts that were asked for, each once with each kind of answer.
     #[serde(default)]
     pub contacts: Vec<Contact>,

@@ -61,6 +61,7 @@ pub(crate) fn spec() -> SessionSpec {
         sandbox: SandboxLimits::default(),
         permissions: Policy::Allow,
         network: Network::Open,
+        image: None,
         origin: None,
     }
 }

@@ -4,6 +4,7 @@
 use super::context::Context;
 use super::{Trouble, limits};
 use crate::agents;
+use crate::images;
 use crate::session::{Heard, Message};
 use bytes::Bytes;
 use lamplight_agent::{Line, LineTooLong, Lines, Listening, Reader as AgentReader, Said, render};
@@ -40,13 +41,16 @@ pub(super) async fn run(
     let state = match known {
         Some(state) => state,
         None => {
-            let Some(how) = agents::start(&context.shared, &context.spec.agent, model) else {
+            let image = context.spec.image.as_ref().map(|image| &image.digest);
+            let Some(how) = agents::start(&context.shared, &context.spec.agent, model, image) else {
                 let detail = format!("the configuration has no agent {:?} any more", context.spec.agent);
                 return Ok(Report::AgentExited { run, status: None, detail });
             };
             match start(&link, run, how).await {
                 Err(LinkError::Refused { message, .. }) => {
-                    return Ok(Report::AgentExited { run, status: None, detail: message });
+                    let image = context.spec.image.as_ref();
+                    let detail = images::explain(&context.shared.config, image, message);
+                    return Ok(Report::AgentExited { run, status: None, detail });
                 }
                 started => started?,
             }

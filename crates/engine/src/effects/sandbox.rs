@@ -16,6 +16,7 @@ pub(super) async fn create(context: &Context, generation: Generation) -> Result<
         mounts: crate::agents::mounts(&context.shared.config),
         egress: !context.spec.network.is_none(),
         limits: context.spec.sandbox.clone(),
+        image: context.spec.image.clone(),
     };
     Ok(match made(context, &spec).await {
         Ok((handle, enforced)) => {

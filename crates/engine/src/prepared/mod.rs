@@ -45,7 +45,7 @@ pub(crate) async fn lay(context: &Arc<Context>, generation: Generation) {
         return;
     }
     let recipe = match Recipe::read(&context.spec.repository, &context.spec.base).await {
-        Ok(Some(recipe)) => recipe,
+        Ok(Some(recipe)) => recipe.on(context.spec.image.as_ref()),
         Ok(None) => return,
         Err(error) => return ended(context, generation, Some(format!("{error:#}"))).await,
     };
@@ -124,6 +124,7 @@ async fn sandbox(context: &Context, recipe: &Recipe, holder: &SessionId) -> anyh
         mounts: crate::agents::mounts(&context.shared.config),
         egress: !context.spec.network.is_none(),
         limits: context.spec.sandbox.clone(),
+        image: context.spec.image.clone(),
     };
     let handle = provider.create(&spec).await.context("make a sandbox")?;
     let name = handle.as_str().to_owned();

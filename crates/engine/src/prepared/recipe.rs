@@ -9,6 +9,7 @@
 
 use crate::git;
 use anyhow::{Context as _, anyhow, bail};
+use lamplight_domain::{ImageDigest, SessionImage};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -59,6 +60,9 @@ pub(super) struct Recipe {
     pub(super) run: String,
     /// As git lists them: name and content.
     pub(super) inputs: String,
+    /// What its files are on top of; `None` is the machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) image: Option<ImageDigest>,
     #[serde(skip)]
     pub(super) timeout_ms: u64,
 }
@@ -97,8 +101,14 @@ impl Recipe {
             base: base.to_owned(),
             run: setup.run,
             inputs: String::from_utf8_lossy(&inputs).into_owned(),
+            image: None,
             timeout_ms: timeout * 1000,
         }))
+    }
+
+    /// The same on this image.
+    pub(super) fn on(self, image: Option<&SessionImage>) -> Self {
+        Self { image: image.map(|image| image.digest.clone()), ..self }
     }
 
     /// Its first line, for people.

@@ -20,7 +20,7 @@ pub use measure::{Spread, create_to_answer};
 use crate::handle::Handle;
 use crate::provider::{Provider, SandboxSpec};
 use async_trait::async_trait;
-use lamplight_domain::SessionId;
+use lamplight_domain::{SessionId, SessionImage};
 use stage::Stage;
 use std::fmt;
 use std::path::PathBuf;
@@ -38,6 +38,11 @@ pub trait Subject: Send + Sync {
 
     /// An id that no earlier call returned.
     fn session(&self) -> SessionId;
+
+    /// What the files of sandboxes are to begin with: the machine's own, unless an author says otherwise.
+    fn image(&self) -> Option<SessionImage> {
+        None
+    }
 
     /// Paths that exist on the host, and must not exist inside.
     fn hidden(&self) -> Vec<PathBuf>;

@@ -44,6 +44,7 @@ impl<'a> Stage<'a> {
             environment,
             mounts,
             limits,
+            image: self.subject.image(),
             egress: false,
         }
     }

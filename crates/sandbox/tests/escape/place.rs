@@ -94,6 +94,7 @@ impl Place {
             environment: [].into(),
             mounts: vec![mount],
             limits,
+            image: None,
             // As sessions have it. Nobody serves it here: whom the host then dials, and whom not, is held by the gateway's tests.
             egress: true,
         };

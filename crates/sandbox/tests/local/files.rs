@@ -15,7 +15,7 @@ use std::process::{Command, Stdio};
 const KEEP: &str = "LAMPLIGHT_TEST_KEEP";
 
 /// What a shell command inside prints, whether it succeeds or not.
-async fn sh(link: &Link, command: &str) -> String {
+pub(super) async fn sh(link: &Link, command: &str) -> String {
     let argv = ["/bin/sh", "-c", command].map(str::to_owned).to_vec();
     let cwd = Some("/workspace".to_owned());
     let process = ProcessSpec { argv, env: BTreeMap::new(), cwd, stdin: false };

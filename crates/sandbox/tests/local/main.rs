@@ -2,10 +2,11 @@
 //! user too.
 
 mod files;
+mod images;
 
 use async_trait::async_trait;
 use lamplight_domain::sandbox::{Strength, Tier, Wall};
-use lamplight_domain::{Failure, FailureClass, Generation, SessionId};
+use lamplight_domain::{Failure, FailureClass, Generation, SessionId, SessionImage};
 use lamplight_sandbox::conformance::{self, Outcome, Subject};
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{Link, ProcessSpec, RunLimits};
@@ -36,6 +37,7 @@ const AS_USER: &str = "LAMPLIGHT_TEST_LAUNCHER";
 struct Here {
     data: PathBuf,
     launcher: PathBuf,
+    image: Option<SessionImage>,
 }
 
 /// Of the whole process: cgroups are named after sessions, and know no data directories.
@@ -43,7 +45,7 @@ static SESSIONS: AtomicU32 = AtomicU32::new(0);
 
 impl Here {
     fn new(data: &Path, launcher: PathBuf) -> Self {
-        Self { data: data.to_owned(), launcher }
+        Self { data: data.to_owned(), launcher, image: None }
     }
 
     fn config(&self) -> LocalConfig {
@@ -59,6 +61,7 @@ impl Here {
             environment: [].into(),
             mounts: Vec::new(),
             limits: Default::default(),
+            image: self.image.clone(),
             egress: true,
         }
     }
@@ -90,6 +93,10 @@ impl Subject for Here {
     fn session(&self) -> SessionId {
         let number = SESSIONS.fetch_add(1, Ordering::Relaxed);
         format!("{:016}{number:010}", std::process::id()).parse().unwrap()
+    }
+
+    fn image(&self) -> Option<SessionImage> {
+        self.image.clone()
     }
 
     fn hidden(&self) -> Vec<PathBuf> {
@@ -164,8 +171,11 @@ fn runtime() -> tokio::runtime::Runtime {
 #[test]
 fn conforms() {
     let data = tempfile::tempdir().unwrap();
-    let subject = Here::new(data.path(), launcher());
-    let results = runtime().block_on(conformance::run(&subject, |result| println!("{result}")));
+    check_conformance(&Here::new(data.path(), launcher()));
+}
+
+fn check_conformance(subject: &Here) {
+    let results = runtime().block_on(conformance::run(subject, |result| println!("{result}")));
     let failed: Vec<_> = results
         .iter()
         .filter(|result| matches!(result.outcome, Outcome::Failed(_)))

@@ -8,6 +8,7 @@ mod diff;
 mod doctor;
 mod end;
 mod fork;
+mod image;
 mod logs;
 mod merge;
 mod output;
@@ -96,6 +97,8 @@ enum Command {
     End(end::Arguments),
     /// List or install agents
     Agents(agents::Arguments),
+    /// Make, list or remove images that sandboxes can begin with instead of this machine
+    Image(image::Arguments),
     /// Say what is missing on this machine and how to get it
     Doctor(doctor::Arguments),
     /// Print the effective configuration, without secrets
@@ -130,6 +133,7 @@ impl Cli {
         match self.command {
             Command::Serve(arguments) => serve::run(&arguments, &common, output),
             Command::Agents(arguments) => agents::run(&arguments, &common, output),
+            Command::Image(arguments) => image::run(&arguments, &common, output),
             Command::Doctor(arguments) => doctor::run(&arguments, &common, output),
             Command::Config(arguments) => config::run(&arguments, &common, output),
             Command::Openapi => {

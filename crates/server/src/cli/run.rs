@@ -13,6 +13,7 @@ use crate::http::sessions::create::{LimitsRequest, NewSessionRequest};
 use anyhow::Context;
 use clap::Args;
 use futures::StreamExt;
+use lamplight_domain::ImageChoice;
 use lamplight_domain::event::Event;
 use serde_json::json;
 use std::path::PathBuf;
@@ -55,6 +56,10 @@ pub(super) struct Arguments {
     /// Dollars that all turns of the session together may cost, such as 2.50 [default: as configured]
     #[arg(long, value_name = "DOLLARS", value_parser = micros)]
     budget: Option<u64>,
+    /// What the sandbox's files begin with: an image of `lamplight image list`, or `host` for this machine's own
+    /// [default: as configured]
+    #[arg(long, value_name = "NAME")]
+    image: Option<ImageChoice>,
     #[command(flatten)]
     sandbox: LimitArguments,
     /// Hand it over and return
@@ -83,6 +88,7 @@ pub(super) async fn run(
         limits: arguments
             .budget
             .map(|budget| LimitsRequest { budget_micros: Some(budget), ..LimitsRequest::default() }),
+        image: arguments.image.as_ref().map(ToString::to_string),
         sandbox: arguments.sandbox.request(),
         ..NewSessionRequest::default()
     };

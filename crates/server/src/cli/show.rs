@@ -81,6 +81,12 @@ pub(super) async fn run(
     if let Some(merged) = &view.merged {
         row("merged", &format!("into {} as {}", clean(&merged.into), short(&merged.commit)))?;
     }
+    if let Some(image) = &view.image {
+        row(
+            "image",
+            &clean(&format!("{} ({})", image.name, image.digest.get(..12).unwrap_or(&image.digest))),
+        )?;
+    }
     row("network", &clean(&network(&view.network)))?;
     for contact in &view.contacts {
         let answer = match &contact.refused {

@@ -30,6 +30,7 @@ impl Config {
                 is_unsafe: self.sandbox.is_unsafe,
             },
             network: self.sandbox.network(),
+            image: self.sandbox.image.clone(),
             outside: Outside { allow_private: self.sandbox.allow_private.clone(), ..Outside::default() },
         }
     }

@@ -65,6 +65,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_MODELS_SCRIPTED", "models.scripted", Kind::Flag),
     variable("LAMPLIGHT_SANDBOX_HOME", "sandbox.home", Kind::Text),
     variable("LAMPLIGHT_SANDBOX_TOOLS", "sandbox.tools", Kind::List),
+    variable("LAMPLIGHT_SANDBOX_IMAGE", "sandbox.image", Kind::Text),
     variable("LAMPLIGHT_SANDBOX_NETWORK", "sandbox.network", Kind::Text),
     variable("LAMPLIGHT_SANDBOX_ALLOW", "sandbox.allow", Kind::List),
     variable("LAMPLIGHT_SANDBOX_ALLOW_PRIVATE", "sandbox.allow_private", Kind::List),

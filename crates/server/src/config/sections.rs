@@ -2,7 +2,7 @@
 
 use super::{ConfigError, Environment, Secret};
 use lamplight_domain::permission::Policy;
-use lamplight_domain::{HostPattern, Network, SandboxLimits};
+use lamplight_domain::{HostPattern, ImageChoice, Network, SandboxLimits};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -186,6 +186,9 @@ pub struct Sandbox {
     pub home: Option<PathBuf>,
     /// Directories of toolchains that sandboxes see read-only at the same path, such as `~/.cargo/bin`.
     pub tools: Vec<PathBuf>,
+    /// What the files of sandboxes begin with, where a session does not say otherwise: `host` for this machine's own, or the
+    /// name of an image that `lamplight image add` has made.
+    pub image: ImageChoice,
     /// What programs inside may connect to beside models and git, where a session does not say otherwise.
     pub network: NetworkPolicy,
     /// With `network = "allowlist"`: names such as `example.org`, `*.example.org` for all below one, addresses.

@@ -75,6 +75,7 @@ fn mistakes_are_told_with_their_place() {
         "DIR/lamplight.toml:2: \"http://db\" names no host",
     );
     check("[sandbox]\nnetwork = 'closed'\n", &[], "DIR/lamplight.toml:2: unknown variant");
+    check("[sandbox]\nimage = '../x'\n", &[], "DIR/lamplight.toml:2: \"../x\" is no name of an image");
     check("", &[("LAMPLIGHT_LISTEN", "0.0.0.0:7410")], "the configuration cannot be used: server.listen");
     let missing = Flags { config: Some("/nowhere/lamplight.toml".into()), ..Flags::default() };
     let error = Config::load(&missing, &environment(&[])).unwrap_err();

@@ -6,6 +6,7 @@ mod cli;
 mod configuration;
 mod hostile;
 mod http;
+mod images;
 mod kills;
 mod network;
 mod pauses;

@@ -110,6 +110,7 @@ async fn create(engine: &Engine, place: &Place, prompt: String, network: Option<
         permissions: None,
         limits: None,
         network,
+        image: None,
         sandbox: Default::default(),
         person: None,
         fork: None,

@@ -366,7 +366,7 @@ impl Socket {
 }
 
 /// The agent that does what its prompt says, built beside this program.
-fn scripted_agent() -> PathBuf {
+pub(crate) fn scripted_agent() -> PathBuf {
     let profile_dir = Path::new(LAMPLIGHT).parent().unwrap();
     let program = profile_dir.join("scripted-agent");
     if !program.exists() {

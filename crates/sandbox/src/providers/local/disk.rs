@@ -3,10 +3,12 @@
 //! ```text
 //! <data>/guest/<hash>                        the guest, read-only, one per release
 //! <data>/base/<mark>/                        what every root begins with (see `base`)
+//! <data>/images/                             what else a root can begin with (see `images`)
 //! <data>/ids/<range>                         root only: which session has these host users
 //! <data>/layers/<layer>/<tree>/…             files that nobody changes, shared by whoever names the layer (see `stack`)
 //! <data>/sandboxes/<session>/lock            held by whoever creates or destroys
 //! <data>/sandboxes/<session>/ids             root only: the host users of this session
+//! <data>/sandboxes/<session>/image           the image that its files are on, if it is one
 //! <data>/sandboxes/<session>/stack           the layers below its files
 //! <data>/sandboxes/<session>/checkpoints/<n> the layers of a checkpoint
 //! <data>/sandboxes/<session>/files/<tree>/…  all that the session changed since; outlives its sandboxes
@@ -59,6 +61,10 @@ impl Sandboxes {
         self.beside("layers")
     }
 
+    pub(super) fn images(&self) -> PathBuf {
+        self.beside("images")
+    }
+
     fn beside(&self, name: &str) -> PathBuf {
         self.0.with_file_name(name)
     }
@@ -92,6 +98,11 @@ impl SessionDir {
 
     pub(super) fn ids_file(&self) -> PathBuf {
         self.0.join("ids")
+    }
+
+    /// The image that its files are on; not there where they are on the machine's own.
+    pub(super) fn image_file(&self) -> PathBuf {
+        self.0.join("image")
     }
 
     pub(super) fn stack_file(&self) -> PathBuf {

@@ -1,11 +1,12 @@
 //! How sandboxes end, and what is found of them.
 
 use super::disk::{Sandboxes, SessionDir, remove_tree};
+use super::images::Images;
 use super::stack::{self, Shelf};
 use super::{cgroup, handle};
 use crate::handle::HandleContent;
 use crate::provider::{Files, Listed, ListedState};
-use lamplight_domain::{Generation, SessionId};
+use lamplight_domain::{Generation, ImageDigest, SessionId};
 use std::fs::File;
 use std::io;
 
@@ -34,8 +35,11 @@ pub(super) fn forget(sandboxes: &Sandboxes, id: &SessionId) -> io::Result<()> {
     }
     let shelf =
         has_layers(&session)?.then(|| Shelf::lock(sandboxes)).transpose().map_err(io::Error::other)?;
+    let image: Option<ImageDigest> = stack::read(&session.image_file()).map_err(io::Error::other)?;
     remove_tree(&session.0)?;
-    shelf.map_or(Ok(()), |shelf| shelf.tidy()).map_err(io::Error::other)
+    shelf.map_or(Ok(()), |shelf| shelf.tidy()).map_err(io::Error::other)?;
+    let images = Images::beside(sandboxes.clone());
+    image.map_or(Ok(()), |digest| images.let_go(&digest)).map_err(io::Error::other)
 }
 
 /// `None` of a session that is gone.

@@ -15,9 +15,10 @@
 
 use super::cgroup::Limited;
 use super::disk::{GenerationDir, SessionDir};
+use super::ground::{Base, Ground};
 use super::identity::{AGENT, Identity};
 use super::landlock;
-use super::launch::{Ground, InitChannel};
+use super::launch::InitChannel;
 use super::masks::{self, Settings};
 use super::network::{self, Outlet};
 use super::privileges;
@@ -129,7 +130,8 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
     privileges::limit_namespaces(&settings, nested).context("limit namespaces below ours")?;
     limits.lower(init.limited).context("lower the limits of processes")?;
     privileges::give_up(init.identity)?;
-    let file_rules = landlock::rule(nested, init.identity)?;
+    let on_image = matches!(init.ground.base, Base::Image(_));
+    let file_rules = landlock::rule(nested, init.identity, on_image)?;
     let system_calls = match seccomp::filter(nested) {
         Ok(()) => Strength::Enforced,
         Err(error) => Strength::Missing { why: format!("system calls cannot be filtered: {error}") },

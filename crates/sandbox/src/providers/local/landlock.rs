@@ -14,6 +14,7 @@ use landlock::{
     ABI, Access, AccessFs, BitFlags, PathBeneath, PathFd, Ruleset, RulesetAttr, RulesetCreatedAttr,
     RulesetStatus, Scope, make_bitflags,
 };
+use std::path::Path;
 
 /// The newest version of the interface that this was tried with.
 const NEWEST: ABI = ABI::V6;
@@ -32,8 +33,12 @@ const ROOTS: &[&str] = &[
     "/bin", "/etc", "/home", "/lib", "/lib32", "/lib64", "/libx32", "/opt", "/root", "/run", "/sbin", "/usr",
 ];
 
-/// Rules this process and all that come from it. It must have no new privileges already.
-pub(super) fn rule(nested_sandboxes: bool, identity: Identity) -> Result<Strength> {
+/// What is not the session's files, and never will be.
+const KERNELS: &[&str] = &["dev", "proc", "sys"];
+
+/// Rules this process and all that come from it. It must have no new privileges already. `on_image`: root inside may write wherever
+/// the image has files, not only where machines have them.
+pub(super) fn rule(nested_sandboxes: bool, identity: Identity, on_image: bool) -> Result<Strength> {
     let write = AccessFs::from_write(NEWEST);
     let mut rules = Ruleset::default().scope(Scope::from_all(NEWEST)).context("scope signals")?;
     if !nested_sandboxes {
@@ -42,12 +47,12 @@ pub(super) fn rule(nested_sandboxes: bool, identity: Identity) -> Result<Strengt
     let mut rules = rules.create().context("make a ruleset")?;
     if !nested_sandboxes {
         let runtime = format!("/run/user/{AGENT}");
-        let roots = if identity.ids().is_some() { ROOTS } else { &[] };
+        let images = if on_image { images_directories()? } else { Vec::new() };
+        let roots = ROOTS.iter().copied().chain(images.iter().map(String::as_str));
         // Some are links into another, and some machines lack one.
-        let roots = roots.iter().filter(|path| std::path::Path::new(path).exists());
-        let session = AGENTS.iter().chain(roots).copied();
+        let roots = roots.filter(|path| identity.ids().is_some() && Path::new(path).exists());
         let memory = ["/dev/shm", "/run/lock", SPOOL, &runtime];
-        let whole = session.chain(memory).map(|path| (path, write & !NEVER));
+        let whole = AGENTS.iter().copied().chain(roots).chain(memory).map(|path| (path, write & !NEVER));
         // A package manager makes and removes directories everywhere.
         let entries = if identity.ids().is_some() { write & !NEVER & !USE } else { BitFlags::EMPTY };
         let parts = [("/dev", USE), ("/proc", USE), ("/", entries)];
@@ -69,4 +74,19 @@ pub(super) fn rule(nested_sandboxes: bool, identity: Identity) -> Result<Strengt
             Strength::Missing { why: "Landlock is not switched on in this kernel (lsm=landlock)".into() }
         }
     })
+}
+
+/// The directories of the root; this process is in it already.
+fn images_directories() -> Result<Vec<String>> {
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/").context("list the root")? {
+        let entry = entry?;
+        let name = entry.file_name();
+        // What cannot be written as text, nobody is missing.
+        let name = name.to_str().filter(|name| !KERNELS.contains(name));
+        if entry.file_type()?.is_dir() {
+            found.extend(name.map(|name| format!("/{name}")));
+        }
+    }
+    Ok(found)
 }

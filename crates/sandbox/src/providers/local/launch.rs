@@ -12,17 +12,17 @@
 //! exits; a provider that dies is not noticed, the sandbox is in its records. The socket listens before there is
 //! a process, so that whoever dials never comes too early.
 
-use super::base;
 use super::cgroup::{self, Cgroups, Limited, Parked, Places};
 use super::disk::{GenerationDir, Sandboxes, SessionDir, private_dir, remove_tree};
+use super::ground::{Base, Ground};
 use super::identity::Identity;
+use super::image_base::WrongOwners;
+use super::images::Missing;
 use super::init::{self, Init};
-use super::overlay::Users;
 use super::record::{Process, Record};
 use super::request::{LaunchFailure, LaunchReply, LaunchRequest};
-use super::root_fs::{ROOT_TREE, system_trees};
+use super::root_fs::ROOT_TREE;
 use super::snapshot;
-use super::stack::Stack;
 use anyhow::{Context, Result, anyhow, bail};
 use lamplight_domain::Enforced;
 use lamplight_domain::sandbox::Enforcement;
@@ -32,7 +32,7 @@ use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::{UnixListener, UnixStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 
 /// A launcher that takes longer is ended by the kernel (SIGALRM).
@@ -107,15 +107,12 @@ fn launch(request: &LaunchRequest, places: &Places, parked: Parked) -> Result<Op
     snapshot::settle(&session)?;
     let here = session.generation(request.generation);
     remove_tree(&here.0).context("remove what a failed start left")?;
-    prepare(&session, &here, identity)?;
-    let stack = Stack::of(&sandboxes, &session)?;
-    let users = identity.ids().map(|ids| Users::of(ids, &stack)).transpose()?;
-    let base = base::current(&sandboxes.bases(), users.is_some())?;
+    let ground = Ground::find(request, &sandboxes, &session, identity)?;
+    prepare(&session, &here, identity, &ground.base)?;
     let reasons = parked.refused.clone();
     let cgroups = cgroup::create(places, parked, &request.session, request.generation);
     let cgroups = cgroups.context("make the cgroups")?;
     let limited = cgroup::limit(&cgroups, &request.limits, &reasons);
-    let ground = Ground { base, stack, users };
     let started = start(request, &session, &here, identity, ground, &cgroups, limited);
     if started.is_err() {
         // Best effort: what stays is listed, and destroyed by whoever asked for the sandbox.
@@ -154,23 +151,15 @@ fn end(here: &GenerationDir) -> io::Result<()> {
     }
 }
 
-/// What a root is built on.
-pub(super) struct Ground {
-    pub(super) base: PathBuf,
-    pub(super) stack: Stack,
-    /// Where the session has users of its own.
-    pub(super) users: Option<Users>,
-}
-
 /// Makes the folders. What is in the session's own files is, after the first time, what an agent decided, and nothing outside the
 /// sandbox follows a path there.
-fn prepare(session: &SessionDir, here: &GenerationDir, identity: Identity) -> Result<()> {
+fn prepare(session: &SessionDir, here: &GenerationDir, identity: Identity, base: &Base) -> Result<()> {
     let files = session.files();
     adopt_old(session, identity).context("take over the files of an earlier version")?;
     for directory in [&files, &session.scratch(), &here.0, &here.root()] {
         private_dir(directory)?;
     }
-    let trees = system_trees();
+    let trees = base.system_trees();
     for name in trees.iter().map(|tree| tree.name).chain([ROOT_TREE]) {
         let top = files.join(name);
         // Another name until it is as it must be: a killed launcher leaves no half.
@@ -368,6 +357,9 @@ fn system_error(error: &anyhow::Error) -> Option<i32> {
 fn classify(error: &anyhow::Error) -> LaunchFailure {
     if error.is::<Superseded>() {
         return LaunchFailure::Superseded;
+    }
+    if error.is::<Missing>() || error.is::<WrongOwners>() {
+        return LaunchFailure::Unsupported;
     }
     match system_error(error) {
         Some(libc::ENOSPC | libc::EDQUOT | libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::EAGAIN) => {

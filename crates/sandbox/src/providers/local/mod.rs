@@ -16,9 +16,13 @@ mod config;
 mod copy;
 mod disk;
 mod ending;
+mod environment;
+mod ground;
 mod guest_file;
 mod hold;
 mod identity;
+mod image_base;
+mod images;
 mod init;
 mod landlock;
 mod launch;
@@ -48,6 +52,7 @@ mod userns;
 mod watch;
 
 pub use config::{Launcher, LocalConfig};
+pub use images::{Image, ImageProgress, Images};
 pub use launch::launcher_main;
 pub use probe::{Finding, Probe, probe};
 pub use tools::Tool;
@@ -58,13 +63,14 @@ use crate::egress::Egress;
 use crate::error::{ErrorKind, SandboxError};
 use crate::handle::{Handle, HandleContent};
 use crate::provider::{
-    ByteStream, Files, Inspection, Listed, ListedState, Provider, ReadOnlyMount, SandboxSpec, inside,
+    ByteStream, Files, Inspection, Listed, ListedState, Provider, ReadOnlyMount, SandboxSpec,
 };
 use anyhow::Context as _;
 use async_trait::async_trait;
 use disk::{GenerationDir, Sandboxes, private_dir};
 use ending::{destroy, end_all, forget, list};
-use lamplight_domain::{Generation, SessionId};
+use images::Unpacked;
+use lamplight_domain::{Generation, ImageDigest, SessionId};
 use launchers::Launchers;
 use limits::Limits;
 use record::Record;
@@ -93,6 +99,7 @@ pub struct Local {
     sandboxes: Sandboxes,
     guest: PathBuf,
     launchers: Launchers,
+    images: Images,
     tools: Vec<Tool>,
     is_unsafe: bool,
     root: bool,
@@ -119,6 +126,8 @@ impl Local {
         {
             base::remove_old(&sandboxes.bases(), &base).map_err(at)?;
         }
+        let images = Images::beside(sandboxes.clone());
+        images.tidy().map_err(|error| SandboxError::new(ErrorKind::Failed, format!("{error:#}")))?;
         // Where it cannot be, the walls are told without it.
         let _ = cgroup::make_way();
         let watch = Watch::start(sandboxes.clone()).map_err(at)?;
@@ -127,6 +136,7 @@ impl Local {
             sandboxes,
             guest,
             launchers,
+            images,
             tools: config.tools,
             is_unsafe: config.is_unsafe,
             root,
@@ -138,50 +148,29 @@ impl Local {
         for mount in &spec.mounts {
             check_inside(&mount.inside)?;
         }
-        let tools = self.tools.iter().flat_map(Tool::hidden_directories);
-        let tools =
-            tools.map(|directory| ReadOnlyMount { host: directory.clone(), inside: directory.clone() });
+        let image = spec.image.as_ref().map(|image| self.images.open(&image.digest)).transpose();
+        let image = image.map_err(|error| SandboxError::new(ErrorKind::Unsupported, format!("{error:#}")))?;
+        let tools = self.tools_on(image.as_ref());
+        let shown = tools.iter().flat_map(Tool::hidden_directories);
+        let shown =
+            shown.map(|directory| ReadOnlyMount { host: directory.clone(), inside: directory.clone() });
         Ok(LaunchRequest {
             sandboxes: self.sandboxes.0.clone(),
             session: spec.session.clone(),
             generation: spec.generation,
             guest: self.guest.clone(),
-            environment: self.environment_with(&spec.environment),
-            mounts: tools.chain(spec.mounts.iter().cloned()).collect(),
+            environment: environment::of(tools, image.as_ref(), &spec.environment),
+            mounts: shown.chain(spec.mounts.iter().cloned()).collect(),
             egress: spec.egress,
+            image: spec.image.as_ref().map(|image| image.digest.clone()),
             limits: Limits::of(&spec.limits)?,
             is_unsafe: self.is_unsafe,
         })
     }
 
-    /// What PID 1, and by it everything else, starts with. Package managers are pointed at directories that the agent
-    /// may write; with `sudo`, where there is one, they use the machine's own.
-    fn environment_with(&self, more: &BTreeMap<String, String>) -> BTreeMap<String, String> {
-        let local = format!("{}/.local", inside::HOME);
-        let tools = self.tools.iter().flat_map(|tool| &tool.path).map(|path| path.display().to_string());
-        let own =
-            [root_fs::PROGRAMS.to_owned(), format!("{local}/bin"), format!("{}/.cargo/bin", inside::HOME)];
-        let system = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
-        let path: Vec<String> = own.into_iter().chain(tools).chain(system.map(str::to_owned)).collect();
-        let fixed = [
-            ("PATH", path.join(":")),
-            ("HOME", inside::HOME.to_owned()),
-            ("USER", inside::USER.to_owned()),
-            ("LOGNAME", inside::USER.to_owned()),
-            ("SHELL", if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" }.to_owned()),
-            ("LANG", "C.UTF-8".to_owned()),
-            ("TMPDIR", "/tmp".to_owned()),
-            ("XDG_RUNTIME_DIR", format!("/run/user/{}", identity::AGENT)),
-            ("NPM_CONFIG_PREFIX", local),
-            ("PIP_BREAK_SYSTEM_PACKAGES", "1".to_owned()),
-        ];
-        let mut all: BTreeMap<_, _> =
-            fixed.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
-        for tool in &self.tools {
-            all.extend(tool.environment.clone());
-        }
-        all.extend(more.clone());
-        all
+    /// The machine's toolchains, which need its libraries: an image brings its own.
+    fn tools_on(&self, image: Option<&Unpacked>) -> &[Tool] {
+        if image.is_some() { &[] } else { &self.tools }
     }
 
     /// The record of a sandbox that runs. Read here and not in a task of its own, so that a call that was given up does nothing
@@ -207,8 +196,10 @@ impl Provider for Local {
         NAME
     }
 
-    fn environment(&self) -> BTreeMap<String, String> {
-        self.environment_with(&BTreeMap::new())
+    fn environment(&self, image: Option<&ImageDigest>) -> BTreeMap<String, String> {
+        // Nothing runs on an image that is not there any more.
+        let image = image.and_then(|digest| self.images.open(digest).ok());
+        environment::of(self.tools_on(image.as_ref()), image.as_ref(), &BTreeMap::new())
     }
 
     fn capabilities(&self) -> Capabilities {

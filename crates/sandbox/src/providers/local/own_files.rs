@@ -1,4 +1,5 @@
-//! The files of `/etc` that we write ourselves: who there is, and how names are found.
+//! The files of `/etc` that we write ourselves: who there is, and how names are found. On an image they say what the image's own
+//! say, and the agent beside.
 
 use super::identity::AGENT;
 use super::root_fs::RESOLVER;
@@ -11,10 +12,7 @@ use std::path::Path;
 pub(super) fn write(etc: &Path) -> Result<()> {
     let shell = if Path::new("/bin/bash").exists() { "/bin/bash" } else { "/bin/sh" };
     let (user, home) = (inside::USER, inside::HOME);
-    let file = |name: &str, text: &str| {
-        fs::write(etc.join(name), text).with_context(|| format!("write /etc/{name}"))?;
-        fs::set_permissions(etc.join(name), Permissions::from_mode(0o644)).context("set its permissions")
-    };
+    let file = |name, text: &str| file(etc, name, text);
     let services = services(&fs::read_to_string("/etc/passwd").unwrap_or_default());
     file(
         "passwd",
@@ -25,12 +23,38 @@ pub(super) fn write(etc: &Path) -> Result<()> {
     )?;
     let groups = service_groups(&fs::read_to_string("/etc/group").unwrap_or_default());
     file("group", &format!("root:x:0:\n{groups}{user}:x:{AGENT}:\nnogroup:x:65534:\n"))?;
-    file("hostname", "lamplight\n")?;
-    file("hosts", "127.0.0.1 localhost lamplight\n::1 localhost\n")?;
     file(
         "nsswitch.conf",
         "passwd: files\ngroup: files\nshadow: files\nhosts: files dns\nservices: files\nprotocols: files\n",
     )?;
+    names(etc)
+}
+
+/// From what the image has; the agent comes first, as its number may be another's there.
+pub(super) fn write_on_image(etc: &Path, shell: &str, passwd: &str, group: &str) -> Result<()> {
+    let (user, home) = (inside::USER, inside::HOME);
+    let without = |text: &str, name: &str| -> String {
+        let kept = text.lines().filter(|line| line.split(':').next() != Some(name));
+        kept.filter(|line| !line.trim().is_empty()).map(|line| format!("{line}\n")).collect()
+    };
+    let root = |text: &str, line: String| if text.starts_with("root:") { String::new() } else { line };
+    let (passwd, group) = (without(passwd, user), without(group, user));
+    let agent = format!("{user}:x:{AGENT}:{AGENT}:{user}:{home}:{shell}\n");
+    let own = root(&passwd, format!("root:x:0:0:root:/root:{shell}\n"));
+    file(etc, "passwd", &format!("{own}{agent}{passwd}"))?;
+    file(etc, "group", &format!("{}{user}:x:{AGENT}:\n{group}", root(&group, "root:x:0:\n".into())))?;
+    names(etc)
+}
+
+fn file(etc: &Path, name: &str, text: &str) -> Result<()> {
+    fs::write(etc.join(name), text).with_context(|| format!("write /etc/{name}"))?;
+    fs::set_permissions(etc.join(name), Permissions::from_mode(0o644)).context("set its permissions")
+}
+
+/// How this machine is called, and how others are found.
+fn names(etc: &Path) -> Result<()> {
+    file(etc, "hostname", "lamplight\n")?;
+    file(etc, "hosts", "127.0.0.1 localhost lamplight\n::1 localhost\n")?;
     symlink(RESOLVER, etc.join("resolv.conf")).context("link /etc/resolv.conf")?;
     symlink("/proc/self/mounts", etc.join("mtab")).context("link /etc/mtab")
 }

@@ -3,7 +3,7 @@
 use super::limits::Limits;
 use crate::error::{ErrorKind, SandboxError};
 use crate::provider::ReadOnlyMount;
-use lamplight_domain::{Enforced, Generation, SessionId};
+use lamplight_domain::{Enforced, Generation, ImageDigest, SessionId};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -23,6 +23,8 @@ pub(super) struct LaunchRequest {
     pub(super) mounts: Vec<ReadOnlyMount>,
     /// Whether there is a way out.
     pub(super) egress: bool,
+    /// What its files begin with, where that is not the machine.
+    pub(super) image: Option<ImageDigest>,
     pub(super) limits: Limits,
     /// Run even where a wall is missing that nothing should run without.
     pub(super) is_unsafe: bool,

@@ -6,11 +6,13 @@
 //! /var/lib/dpkg   the machine's packages, so that apt knows what is there ◀ … ◀ files/dpkg  (root only)
 //! /dev /proc /run, tools                                          ours, the kernel's, and read-only
 //! ```
+//! On an image there is one stack alone: the image, what every sandbox has beside it (see `image_base`), layers, `files/root`.
 //! Everything that an agent or its root changes is below `files`, and nothing else outlives the sandbox. To an ordinary user the
 //! machine's own trees are read-only: the kernel lets nobody change, even in a copy, what belongs to users that he does not have.
 
 use super::base::{self, SYSTEM};
 use super::disk::{GenerationDir, SessionDir};
+use super::ground::Base;
 use super::identity::AGENT;
 use super::mounts::{Attributes, Root, attach, clone_tree};
 use super::overlay::{Owners, Renames, Stage, Users};
@@ -88,7 +90,7 @@ pub(super) struct Parts<'a> {
     pub(super) request: &'a LaunchRequest,
     pub(super) session: &'a SessionDir,
     pub(super) here: &'a GenerationDir,
-    pub(super) base: &'a Path,
+    pub(super) base: &'a Base,
     pub(super) stack: &'a Stack,
     /// The session's users, when it has more than the agent.
     pub(super) users: Option<&'a Users>,
@@ -102,16 +104,26 @@ pub(super) fn build(parts: Parts) -> Result<Root> {
     let files = stage.session(&session.0)?;
     let stacked = Stacked { stage, files, stack };
 
-    let skeleton = stacked.stage.lower(base, Owners::SameNumbers);
-    match skeleton.and_then(|skeleton| stacked.mount(&root.0, ROOT_TREE, skeleton, Renames::Move)) {
+    let lowest: Vec<&Path> = match base {
+        Base::Machine(base) => vec![base],
+        Base::Image(image) => vec![&image.own, &image.tree],
+    };
+    let lowest: Result<_> =
+        lowest.into_iter().map(|lower| stacked.stage.lower(lower, Owners::SameNumbers)).collect();
+    match (lowest.and_then(|lowest| stacked.mount(&root.0, ROOT_TREE, lowest, Renames::Move)), base) {
         // Where the machine's files are an overlay already, as in a container, no other can be put on top.
-        Err(error) if stack.layers().is_empty() => {
+        (Err(error), Base::Machine(base)) if stack.layers().is_empty() => {
             alone(&root, session, base, users)
                 .with_context(|| format!("go on without layers after: {error:#}"))?;
         }
-        stacked => stacked?,
+        (stacked, Base::Machine(_)) => stacked?,
+        (stacked, Base::Image(_)) => {
+            stacked.context(
+                "put the session's files on top of an image, which this machine has to be able to",
+            )?;
+        }
     }
-    for tree in system_trees() {
+    for tree in base.system_trees() {
         match users.map(|_| stacked.system(&root, &tree)) {
             Some(Ok(())) => {}
             Some(Err(error)) if !stack.layers().is_empty() => return Err(error),
@@ -163,7 +175,7 @@ struct Stacked<'a> {
 }
 
 impl Stacked<'_> {
-    fn mount(&self, at: &Path, tree: &str, lowest: String, renames: Renames) -> Result<()> {
+    fn mount(&self, at: &Path, tree: &str, lowest: Vec<String>, renames: Renames) -> Result<()> {
         let mut lowers = Vec::new();
         for layer in self.stack.layers() {
             let directory = layer.tree(tree);
@@ -171,7 +183,7 @@ impl Stacked<'_> {
                 lowers.push(self.stage.lower(&directory, Owners::Session(layer.ids))?);
             }
         }
-        lowers.push(lowest);
+        lowers.extend(lowest);
         let (top, work) = (format!("{}/files/{tree}", self.files), format!("{}/scratch/{tree}", self.files));
         self.stage.mount(at, &lowers, &top, &work, renames)
     }
@@ -181,7 +193,7 @@ impl Stacked<'_> {
         let (_open, at) = root.place(tree.path)?;
         let machine = self.stage.lower(host, Owners::SameNumbers)?;
         let machine = if tree.restricted { self.stage.for_anybody(&machine)? } else { machine };
-        self.mount(&at, tree.name, machine, Renames::Copy)?;
+        self.mount(&at, tree.name, vec![machine], Renames::Copy)?;
         // An overlay shows nothing that is mounted below its layers.
         for below in mounted_below(host)? {
             let path = below.to_str().context("a mount point of the machine is not UTF-8")?;

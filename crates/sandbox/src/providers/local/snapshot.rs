@@ -15,12 +15,13 @@ use super::copy::{Copy, Directories, Moment, Moved};
 use super::disk::{GenerationDir, Sandboxes, SessionDir, private_dir, remove_tree};
 use super::hold::Held;
 use super::identity::{self, Ids};
+use super::images::Images;
 use super::mapped::mapped;
 use super::record::Record;
 use super::root_fs::{ROOT_TREE, system_trees};
 use super::stack::{Copies, Layer, Names, Shelf, named, read, write};
 use anyhow::{Context, Result};
-use lamplight_domain::SessionId;
+use lamplight_domain::{ImageDigest, SessionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
@@ -83,7 +84,12 @@ pub(super) fn restore(sandboxes: &Sandboxes, from: (&SessionId, u32), to: &Sessi
     let shelf = Shelf::lock(sandboxes)?;
     let names: Option<Names> = read(&sandboxes.session(from.0).checkpoint_file(from.1))?;
     let names = names.ok_or(NoCheckpoint)?;
-    // From here on it is decided.
+    let image: Option<ImageDigest> = read(&sandboxes.session(from.0).image_file())?;
+    // From here on it is decided. What they are on top of comes first: it is what every file of the session needs.
+    match image {
+        Some(digest) => drop(Images::beside(sandboxes.clone()).use_in(&session, &digest)?),
+        None => remove_file(&session.image_file())?,
+    }
     write(&session.new_stack_file(), &names)?;
     settle(&session)?;
     shelf.tidy()
@@ -126,15 +132,18 @@ pub(super) fn settle(session: &SessionDir) -> Result<()> {
 }
 
 fn forget_copies(session: &SessionDir) -> Result<()> {
-    for file in [session.copies_file(), session.copying_file()] {
-        match fs::remove_file(&file) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
-                return Err(error).with_context(|| format!("remove {}", file.display()));
-            }
-            _ => {}
+    remove_file(&session.copies_file())?;
+    remove_file(&session.copying_file())
+}
+
+/// One that may be gone already.
+fn remove_file(file: &Path) -> Result<()> {
+    match fs::remove_file(file) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("remove {}", file.display()))
         }
+        _ => Ok(()),
     }
-    Ok(())
 }
 
 fn running(session: &SessionDir) -> Result<Option<(GenerationDir, Record)>> {

@@ -1,9 +1,9 @@
 //! From the domain's views to the API's resources.
 
 use super::{
-    Checkpoint, Contact, Cost, Merged, Model, Moment, Network, OpenPermission, Origin, PermissionOption,
-    PermissionOptionKind, Person, Phase, QueuedPrompt, Sandbox, SandboxState, SessionSummary, SessionView,
-    Tokens, TurnCommit,
+    Checkpoint, Contact, Cost, Image, Merged, Model, Moment, Network, OpenPermission, Origin,
+    PermissionOption, PermissionOptionKind, Person, Phase, QueuedPrompt, Sandbox, SandboxState,
+    SessionSummary, SessionView, Tokens, TurnCommit,
 };
 use lamplight_domain::permission::OptionKind;
 use lamplight_domain::session::{self, view};
@@ -181,6 +181,7 @@ impl From<session::SessionView> for SessionView {
             checkpoints: view.checkpoints.into_iter().map(Checkpoint::from).collect(),
             origin: view.origin.map(Origin::from),
             network: view.network.into(),
+            image: view.image.map(|image| Image { name: image.name.into(), digest: image.digest.into() }),
             contacts: view.contacts.into_iter().map(Contact::from).collect(),
             sandbox_state: view.sandbox_state.into(),
             sandbox: view.enforced.map(Sandbox::from),

@@ -140,6 +140,8 @@ pub struct SessionView {
     /// What it is a fork of.
     pub origin: Option<Origin>,
     pub network: Network,
+    /// What the files of its sandboxes begin with; `null` is the server's own machine.
+    pub image: Option<Image>,
     /// Hosts that were asked for, each once with each kind of answer; at most 256.
     pub contacts: Vec<Contact>,
     pub sandbox_state: SandboxState,
@@ -250,6 +252,14 @@ pub enum Network {
         hosts: Vec<String>,
     },
     None,
+}
+
+/// An image, as it was when the session was made.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Image {
+    pub name: String,
+    /// 64 hexadecimal digits, over all that is in it.
+    pub digest: String,
 }
 
 /// A host that something in the sandbox asked for.

@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lamplight_domain::permission::Policy;
-use lamplight_domain::{Limits, SandboxLimits, session};
+use lamplight_domain::{ImageChoice, Limits, SandboxLimits, session};
 use lamplight_engine::{CommandError, Fork, NewSession};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -44,6 +44,9 @@ pub struct NewSessionRequest {
     pub limits: Option<LimitsRequest>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
+    /// What the sandbox's files begin with: the name of an image, or `host`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub image: Option<String>,
     pub sandbox: Option<SandboxLimitsRequest>,
 }
 
@@ -151,7 +154,7 @@ impl From<SandboxLimitsRequest> for SandboxLimits {
     params(("Idempotency-Key" = Option<String>, Header, description = "Any text of at most 256 bytes; one per intended session")),
     responses(
         (status = 201, body = SessionView, headers(("Location", description = "Path of the session"))),
-        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "session_not_found, checkpoint_not_found: of a fork"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended: of a fork"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "idempotency_key_reused"),
@@ -176,6 +179,8 @@ impl NewSessionRequest {
     fn into_new(self, app: &App) -> Result<NewSession, Problem> {
         let network = self.network.map(lamplight_domain::Network::try_from).transpose();
         let network = network.map_err(|error| Problem::invalid_request(error.to_string()))?;
+        let image = self.image.map(|image| image.parse::<ImageChoice>()).transpose();
+        let image = image.map_err(|error| Problem::invalid_request(error.to_string()))?;
         let fork = self.fork.map(|fork| match fork.session.parse() {
             Ok(session) => Ok(Fork { session, checkpoint: fork.checkpoint }),
             Err(_) => Err(CommandError::NotFound),
@@ -194,6 +199,7 @@ impl NewSessionRequest {
                 PermissionPolicy::Reject => Policy::Reject,
             }),
             network,
+            image,
             limits: self.limits.map(|limits| limits.over(&app.config.limits)),
             sandbox: self.sandbox.map(SandboxLimits::from).unwrap_or_default(),
             person: app.config.person.clone(),

@@ -86,6 +86,8 @@ async fn what_cannot_be_made_is_refused_with_the_reason() {
     check(json!({"repository": repository, "prompt": " \n"}), "empty_prompt").await;
     check(json!({"repository": repository, "prompt": "x", "sandbox": {"memory_bytes": 1}}), "sandbox_limits")
         .await;
+    check(json!({"repository": repository, "prompt": "x", "image": "none-of-it"}), "image_unknown").await;
+    check(json!({"repository": repository, "prompt": "x", "image": "../x"}), "invalid_request").await;
     check(json!({"repository": repository, "prompt": "x", "sandbox": {"memory": 1}}), "invalid_request")
         .await;
     let (_, list) = server.get("/sessions").await;
