@@ -22,5 +22,5 @@ pub use id::{Generation, PromptId, Seq, SessionId, TurnNumber};
 pub use image::{ImageChoice, ImageDigest, ImageName, SessionImage};
 pub use network::{HostPattern, Network, NotAHost};
 pub use sandbox::{Enforced, SandboxLimits};
-pub use spec::{Limits, Origin, Person, SessionSpec};
+pub use spec::{Limits, Origin, Person, SessionSpec, SomeLimits};
 pub use time::Timestamp;

@@ -122,3 +122,81 @@ impl Default for Limits {
         }
     }
 }
+
+/// Limits as somebody asks for them: what is `None` is as others say.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SomeLimits {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub steps: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub failures_in_a_row: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identical_calls: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub silence_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_clock_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub permission_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub start_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cancel_grace_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub paused_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub pause_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub idle_warning_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub checkpoint_ms: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_micros: Option<u64>,
+}
+
+impl SomeLimits {
+    /// These, and where they say nothing, `others`.
+    #[must_use]
+    pub fn over(&self, others: &Limits) -> Limits {
+        Limits {
+            steps: self.steps.unwrap_or(others.steps),
+            failures_in_a_row: self.failures_in_a_row.unwrap_or(others.failures_in_a_row),
+            identical_calls: self.identical_calls.unwrap_or(others.identical_calls),
+            silence_ms: self.silence_ms.unwrap_or(others.silence_ms),
+            wall_clock_ms: self.wall_clock_ms.unwrap_or(others.wall_clock_ms),
+            permission_ms: self.permission_ms.unwrap_or(others.permission_ms),
+            start_ms: self.start_ms.unwrap_or(others.start_ms),
+            cancel_grace_ms: self.cancel_grace_ms.unwrap_or(others.cancel_grace_ms),
+            paused_ms: self.paused_ms.unwrap_or(others.paused_ms),
+            pause_ms: self.pause_ms.unwrap_or(others.pause_ms),
+            idle_ms: self.idle_ms.unwrap_or(others.idle_ms),
+            idle_warning_ms: self.idle_warning_ms.unwrap_or(others.idle_warning_ms),
+            checkpoint_ms: self.checkpoint_ms.unwrap_or(others.checkpoint_ms),
+            budget_micros: self.budget_micros.unwrap_or(others.budget_micros),
+        }
+    }
+
+    /// These, and where they say nothing, what `others` say.
+    #[must_use]
+    pub fn or(&self, others: &Self) -> Self {
+        Self {
+            steps: self.steps.or(others.steps),
+            failures_in_a_row: self.failures_in_a_row.or(others.failures_in_a_row),
+            identical_calls: self.identical_calls.or(others.identical_calls),
+            silence_ms: self.silence_ms.or(others.silence_ms),
+            wall_clock_ms: self.wall_clock_ms.or(others.wall_clock_ms),
+            permission_ms: self.permission_ms.or(others.permission_ms),
+            start_ms: self.start_ms.or(others.start_ms),
+            cancel_grace_ms: self.cancel_grace_ms.or(others.cancel_grace_ms),
+            paused_ms: self.paused_ms.or(others.paused_ms),
+            pause_ms: self.pause_ms.or(others.pause_ms),
+            idle_ms: self.idle_ms.or(others.idle_ms),
+            idle_warning_ms: self.idle_warning_ms.or(others.idle_warning_ms),
+            checkpoint_ms: self.checkpoint_ms.or(others.checkpoint_ms),
+            budget_micros: self.budget_micros.or(others.budget_micros),
+        }
+    }
+}

@@ -93,17 +93,9 @@ pub struct Tokens {
     /// The part of `input` that the model read from its cache.
     pub cached: u64,
     /// The part of `input` that was written to its cache.
-    #[serde(skip_serializing_if = "is_none")]
     pub cache_written: u64,
     /// The part of `output` that nobody is shown.
-    #[serde(skip_serializing_if = "is_none")]
     pub reasoning: u64,
-}
-
-/// So that what was not counted once is not written either.
-#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks with a reference")]
-fn is_none(count: &u64) -> bool {
-    *count == 0
 }
 
 impl std::ops::AddAssign for Tokens {

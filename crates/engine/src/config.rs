@@ -2,9 +2,9 @@
 
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
-use lamplight_domain::{ImageChoice, Limits, Network, Person, SandboxLimits};
+use lamplight_domain::{ImageChoice, Limits, Network, Person, SandboxLimits, SomeLimits};
 use lamplight_gateway::{Outside, Upstreams};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -28,6 +28,30 @@ pub struct Config {
     /// What the files of sandboxes begin with, where a session does not say otherwise.
     pub image: ImageChoice,
     pub outside: Outside,
+    /// What sessions of some repositories get where they do not say otherwise, before all of the above.
+    pub repositories: Vec<RepositoryConfig>,
+}
+
+/// What sessions of one repository get; `None`, and what says nothing, is as for all.
+#[derive(Debug, Clone, Default)]
+pub struct RepositoryConfig {
+    pub path: PathBuf,
+    pub agent: Option<String>,
+    pub permissions: Option<Policy>,
+    pub limits: SomeLimits,
+    pub sandbox: SandboxLimits,
+    pub network: Option<Network>,
+    pub image: Option<ImageChoice>,
+}
+
+impl Config {
+    /// `repository` has no symbolic link in it.
+    pub(crate) fn of(&self, repository: &Path) -> Option<&RepositoryConfig> {
+        let is_it = |ours: &&RepositoryConfig| {
+            ours.path == repository || ours.path.canonicalize().is_ok_and(|path| path == repository)
+        };
+        self.repositories.iter().find(is_it)
+    }
 }
 
 /// Where sandboxes come from, and what they find of this machine.

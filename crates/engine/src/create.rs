@@ -40,10 +40,7 @@ pub(crate) async fn create(
     let prompt = new.prompt.clone();
     let spec = match &new.fork {
         Some(fork) => forked(shared, &id, fork.clone(), new).await?,
-        None => {
-            let image = images::chosen(&shared.config, new.image.as_ref()).await?;
-            spec(shared, &id, new, image).await?
-        }
+        None => fresh(shared, &id, new).await?,
     };
     let by = by.unwrap_or_else(|| spec.person.name.clone());
     let repository = spec.repository.clone();
@@ -99,6 +96,23 @@ async fn made_before(
     crate::engine::parse_view(&row.body)
 }
 
+/// As is asked for, else as its repository's sessions are, else as all are.
+async fn fresh(shared: &Shared, id: &SessionId, new: NewSession) -> Result<SessionSpec, CommandError> {
+    let repository = find_repository(&new.repository).await?;
+    let ours = shared.config.of(&repository).cloned().unwrap_or_default();
+    let new = NewSession {
+        agent: new.agent.or(ours.agent),
+        permissions: new.permissions.or(ours.permissions),
+        limits: new.limits.or(&ours.limits),
+        sandbox: new.sandbox.over(&ours.sandbox),
+        network: new.network.or(ours.network),
+        image: new.image.or(ours.image),
+        ..new
+    };
+    let image = images::chosen(&shared.config, new.image.as_ref()).await?;
+    spec(shared, id, repository, new, image).await
+}
+
 /// As its origin, but for what is asked for.
 async fn forked(
     shared: &Shared,
@@ -121,24 +135,25 @@ async fn forked(
         agent: Some(agent.clone()),
         model,
         permissions: Some(new.permissions.unwrap_or(from.permissions)),
-        limits: Some(new.limits.unwrap_or_else(|| from.limits.clone())),
         network: Some(new.network.unwrap_or_else(|| from.network.clone())),
         sandbox: new.sandbox.over(&from.sandbox),
         ..new
     };
-    Ok(SessionSpec { origin: Some(origin), ..spec(shared, id, new, image).await? })
+    let limits = new.limits.over(&from.limits);
+    let repository = find_repository(&from.repository).await?;
+    Ok(SessionSpec { origin: Some(origin), limits, ..spec(shared, id, repository, new, image).await? })
 }
 
 async fn spec(
     shared: &Shared,
     id: &SessionId,
+    repository: PathBuf,
     new: NewSession,
     image: Option<SessionImage>,
 ) -> Result<SessionSpec, CommandError> {
     let config = &shared.config;
     let agent = new.agent.unwrap_or_else(|| config.default_agent.clone());
     let mode = agents::usable(shared, &agent)?.mode.map(str::to_owned);
-    let repository = find_repository(&new.repository).await?;
     let base = find_base(&repository, new.base).await?;
     let person = match new.person.or_else(|| config.person.clone()) {
         Some(person) => person,
@@ -162,7 +177,7 @@ async fn spec(
         agent,
         model: new.model,
         person,
-        limits: new.limits.unwrap_or_else(|| config.limits.clone()),
+        limits: new.limits.over(&config.limits),
         sandbox,
         permissions: new.permissions.unwrap_or(config.permissions),
         network: new.network.unwrap_or_else(|| config.network.clone()),

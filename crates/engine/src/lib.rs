@@ -20,7 +20,7 @@ pub mod review;
 mod session;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
-pub use config::{Config, SandboxConfig};
+pub use config::{Config, RepositoryConfig, SandboxConfig};
 pub use engine::{Engine, now};
 pub use error::{CommandError, StartError};
 pub use hub::Follower;
@@ -36,7 +36,7 @@ pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;
 use lamplight_domain::session::SessionSummary;
-use lamplight_domain::{ImageChoice, Limits, Network, Person, PromptId, SandboxLimits, Seq, SessionId};
+use lamplight_domain::{ImageChoice, Network, Person, PromptId, SandboxLimits, Seq, SessionId, SomeLimits};
 
 /// A new session, as asked for; what is `None` comes from the configuration or the repository.
 #[derive(Debug, Clone)]
@@ -49,7 +49,7 @@ pub struct NewSession {
     pub agent: Option<String>,
     pub model: Option<String>,
     pub permissions: Option<Policy>,
-    pub limits: Option<Limits>,
+    pub limits: SomeLimits,
     pub network: Option<Network>,
     pub image: Option<ImageChoice>,
     /// What its sandboxes may use.

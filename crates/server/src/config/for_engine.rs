@@ -1,9 +1,10 @@
 //! What the engine is told of the configuration.
 
 use super::sections::Price;
-use super::{Config, CustomAgent, ModelEndpoint, Secret};
+use super::{Config, CustomAgent, ModelEndpoint, Repository, Secret};
 use lamplight_engine::{
-    ANTHROPIC_BASE, Configured, ModelPrice, OPENAI_BASE, Outside, SandboxConfig, Upstream, Upstreams,
+    ANTHROPIC_BASE, Configured, ModelPrice, OPENAI_BASE, Outside, RepositoryConfig, SandboxConfig, Upstream,
+    Upstreams,
 };
 
 impl Config {
@@ -32,6 +33,7 @@ impl Config {
             network: self.sandbox.network(),
             image: self.sandbox.image.clone(),
             outside: Outside { allow_private: self.sandbox.allow_private.clone(), ..Outside::default() },
+            repositories: self.repositories.iter().map(Repository::engine).collect(),
         }
     }
 }
@@ -45,6 +47,20 @@ impl ModelEndpoint {
         let base = self.base.clone().unwrap_or_else(|| vendor.to_owned());
         let key = self.key.as_ref().map_or("", Secret::reveal);
         Some(Upstream { base, key: lamplight_engine::Secret::new(key) })
+    }
+}
+
+impl Repository {
+    fn engine(&self) -> RepositoryConfig {
+        RepositoryConfig {
+            path: self.path.clone(),
+            agent: self.agent.clone(),
+            permissions: self.permissions,
+            limits: self.limits.clone(),
+            sandbox: self.sandbox.limits.clone(),
+            network: self.network(),
+            image: self.sandbox.image.clone(),
+        }
     }
 }
 

@@ -14,7 +14,8 @@ pub use error::ConfigError;
 pub use layers::{Environment, VARIABLES, Variable};
 pub use secret::Secret;
 pub use sections::{
-    Agent, CustomAgent, Log, LogFormat, ModelEndpoint, Models, NetworkPolicy, Provider, Sandbox, Server,
+    Agent, CustomAgent, Log, LogFormat, ModelEndpoint, Models, NetworkPolicy, Provider, Repository, Sandbox,
+    Server,
 };
 
 use lamplight_domain::{Limits, Person};
@@ -36,6 +37,7 @@ pub struct Config {
     pub sandbox: Sandbox,
     /// Agents beyond the catalogue.
     pub agents: Vec<CustomAgent>,
+    pub repositories: Vec<Repository>,
 }
 
 /// What the command line said about configuration.
@@ -95,12 +97,14 @@ impl Config {
             .chain(&mut self.agent.tools_dir)
             .chain(&mut self.sandbox.tools)
             .chain(&mut self.sandbox.home)
+            .chain(self.repositories.iter_mut().map(|repository| &mut repository.path))
         {
             *path = absolute(path, environment)?;
         }
         self.server.check()?;
         self.sandbox.check()?;
         self.models.check()?;
+        self.repositories.iter().try_for_each(Repository::check)?;
         self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;
         self.models.openai.take_key(environment);
         self.models.anthropic.take_key(environment);

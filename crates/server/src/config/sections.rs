@@ -2,7 +2,7 @@
 
 use super::{ConfigError, Environment, Secret};
 use lamplight_domain::permission::Policy;
-use lamplight_domain::{HostPattern, ImageChoice, Network, SandboxLimits};
+use lamplight_domain::{HostPattern, ImageChoice, Network, SandboxLimits, SomeLimits};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
@@ -227,10 +227,16 @@ impl Sandbox {
     }
 
     pub(super) fn network(&self) -> Network {
-        match self.network {
-            NetworkPolicy::Open => Network::Open,
-            NetworkPolicy::Allowlist => Network::Allowlist { hosts: self.allow.clone() },
-            NetworkPolicy::None => Network::None,
+        self.network.with(&self.allow)
+    }
+}
+
+impl NetworkPolicy {
+    fn with(self, allow: &[HostPattern]) -> Network {
+        match self {
+            Self::Open => Network::Open,
+            Self::Allowlist => Network::Allowlist { hosts: allow.to_vec() },
+            Self::None => Network::None,
         }
     }
 }
@@ -242,6 +248,50 @@ pub enum Provider {
     /// This machine itself.
     #[default]
     Local,
+}
+
+/// `[[repositories]]`: what sessions of one repository get where they do not say otherwise; what is left out is as for all.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Repository {
+    /// Its top directory.
+    pub path: PathBuf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permissions: Option<Policy>,
+    /// `[repositories.limits]`
+    #[serde(default)]
+    pub limits: SomeLimits,
+    #[serde(default)]
+    pub sandbox: RepositorySandbox,
+}
+
+/// `[repositories.sandbox]`
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct RepositorySandbox {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub network: Option<NetworkPolicy>,
+    /// With `network = "allowlist"`.
+    pub allow: Vec<HostPattern>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub image: Option<ImageChoice>,
+    pub limits: SandboxLimits,
+}
+
+impl Repository {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let at = |why: &str| ConfigError::Invalid(format!("repositories: {}: {why}", self.path.display()));
+        if !self.sandbox.allow.is_empty() && self.sandbox.network != Some(NetworkPolicy::Allowlist) {
+            return Err(at("sandbox.allow is only used with sandbox.network = \"allowlist\""));
+        }
+        self.sandbox.limits.check().map_err(|why| at(&format!("sandbox.limits: {why}")))
+    }
+
+    pub(super) fn network(&self) -> Option<Network> {
+        self.sandbox.network.map(|policy| policy.with(&self.sandbox.allow))
+    }
 }
 
 /// `[[agents]]`: an agent that the catalogue does not have; any program that speaks ACP on standard input and output.

@@ -75,6 +75,16 @@ fn mistakes_are_told_with_their_place() {
         "DIR/lamplight.toml:2: \"http://db\" names no host",
     );
     check("[sandbox]\nnetwork = 'closed'\n", &[], "DIR/lamplight.toml:2: unknown variant");
+    check(
+        "[[repositories]]\npath = '/r'\nsandbox.allow = ['a.example']\n",
+        &[],
+        "the configuration cannot be used: repositories: /r: sandbox.allow is only",
+    );
+    check(
+        "[[repositories]]\npath = '/r'\nlimits.step = 1\n",
+        &[],
+        "DIR/lamplight.toml:3: unknown key `step`",
+    );
     check("[sandbox]\nimage = '../x'\n", &[], "DIR/lamplight.toml:2: \"../x\" is no name of an image");
     check("", &[("LAMPLIGHT_LISTEN", "0.0.0.0:7410")], "the configuration cannot be used: server.listen");
     let missing = Flags { config: Some("/nowhere/lamplight.toml".into()), ..Flags::default() };

@@ -71,3 +71,44 @@ fn doctor_says_what_is_there() {
     let text = String::from_utf8(broken.stdout).unwrap();
     assert!(text.contains("missing  data directory") && text.contains("--data-dir"), "{text}");
 }
+
+#[tokio::test]
+async fn a_repository_has_settings_of_its_own_which_a_session_may_overrule() {
+    let place = Place::new();
+    let config = std::fs::read_to_string(place.path("lamplight.toml")).unwrap();
+    let link = place.path("by-another-name");
+    std::os::unix::fs::symlink(place.repository(), &link).unwrap();
+    let more = format!(
+        "[limits]\nsteps = 40\nidle_ms = 7000000\n[sandbox]\nnetwork = 'open'\n[sandbox.limits]\nprocesses = 600\n\
+         [[repositories]]\npath = '/nowhere'\n[[repositories]]\npath = {link:?}\npermissions = 'reject'\n\
+         [repositories.limits]\nsteps = 7\nbudget_micros = 1000000\n\
+         [repositories.sandbox]\nnetwork = 'allowlist'\nallow = ['example.org']\nlimits.open_files = 2048\n"
+    );
+    std::fs::write(place.path("lamplight.toml"), config + &more).unwrap();
+    let server = Server::start_in(place);
+    let spec = async |more: serde_json::Value| {
+        let mut request =
+            serde_json::json!({"repository": server.place.repository(), "prompt": "!say hello"});
+        request.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        let (status, view) = server.post("/sessions", request).await;
+        assert_eq!(status, 201, "{view}");
+        let log = server.until(view["id"].as_str().unwrap(), "session_created", 1).await;
+        log[0]["event"]["spec"].clone()
+    };
+    let ours = spec(serde_json::json!({})).await;
+    let limits =
+        |spec: &serde_json::Value| (spec["limits"]["steps"].clone(), spec["limits"]["idle_ms"].clone());
+    assert_eq!(limits(&ours), (7.into(), 7_000_000.into()));
+    assert_eq!(ours["limits"]["budget_micros"], 1_000_000);
+    assert_eq!(ours["network"], serde_json::json!({"policy": "allowlist", "hosts": ["example.org"]}));
+    assert_eq!(ours["sandbox"], serde_json::json!({"processes": 600, "open_files": 2048}));
+    assert_eq!(ours["permissions"], "reject");
+
+    let asked = serde_json::json!({"limits": {"steps": 9}, "network": {"policy": "none"}, "sandbox": {"open_files": 4096}});
+    let asked = spec(asked).await;
+    assert_eq!(limits(&asked), (9.into(), 7_000_000.into()));
+    assert_eq!(asked["limits"]["budget_micros"], 1_000_000);
+    assert_eq!(asked["network"], serde_json::Value::Null, "none");
+    assert_eq!(asked["sandbox"], serde_json::json!({"processes": 600, "open_files": 4096}));
+    server.clear().await;
+}

@@ -108,7 +108,7 @@ async fn create(engine: &Engine, place: &Place, prompt: String, network: Option<
         agent: None,
         model: None,
         permissions: None,
-        limits: None,
+        limits: Default::default(),
         network,
         image: None,
         sandbox: Default::default(),

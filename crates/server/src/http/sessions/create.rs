@@ -9,7 +9,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use lamplight_domain::permission::Policy;
-use lamplight_domain::{ImageChoice, Limits, SandboxLimits, session};
+use lamplight_domain::{ImageChoice, SandboxLimits, SomeLimits, session};
 use lamplight_engine::{CommandError, Fork, NewSession};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -91,23 +91,23 @@ pub struct LimitsRequest {
     pub budget_micros: Option<u64>,
 }
 
-impl LimitsRequest {
-    fn over(self, configured: &Limits) -> Limits {
-        Limits {
-            steps: self.steps.unwrap_or(configured.steps),
-            failures_in_a_row: self.failures_in_a_row.unwrap_or(configured.failures_in_a_row),
-            identical_calls: self.identical_calls.unwrap_or(configured.identical_calls),
-            silence_ms: self.silence_ms.unwrap_or(configured.silence_ms),
-            wall_clock_ms: self.wall_clock_ms.unwrap_or(configured.wall_clock_ms),
-            permission_ms: self.permission_ms.unwrap_or(configured.permission_ms),
-            start_ms: self.start_ms.unwrap_or(configured.start_ms),
-            cancel_grace_ms: self.cancel_grace_ms.unwrap_or(configured.cancel_grace_ms),
-            paused_ms: self.paused_ms.unwrap_or(configured.paused_ms),
-            pause_ms: self.pause_ms.unwrap_or(configured.pause_ms),
-            idle_ms: self.idle_ms.unwrap_or(configured.idle_ms),
-            idle_warning_ms: self.idle_warning_ms.unwrap_or(configured.idle_warning_ms),
-            checkpoint_ms: self.checkpoint_ms.unwrap_or(configured.checkpoint_ms),
-            budget_micros: self.budget_micros.unwrap_or(configured.budget_micros),
+impl From<LimitsRequest> for SomeLimits {
+    fn from(asked: LimitsRequest) -> Self {
+        Self {
+            steps: asked.steps,
+            failures_in_a_row: asked.failures_in_a_row,
+            identical_calls: asked.identical_calls,
+            silence_ms: asked.silence_ms,
+            wall_clock_ms: asked.wall_clock_ms,
+            permission_ms: asked.permission_ms,
+            start_ms: asked.start_ms,
+            cancel_grace_ms: asked.cancel_grace_ms,
+            paused_ms: asked.paused_ms,
+            pause_ms: asked.pause_ms,
+            idle_ms: asked.idle_ms,
+            idle_warning_ms: asked.idle_warning_ms,
+            checkpoint_ms: asked.checkpoint_ms,
+            budget_micros: asked.budget_micros,
         }
     }
 }
@@ -200,7 +200,7 @@ impl NewSessionRequest {
             }),
             network,
             image,
-            limits: self.limits.map(|limits| limits.over(&app.config.limits)),
+            limits: self.limits.map(SomeLimits::from).unwrap_or_default(),
             sandbox: self.sandbox.map(SandboxLimits::from).unwrap_or_default(),
             person: app.config.person.clone(),
         })
