@@ -39,7 +39,7 @@ async fn a_server_killed_at_any_moment_loses_and_doubles_nothing() {
         let killed = measure();
         server = Server::start_in(place);
         let at = last_boundary(&server, &id).await;
-        server.until(&id, "work_committed", 1).await;
+        server.until(&id, "checkpoint_kept", 1).await;
         let row = table.entry(at).or_default();
         *row = (row.0 + 1, row.1.max(killed.elapsed()));
         check(&server, &id, &mut reference, round).await;
