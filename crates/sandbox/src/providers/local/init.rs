@@ -24,7 +24,7 @@ use super::privileges;
 use super::request::LaunchRequest;
 use super::rights;
 use super::root_fs::{self, GUEST, Parts, SPOOL};
-use super::seccomp;
+use super::seccomp::{self, Filter};
 use crate::provider::inside;
 use anyhow::{Context, Result};
 use lamplight_domain::sandbox::{Enforcement, Strength, Wall};
@@ -130,10 +130,11 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
     limits.lower(init.limited).context("lower the limits of processes")?;
     privileges::give_up(init.identity)?;
     let file_rules = landlock::rule(nested, init.identity)?;
-    let system_calls = match seccomp::filter(nested) {
-        Ok(()) => Strength::Enforced,
-        Err(error) => Strength::Missing { why: format!("system calls cannot be filtered: {error}") },
-    };
+    let system_calls =
+        match seccomp::filter(Filter { nested_sandboxes: nested, counts_segments: init.limited.memory }) {
+            Ok(()) => Strength::Enforced,
+            Err(error) => Strength::Missing { why: format!("system calls cannot be filtered: {error}") },
+        };
     let kernel_files = match nested {
         false => Strength::Enforced,
         true => {

@@ -26,6 +26,7 @@ mod launchers;
 mod limits;
 mod mapped;
 mod masks;
+mod memory;
 mod mounts;
 mod netlink;
 mod network;
@@ -33,6 +34,7 @@ mod overlay;
 mod own_files;
 mod privileges;
 mod probe;
+mod processes;
 mod record;
 mod redirect;
 mod request;
@@ -44,6 +46,7 @@ mod stack;
 mod standstill;
 mod system_calls;
 mod tools;
+mod usage;
 mod userns;
 mod watch;
 
@@ -74,6 +77,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
 use watch::Watch;
@@ -96,7 +100,7 @@ pub struct Local {
     tools: Vec<Tool>,
     is_unsafe: bool,
     root: bool,
-    _watch: Watch,
+    watch: Arc<Watch>,
 }
 
 impl Local {
@@ -130,7 +134,7 @@ impl Local {
             tools: config.tools,
             is_unsafe: config.is_unsafe,
             root,
-            _watch: watch,
+            watch: Arc::new(watch),
         })
     }
 
@@ -231,6 +235,7 @@ impl Provider for Local {
             }
         };
         reply.into_result(&what())?;
+        self.watch.begin(&spec.session);
         Ok(handle(&spec.session, spec.generation))
     }
 
@@ -307,9 +312,15 @@ impl Provider for Local {
         let session = handle.open(NAME)?.session;
         let of = session.clone();
         let what = format!("make a checkpoint of sandbox {handle}");
+        let watch = Arc::clone(&self.watch);
         let number = self.blocking(what, move |sandboxes| {
             let _lock = sandboxes.session(&of).lock().context("lock the session")?;
-            snapshot::checkpoint(sandboxes, &of)
+            let number = snapshot::checkpoint(sandboxes, &of)?;
+            if !watch.is_within(&of).context("look whether there is room for it")? {
+                snapshot::withdraw(sandboxes, &of, number)?;
+                return Err(snapshot::NoRoom.into());
+            }
+            Ok(number)
         });
         let number = number.await?;
         Ok(Checkpoint::new(CheckpointContent { provider: NAME.to_owned(), session, number }))
@@ -363,15 +374,7 @@ impl Local {
         let sandboxes = self.sandboxes.clone();
         let done = tokio::task::spawn_blocking(move || work(&sandboxes)).await;
         done.unwrap_or_else(|panic| Err(panic.into())).map_err(|error| {
-            let kind = if error.is::<snapshot::NoCheckpoint>() {
-                ErrorKind::Gone
-            } else if error.is::<snapshot::Busy>() {
-                ErrorKind::Unavailable
-            } else if error.is::<snapshot::NoLayers>() {
-                ErrorKind::Unsupported
-            } else {
-                ErrorKind::of_system(error.chain().find_map(launch::errno))
-            };
+            let kind = snapshot::kind(&error);
             SandboxError::new(kind, format!("{what}: {error:#}"))
         })
     }

@@ -127,6 +127,12 @@ impl<'a> Shelf<'a> {
 /// All that a session, its checkpoints and the notes of its copies name.
 pub(super) fn named(session: &SessionDir) -> Result<Names> {
     let mut all = named_beside_checkpoints(session)?;
+    all.extend(named_by_checkpoints(session)?);
+    Ok(all)
+}
+
+pub(super) fn named_by_checkpoints(session: &SessionDir) -> Result<Names> {
+    let mut all = Names::new();
     for number in session.checkpoints()? {
         all.extend(read::<Names>(&session.checkpoint_file(number))?.unwrap_or_default());
     }
