@@ -125,6 +125,7 @@ impl Local {
         }
         // Where it cannot be, the walls are told without it.
         let _ = cgroup::make_way();
+        let _ = cgroup::sweep_parked();
         let watch = Watch::start(sandboxes.clone()).map_err(at)?;
         let launchers = Launchers::new(config.launcher);
         Ok(Self {
