@@ -3,24 +3,24 @@
 use anyhow::{Context, Result};
 use std::fs::{self, File};
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
+use std::os::fd::{AsRawFd, OwnedFd, RawFd};
 
-/// Bytes of stack for a process that makes two system calls.
+/// Bytes of stack for a process that makes three system calls.
 const STACK: usize = 16 * 1024;
 
 /// A namespace with these maps, for users and groups alike, that nobody is in. Root's.
 pub(super) fn mapped(map: &str) -> Result<OwnedFd> {
     let (wait, go) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).context("make a pipe")?;
     let mut stack = vec![0_u128; STACK / size_of::<u128>()];
-    let descriptor = wait.as_raw_fd();
-    // SAFETY: the process shares our memory, has a stack of its own that outlives it (see the wait below), and makes two system
-    // calls with a number that it was given by value.
+    let mut ends = [wait.as_raw_fd(), go.as_raw_fd()];
+    // SAFETY: the process shares our memory, has a stack of its own that outlives it, as does what it is given (see the wait below; where
+    // this process is killed before, the memory stays the other's), and makes a few system calls.
     let pid = unsafe {
         libc::clone(
             hold,
             stack.as_mut_ptr_range().end.cast(),
             libc::CLONE_VM | libc::CLONE_NEWUSER | libc::SIGCHLD,
-            std::ptr::without_provenance_mut(usize::try_from(descriptor).expect("descriptors are positive")),
+            (&raw mut ends).cast(),
         )
     };
     if pid < 0 {
@@ -43,12 +43,15 @@ fn open(pid: i32, map: &str) -> Result<OwnedFd> {
     Ok(File::open(format!("/proc/{pid}/ns/user")).context("open the user namespace")?.into())
 }
 
-/// Keeps the namespace for as long as the pipe is open; it is killed before.
-extern "C" fn hold(descriptor: *mut libc::c_void) -> i32 {
+/// Keeps the namespace for as long as the other process has its end of the pipe open. It is killed before; should the other be, it ends
+/// by itself.
+extern "C" fn hold(ends: *mut libc::c_void) -> i32 {
     let mut byte = 0_u8;
-    // SAFETY: reads one byte into a variable of this function.
+    // SAFETY: reads the two numbers that it was given, and one byte into a variable of this function.
     unsafe {
-        libc::read(i32::try_from(descriptor.addr()).unwrap_or(-1), (&raw mut byte).cast(), 1);
+        let [wait, go] = ends.cast::<[RawFd; 2]>().read();
+        libc::close(go);
+        libc::read(wait, (&raw mut byte).cast(), 1);
         libc::_exit(0)
     }
 }
