@@ -27,7 +27,7 @@ use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Between two looks, depending on how soon a session could be at its limit.
 const SOONEST: Duration = Duration::from_millis(50);
@@ -150,14 +150,21 @@ fn watch(shared: &Shared, woken: &Receiver<()>) {
             }
         }
         let wait = shared.state().known.values().map(Known::wait).min().unwrap_or(FORGET);
-        match woken.recv_timeout(wait) {
-            Err(RecvTimeoutError::Disconnected) => return,
-            Ok(()) | Err(RecvTimeoutError::Timeout) => since_discovery += wait,
+        let started = now();
+        if woken.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {
+            return;
         }
-        if let Err(error) = look(shared, wait, &mut sizes) {
+        let passed = started.elapsed();
+        since_discovery += passed;
+        if let Err(error) = look(shared, passed, &mut sizes) {
             tracing::warn!(%error, "what sandboxes take could not be looked at");
         }
     }
+}
+
+#[expect(clippy::disallowed_methods, reason = "how long it waited is for nobody to decide by but this watch")]
+fn now() -> Instant {
+    Instant::now()
 }
 
 /// What is known of a session from one look to the next.
@@ -191,7 +198,10 @@ enum Due {
 
 impl Known {
     fn due(&self) -> Due {
-        let Some(Walked { taken, limit, full_at }) = self.walked else { return Due::Walk };
+        let Some(Walked { taken, limit, full_at }) = self.walked else {
+            // Not in the moment in which somebody waits for it.
+            return if self.passed >= SOONEST { Due::Walk } else { Due::Nothing };
+        };
         let files = u32::try_from(taken.files).unwrap_or(u32::MAX);
         let since = |least: Duration| self.passed >= least.saturating_add(EACH_FILE.saturating_mul(files));
         let is_near = (taken + self.written).exceeds(limit);

@@ -22,7 +22,8 @@ fn files(files: u64) -> Use {
 fn a_session_is_walked_when_it_could_be_over_its_limit() {
     let at_once = Duration::ZERO;
     let check = |known: Known, due| assert_eq!(known.due(), due, "{known:?}");
-    check(Known::default(), Due::Walk);
+    check(Known::default(), Due::Nothing);
+    check(Known { passed: SOONEST, ..Known::default() }, Due::Walk);
     check(known(bytes(100), bytes(100), at_once), Due::Nothing);
     check(known(bytes(100), bytes(157), at_once), Due::HoldAndWalk);
     check(known(files(100), files(16_285), at_once), Due::HoldAndWalk);
