@@ -32,7 +32,7 @@ const BWRAP: Need = Need { program: "bwrap", package: "bubblewrap", why: "sandbo
 const BUILT: [(&str, &str, &str); 6] = [
     ("lamplight-agent", "--bin", "scripted-agent"),
     ("lamplight-sandbox", "--bin", "lamplight-launch"),
-    ("lamplight-sandbox", "--example", "create_to_answer"),
+    ("lamplight-sandbox", "--example", "sandbox_times"),
     ("lamplight-store", "--example", "append_rate"),
     ("lamplight-store", "--example", "copies"),
     ("xtask", "--example", "load"),
@@ -51,7 +51,7 @@ const BENCHES: [(&str, Measure); 6] = [
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Which: start, sandbox, delivery, durable, sessions, kills; all without any, and only then are they kept
+    /// Which: start, sandbox, delivery, durable, sessions, kills; all without any
     names: Vec<String>,
 }
 
@@ -91,11 +91,17 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     missing::provide(&[GIT])?;
     let path = missing::provide_node(&workspace)?;
-    build::all(&workspace, RELEASE)?;
+    // Everything else is measured with the server.
+    let sandboxes_only = arguments.names == ["sandbox"];
+    if !sandboxes_only {
+        build::all(&workspace, RELEASE)?;
+    }
     // One call, or cargo would build what they share once for each of them.
     let mut programs = Command::new(cargo());
     programs.current_dir(&workspace.root).args(["build", "--locked", "--profile", RELEASE]);
-    for (package, kind, name) in BUILT {
+    for (package, kind, name) in
+        BUILT.iter().filter(|(package, ..)| !sandboxes_only || *package == "lamplight-sandbox")
+    {
         programs.args(["--package", package, kind, name]);
     }
     run_command(&mut programs)?;
@@ -108,7 +114,10 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     let bench = Bench { workspace, path, directory };
 
-    let mut document = machine::heading()?;
+    let (heading, sitting) = (machine::heading()?, machine::sitting()?);
+    let file = bench.workspace.root.join(DOCUMENT);
+    let all = arguments.names.is_empty();
+    let mut document = if all { heading } else { std::fs::read_to_string(&file).unwrap_or_default() };
     for (name, measure) in BENCHES {
         if !arguments.names.is_empty() && !arguments.names.iter().any(|chosen| chosen == name) {
             continue;
@@ -117,14 +126,49 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         for table in measure(&bench).with_context(|| format!("measure {name}"))? {
             let text = table.to_string();
             println!("\n{text}");
-            document.push('\n');
-            document.push_str(&text);
+            document = match all {
+                true => format!("{document}\n{text}"),
+                false => replaced(&document, &text, &sitting),
+            };
         }
     }
-    if arguments.names.is_empty() {
-        let file = bench.workspace.root.join(DOCUMENT);
-        std::fs::write(&file, document).with_context(|| format!("write {}", file.display()))?;
-        println!("kept in {DOCUMENT}");
-    }
+    std::fs::write(&file, document).with_context(|| format!("write {}", file.display()))?;
+    println!("kept in {DOCUMENT}");
     Ok(ExitCode::SUCCESS)
+}
+
+/// The document with a table that was measured by itself in place of the one with the same title, or at its end.
+fn replaced(document: &str, table: &str, sitting: &str) -> String {
+    let title = table.lines().next().unwrap_or_default();
+    let table = table.replacen("\n\n", &format!("\n\n{sitting} "), 1);
+    let mut sections: Vec<String> = Vec::new();
+    for line in document.split_inclusive('\n') {
+        match sections.last_mut() {
+            Some(section) if !line.starts_with("## ") => section.push_str(line),
+            _ => sections.push(line.to_owned()),
+        }
+    }
+    match sections.iter_mut().find(|section| section.lines().next() == Some(title)) {
+        // What parts it from the next one stays.
+        Some(section) => {
+            let gap = if section.ends_with("\n\n") { "\n" } else { "" };
+            *section = format!("{table}{gap}");
+        }
+        None => sections.push(format!("\n{table}")),
+    }
+    sections.concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::replaced;
+
+    #[test]
+    fn a_table_that_was_measured_by_itself_takes_its_old_place() {
+        let document = "# All\n\nHow.\n\n## One\n\nOld.\n\n| a |\n\n## Two\n\nTwo.\n";
+        let new = replaced(document, "## One\n\nNew.\n\n| b |\n", "By itself.");
+        assert_eq!(new, "# All\n\nHow.\n\n## One\n\nBy itself. New.\n\n| b |\n\n## Two\n\nTwo.\n");
+        let new = replaced("# All\n\n## One\n\nOne.\n", "## Two\n\nTwo.\n", "By itself.");
+        assert_eq!(new, "# All\n\n## One\n\nOne.\n\n## Two\n\nBy itself. Two.\n");
+    }
 }

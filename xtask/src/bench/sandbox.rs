@@ -1,13 +1,22 @@
-//! A sandbox: made, answering, gone; beside bubblewrap, which does less.
+//! Sandboxes: how soon they are there and gone, what they cost, and how work goes in them; beside what any such thing costs on
+//! this machine, and beside others that do less.
 
 use super::Bench;
 use super::process::now;
-use super::table::{Table, ms, quantile};
+use super::table::{Table, ms, quantile, size};
 use crate::command::output_of;
+use crate::missing::{self, Need};
 use anyhow::{Context, Result};
+use serde_json::json;
+use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 const COUNT: usize = 40;
+const CRUN: Need = Need {
+    program: "crun",
+    package: "crun",
+    why: "sandboxes are measured beside what containers are made by",
+};
 /// bubblewrap with as many namespaces and no writable files of a session's own; nothing answers in it but its exit.
 const BWRAP: [&str; 16] = [
     "--unshare-all",
@@ -28,35 +37,121 @@ const BWRAP: [&str; 16] = [
     "/bin/true",
 ];
 
+/// Times `crun` by itself, without what it takes to start a shell, and where version 2 of cgroups is not seen beside version 1: the
+/// one of Debian 12 refuses both at once. Prints nanoseconds.
+const TIME_CRUN: &str = "umount /sys/fs/cgroup/unified 2>/dev/null; for i in $(seq \"$1\"); do a=$(date +%s%N); crun run \"bench-$$-$i\" || exit; \
+     b=$(date +%s%N); echo $((b - a)); done";
+
 pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
-    let mut table = Table::new(
-        "Sandbox",
-        "Lamplight: create → our guest inside has answered over the link, and then destroy → every process and file of it is gone. bwrap: a program in \
-         as many namespaces has run and ended; no seccomp filter, no files of its own, no guest. spawn: the same program without any of it.",
-        &["what", "p50", "p90"],
-    );
-    match ours(bench) {
-        Ok(rows) => rows.into_iter().for_each(|(name, numbers)| table.row(&name, Ok(numbers))),
-        Err(error) => table.row("Lamplight", Err(error)),
-    }
-    let mut bwrap = Command::new("bwrap");
-    bwrap.args(BWRAP);
-    table.row("bwrap /bin/true", repeat(&mut bwrap));
-    table.row("spawn /bin/true", repeat(&mut Command::new("/bin/true")));
-    Ok(vec![table])
+    Ok(vec![lives(bench), peers(bench)])
 }
 
-/// The example prints lines such as `create → guest answers: p50 5.02 ms, p90 5.91 ms`.
-fn ours(bench: &Bench) -> Result<Vec<(String, Vec<String>)>> {
-    let mut example = Command::new(bench.example("create_to_answer"));
-    example.arg(bench.program("lamplight-launch")).arg(bench.fresh("sandboxes")?).arg(COUNT.to_string());
-    let said = output_of(&mut example)?;
-    let row = |line: &str| {
-        let (name, numbers) = line.split_once(": ").context("the example printed something else")?;
-        let numbers = numbers.split(", ").filter_map(|number| Some(number.split_once(' ')?.1));
-        Ok((format!("Lamplight, {name}"), numbers.map(ToOwned::to_owned).collect()))
+/// What each thing is called in the output of the example, and in the table; its goal; and what its numbers are.
+const ROWS: [(&str, &str, &str, Numbers); 21] = [
+    ("create_to_result", "create → first command's result", "≤ 5 ms", Numbers::Times),
+    ("create_to_answer", "create → guest answers", "", Numbers::Times),
+    ("floor", "namespaces, overlay, exec, and nothing else", "", Numbers::Times),
+    ("ratio", "create → first command's result, of that", "≤ 1.5 ×", Numbers::Ratio),
+    ("command", "a command through the guest", "≤ 1 ms", Numbers::Times),
+    ("destroy", "destroy, all gone with its files", "≤ 2 ms", Numbers::Times),
+    ("thousand", "1,000 created, as many at a time as there are processors", "≤ 5 s", Numbers::Times),
+    ("thousand_gone", "1,000 destroyed", "", Numbers::Times),
+    ("idle_guest", "memory of an idle guest", "≤ 1 MiB", Numbers::Size),
+    ("idle_machine", "memory of the machine for each, guest included", "≤ 1.6 MiB", Numbers::Size),
+    ("pause", "pause", "≤ 1 ms", Numbers::Times),
+    ("resume", "resume", "≤ 1 ms", Numbers::Times),
+    ("checkpoint_still", "checkpoint, not running, 10,000 files", "≤ 5 ms", Numbers::Times),
+    (
+        "checkpoint_first",
+        "checkpoint, running, the first: all of 10,000 files are copied",
+        "",
+        Numbers::Times,
+    ),
+    (
+        "checkpoint_running",
+        "checkpoint, running, 5 of 10,000 files changed since the last",
+        "≤ 5 ms",
+        Numbers::Times,
+    ),
+    ("checkpoint_layered", "the same, the others in a layer", "≤ 5 ms", Numbers::Times),
+    ("fork", "fork of 10,000 files", "≤ 5 ms", Numbers::Times),
+    ("egress_setup", "what a way out adds to create", "≤ 1 ms", Numbers::Times),
+    ("work_spawn", "200 programs started, of a plain chroot", "≤ 1.1 ×", Numbers::Ratio),
+    ("work_git", "git init, add and commit of 5,000 files", "≤ 1.1 ×", Numbers::Ratio),
+    ("work_read", "reading 5,000 small files", "≤ 1.4 ×", Numbers::Ratio),
+];
+
+#[derive(Debug, Clone, Copy)]
+enum Numbers {
+    /// Microseconds: the middle, and the slowest of a hundred where there are as many.
+    Times,
+    /// Two times in microseconds, ours and what it is compared with.
+    Ratio,
+    /// KiB.
+    Size,
+}
+
+fn lives(bench: &Bench) -> Table {
+    let mut table = Table::new(
+        "Sandbox",
+        "With everything on: all walls, limits, files of the session's own, the guest inside, a way out. Ratios are of what was measured by turns in this run.",
+        &["what", "goal", "p50", "p99"],
+    );
+    match times(bench) {
+        Ok(times) => {
+            for (key, name, goal, numbers) in ROWS {
+                let row = times.get(key).with_context(|| format!("the example printed no {key}"));
+                table.row(name, row.map(|times| cells(goal, numbers, times)));
+            }
+        }
+        Err(error) => table.row("sandboxes", Err(error)),
+    }
+    table
+}
+
+fn cells(goal: &str, numbers: Numbers, values: &[f64]) -> Vec<String> {
+    let [first, second] = [0, 1].map(|at| values.get(at).copied());
+    let time = |us: Option<f64>| us.map(|us| ms(us / 1e3)).unwrap_or_default();
+    let (first, second) = match numbers {
+        Numbers::Times => (time(first), time(second)),
+        Numbers::Ratio => {
+            (first.zip(second).map(|(a, b)| format!("{:.2} ×", a / b)).unwrap_or_default(), String::new())
+        }
+        Numbers::Size => (first.map(size).unwrap_or_default(), String::new()),
     };
-    said.lines().map(row).collect()
+    vec![goal.to_owned(), first, second]
+}
+
+/// The example prints lines such as `destroy 2100 4000`.
+fn times(bench: &Bench) -> Result<BTreeMap<String, Vec<f64>>> {
+    let mut example = Command::new(bench.example("sandbox_times"));
+    example.arg(bench.program("lamplight-launch")).arg(bench.fresh("sandboxes")?);
+    let said = output_of(&mut example)?;
+    let line = |line: &str| {
+        let (key, values) = line.split_once(' ').with_context(|| format!("the example printed {line:?}"))?;
+        let values = values.split(' ').map(str::parse).collect::<Result<Vec<f64>, _>>()?;
+        Ok((key.to_owned(), values))
+    };
+    let mut times: BTreeMap<_, _> = said.lines().map(line).collect::<Result<_>>()?;
+    let first = |key: &str| times.get(key).and_then(|values: &Vec<f64>| values.first().copied());
+    let ratio = first("create_to_result").zip(first("floor")).map(|(ours, floor)| vec![ours, floor]);
+    times.insert("ratio".into(), ratio.context("the example printed no floor")?);
+    Ok(times)
+}
+
+fn peers(bench: &Bench) -> Table {
+    let mut table = Table::new(
+        "Sandbox, beside others",
+        "From starting the program to its end, with /bin/true inside. bwrap: as many namespaces; no filter of system calls, no files of its own, no guest. crun: what containers \
+         are made by, without an image or a filter. spawn: the same program without any of it.",
+        &["what", "p50", "p90"],
+    );
+    let mut bwrap = Command::new("bwrap");
+    bwrap.args(BWRAP);
+    table.row("bwrap", repeat(&mut bwrap));
+    table.row("crun", crun(bench));
+    table.row("spawn", repeat(&mut Command::new("/bin/true")));
+    table
 }
 
 fn repeat(command: &mut Command) -> Result<Vec<String>> {
@@ -68,5 +163,33 @@ fn repeat(command: &mut Command) -> Result<Vec<String>> {
         command.status()?;
         took.push(start.elapsed().as_secs_f64() * 1e3);
     }
-    Ok(vec![ms(quantile(&mut took, 0.5)), ms(quantile(&mut took, 0.9))])
+    Ok(spread(&mut took))
+}
+
+fn crun(bench: &Bench) -> Result<Vec<String>> {
+    missing::provide(&[CRUN])?;
+    let bundle = bench.fresh("crun")?;
+    for directory in ["usr", "proc", "dev", "tmp"] {
+        std::fs::create_dir_all(bundle.join("rootfs").join(directory))?;
+    }
+    for name in ["bin", "lib", "lib64"] {
+        std::os::unix::fs::symlink(format!("usr/{name}"), bundle.join("rootfs").join(name))?;
+    }
+    output_of(Command::new("crun").arg("spec").current_dir(&bundle))?;
+    let file = bundle.join("config.json");
+    let mut config: serde_json::Value = serde_json::from_slice(&std::fs::read(&file)?)?;
+    config["process"]["args"] = json!(["/bin/true"]);
+    config["process"]["terminal"] = json!(false);
+    let usr = json!({ "destination": "/usr", "type": "bind", "source": "/usr", "options": ["rbind", "ro"] });
+    config["mounts"].as_array_mut().context("the specification of crun has no mounts")?.push(usr);
+    std::fs::write(&file, config.to_string())?;
+    let mut time = Command::new("unshare");
+    time.args(["--mount", "sh", "-c", TIME_CRUN, "sh", &COUNT.to_string()]).current_dir(&bundle);
+    let said = output_of(&mut time)?;
+    let times = said.lines().map(|ns| Ok(ns.parse::<f64>()? / 1e6)).collect::<Result<Vec<f64>>>();
+    Ok(spread(&mut times?))
+}
+
+fn spread(ms_each: &mut [f64]) -> Vec<String> {
+    vec![ms(quantile(ms_each, 0.5)), ms(quantile(ms_each, 0.9))]
 }

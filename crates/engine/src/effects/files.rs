@@ -4,7 +4,7 @@ use super::Trouble;
 use super::context::Context;
 use lamplight_domain::session::Report;
 use lamplight_sandbox::checkpoint::Checkpoint;
-use lamplight_sandbox::error::SandboxError;
+use lamplight_sandbox::error::{ErrorKind, SandboxError};
 use lamplight_sandbox::handle::Handle;
 
 pub(super) async fn keep(
@@ -21,7 +21,8 @@ pub(super) async fn keep(
             }
             Ok(Report::CheckpointKept { checkpoint, name: kept.as_str().to_owned() })
         }
-        Err(error) if error.retryable => Err(error.into()),
+        // What it takes too much room for now, it takes a moment later too.
+        Err(error) if error.retryable && error.kind != ErrorKind::Exhausted => Err(error.into()),
         Err(error) => Ok(Report::CheckpointFailed { checkpoint, detail: error.to_string() }),
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::place::Place;
 use crate::report::{Made, Row, Verdict, lines};
+use lamplight_sandbox::link::LinkError;
 
 pub(crate) async fn run(place: &Place) -> Vec<Made> {
     let sandbox = place.sandbox().await;
@@ -19,9 +20,9 @@ pub(crate) async fn run(place: &Place) -> Vec<Made> {
 async fn alone(place: &Place, name: &str) -> Made {
     let sandbox = place.small_sandbox().await;
     let words = ["inside", name];
-    let output = tokio::select! {
-        output = sandbox.escape(&words) => Some(output),
-        () = sandbox.link.closed() => None,
+    let output = match sandbox.try_escape(&words).await {
+        Err(LinkError::Closed) => None,
+        output => Some(output.unwrap()),
     };
     place.remove(&sandbox).await;
     let ended = || Made {

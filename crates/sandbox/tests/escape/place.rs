@@ -131,9 +131,14 @@ impl Place {
 
 impl Inside {
     pub(crate) async fn escape(&self, arguments: &[&str]) -> RunOutput {
+        self.try_escape(arguments).await.unwrap()
+    }
+
+    /// The same for what may end more than itself.
+    pub(crate) async fn try_escape(&self, arguments: &[&str]) -> Result<RunOutput, LinkError> {
         let program = format!("{SHOWN}/lamplight-escape");
         let argv = std::iter::once(program.as_str()).chain(arguments.iter().copied()).map(str::to_owned);
-        self.link.run(&spec(argv.collect()), None, LIMITS).await.unwrap()
+        self.link.run(&spec(argv.collect()), None, LIMITS).await
     }
 
     /// What a shell command prints, whether it fails or not.

@@ -1,10 +1,12 @@
 //! What sessions keep, across versions, checkpoints and kills.
 
 use super::{Here, launcher, runtime};
+use lamplight_domain::SandboxLimits;
 use lamplight_sandbox::conformance::Subject;
+use lamplight_sandbox::error::ErrorKind;
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{Link, ProcessSpec, RunLimits};
-use lamplight_sandbox::provider::Files;
+use lamplight_sandbox::provider::{Files, SandboxSpec};
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -62,6 +64,32 @@ fn what_the_machine_keeps_closed_stays_closed() {
         let said = read(&open).await;
         assert!(!said.contains("secret"), "{said}");
         subject.provider().destroy(&handle, Files::Remove).await.unwrap();
+    });
+}
+
+/// What the host copies counts too, and is not held against the agent.
+#[test]
+fn a_checkpoint_that_there_is_no_room_for_is_taken_back() {
+    const LIMIT: u64 = 16 << 20;
+    let data = tempfile::tempdir().unwrap();
+    let subject = Here::new(data.path(), launcher());
+    let spec = subject.spec();
+    let limits = SandboxLimits { disk_bytes: Some(LIMIT), ..spec.limits };
+    let spec = SandboxSpec { limits, ..spec };
+    runtime().block_on(async {
+        let local = subject.provider();
+        let handle = local.create(&spec).await.unwrap();
+        let (link, _gateway) = Link::open(local.dial(&handle).await.unwrap()).await.unwrap();
+        assert_eq!(sh(&link, "head -c 10M /dev/urandom > large; head -c 1M /dev/urandom > small").await, "");
+        let refused = local.checkpoint(&handle, 1).await.unwrap_err();
+        assert_eq!(refused.kind, ErrorKind::Exhausted, "{refused}");
+        assert!(refused.to_string().contains("no room"), "{refused}");
+        assert_eq!(local.checkpoints(&spec.session).await.unwrap(), []);
+        assert_eq!(fs::read_dir(data.path().join("layers")).unwrap().count(), 1, "more than its lock");
+        assert_eq!(sh(&link, "echo more >> small && rm large && echo grows").await, "grows");
+        let kept = local.checkpoint(&handle, 1).await.unwrap();
+        assert_eq!(local.checkpoints(&spec.session).await.unwrap(), [kept]);
+        local.destroy(&handle, Files::Remove).await.unwrap();
     });
 }
 

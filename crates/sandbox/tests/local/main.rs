@@ -1,6 +1,7 @@
 //! The local provider against the conformance suite, as whoever runs the tests and, when that is root, as an ordinary
 //! user too.
 
+mod churn;
 mod files;
 mod images;
 

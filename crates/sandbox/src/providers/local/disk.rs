@@ -13,7 +13,7 @@
 //! <data>/sandboxes/<session>/checkpoints/<n> the layers of a checkpoint
 //! <data>/sandboxes/<session>/files/<tree>/…  all that the session changed since; outlives its sandboxes
 //! <data>/sandboxes/<session>/scratch/<tree>/ the kernel's, beside that
-//! <data>/sandboxes/<session>/<generation>/   one sandbox: sandbox.json, link.sock, egress.sock, guest.log, spool/, root/, stage/
+//! <data>/sandboxes/<session>/<generation>/   one sandbox: begun.json, sandbox.json, link.sock, egress.sock, guest.log, spool/, root/, stage/
 //! ```
 
 use super::record::Record;
@@ -169,6 +169,11 @@ impl GenerationDir {
         self.0.join("sandbox.json")
     }
 
+    /// What is known of one that cannot be used yet.
+    fn begun_file(&self) -> PathBuf {
+        self.0.join("begun.json")
+    }
+
     /// Relative to the folder: a socket's address is at most 107 bytes, the folder's path may be longer.
     pub(super) const SOCKET: &str = "link.sock";
     /// Where the guest hands out the sockets of its network; see `network`.
@@ -187,33 +192,38 @@ impl GenerationDir {
         self.0.join("root")
     }
 
-    /// Where layers are mounted while that happens; empty again when anything runs.
+    /// Where layers are mounted while that happens; empty seen from here.
     pub(super) fn stage(&self) -> PathBuf {
         self.0.join("stage")
     }
 
     /// What was written down about the sandbox; `None` when it never came to run.
     pub(super) fn record(&self) -> io::Result<Option<Record>> {
-        match fs::read(self.record_file()) {
-            // It is put in place whole: only a power cut can leave it torn, and that ended the sandbox too.
-            Ok(bytes) => Ok(serde_json::from_slice(&bytes).ok()),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-            Err(error) => Err(error),
+        for file in [self.record_file(), self.begun_file()] {
+            match fs::read(file) {
+                // It is put in place whole: only a power cut can leave it torn, and that ended the sandbox too.
+                Ok(bytes) => return Ok(serde_json::from_slice(&bytes).ok()),
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
         }
+        Ok(None)
     }
 
-    /// All or nothing, and never a torn file.
+    /// All or nothing, and never a torn file. What is written first is not replaced by what is written when the sandbox can be used:
+    /// ext4 writes a file to disk at once that takes another's place, and whoever removes it waits for that.
     pub(super) fn write_record(&self, record: &Record) -> io::Result<()> {
-        write_whole(&self.record_file(), &serde_json::to_vec(record)?)
+        let file = if record.ready { self.record_file() } else { self.begun_file() };
+        write_whole(&file, &serde_json::to_vec(record)?)
     }
 
-    /// Somebody holds this sandbox still, or held it when they were killed.
     /// Waits until nobody else lets the sandbox stand still, or go on: whoever does is bounded by [`FREEZE`](super::hold::FREEZE), or by
     /// the copy of what changed in an instant.
     pub(super) fn lock_freezer(&self) -> io::Result<File> {
         lock(&self.0.join("freezer.lock"))
     }
 
+    /// Somebody holds this sandbox still, or held it when they were killed.
     pub(super) fn held_mark(&self) -> PathBuf {
         self.0.join("held")
     }

@@ -25,7 +25,7 @@ use super::privileges;
 use super::request::LaunchRequest;
 use super::rights;
 use super::root_fs::{self, GUEST, Parts, SPOOL};
-use super::seccomp;
+use super::seccomp::{self, Filter};
 use crate::provider::inside;
 use anyhow::{Context, Result};
 use lamplight_domain::sandbox::{Enforcement, Strength, Wall};
@@ -132,10 +132,11 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
     privileges::give_up(init.identity)?;
     let on_image = matches!(init.ground.base, Base::Image(_));
     let file_rules = landlock::rule(nested, init.identity, on_image)?;
-    let system_calls = match seccomp::filter(nested) {
-        Ok(()) => Strength::Enforced,
-        Err(error) => Strength::Missing { why: format!("system calls cannot be filtered: {error}") },
-    };
+    let system_calls =
+        match seccomp::filter(Filter { nested_sandboxes: nested, counts_segments: init.limited.memory }) {
+            Ok(()) => Strength::Enforced,
+            Err(error) => Strength::Missing { why: format!("system calls cannot be filtered: {error}") },
+        };
     let kernel_files = match nested {
         false => Strength::Enforced,
         true => {

@@ -55,7 +55,8 @@ pub(super) fn rule(nested_sandboxes: bool, identity: Identity, on_image: bool) -
         let whole = AGENTS.iter().copied().chain(roots).chain(memory).map(|path| (path, write & !NEVER));
         // A package manager makes and removes directories everywhere.
         let entries = if identity.ids().is_some() { write & !NEVER & !USE } else { BitFlags::EMPTY };
-        let parts = [("/dev", USE), ("/proc", USE), ("/", entries)];
+        // Nothing of `/proc`: what a process may change there is for whoever judges it, such as when memory is short.
+        let parts = [("/dev", USE), ("/", entries)];
         for (path, access) in whole.chain(parts).filter(|(_, access)| !access.is_empty()) {
             let beneath = PathFd::new(path).with_context(|| format!("open {path} for its rule"))?;
             rules = rules.add_rule(PathBeneath::new(beneath, access)).context("add a rule")?;

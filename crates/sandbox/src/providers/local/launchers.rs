@@ -1,14 +1,16 @@
-//! Starting launchers, one of them ahead of time: what a launcher does before it is asked for anything (being executed, entering
+//! Starting launchers, some of them ahead of time: what a launcher does before it is asked for anything (being executed, entering
 //! cgroups of version 1) takes longer than the rest.
 //!
 //! ```text
 //! create ─▶ the one that waits, else a new one ─▶ request ─▶ reply
 //!                                                              └─ meanwhile the next one is started, and waits
 //! ```
+//! As many wait as were wanted at once before.
 //! A launcher that waits holds nothing of a sandbox, and ends by itself when its standard input does.
 
 use super::config::Launcher;
 use super::request::{LaunchReply, LaunchRequest};
+use std::collections::VecDeque;
 use std::io;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -22,22 +24,41 @@ pub(super) struct Launchers {
     tasks: TaskTracker,
 }
 
+/// That wait at the most; each is a small process.
+const MOST: usize = 8;
+
 #[derive(Debug)]
 struct Waiting {
     launcher: Launcher,
-    one: Mutex<Option<Child>>,
+    those: Mutex<Those>,
+}
+
+#[derive(Debug)]
+struct Those {
+    launchers: VecDeque<Child>,
+    /// As many are to wait.
+    wanted: usize,
 }
 
 impl Launchers {
     pub(super) fn new(launcher: Launcher) -> Self {
-        Self { waiting: Arc::new(Waiting { launcher, one: Mutex::default() }), tasks: TaskTracker::new() }
+        Self {
+            waiting: Arc::new(Waiting {
+                launcher,
+                those: Mutex::new(Those { launchers: VecDeque::new(), wanted: 0 }),
+            }),
+            tasks: TaskTracker::new(),
+        }
     }
 
     pub(super) async fn launch(&self, request: &LaunchRequest) -> io::Result<LaunchReply> {
         let text = serde_json::to_vec(request)?;
         let mut launcher = match self.waiting.take() {
             Some(waiting) => waiting,
-            None => self.waiting.start()?,
+            None => {
+                self.waiting.want_more();
+                self.waiting.start()?
+            }
         };
         let mut stdin = launcher.stdin.take().expect("it was asked for");
         // A launcher that does not read its request says why below.
@@ -76,17 +97,29 @@ impl Waiting {
             .spawn()
     }
 
-    /// The one that waits, unless it has ended meanwhile.
+    /// The one that has waited longest, unless it has ended meanwhile.
     fn take(&self) -> Option<Child> {
-        let waiting = self.one.lock().unwrap_or_else(PoisonError::into_inner).take();
-        waiting.and_then(|mut launcher| matches!(launcher.try_wait(), Ok(None)).then_some(launcher))
+        let mut those = self.those.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(mut launcher) = those.launchers.pop_front() {
+            if matches!(launcher.try_wait(), Ok(None)) {
+                return Some(launcher);
+            }
+        }
+        None
+    }
+
+    /// When somebody was in need of one, and none waited.
+    fn want_more(&self) {
+        let mut those = self.those.lock().unwrap_or_else(PoisonError::into_inner);
+        those.wanted = MOST.min(those.wanted + 1);
     }
 
     fn fill(&self) {
-        let mut waiting = self.one.lock().unwrap_or_else(PoisonError::into_inner);
-        if waiting.is_none() {
+        let mut those = self.those.lock().unwrap_or_else(PoisonError::into_inner);
+        while those.launchers.len() < those.wanted {
             // Whoever needs one and finds none starts it, and is told why that fails.
-            *waiting = self.start().ok();
+            let Ok(launcher) = self.start() else { return };
+            those.launchers.push_back(launcher);
         }
     }
 }

@@ -1,7 +1,6 @@
 //! What a sandbox may use, with the defaults of this machine filled in.
 
 use super::cgroup::Limited;
-use super::watch;
 use crate::error::{ErrorKind, SandboxError};
 use lamplight_domain::SandboxLimits;
 use lamplight_domain::sandbox::{Enforcement, Strength, Wall};
@@ -47,7 +46,9 @@ impl Limits {
 
     /// Those that no cgroup has.
     pub(super) fn of_files(&self) -> [Enforcement; 2] {
-        let soft = format!("looked at every {} s; then no file can grow", watch::LOOK.as_secs());
+        let files = files(self.disk_bytes);
+        let soft =
+            format!("looked at several times a second, with at most {files} files; then no file can grow");
         let disk = Strength::Soft { why: soft };
         [
             Enforcement { wall: Wall::Disk, strength: disk, limit: Some(self.disk_bytes) },
@@ -79,6 +80,13 @@ impl Limits {
         }
         Ok(())
     }
+}
+
+/// How many files there may be within a limit on disk: one for each 16 KiB, as file systems are made with (mke2fs.conf(5),
+/// `inode_ratio`), and as many as any checkout needs.
+pub(super) fn files(disk_bytes: u64) -> u64 {
+    const LEAST: u64 = 16 * 1024;
+    (disk_bytes / (16 * 1024)).max(LEAST)
 }
 
 fn lower(resource: Resource, to: u64) -> io::Result<()> {

@@ -30,6 +30,7 @@ mod launchers;
 mod limits;
 mod mapped;
 mod masks;
+mod memory;
 mod mounts;
 mod netlink;
 mod network;
@@ -37,6 +38,7 @@ mod overlay;
 mod own_files;
 mod privileges;
 mod probe;
+mod processes;
 mod record;
 mod redirect;
 mod request;
@@ -48,6 +50,7 @@ mod stack;
 mod standstill;
 mod system_calls;
 mod tools;
+mod usage;
 mod userns;
 mod watch;
 
@@ -80,6 +83,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
 use watch::Watch;
@@ -103,7 +107,7 @@ pub struct Local {
     tools: Vec<Tool>,
     is_unsafe: bool,
     root: bool,
-    _watch: Watch,
+    watch: Arc<Watch>,
 }
 
 impl Local {
@@ -130,6 +134,7 @@ impl Local {
         images.tidy().map_err(|error| SandboxError::new(ErrorKind::Failed, format!("{error:#}")))?;
         // Where it cannot be, the walls are told without it.
         let _ = cgroup::make_way();
+        let _ = cgroup::sweep_parked();
         let watch = Watch::start(sandboxes.clone()).map_err(at)?;
         let launchers = Launchers::new(config.launcher);
         Ok(Self {
@@ -140,7 +145,7 @@ impl Local {
             tools: config.tools,
             is_unsafe: config.is_unsafe,
             root,
-            _watch: watch,
+            watch: Arc::new(watch),
         })
     }
 
@@ -222,6 +227,7 @@ impl Provider for Local {
             }
         };
         reply.into_result(&what())?;
+        self.watch.begin(&spec.session);
         Ok(handle(&spec.session, spec.generation))
     }
 
@@ -304,9 +310,15 @@ impl Provider for Local {
         let session = handle.open(NAME)?.session;
         let of = session.clone();
         let what = format!("make a checkpoint of sandbox {handle}");
+        let watch = Arc::clone(&self.watch);
         self.blocking(what, move |sandboxes| {
             let _lock = sandboxes.session(&of).lock().context("lock the session")?;
-            snapshot::checkpoint(sandboxes, &of, number)
+            snapshot::checkpoint(sandboxes, &of, number)?;
+            if !watch.is_within(&of).context("look whether there is room for it")? {
+                snapshot::withdraw(sandboxes, &of, number)?;
+                return Err(snapshot::NoRoom.into());
+            }
+            Ok(())
         })
         .await?;
         Ok(Checkpoint::new(CheckpointContent { provider: NAME.to_owned(), session, number }))
@@ -360,15 +372,7 @@ impl Local {
         let sandboxes = self.sandboxes.clone();
         let done = tokio::task::spawn_blocking(move || work(&sandboxes)).await;
         done.unwrap_or_else(|panic| Err(panic.into())).map_err(|error| {
-            let kind = if error.is::<snapshot::NoCheckpoint>() {
-                ErrorKind::Gone
-            } else if error.is::<snapshot::Busy>() {
-                ErrorKind::Unavailable
-            } else if error.is::<snapshot::NoLayers>() {
-                ErrorKind::Unsupported
-            } else {
-                ErrorKind::of_system(error.chain().find_map(launch::errno))
-            };
+            let kind = snapshot::kind(&error);
             SandboxError::new(kind, format!("{what}: {error:#}"))
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! Each directory of a stack is first mounted, by itself, in a folder of this launch alone, for three reasons: there it has a
 //! short name without the characters that mean something in mount options (which are one page long); it can be shown with other
-//! owners than it has on disk; and an overlay keeps what it was given, so that the folder is empty again before anything runs.
+//! owners than it has on disk; and an overlay keeps what it was given, so that the folder can go with the host's root.
 
 use super::identity::Ids;
 use super::mounts::{Attributes, attach, clone_tree};
@@ -10,8 +10,8 @@ use super::rights;
 use super::stack::Stack;
 use super::userns;
 use anyhow::{Context, Result, anyhow};
-use rustix::mount::{MountFlags, UnmountFlags};
-use std::cell::RefCell;
+use rustix::mount::MountFlags;
+use std::cell::Cell;
 use std::ffi::CString;
 use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -21,8 +21,8 @@ use std::path::{Path, PathBuf};
 /// start to its end.
 pub(super) struct Stage<'a> {
     folder: PathBuf,
-    /// What has to be unmounted.
-    names: RefCell<Vec<String>>,
+    /// Places in it that are taken.
+    places: Cell<usize>,
     /// As root.
     users: Option<&'a Users>,
 }
@@ -83,8 +83,11 @@ pub(super) enum Renames {
 impl<'a> Stage<'a> {
     pub(super) fn new(folder: PathBuf, users: Option<&'a Users>) -> Result<Self> {
         fs::create_dir(&folder).context("make the folder for layers")?;
+        // In memory: directories on disk take longer to make, and to remove, than all that is mounted on them.
+        rustix::mount::mount("tmpfs", &folder, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, None)
+            .context("mount the folder for layers")?;
         rustix::process::chdir(&folder).context("enter the folder for layers")?;
-        Ok(Self { folder, names: RefCell::default(), users })
+        Ok(Self { folder, places: Cell::default(), users })
     }
 
     /// Mounts a directory, and says by which name overlays know it.
@@ -147,24 +150,16 @@ impl<'a> Stage<'a> {
         mount(at, MountFlags::empty(), &format!("lowerdir={lowers},upperdir={top},workdir={work},{kind}"))
     }
 
-    /// Empties the folder: what was mounted keeps what it needs.
-    pub(super) fn clear(self) -> Result<()> {
-        rustix::process::chdir("/").context("leave the folder for layers")?;
-        for name in self.names.into_inner().into_iter().rev() {
-            match rustix::mount::unmount(self.folder.join(name), UnmountFlags::DETACH) {
-                // An empty layer, or one that was not mounted in the end.
-                Ok(()) | Err(rustix::io::Errno::INVAL) => {}
-                Err(error) => return Err(error).context("let go of a layer"),
-            }
-        }
-        Ok(())
+    /// Leaves the folder. It is in the host's tree, which this process lets go of as a whole; one by one, each mount would cost a grace
+    /// period of the kernel's.
+    pub(super) fn leave(self) -> Result<()> {
+        rustix::process::chdir("/").context("leave the folder for layers")
     }
 
     fn place(&self) -> Result<String> {
-        let mut names = self.names.borrow_mut();
-        let name = names.len().to_string();
+        let name = self.places.get().to_string();
+        self.places.update(|places| places + 1);
         fs::create_dir(&name).context("make a place for a layer")?;
-        names.push(name.clone());
         Ok(name)
     }
 }

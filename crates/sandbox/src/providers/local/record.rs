@@ -2,6 +2,7 @@
 
 use super::cgroup::{self, Cgroups};
 use super::disk::GenerationDir;
+use super::memory;
 use super::watch;
 use crate::provider::Inspection;
 use lamplight_domain::sandbox::{LimitHit, Wall};
@@ -51,11 +52,18 @@ impl Record {
         let mut hits = Vec::new();
         if let Some(enforced) = &self.enforced {
             hits = cgroup::hits(&self.cgroups, enforced);
-            let disk = enforced.0.iter().find(|row| row.wall == Wall::Disk).and_then(|row| row.limit);
-            let times = watch::times_full(&here.0);
-            hits.extend(disk.filter(|_| times > 0).map(|limit| LimitHit { wall: Wall::Disk, limit, times }));
+            for (wall, mark) in [(Wall::Memory, memory::SHORT), (Wall::Disk, watch::FULL)] {
+                let times = watch::times(&here.0.join(mark));
+                let limit = self.limit(wall).filter(|_| times > 0);
+                hits.extend(limit.map(|limit| LimitHit { wall, limit, times }));
+            }
         }
         Inspection { enforced: self.enforced.clone(), hits }
+    }
+
+    /// In the limit's unit; `None` of a sandbox without.
+    pub(super) fn limit(&self, wall: Wall) -> Option<u64> {
+        self.enforced.as_ref()?.0.iter().find(|row| row.wall == wall)?.limit
     }
 
     /// Kills everything in the sandbox and waits until it is gone. The end of PID 1 is the end of its namespace: the

@@ -130,7 +130,7 @@ pub(super) fn build(parts: Parts) -> Result<Root> {
             Some(Err(_)) | None => root.show(Path::new(tree.path), tree.path, Attributes::ReadOnly)?,
         }
     }
-    stacked.stage.clear()?;
+    stacked.stage.leave()?;
 
     // How the agent and root are called in the mounter's user namespace.
     let (agent, root_user) = users.map_or((AGENT, AGENT), |users| (users.ids.agent, users.ids.first));

@@ -43,9 +43,18 @@ const TERMINAL: &[u32] = &[0x5412, 0x541c, 0x5423];
 /// What programs ask of `personality`: Linux, its 32-bit form, both with the kernel's old version number, and what it is now.
 const PERSONALITIES: &[u32] = &[0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
+/// What there is to choose about it.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Filter {
+    /// Whether programs inside may make sandboxes of their own.
+    pub(super) nested_sandboxes: bool,
+    /// Whether a cgroup counts what is kept in System V segments. Otherwise they are small, and the kernel has few of them.
+    pub(super) counts_segments: bool,
+}
+
 /// Filters this process and all that come from it. It must have no new privileges already.
-pub(super) fn filter(nested_sandboxes: bool) -> io::Result<()> {
-    let program = program(nested_sandboxes);
+pub(super) fn filter(filter: Filter) -> io::Result<()> {
+    let program = program(filter);
     let length = u16::try_from(program.len()).expect("a few hundred instructions");
     let program = libc::sock_fprog { len: length, filter: program.as_ptr().cast_mut() };
     // SAFETY: the program outlives the call, and its length is right.
@@ -55,7 +64,7 @@ pub(super) fn filter(nested_sandboxes: bool) -> io::Result<()> {
     }
 }
 
-fn program(nested_sandboxes: bool) -> Vec<sock_filter> {
+fn program(Filter { nested_sandboxes, counts_segments }: Filter) -> Vec<sock_filter> {
     let mut program = vec![load(ARCHITECTURE), skip_if(OWN, 1), refuse(libc::ENOSYS)];
     program.extend([load(NUMBER), skip_if_below(X32, 1), refuse(libc::ENOSYS)]);
     program.extend(judged(libc::SYS_socket, socket()));
@@ -76,6 +85,13 @@ fn program(nested_sandboxes: bool) -> Vec<sock_filter> {
         [load_argument(0)].into_iter().chain(known).chain([refuse(libc::EPERM)]).collect()
     }));
     program.extend(judged(libc::SYS_prlimit64, prlimit()));
+    program.extend(judged(libc::SYS_fallocate, fallocate()));
+    for (call, whose, all_of_a_user) in PRIORITIES {
+        program.extend(judged(call, priority(whose, all_of_a_user)));
+    }
+    if !counts_segments {
+        program.extend(judged(libc::SYS_shmget, segment()));
+    }
     if !nested_sandboxes {
         for (call, flags) in [(libc::SYS_clone, NAMESPACES), (libc::SYS_unshare, NAMESPACES | TIME_NAMESPACE)]
         {
@@ -149,6 +165,48 @@ fn prlimit() -> Vec<sock_filter> {
         skip_unless(0, 1),
         allow(),
         refuse(libc::EPERM),
+    ]
+}
+
+/// Only giving back: space that is taken without being written is had faster than anybody can look. Libraries write zeros instead, as
+/// they do on a file system that cannot do it.
+fn fallocate() -> Vec<sock_filter> {
+    let gives_back = (libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE).cast_unsigned();
+    vec![load_argument(1), skip_unless(gives_back, 1), allow(), refuse(libc::EOPNOTSUPP)]
+}
+
+/// Calls that change how a process is scheduled: which argument says whose, and which value of the first means all of a user's.
+const PRIORITIES: [(c_long, u32, Option<u32>); 6] = [
+    (libc::SYS_setpriority, 1, Some(libc::PRIO_USER)),
+    // `IOPRIO_WHO_USER`. Source: ioprio_set(2).
+    (libc::SYS_ioprio_set, 1, Some(3)),
+    (libc::SYS_sched_setaffinity, 0, None),
+    (libc::SYS_sched_setattr, 0, None),
+    (libc::SYS_sched_setparam, 0, None),
+    (libc::SYS_sched_setscheduler, 0, None),
+];
+
+/// Not of PID 1, nor of the group that it leads, nor of all of a user's: to the kernel the guest may be the same user.
+fn priority(whose: u32, all_of_a_user: Option<u32>) -> Vec<sock_filter> {
+    let user = all_of_a_user
+        .map(|all| vec![load_argument(0), skip_unless(all, 1), refuse(libc::EPERM)])
+        .unwrap_or_default();
+    let first = [load_argument(whose), skip_unless(1, 1), refuse(libc::EPERM), allow()];
+    user.into_iter().chain(first).collect()
+}
+
+/// As if the kernel's limit on one segment (shmmax) were lower; of segments there are at most 4,096 (shmmni), which makes as much as
+/// `/dev/shm` holds. Source: shmget(2).
+fn segment() -> Vec<sock_filter> {
+    const MOST: u32 = 64 * 1024;
+    vec![
+        load(argument(1) + 4),
+        skip_if(0, 1),
+        refuse(libc::EINVAL),
+        load_argument(1),
+        skip_if_above(MOST, 1),
+        allow(),
+        refuse(libc::EINVAL),
     ]
 }
 

@@ -4,7 +4,11 @@ use super::*;
 
 /// What the kernel would decide about a call.
 fn decide(nested: bool, architecture: u32, number: c_long, arguments: [u64; 3]) -> u32 {
-    let program = program(nested);
+    decide_by(Filter { nested_sandboxes: nested, counts_segments: true }, architecture, number, arguments)
+}
+
+fn decide_by(filter: Filter, architecture: u32, number: c_long, arguments: [u64; 3]) -> u32 {
+    let program = program(filter);
     let word = |offset: u32| {
         let half = |value: u64, high: bool| {
             u32::try_from(if high { value >> 32 } else { value & 0xffff_ffff }).unwrap()
@@ -68,10 +72,32 @@ fn calls_are_allowed_by_name_and_judged_by_arguments() {
     check(libc::SYS_prlimit64, [1, 7, 0], ALLOW);
     check(libc::SYS_prlimit64, [1, 7, 0x7fff_0000_0000], errno(libc::EPERM));
     check(libc::SYS_prlimit64, [1, 7, 0x7fff_1234], errno(libc::EPERM));
+    check(libc::SYS_fallocate, [3, 0, 0], errno(libc::EOPNOTSUPP));
+    check(libc::SYS_fallocate, [3, 1, 0], errno(libc::EOPNOTSUPP));
+    check(libc::SYS_fallocate, [3, 3, 0], ALLOW);
+    check(libc::SYS_setpriority, [0, 0, 10], ALLOW);
+    check(libc::SYS_setpriority, [0, 1, 10], errno(libc::EPERM));
+    check(libc::SYS_setpriority, [1, 1, 10], errno(libc::EPERM));
+    check(libc::SYS_setpriority, [2, 0, 10], errno(libc::EPERM));
+    check(libc::SYS_ioprio_set, [3, 1000, 0], errno(libc::EPERM));
+    check(libc::SYS_sched_setaffinity, [0, 8, 0], ALLOW);
+    check(libc::SYS_sched_setaffinity, [1, 8, 0], errno(libc::EPERM));
+    check(libc::SYS_shmget, [0, 1 << 40, 0], ALLOW);
     // Numbers that no kernel has yet, or that nobody asked for.
     for number in [400, 470, 512, 999, 0x3fff_ffff] {
         check(number, [0, 0, 0], errno(libc::ENOSYS));
     }
+}
+
+#[test]
+fn segments_that_nobody_counts_are_small() {
+    let check = |size: u64, wanted| {
+        assert_eq!(decide_by(Filter::default(), OWN, libc::SYS_shmget, [0, size, 0]), wanted, "{size}");
+    };
+    check(0, ALLOW);
+    check(64 * 1024, ALLOW);
+    check(64 * 1024 + 1, errno(libc::EINVAL));
+    check(1 << 32, errno(libc::EINVAL));
 }
 
 #[test]
@@ -97,5 +123,5 @@ fn sandboxes_of_ones_own_need_leave() {
 /// The kernel's own cache of decisions takes these shapes only.
 #[test]
 fn the_program_is_short() {
-    assert!(program(false).len() < 512, "{}", program(false).len());
+    assert!(program(Filter::default()).len() < 512, "{}", program(Filter::default()).len());
 }

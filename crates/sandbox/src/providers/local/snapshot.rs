@@ -20,6 +20,7 @@ use super::mapped::mapped;
 use super::record::Record;
 use super::root_fs::{ROOT_TREE, system_trees};
 use super::stack::{Copies, Layer, Names, Shelf, named, read, write};
+use crate::error::ErrorKind;
 use anyhow::{Context, Result};
 use lamplight_domain::{ImageDigest, SessionId};
 use std::collections::{BTreeMap, BTreeSet};
@@ -48,6 +49,11 @@ pub(super) struct NoLayers;
 #[derive(Debug, thiserror::Error)]
 #[error("its files change faster than they can be copied")]
 pub(super) struct Busy;
+
+/// What was copied takes the session over its limit on disk.
+#[derive(Debug, thiserror::Error)]
+#[error("there is no room for it within the session's limit on disk; remove an earlier one, or files")]
+pub(super) struct NoRoom;
 
 /// Keeps the session's files as they are, unless there is a checkpoint of this number. The caller has the session's lock.
 pub(super) fn checkpoint(sandboxes: &Sandboxes, id: &SessionId, number: u32) -> Result<()> {
@@ -100,6 +106,21 @@ pub(super) fn restore(sandboxes: &Sandboxes, from: (&SessionId, u32), to: &Sessi
 #[error("there is no such checkpoint")]
 pub(super) struct NoCheckpoint;
 
+/// What kind of thing went wrong here, or with files.
+pub(super) fn kind(error: &anyhow::Error) -> ErrorKind {
+    if error.is::<NoCheckpoint>() {
+        ErrorKind::Gone
+    } else if error.is::<Busy>() {
+        ErrorKind::Unavailable
+    } else if error.is::<NoRoom>() {
+        ErrorKind::Exhausted
+    } else if error.is::<NoLayers>() {
+        ErrorKind::Unsupported
+    } else {
+        ErrorKind::of_system(error.chain().find_map(super::launch::errno))
+    }
+}
+
 /// Forgets one, and what was kept for it alone. The caller has the session's lock.
 pub(super) fn remove(sandboxes: &Sandboxes, id: &SessionId, number: u32) -> Result<()> {
     let session = sandboxes.session(id);
@@ -112,6 +133,13 @@ pub(super) fn remove(sandboxes: &Sandboxes, id: &SessionId, number: u32) -> Resu
         forget_copies(&session)?;
     }
     shelf.tidy()
+}
+
+/// Takes back a checkpoint that there is no room for. The caller has the session's lock.
+pub(super) fn withdraw(sandboxes: &Sandboxes, id: &SessionId, number: u32) -> Result<()> {
+    // Its copy would be kept for the next to go on from.
+    forget_copies(&sandboxes.session(id))?;
+    remove(sandboxes, id, number)
 }
 
 /// Ends what somebody began who was killed. Before anything is made of the session's files; the caller has its lock.

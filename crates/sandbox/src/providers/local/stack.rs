@@ -126,10 +126,22 @@ impl<'a> Shelf<'a> {
 
 /// All that a session, its checkpoints and the notes of its copies name.
 pub(super) fn named(session: &SessionDir) -> Result<Names> {
+    let mut all = named_beside_checkpoints(session)?;
+    all.extend(named_by_checkpoints(session)?);
+    Ok(all)
+}
+
+pub(super) fn named_by_checkpoints(session: &SessionDir) -> Result<Names> {
     let mut all = Names::new();
-    let checkpoints = session.checkpoints()?.into_iter().map(|number| session.checkpoint_file(number));
-    let files = [session.stack_file(), session.new_stack_file(), session.copying_file()];
-    for file in files.into_iter().chain(checkpoints) {
+    for number in session.checkpoints()? {
+        all.extend(read::<Names>(&session.checkpoint_file(number))?.unwrap_or_default());
+    }
+    Ok(all)
+}
+
+pub(super) fn named_beside_checkpoints(session: &SessionDir) -> Result<Names> {
+    let mut all = Names::new();
+    for file in [session.stack_file(), session.new_stack_file(), session.copying_file()] {
         all.extend(read::<Names>(&file)?.unwrap_or_default());
     }
     all.extend(read::<Copies>(&session.copies_file())?.unwrap_or_default().layers);

@@ -1,37 +1,51 @@
-//! The disk limit, where no file system of the session's own holds it: looked at every few seconds, and so called soft.
+//! The limits that nobody holds for us, and so called soft: what a session takes of the disk, and the memory of a sandbox without
+//! a cgroup. Looked at several times a second.
 //!
 //! ```text
 //!  within ──more than the limit──▶ full: no file of any process inside may grow (EFBIG); deleting and reading go on
 //!     ▲                             │
 //!     └────────── within again ─────┘ ── a quarter over the limit, and growing ──▶ ended; its files stay
 //! ```
-//! A file system's own count tells how much was written at all, which bounds what a session can have written: its files
-//! are walked only when that could have brought it to its limit.
+//! A file system's own counts tell how much was written at all, which bounds what a session can have written: asking for them is one
+//! call, and a session's files are walked only when that could have brought it to its limit. Then it is held, where it can be, so that
+//! it does not grow meanwhile. Nothing inside can take space faster than by writing (see `fallocate` in `seccomp`).
 
-use super::disk::Sandboxes;
+use super::disk::{GenerationDir, Sandboxes};
+use super::hold::Held;
+use super::limits;
+use super::memory;
+use super::processes::inside;
 use super::record::Record;
+use super::usage::{self, Sizes, Uncounted, Use};
 use lamplight_domain::SessionId;
 use lamplight_domain::sandbox::Wall;
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, ResolveFlags};
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
-use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-/// Between two looks.
-pub(super) const LOOK: Duration = Duration::from_secs(5);
+/// Between two looks, depending on how soon a session could be at its limit.
+const SOONEST: Duration = Duration::from_millis(50);
+const LATEST: Duration = Duration::from_secs(1);
 
-/// Looks after which files are walked whatever the file system says: somebody else may have freed what a session wrote.
-const FORGET: u32 = 12;
+/// What is written in a second at the most: into memory, as what is on its way to a disk counts as well.
+const A_SECOND: Use = Use { bytes: 4 << 30, files: 200_000 };
 
-/// Ended at this many quarters of the limit: nothing inside can have got there by mistake.
-const END_QUARTERS: u64 = 5;
+/// After this, and longer for one with many files, a session is walked again that is full, or that may be; and much later whatever the
+/// file system says, as somebody else may have freed what it wrote. No walk takes a tenth of the time that passes until the next.
+const AGAIN: Duration = Duration::from_secs(1);
+const FORGET: Duration = Duration::from_secs(60);
+const EACH_FILE: Duration = Duration::from_micros(50);
+
+/// In sixteenths of the limit: written by anybody, it makes one who is near its limit be walked at once.
+const STEP: u64 = 1;
+/// Ended at this much: nothing inside can have got there by mistake.
+const END: u64 = 20;
 
 /// Kept in the sandbox's folder while it is over its limit; what it holds is how often that happened.
 pub(super) const FULL: &str = "disk-full";
@@ -39,217 +53,333 @@ pub(super) const FULL: &str = "disk-full";
 /// Looks for as long as it lives.
 #[derive(Debug)]
 pub(super) struct Watch {
-    stop: Option<SyncSender<()>>,
+    shared: Arc<Shared>,
+    wake: Option<SyncSender<()>>,
     thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    sandboxes: Sandboxes,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    known: BTreeMap<SessionId, Known>,
+    /// What the file system said last.
+    counts: Option<Use>,
 }
 
 impl Watch {
     pub(super) fn start(sandboxes: Sandboxes) -> io::Result<Self> {
-        let (stop, stopped) = sync_channel(0);
-        let thread = std::thread::Builder::new()
-            .name("disk-watch".into())
-            .spawn(move || watch(&sandboxes, &stopped))?;
-        Ok(Self { stop: Some(stop), thread: Some(thread) })
+        let (wake, woken) = sync_channel(1);
+        let shared = Arc::new(Shared { sandboxes, state: Mutex::default() });
+        let ours = Arc::clone(&shared);
+        let thread =
+            std::thread::Builder::new().name("disk-watch".into()).spawn(move || watch(&ours, &woken))?;
+        Ok(Self { shared, wake: Some(wake), thread: Some(thread) })
+    }
+
+    /// From now on this session is watched too.
+    pub(super) fn begin(&self, session: &SessionId) {
+        self.shared.state().known.insert(session.clone(), Known::default());
+        // With a wake-up waiting already, another changes nothing.
+        let _ = self.wake.as_ref().map(|wake| wake.try_send(()));
+    }
+
+    /// Whether a session is within its limit now, with all that was just written for it. Walks its files only when it may not be.
+    pub(super) fn is_within(&self, session: &SessionId) -> io::Result<bool> {
+        let mut state = self.shared.state();
+        state.catch_up(counts(&self.shared.sandboxes.0)?, Duration::ZERO);
+        if state.known.get(session).is_some_and(Known::is_surely_within) {
+            return Ok(true);
+        }
+        drop(state);
+        let Some((_, record, limit)) = running(&self.shared.sandboxes, session)? else { return Ok(true) };
+        match usage::of_session(&self.shared.sandboxes, session, &record, &mut Sizes::new()) {
+            Ok(taken) => Ok(!taken.exceeds(limit)),
+            Err(Uncounted::Bottomless) => Ok(false),
+            Err(Uncounted::Io(error)) => Err(error),
+        }
     }
 }
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        drop(self.stop.take());
+        drop(self.wake.take());
         // It panics for nobody to see; there is nothing to be done about it here.
         let _ = self.thread.take().map(JoinHandle::join);
     }
 }
 
-fn watch(sandboxes: &Sandboxes, stopped: &Receiver<()>) {
-    let mut known = BTreeMap::new();
-    while let Err(RecvTimeoutError::Timeout) = stopped.recv_timeout(LOOK) {
-        if let Err(error) = look(sandboxes, &mut known) {
-            tracing::warn!(%error, "the disk use of sandboxes could not be looked at");
+impl Shared {
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Those that run and that nobody told of: they were started before this server was.
+    fn discover(&self) -> io::Result<()> {
+        for session in self.sandboxes.sessions()? {
+            if running(&self.sandboxes, &session)?.is_some() {
+                self.state().known.entry(session).or_default();
+            }
+        }
+        Ok(())
+    }
+}
+
+impl State {
+    fn catch_up(&mut self, now: Use, passed: Duration) {
+        let written = self.counts.replace(now).map_or(Use::NONE, |before| now.less(before));
+        for known in self.known.values_mut() {
+            known.written = known.written + written;
+            known.passed += passed;
         }
     }
 }
 
-/// What is remembered of a session from one look to the next.
-#[derive(Debug, Default, Clone, Copy)]
-struct Known {
-    bytes: u64,
-    /// What the file system said was in use then.
-    of_file_system: u64,
-    looks: u32,
+fn watch(shared: &Shared, woken: &Receiver<()>) {
+    let mut sizes = Sizes::new();
+    let mut since_discovery = FORGET;
+    loop {
+        if since_discovery >= FORGET {
+            since_discovery = Duration::ZERO;
+            if let Err(error) = shared.discover() {
+                tracing::warn!(%error, "sandboxes could not be looked for");
+            }
+        }
+        let wait = shared.state().known.values().map(Known::wait).min().unwrap_or(FORGET);
+        let started = now();
+        if woken.recv_timeout(wait) == Err(RecvTimeoutError::Disconnected) {
+            return;
+        }
+        let passed = started.elapsed();
+        since_discovery += passed;
+        if let Err(error) = look(shared, passed, &mut sizes) {
+            tracing::warn!(%error, "what sandboxes take could not be looked at");
+        }
+    }
 }
 
-fn look(sandboxes: &Sandboxes, known: &mut BTreeMap<SessionId, Known>) -> io::Result<()> {
-    let in_use = used(&sandboxes.0)?;
-    let sessions: BTreeSet<SessionId> = sandboxes.sessions()?.into_iter().collect();
-    known.retain(|session, _| sessions.contains(session));
+#[expect(clippy::disallowed_methods, reason = "how long it waited is for nobody to decide by but this watch")]
+fn now() -> Instant {
+    Instant::now()
+}
+
+/// What is known of a session from one look to the next.
+#[derive(Debug, Clone, Copy, Default)]
+struct Known {
+    /// Of the last walk; nothing before the first.
+    walked: Option<Walked>,
+    /// By anybody, since.
+    written: Use,
+    passed: Duration,
+    /// Its memory has to be looked at as well.
+    memory_bytes: Option<u64>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Walked {
+    taken: Use,
+    limit: Use,
+    /// Where it was when it was kept from growing.
+    full_at: Option<Use>,
+}
+
+/// What has to be done about one now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Due {
+    Nothing,
+    Walk,
+    /// It may be over its limit, and go on.
+    HoldAndWalk,
+}
+
+impl Known {
+    fn due(&self) -> Due {
+        let Some(Walked { taken, limit, full_at }) = self.walked else {
+            // Not in the moment in which somebody waits for it.
+            return if self.passed >= SOONEST { Due::Walk } else { Due::Nothing };
+        };
+        let files = u32::try_from(taken.files).unwrap_or(u32::MAX);
+        let since = |least: Duration| self.passed >= least.saturating_add(EACH_FILE.saturating_mul(files));
+        let is_near = (taken + self.written).exceeds(limit);
+        if is_near && self.written.exceeds(limit.less(taken).each(limit.sixteenths(STEP), u64::max)) {
+            Due::HoldAndWalk
+        } else if since(FORGET) || since(AGAIN) && (is_near || full_at.is_some()) {
+            Due::Walk
+        } else {
+            Due::Nothing
+        }
+    }
+
+    fn is_surely_within(&self) -> bool {
+        self.walked.is_some_and(|walked| !(walked.taken + self.written).exceeds(walked.limit))
+    }
+
+    /// Until it could be over its limit.
+    fn wait(&self) -> Duration {
+        let Some(Walked { taken, limit, .. }) = self.walked else { return SOONEST };
+        if self.memory_bytes.is_some() {
+            return SOONEST;
+        }
+        let room = limit.less(taken + self.written);
+        let seconds = |room: u64, a_second: u64| Duration::from_millis(room.saturating_mul(1000) / a_second);
+        let soonest =
+            seconds(room.bytes / 1024, A_SECOND.bytes / 1024).min(seconds(room.files, A_SECOND.files));
+        soonest.clamp(SOONEST, LATEST)
+    }
+}
+
+fn look(shared: &Shared, passed: Duration, sizes: &mut Sizes) -> io::Result<()> {
+    let now = counts(&shared.sandboxes.0)?;
+    let sessions: Vec<SessionId> = {
+        let mut state = shared.state();
+        state.catch_up(now, passed);
+        let is_due = |known: &Known| known.memory_bytes.is_some() || known.due() != Due::Nothing;
+        state.known.iter().filter(|(_, known)| is_due(known)).map(|(session, _)| session.clone()).collect()
+    };
     for session in sessions {
-        let folder = sandboxes.session(&session);
-        let Some(generation) = folder.generations()?.pop() else { continue };
-        let here = folder.generation(generation);
-        let Some(record) = here.record()?.filter(|record| record.ready) else { continue };
-        let Some(limit) = limit(&record) else { continue };
-        if !record.runs()? {
-            continue;
+        let Some(known) = shared.state().known.get(&session).copied() else { continue };
+        // One that cannot be looked at keeps nobody else from being.
+        match look_at(shared, &session, known, sizes) {
+            Ok(Some(now)) => drop(shared.state().known.insert(session, now)),
+            Ok(None) => drop(shared.state().known.remove(&session)),
+            Err(error) => {
+                tracing::warn!(session.id = %session, %error, "what a sandbox takes could not be looked at");
+            }
         }
-        let before = known.entry(session).or_default();
-        before.looks += 1;
-        let written = in_use.saturating_sub(before.of_file_system);
-        if before.looks % FORGET != 1 && before.bytes <= limit && before.bytes + written <= limit {
-            continue;
-        }
-        // What an agent deletes meanwhile is not there; that is all that can go wrong on the way.
-        let bytes = size(&folder.files()).unwrap_or(before.bytes);
-        // What was there at the first look may be an earlier sandbox's doing, which this one is to put right.
-        let grew = before.looks > 1 && bytes > before.bytes;
-        *before = Known { bytes, of_file_system: in_use, ..*before };
-        judge(&record, &here.0.join(FULL), Use { bytes, limit, grew })?;
     }
     Ok(())
 }
 
-fn limit(record: &Record) -> Option<u64> {
-    record.enforced.as_ref()?.0.iter().find(|row| row.wall == Wall::Disk)?.limit
+/// `None` when nothing of it runs.
+fn look_at(
+    shared: &Shared,
+    session: &SessionId,
+    known: Known,
+    sizes: &mut Sizes,
+) -> io::Result<Option<Known>> {
+    let Some((here, record, limit)) = running(&shared.sandboxes, session)? else { return Ok(None) };
+    let memory_bytes = memory::soft_limit(&record);
+    if let Some(bytes) = memory_bytes {
+        memory::look(&here, &record, bytes)?;
+    }
+    let due = known.due();
+    if due == Due::Nothing {
+        return Ok(Some(Known { memory_bytes, ..known }));
+    }
+    let _held = if due == Due::HoldAndWalk { Held::hold(&here, &record)? } else { None };
+    let taken = match usage::of_session(&shared.sandboxes, session, &record, sizes) {
+        Ok(taken) => taken,
+        Err(Uncounted::Io(error)) => return Err(error),
+        Err(error @ Uncounted::Bottomless) => {
+            tracing::warn!(session.id = %session, %error, "a sandbox is ended for what it made of the disk");
+            mark(&here.0.join(FULL))?;
+            record.end()?;
+            return Ok(None);
+        }
+    };
+    let full = here.0.join(FULL);
+    let full_at = known.walked.map_or_else(|| is_marked(&full).then_some(taken), |walked| walked.full_at);
+    let (full_at, action) = judge(full_at, taken, limit);
+    match action {
+        Action::Nothing => {}
+        Action::Stop => {
+            let_grow(&record, 0, limit.bytes);
+            mark(&full)?;
+        }
+        Action::Free => {
+            let_grow(&record, limit.bytes, limit.bytes);
+            unmark(&full)?;
+        }
+        Action::End => {
+            record.end()?;
+            return Ok(None);
+        }
+    }
+    let walked = Some(Walked { taken, limit, full_at });
+    Ok(Some(Known { walked, memory_bytes, ..Known::default() }))
 }
 
-#[derive(Debug, Clone, Copy)]
-struct Use {
-    bytes: u64,
-    limit: u64,
-    /// Since the look before.
-    grew: bool,
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Action {
+    Nothing,
+    Stop,
+    Free,
+    End,
 }
 
-fn judge(record: &Record, full: &Path, Use { bytes, limit, grew }: Use) -> io::Result<()> {
-    let was_full = fs::read_to_string(full).ok();
-    match (bytes > limit, &was_full) {
-        (false, None) => Ok(()),
-        (false, Some(text)) if text.ends_with('\n') => Ok(()),
-        (false, Some(text)) => {
-            let_grow(record, limit, limit);
-            fs::write(full, format!("{text}\n"))
-        }
-        (true, _) if grew && bytes > limit / 4 * END_QUARTERS => {
-            mark(full, was_full.as_deref())?;
-            record.end()
-        }
-        (true, _) => {
-            let_grow(record, 0, limit);
-            mark(full, was_full.as_deref())
+/// What a session's having taken this much means, and where it is kept from growing from now on, if it is.
+fn judge(full_at: Option<Use>, taken: Use, limit: Use) -> (Option<Use>, Action) {
+    match (taken.exceeds(limit), full_at) {
+        (false, None) => (None, Action::Nothing),
+        (false, Some(_)) => (None, Action::Free),
+        (true, None) => (Some(taken), Action::Stop),
+        (true, Some(at)) => {
+            let end = limit.sixteenths(END).each(at + limit.sixteenths(STEP), u64::max);
+            // Each time: what somebody inside raised is lowered again.
+            (Some(at), if taken.exceeds(end) { Action::End } else { Action::Stop })
         }
     }
 }
 
+/// The current sandbox of a session, and its limit on disk; `None` when it does not run, or has none.
+fn running(sandboxes: &Sandboxes, session: &SessionId) -> io::Result<Option<(GenerationDir, Record, Use)>> {
+    let folder = sandboxes.session(session);
+    let Some(generation) = folder.generations()?.pop() else { return Ok(None) };
+    let here = folder.generation(generation);
+    let Some(record) = here.record()?.filter(|record| record.ready) else { return Ok(None) };
+    let Some(bytes) = record.limit(Wall::Disk) else { return Ok(None) };
+    let limit = Use { bytes, files: limits::files(bytes) };
+    Ok(record.runs()?.then_some((here, record, limit)))
+}
+
 /// Counts one more time, unless it is full already.
-fn mark(full: &Path, before: Option<&str>) -> io::Result<()> {
-    let times: u64 = match before {
-        Some(text) if !text.ends_with('\n') => return Ok(()),
-        Some(text) => text.trim().parse().unwrap_or(0),
-        None => 0,
+pub(super) fn mark(full: &Path) -> io::Result<()> {
+    let times: u64 = match fs::read_to_string(full) {
+        Ok(text) if !text.ends_with('\n') => return Ok(()),
+        Ok(text) => text.trim().parse().unwrap_or(0),
+        Err(_) => 0,
     };
     fs::write(full, (times + 1).to_string())
 }
 
-/// How often a sandbox was over its limit.
-pub(super) fn times_full(here: &Path) -> u64 {
-    fs::read_to_string(here.join(FULL)).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+fn is_marked(full: &Path) -> bool {
+    fs::read_to_string(full).is_ok_and(|text| !text.ends_with('\n'))
+}
+
+pub(super) fn unmark(full: &Path) -> io::Result<()> {
+    match fs::read_to_string(full) {
+        Ok(text) if !text.ends_with('\n') => fs::write(full, format!("{text}\n")),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+/// How often a sandbox was over a limit.
+pub(super) fn times(mark: &Path) -> u64 {
+    fs::read_to_string(mark).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
 /// Sets how large the files of every process in a sandbox may become, but of PID 1, whose own are bounded. The hard limit
 /// stays what it is, so that the other can be raised again without any right.
 fn let_grow(record: &Record, bytes: u64, limit: u64) {
-    let first = record.process.pid();
-    let namespace = |pid: i32| fs::read_link(format!("/proc/{pid}/ns/pid")).ok();
-    let ours = namespace(first);
-    // Parents before their children, so that what is started meanwhile has inherited it.
-    let mut families = vec![first];
-    while let Some(parent) = families.pop() {
-        for child in children(parent) {
-            // A number may be somebody else's by now.
-            if ours.is_some() && namespace(child) == ours {
-                let to = Rlimit { current: Some(bytes), maximum: Some(limit) };
-                let _ = prlimit(Pid::from_raw(child), Resource::Fsize, to);
-                families.push(child);
-            }
-        }
+    for process in inside(record).into_iter().skip(1) {
+        let to = Rlimit { current: Some(bytes), maximum: Some(limit) };
+        let _ = prlimit(Pid::from_raw(process), Resource::Fsize, to);
     }
 }
 
-/// Source: proc_tid_children(5).
-fn children(parent: i32) -> Vec<i32> {
-    let threads = fs::read_dir(format!("/proc/{parent}/task")).into_iter().flatten().filter_map(Result::ok);
-    let listed = threads.filter_map(|thread| fs::read_to_string(thread.path().join("children")).ok());
-    listed
-        .flat_map(|list| list.split_whitespace().filter_map(|pid| pid.parse().ok()).collect::<Vec<_>>())
-        .collect()
-}
-
-/// What a file system says is in use.
-fn used(at: &Path) -> io::Result<u64> {
+/// What a file system says is in use. One without a fixed number of files may say nothing of those.
+fn counts(at: &Path) -> io::Result<Use> {
     let all = rustix::fs::statvfs(at)?;
-    Ok(all.f_blocks.saturating_sub(all.f_bfree).saturating_mul(all.f_frsize))
-}
-
-/// What a tree takes on disk, counting files with several names once. An agent changes it meanwhile: no link of its making is
-/// followed.
-fn size(top: &Path) -> io::Result<u64> {
-    /// `st_blocks` is in these, whatever the file system's own are. Source: stat(3type).
-    const BLOCK: u64 = 512;
-    let top = rustix::fs::open(top, OFlags::PATH | OFlags::DIRECTORY | OFlags::CLOEXEC, Mode::empty())?;
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-    let (mut bytes, mut counted) = (0, BTreeSet::new());
-    let mut folders = vec![PathBuf::from(".")];
-    while let Some(folder) = folders.pop() {
-        let Ok(open) = rustix::fs::openat2(&top, &folder, flags, Mode::empty(), resolve) else { continue };
-        for entry in Dir::read_from(&open)?.filter_map(Result::ok) {
-            let name = entry.file_name();
-            if name == c"." || name == c".." {
-                continue;
-            }
-            let Ok(what) = rustix::fs::statat(&open, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
-            let is_folder = FileType::from_raw_mode(what.st_mode) == FileType::Directory;
-            if what.st_nlink > 1 && !is_folder && !counted.insert((what.st_dev, what.st_ino)) {
-                continue;
-            }
-            bytes += what.st_blocks.cast_unsigned() * BLOCK;
-            if is_folder {
-                folders.push(folder.join(OsStr::from_bytes(name.to_bytes())));
-            }
-        }
-    }
-    Ok(bytes)
+    Ok(Use {
+        bytes: all.f_blocks.saturating_sub(all.f_bfree).saturating_mul(all.f_frsize),
+        files: all.f_files.saturating_sub(all.f_ffree),
+    })
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_tree_is_as_large_as_what_is_in_it_alone() {
-        let outside = tempfile::tempdir().unwrap();
-        fs::write(outside.path().join("large"), vec![1; 1 << 20]).unwrap();
-        let tree = tempfile::tempdir().unwrap();
-        let empty = size(tree.path()).unwrap();
-        fs::create_dir_all(tree.path().join("a/b")).unwrap();
-        fs::write(tree.path().join("a/b/file"), vec![1; 1 << 16]).unwrap();
-        fs::hard_link(tree.path().join("a/b/file"), tree.path().join("again")).unwrap();
-        std::os::unix::fs::symlink(outside.path(), tree.path().join("link")).unwrap();
-        let grown = size(tree.path()).unwrap() - empty;
-        assert!((1 << 16..1 << 18).contains(&grown), "{grown}");
-    }
-
-    #[test]
-    fn being_full_is_counted_once_until_it_is_over() {
-        let folder = tempfile::tempdir().unwrap();
-        let full = folder.path().join(FULL);
-        let mark_now = || mark(&full, fs::read_to_string(&full).ok().as_deref()).unwrap();
-        assert_eq!(times_full(folder.path()), 0);
-        mark_now();
-        mark_now();
-        assert_eq!(times_full(folder.path()), 1);
-        fs::write(&full, "1\n").unwrap();
-        mark_now();
-        assert_eq!(times_full(folder.path()), 2);
-    }
-}
+#[path = "watch_tests.rs"]
+mod tests;

@@ -5,7 +5,7 @@ use crate::attempt::{Attempt, Needed, Stop, StoppedBy, Tried};
 use crate::call::{NULL, call, fork, kill, rest, wait};
 use crate::errno;
 use std::fs::{self, File};
-use std::io;
+use std::io::{self, Write};
 use std::os::fd::AsRawFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -39,6 +39,7 @@ pub(super) const ATTEMPTS: &[Attempt] = &[
     Attempt::new("fill the disk from the guest's spool", StoppedBy::Limit, |_| {
         fill("/run/lamplight/spool", DISK)
     }),
+    Attempt::new("fill the disk with a file that has no name", StoppedBy::Limit, |_| fill_without_name()),
     Attempt::new("make 50,000 files in /workspace", StoppedBy::Limit, |_| files("/workspace")),
     Attempt::new("open 16,384 files", StoppedBy::Limit, |_| descriptors()),
     Attempt::new("keep every processor busy", StoppedBy::Limit, |_| processors()),
@@ -141,22 +142,29 @@ fn map(size: usize, flags: i32) -> io::Result<*mut libc::c_void> {
     if place == libc::MAP_FAILED { Err(io::Error::last_os_error()) } else { Ok(place) }
 }
 
+/// Large ones, and where those are not to be had, as many small ones as it takes.
 fn segments() -> Tried {
+    const LARGE: u64 = 64 * MIB;
+    const SMALL: u64 = MIB / 16;
+    in_child(|reached| match segments_of(LARGE, reached) {
+        Err(error) if error.raw_os_error() == Some(libc::EINVAL) => segments_of(SMALL, reached),
+        done => done,
+    })
+}
+
+fn segments_of(piece: u64, reached: &AtomicU64) -> io::Result<()> {
     /// Not in the libc crate. Source: madvise(2), since Linux 5.14.
     const MADV_POPULATE_WRITE: i32 = 23;
-    const PIECE: u64 = 64 * MIB;
-    in_child(|reached| {
-        for _ in 0..DISK / PIECE {
-            let arguments = [libc::IPC_PRIVATE.into(), PIECE.into(), (libc::IPC_CREAT | 0o600).into()];
-            let segment = call(libc::SYS_shmget, &arguments)?;
-            let place = call(libc::SYS_shmat, &[segment.into(), NULL, 0.into()])?;
-            // Gone with the last process that has it.
-            call(libc::SYS_shmctl, &[segment.into(), libc::IPC_RMID.into(), NULL])?;
-            call(libc::SYS_madvise, &[place.into(), PIECE.into(), MADV_POPULATE_WRITE.into()])?;
-            reached.fetch_add(PIECE, Ordering::Relaxed);
-        }
-        Ok(())
-    })
+    for _ in 0..DISK / piece {
+        let arguments = [libc::IPC_PRIVATE.into(), piece.into(), (libc::IPC_CREAT | 0o600).into()];
+        let segment = call(libc::SYS_shmget, &arguments)?;
+        let place = call(libc::SYS_shmat, &[segment.into(), NULL, 0.into()])?;
+        // Gone with the last process that has it.
+        call(libc::SYS_shmctl, &[segment.into(), libc::IPC_RMID.into(), NULL])?;
+        call(libc::SYS_madvise, &[place.into(), piece.into(), MADV_POPULATE_WRITE.into()])?;
+        reached.fetch_add(piece, Ordering::Relaxed);
+    }
+    Ok(())
 }
 
 fn nameless() -> Tried {
@@ -182,10 +190,32 @@ fn fill(directory: &str, bytes: u64) -> Tried {
     outcome(stopped, &format!("{} MiB", had / MIB))
 }
 
+/// Several, as one may be limited by itself; removed before they are written to, so that nobody finds them in a directory.
+fn fill_without_name() -> Tried {
+    const FILE: u64 = 64 * MIB;
+    let (path, mut open, mut had) = (Path::new("/workspace/nameless"), Vec::new(), 0);
+    let mut take = || {
+        let file = File::create(path)?;
+        fs::remove_file(path)?;
+        let before = had;
+        allocate(&file, FILE, |bytes| had = before + bytes)?;
+        open.push(file);
+        Ok(())
+    };
+    let stopped = (0..DISK / FILE).try_for_each(|_| take()).err();
+    outcome(stopped, &format!("{} MiB", had / MIB))
+}
+
+/// By the quickest way that there is: taking space without writing to it, or else writing.
 fn allocate(file: &File, bytes: u64, mut had: impl FnMut(u64)) -> io::Result<()> {
     const PIECE: u64 = 16 * MIB;
     for at in (0..bytes).step_by(PIECE as usize) {
-        call(libc::SYS_fallocate, &[file.as_raw_fd().into(), 0.into(), at.into(), PIECE.into()])?;
+        match call(libc::SYS_fallocate, &[file.as_raw_fd().into(), 0.into(), at.into(), PIECE.into()]) {
+            Err(error) if error.raw_os_error() == Some(libc::EOPNOTSUPP) => {
+                (&*file).write_all(&vec![0; PIECE as usize])?;
+            }
+            done => drop(done?),
+        }
         had(at + PIECE);
     }
     Ok(())

@@ -52,7 +52,9 @@ pub(in super::super) fn limit(cgroups: &Cgroups, limits: &Limits, refused: &[Str
     let memory = match memory {
         Some(Ok(())) => Strength::Enforced,
         Some(Err(error)) => missing(error.to_string()),
-        None => Strength::Soft { why: format!("of each process alone, as {}", why(Controller::Memory)) },
+        None => Strength::Soft {
+            why: format!("of all together by looking several times a second, as {}", why(Controller::Memory)),
+        },
     };
     // Where this cannot be written the kernel counts in the sandbox's own user namespace (RLIMIT_NPROC).
     let processes = apply(cgroups, |at| limit_processes(at, limits.processes));
@@ -229,7 +231,7 @@ mod tests {
         let rows = limit(&Cgroups::default(), &LIMITS, &[]).rows;
         let missing = Strength::Missing { why: "no cgroup with the cpu controller can be made here".into() };
         assert_eq!(rows[0], Enforcement { wall: Wall::Cpu, strength: missing, limit: Some(1500) });
-        let soft = "of each process alone, as no cgroup with the memory controller can be made here";
+        let soft = "of all together by looking several times a second, as no cgroup with the memory controller can be made here";
         assert_eq!(rows[1].strength, Strength::Soft { why: soft.into() });
         // All of the machine is no limit that could be missing.
         let rows = limit(&Cgroups::default(), &Limits { cpu_thousandths: None, ..LIMITS }, &[]).rows;

@@ -89,6 +89,16 @@ fn enter(place: &Place, path: &Path) -> io::Result<()> {
     Err(last)
 }
 
+/// Removes what launchers left that were killed before they were asked for anything.
+pub(super) fn sweep_parked() -> io::Result<()> {
+    for place in &Places::find()?.legacy {
+        sweep(&place.folder);
+        // The last one takes the folder with it.
+        let _ = fs::remove_dir(&place.folder);
+    }
+    Ok(())
+}
+
 /// Only what is empty can be removed: what another launcher is in stays.
 fn sweep(folder: &Path) {
     for entry in fs::read_dir(folder).into_iter().flatten().filter_map(Result::ok) {
