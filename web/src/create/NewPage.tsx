@@ -37,6 +37,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
   const [model, setModel] = useState('');
   const [base, setBase] = useState('');
   const [permissions, setPermissions] = useState<Permissions>('allow');
+  const [image, setImage] = useState('');
   const [steps, setSteps] = useState('');
   const text = useRef<HTMLTextAreaElement>(null);
   // The same task sent twice by accident is one session; another task is another.
@@ -72,7 +73,11 @@ export function NewPage({ from }: { from: ForkSearch }) {
     if (chosenAgent) writeStorage(localStorage, LAST_AGENT, chosenAgent);
     create.mutate({
       ...(from.fork === undefined
-        ? { repository: chosenRepository.trim(), permissions }
+        ? {
+            repository: chosenRepository.trim(),
+            permissions,
+            ...(image.trim() ? { image: image.trim() } : {}),
+          }
         : { fork: { session: from.fork, checkpoint: from.checkpoint ?? null } }),
       prompt: prompt.trim(),
       ...(chosenAgent ? { agent: chosenAgent } : {}),
@@ -192,7 +197,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
               <summary className="flex w-fit items-center gap-1.5 rounded text-[0.8125rem] text-soft select-none">
                 <Icon name="chevron" className="size-3 transition-transform group-open:rotate-90" /> More
               </summary>
-              <div className="mt-3 grid gap-5 sm:grid-cols-3">
+              <div className="mt-3 grid gap-5 sm:grid-cols-2">
                 {from.fork === undefined ? (
                   <>
                     <Labelled label="Start from">
@@ -203,6 +208,19 @@ export function NewPage({ from }: { from: ForkSearch }) {
                           value={base}
                           onChange={(event) => setBase(event.target.value)}
                           placeholder="Current branch"
+                          spellCheck={false}
+                          autoComplete="off"
+                        />
+                      )}
+                    </Labelled>
+                    <Labelled label="Image">
+                      {(id) => (
+                        <input
+                          id={id}
+                          className="field"
+                          value={image}
+                          onChange={(event) => setImage(event.target.value)}
+                          placeholder="As configured; host is this machine"
                           spellCheck={false}
                           autoComplete="off"
                         />

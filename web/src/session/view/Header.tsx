@@ -138,6 +138,11 @@ function Facts({ facts }: { facts: SessionView }) {
       </span>
       <span className="hidden shrink-0 sm:inline">{visible(facts.agent)}</span>
       <ModelPicker facts={facts} />
+      {facts.image ? (
+        <span className="hidden shrink-0 sm:inline" title={`Its files begin with this image, ${facts.image.digest}`}>
+          on {visible(facts.image.name)}
+        </span>
+      ) : null}
       <Walls facts={facts} />
     </div>
   );
