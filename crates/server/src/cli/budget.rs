@@ -34,8 +34,8 @@ pub(super) async fn run(
     } else if view.budget_micros == 0 {
         output.line("It may cost what it costs.")?;
     } else {
-        let spent = money(view.cost).unwrap_or_else(|| "nothing yet".to_owned());
-        output.line(&format!("It may cost {}; spent: {spent}.", Dollars(view.budget_micros)))?;
+        let budget = Dollars(view.budget_micros);
+        output.line(&format!("It may cost {budget}; spent: {}.", spent(view.cost)))?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -47,6 +47,11 @@ pub(super) fn money(cost: Cost) -> Option<String> {
         (micros, false) => Some(Dollars(micros).to_string()),
         (micros, true) => Some(format!("over {}", Dollars(micros))),
     }
+}
+
+/// Where a sum has to stand.
+pub(super) fn spent(cost: Cost) -> String {
+    money(cost).unwrap_or_else(|| if cost.is_partial { "nobody knows" } else { "$0.00" }.to_owned())
 }
 
 /// Dollars with up to six digits behind the point, as millionths.
@@ -82,6 +87,8 @@ mod tests {
         let cost = |micros, is_partial| money(Cost { micros, is_partial });
         assert_eq!(cost(0, false), None);
         assert_eq!(cost(0, true), None);
+        assert_eq!(spent(Cost { micros: 0, is_partial: true }), "nobody knows");
+        assert_eq!(spent(Cost { micros: 0, is_partial: false }), "$0.00");
         assert_eq!(cost(120_000, false).as_deref(), Some("$0.12"));
         assert_eq!(cost(120_000, true).as_deref(), Some("over $0.12"));
     }

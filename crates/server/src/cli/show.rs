@@ -1,7 +1,7 @@
 //! `lamplight show`
 
 use super::SessionArgument;
-use super::budget::money;
+use super::budget::spent;
 use super::client::Client;
 use super::output::{Output, Style, clean, first_line, plural};
 use super::render::short;
@@ -75,8 +75,7 @@ pub(super) async fn run(
         row("asks", &first_line(&permission.title, 80))?;
     }
     if view.budget_micros > 0 {
-        let spent = money(view.cost).unwrap_or_else(|| "$0.00".to_owned());
-        row("budget", &format!("{spent} of {}", Dollars(view.budget_micros)))?;
+        row("budget", &format!("{} of {}", spent(view.cost), Dollars(view.budget_micros)))?;
     }
     if let Some(merged) = &view.merged {
         row("merged", &format!("into {} as {}", clean(&merged.into), short(&merged.commit)))?;

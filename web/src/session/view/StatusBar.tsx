@@ -56,7 +56,8 @@ function Money({ facts }: { facts: SessionView }) {
   const budget = facts.budget_micros;
   const near = budget > 0 && micros >= budget * 0.8;
   const spent = micros > 0 ? `${is_partial ? 'over ' : ''}${dollars(micros)}` : null;
-  const words = budget > 0 ? `${spent ?? dollars(0)} of ${dollars(budget)}` : (spent ?? 'No budget');
+  const words =
+    budget > 0 ? `${spent ?? (is_partial ? 'unknown' : dollars(0))} of ${dollars(budget)}` : (spent ?? 'No budget');
   const known = is_partial
     ? 'By the price lists of the models’ vendors; something has no price there'
     : 'By the price lists of the models’ vendors';
