@@ -34,7 +34,7 @@ pub(super) fn forget(sandboxes: &Sandboxes, id: &SessionId) -> io::Result<()> {
     }
     let shelf =
         has_layers(&session)?.then(|| Shelf::lock(sandboxes)).transpose().map_err(io::Error::other)?;
-    remove_tree(&session.0)?;
+    session.remove()?;
     shelf.map_or(Ok(()), |shelf| shelf.tidy()).map_err(io::Error::other)
 }
 
