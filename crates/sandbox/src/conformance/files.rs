@@ -67,7 +67,7 @@ pub(super) async fn what_was_written_outlives_its_sandbox(stage: &Stage<'_>) -> 
         second.sh(&format!("cat {places}")).await?,
         second.sh(&format!("printf '%s\\n' {places}")).await?,
     )?;
-    same("rights", second.sh("stat -c '%a %U' ~/kept").await?, "600 agent".into())?;
+    same("rights", second.sh("test -O ~/kept && stat -c %a ~/kept").await?, "600".into())?;
     second.sh("echo more >> ~/kept; rm /workspace/kept").await.map(|_| ())
 }
 
@@ -94,19 +94,6 @@ pub(super) async fn closed_directories_are_removed_too(stage: &Stage<'_>) -> Cas
         Some(left) => same("left", left, Vec::new()),
         None => Err(Verdict::Skipped("what the host has cannot be seen from here")),
     }
-}
-
-pub(super) async fn the_system_is_not_the_agents(stage: &Stage<'_>) -> Case {
-    let inside = stage.first().await?;
-    for place in ["/", "/usr", "/usr/bin", "/etc", "/etc/ssl/certs", "/dev", "/run/lamplight"] {
-        inside.refused(&format!("touch {place}/lamplight-was-here")).await?;
-    }
-    for file in
-        ["/etc/passwd", "/etc/hosts", "/usr/bin/env", "/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern"]
-    {
-        inside.refused(&format!("printf '' >> {file}")).await?;
-    }
-    Ok(())
 }
 
 pub(super) async fn a_mount_is_shown_and_cannot_be_changed(stage: &Stage<'_>) -> Case {

@@ -1,5 +1,6 @@
 //! What a sandbox cannot see, reach or do. Each case that expects nothing also shows that it would have seen something.
 
+use super::lifecycle::START_OF_GUEST;
 use super::stage::{Inside, Stage, failed, same};
 use super::{Case, Verdict};
 use crate::provider::SandboxSpec;
@@ -22,7 +23,7 @@ except OSError as error:
 "#;
 
 pub(super) async fn connect(inside: &Inside, family: &str, address: &str) -> Result<String, Verdict> {
-    inside.link.write_file("/tmp/connect.py", 0o600, CONNECT.into()).await?;
+    inside.write("/tmp/connect.py", CONNECT).await?;
     inside.sh(&format!("python3 /tmp/connect.py '(__import__(\"socket\").{family}, {address})'")).await
 }
 
@@ -305,4 +306,27 @@ pub(super) async fn writing_has_a_second_wall(stage: &Stage<'_>) -> Case {
     let limits = SandboxLimits { nested_sandboxes: Some(true), ..SandboxLimits::default() };
     let without = stage.enter(&SandboxSpec { limits, ..stage.spec_of(&other, 1) }).await?;
     without.sh(forge).await.map(|_| ())
+}
+
+pub(super) async fn nothing_inside_can_end_the_guest(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    let started = inside.sh(START_OF_GUEST).await?;
+    for signal in ["KILL", "STOP", "TERM", "HUP", "INT", "QUIT", "ABRT", "SEGV"] {
+        // Whether the kernel says yes or no, nothing may come of it.
+        inside.sh(&format!("kill -{signal} 1 || true")).await?;
+    }
+    same("the guest's start", inside.sh(START_OF_GUEST).await?, started)
+}
+
+pub(super) async fn the_system_is_not_the_agents(stage: &Stage<'_>) -> Case {
+    let inside = stage.first().await?;
+    for place in ["/", "/usr", "/usr/bin", "/etc", "/etc/ssl/certs", "/dev", "/run/lamplight"] {
+        inside.refused(&format!("touch {place}/lamplight-was-here")).await?;
+    }
+    for file in
+        ["/etc/passwd", "/etc/hosts", "/usr/bin/env", "/proc/sysrq-trigger", "/proc/sys/kernel/core_pattern"]
+    {
+        inside.refused(&format!("printf '' >> {file}")).await?;
+    }
+    Ok(())
 }

@@ -1,15 +1,14 @@
 //! How sandboxes come, go, and are found again.
 
-use super::stage::{Stage, failed, same};
+use super::stage::{Stage, failed, refused, same};
 use super::{Case, Verdict};
 use crate::error::{ErrorKind, SandboxError};
 use crate::handle::Handle;
 use crate::provider::{Files, Listed, ListedState};
 use lamplight_domain::{Generation, SessionId};
-use std::fmt::Debug;
 
-/// Tells one start of PID 1 from another.
-const START_OF_GUEST: &str = "cut -d ' ' -f 22 /proc/1/stat";
+/// Tells one start of a guest from another: the parent of each command.
+pub(super) const START_OF_GUEST: &str = "cut -d ' ' -f 22 /proc/$PPID/stat";
 
 pub(super) async fn create_gives_a_guest_that_answers(stage: &Stage<'_>) -> Case {
     let inside = stage.first().await?;
@@ -21,8 +20,7 @@ pub(super) async fn create_again_gives_the_same_sandbox(stage: &Stage<'_>) -> Ca
     let started = first.sh(START_OF_GUEST).await?;
     let again = stage.subject.provider().create(&stage.spec(1)).await?;
     same("the handle", &again, &first.handle)?;
-    let link = stage.link(&again).await?;
-    let again = super::stage::Inside { handle: again, link };
+    let again = stage.reenter(&again).await?;
     same("the guest's start", again.sh(START_OF_GUEST).await?, started)
 }
 
@@ -145,18 +143,7 @@ pub(super) async fn a_sandbox_outlives_the_process_that_made_it(stage: &Stage<'_
     let [one] = found.as_slice() else { return Err(failed(format!("listed: {found:?}"))) };
     stage.remember(one.handle.clone());
     same("its state", one.state, ListedState::Running)?;
-    let link = stage.link(&one.handle).await?;
-    super::stage::Inside { handle: one.handle.clone(), link }.sh("true").await.map(|_| ())
-}
-
-pub(super) async fn nothing_inside_can_end_the_guest(stage: &Stage<'_>) -> Case {
-    let inside = stage.first().await?;
-    let started = inside.sh(START_OF_GUEST).await?;
-    for signal in ["KILL", "STOP", "TERM", "HUP", "INT", "QUIT", "ABRT", "SEGV"] {
-        // Whether the kernel says yes or no, nothing may come of it.
-        inside.sh(&format!("kill -{signal} 1 || true")).await?;
-    }
-    same("the guest's start", inside.sh(START_OF_GUEST).await?, started)
+    stage.reenter(&one.handle).await?.sh("true").await.map(|_| ())
 }
 
 pub(super) async fn strange_handles_are_refused(stage: &Stage<'_>) -> Case {
@@ -168,13 +155,6 @@ pub(super) async fn strange_handles_are_refused(stage: &Stage<'_>) -> Case {
     Ok(())
 }
 
-async fn listed(stage: &Stage<'_>, session: &SessionId) -> Result<Vec<Listed>, SandboxError> {
+pub(super) async fn listed(stage: &Stage<'_>, session: &SessionId) -> Result<Vec<Listed>, SandboxError> {
     Ok(stage.provider.list().await?.into_iter().filter(|found| found.session == *session).collect())
-}
-
-fn refused<T: Debug>(kind: ErrorKind, result: Result<T, SandboxError>) -> Case {
-    match result {
-        Err(error) => same("the kind of error", error.kind, kind),
-        Ok(value) => Err(failed(format!("{value:?} instead of an error of kind {kind:?}"))),
-    }
 }

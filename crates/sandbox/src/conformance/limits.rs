@@ -71,7 +71,7 @@ except BlockingIOError: pass
 print(len(made))
 for process in made: os.kill(process, signal.SIGKILL); os.waitpid(process, 0)
 ";
-    inside.link.write_file("/tmp/bomb.py", 0o600, bomb.into()).await?;
+    inside.write("/tmp/bomb.py", bomb).await?;
     let made: u32 = inside.sh("python3 /tmp/bomb.py").await?.parse()?;
     if !(LIMIT / 2..LIMIT).contains(&made) {
         return Err(failed(format!("{made} processes were made, and {LIMIT} is the limit")));
@@ -88,7 +88,7 @@ pub(super) async fn processor_time_is_shared_out(stage: &Stage<'_>) -> Case {
     let inside = within(stage, limits).await?;
     not_missing(stage, &inside, Wall::Cpu, 200).await?;
     let busy = "import time\nend = time.monotonic() + 1\nwhile time.monotonic() < end: pass\nprint(int(time.process_time() * 1000))";
-    inside.link.write_file("/tmp/busy.py", 0o600, busy.into()).await?;
+    inside.write("/tmp/busy.py", busy).await?;
     let used: u64 = inside.sh("python3 /tmp/busy.py").await?.parse()?;
     // A fifth of a second, and a portion more at either end.
     if used <= 450 { Ok(()) } else { Err(failed(format!("{used} ms of 1000 were used"))) }
@@ -115,7 +115,7 @@ pub(super) async fn files_end_where_the_disk_limit_is(stage: &Stage<'_>) -> Case
     // Where the limit is soft, it takes a look until it counts.
     let grow = "import sys, time\nwanted = sys.argv[1]\nfor _ in range(150):\n try:\n  open('/workspace/more', 'ab', 0).write(b'x')\n  grows = 'grows'\n\
                 \x20except OSError: grows = 'full'\n if grows == wanted: break\n time.sleep(0.1)\nprint(grows)";
-    inside.link.write_file("/tmp/grow.py", 0o600, grow.into()).await?;
+    inside.write("/tmp/grow.py", grow).await?;
     same("over the limit", inside.sh("python3 /tmp/grow.py full").await?, "full".into())?;
     let told: Vec<_> = hits(stage, &inside).await?.iter().map(ToString::to_string).collect();
     same("told", told, vec!["out of disk space (limit 16 MiB)".into()])?;

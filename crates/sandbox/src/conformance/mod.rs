@@ -2,8 +2,13 @@
 //!
 //! A case speaks with a provider only as the engine does, and with what runs inside only through the guest. What it needs
 //! to know about the outside (which processes are left, what a sandbox must not see) it asks the [`Subject`].
+//!
+//! The cases of a room that needs walls are never begun without them: they try what walls are there to prevent.
 
+mod attaching;
 mod checkpoints;
+mod commands;
+mod faults;
 mod files;
 mod isolation;
 mod lifecycle;
@@ -24,6 +29,7 @@ use lamplight_domain::{SessionId, SessionImage};
 use stage::Stage;
 use std::fmt;
 use std::path::PathBuf;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -55,6 +61,50 @@ pub trait Subject: Send + Sync {
 
     /// Ends the sandbox behind the provider's back. `None`: cannot be done here.
     async fn kill(&self, handle: &Handle) -> Option<Result<(), String>>;
+
+    /// Damages what the provider has written down. `None`: cannot be done here.
+    async fn damage(&self, _handle: &Handle, _damage: Damage) -> Option<Result<(), String>> {
+        None
+    }
+
+    /// Puts something in the place of the session's folder, or in that of all sessions, so that nothing can be written there until
+    /// what is returned is dropped. `None`: cannot be done here.
+    fn obstruct(&self, _session: &SessionId, _obstacle: Obstacle) -> Option<Box<dyn std::any::Any + Send>> {
+        None
+    }
+
+    /// Why a case, of a room, cannot hold for this provider and is not to be begun.
+    fn lacks(&self, _room: &str, _case: &str) -> Option<&'static str> {
+        None
+    }
+
+    /// What cases know by the first of these is known by the second in this sandbox: a path or an address of
+    /// [`inside`](crate::provider::inside), where a provider cannot have it there.
+    fn elsewhere(&self, _handle: &Handle) -> Vec<(&'static str, String)> {
+        Vec::new()
+    }
+}
+
+/// Of one sandbox.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    /// What is dialled is gone; the guest runs on.
+    NoSocket,
+    /// The record ends in the middle, as a power cut may leave it.
+    TornRecord,
+    EmptyRecord,
+    NoRecord,
+}
+
+/// Of everything that wants to write.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Obstacle {
+    /// There is something else where the session's folder should be.
+    InTheWay,
+    /// The folder of all sessions cannot be written.
+    ReadOnly,
+    /// There is no room for a byte.
+    Full,
 }
 
 /// How a case went.
@@ -97,23 +147,45 @@ impl<E: std::error::Error> From<E> for Verdict {
 
 type Case = Result<(), Verdict>;
 
+/// One that has begun; on the heap, as all of them together are too much for a stack.
+type Begun<'a> = Pin<Box<dyn Future<Output = Case> + 'a>>;
+
+/// A case: its room, its name, and how it begins.
+type Listed = (&'static str, &'static str, for<'a> fn(&'a Stage<'a>) -> Begun<'a>);
+
 /// Runs one case after the other, each with a session of its own. `seen` hears of each as soon as it is decided.
 pub async fn run(subject: &dyn Subject, mut seen: impl FnMut(&CaseResult)) -> Vec<CaseResult> {
     let mut results = Vec::new();
+    for (room, name, begin) in cases() {
+        let outcome = match subject.lacks(room, name) {
+            Some(why) => Outcome::Skipped(why),
+            None => {
+                let stage = Stage::new(subject);
+                let outcome = decided(tokio::time::timeout(CASE, begin(&stage)).await);
+                stage.clear(outcome).await
+            }
+        };
+        let result = CaseResult { name, outcome };
+        seen(&result);
+        results.push(result);
+    }
+    results
+}
+
+fn decided(case: Result<Case, tokio::time::error::Elapsed>) -> Outcome {
+    match case {
+        Ok(Ok(())) => Outcome::Passed,
+        Ok(Err(Verdict::Failed(why))) => Outcome::Failed(why),
+        Ok(Err(Verdict::Skipped(why))) => Outcome::Skipped(why),
+        Err(_) => Outcome::Failed(format!("took longer than {CASE:?}")),
+    }
+}
+
+fn cases() -> Vec<Listed> {
     macro_rules! cases {
-        ($($room:ident::$case:ident),* $(,)?) => {$(
-            let stage = Stage::new(subject);
-            let outcome = match tokio::time::timeout(CASE, $room::$case(&stage)).await {
-                Ok(Ok(())) => Outcome::Passed,
-                Ok(Err(Verdict::Failed(why))) => Outcome::Failed(why),
-                Ok(Err(Verdict::Skipped(why))) => Outcome::Skipped(why),
-                Err(_) => Outcome::Failed(format!("took longer than {CASE:?}")),
-            };
-            let outcome = stage.clear(outcome).await;
-            let result = CaseResult { name: stringify!($case), outcome };
-            seen(&result);
-            results.push(result);
-        )*};
+        ($($room:ident::$case:ident),* $(,)?) => {
+            vec![$((stringify!($room), stringify!($case), |stage| Box::pin($room::$case(stage)))),*]
+        };
     }
     cases![
         lifecycle::create_gives_a_guest_that_answers,
@@ -129,20 +201,35 @@ pub async fn run(subject: &dyn Subject, mut seen: impl FnMut(&CaseResult)) -> Ve
         lifecycle::list_knows_what_runs_after_a_restart,
         lifecycle::a_sandbox_that_died_is_listed_as_left_over,
         lifecycle::a_sandbox_outlives_the_process_that_made_it,
-        lifecycle::nothing_inside_can_end_the_guest,
+        isolation::nothing_inside_can_end_the_guest,
         lifecycle::strange_handles_are_refused,
         pausing::what_is_paused_stands_still_and_goes_on_where_it_was,
         pausing::resuming_what_runs_is_fine,
         pausing::a_restart_finds_what_was_paused_and_resumes_it,
         pausing::what_is_paused_can_be_destroyed,
         pausing::a_pause_of_one_session_leaves_the_others_alone,
+        commands::outputs_and_the_end_are_told_apart,
+        commands::what_a_command_is_given_arrives,
+        commands::a_program_that_is_not_there_is_refused,
+        commands::a_command_that_takes_too_long_is_ended,
+        commands::output_over_the_bound_is_cut_and_said_to_be,
+        commands::many_commands_at_once_all_answer,
+        commands::stopping_ends_everything_but_the_guest,
+        commands::files_go_in_and_come_out,
+        attaching::a_process_outlives_its_link,
+        attaching::output_goes_on_at_an_offset,
+        attaching::starting_again_gives_the_same_process,
+        attaching::a_message_is_written_once,
+        attaching::a_signal_reaches_the_process,
+        attaching::what_ended_is_known_until_it_is_forgotten,
+        attaching::a_new_link_replaces_the_old_one,
         files::the_agent_is_at_home,
         files::the_toolchain_is_there,
         files::the_environment_is_made_from_nothing,
         files::what_was_written_outlives_its_sandbox,
         files::removed_files_are_gone,
         files::closed_directories_are_removed_too,
-        files::the_system_is_not_the_agents,
+        isolation::the_system_is_not_the_agents,
         files::a_mount_is_shown_and_cannot_be_changed,
         files::a_mount_over_the_sandboxs_own_is_refused,
         checkpoints::restoring_brings_everything_back,
@@ -176,6 +263,7 @@ pub async fn run(subject: &dyn Subject, mut seen: impl FnMut(&CaseResult)) -> Ve
         isolation::only_harmless_devices_exist,
         isolation::no_descriptor_is_inherited,
         isolation::the_guest_cannot_be_looked_into,
+        network::the_gateway_is_reached_over_the_link,
         network::connections_arrive_with_where_they_are_for,
         network::names_are_asked_here_whoever_is_asked,
         network::the_proxy_is_told_from_the_rest,
@@ -197,12 +285,31 @@ pub async fn run(subject: &dyn Subject, mut seen: impl FnMut(&CaseResult)) -> Ve
         limits::limits_that_nothing_can_live_in_are_refused,
         limits::what_is_enforced_is_told_for_as_long_as_it_is_there,
         limits::sandboxes_inside_need_leave,
+        faults::who_waits_for_a_guest_that_is_killed_is_told,
+        faults::what_a_killed_guest_leaves_is_ended,
+        faults::without_its_socket_it_is_gone_and_can_be_destroyed,
+        faults::a_damaged_record_stands_in_nobodys_way,
+        faults::what_never_was_is_gone,
+        faults::what_died_can_be_paused_no_more,
+        faults::strange_checkpoints_are_refused,
+        faults::pausing_again_is_fine_and_a_checkpoint_leaves_it_paused,
+        faults::a_restore_ends_what_runs,
+        faults::a_restore_can_be_done_again_and_while_others_do_it,
+        faults::one_checkpoint_is_made_by_two_at_once,
+        faults::a_checkpoint_while_it_is_destroyed_is_whole_or_refused,
+        faults::destroying_in_the_middle_of_creating_leaves_nothing,
+        faults::a_create_that_was_given_up_is_made_good,
+        faults::two_destroys_at_once_are_fine,
+        faults::two_providers_share_a_data_directory,
+        faults::forgetting_ends_what_runs,
+        faults::something_in_the_way_is_said_and_passes,
+        faults::what_cannot_be_written_is_said_and_passes,
+        faults::a_full_disk_is_said_and_passes,
         work::python_works,
         work::node_works,
         work::git_works,
         work::compilers_work,
         work::java_works,
         work::shells_and_their_tools_work,
-    ];
-    results
+    ]
 }

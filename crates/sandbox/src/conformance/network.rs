@@ -4,8 +4,9 @@ use super::isolation::{connect, not_connected};
 use super::stage::{Inside, Stage, failed, same};
 use super::{Case, Verdict};
 use crate::egress::Egress;
+use crate::link::Link;
 use crate::provider::inside;
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// Anything that is nobody's: addresses for documentation (RFC 5737).
@@ -46,6 +47,25 @@ async fn both(inside: &Inside, egress: &Egress, command: &str) -> Result<(Option
     let (said, taken) = tokio::join!(inside.sh(command), take(egress));
     same("answered", said?, "answer".into())?;
     taken
+}
+
+pub(super) async fn the_gateway_is_reached_over_the_link(stage: &Stage<'_>) -> Case {
+    let handle = stage.create(&stage.spec(1)).await?;
+    let (link, mut gateway) = Link::open(stage.provider.dial(&handle).await?).await?;
+    let inside = stage.inside(&handle, link);
+    let address: SocketAddr = inside.told(inside::GATEWAY).parse()?;
+    let answer = async {
+        let mut stream = gateway.recv().await.ok_or_else(|| failed("the link was cut"))?;
+        let mut asked = String::new();
+        stream.read_to_string(&mut asked).await?;
+        stream.write_all(b"answer").await?;
+        stream.shutdown().await?;
+        Ok::<_, Verdict>(asked)
+    };
+    let command = exchange(&address.ip().to_string(), address.port());
+    let (said, asked) = tokio::join!(inside.sh(&command), answer);
+    same("asked", asked?, "ask".into())?;
+    same("answered", said?, "answer".into())
 }
 
 pub(super) async fn connections_arrive_with_where_they_are_for(stage: &Stage<'_>) -> Case {

@@ -1,6 +1,6 @@
 //! Standing still, and going on.
 
-use super::stage::{Inside, Stage, failed, same};
+use super::stage::{Stage, failed, same};
 use super::{Case, Verdict};
 use crate::error::ErrorKind;
 use crate::provider::Files;
@@ -30,8 +30,7 @@ pub(super) async fn what_is_paused_stands_still_and_goes_on_where_it_was(stage: 
         return Err(failed("a paused sandbox answers"));
     }
     stage.provider.resume(&inside.handle).await?;
-    let link = stage.link(&inside.handle).await?;
-    let inside = Inside { handle: inside.handle, link };
+    let inside = stage.reenter(&inside.handle).await?;
     let before: u64 = number(&inside.sh(COUNTED).await?)?;
     inside.sh("sleep 0.1").await?;
     let after = number(&inside.sh(COUNTED).await?)?;
@@ -55,8 +54,7 @@ pub(super) async fn a_restart_finds_what_was_paused_and_resumes_it(stage: &Stage
     stage.provider.pause(&inside.handle).await?;
     let after = stage.subject.provider();
     after.resume(&inside.handle).await?;
-    let link = stage.link(&inside.handle).await?;
-    let inside = Inside { handle: inside.handle, link };
+    let inside = stage.reenter(&inside.handle).await?;
     inside.sh("rm -f token; while ! [ -s token ]; do sleep 0.01; done").await?;
     same("what it had in memory", inside.sh("cat token").await?, token.trim().to_owned())
 }

@@ -34,7 +34,7 @@ if __name__ == "__main__":
     fd = os.memfd_create("x"); os.sched_getaffinity(0); os.nice(1); ssl.create_default_context()
     print("ok")
 "#;
-    inside.link.write_file("/tmp/work.py", 0o600, program.into()).await?;
+    inside.write("/tmp/work.py", program).await?;
     same("python3", inside.sh("python3 /tmp/work.py").await?, "ok".into())
 }
 
@@ -59,7 +59,7 @@ if (!isMainThread) { parentPort.postMessage('hi'); } else (async () => {
   console.log('ok');
 })();
 "#;
-    inside.link.write_file("/tmp/work.js", 0o600, program.into()).await?;
+    inside.write("/tmp/work.js", program).await?;
     same("node", inside.sh("node /tmp/work.js").await?, "ok".into())
 }
 
@@ -79,10 +79,10 @@ pub(super) async fn compilers_work(stage: &Stage<'_>) -> Case {
                    void *work(void *n) { return n; }\n\
                    int main(void) { pthread_t t; pthread_create(&t, 0, work, 0); pthread_join(t, 0);\n\
                    if (fork() == 0) { execlp(\"echo\", \"echo\", \"-n\", \"o\", (char *)0); } wait(0); puts(\"k\"); return 0; }\n";
-    inside.link.write_file("/workspace/work.c", 0o600, program.into()).await?;
+    inside.write("/workspace/work.c", program).await?;
     same("cc", inside.sh("cc -pthread -o work work.c && ./work").await?, "ok".into())?;
     let makefile = "all: a b c d\na b c d:\n\tcc -pthread -o $@ work.c\n";
-    inside.link.write_file("/workspace/Makefile", 0o600, makefile.into()).await?;
+    inside.write("/workspace/Makefile", makefile).await?;
     inside.sh("! command -v make || (make -s -j4 && ./d)").await.map(|_| ())
 }
 

@@ -1,3 +1,7 @@
 //! One room per provider, each with the same furniture.
 
+/// For tests; see its first lines.
+#[doc(hidden)]
+pub mod fake;
 pub mod local;
+mod lock;

@@ -2,19 +2,21 @@
 //! user too.
 
 mod churn;
+mod damage;
 mod files;
 mod images;
 
 use async_trait::async_trait;
 use lamplight_domain::sandbox::{Strength, Tier, Wall};
 use lamplight_domain::{Failure, FailureClass, Generation, SessionId, SessionImage};
-use lamplight_sandbox::conformance::{self, Outcome, Subject};
+use lamplight_sandbox::conformance::{self, Damage, Obstacle, Outcome, Subject};
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{Link, ProcessSpec, RunLimits};
 use lamplight_sandbox::provider::{Files, Provider, SandboxSpec};
 use lamplight_sandbox::providers::local::{Launcher, Local, LocalConfig, Tool, probe};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
+use std::any::Any;
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
@@ -159,6 +161,14 @@ impl Subject for Here {
         rustix::io::retry_on_intr(|| poll(&mut [PollFd::new(&process, PollFlags::IN)], None)).unwrap();
         Some(Ok(()))
     }
+
+    async fn damage(&self, handle: &Handle, damage: Damage) -> Option<Result<(), String>> {
+        Some(damage::damage(&self.data, handle, damage))
+    }
+
+    fn obstruct(&self, session: &SessionId, obstacle: Obstacle) -> Option<Box<dyn Any + Send>> {
+        damage::obstruct(&self.data, session, obstacle)
+    }
 }
 
 fn launcher() -> PathBuf {
@@ -182,7 +192,7 @@ fn check_conformance(subject: &Here) {
         .filter(|result| matches!(result.outcome, Outcome::Failed(_)))
         .map(ToString::to_string)
         .collect();
-    assert!(results.len() >= 70);
+    assert!(results.len() >= 120);
     assert_eq!(failed, Vec::<String>::new());
 }
 

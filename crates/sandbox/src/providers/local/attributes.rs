@@ -18,7 +18,7 @@ const MARKS: [&[u8]; 2] = [b"trusted.overlay.", b"user.overlay."];
 const LASTING: [&[u8]; 2] = [b"opaque", b"redirect"];
 
 /// Gives a copy all that belongs to the original; the overlay's marks only if it `hides` what is below, as the original does.
-pub(super) fn copy(from: BorrowedFd, stat: &Stat, to: &Path, hides: bool) -> Result<()> {
+pub(in crate::providers) fn copy(from: BorrowedFd, stat: &Stat, to: &Path, hides: bool) -> Result<()> {
     for name in names(from)? {
         if is_kept(name.as_bytes(), hides) {
             let mut value = vec![0; NAMES];

@@ -211,14 +211,18 @@ fn is_since(stat: &Stat, since: Option<Moment>) -> bool {
 }
 
 /// An entry that was opened: by force where its owner closed it and we are the owner and nothing more.
-struct Opened {
-    file: OwnedFd,
+pub(in crate::providers) struct Opened {
+    pub(in crate::providers) file: OwnedFd,
     /// The rights that it gets back.
-    was: Option<Mode>,
+    pub(in crate::providers) was: Option<Mode>,
 }
 
 impl Opened {
-    fn directory(at: BorrowedFd, name: &OsStr, flags: OFlags) -> Result<Self, Errno> {
+    pub(in crate::providers) fn directory(
+        at: BorrowedFd,
+        name: &OsStr,
+        flags: OFlags,
+    ) -> Result<Self, Errno> {
         // What is in it has to be reached too.
         let needed = Mode::RUSR | Mode::XUSR;
         let stat = rustix::fs::statat(at, name, AtFlags::SYMLINK_NOFOLLOW)?;
@@ -255,7 +259,7 @@ impl Drop for Opened {
     }
 }
 
-fn copy_entry(at: BorrowedFd, name: &OsStr, stat: &Stat, to: &Path) -> Result<()> {
+pub(in crate::providers) fn copy_entry(at: BorrowedFd, name: &OsStr, stat: &Stat, to: &Path) -> Result<()> {
     let mode = Mode::from_raw_mode(stat.st_mode);
     match FileType::from_raw_mode(stat.st_mode) {
         FileType::RegularFile => {

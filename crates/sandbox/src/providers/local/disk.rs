@@ -17,8 +17,9 @@
 //! ```
 
 use super::record::Record;
+use crate::providers::lock;
 use lamplight_domain::{Generation, SessionId};
-use rustix::fs::{AtFlags, CWD, Dir, FileType, FlockOperation, Mode, OFlags, RenameFlags};
+use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, RenameFlags};
 use rustix::io::Errno;
 use rustix::path::Arg;
 use std::ffi::{CStr, CString};
@@ -154,14 +155,18 @@ impl SessionDir {
     /// Waits until nobody else creates or destroys in this session. Whoever holds it is bounded by
     /// [`LAUNCH_SECONDS`](super::launch::LAUNCH_SECONDS) or by the removal of files.
     pub(super) fn lock(&self) -> io::Result<File> {
-        lock(&self.0.join("lock"))
+        lock::lock_folder(&self.0)
     }
-}
 
-fn lock(file: &Path) -> io::Result<File> {
-    let lock = File::options().create(true).append(true).open(file)?;
-    rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))?;
-    Ok(lock)
+    /// Makes the folder first, where it is missing.
+    pub(super) fn make_and_lock(&self) -> io::Result<File> {
+        lock::make_and_lock_folder(&self.0)
+    }
+
+    /// Removes the folder. The caller has the lock.
+    pub(super) fn remove(&self) -> io::Result<()> {
+        lock::remove_locked_folder(&self.0)
+    }
 }
 
 impl GenerationDir {
@@ -220,7 +225,7 @@ impl GenerationDir {
     /// Waits until nobody else lets the sandbox stand still, or go on: whoever does is bounded by [`FREEZE`](super::hold::FREEZE), or by
     /// the copy of what changed in an instant.
     pub(super) fn lock_freezer(&self) -> io::Result<File> {
-        lock(&self.0.join("freezer.lock"))
+        lock::lock(&self.0.join("freezer.lock"))
     }
 
     /// Somebody holds this sandbox still, or held it when they were killed.
@@ -230,7 +235,7 @@ impl GenerationDir {
 }
 
 /// All or nothing, and never a torn file.
-pub(super) fn write_whole(file: &Path, content: &[u8]) -> io::Result<()> {
+pub(in crate::providers) fn write_whole(file: &Path, content: &[u8]) -> io::Result<()> {
     let mut new = file.as_os_str().to_owned();
     new.push(".new");
     fs::write(&new, content)?;
@@ -238,7 +243,7 @@ pub(super) fn write_whole(file: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// Creates a directory that only we can enter; it may be there already.
-pub(super) fn private_dir(path: &Path) -> io::Result<()> {
+pub(in crate::providers) fn private_dir(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
@@ -247,7 +252,7 @@ pub(super) fn private_dir(path: &Path) -> io::Result<()> {
 ///
 /// The tree may be deeper than any path that the kernel takes and any stack that we have. So nothing here calls itself:
 /// directories are moved up to the top one after the other, and removed there.
-pub(super) fn remove_tree(path: &Path) -> io::Result<()> {
+pub(in crate::providers) fn remove_tree(path: &Path) -> io::Result<()> {
     match fs::symlink_metadata(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
         what => what?,
@@ -333,9 +338,12 @@ fn some_entries(directory: &OwnedFd) -> io::Result<Vec<(CString, FileType)>> {
     Ok(some)
 }
 
-fn names(directory: &Path) -> io::Result<Vec<String>> {
+/// None of what is no directory: somebody put something in its place, and there is nothing of ours.
+pub(in crate::providers) fn names(directory: &Path) -> io::Result<Vec<String>> {
     let entries = match fs::read_dir(directory) {
-        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
+            return Ok(Vec::new());
+        }
         entries => entries?,
     };
     entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned())).collect()

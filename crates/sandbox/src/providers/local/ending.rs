@@ -36,7 +36,7 @@ pub(super) fn forget(sandboxes: &Sandboxes, id: &SessionId) -> io::Result<()> {
     let shelf =
         has_layers(&session)?.then(|| Shelf::lock(sandboxes)).transpose().map_err(io::Error::other)?;
     let image: Option<ImageDigest> = stack::read(&session.image_file()).map_err(io::Error::other)?;
-    remove_tree(&session.0)?;
+    session.remove()?;
     shelf.map_or(Ok(()), |shelf| shelf.tidy()).map_err(io::Error::other)?;
     let images = Images::beside(sandboxes.clone());
     image.map_or(Ok(()), |digest| images.let_go(&digest)).map_err(io::Error::other)

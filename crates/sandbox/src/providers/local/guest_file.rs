@@ -8,7 +8,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 /// Puts the guest in place, named after what is in it. A running sandbox keeps the file that it was started with.
-pub(super) fn install(data: &Path, guest: &[u8]) -> io::Result<PathBuf> {
+pub(in crate::providers) fn install(data: &Path, guest: &[u8]) -> io::Result<PathBuf> {
     let folder = data.join("guest");
     private_dir(&folder)?;
     let mut hasher = DefaultHasher::new();

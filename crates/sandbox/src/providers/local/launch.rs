@@ -97,8 +97,7 @@ fn wait_for_request() -> Result<Option<(LaunchRequest, Places, Parked)>> {
 fn launch(request: &LaunchRequest, places: &Places, parked: Parked) -> Result<Option<Enforced>> {
     let sandboxes = Sandboxes(request.sandboxes.clone());
     let session = sandboxes.session(&request.session);
-    private_dir(&session.0).context("make the session's folder")?;
-    let _lock = session.lock().context("lock the session")?;
+    let _lock = session.make_and_lock().context("make the session's folder, and lock it")?;
     if let Some(running) = end_others(request, &session)? {
         parked.leave();
         return Ok(running.enforced);

@@ -9,16 +9,16 @@
 //! Nothing is kept in memory: records in the data directory say what runs, so that a restarted server, or another
 //! process, goes on where this one ended. `launch` and `init` tell how a sandbox comes to be, `record` how it ends.
 
-mod attributes;
+pub(super) mod attributes;
 mod base;
 mod cgroup;
 mod config;
-mod copy;
-mod disk;
+pub(super) mod copy;
+pub(super) mod disk;
 mod ending;
 mod environment;
 mod ground;
-mod guest_file;
+pub(super) mod guest_file;
 mod hold;
 mod identity;
 mod image_base;
@@ -39,7 +39,7 @@ mod own_files;
 mod privileges;
 mod probe;
 mod processes;
-mod record;
+pub(super) mod record;
 mod redirect;
 mod request;
 mod rights;
@@ -331,8 +331,7 @@ impl Provider for Local {
             format!("give session {session} the files of checkpoint {checkpoint}"),
             move |sandboxes| {
                 let session = sandboxes.session(&to);
-                private_dir(&session.0)?;
-                let _lock = session.lock().context("lock the session")?;
+                let _lock = session.make_and_lock().context("lock the session")?;
                 end_all(&session, &to).context("end what runs")?;
                 snapshot::restore(sandboxes, (&from, number), &to)
             },

@@ -34,7 +34,7 @@ pub(super) struct Record {
 
 /// A process, told apart from a later one with the same number.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Process {
+pub(in crate::providers) struct Process {
     pid: i32,
     /// Clock ticks from boot to its start. Source: proc_pid_stat(5), field 22.
     started: u64,
@@ -86,7 +86,7 @@ impl Record {
 
 impl Process {
     /// The process that has this number now.
-    pub(super) fn now(pid: i32) -> io::Result<Self> {
+    pub(in crate::providers) fn now(pid: i32) -> io::Result<Self> {
         let started = stat(pid)?.ok_or_else(|| io::Error::from(Errno::SRCH))?.started;
         Ok(Self { pid, started, boot: boot_id()? })
     }
@@ -97,7 +97,7 @@ impl Process {
     }
 
     /// A descriptor of exactly this process; `None` when it has ended.
-    fn open(&self) -> io::Result<Option<OwnedFd>> {
+    pub(in crate::providers) fn open(&self) -> io::Result<Option<OwnedFd>> {
         if self.boot != boot_id()? {
             return Ok(None);
         }
