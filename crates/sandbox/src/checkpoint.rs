@@ -1,6 +1,7 @@
 //! The name of one session's files at one moment, as the log keeps it.
 
-use crate::error::{ErrorKind, SandboxError};
+use crate::error::SandboxError;
+use crate::sealed::{self, Content};
 use lamplight_domain::SessionId;
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -10,9 +11,6 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Checkpoint(String);
-
-/// The newest version written.
-const VERSION: u32 = 1;
 
 /// What a provider of ours puts into the name of a checkpoint.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -24,18 +22,18 @@ pub struct CheckpointContent {
     pub number: u32,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Versioned {
-    v: u32,
-    #[serde(flatten)]
-    content: CheckpointContent,
+impl Content for CheckpointContent {
+    const WHAT: &str = "checkpoint";
+
+    fn provider(&self) -> &str {
+        &self.provider
+    }
 }
 
 impl Checkpoint {
     /// Of this content, in the newest version.
     pub fn new(content: CheckpointContent) -> Self {
-        let text = serde_json::to_string(&Versioned { v: VERSION, content });
-        Self(text.expect("a struct of strings and numbers is always JSON"))
+        Self(sealed::seal(content))
     }
 
     /// A name from the log, unread: providers judge it when it is used.
@@ -49,17 +47,7 @@ impl Checkpoint {
 
     /// What is inside, if it is `provider`'s and not from a newer release.
     pub fn open(&self, provider: &str) -> Result<CheckpointContent, SandboxError> {
-        let invalid =
-            |why: String| SandboxError::new(ErrorKind::Invalid, format!("checkpoint {self}: {why}"));
-        let versioned: Versioned =
-            serde_json::from_str(&self.0).map_err(|error| invalid(error.to_string()))?;
-        if versioned.v > VERSION {
-            return Err(invalid(format!("version {} is newer than this Lamplight", versioned.v)));
-        }
-        if versioned.content.provider != provider {
-            return Err(invalid(format!("belongs to {}, not to {provider}", versioned.content.provider)));
-        }
-        Ok(versioned.content)
+        sealed::open(&self.0, provider)
     }
 }
 
@@ -72,6 +60,7 @@ impl fmt::Display for Checkpoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     #[test]
     fn version_1_is_frozen() {

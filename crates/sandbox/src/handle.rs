@@ -1,6 +1,7 @@
 //! The name of one sandbox, as the log keeps it.
 
-use crate::error::{ErrorKind, SandboxError};
+use crate::error::SandboxError;
+use crate::sealed::{self, Content};
 use lamplight_domain::{Generation, SessionId};
 use serde::{Deserialize, Serialize};
 use std::fmt;
@@ -11,9 +12,6 @@ use std::fmt;
 #[serde(transparent)]
 pub struct Handle(String);
 
-/// The newest version written.
-const VERSION: u32 = 1;
-
 /// What a provider of ours puts into a handle.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct HandleContent {
@@ -22,18 +20,18 @@ pub struct HandleContent {
     pub generation: Generation,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Versioned {
-    v: u32,
-    #[serde(flatten)]
-    content: HandleContent,
+impl Content for HandleContent {
+    const WHAT: &str = "sandbox handle";
+
+    fn provider(&self) -> &str {
+        &self.provider
+    }
 }
 
 impl Handle {
     /// Of this sandbox, in the newest version.
     pub fn new(content: HandleContent) -> Self {
-        let text = serde_json::to_string(&Versioned { v: VERSION, content });
-        Self(text.expect("a struct of strings and numbers is always JSON"))
+        Self(sealed::seal(content))
     }
 
     /// A handle from the log, unread: providers judge it when it is used.
@@ -47,17 +45,7 @@ impl Handle {
 
     /// What is inside, if it is `provider`'s and not from a newer release.
     pub fn open(&self, provider: &str) -> Result<HandleContent, SandboxError> {
-        let invalid =
-            |why: String| SandboxError::new(ErrorKind::Invalid, format!("sandbox handle {self}: {why}"));
-        let versioned: Versioned =
-            serde_json::from_str(&self.0).map_err(|error| invalid(error.to_string()))?;
-        if versioned.v > VERSION {
-            return Err(invalid(format!("version {} is newer than this Lamplight", versioned.v)));
-        }
-        if versioned.content.provider != provider {
-            return Err(invalid(format!("belongs to {}, not to {provider}", versioned.content.provider)));
-        }
-        Ok(versioned.content)
+        sealed::open(&self.0, provider)
     }
 }
 
@@ -70,6 +58,7 @@ impl fmt::Display for Handle {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::error::ErrorKind;
 
     fn content() -> HandleContent {
         let session = "01JD5ZK8W3Q4R6T7V8X9Y0Z1A2".parse().unwrap();

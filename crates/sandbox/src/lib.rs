@@ -9,6 +9,7 @@ pub mod handle;
 pub mod link;
 pub mod provider;
 pub mod providers;
+mod sealed;
 
 /// The guest: a static program for this target's architecture, to be started inside a sandbox.
 pub const GUEST: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/lamplight-guest"));

@@ -294,7 +294,7 @@ mod tests {
     #[test]
     fn files_with_credentials_are_told_apart() {
         let check = |text: &str, free: bool| assert_eq!(holds_no_credential(text.as_bytes()), free, "{text}");
-        check("deb http://deb.debian.org/debian bookworm main\n# who@example.org\n", true);
+        check("deb http://deb.example.org/debian bookworm main\n# who@example.org\n", true);
         check("deb [signed-by=/a/b] https://me:secret@packages.example.org/x y z", false);
         check("Acquire::http::Proxy \"http://token@proxy:3128\";", false);
     }
