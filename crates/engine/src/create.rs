@@ -139,7 +139,10 @@ async fn forked(
         sandbox: new.sandbox.over(&from.sandbox),
         ..new
     };
-    let limits = new.limits.over(&from.limits);
+    let mut limits = new.limits.over(&from.limits);
+    if new.limits.budget_micros.is_none() {
+        limits.budget_micros = session.budget_of_a_fork()?;
+    }
     let repository = find_repository(&from.repository).await?;
     Ok(SessionSpec { origin: Some(origin), limits, ..spec(shared, id, repository, new, image).await? })
 }

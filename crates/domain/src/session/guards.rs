@@ -1,8 +1,8 @@
 //! The watchdogs of a turn. They count what the transcript shows; the agent is never trusted to stop itself.
 
-use super::Session;
 use super::state::{Turn, TurnState};
 use super::view::Dollars;
+use super::{Refusal, Session};
 use crate::event::Guard;
 use crate::transcript::{ToolCall, ToolStatus};
 use crate::{Limits, Timestamp};
@@ -87,6 +87,14 @@ const NEARED_FIFTHS: u64 = 4;
 impl Session {
     pub(super) fn is_budget_spent(&self) -> bool {
         self.budget_micros > 0 && self.cost.micros >= self.budget_micros
+    }
+
+    /// The budget of a fork, in millionths of a dollar: what is left of this one's; 0 is no bound.
+    pub fn budget_of_a_fork(&self) -> Result<u64, Refusal> {
+        if self.is_budget_spent() {
+            return Err(Refusal::BudgetSpent { budget_micros: self.budget_micros });
+        }
+        Ok(self.budget_micros.saturating_sub(self.cost.micros))
     }
 
     pub(super) fn nears_budget(&self) -> bool {

@@ -6,6 +6,7 @@ use crate::link::{LinkError, ProcessSpec, RunLimits};
 use crate::provider::inside;
 use bytes::Bytes;
 use lamplight_domain::agent::ExitStatus;
+use std::time::Duration;
 
 const LIMITS: RunLimits = RunLimits { timeout_ms: 20_000, output_bytes: 64 * 1024 };
 
@@ -68,8 +69,14 @@ pub(super) async fn a_command_that_takes_too_long_is_ended(stage: &Stage<'_>) ->
         Err(LinkError::Deadline { .. }) => {}
         other => return Err(failed(format!("{other:?} instead of a deadline"))),
     }
-    // Whoever comes next finds it ended.
+    // Whoever comes next finds it ended, or ending.
     let next = stage.reenter(&inside.handle).await?;
+    for _ in 0..50 {
+        if next.count(&pattern).await? == "0" {
+            return Ok(());
+        }
+        tokio::time::sleep(Duration::from_millis(100)).await;
+    }
     same("left", next.count(&pattern).await?, "0".into())
 }
 

@@ -21,7 +21,11 @@ pub(crate) fn damage(data: &Path, handle: &Handle, damage: Damage) -> Result<(),
             fs::read(&record).and_then(|whole| fs::write(&record, &whole[..whole.len() / 2]))
         }
         Damage::EmptyRecord => fs::write(&record, ""),
-        Damage::NoRecord => fs::remove_file(&record),
+        Damage::NoRecord => {
+            // Also what was written before the sandbox could be used, where there is such a thing.
+            let _ = fs::remove_file(record.with_file_name("begun.json"));
+            fs::remove_file(&record)
+        }
     };
     done.map_err(|error| error.to_string())
 }

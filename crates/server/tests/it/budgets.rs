@@ -76,8 +76,18 @@ async fn what_models_cost_is_counted_told_and_bounded() {
     let (status, problem) =
         server.post(&format!("/sessions/{id}/prompts"), json!({"text": "!say more"})).await;
     assert_eq!((status, problem["code"].as_str()), (StatusCode::CONFLICT, Some("budget_spent")), "{problem}");
+    let fork = json!({"fork": {"session": id}, "prompt": "!say hello"});
+    let (status, problem) = server.post("/sessions", fork.clone()).await;
+    assert_eq!((status, problem["code"].as_str()), (StatusCode::CONFLICT, Some("budget_spent")), "{problem}");
     assert_eq!(server.place.say(&["budget", &id, "1.50"]), "It may cost $1.50; spent: $0.78.\n");
     assert!(server.place.say(&["show", &id]).contains("budget      $0.78 of $1.50"));
+    server.until(&id, "checkpoint_kept", 2).await;
+    let (status, forked) = server.post("/sessions", fork).await;
+    assert_eq!(
+        (status, &forked["budget_micros"]),
+        (StatusCode::CREATED, &json!(720_000)),
+        "what is left: {forked}"
+    );
     let (status, _) = server.post(&format!("/sessions/{id}/prompts"), json!({"text": "!say more"})).await;
     assert_eq!(status, StatusCode::ACCEPTED);
     server.until(&id, "work_committed", 3).await;

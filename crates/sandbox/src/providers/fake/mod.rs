@@ -163,15 +163,23 @@ impl Provider for Fake {
             return Err(invalid("the fake has no images"));
         }
         let (guest, spec) = (self.guest.clone(), spec.clone());
-        let handle = handle(&spec.session, spec.generation);
+        let (session, generation) = (spec.session.clone(), spec.generation);
+        let handle = handle(&session, generation);
         let is_new =
             self.blocking(what.clone(), move |sandboxes| guest::create(sandboxes, &spec, &guest)).await?;
         if is_new {
             let said = tokio::time::timeout(ANSWER, Link::open(self.dial(&handle).await?)).await;
             if !matches!(said, Ok(Ok(_))) {
-                // Somebody may have ended it at once.
-                self.dial(&handle).await?;
-                return Err(SandboxError::new(ErrorKind::Unavailable, format!("{what}: no answer")));
+                // Somebody may be ending it already: whether it is there is known when they are done.
+                let look = move |sandboxes: &Sandboxes| {
+                    let session = sandboxes.session(&session);
+                    let Some(_lock) = session.lock()? else { return Ok(false) };
+                    Ok(session.generation(generation).record()?.is_some())
+                };
+                return Err(match self.blocking(what.clone(), look).await? {
+                    true => SandboxError::new(ErrorKind::Unavailable, format!("{what}: no answer")),
+                    false => gone(&handle, "was destroyed"),
+                });
             }
         }
         Ok(handle)
@@ -203,9 +211,10 @@ impl Provider for Fake {
         match tokio::time::timeout(DIAL, UnixStream::connect(path)).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
             Ok(Err(error)) => match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                    Err(gone(handle, "does not run any more"))
-                }
+                // Reset: it was ended in the moment in which it was dialled.
+                io::ErrorKind::NotFound
+                | io::ErrorKind::ConnectionRefused
+                | io::ErrorKind::ConnectionReset => Err(gone(handle, "does not run any more")),
                 _ => Err(SandboxError::from_io(format!("dial sandbox {handle}"), error)),
             },
             Err(_) => {

@@ -4,6 +4,7 @@
 //! As long as the guest lives that is everybody, since orphans fall to it. Not found is who lost a guest that was killed, and has no
 //! mark: one whose environment was emptied, and as an ordinary user one that runs a set-user-id program.
 
+use super::disk::GenerationDir;
 use rustix::process::{Pid, Signal, kill_process};
 use std::collections::HashMap;
 use std::fs;
@@ -81,13 +82,17 @@ struct Seen {
 /// Those that have not ended, with their states.
 fn of(folder: &Path) -> io::Result<HashMap<Pid, char>> {
     let mut all = HashMap::new();
+    // Who is just becoming the guest has neither environment nor command line for a moment. A record that says nothing is no help.
+    let recorded = GenerationDir(folder.to_owned()).record().unwrap_or_default();
+    let first = recorded.filter(|record| record.runs().unwrap_or(false)).map(|record| record.process.pid());
     for entry in fs::read_dir("/proc")? {
         let Ok(pid) = entry?.file_name().to_string_lossy().parse::<i32>() else { continue };
         let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
         let mut fields = stat.rsplit(')').next().unwrap_or_default().split_whitespace();
         let (state, parent) = (fields.next(), fields.next().and_then(|parent| parent.parse().ok()));
         if let (Some(state), Some(parent)) = (state.and_then(|state| state.chars().next()), parent) {
-            all.insert(pid, Seen { parent, state, is_marked: is_marked(pid, folder) });
+            let is_marked = first == Some(pid) || is_marked(pid, folder);
+            all.insert(pid, Seen { parent, state, is_marked });
         }
     }
     let belongs = |mut pid: i32| {

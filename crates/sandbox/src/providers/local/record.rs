@@ -92,7 +92,7 @@ impl Process {
     }
 
     /// It may be another process's by now.
-    pub(super) fn pid(&self) -> i32 {
+    pub(in crate::providers) fn pid(&self) -> i32 {
         self.pid
     }
 
