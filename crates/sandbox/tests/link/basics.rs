@@ -149,8 +149,9 @@ async fn signals_reach_the_whole_group() {
     link.signal("group", 15).await.unwrap();
     let ended = timeout(PATIENCE, attached.next()).await.unwrap().unwrap();
     assert_eq!(ended, Some(Output::Exited { status: ExitStatus::Signal { signal: 15 } }));
-    // The guest's view of the sandbox: `sleep` is gone too.
-    let sleeping = link.run(&shell("grep -l sleep /proc/[0-9]*/comm | wc -l"), None, LIMITS).await.unwrap();
+    // The guest's view of the sandbox: `sleep` is gone too, or about to be.
+    let count = "for i in $(seq 300); do n=$(grep -l sleep /proc/[0-9]*/comm | wc -l); [ $n = 0 ] && break; done; echo $n";
+    let sleeping = link.run(&shell(count), None, LIMITS).await.unwrap();
     assert_eq!(sleeping.stdout, "0\n");
     assert_eq!(refused(link.signal("group", 15).await.unwrap_err()), Code::NotRunning);
 }

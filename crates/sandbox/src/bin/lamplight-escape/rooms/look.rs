@@ -6,14 +6,18 @@ use std::io::Read;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
-/// Opens it and reads its first bytes.
+/// Opens it and reads its first bytes. What is empty is looked at again for a while: the kernel tells the stack of nobody who is running.
 pub(super) fn read(path: impl AsRef<Path>) -> Tried {
-    let mut start = [0; 64];
-    let length = open(path.as_ref(), OpenOptions::new().read(true))?.read(&mut start)?;
-    match length {
-        0 => Err(Stop::Nothing("it is empty".into())),
-        length => Ok(format!("read {length} bytes")),
+    const LOOKS: usize = 100;
+    for _ in 0..LOOKS {
+        let mut start = [0; 64];
+        let length = open(path.as_ref(), OpenOptions::new().read(true))?.read(&mut start)?;
+        if length > 0 {
+            return Ok(format!("read {length} bytes"));
+        }
+        std::thread::sleep(std::time::Duration::from_millis(1));
     }
+    Err(Stop::Nothing("it is empty".into()))
 }
 
 /// Opens it for reading, and no more: reading it would change something.
