@@ -2,7 +2,8 @@
 //!
 //! The commit is a function of its parent, its tree and the log: whatever the agent committed by itself in the turn becomes
 //! part of it, and the same work committed again after a crash is the same commit. It is made from plumbing, so neither hooks
-//! nor signing nor a half-done merge of the repository come into it.
+//! nor signing nor a half-done merge of the repository come into it. Locks of git that are there belong to nobody: whoever made them was
+//! ended with the turn, or was an attempt of ours that was cut off.
 
 use super::context::Context;
 use super::workspace::script;
@@ -16,6 +17,7 @@ use lamplight_sandbox::link::RunLimits;
 
 const COMMIT: &str = r#"
 set -eu
+rm -f .git/*.lock ".git/refs/heads/$LAMPLIGHT_BRANCH.lock"
 index=$(mktemp "${TMPDIR:-/tmp}/lamplight-index.XXXXXX")
 trap 'rm -f "$index"' EXIT
 if [ -f .git/index ]; then cp .git/index "$index"; else rm -f "$index"; fi
@@ -27,7 +29,7 @@ if [ "$tree" != "$(git rev-parse "$LAMPLIGHT_PARENT^{tree}")" ]; then
   commit=$(printf '%s' "$LAMPLIGHT_MESSAGE" | git commit-tree "$tree" -p "$LAMPLIGHT_PARENT")
 fi
 unset GIT_INDEX_FILE
-rm -f .git/index.lock .git/MERGE_HEAD .git/CHERRY_PICK_HEAD .git/REVERT_HEAD
+rm -f .git/MERGE_HEAD .git/CHERRY_PICK_HEAD .git/REVERT_HEAD
 rm -rf .git/rebase-merge .git/rebase-apply
 git symbolic-ref HEAD "refs/heads/$LAMPLIGHT_BRANCH"
 git update-ref "refs/heads/$LAMPLIGHT_BRANCH" "$commit"

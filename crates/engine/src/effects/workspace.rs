@@ -23,6 +23,7 @@ if [ -f .git/lamplight-base ]; then
     cat .git/lamplight-base
     exit 0
   fi
+  rm -f .git/*.lock ".git/refs/heads/$LAMPLIGHT_BRANCH.lock"
   git remote set-branches origin "$LAMPLIGHT_BASE" "$LAMPLIGHT_BRANCH"
 else
   find . -mindepth 1 -maxdepth 1 -exec rm -rf {} +

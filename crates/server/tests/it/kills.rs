@@ -172,3 +172,15 @@ fn find(root: &Path, name: &str, depth: u32) -> Vec<PathBuf> {
 fn measure() -> Instant {
     Instant::now()
 }
+
+#[tokio::test]
+async fn locks_that_git_left_behind_do_not_keep_work_from_its_commit() {
+    let server = Server::start();
+    let id = server
+        .create("!write a.txt one\n!run touch .git/HEAD.lock .git/index.lock .git/packed-refs.lock")
+        .await;
+    server.until(&id, "work_committed", 1).await;
+    let view = server.view(&id).await;
+    assert_eq!((&view["phase"], view["commits"].as_array().unwrap().len()), (&"done".into(), 1), "{view}");
+    server.clear().await;
+}
