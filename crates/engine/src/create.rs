@@ -59,7 +59,7 @@ pub(crate) async fn create(
         other => other?,
     };
     shared.store.touch_repository(&repository, clock::now()).await?;
-    shared.changed(view.clone());
+    shared.changed(&view);
     shared.wake(&id);
     Ok(view)
 }
@@ -73,9 +73,10 @@ async fn store_first(
     let entries = writing::entries(Seq(0), clock::now(), events.into_iter().map(|event| (event, None)));
     let session = Session::replay(&entries).expect("a session's first event is its creation");
     let hub = crate::hub::Hub::new(Seq(0));
-    let summary = writing::summary(id, &session);
+    let view = session.view(id.clone());
+    let summary = writing::summary(&session, &view);
     writing::append(&shared.store, &hub, id, &entries, Some(summary), once).await?;
-    Ok(session.view(id.clone()))
+    Ok(view)
 }
 
 /// The session that an earlier request with the same key has made.

@@ -365,9 +365,9 @@ impl Shared {
         Err(CommandError::Busy)
     }
 
-    pub(crate) fn changed(&self, view: SessionView) {
+    pub(crate) fn changed(&self, view: &SessionView) {
         if self.changes.receiver_count() > 0 {
-            let _ = self.changes.send(Arc::new(view.into()));
+            let _ = self.changes.send(Arc::new(view.clone().into()));
         }
     }
 

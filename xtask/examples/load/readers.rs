@@ -139,7 +139,7 @@ fn number(bytes: &[u8], start: &[u8]) -> Option<(usize, usize)> {
 }
 
 fn position(bytes: &[u8], word: &[u8]) -> Option<usize> {
-    bytes.windows(word.len()).position(|window| window == word)
+    memchr::memmem::find(bytes, word)
 }
 
 /// Follows, tells that it does, and stays until its standard input ends.

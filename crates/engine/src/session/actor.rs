@@ -153,10 +153,11 @@ impl Actor {
         let events = self.session.decide(at, input)?;
         let entries =
             writing::entries(self.session.last_seq(), at, events.into_iter().map(|event| (event, None)));
-        let (next, summary) = self.after(&entries);
+        let (next, view) = self.after(&entries);
+        let summary = writing::summary(&next, &view);
         writing::append(&self.shared.store, &self.hub, &self.id, &entries, Some(summary), None).await?;
-        self.become_state(next);
-        Ok(self.view())
+        self.become_state(next, &view);
+        Ok(view)
     }
 
     /// A line of the agent's: what it shows is gathered, what it decides is decided at once.
@@ -240,28 +241,29 @@ impl Actor {
             at,
             facts.into_iter().map(|fact| (fact.event, fact.read)),
         );
-        let (next, summary) = self.after(&entries);
+        let (next, view) = self.after(&entries);
         let worth_listing = entries.iter().any(|entry| changes_the_list(&entry.event));
-        let summary = worth_listing.then_some(summary);
+        let summary = worth_listing.then(|| writing::summary(&next, &view));
         writing::append_when_there_is_space(&self.shared.store, &self.hub, &self.id, &entries, summary)
             .await?;
-        self.become_state(next);
+        self.become_state(next, &view);
         Ok(())
     }
 
-    fn after(&self, entries: &[Entry]) -> (Session, lamplight_store::SummaryRow) {
+    /// What entries will have made of the session, and how that looks: once, as it is stored, shown and answered.
+    fn after(&self, entries: &[Entry]) -> (Session, SessionView) {
         let mut next = self.session.clone();
         for entry in entries {
             next.apply(entry);
         }
-        let summary = writing::summary(&self.id, &next);
-        (next, summary)
+        let view = next.view(self.id.clone());
+        (next, view)
     }
 
     /// The entries are durable: they are the state now, and everybody who waits for that may go on.
-    fn become_state(&mut self, next: Session) {
+    fn become_state(&mut self, next: Session, view: &SessionView) {
         self.session = next;
-        self.shared.changed(self.view());
+        self.shared.changed(view);
         let next = Durable::of(&self.session);
         self.durable.send_modify(|durable| {
             let read = if next.run == durable.run { next.read.max(durable.read) } else { next.read };

@@ -98,20 +98,19 @@ fn searchable(event: &Event) -> Option<String> {
     }
 }
 
-/// The session as lists show it. `open` sessions are woken when the server starts.
-pub(crate) fn summary(id: &SessionId, session: &Session) -> SummaryRow {
-    let view: SessionView = session.view(id.clone());
+/// The session as lists show it, from its view. `open` sessions are woken when the server starts.
+pub(crate) fn summary(session: &Session, view: &SessionView) -> SummaryRow {
     SummaryRow {
-        id: id.clone(),
+        id: view.id.clone(),
         created_at: view.created_at,
         updated_at: view.updated_at,
         last_seq: view.last_seq,
-        phase: phase_word(&view),
+        phase: phase_word(view),
         title: view.title.clone(),
         repository: view.repository.clone(),
         agent: view.agent.clone(),
         open: !is_quiet(session, view.updated_at),
-        body: serde_json::to_string(&view).expect("a view is strings, numbers and JSON values"),
+        body: serde_json::to_string(view).expect("a view is strings, numbers and JSON values"),
     }
 }
 
