@@ -112,20 +112,30 @@ const DIRECTORIES: &[(&str, bool)] = &[
 /// Beside `/usr`: links into it on most distributions, directories on the others.
 pub(super) const SYSTEM: &[&str] = &["bin", "sbin", "lib", "lib32", "lib64", "libx32"];
 
+/// Tells one state of the machine's configuration from another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Mark(u64);
+
+impl Mark {
+    pub(super) fn look() -> Result<Self> {
+        let mut mark = DefaultHasher::new();
+        EDITION.hash(&mut mark);
+        for path in ["/etc/passwd", "/etc/group"] {
+            look(Path::new(path), &mut mark)?;
+        }
+        for name in SYSTEM {
+            look(&Path::new("/").join(name), &mut mark)?;
+        }
+        for name in ETC.iter().chain(SOURCES) {
+            look_below(&Path::new("/etc").join(name), &mut mark)?;
+        }
+        Ok(Self(mark.finish()))
+    }
+}
+
 /// Finds it, or makes it. With `users` it belongs to a root and an agent, numbered as they are inside; otherwise it is all ours.
-pub(super) fn current(bases: &Path, users: bool) -> Result<PathBuf> {
-    let mut mark = DefaultHasher::new();
-    (EDITION, users).hash(&mut mark);
-    for path in ["/etc/passwd", "/etc/group"] {
-        look(Path::new(path), &mut mark)?;
-    }
-    for name in SYSTEM {
-        look(&Path::new("/").join(name), &mut mark)?;
-    }
-    for name in ETC.iter().chain(SOURCES) {
-        look_below(&Path::new("/etc").join(name), &mut mark)?;
-    }
-    let base = bases.join(format!("{:016x}", mark.finish()));
+pub(super) fn current(bases: &Path, mark: Mark, users: bool) -> Result<PathBuf> {
+    let base = bases.join(format!("{:016x}{}", mark.0, if users { "-users" } else { "" }));
     if base.exists() {
         return Ok(base);
     }
@@ -302,9 +312,10 @@ mod tests {
     #[test]
     fn it_is_made_once_and_holds_nothing_that_is_closed() {
         let bases = tempfile::tempdir().unwrap();
-        let base = current(bases.path(), false).unwrap();
+        let mark = Mark::look().unwrap();
+        let base = current(bases.path(), mark, false).unwrap();
         let made = fs::metadata(&base).unwrap().ino();
-        assert_eq!(current(bases.path(), false).unwrap(), base);
+        assert_eq!(current(bases.path(), Mark::look().unwrap(), false).unwrap(), base);
         assert_eq!(fs::metadata(&base).unwrap().ino(), made);
         for absent in ["etc/shadow", "etc/ssl/private", "etc/gitconfig", "etc/npmrc"] {
             assert!(!base.join(absent).exists(), "{absent}");

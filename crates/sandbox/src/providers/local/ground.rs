@@ -1,5 +1,6 @@
 //! What a session's root is built on.
 
+use super::ahead::Ahead;
 use super::base;
 use super::disk::{Sandboxes, SessionDir};
 use super::identity::Identity;
@@ -33,9 +34,10 @@ impl Ground {
         sandboxes: &Sandboxes,
         session: &SessionDir,
         identity: Identity,
+        ahead: &Ahead,
     ) -> Result<Self> {
         let has_users = identity.ids().is_some();
-        let base = Base::find(request.image.as_ref(), sandboxes, session, has_users)?;
+        let base = Base::find(request.image.as_ref(), sandboxes, session, has_users, ahead)?;
         let stack = Stack::of(sandboxes, session)?;
         let users = identity.ids().map(|ids| Users::of(ids, &stack)).transpose()?;
         Ok(Self { base, stack, users })
@@ -49,6 +51,7 @@ impl Base {
         sandboxes: &Sandboxes,
         session: &SessionDir,
         has_users: bool,
+        ahead: &Ahead,
     ) -> Result<Self> {
         let before: Option<ImageDigest> = stack::read(&session.image_file())?;
         let is_new = before.is_none() && !session.files().exists() && !session.stack_file().exists();
@@ -56,7 +59,7 @@ impl Base {
             bail!("the session's files are on top of something else than what is asked for");
         }
         match wanted {
-            None => Ok(Self::Machine(base::current(&sandboxes.bases(), has_users)?)),
+            None => Ok(Self::Machine(base::current(&sandboxes.bases(), ahead.mark()?, has_users)?)),
             Some(digest) => {
                 let image = Images::beside(sandboxes.clone()).use_in(session, digest)?;
                 Ok(Self::Image(image_base::of(&image, has_users)?))

@@ -1,11 +1,11 @@
 //! From a copy of the launcher to the guest: the order of steps, and why.
 //!
-//! 1. namespaces: by the clone itself, so that nothing is ever half inside. An ordinary user needs the user namespace
-//!    first, as it gives the right to make the others; root enters it last (step 6), so that nobody inside owns a
-//!    mount or network namespace.
+//! 1. namespaces: by the clone itself, so that nothing is ever half inside, but for those that root's launcher is in already (see
+//!    `ahead`); loopback up. An ordinary user needs the user namespace first, as it gives the right to make the others; root enters it
+//!    last (step 6), so that nobody inside owns a mount or network namespace.
 //! 2. root file system: while the host's files can still be named.
 //! 3. `pivot_root`, the old root detached: from here on the host's files cannot be named.
-//! 4. loopback up, the way out, host name, keyring, masks over `/proc`, priorities and limits: while we may.
+//! 4. the way out, host name, keyring, masks over `/proc`, priorities and limits: while we may.
 //! 5. descriptors: exactly three, the listening socket and those of the way out survive the exec.
 //! 6. user: root enters the user namespace and becomes the sandbox's own root.
 //! 7. no user namespaces below ours; every capability given up for good that the sandbox's root is not to have, and all of them where
@@ -66,10 +66,9 @@ pub(super) struct Init<'a> {
 pub(super) fn clone(identity: Identity, cgroup: Option<&File>) -> Result<i32> {
     /// Source: clone3(2), since Linux 5.7; the constant of the libc crate does not fit its type.
     const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
-    let mut flags =
-        libc::CLONE_NEWNS | libc::CLONE_NEWPID | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+    let mut flags = libc::CLONE_NEWNS | libc::CLONE_NEWPID;
     if let Identity::User { .. } = identity {
-        flags |= libc::CLONE_NEWUSER;
+        flags |= libc::CLONE_NEWUSER | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
     }
     // SAFETY: all fields are integers for which 0 means "not used".
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
@@ -99,11 +98,13 @@ pub(super) fn main(mut init: Init<'_>) -> ! {
 fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
     rustix::process::setsid().context("start a session")?;
     match init.identity {
-        Identity::User { .. } => init.channel.ask_for_maps().context("wait for the user map")?,
+        Identity::User { .. } => {
+            init.channel.ask_for_maps().context("wait for the user map")?;
+            privileges::raise_loopback().context("bring up loopback")?;
+        }
         Identity::Root { ids } => rights::work_for(ids)?,
     }
     let namespaces = enter_root(init)?;
-    privileges::raise_loopback().context("bring up loopback")?;
     let settings =
         Settings::open(SPARE, namespaces != Strength::Enforced).context("keep the settings of namespaces")?;
     privileges::free_low_ports(&settings).context("free the low ports")?;

@@ -12,7 +12,8 @@
 //! exits; a provider that dies is not noticed, the sandbox is in its records. The socket listens before there is
 //! a process, so that whoever dials never comes too early.
 
-use super::cgroup::{self, Cgroups, Limited, Parked, Places};
+use super::ahead::Ahead;
+use super::cgroup::{self, Cgroups, Limited};
 use super::disk::{GenerationDir, Sandboxes, SessionDir, private_dir, remove_tree};
 use super::ground::{Base, Ground};
 use super::identity::Identity;
@@ -26,17 +27,20 @@ use super::snapshot;
 use anyhow::{Context, Result, anyhow, bail};
 use lamplight_domain::Enforced;
 use lamplight_domain::sandbox::Enforcement;
-use rustix::net::{AddressFamily, SocketFlags, SocketType, socketpair};
+use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, socketpair};
 use std::fs::{self, File, Permissions};
 use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd};
 use std::os::unix::fs::PermissionsExt;
-use std::os::unix::net::{UnixListener, UnixStream};
+use std::os::unix::net::UnixStream;
 use std::path::Path;
 use std::process::ExitCode;
 
 /// A launcher that takes longer is ended by the kernel (SIGALRM).
 pub(super) const LAUNCH_SECONDS: u32 = 10;
+
+/// Connections that may wait for a guest to take them. A host opens one.
+const BACKLOG: i32 = 16;
 
 /// What the channel carries towards the launcher before it is closed: a wish, and the walls as a line of JSON. What comes after
 /// these is why there will be no guest.
@@ -55,7 +59,7 @@ struct Superseded(lamplight_domain::Generation);
 pub fn launcher_main() -> ExitCode {
     let reply = match wait_for_request() {
         Ok(None) => return ExitCode::SUCCESS,
-        Ok(Some((request, places, parked))) => launch(&request, &places, parked),
+        Ok(Some((request, ahead))) => launch(&request, ahead),
         Err(error) => Err(error),
     };
     let reply = match reply {
@@ -71,48 +75,48 @@ pub fn launcher_main() -> ExitCode {
 }
 
 /// Gets ready, and waits; `None` when nobody asks for anything any more. From the request on its time is limited.
-fn wait_for_request() -> Result<Option<(LaunchRequest, Places, Parked)>> {
+fn wait_for_request() -> Result<Option<(LaunchRequest, Ahead)>> {
     // A session of our own: Ctrl-C at the server's terminal is not meant for sandboxes.
     rustix::process::setsid().context("leave the caller's terminal session")?;
     let threads = fs::read_dir("/proc/self/task").context("count our threads")?.count();
     if threads != 1 {
         bail!("the launcher was entered with {threads} threads; call launcher_main first thing in main");
     }
-    let places = Places::find().context("look for a place for cgroups")?;
-    let parked = cgroup::park(&places);
+    let ahead = Ahead::prepare()?;
     let mut text = String::new();
     let read = io::stdin().read_to_string(&mut text);
     // SAFETY: alarm has no memory effects; its default action ends this process.
     unsafe { libc::alarm(LAUNCH_SECONDS) };
     match read.context("read the request") {
         Ok(0) => {
-            parked.leave();
+            ahead.parked.leave();
             Ok(None)
         }
-        Ok(_) => Ok(Some((serde_json::from_str(&text).context("understand the request")?, places, parked))),
+        Ok(_) => Ok(Some((serde_json::from_str(&text).context("understand the request")?, ahead))),
         Err(error) => Err(error),
     }
 }
 
-fn launch(request: &LaunchRequest, places: &Places, parked: Parked) -> Result<Option<Enforced>> {
+fn launch(request: &LaunchRequest, ahead: Ahead) -> Result<Option<Enforced>> {
     let sandboxes = Sandboxes(request.sandboxes.clone());
     let session = sandboxes.session(&request.session);
     let _lock = session.make_and_lock().context("make the session's folder, and lock it")?;
     if let Some(running) = end_others(request, &session)? {
-        parked.leave();
+        ahead.parked.leave();
         return Ok(running.enforced);
     }
     let identity = Identity::of(&sandboxes, &request.session)?;
     snapshot::settle(&session)?;
     let here = session.generation(request.generation);
     remove_tree(&here.0).context("remove what a failed start left")?;
-    let ground = Ground::find(request, &sandboxes, &session, identity)?;
+    let ground = Ground::find(request, &sandboxes, &session, identity, &ahead)?;
     prepare(&session, &here, identity, &ground.base)?;
+    let Ahead { places, parked, sockets, .. } = ahead;
     let reasons = parked.refused.clone();
-    let cgroups = cgroup::create(places, parked, &request.session, request.generation);
+    let cgroups = cgroup::create(&places, parked, &request.session, request.generation);
     let cgroups = cgroups.context("make the cgroups")?;
     let limited = cgroup::limit(&cgroups, &request.limits, &reasons);
-    let started = start(request, &session, &here, identity, ground, &cgroups, limited);
+    let started = start(request, &session, identity, ground, sockets, &cgroups, limited);
     if started.is_err() {
         // Best effort: what stays is listed, and destroyed by whoever asked for the sandbox.
         cgroups.leave();
@@ -201,14 +205,16 @@ fn own(directory: &Path, mode: u32, give: impl Fn(&Path) -> Result<()>) -> Resul
 fn start(
     request: &LaunchRequest,
     session: &SessionDir,
-    here: &GenerationDir,
     identity: Identity,
     ground: Ground,
+    sockets: [OwnedFd; 2],
     cgroups: &Cgroups,
     limited: Limited,
 ) -> Result<Enforced> {
-    let listener = listen(here, GenerationDir::SOCKET).context("listen for the host")?;
-    let egress = request.egress.then(|| listen(here, GenerationDir::EGRESS)).transpose();
+    let here = &session.generation(request.generation);
+    let [listener, egress] = sockets;
+    let listener = listen(listener, here, GenerationDir::SOCKET).context("listen for the host")?;
+    let egress = request.egress.then(|| listen(egress, here, GenerationDir::EGRESS)).transpose();
     let egress = egress.context("listen for who serves the network")?;
     let log = File::options().create(true).append(true).open(here.guest_log())?;
     let cgroup_dir = cgroups.unified.as_ref().map(File::open).transpose().context("open the cgroup")?;
@@ -336,12 +342,13 @@ impl InitChannel {
 
 /// A socket that the guest inherits. Its folder is not shown inside, so that nothing there can put another in its
 /// place and have the host dial that.
-fn listen(here: &GenerationDir, name: &str) -> io::Result<OwnedFd> {
+fn listen(socket: OwnedFd, here: &GenerationDir, name: &str) -> io::Result<OwnedFd> {
     let folder = File::open(&here.0)?;
     let path = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), name);
-    let listener = UnixListener::bind(&path)?;
+    rustix::net::bind(&socket, &SocketAddrUnix::new(path.as_str())?)?;
     fs::set_permissions(&path, Permissions::from_mode(0o600))?;
-    Ok(listener.into())
+    rustix::net::listen(&socket, BACKLOG)?;
+    Ok(socket)
 }
 
 pub(super) fn errno(cause: &(dyn std::error::Error + 'static)) -> Option<i32> {

@@ -3,7 +3,7 @@
 //!
 //! ```text
 //! create ─▶ the one that waits, else a new one ─▶ request ─▶ reply
-//!                                                              └─ meanwhile the next one is started, and waits
+//!                                                              └─ a moment later the next one is started, and waits
 //! ```
 //! As many wait as were wanted at once before.
 //! A launcher that waits holds nothing of a sandbox, and ends by itself when its standard input does.
@@ -14,6 +14,7 @@ use std::collections::VecDeque;
 use std::io;
 use std::process::Stdio;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::process::{Child, Command};
 use tokio_util::task::TaskTracker;
@@ -26,6 +27,8 @@ pub(super) struct Launchers {
 
 /// That wait at the most; each is a small process.
 const MOST: usize = 8;
+/// From a reply to starting the next one, which would otherwise take a processor from the guest that is about to answer.
+const MOMENT: Duration = Duration::from_millis(5);
 
 #[derive(Debug)]
 struct Waiting {
@@ -76,10 +79,11 @@ impl Launchers {
         Err(io::Error::other(format!("the launcher ended with {} and said {:?}", output.status, said.trim())))
     }
 
-    /// By a task of its own: starting a process takes about as long as it takes the new guest to answer.
+    /// By a task of its own, as nobody waits for it.
     fn keep_one_waiting(&self) {
         let waiting = Arc::downgrade(&self.waiting);
         self.tasks.spawn(async move {
+            tokio::time::sleep(MOMENT).await;
             if let Some(waiting) = waiting.upgrade() {
                 waiting.fill();
             }

@@ -9,6 +9,7 @@
 //! Nothing is kept in memory: records in the data directory say what runs, so that a restarted server, or another
 //! process, goes on where this one ended. `launch` and `init` tell how a sandbox comes to be, `record` how it ends.
 
+mod ahead;
 pub(super) mod attributes;
 mod base;
 mod cgroup;
@@ -125,7 +126,7 @@ impl Local {
         let root = identity::Identity::is_root()
             .map_err(|error| SandboxError::new(ErrorKind::Failed, format!("{error:#}")))?;
         // So that the first sandbox need not wait for it; it says what is wrong, too.
-        if let Ok(base) = base::current(&sandboxes.bases(), root)
+        if let Ok(base) = base::Mark::look().and_then(|mark| base::current(&sandboxes.bases(), mark, root))
             && list(&sandboxes).is_ok_and(|all| all.iter().all(|one| one.state == ListedState::LeftOver))
         {
             base::remove_old(&sandboxes.bases(), &base).map_err(at)?;

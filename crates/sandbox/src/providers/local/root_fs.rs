@@ -123,8 +123,9 @@ pub(super) fn build(parts: Parts) -> Result<Root> {
             )?;
         }
     }
+    let mounts = fs::read_to_string("/proc/self/mountinfo").context("read which mounts there are")?;
     for tree in base.system_trees() {
-        match users.map(|_| stacked.system(&root, &tree)) {
+        match users.map(|_| stacked.system(&root, &tree, &mounts)) {
             Some(Ok(())) => {}
             Some(Err(error)) if !stack.layers().is_empty() => return Err(error),
             Some(Err(_)) | None => root.show(Path::new(tree.path), tree.path, Attributes::ReadOnly)?,
@@ -188,14 +189,14 @@ impl Stacked<'_> {
         self.stage.mount(at, &lowers, &top, &work, renames)
     }
 
-    fn system(&self, root: &Root, tree: &SystemTree) -> Result<()> {
+    /// `mounts` of the machine: an overlay shows nothing that is mounted below its layers.
+    fn system(&self, root: &Root, tree: &SystemTree, mounts: &str) -> Result<()> {
         let host = Path::new(tree.path);
         let (_open, at) = root.place(tree.path)?;
         let machine = self.stage.lower(host, Owners::SameNumbers)?;
         let machine = if tree.restricted { self.stage.for_anybody(&machine)? } else { machine };
         self.mount(&at, tree.name, vec![machine], Renames::Copy)?;
-        // An overlay shows nothing that is mounted below its layers.
-        for below in mounted_below(host)? {
+        for below in uppermost_below(host, mounts) {
             let path = below.to_str().context("a mount point of the machine is not UTF-8")?;
             root.show(&below, path, Attributes::ReadOnly)?;
         }
@@ -204,11 +205,6 @@ impl Stacked<'_> {
 }
 
 /// The uppermost mount points below a directory of the host. Source: proc_pid_mountinfo(5), field 5.
-fn mounted_below(host: &Path) -> Result<Vec<PathBuf>> {
-    let mounts = fs::read_to_string("/proc/self/mountinfo").context("read which mounts there are")?;
-    Ok(uppermost_below(host, &mounts))
-}
-
 fn uppermost_below(host: &Path, mounts: &str) -> Vec<PathBuf> {
     let mut found: Vec<PathBuf> = Vec::new();
     let points = mounts.lines().filter_map(|line| line.split(' ').nth(4)).map(unescape);

@@ -31,8 +31,8 @@ const TRIES: u32 = 100;
 const EVENT: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// Version 1 tells nobody when a cgroup becomes empty: looked again after this, so many times.
-const LEGACY_LOOK: Duration = Duration::from_millis(1);
-const LEGACY_LOOKS: u32 = 5_000;
+const LEGACY_LOOK: Duration = Duration::from_micros(100);
+const LEGACY_LOOKS: u32 = 50_000;
 
 /// Begins the names of version 1 cgroups whose launcher was not asked for anything yet.
 const PARKED: &str = "parked-";
