@@ -222,7 +222,7 @@ impl GenerationDir {
         write_whole(&file, &serde_json::to_vec(record)?)
     }
 
-    /// Waits until nobody else lets the sandbox stand still, or go on: whoever does is bounded by [`FREEZE`](super::hold::FREEZE), or by
+    /// Waits until nobody else lets the sandbox stand still, or go on: whoever does is bounded by [`wait_for`](super::cgroup::wait_for), or by
     /// the copy of what changed in an instant.
     pub(super) fn lock_freezer(&self) -> io::Result<File> {
         lock::lock(&self.0.join("freezer.lock"))

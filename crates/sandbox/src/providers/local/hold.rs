@@ -3,15 +3,12 @@
 //!
 //! Whoever holds one writes that down first: should it be killed, the next that dials the sandbox lets it go.
 
+use super::cgroup;
 use super::disk::GenerationDir;
 use super::record::Record;
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Read, Seek};
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
-
-/// From asking the kernel to the last process that stands still.
-pub(super) const FREEZE: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
 
 /// As long as this lives, nothing in the sandbox runs.
 #[derive(Debug)]
@@ -36,27 +33,9 @@ impl Held {
         let held = Self { cgroup, mark: here.held_mark(), _lock: lock };
         fs::write(&held.mark, "")?;
         fs::write(held.cgroup.join("cgroup.freeze"), "1")?;
-        held.wait()?;
+        // With nobody left in it, there is nobody to hold.
+        cgroup::wait_for(&held.cgroup, &["frozen 1", "populated 0"])?;
         Ok(Some(held))
-    }
-
-    /// Source: the kernel's admin-guide/cgroup-v2, `cgroup.freeze` and "frozen" of `cgroup.events`.
-    fn wait(&self) -> io::Result<()> {
-        let mut events = File::open(self.cgroup.join("cgroup.events"))?;
-        let mut text = String::new();
-        loop {
-            text.clear();
-            events.rewind()?;
-            events.read_to_string(&mut text)?;
-            // With nobody left in it, there is nobody to hold.
-            if text.lines().any(|line| line == "frozen 1" || line == "populated 0") {
-                return Ok(());
-            }
-            let mut changed = [PollFd::new(&events, PollFlags::PRI)];
-            if rustix::io::retry_on_intr(|| poll(&mut changed, Some(&FREEZE)))? == 0 {
-                return Err(io::Error::new(ErrorKind::TimedOut, "its processes do not stand still"));
-            }
-        }
     }
 }
 

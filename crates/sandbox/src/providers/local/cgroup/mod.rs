@@ -27,8 +27,13 @@ use std::time::Duration;
 /// How often a folder is made again that vanishes with the last sandbox of somebody else.
 const TRIES: u32 = 100;
 
-/// From asking something of a cgroup's processes (to end, to stand still) to its being so, each time that an event tells of it.
-const EVENT: Timespec = Timespec { tv_sec: 5, tv_nsec: 0 };
+/// From asking something of a cgroup's processes (to end, to stand still) to its being so.
+const EVENT: Duration = Duration::from_secs(5);
+
+/// The kernel tells of one change in 10 ms, whatever else there was (`CGROUP_FILE_NOTIFY_MIN_INTV`). So it is asked, first after this
+/// and then after twice as long each time, up to the next.
+const FIRST_LOOK: Duration = Duration::from_micros(50);
+const LAST_LOOK: Duration = Duration::from_millis(10);
 
 /// Version 1 tells nobody when a cgroup becomes empty: looked again after this, so many times.
 const LEGACY_LOOK: Duration = Duration::from_micros(100);
@@ -203,7 +208,7 @@ impl Cgroups {
         let Some(unified) = &self.unified else { return Ok(false) };
         let digit = if frozen { "1" } else { "0" };
         fs::write(unified.join("cgroup.freeze"), digit)?;
-        wait_for(unified, &format!("frozen {digit}"))?;
+        wait_for(unified, &[&format!("frozen {digit}")])?;
         Ok(true)
     }
 
@@ -226,31 +231,31 @@ impl Cgroups {
 }
 
 fn remove(unified: &Path) -> io::Result<()> {
-    match wait_for(unified, "populated 0") {
+    match wait_for(unified, &["populated 0"]) {
         Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
         _ => remove_empty(unified),
     }
 }
 
-/// Waits for a line of `cgroup.events`; poll reports a change after each read. Source: the kernel's admin-guide/cgroup-v2.
-fn wait_for(cgroup: &Path, wanted: &str) -> io::Result<()> {
+/// Waits for one of these lines of `cgroup.events`; poll reports a change after each read. Source: the kernel's admin-guide/cgroup-v2.
+pub(super) fn wait_for(cgroup: &Path, wanted: &[&str]) -> io::Result<()> {
     let mut events = File::open(cgroup.join("cgroup.events"))?;
     let mut text = String::new();
-    loop {
+    let (mut waited, mut look) = (Duration::ZERO, FIRST_LOOK);
+    while waited < EVENT {
         text.clear();
         events.rewind()?;
         events.read_to_string(&mut text)?;
-        if text.lines().any(|line| line == wanted) {
+        if text.lines().any(|line| wanted.contains(&line)) {
             return Ok(());
         }
-        if rustix::io::retry_on_intr(|| poll(&mut [PollFd::new(&events, PollFlags::PRI)], Some(&EVENT)))? == 0
-        {
-            return Err(io::Error::new(
-                ErrorKind::TimedOut,
-                format!("cgroup {} does not come to \"{wanted}\"", cgroup.display()),
-            ));
-        }
+        let wait = Timespec { tv_sec: 0, tv_nsec: look.subsec_nanos().into() };
+        rustix::io::retry_on_intr(|| poll(&mut [PollFd::new(&events, PollFlags::PRI)], Some(&wait)))?;
+        waited += look;
+        look = (look * 2).min(LAST_LOOK);
     }
+    let what = format!("cgroup {} does not come to {}", cgroup.display(), wanted.join(" or "));
+    Err(io::Error::new(ErrorKind::TimedOut, what))
 }
 
 /// Removes one whose processes are ending, and our folder when it was the last.
