@@ -2,6 +2,8 @@
 
 mod door;
 mod fetch;
+mod gemini;
+mod include_usage;
 mod models;
 mod push;
 mod repository;
