@@ -10,6 +10,7 @@ mod push;
 mod push_matrix;
 mod pushes;
 mod repository;
+mod ssrf;
 mod stage;
 mod upstream;
 mod usage;
