@@ -10,6 +10,7 @@ mod push;
 mod push_matrix;
 mod pushes;
 mod repository;
+mod sdk;
 mod ssrf;
 mod stage;
 mod upstream;
