@@ -46,6 +46,19 @@ pub(crate) fn provide(needs: &[Need]) -> Result<()> {
     apt_install(&packages)
 }
 
+/// What Python makes environments of its own with; Debian packs it apart.
+pub(crate) fn provide_venv() -> Result<()> {
+    let is_there =
+        Command::new("python3").args(["-c", "import ensurepip, venv"]).stderr(Stdio::null()).status();
+    if is_there.is_ok_and(|status| status.success()) {
+        return Ok(());
+    }
+    println!(
+        "Python's venv is missing; it is needed because the vendors' own libraries are run against the gateway"
+    );
+    apt_install(&["python3-venv"])
+}
+
 /// Node, npm and the variable `PATH` with which both are found: the machine's, or one of our own beside it when the
 /// machine's is too old for the page's tools.
 pub(crate) fn provide_node(workspace: &Workspace) -> Result<OsString> {

@@ -80,8 +80,8 @@ impl Conversation {
             gateway: "http://127.0.0.1:7411".to_owned(),
             model: std::env::var("MODEL").ok(),
             models: match std::env::var("KEYS").as_deref() {
-                Ok("openai") => Models::Keys { openai: true, anthropic: false },
-                Ok("anthropic") => Models::Keys { openai: false, anthropic: true },
+                Ok("openai") => Models::Keys { openai: true, anthropic: false, gemini: false },
+                Ok("anthropic") => Models::Keys { openai: false, anthropic: true, gemini: false },
                 _ => Models::Scripted,
             },
         });

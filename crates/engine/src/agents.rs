@@ -127,7 +127,11 @@ pub(crate) fn start(
     let models = if shared.config.scripted_model {
         Models::Scripted
     } else {
-        Models::Keys { openai: upstreams.openai.is_some(), anthropic: upstreams.anthropic.is_some() }
+        Models::Keys {
+            openai: upstreams.openai.is_some(),
+            anthropic: upstreams.anthropic.is_some(),
+            gemini: upstreams.gemini.is_some(),
+        }
     };
     let setup = Setup {
         tools_dir: TOOLS.into(),

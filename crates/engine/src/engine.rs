@@ -265,6 +265,7 @@ impl Engine {
         let models = [
             ("openai", config.upstreams.openai.is_some()),
             ("anthropic", config.upstreams.anthropic.is_some()),
+            ("gemini", config.upstreams.gemini.is_some()),
         ];
         Status {
             sessions_awake: self.shared.lock().len(),

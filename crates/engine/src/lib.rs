@@ -27,8 +27,8 @@ pub use hub::Follower;
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
 pub use lamplight_agent::install::Progress;
 pub use lamplight_gateway::{
-    ANTHROPIC_BASE, ModelPrice, OPENAI_BASE, Outside, Resolver, Secret, SystemResolver, Unresolved, Upstream,
-    Upstreams, install_tls_provider,
+    ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, OPENAI_BASE, Outside, Resolver, Secret, SystemResolver,
+    Unresolved, Upstream, Upstreams, install_tls_provider,
 };
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
@@ -111,7 +111,7 @@ pub struct Status {
     pub sessions_awake: usize,
     pub provider: String,
     pub default_agent: String,
-    /// `openai`, `anthropic`.
+    /// `openai`, `anthropic`, `gemini`.
     pub models_configured: Vec<String>,
     pub scripted_model: bool,
 }

@@ -8,6 +8,7 @@
 //! stream ─ HTTP ─┬─ /git/repository.git/…   the host's own git, on the repository of the grant
 //!                ├─ /openai/v1/…            an upstream, with the key added here
 //!                ├─ /anthropic/v1/…         an upstream, with the key added here
+//!                ├─ /gemini/v1beta/…        an upstream, with the key added here
 //!                └─ anything else           404
 //! ```
 //! Connections to the outside and questions for names arrive over sockets of the sandbox's network instead:
@@ -17,6 +18,7 @@ mod git;
 mod grant;
 mod models;
 mod serve;
+mod slots;
 mod tls;
 mod upstream;
 mod web;
@@ -24,5 +26,5 @@ mod web;
 pub use grant::{Grant, Ledger};
 pub use serve::Gateway;
 pub use tls::install_tls_provider;
-pub use upstream::{ANTHROPIC_BASE, ModelPrice, OPENAI_BASE, Secret, Upstream, Upstreams};
+pub use upstream::{ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, OPENAI_BASE, Secret, Upstream, Upstreams};
 pub use web::{Arrivals, Outside, Resolver, SystemResolver, Unresolved};

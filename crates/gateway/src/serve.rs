@@ -1,6 +1,7 @@
 //! One guest-opened stream, served as HTTP/1.1.
 
 use crate::models::{Backend, Vendor};
+use crate::slots::Slots;
 use crate::{
     Arrivals, Grant, Ledger, ModelPrice, Outside, Upstreams, git, install_tls_provider, models, web,
 };
@@ -37,10 +38,14 @@ pub(crate) struct Door {
     client: OnceCell<reqwest::Client>,
     openai: Option<Backend>,
     anthropic: Option<Backend>,
+    gemini: Option<Backend>,
     pub(crate) prices: Arc<[ModelPrice]>,
     /// The public ones: they take memory that a server without models does not need.
     lists: OnceCell<()>,
-    pub(crate) git_slots: git::Slots,
+    /// Git processes.
+    pub(crate) git_slots: Slots,
+    /// Memory for chats that are looked at.
+    pub(crate) chat_slots: Slots,
     /// What is finished though the request that began it is gone: pushes, and entries of the ledger.
     pub(crate) tasks: TaskTracker,
 }
@@ -64,9 +69,11 @@ impl Gateway {
             client: OnceCell::new(),
             openai: backend(Vendor::OpenAi, upstreams.openai)?,
             anthropic: backend(Vendor::Anthropic, upstreams.anthropic)?,
+            gemini: backend(Vendor::Gemini, upstreams.gemini)?,
             prices: upstreams.prices.into(),
             lists: OnceCell::new(),
-            git_slots: git::Slots::default(),
+            git_slots: Slots::new(git::MAX_PROCESSES),
+            chat_slots: Slots::new(models::asking::UNITS),
             tasks: TaskTracker::new(),
         };
         let router = Router::new().merge(git::routes()).merge(models::routes()).fallback(nothing_here);
@@ -135,6 +142,7 @@ impl Door {
         match vendor {
             Vendor::OpenAi => self.openai.as_ref(),
             Vendor::Anthropic => self.anthropic.as_ref(),
+            Vendor::Gemini => self.gemini.as_ref(),
         }
     }
 }
@@ -142,6 +150,6 @@ impl Door {
 async fn nothing_here() -> (StatusCode, &'static str) {
     (
         StatusCode::NOT_FOUND,
-        "Nothing is served here: the gateway has /git/repository.git, /openai/v1 and /anthropic/v1.\n",
+        "Nothing is served here: the gateway has /git/repository.git, /openai/v1, /anthropic/v1 and /gemini/v1beta.\n",
     )
 }

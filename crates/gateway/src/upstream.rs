@@ -6,12 +6,15 @@ use std::fmt;
 pub const OPENAI_BASE: &str = "https://api.openai.com/v1";
 /// Anthropic's own address, in the form of its SDKs' `ANTHROPIC_BASE_URL`.
 pub const ANTHROPIC_BASE: &str = "https://api.anthropic.com";
+/// Google's own address for Gemini, in the form of its SDKs' `GOOGLE_GEMINI_BASE_URL`.
+pub const GEMINI_BASE: &str = "https://generativelanguage.googleapis.com";
 
 /// The models that this deployment can reach.
 #[derive(Debug, Clone, Default)]
 pub struct Upstreams {
     pub openai: Option<Upstream>,
     pub anthropic: Option<Upstream>,
+    pub gemini: Option<Upstream>,
     /// What models cost here, before what the public price lists say.
     pub prices: Vec<ModelPrice>,
 }
@@ -31,7 +34,7 @@ pub struct ModelPrice {
 /// One provider of models.
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    /// As the vendor's SDKs take it: with `/v1` for OpenAI, without it for Anthropic.
+    /// As the vendor's SDKs take it: with `/v1` for OpenAI, without a version for Anthropic and Gemini.
     pub base: String,
     pub key: Secret,
 }

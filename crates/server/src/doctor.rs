@@ -199,16 +199,14 @@ fn agents(config: &Config) -> Vec<Finding> {
 
 fn models(config: &Config) -> Finding {
     let models = &config.models;
+    let all = [("openai", &models.openai), ("anthropic", &models.anthropic), ("gemini", &models.gemini)];
     let configured: Vec<&str> =
-        [("openai", models.openai.is_configured()), ("anthropic", models.anthropic.is_configured())]
-            .into_iter()
-            .filter_map(|(name, is)| is.then_some(name))
-            .collect();
+        all.into_iter().filter_map(|(name, endpoint)| endpoint.is_configured().then_some(name)).collect();
     match (configured.as_slice(), models.scripted) {
         ([], _) => Finding::limited(
             "models",
             "no model is configured; agents with a login or a model of their own may still work",
-            "set OPENAI_API_KEY or ANTHROPIC_API_KEY for the server",
+            "set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY for the server",
         ),
         ([..], true) => Finding::limited(
             "models",

@@ -52,6 +52,7 @@ type Step<'a> = (&'a str, Box<dyn Fn(&Run) -> Result<Tally>>);
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     missing::provide(&[GIT, CC, PYTHON])?;
+    missing::provide_venv()?;
     let workspace = Workspace::find()?;
     let path = missing::provide_node(&workspace)?;
     let run = Run { workspace, path };

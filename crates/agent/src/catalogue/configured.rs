@@ -38,6 +38,7 @@ impl Configured {
                 ModelProtocol::OpenAiChat,
                 ModelProtocol::OpenAiResponses,
                 ModelProtocol::AnthropicMessages,
+                ModelProtocol::Gemini,
             ],
             mode: None,
             quirks: Quirks::default(),

@@ -51,6 +51,7 @@ pub enum ModelProtocol {
     OpenAiChat,
     OpenAiResponses,
     AnthropicMessages,
+    Gemini,
 }
 
 /// One npm package, with the exact version that was seen to work.

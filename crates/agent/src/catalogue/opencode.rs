@@ -17,6 +17,7 @@ pub(super) fn agent() -> Agent {
             ModelProtocol::AnthropicMessages,
             ModelProtocol::OpenAiResponses,
             ModelProtocol::OpenAiChat,
+            ModelProtocol::Gemini,
         ],
         // Allows everything by its configuration; its modes are kinds of work, not of permission.
         mode: None,
@@ -56,7 +57,7 @@ fn configuration(setup: &Setup) -> Value {
             configuration["model"] = format!("scripted/{SCRIPTED_MODEL}").into();
             configuration["small_model"] = format!("scripted/{SCRIPTED_MODEL}").into();
         }
-        Models::Keys { openai, anthropic } => {
+        Models::Keys { openai, anthropic, gemini } => {
             if anthropic {
                 let base = format!("{}/v1", setup.anthropic_base());
                 providers
@@ -66,6 +67,11 @@ fn configuration(setup: &Setup) -> Value {
                 let base = setup.openai_base();
                 providers
                     .insert("openai".to_owned(), json!({ "options": { "baseURL": base, "apiKey": KEY } }));
+            }
+            if gemini {
+                let base = format!("{}/v1beta", setup.gemini_base());
+                providers
+                    .insert("google".to_owned(), json!({ "options": { "baseURL": base, "apiKey": KEY } }));
             }
         }
     }

@@ -31,7 +31,7 @@ pub enum Models {
     /// The scripted model, under every protocol.
     Scripted,
     /// Those of the vendors for which there is a key.
-    Keys { openai: bool, anthropic: bool },
+    Keys { openai: bool, anthropic: bool, gemini: bool },
 }
 
 /// How to start a process: nothing is inherited from anywhere.
@@ -52,6 +52,11 @@ impl Setup {
 
     pub(super) fn anthropic_base(&self) -> String {
         format!("{}/anthropic", self.gateway)
+    }
+
+    /// Without a version, as most of its clients take it.
+    pub(super) fn gemini_base(&self) -> String {
+        format!("{}/gemini", self.gateway)
     }
 
     pub(super) fn has_openai(&self) -> bool {

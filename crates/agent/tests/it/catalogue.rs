@@ -30,8 +30,9 @@ fn every_agent_starts_from_the_tools_with_an_environment_of_ours() {
     for agent in catalogue.iter() {
         for models in [
             Models::Scripted,
-            Models::Keys { openai: true, anthropic: false },
-            Models::Keys { openai: false, anthropic: true },
+            Models::Keys { openai: true, anthropic: false, gemini: false },
+            Models::Keys { openai: false, anthropic: true, gemini: false },
+            Models::Keys { openai: false, anthropic: false, gemini: true },
         ] {
             let launch = agent.launch(&setup(Some("a-model"), models));
             assert_eq!(launch, agent.launch(&setup(Some("a-model"), models)));
@@ -62,9 +63,13 @@ fn goose_follows_the_key_that_there_is() {
     assert_eq!(variable(&scripted, "GOOSE_PROVIDER"), Some("openai"));
     assert_eq!(variable(&scripted, "OPENAI_HOST"), Some("http://127.0.0.1:7411/openai"));
     assert_eq!(variable(&scripted, "GOOSE_MODEL"), Some("scripted-model"));
-    let anthropic = launch("goose", None, Models::Keys { openai: false, anthropic: true });
+    let anthropic = launch("goose", None, Models::Keys { openai: false, anthropic: true, gemini: false });
     assert_eq!(variable(&anthropic, "GOOSE_PROVIDER"), Some("anthropic"));
     assert_eq!(variable(&anthropic, "ANTHROPIC_HOST"), Some("http://127.0.0.1:7411/anthropic"));
+    let gemini = launch("goose", None, Models::Keys { openai: false, anthropic: false, gemini: true });
+    assert_eq!(variable(&gemini, "GOOSE_PROVIDER"), Some("google"));
+    assert_eq!(variable(&gemini, "GOOGLE_HOST"), Some("http://127.0.0.1:7411/gemini"));
+    assert_eq!(variable(&gemini, "GOOSE_MODEL"), Some("gemini-2.5-pro"));
 }
 
 #[test]
@@ -75,9 +80,13 @@ fn opencode_is_offered_only_the_vendors_with_a_key() {
     };
     let providers = |models| configuration(models)["enabled_providers"].clone();
     assert_eq!(providers(Models::Scripted), json!(["scripted"]));
-    assert_eq!(providers(Models::Keys { openai: true, anthropic: false }), json!(["openai"]));
-    assert_eq!(providers(Models::Keys { openai: false, anthropic: true }), json!(["anthropic"]));
-    assert_eq!(providers(Models::Keys { openai: false, anthropic: false }), json!([]));
+    assert_eq!(providers(Models::Keys { openai: true, anthropic: false, gemini: false }), json!(["openai"]));
+    assert_eq!(
+        providers(Models::Keys { openai: false, anthropic: true, gemini: false }),
+        json!(["anthropic"])
+    );
+    assert_eq!(providers(Models::Keys { openai: false, anthropic: false, gemini: true }), json!(["google"]));
+    assert_eq!(providers(Models::Keys { openai: false, anthropic: false, gemini: false }), json!([]));
     let scripted = configuration(Models::Scripted);
     assert_eq!(scripted["provider"]["scripted"]["options"]["baseURL"], "http://127.0.0.1:7411/openai/v1");
     assert_eq!(scripted["permission"]["external_directory"], "allow");

@@ -8,7 +8,6 @@ mod commands;
 mod process;
 mod report;
 mod rules;
-mod slots;
 
 use crate::serve::Link;
 use async_compression::tokio::bufread::GzipDecoder;
@@ -23,7 +22,6 @@ use bytes::Bytes;
 use commands::Unreadable;
 use futures::{Stream, StreamExt, TryStreamExt};
 use process::{Service, WhenUnread};
-pub(crate) use slots::Slots;
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncReadExt, BufReader};
@@ -36,6 +34,9 @@ const READ_WAIT: Duration = Duration::from_secs(10 * 60);
 const MAX_FETCH_REQUEST_BYTES: u64 = 64 << 20;
 /// Pieces of git's output (of [`process::PIECE_BYTES`]) between git and a client that reads slowly.
 const MAX_PIECES: usize = 4;
+
+/// Git processes of one session at a time.
+pub(crate) const MAX_PROCESSES: u32 = 4;
 
 pub(crate) fn routes() -> Router<Link> {
     Router::new()
@@ -117,7 +118,13 @@ async fn push(State(link): State<Link>, headers: HeaderMap, body: Body) -> Respo
     if push.commands.is_empty() {
         return answer(service.result_type(), Body::empty());
     }
-    let command = match rules::judge(&push, &link.grant) {
+    let judged = match rules::judge(&push, &link.grant) {
+        Ok(command) if process::may_stand_for_another(&link.grant).await => {
+            Err(vec![rules::symbolic(command)])
+        }
+        judged => judged,
+    };
+    let command = match judged {
         Ok(command) => command,
         Err(refusals) => {
             // A client that is still sending does not read; what it sends is dropped before it is answered.
@@ -149,7 +156,7 @@ async fn start(
     input: impl AsyncBufRead + Send + Unpin + 'static,
     when_unread: WhenUnread,
 ) -> Result<mpsc::Receiver<io::Result<Bytes>>, Box<Response>> {
-    let Some(slot) = link.door.git_slots.take(&link.grant.session).await else {
+    let Some(slot) = link.door.git_slots.take(&link.grant.session, 1).await else {
         let busy = refusal(
             StatusCode::SERVICE_UNAVAILABLE,
             "Too many git operations at once: try again in a minute.",
@@ -183,12 +190,10 @@ fn reader(body: Body) -> impl AsyncBufRead + Send + Unpin {
     StreamReader::new(body.into_data_stream().map_err(io::Error::other))
 }
 
-/// What the body is compressed with, if it is.
+/// What the body is compressed with, if it is, by any of its fields.
 fn encoding(headers: &HeaderMap) -> Option<&[u8]> {
-    headers
-        .get(CONTENT_ENCODING)
-        .map(HeaderValue::as_bytes)
-        .filter(|name| !name.eq_ignore_ascii_case(b"identity"))
+    let all = headers.get_all(CONTENT_ENCODING).iter().map(HeaderValue::as_bytes);
+    all.into_iter().find(|name| !name.eq_ignore_ascii_case(b"identity"))
 }
 
 fn is(headers: &HeaderMap, content_type: &str) -> bool {

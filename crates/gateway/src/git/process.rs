@@ -5,7 +5,7 @@ use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
 use std::convert::Infallible;
 use std::io;
-use std::process::{ExitStatus, Stdio};
+use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt};
 use tokio::process::Command;
@@ -17,6 +17,8 @@ pub(super) const MAX_PUSH_BYTES: u64 = 1 << 30;
 pub(super) const PIECE_BYTES: usize = 64 * 1024;
 /// From its start to its end, a client that reads or writes slowly included.
 const TIME_LIMIT: Duration = Duration::from_secs(60 * 60);
+/// For a question about one ref.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
 /// How much of what git complains about is kept for the log.
 const MAX_COMPLAINT_BYTES: u64 = 4 * 1024;
 
@@ -236,13 +238,22 @@ async fn complaint(mut stderr: impl AsyncRead + Unpin) -> String {
 
 /// The commit that the session's branch is at now.
 pub(super) async fn tip(grant: &Grant) -> Option<String> {
-    let mut command = git();
-    command.args(["-c", "safe.directory=*"]).arg("-C").arg(&grant.repository).args([
-        "rev-parse",
-        "--verify",
-        "--quiet",
-    ]);
-    let output = command.arg(format!("refs/heads/{}", grant.branch)).output();
-    let output = tokio::time::timeout(Duration::from_secs(30), output).await.ok()?.ok()?;
+    let output = ask_of_branch(grant, &["rev-parse", "--verify", "--quiet"]).await?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Whether the session's branch is a symbolic ref, through which git would write to another; or that cannot be told.
+pub(super) async fn may_stand_for_another(grant: &Grant) -> bool {
+    /// Source: git-symbolic-ref(1): with this status it is a ref that is not symbolic, or none yet.
+    const NOT_SYMBOLIC: i32 = 1;
+    let output = ask_of_branch(grant, &["symbolic-ref", "--quiet"]).await;
+    output.and_then(|output| output.status.code()) != Some(NOT_SYMBOLIC)
+}
+
+/// What git says about the session's branch; `None` if it does not, or not in time.
+async fn ask_of_branch(grant: &Grant, question: &[&str]) -> Option<Output> {
+    let mut command = git();
+    command.args(["-c", "safe.directory=*"]).arg("-C").arg(&grant.repository).args(question);
+    let output = command.arg(format!("refs/heads/{}", grant.branch)).output();
+    tokio::time::timeout(ANSWER_TIMEOUT, output).await.ok()?.ok()
 }

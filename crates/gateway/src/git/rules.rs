@@ -46,6 +46,11 @@ fn reason(command: &Command, push: &Push, grant: &Grant) -> Option<String> {
     None
 }
 
+/// Git would write to what the branch stands for.
+pub(super) fn symbolic(command: &Command) -> Refused {
+    refused(command, Some("this session's branch stands for another in the repository".to_owned()))
+}
+
 fn refused(command: &Command, reason: Option<String>) -> Refused {
     let reason =
         reason.unwrap_or_else(|| "not pushed, because of the other refs of the same push".to_owned());

@@ -16,7 +16,7 @@ const OF_THE_CONNECTION: [&str; 9] = [
 ];
 
 /// Who asks, and who pays: decided here and not in the sandbox.
-const OF_THE_ASKER: [&str; 9] = [
+const OF_THE_ASKER: [&str; 8] = [
     "api-key",
     "authorization",
     "cookie",
@@ -24,7 +24,6 @@ const OF_THE_ASKER: [&str; 9] = [
     "openai-organization",
     "openai-project",
     "x-api-key",
-    "x-goog-api-key",
     // Answered here already.
     "expect",
 ];
@@ -35,9 +34,19 @@ pub(super) fn request(received: &HeaderMap) -> HeaderMap {
     for name in OF_THE_ASKER {
         headers.remove(name);
     }
+    // They can leave out of an answer what it cost, change the method, or name another who pays.
+    let others: Vec<_> = headers.keys().filter(|name| is_of_google(name.as_str())).cloned().collect();
+    for name in others {
+        headers.remove(name);
+    }
     // Compressed, an answer would hide what it cost.
     headers.remove(header::ACCEPT_ENCODING);
     headers
+}
+
+/// Google's "system parameters", but for the one that names the client.
+fn is_of_google(name: &str) -> bool {
+    name == "x-http-method-override" || name.starts_with("x-goog-") && name != "x-goog-api-client"
 }
 
 /// Of an answer, what goes into the sandbox.

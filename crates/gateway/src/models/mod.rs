@@ -1,11 +1,14 @@
 //! Models: a request passes to its vendor as it is, with the key added here; the answer passes back as it is, and what
 //! it cost is read on its way.
 //!
-//! Bodies are not touched in either direction: prompt caches and signatures of reasoning depend on every byte.
+//! Bodies are not touched in either direction, because prompt caches and signatures of reasoning depend on every byte; but for
+//! one thing: a streamed chat is made to say what it cost ([`asking`]), and the client that did not ask is not told ([`unasked`]).
 
+pub(crate) mod asking;
 mod headers;
 pub(crate) mod price;
 mod refusal;
+mod unasked;
 mod usage;
 mod vendor;
 
@@ -14,14 +17,16 @@ use axum::Router;
 use axum::body::Body;
 use axum::body::HttpBody;
 use axum::extract::{Request, State};
-use axum::http::header::{CONTENT_TYPE, UPGRADE};
-use axum::http::{HeaderMap, StatusCode};
+use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, UPGRADE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::Response;
 use axum::routing::any;
 use bytes::Bytes;
-use futures::Stream;
+use futures::{Stream, StreamExt};
 use std::io;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
+use unasked::Unasked;
 use usage::{Format, Meter, Spent};
 pub(crate) use vendor::{Backend, Vendor};
 
@@ -36,6 +41,7 @@ pub(crate) fn routes() -> Router<Link> {
     Router::new()
         .route("/openai/v1/{*rest}", any(|link, request| relay(Vendor::OpenAi, link, request)))
         .route("/anthropic/v1/{*rest}", any(|link, request| relay(Vendor::Anthropic, link, request)))
+        .route("/gemini/v1beta/{*rest}", any(|link, request| relay(Vendor::Gemini, link, request)))
 }
 
 /// What asks the upstreams: no redirects, because a key goes to nobody but its vendor; no proxy from the environment,
@@ -70,7 +76,15 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
     let Some(backend) = link.door.backend(vendor) else {
         return refusal::no_key(vendor);
     };
-    let Ok(address) = backend.address(rest, request.uri().query()) else {
+    let query = match vendor.query(request.uri().query()) {
+        Ok(query) => query,
+        Err(name) => {
+            let what = format!("{name:?} in the query of a model request does not pass the gateway.");
+            link.ledger.refused(&what).await;
+            return refusal::not_served(vendor, &what);
+        }
+    };
+    let Ok(address) = backend.address(rest, query.as_deref()) else {
         return refusal::not_served(vendor, "The address cannot be passed on.");
     };
     let client = match link.door.client().await {
@@ -80,16 +94,26 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
             return refusal::unreachable(vendor);
         }
     };
-    let (head, body) = request.into_parts();
+    let is_chat = vendor.has_to_be_asked_for_usage(rest);
+    let (mut head, body) = request.into_parts();
+    let outgoing = if is_chat {
+        match Outgoing::chat(&link, &mut head.headers, body).await {
+            Ok(outgoing) => outgoing,
+            Err(refused) => return refusal::chat(vendor, refused),
+        }
+    } else {
+        Outgoing::as_it_is(body)
+    };
     let asking = client
         .request(head.method.clone(), address)
         .headers(backend.with_key(headers::request(&head.headers)))
-        .body(passing(body))
+        .body(outgoing.body)
         .send();
     // So that what an answer costs is known when it ends.
     let (asked, ()) = tokio::join!(asking, link.door.price_lists());
+    drop(outgoing.memory);
     match asked {
-        Ok(answer) => pass_on(vendor, backend.base(), link, answer),
+        Ok(answer) => pass_on(vendor, backend.base(), link, answer, outgoing.unasked),
         Err(error) => {
             let error = error.without_url();
             tracing::warn!(session.id = %link.grant.session, error = %anyhow::Error::from(error), "a model provider was not reached");
@@ -98,22 +122,58 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
     }
 }
 
-/// A body of known length keeps its `content-length`, which passes with the other headers.
-fn passing(body: Body) -> reqwest::Body {
-    if body.is_end_stream() {
-        reqwest::Body::default()
-    } else {
-        reqwest::Body::wrap_stream(body.into_data_stream())
+/// What the vendor is sent behind the head of a request.
+struct Outgoing {
+    body: reqwest::Body,
+    /// What will be taken out of the answer again.
+    unasked: Option<Unasked>,
+    /// Given back once the vendor has the body.
+    memory: Option<OwnedSemaphorePermit>,
+}
+
+impl Outgoing {
+    /// A body of known length keeps its `content-length`, which passes with the other headers.
+    fn as_it_is(body: Body) -> Self {
+        let body = if body.is_end_stream() {
+            reqwest::Body::default()
+        } else {
+            reqwest::Body::wrap_stream(body.into_data_stream())
+        };
+        Self { body, unasked: None, memory: None }
+    }
+
+    async fn chat(link: &Link, headers: &mut HeaderMap, body: Body) -> Result<Self, asking::Refused> {
+        if headers
+            .get_all(CONTENT_ENCODING)
+            .iter()
+            .any(|name| !name.as_bytes().eq_ignore_ascii_case(b"identity"))
+        {
+            return Err(asking::Refused::Compressed);
+        }
+        let chat = asking::read(link, body).await?;
+        headers.insert(CONTENT_LENGTH, HeaderValue::from(chat.body.len()));
+        let unasked = chat.asked.then(Unasked::default);
+        Ok(Self { body: chat.body.into(), unasked, memory: Some(chat.memory) })
     }
 }
 
-fn pass_on(vendor: Vendor, base: String, link: Link, answer: reqwest::Response) -> Response {
-    let (status, headers) = (answer.status(), headers::response(answer.headers()));
+fn pass_on(
+    vendor: Vendor,
+    base: String,
+    link: Link,
+    answer: reqwest::Response,
+    unasked: Option<Unasked>,
+) -> Response {
+    let (status, mut headers) = (answer.status(), headers::response(answer.headers()));
     let body = match format(status, &headers) {
-        Some(format) => Body::from_stream(metered(
-            answer,
-            Account { link, base, meter: Some(Meter::new(vendor, format)) },
-        )),
+        Some(format) => {
+            let unasked = unasked.filter(|_| format == Format::Events);
+            if unasked.is_some() {
+                headers.remove(CONTENT_LENGTH);
+            }
+            let account = Account { link, base, meter: Some(Meter::new(vendor, format)) };
+            Body::from_stream(metered(Passing { answer, account, unasked }))
+        }
         None => Body::new(reqwest::Body::from(answer)),
     };
     let mut response = Response::new(body);
@@ -130,32 +190,66 @@ fn format(status: StatusCode, headers: &HeaderMap) -> Option<Format> {
     let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
     match content_type.split(';').next()?.trim() {
         "text/event-stream" => Some(Format::Events),
-        "application/json" => Some(Format::Document),
+        "application/json" => Some(Format::Objects),
         _ => None,
     }
 }
 
-/// The body of `answer`, piece by piece as it comes. It ends when the ledger knows what it cost.
-fn metered(answer: reqwest::Response, account: Account) -> impl Stream<Item = io::Result<Bytes>> {
-    futures::stream::unfold(Some((answer, account)), |flow| async {
-        let (mut answer, mut account) = flow?;
-        match answer.chunk().await {
-            Ok(Some(piece)) => {
-                account.read(&piece);
-                Some((Ok(piece), Some((answer, account))))
+/// An answer on its way.
+struct Passing {
+    answer: reqwest::Response,
+    account: Account,
+    unasked: Option<Unasked>,
+}
+
+/// How far an answer has come.
+enum Flow {
+    Passing(Box<Passing>),
+    /// The client has all that was said, and is to be told that this was not all.
+    Broken,
+    Ended,
+}
+
+/// The answer's body, piece by piece as it comes. It ends when the ledger knows what it cost.
+fn metered(passing: Passing) -> impl Stream<Item = io::Result<Bytes>> {
+    let pieces = futures::stream::unfold(Flow::Passing(Box::new(passing)), |flow| async {
+        match flow {
+            Flow::Passing(mut passing) => match passing.answer.chunk().await {
+                Ok(Some(piece)) => {
+                    passing.account.read(&piece);
+                    let piece = match &mut passing.unasked {
+                        Some(unasked) => unasked.take_out(piece),
+                        None => piece,
+                    };
+                    Some((Ok(piece), Flow::Passing(passing)))
+                }
+                Ok(None) => Some((Ok(passing.end().await), Flow::Ended)),
+                Err(error) => {
+                    let error = error.without_url();
+                    tracing::debug!(error = %error, "a model's answer broke off");
+                    Some((Ok(passing.end().await), Flow::Broken))
+                }
+            },
+            Flow::Broken => {
+                // What was given before is sent meanwhile; with the error it would be dropped.
+                tokio::task::yield_now().await;
+                Some((Err(io::Error::other("the model provider's answer broke off")), Flow::Ended))
             }
-            Ok(None) => {
-                account.settle().await;
-                None
-            }
-            Err(error) => {
-                account.settle().await;
-                let error = error.without_url();
-                tracing::debug!(error = %error, "a model's answer broke off");
-                Some((Err(io::Error::other("the model provider's answer broke off")), None))
-            }
+            Flow::Ended => None,
         }
+    });
+    pieces.filter(|piece| {
+        let is_nothing = piece.as_ref().is_ok_and(Bytes::is_empty);
+        std::future::ready(!is_nothing)
     })
+}
+
+impl Passing {
+    /// Settles, and gives what was held back.
+    async fn end(self) -> Bytes {
+        self.account.settle().await;
+        self.unasked.map(|mut unasked| unasked.rest()).unwrap_or_default()
+    }
 }
 
 /// What one answer costs. A client that leaves before the end is billed for what was seen.

@@ -56,7 +56,7 @@ fn micros(dollars: f64) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::{ModelPrice, Spent};
-    use crate::{ANTHROPIC_BASE, OPENAI_BASE};
+    use crate::{ANTHROPIC_BASE, GEMINI_BASE, OPENAI_BASE};
     use lamplight_domain::transcript::Tokens;
 
     fn spent(model: &str, tokens: Tokens) -> Spent {
@@ -64,7 +64,7 @@ mod tests {
     }
 
     /// By hand, from the vendors' price pages: per million tokens, Sonnet 4.5 is 3 $ in, 0.30 read, 3.75 written (6 for an hour), 15 out;
-    /// GPT-5.1 is 1.25 $ in, 0.125 read, 10 out; o3 is 2 $ in and 8 out, half of that as `flex`.
+    /// GPT-5.1 is 1.25 $ in, 0.125 read, 10 out; o3 is 2 $ in and 8 out, half of that as `flex`; Gemini 2.5 Flash is 0.30 $ in, 2.50 out, thoughts included.
     #[test]
     fn what_a_request_costs_is_what_the_price_list_says() {
         let tokens = Tokens { input: 1040, output: 20, cached: 900, cache_written: 40, reasoning: 0 };
@@ -78,6 +78,9 @@ mod tests {
         let flex = Spent { service_tier: Some("flex".to_owned()), ..spent("o3", o3) };
         assert_eq!(price(OPENAI_BASE, &flex), Some(5_000_000));
         assert_eq!(price(OPENAI_BASE, &spent("o3", o3)), Some(10_000_000));
+        let gemini = Tokens { input: 1_000_000, output: 100_000, reasoning: 60_000, ..Tokens::default() };
+        let base = format!("{GEMINI_BASE}/v1beta");
+        assert_eq!(price(&base, &spent("gemini-2.5-flash", gemini)), Some(300_000 + 250_000));
     }
 
     #[test]

@@ -3,9 +3,9 @@
 //! Clients try again on 408, 409, 429 and 5xx, some for more than a minute (OpenCode) although `x-should-retry: false` asks
 //! them not to. With 403 goose, Claude and OpenCode end at once and Codex within seconds, all with our sentence.
 
-use super::Vendor;
+use super::{Vendor, asking};
 use axum::Json;
-use axum::http::header::UPGRADE;
+use axum::http::header::{RETRY_AFTER, UPGRADE};
 use axum::http::{HeaderName, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
@@ -35,7 +35,32 @@ pub(super) fn no_key(vendor: Vendor) -> Response {
     final_word(vendor, StatusCode::FORBIDDEN, Kind::Key, &sentence)
 }
 
-/// The one refusal that is worth another try.
+pub(super) fn chat(vendor: Vendor, refused: asking::Refused) -> Response {
+    match refused {
+        asking::Refused::TooLong => final_word(
+            vendor,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            Kind::Request,
+            "The request is longer than 64 MiB.",
+        ),
+        asking::Refused::Compressed => final_word(
+            vendor,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            Kind::Request,
+            "A chat has to be sent without Content-Encoding.",
+        ),
+        asking::Refused::BrokeOff => {
+            answer(vendor, StatusCode::REQUEST_TIMEOUT, Kind::Request, "The request did not arrive whole.")
+        }
+        asking::Refused::Busy => {
+            let sentence = "This session asks too much of its models at once: try again in a minute.";
+            let busy = answer(vendor, StatusCode::SERVICE_UNAVAILABLE, Kind::Upstream, sentence);
+            ([(RETRY_AFTER, "60")], busy).into_response()
+        }
+    }
+}
+
+/// Worth another try.
 pub(super) fn unreachable(vendor: Vendor) -> Response {
     answer(
         vendor,
@@ -62,7 +87,7 @@ fn answer(vendor: Vendor, status: StatusCode, kind: Kind, sentence: &str) -> Res
     let body = match vendor {
         Vendor::OpenAi => {
             let (kind, code) = match kind {
-                Kind::Request => ("invalid_request_error", "upgrade_not_supported"),
+                Kind::Request => ("invalid_request_error", "request_not_supported"),
                 Kind::Permission => ("invalid_request_error", "permission_denied"),
                 Kind::NotFound => ("invalid_request_error", "unknown_url"),
                 Kind::Key => ("invalid_request_error", "invalid_api_key"),
@@ -79,6 +104,15 @@ fn answer(vendor: Vendor, status: StatusCode, kind: Kind, sentence: &str) -> Res
                 Kind::Upstream => "api_error",
             };
             json!({"type": "error", "error": {"type": kind, "message": sentence}})
+        }
+        Vendor::Gemini => {
+            let kind = match kind {
+                Kind::Request => "INVALID_ARGUMENT",
+                Kind::Permission | Kind::Key => "PERMISSION_DENIED",
+                Kind::NotFound => "NOT_FOUND",
+                Kind::Upstream => "UNAVAILABLE",
+            };
+            json!({"error": {"code": status.as_u16(), "message": sentence, "status": kind}})
         }
     };
     (status, Json(body)).into_response()

@@ -3,19 +3,21 @@
 //! | protocol | where | meaning |
 //! |---|---|---|
 //! | Anthropic messages | `message_start.message.usage`, then each `message_delta.usage` | cumulative: a later number replaces an earlier one; `input_tokens` is without the cache |
-//! | OpenAI chat | last chunk, if the client asked for it | `prompt_tokens` is with the cache |
+//! | OpenAI chat | last chunk, if it was asked for | `prompt_tokens` is with the cache |
 //! | OpenAI responses | `response.completed`, `.incomplete`, `.failed` | `input_tokens` is with the cache |
+//! | Gemini | `usageMetadata` of each chunk | cumulative; `promptTokenCount` is with the cache, `candidatesTokenCount` without the thoughts |
 //!
-//! Without streaming, the same objects are in the one document. Source: the vendors' API references.
+//! Without streaming, the same objects are in the one document; Gemini also streams an array of them. Source: the vendors' API
+//! references.
 
 use super::Vendor;
 use lamplight_domain::transcript::Tokens;
 use serde::Deserialize;
 
-/// The longest line or document that is looked at. The last event of OpenAI's responses repeats the whole answer.
+/// The longest line or object that is looked at. The last event of OpenAI's responses repeats the whole answer.
 const MAX_KEPT_BYTES: usize = 8 << 20;
-/// What a line has to contain to be worth parsing.
-const MARK: &[u8] = b"\"usage\"";
+/// What it has to contain to be worth parsing: `usage`, or Gemini's `usageMetadata`.
+const MARK: &[u8] = b"\"usage";
 /// Recorded for an answer that does not say which model gave it.
 const UNNAMED_MODEL: &str = "unknown";
 
@@ -34,18 +36,19 @@ pub(super) struct Spent {
 pub(super) enum Format {
     /// Server-sent events: one JSON object behind each `data:`.
     Events,
-    /// One JSON object.
-    Document,
+    /// One JSON object, or an array of them that comes bit by bit.
+    Objects,
 }
 
 /// The running account of one answer.
 pub(super) struct Meter {
     vendor: Vendor,
     format: Format,
-    /// The beginning of a line, or of the document, whose end has not come.
+    /// The beginning of a line or object whose end has not come.
     kept: Vec<u8>,
-    /// The present line is too long, and is not read.
+    /// The present one is too long, and is not read.
     too_long: bool,
+    inside: Inside,
     model: Option<String>,
     service_tier: Option<String>,
     usage: Option<Usage>,
@@ -58,6 +61,7 @@ impl Meter {
             format,
             kept: Vec::new(),
             too_long: false,
+            inside: Inside::default(),
             model: None,
             service_tier: None,
             usage: None,
@@ -65,18 +69,25 @@ impl Meter {
     }
 
     pub(super) fn read(&mut self, mut piece: &[u8]) {
-        if self.format == Format::Events {
-            while let Some(end) = piece.iter().position(|byte| *byte == b'\n') {
-                self.end_line(&piece[..end]);
-                piece = &piece[end + 1..];
-            }
+        while let Some(end) = self.end_in(piece) {
+            self.end(&piece[..end]);
+            piece = &piece[end..];
         }
         self.keep(piece);
     }
 
+    /// Where the present line or object ends, if it does in this piece: behind its last byte.
+    fn end_in(&mut self, piece: &[u8]) -> Option<usize> {
+        let last = match self.format {
+            Format::Events => piece.iter().position(|byte| *byte == b'\n'),
+            Format::Objects => piece.iter().position(|byte| self.inside.ends_object(*byte)),
+        };
+        last.map(|last| last + 1)
+    }
+
     /// What was used; `None` if the answer did not say.
     pub(super) fn finish(mut self) -> Option<Spent> {
-        self.end_line(&[]);
+        self.end(&[]);
         let mut usage = self.usage?;
         let written = usage.cache_creation.take().and_then(|creation| creation.ephemeral_1h_input_tokens);
         Some(Spent {
@@ -96,7 +107,7 @@ impl Meter {
         }
     }
 
-    fn end_line(&mut self, rest: &[u8]) {
+    fn end(&mut self, rest: &[u8]) {
         if self.kept.is_empty() && !self.too_long {
             return self.take(rest);
         }
@@ -109,18 +120,20 @@ impl Meter {
 
     fn take(&mut self, line: &[u8]) {
         let json = match self.format {
-            Format::Events => match line.strip_prefix(b"data:") {
-                Some(json) => json,
-                None => return,
-            },
-            Format::Document => line,
+            Format::Events => line.strip_prefix(b"data:"),
+            // What stands between the objects of an array belongs to the next of them.
+            Format::Objects => line.iter().position(|byte| *byte == b'{').map(|start| &line[start..]),
         };
+        let Some(json) = json else { return };
         if !json.windows(MARK.len()).any(|window| window == MARK) {
             return;
         }
-        let Ok(Said { model, service_tier, usage, message, response }) = serde_json::from_slice(json) else {
+        let Ok(Said { model, service_tier, usage, usage_metadata, message, response }) =
+            serde_json::from_slice(json)
+        else {
             return;
         };
+        let usage = usage.or(usage_metadata);
         let inner = message.or(response).unwrap_or_default();
         if let Some(model) = inner.model.or(model) {
             self.model = Some(model);
@@ -134,12 +147,42 @@ impl Meter {
     }
 }
 
+/// How deep in JSON a byte is.
+#[derive(Default)]
+struct Inside {
+    objects: u32,
+    string: bool,
+    escape: bool,
+}
+
+impl Inside {
+    /// Takes the next byte; whether an outermost object ends with it.
+    fn ends_object(&mut self, byte: u8) -> bool {
+        let escaped = std::mem::take(&mut self.escape);
+        match byte {
+            b'\\' if self.string && !escaped => self.escape = true,
+            b'"' if !escaped => self.string = !self.string,
+            b'{' if !self.string => self.objects = self.objects.saturating_add(1),
+            b'}' if !self.string => {
+                let ends = self.objects == 1;
+                self.objects = self.objects.saturating_sub(1);
+                return ends;
+            }
+            _ => {}
+        }
+        false
+    }
+}
+
 /// An event or a document, of any of the protocols.
 #[derive(Deserialize)]
 struct Said {
+    #[serde(alias = "modelVersion")]
     model: Option<String>,
     service_tier: Option<String>,
     usage: Option<Usage>,
+    #[serde(rename = "usageMetadata")]
+    usage_metadata: Option<Usage>,
     message: Option<Inner>,
     response: Option<Inner>,
 }
@@ -154,11 +197,12 @@ struct Inner {
 /// The counts of any of the protocols; all are tokens.
 #[derive(Default, Deserialize)]
 struct Usage {
-    #[serde(alias = "prompt_tokens")]
+    #[serde(alias = "prompt_tokens", alias = "promptTokenCount")]
     input_tokens: Option<u64>,
-    #[serde(alias = "completion_tokens")]
+    #[serde(alias = "completion_tokens", alias = "candidatesTokenCount")]
     output_tokens: Option<u64>,
     cache_creation_input_tokens: Option<u64>,
+    #[serde(alias = "cachedContentTokenCount")]
     cache_read_input_tokens: Option<u64>,
     cache_creation: Option<CacheCreation>,
     service_tier: Option<String>,
@@ -166,6 +210,10 @@ struct Usage {
     input_tokens_details: Option<Details>,
     #[serde(alias = "completion_tokens_details")]
     output_tokens_details: Option<OutputDetails>,
+    #[serde(rename = "toolUsePromptTokenCount")]
+    tool_use_prompt: Option<u64>,
+    #[serde(rename = "thoughtsTokenCount")]
+    thoughts: Option<u64>,
 }
 
 #[derive(Default, Deserialize)]
@@ -196,6 +244,8 @@ impl Usage {
         self.service_tier = later.service_tier.or(self.service_tier.take());
         self.input_tokens_details = later.input_tokens_details.or(self.input_tokens_details.take());
         self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details.take());
+        self.tool_use_prompt = later.tool_use_prompt.or(self.tool_use_prompt);
+        self.thoughts = later.thoughts.or(self.thoughts);
     }
 
     fn tokens(self, vendor: Vendor) -> Tokens {
@@ -208,6 +258,16 @@ impl Usage {
                 let written = self.cache_creation_input_tokens.unwrap_or(0);
                 let input = input.saturating_add(cached).saturating_add(written);
                 Tokens { input, output, cached, cache_written: written, reasoning }
+            }
+            Vendor::Gemini => {
+                let thoughts = self.thoughts.unwrap_or(0);
+                Tokens {
+                    input: input.saturating_add(self.tool_use_prompt.unwrap_or(0)),
+                    output: output.saturating_add(thoughts),
+                    cached: self.cache_read_input_tokens.unwrap_or(0),
+                    cache_written: 0,
+                    reasoning: thoughts,
+                }
             }
             Vendor::OpenAi => {
                 let details = self.input_tokens_details.unwrap_or_default();

@@ -10,6 +10,7 @@ use reqwest::Url;
 pub(crate) enum Vendor {
     OpenAi,
     Anthropic,
+    Gemini,
 }
 
 impl Vendor {
@@ -17,6 +18,7 @@ impl Vendor {
         match self {
             Self::OpenAi => "/openai/v1/",
             Self::Anthropic => "/anthropic/v1/",
+            Self::Gemini => "/gemini/v1beta/",
         }
     }
 
@@ -25,6 +27,7 @@ impl Vendor {
         match self {
             Self::OpenAi => "OPENAI_API_KEY",
             Self::Anthropic => "ANTHROPIC_API_KEY",
+            Self::Gemini => "GEMINI_API_KEY",
         }
     }
 
@@ -32,7 +35,9 @@ impl Vendor {
     /// answers), and none of that is for a sandbox.
     pub(super) fn serves(self, method: &Method, rest: &str) -> bool {
         if *method == Method::GET {
-            return rest == "models" || rest.strip_prefix("models/").is_some_and(is_model);
+            // Gemini's ids have neither, and what follows them is no model.
+            let is_one = |id: &str| is_model(id) && (self != Self::Gemini || !id.contains(['/', ':']));
+            return rest == "models" || rest.strip_prefix("models/").is_some_and(is_one);
         }
         let asked: &[&str] = match self {
             Self::OpenAi => &[
@@ -44,9 +49,48 @@ impl Vendor {
                 "responses/input_tokens",
             ],
             Self::Anthropic => &["messages", "messages/count_tokens"],
+            Self::Gemini => return *method == Method::POST && is_gemini_call(rest),
         };
         *method == Method::POST && asked.contains(&rest)
     }
+
+    /// Whether a streamed answer to this says what it cost only if it is asked to.
+    pub(super) fn has_to_be_asked_for_usage(self, rest: &str) -> bool {
+        match self {
+            Self::OpenAi => matches!(rest, "chat/completions" | "completions"),
+            Self::Anthropic | Self::Gemini => false,
+        }
+    }
+
+    /// Of a request's query, what goes to the vendor; an error names what may not. Gemini's can hold a key, and can change what an
+    /// answer looks like or leave out of it what it cost.
+    pub(super) fn query(self, query: Option<&str>) -> Result<Option<String>, String> {
+        let Some(query) = query else { return Ok(None) };
+        match self {
+            Self::OpenAi | Self::Anthropic => Ok(Some(query.to_owned())),
+            Self::Gemini => {
+                let mut passing = Vec::new();
+                for field in query.split('&').filter(|field| !field.is_empty()) {
+                    match field.split_once('=').unwrap_or((field, "")) {
+                        ("key", _) => {}
+                        ("alt", "sse" | "json") | ("pageSize" | "pageToken", _) => passing.push(field),
+                        (name, _) => return Err(name.chars().filter(|c| !c.is_control()).take(40).collect()),
+                    }
+                }
+                Ok((!passing.is_empty()).then(|| passing.join("&")))
+            }
+        }
+    }
+}
+
+/// Such as `models/gemini-2.5-pro:generateContent`. Source: Google's Gemini API reference.
+fn is_gemini_call(rest: &str) -> bool {
+    let call = rest.strip_prefix("models/").and_then(|rest| rest.rsplit_once(':'));
+    call.is_some_and(|(model, method)| {
+        is_model(model)
+            && !model.contains(['/', ':'])
+            && matches!(method, "generateContent" | "streamGenerateContent" | "countTokens")
+    })
 }
 
 /// An id such as `gpt-5.1` or `openai/gpt-5.1:free`, and nothing that an address would be shortened by.
@@ -58,7 +102,7 @@ fn is_model(id: &str) -> bool {
 
 /// An upstream, checked and ready.
 pub(crate) struct Backend {
-    /// Without a slash at the end; what follows `/v1/` in a request's path is put behind `v1/`.
+    /// Without a slash at the end; what follows the vendor's prefix in a request's path is put behind it.
     base: String,
     key: (HeaderName, HeaderValue),
 }
@@ -83,6 +127,7 @@ impl Backend {
         let (name, value) = match vendor {
             Vendor::OpenAi => (header::AUTHORIZATION, format!("Bearer {}", upstream.key.expose())),
             Vendor::Anthropic => (HeaderName::from_static("x-api-key"), upstream.key.expose().to_owned()),
+            Vendor::Gemini => (HeaderName::from_static("x-goog-api-key"), upstream.key.expose().to_owned()),
         };
         let mut value = HeaderValue::try_from(value)
             .ok()
@@ -92,6 +137,7 @@ impl Backend {
         let base = match vendor {
             Vendor::OpenAi => base.to_owned(),
             Vendor::Anthropic => format!("{base}/v1"),
+            Vendor::Gemini => format!("{base}/v1beta"),
         };
         Ok(Self { base, key: (name, value) })
     }

@@ -114,6 +114,9 @@ impl Request {
             let (host, port) = authority(target, None).ok()?;
             return Some(Self { host, port, forward: None });
         }
+        if !has_one_length(version, &fields) {
+            return None;
+        }
         let rest = strip_scheme(target)?;
         let (named, path) = rest.split_at(rest.find(['/', '?', '#']).unwrap_or(rest.len()));
         let (host, port) = authority(named, Some(80)).ok()?;
@@ -143,6 +146,20 @@ fn field(line: &str) -> Option<(&str, &str)> {
     let is_token = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_graphic() && byte != b':');
     let is_clean = !value.bytes().any(|byte| byte.is_ascii_control() && byte != b'\t');
     (is_token && is_clean).then_some((name, value))
+}
+
+/// Whether everybody sees the body end at the same place. Source: RFC 9112, 6.1 and 6.3.
+fn has_one_length(version: &str, fields: &[(&str, &str)]) -> bool {
+    let named = |name: &str| {
+        let values = fields.iter().filter(move |(known, _)| known.eq_ignore_ascii_case(name));
+        values.map(|(_, value)| value.trim_matches([' ', '\t'])).collect::<Vec<_>>()
+    };
+    match (named("content-length").as_slice(), named("transfer-encoding").as_slice()) {
+        ([], []) => true,
+        ([length], []) => !length.is_empty() && length.bytes().all(|byte| byte.is_ascii_digit()),
+        ([], [coding]) => version == "HTTP/1.1" && coding.eq_ignore_ascii_case("chunked"),
+        _ => false,
+    }
 }
 
 /// Replies of RFC 1928, 6.

@@ -1,10 +1,17 @@
 //! The gateway as a program inside a sandbox sees it: through a socket, by real git and real HTTP.
 
+mod crafted;
 mod door;
 mod fetch;
+mod gemini;
+mod include_usage;
 mod models;
 mod push;
+mod push_matrix;
+mod pushes;
 mod repository;
+mod sdk;
+mod ssrf;
 mod stage;
 mod upstream;
 mod usage;

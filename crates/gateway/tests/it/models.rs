@@ -1,25 +1,19 @@
 //! Asking models: what passes, what does not, and what a client reads when nobody answers.
 
 use crate::door::{Door, grant};
-use crate::upstream::{Answer, KEY, Vendor};
+use crate::upstream::{Answer, KEY, Vendor, streaming};
 use bytes::Bytes;
 use lamplight_gateway::{Gateway, Outside, Secret, Upstream, Upstreams};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::mpsc;
 
 /// Long enough for a machine that is busy; reached only by a test that fails.
 const SOON: Duration = Duration::from_secs(20);
 
 async fn door(upstreams: Upstreams) -> Door {
     Door::open(grant(Path::new("/nowhere")), upstreams).await
-}
-
-fn streaming() -> (mpsc::Sender<io::Result<Bytes>>, Answer) {
-    let (pieces, answer) = mpsc::channel(1);
-    (pieces, Answer::Pieces(answer))
 }
 
 #[tokio::test]
@@ -302,7 +296,7 @@ async fn a_key_is_in_no_log_whatever_happens() {
 }
 
 /// Everything that is answered to `request`, sent as it is.
-async fn raw(address: &str, request: &str) -> String {
+pub(crate) async fn raw(address: &str, request: &str) -> String {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
     let mut socket = tokio::net::TcpStream::connect(address).await.unwrap();
     socket.write_all(request.as_bytes()).await.unwrap();

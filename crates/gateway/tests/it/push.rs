@@ -1,9 +1,9 @@
 //! Writing to the person's repository: one branch, forwards, and nothing else.
 
 use crate::door::{BRANCH, Door, grant};
-use crate::repository::{Home, commit, git, head, noise};
+use crate::repository::{Home, commit, git, head, noise, pack};
 use lamplight_gateway::Upstreams;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use tokio::io::AsyncWriteExt;
 
 /// A repository, its door, and a clone with one commit to push.
@@ -223,14 +223,6 @@ async fn a_client_that_leaves_early_never_makes_the_ledger_wrong() {
         assert!(keep == 4 || at != new, "half a push was taken");
         git(&home.repository(), &["fsck", "--strict"]).await.expect_success();
     }
-}
-
-async fn pack(clone: &Path, commit: &str) -> Vec<u8> {
-    let packing = tokio::process::Command::new("sh")
-        .args(["-c", &format!("echo {commit} | git pack-objects -q --stdout --revs")])
-        .current_dir(clone)
-        .output();
-    packing.await.unwrap().stdout
 }
 
 /// What no git sends, but a program in a sandbox may.

@@ -116,3 +116,12 @@ pub(crate) fn noise(length: usize) -> Vec<u8> {
     .take(length)
     .collect()
 }
+
+/// Everything that a commit needs, as one pack.
+pub(crate) async fn pack(clone: &Path, commit: &str) -> Vec<u8> {
+    let packing = Command::new("sh")
+        .args(["-c", &format!("echo {commit} | git pack-objects -q --stdout --revs")])
+        .current_dir(clone)
+        .output();
+    packing.await.unwrap().stdout
+}

@@ -6,13 +6,14 @@ use lamplight_domain::event::Contact;
 use lamplight_domain::{HostPattern, Network};
 use lamplight_gateway::{Arrivals, Gateway, Grant, Outside, Resolver, Unresolved, Upstreams};
 use std::collections::HashMap;
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::net::{TcpListener, TcpSocket, TcpStream, UdpSocket};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -58,6 +59,13 @@ const HOSTS: &[(&str, &[&str])] = &[
     ("public.test", &["203.0.114.1"]),
 ];
 
+/// What connections are for that were not made to the proxy, by where they come from. In a sandbox the kernel says it.
+static DESTINATIONS: LazyLock<Mutex<HashMap<SocketAddr, SocketAddrV4>>> = LazyLock::new(Mutex::default);
+
+fn destination(connection: &TcpStream) -> io::Result<Option<SocketAddrV4>> {
+    Ok(DESTINATIONS.lock().unwrap().remove(&connection.peer_addr()?))
+}
+
 /// After this a question is asked again.
 const ASK_AGAIN: Duration = Duration::from_secs(1);
 
@@ -97,7 +105,7 @@ impl Stage {
         let mut serving = JoinSet::new();
         let (book, count) = (ledger.clone(), reached.clone());
         serving.spawn(async move {
-            let arrivals = Arrivals { tcp, dns, destination: |_| Ok(None) };
+            let arrivals = Arrivals { tcp, dns, destination };
             gateway.serve_web(grant, book, &[], arrivals).await;
         });
         // Says who it is, and repeats what it is told until that ends.
@@ -123,6 +131,19 @@ impl Stage {
         let mut answer = Vec::new();
         let _reset = connection.read_to_end(&mut answer).await;
         answer
+    }
+
+    /// Connects as programs do that know of no proxy, and reads to the end what is there.
+    pub(crate) async fn relay(&self, to: SocketAddrV4) -> io::Result<String> {
+        let socket = TcpSocket::new_v4()?;
+        socket.bind((Ipv4Addr::LOCALHOST, 0).into())?;
+        DESTINATIONS.lock().unwrap().insert(socket.local_addr()?, to);
+        let mut connection = socket.connect(self.proxy).await?;
+        connection.write_all(b"hello").await?;
+        connection.shutdown().await?;
+        let mut said = String::new();
+        connection.read_to_string(&mut said).await?;
+        Ok(said)
     }
 
     pub(crate) async fn http(&self, head: &str) -> String {

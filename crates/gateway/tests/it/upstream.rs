@@ -24,6 +24,21 @@ pub(crate) enum Answer {
     Pieces(mpsc::Receiver<io::Result<Bytes>>),
 }
 
+/// An event stream that a test says piece by piece.
+pub(crate) fn streaming() -> (mpsc::Sender<io::Result<Bytes>>, Answer) {
+    let (pieces, answer) = mpsc::channel(1);
+    (pieces, Answer::Pieces(answer))
+}
+
+/// An event stream that comes in pieces of this length.
+pub(crate) fn in_pieces(events: &str, length: usize) -> Answer {
+    let (pieces, answer) = mpsc::channel(events.len());
+    for piece in events.as_bytes().chunks(length) {
+        pieces.try_send(Ok(Bytes::copy_from_slice(piece))).unwrap();
+    }
+    Answer::Pieces(answer)
+}
+
 /// A request as it reached the vendor.
 pub(crate) struct Received {
     pub(crate) line: String,
@@ -58,12 +73,13 @@ impl Vendor {
         Self { address, seen, _serving: serving }
     }
 
-    /// Reached as OpenAI and as Anthropic.
+    /// Reached as each of the vendors.
     pub(crate) fn upstreams(&self) -> Upstreams {
         let at = |base: String| Some(Upstream { base, key: Secret::new(KEY) });
         Upstreams {
             openai: at(format!("{}/v1", self.address)),
             anthropic: at(self.address.clone()),
+            gemini: at(self.address.clone()),
             prices: Vec::new(),
         }
     }
@@ -79,7 +95,8 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
     let headers: Vec<_> =
         head.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
     let authorized = headers.contains(&format!("authorization: Bearer {KEY}"))
-        || headers.contains(&format!("x-api-key: {KEY}"));
+        || headers.contains(&format!("x-api-key: {KEY}"))
+        || headers.contains(&format!("x-goog-api-key: {KEY}"));
     let line = format!("{} {}", head.method, head.uri);
     seen.received.lock().unwrap().push(Received { line, headers, body: body.to_bytes() });
     if !authorized {
@@ -98,8 +115,14 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
         )
             .into_response(),
         Some(Answer::Pieces(pieces)) => {
-            let pieces =
-                futures::stream::unfold(pieces, |mut pieces| async { Some((pieces.recv().await?, pieces)) });
+            let pieces = futures::stream::unfold(pieces, |mut pieces| async {
+                let piece = pieces.recv().await?;
+                if piece.is_err() {
+                    // What was said before is sent meanwhile.
+                    tokio::task::yield_now().await;
+                }
+                Some((piece, pieces))
+            });
             ([(header::CONTENT_TYPE, "text/event-stream; charset=utf-8")], Body::from_stream(pieces))
                 .into_response()
         }

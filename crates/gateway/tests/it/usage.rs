@@ -1,7 +1,7 @@
 //! What answers cost, read on their way: the shapes are the vendors' own, as their API references print them.
 
 use crate::door::{Door, grant};
-use crate::upstream::{Answer, Vendor};
+use crate::upstream::{Answer, Vendor, in_pieces};
 use bytes::Bytes;
 use lamplight_domain::transcript::Tokens;
 use std::path::Path;
@@ -10,19 +10,14 @@ use tokio::sync::mpsc;
 const EVENTS: &str = "text/event-stream";
 
 /// Asks once, checks that the answer passes byte by byte, and gives what the ledger was told by the time it had ended.
-async fn cost(path: &str, content_type: &'static str, body: &str) -> Vec<(String, Tokens)> {
-    let body = Bytes::from(body.to_owned());
+pub(crate) async fn cost(path: &str, content_type: &'static str, body: &str) -> Vec<(String, Tokens)> {
     let mut costs = Vec::new();
     // In one piece, in pieces of any length, and in single bytes: an answer costs the same however it comes.
     for length in [body.len(), 7, 1] {
         let answer = if content_type == EVENTS {
-            let (pieces, answer) = mpsc::channel(body.len());
-            for piece in body.chunks(length) {
-                pieces.try_send(Ok(Bytes::copy_from_slice(piece))).unwrap();
-            }
-            Answer::Pieces(answer)
+            in_pieces(body, length)
         } else {
-            Answer::Whole(200, content_type, body.clone())
+            Answer::Whole(200, content_type, Bytes::from(body.to_owned()))
         };
         let vendor = Vendor::with([answer]).await;
         let door = Door::open(grant(Path::new("/nowhere")), vendor.upstreams()).await;
@@ -40,7 +35,12 @@ fn one(model: &str, input: u64, output: u64, cached: u64) -> Vec<(String, Tokens
 }
 
 /// The same, with what was written to the cache and what was thought.
-fn one_with(model: &str, counts: [u64; 3], cache_written: u64, reasoning: u64) -> Vec<(String, Tokens)> {
+pub(crate) fn one_with(
+    model: &str,
+    counts: [u64; 3],
+    cache_written: u64,
+    reasoning: u64,
+) -> Vec<(String, Tokens)> {
     let [input, output, cached] = counts;
     vec![(model.to_owned(), Tokens { input, output, cached, cache_written, reasoning })]
 }

@@ -3,8 +3,8 @@
 use super::sections::Price;
 use super::{Config, CustomAgent, ModelEndpoint, Repository, Secret};
 use lamplight_engine::{
-    ANTHROPIC_BASE, Configured, ModelPrice, OPENAI_BASE, Outside, RepositoryConfig, SandboxConfig, Upstream,
-    Upstreams,
+    ANTHROPIC_BASE, Configured, GEMINI_BASE, ModelPrice, OPENAI_BASE, Outside, RepositoryConfig,
+    SandboxConfig, Upstream, Upstreams,
 };
 
 impl Config {
@@ -17,6 +17,7 @@ impl Config {
             upstreams: Upstreams {
                 openai: self.models.openai.upstream(OPENAI_BASE),
                 anthropic: self.models.anthropic.upstream(ANTHROPIC_BASE),
+                gemini: self.models.gemini.upstream(GEMINI_BASE),
                 prices: self.models.prices.iter().map(Price::engine).collect(),
             },
             scripted_model: self.models.scripted,

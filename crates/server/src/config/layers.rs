@@ -33,6 +33,7 @@ const fn variable(name: &'static str, key: &'static str, kind: Kind) -> Variable
 pub const VARIABLES: &[Variable] = &[
     variable("OPENAI_BASE_URL", "models.openai.base", Kind::Text),
     variable("ANTHROPIC_BASE_URL", "models.anthropic.base", Kind::Text),
+    variable("GOOGLE_GEMINI_BASE_URL", "models.gemini.base", Kind::Text),
     variable("LAMPLIGHT_LISTEN", "server.listen", Kind::Text),
     variable("LAMPLIGHT_DATA_DIR", "server.data_dir", Kind::Text),
     variable("LAMPLIGHT_HOSTS", "server.hosts", Kind::List),
@@ -62,6 +63,8 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_MODELS_OPENAI_KEY_ENV", "models.openai.key_env", Kind::Text),
     variable("LAMPLIGHT_MODELS_ANTHROPIC_BASE", "models.anthropic.base", Kind::Text),
     variable("LAMPLIGHT_MODELS_ANTHROPIC_KEY_ENV", "models.anthropic.key_env", Kind::Text),
+    variable("LAMPLIGHT_MODELS_GEMINI_BASE", "models.gemini.base", Kind::Text),
+    variable("LAMPLIGHT_MODELS_GEMINI_KEY_ENV", "models.gemini.key_env", Kind::Text),
     variable("LAMPLIGHT_MODELS_SCRIPTED", "models.scripted", Kind::Flag),
     variable("LAMPLIGHT_SANDBOX_HOME", "sandbox.home", Kind::Text),
     variable("LAMPLIGHT_SANDBOX_TOOLS", "sandbox.tools", Kind::List),

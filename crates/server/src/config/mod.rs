@@ -106,8 +106,7 @@ impl Config {
         self.models.check()?;
         self.repositories.iter().try_for_each(Repository::check)?;
         self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;
-        self.models.openai.take_key(environment);
-        self.models.anthropic.take_key(environment);
+        self.models.take_keys(environment);
         Ok(())
     }
 

@@ -98,6 +98,7 @@ impl Default for Agent {
 pub struct Models {
     pub openai: ModelEndpoint,
     pub anthropic: ModelEndpoint,
+    pub gemini: ModelEndpoint,
     /// The model behind these addresses follows a script; people are told so.
     pub scripted: bool,
     /// `[[models.prices]]`: what models cost here, before what the public price lists say.
@@ -120,7 +121,21 @@ pub struct Price {
     pub output: f64,
 }
 
+/// The variables that people have a key for Gemini in; the first that is set counts.
+const GEMINI_KEYS: [&str; 2] = ["GEMINI_API_KEY", "GOOGLE_API_KEY"];
+
 impl Models {
+    pub(super) fn take_keys(&mut self, environment: &Environment) {
+        if self.gemini.key_env.as_deref() == Some(GEMINI_KEYS[0]) {
+            let is_set = |name: &&str| environment.get(*name).is_some_and(|value| !value.trim().is_empty());
+            let name = GEMINI_KEYS.into_iter().find(is_set).unwrap_or(GEMINI_KEYS[0]);
+            self.gemini.key_env = Some(name.to_owned());
+        }
+        for endpoint in [&mut self.openai, &mut self.anthropic, &mut self.gemini] {
+            endpoint.take_key(environment);
+        }
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         for price in &self.prices {
             let all = [Some(price.input), price.cached, price.cache_written, Some(price.output)];
@@ -143,13 +158,14 @@ impl Default for Models {
                 key_env: Some("ANTHROPIC_API_KEY".to_owned()),
                 ..ModelEndpoint::default()
             },
+            gemini: ModelEndpoint { key_env: Some(GEMINI_KEYS[0].to_owned()), ..ModelEndpoint::default() },
             scripted: false,
             prices: Vec::new(),
         }
     }
 }
 
-/// `[models.openai]`, `[models.anthropic]`: one model protocol's upstream.
+/// `[models.openai]`, `[models.anthropic]`, `[models.gemini]`: one model protocol's upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelEndpoint {
@@ -165,7 +181,7 @@ pub struct ModelEndpoint {
 }
 
 impl ModelEndpoint {
-    pub(super) fn take_key(&mut self, environment: &Environment) {
+    fn take_key(&mut self, environment: &Environment) {
         let value = self.key_env.as_ref().and_then(|name| environment.get(name));
         self.key = value.map(|value| value.trim()).filter(|value| !value.is_empty()).map(Secret::new);
     }

@@ -121,6 +121,21 @@ fn secrets_come_from_the_environment_and_never_show() {
 }
 
 #[test]
+fn a_key_for_gemini_is_found_under_both_of_its_names() {
+    let check = |file: &str, environment: &[(&str, &str)], key: Option<&str>| {
+        let gemini = load(file, Flags::default(), environment).unwrap().models.gemini;
+        assert_eq!(gemini.key.as_ref().map(Secret::reveal), key, "{file} {environment:?}");
+    };
+    let (gemini, google) = (("GEMINI_API_KEY", "1"), ("GOOGLE_API_KEY", "2"));
+    check("", &[], None);
+    check("", &[gemini], Some("1"));
+    check("", &[google], Some("2"));
+    check("", &[google, gemini], Some("1"));
+    check("", &[google, ("GEMINI_API_KEY", " ")], Some("2"));
+    check("[models.gemini]\nkey_env = 'MINE'\n", &[google, gemini], None);
+}
+
+#[test]
 fn what_is_printed_can_be_read_again() {
     let file = "[person]\nname = 'Ada'\nemail = 'ada@example.org'\n[sandbox]\ntools = ['~/.cargo/bin']\n\
         [[agents]]\nname = 'mine'\ncommand = '/opt/mine'\nargs = ['x']\nenv = { A = 'b' }\n";
