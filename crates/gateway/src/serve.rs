@@ -2,7 +2,8 @@
 
 use crate::models::{Backend, Vendor};
 use crate::{
-    Arrivals, Grant, Ledger, ModelPrice, Outside, Upstreams, git, install_tls_provider, models, web,
+    Arrivals, Grant, Ledger, Model, ModelPrice, Outside, Unlisted, Upstream, UpstreamName, Upstreams, git,
+    install_tls_provider, models, web,
 };
 use anyhow::{Context, Result};
 use axum::Router;
@@ -11,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use lamplight_domain::event::Contact;
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
@@ -35,14 +36,35 @@ pub(crate) struct Door {
     /// Made when the first model is asked: reading the machine's root certificates takes tens of milliseconds, which a
     /// start should not wait for.
     client: OnceCell<reqwest::Client>,
-    openai: Option<Backend>,
-    anthropic: Option<Backend>,
+    upstreams: RwLock<Arc<Backends>>,
     pub(crate) prices: Arc<[ModelPrice]>,
     /// The public ones: they take memory that a server without models does not need.
     lists: OnceCell<()>,
     pub(crate) git_slots: git::Slots,
     /// What is finished though the request that began it is gone: pushes, and entries of the ledger.
     pub(crate) tasks: TaskTracker,
+}
+
+/// The upstreams as they are now.
+struct Backends {
+    openai: Option<Arc<Backend>>,
+    anthropic: Option<Arc<Backend>>,
+    /// As they were given.
+    upstreams: Upstreams,
+}
+
+impl Backends {
+    fn new(upstreams: Upstreams) -> Result<Self> {
+        let backend = |vendor, upstream: &Option<_>| {
+            let backend = upstream.as_ref().map(|upstream| Backend::new(vendor, upstream)).transpose();
+            backend.map(|backend| backend.map(Arc::new))
+        };
+        Ok(Self {
+            openai: backend(Vendor::OpenAi, &upstreams.openai)?,
+            anthropic: backend(Vendor::Anthropic, &upstreams.anthropic)?,
+            upstreams,
+        })
+    }
 }
 
 /// What a request is answered with: the door, and what the link that it came over may do.
@@ -57,14 +79,11 @@ impl Gateway {
     /// Fails when an upstream's address or key cannot be used.
     pub fn new(upstreams: Upstreams, outside: Outside) -> Result<Self> {
         install_tls_provider();
-        let backend = |vendor, upstream: Option<_>| {
-            upstream.map(|upstream| Backend::new(vendor, &upstream)).transpose()
-        };
+        let prices = upstreams.prices.as_slice().into();
         let door = Door {
             client: OnceCell::new(),
-            openai: backend(Vendor::OpenAi, upstreams.openai)?,
-            anthropic: backend(Vendor::Anthropic, upstreams.anthropic)?,
-            prices: upstreams.prices.into(),
+            upstreams: RwLock::new(Arc::new(Backends::new(upstreams)?)),
+            prices,
             lists: OnceCell::new(),
             git_slots: git::Slots::default(),
             tasks: TaskTracker::new(),
@@ -76,6 +95,24 @@ impl Gateway {
             outside: Arc::new(outside),
             places: web::Places::of_this_process(),
         })
+    }
+
+    /// Asks these from now on; what is under way goes on with what it began with. Prices stay as they were. Fails, and changes
+    /// nothing, when an address or key cannot be used.
+    pub fn set_upstreams(&self, upstreams: Upstreams) -> Result<()> {
+        let backends = Arc::new(Backends::new(upstreams)?);
+        *self.door.upstreams.write().unwrap_or_else(PoisonError::into_inner) = backends;
+        Ok(())
+    }
+
+    /// The upstreams that are asked now.
+    pub fn upstreams(&self) -> Upstreams {
+        self.door.backends().upstreams.clone()
+    }
+
+    /// The models that an upstream says it has, with what they cost. Takes 10 s at most.
+    pub async fn models(&self, name: UpstreamName) -> Result<Vec<Model>, Unlisted> {
+        models::list(&self.door, name).await
     }
 
     /// Serves the requests that come over `stream` until it ends. An error means that the connection broke in the middle
@@ -131,11 +168,20 @@ impl Door {
         self.lists.get_or_init(read).await;
     }
 
-    pub(crate) fn backend(&self, vendor: Vendor) -> Option<&Backend> {
+    pub(crate) fn backend(&self, vendor: Vendor) -> Option<Arc<Backend>> {
+        let backends = self.backends();
         match vendor {
-            Vendor::OpenAi => self.openai.as_ref(),
-            Vendor::Anthropic => self.anthropic.as_ref(),
+            Vendor::OpenAi => backends.openai.clone(),
+            Vendor::Anthropic => backends.anthropic.clone(),
         }
+    }
+
+    pub(crate) fn upstream(&self, name: UpstreamName) -> Option<Upstream> {
+        self.backends().upstreams.get(name).cloned()
+    }
+
+    fn backends(&self) -> Arc<Backends> {
+        self.upstreams.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

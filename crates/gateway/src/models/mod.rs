@@ -4,6 +4,8 @@
 //! Bodies are not touched in either direction: prompt caches and signatures of reasoning depend on every byte.
 
 mod headers;
+mod listing;
+mod mask;
 pub(crate) mod price;
 mod refusal;
 mod usage;
@@ -20,6 +22,9 @@ use axum::response::Response;
 use axum::routing::any;
 use bytes::Bytes;
 use futures::Stream;
+pub(crate) use listing::list;
+pub use listing::{Model, Unlisted};
+pub use price::Price;
 use std::io;
 use std::time::Duration;
 use usage::{Format, Meter, Spent};
@@ -89,7 +94,7 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
     // So that what an answer costs is known when it ends.
     let (asked, ()) = tokio::join!(asking, link.door.price_lists());
     match asked {
-        Ok(answer) => pass_on(vendor, backend.base(), link, answer),
+        Ok(answer) => mask::masked(pass_on(vendor, backend.base(), link, answer), backend.redactor()),
         Err(error) => {
             let error = error.without_url();
             tracing::warn!(session.id = %link.grant.session, error = %anyhow::Error::from(error), "a model provider was not reached");

@@ -1,9 +1,11 @@
 //! What differs between vendors of models: paths, keys, and where a request may go.
 
-use crate::Upstream;
+use crate::{Upstream, UpstreamName};
 use anyhow::{Context, Result, ensure};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
+use lamplight_domain::{KnownSecret, Redactor};
 use reqwest::Url;
+use std::sync::Arc;
 
 /// Whose protocol is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,6 +19,13 @@ impl Vendor {
         match self {
             Self::OpenAi => "/openai/v1/",
             Self::Anthropic => "/anthropic/v1/",
+        }
+    }
+
+    pub(super) fn name(self) -> UpstreamName {
+        match self {
+            Self::OpenAi => UpstreamName::OpenAi,
+            Self::Anthropic => UpstreamName::Anthropic,
         }
     }
 
@@ -61,6 +70,8 @@ pub(crate) struct Backend {
     /// Without a slash at the end; what follows `/v1/` in a request's path is put behind `v1/`.
     base: String,
     key: (HeaderName, HeaderValue),
+    /// Knows the key, and nothing else.
+    redactor: Arc<Redactor>,
 }
 
 impl Backend {
@@ -93,7 +104,13 @@ impl Backend {
             Vendor::OpenAi => base.to_owned(),
             Vendor::Anthropic => format!("{base}/v1"),
         };
-        Ok(Self { base, key: (name, value) })
+        let secret = KnownSecret { name: variable.to_owned(), value: upstream.key.expose().to_owned() };
+        Ok(Self { base, key: (name, value), redactor: Arc::new(Redactor::new(vec![secret])) })
+    }
+
+    /// For what comes back: the key does not.
+    pub(super) fn redactor(&self) -> Arc<Redactor> {
+        self.redactor.clone()
     }
 
     /// Where it is asked; no secret.

@@ -2,6 +2,7 @@
 
 mod door;
 mod fetch;
+mod keys;
 mod models;
 mod push;
 mod repository;

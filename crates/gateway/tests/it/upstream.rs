@@ -64,7 +64,7 @@ impl Vendor {
         Upstreams {
             openai: at(format!("{}/v1", self.address)),
             anthropic: at(self.address.clone()),
-            prices: Vec::new(),
+            ..Upstreams::default()
         }
     }
 
