@@ -80,6 +80,9 @@ impl Default for Log {
 #[serde(default, deny_unknown_fields)]
 pub struct Agent {
     pub default: String,
+    /// The model of sessions with the default agent that name none, in that agent's own words; else the agent chooses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     pub permissions: Policy,
     /// Where agents are installed; default is `tools` in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,7 +91,7 @@ pub struct Agent {
 
 impl Default for Agent {
     fn default() -> Self {
-        Self { default: "opencode".to_owned(), permissions: Policy::Allow, tools_dir: None }
+        Self { default: "opencode".to_owned(), model: None, permissions: Policy::Allow, tools_dir: None }
     }
 }
 
@@ -98,6 +101,7 @@ impl Default for Agent {
 pub struct Models {
     pub openai: ModelEndpoint,
     pub anthropic: ModelEndpoint,
+    pub gemini: ModelEndpoint,
     /// The model behind these addresses follows a script; people are told so.
     pub scripted: bool,
     /// `[[models.prices]]`: what models cost here, before what the public price lists say.
@@ -121,6 +125,12 @@ pub struct Price {
 }
 
 impl Models {
+    /// Those that have a key in the environment, or an address.
+    pub fn configured(&self) -> Vec<&'static str> {
+        let all = [("openai", &self.openai), ("anthropic", &self.anthropic), ("gemini", &self.gemini)];
+        all.into_iter().filter(|(_, endpoint)| endpoint.is_configured()).map(|(name, _)| name).collect()
+    }
+
     pub(super) fn check(&self) -> Result<(), ConfigError> {
         for price in &self.prices {
             let all = [Some(price.input), price.cached, price.cache_written, Some(price.output)];
@@ -143,13 +153,14 @@ impl Default for Models {
                 key_env: Some("ANTHROPIC_API_KEY".to_owned()),
                 ..ModelEndpoint::default()
             },
+            gemini: ModelEndpoint { key_env: Some("GEMINI_API_KEY".to_owned()), ..ModelEndpoint::default() },
             scripted: false,
             prices: Vec::new(),
         }
     }
 }
 
-/// `[models.openai]`, `[models.anthropic]`: one model protocol's upstream.
+/// `[models.openai]`, `[models.anthropic]`, `[models.gemini]`: one model protocol's upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct ModelEndpoint {

@@ -17,7 +17,7 @@ pub struct Status {
     #[schema(example = "local")]
     pub provider: String,
     pub default_agent: String,
-    /// Model protocols that have an upstream: `openai`, `anthropic`.
+    /// Model protocols that have an upstream: `openai`, `anthropic`, `gemini`.
     pub models_configured: Vec<String>,
     /// The models are a script, not real ones.
     pub scripted_model: bool,
