@@ -12,6 +12,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use lamplight_domain::event::Contact;
+use lamplight_domain::{KnownSecret, Redactor};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -51,6 +52,8 @@ struct Backends {
     anthropic: Option<Arc<Backend>>,
     /// As they were given.
     upstreams: Upstreams,
+    /// Knows the keys of all of them.
+    redactor: Arc<Redactor>,
 }
 
 impl Backends {
@@ -59,9 +62,15 @@ impl Backends {
             let backend = upstream.as_ref().map(|upstream| Backend::new(vendor, upstream)).transpose();
             backend.map(|backend| backend.map(Arc::new))
         };
+        let secret = |name| {
+            let value = upstreams.get(name)?.key.expose().to_owned();
+            Some(KnownSecret { name: format!("{name} key"), value })
+        };
+        let secrets = UpstreamName::ALL.into_iter().filter_map(secret).collect();
         Ok(Self {
             openai: backend(Vendor::OpenAi, &upstreams.openai)?,
             anthropic: backend(Vendor::Anthropic, &upstreams.anthropic)?,
+            redactor: Arc::new(Redactor::new(secrets)),
             upstreams,
         })
     }
@@ -178,6 +187,11 @@ impl Door {
 
     pub(crate) fn upstream(&self, name: UpstreamName) -> Option<Upstream> {
         self.backends().upstreams.get(name).cloned()
+    }
+
+    /// For what comes back: the keys do not.
+    pub(crate) fn redactor(&self) -> Arc<Redactor> {
+        self.backends().redactor.clone()
     }
 
     fn backends(&self) -> Arc<Backends> {

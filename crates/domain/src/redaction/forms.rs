@@ -8,21 +8,26 @@ const SHORTEST_FORM_BYTES: usize = 8;
 const BASE64: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 const BASE64_URL: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-/// Each form once: as it is, percent-encoded (RFC 3986) and as a form field, in JSON and in JSON within JSON, hexadecimal,
-/// and base64 (RFC 4648) wherever in a longer text the secret begins.
+/// JSON within JSON within JSON: a tool's output that quotes an answer that quotes an error.
+const JSON_LEVELS: usize = 3;
+
+/// Each form once: as it is, percent-encoded (RFC 3986) and as a form field, in JSON, hexadecimal, and base64 (RFC 4648) wherever in a
+/// longer text the secret begins.
 pub(super) fn of(secret: &str) -> BTreeSet<Vec<u8>> {
-    let json = json(secret);
     let mut forms = BTreeSet::from([
         secret.to_owned(),
         percent(secret, false),
         percent(secret, true),
         percent(secret, false).replace("%20", "+"),
-        json.replace('/', "\\/"),
-        self::json(&json),
-        json,
         secret.bytes().map(|byte| format!("{byte:02x}")).collect(),
         secret.bytes().map(|byte| format!("{byte:02X}")).collect(),
     ]);
+    // Some escape a slash, others do not.
+    let mut texts = vec![json(secret), json(secret).replace('/', "\\/")];
+    for _ in 0..JSON_LEVELS {
+        let next = texts.iter().map(|text| json(text)).collect();
+        forms.extend(std::mem::replace(&mut texts, next));
+    }
     for alphabet in [BASE64, BASE64_URL] {
         forms.extend((0..3).map(|before| base64(secret.as_bytes(), before, alphabet)));
     }
@@ -74,9 +79,10 @@ mod tests {
             "the-secret%2B%2F~%3F",
             "the-secret%2b%2f~%3f",
             "the-secret+\\/~?",
+            "the-secret+\\\\/~?",
+            "the-secret+\\\\\\\\/~?",
             "7468652d7365637265742b2f7e3f",
             "7468652D7365637265742B2F7E3F",
-            "dGhlLXNlY3JldCsvfj",
             "dGhlLXNlY3JldCsvfj",
         ] {
             assert!(has(secret, form), "{form}");

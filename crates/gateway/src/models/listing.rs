@@ -3,7 +3,7 @@
 use super::price::{self, Price};
 use crate::serve::Door;
 use crate::{Upstream, UpstreamName};
-use lamplight_domain::{KnownSecret, Redactor};
+use lamplight_domain::Redactor;
 use serde::Deserialize;
 use std::fmt;
 use std::time::Duration;
@@ -92,8 +92,7 @@ pub(crate) async fn list(door: &Door, name: UpstreamName) -> Result<Vec<Model>, 
     let late = || Unlisted::Unreachable { why: format!("no answer within {} s", ANSWER.as_secs()) };
     let (asked, ()) = tokio::join!(asked, door.price_lists());
     let listed = asked.unwrap_or_else(|_| Err(late())).and_then(|answer| read(name, &answer));
-    let known = KnownSecret { name: format!("{name} key"), value: upstream.key.expose().to_owned() };
-    let mut models = listed.map_err(|why| why.without(&Redactor::new(vec![known])))?;
+    let mut models = listed.map_err(|why| why.without(&door.redactor()))?;
     let base = upstream.base.trim_end_matches('/');
     for model in &mut models {
         model.price = price::per_million(&door.prices, base, &model.id);

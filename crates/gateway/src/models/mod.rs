@@ -75,6 +75,7 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
     let Some(backend) = link.door.backend(vendor) else {
         return refusal::no_key(vendor);
     };
+    let redactor = link.door.redactor();
     let Ok(address) = backend.address(rest, request.uri().query()) else {
         return refusal::not_served(vendor, "The address cannot be passed on.");
     };
@@ -94,7 +95,7 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
     // So that what an answer costs is known when it ends.
     let (asked, ()) = tokio::join!(asking, link.door.price_lists());
     match asked {
-        Ok(answer) => mask::masked(pass_on(vendor, backend.base(), link, answer), backend.redactor()),
+        Ok(answer) => mask::masked(pass_on(vendor, backend.base(), link, answer), redactor),
         Err(error) => {
             let error = error.without_url();
             tracing::warn!(session.id = %link.grant.session, error = %anyhow::Error::from(error), "a model provider was not reached");

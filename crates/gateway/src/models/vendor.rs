@@ -3,9 +3,7 @@
 use crate::{Upstream, UpstreamName};
 use anyhow::{Context, Result, ensure};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
-use lamplight_domain::{KnownSecret, Redactor};
 use reqwest::Url;
-use std::sync::Arc;
 
 /// Whose protocol is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -70,8 +68,6 @@ pub(crate) struct Backend {
     /// Without a slash at the end; what follows `/v1/` in a request's path is put behind `v1/`.
     base: String,
     key: (HeaderName, HeaderValue),
-    /// Knows the key, and nothing else.
-    redactor: Arc<Redactor>,
 }
 
 impl Backend {
@@ -104,13 +100,7 @@ impl Backend {
             Vendor::OpenAi => base.to_owned(),
             Vendor::Anthropic => format!("{base}/v1"),
         };
-        let secret = KnownSecret { name: variable.to_owned(), value: upstream.key.expose().to_owned() };
-        Ok(Self { base, key: (name, value), redactor: Arc::new(Redactor::new(vec![secret])) })
-    }
-
-    /// For what comes back: the key does not.
-    pub(super) fn redactor(&self) -> Arc<Redactor> {
-        self.redactor.clone()
+        Ok(Self { base, key: (name, value) })
     }
 
     /// Where it is asked; no secret.
