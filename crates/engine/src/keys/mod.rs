@@ -99,12 +99,12 @@ impl Keys {
                 .map(|(name, sealed)| (name, Stored { set_at: sealed.set_at, secret: open(sealed) }));
             *keys.stored.write().unwrap_or_else(PoisonError::into_inner) = opened.collect();
         }
+        keys.learn();
         for info in keys.list() {
             if let Some(problem) = info.problem {
                 tracing::warn!(key = %info.name, "a stored key cannot be used: {problem}");
             }
         }
-        keys.learn();
         Ok(keys)
     }
 

@@ -276,10 +276,14 @@ async fn a_server_whose_sealing_key_is_lost_starts_and_says_what_to_do() {
     let server = Server::start_in(place());
     assert!(set_key(&server.place, STORED).status.success());
     server.signal("TERM");
-    let (code, place) = server.ended();
+    let (code, mut place) = server.ended();
     assert_eq!(code, Some(0));
     std::fs::remove_file(place.path("data.key")).unwrap();
+    // Words that the server is about to log; so it is seen that they are not.
+    place.environment = vec![("ANTHROPIC_API_KEY", "a stored key cannot be used")];
     let server = Server::start_in(place);
+    let log = std::fs::read_to_string(server.place.path("server.log")).unwrap();
+    assert!(log.contains("[secret anthropic key]: ") && !log.contains("cannot be used"), "{log}");
     let listed = server.place.say(&["keys", "list"]);
     assert!(listed.contains("data.key is not there") && listed.contains("put it back"), "{listed}");
     let (_, status) = server.get("/status").await;
