@@ -1,9 +1,10 @@
-/** The three pages and their addresses. */
+/** The pages and their addresses. */
 import { createRootRoute, createRoute, createRouter, Link, Outlet } from '@tanstack/react-router';
 import { PHASES, type Phase } from './api/types';
 import { type ForkSearch, NewPage } from './create/NewPage';
 import { type ListFilter, ListPage } from './list/ListPage';
 import { SessionPage } from './session/view/SessionPage';
+import { SettingsPage } from './settings/SettingsPage';
 import { Shortcuts } from './ui/Shortcuts';
 
 const root = createRootRoute({
@@ -53,7 +54,9 @@ const session = createRoute({
   },
 });
 
-export const router = createRouter({ routeTree: root.addChildren([list, create, session]) });
+const settings = createRoute({ getParentRoute: () => root, path: '/settings', component: SettingsPage });
+
+export const router = createRouter({ routeTree: root.addChildren([list, create, session, settings]) });
 
 declare module '@tanstack/react-router' {
   interface Register {

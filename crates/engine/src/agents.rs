@@ -24,6 +24,10 @@ pub struct AgentInfo {
     /// The version found in the tools directory; `None` when it has to be installed first.
     pub installed: Option<String>,
     pub default: bool,
+    /// Upstreams whose models it can have, in the order of preference; empty where that is not known.
+    pub upstreams: Vec<&'static str>,
+    /// Its models are named with their upstream in front, such as `openai/gpt-5.1`.
+    pub names_upstream: bool,
 }
 
 /// All agents that sessions may run.
@@ -33,8 +37,16 @@ pub fn list(config: &Config) -> Result<Vec<AgentInfo>, lamplight_agent::catalogu
         title: agent.title.clone(),
         installed: version(config, agent),
         default: agent.name == config.default_agent,
+        upstreams: upstreams(agent),
+        names_upstream: agent.quirks.names_upstream,
     };
     Ok(catalogue(config)?.iter().map(info).collect())
+}
+
+fn upstreams(agent: &Agent) -> Vec<&'static str> {
+    let mut upstreams: Vec<_> = agent.speaks.iter().map(|protocol| protocol.upstream()).collect();
+    upstreams.dedup();
+    upstreams
 }
 
 /// Installs an agent into the tools directory.
@@ -123,7 +135,7 @@ pub(crate) fn start(
     image: Option<&ImageDigest>,
 ) -> Option<Start> {
     let agent = shared.catalogue.get(name)?;
-    let upstreams = &shared.config.upstreams;
+    let upstreams = shared.gateway.upstreams();
     let models = if shared.config.scripted_model {
         Models::Scripted
     } else {

@@ -1,9 +1,10 @@
 //! What the engine is told by whoever starts it. Plain data; only the server reads files and the environment.
 
+use crate::keys::SealingSource;
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
-use lamplight_domain::{ImageChoice, Limits, Network, Person, SandboxLimits, SomeLimits};
-use lamplight_gateway::{Outside, Upstreams};
+use lamplight_domain::{ImageChoice, Limits, Network, Person, Redaction, SandboxLimits, SomeLimits};
+use lamplight_gateway::{ModelPrice, Outside, Secret, UpstreamName};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone)]
@@ -13,9 +14,15 @@ pub struct Config {
     /// Where agents are installed; read-only inside sandboxes.
     pub tools_dir: PathBuf,
     pub default_agent: String,
+    /// The model of sessions with the default agent, where they name none; in that agent's words.
+    pub default_model: Option<String>,
     /// Agents beside those of the catalogue.
     pub agents: Vec<Configured>,
-    pub upstreams: Upstreams,
+    pub models: ModelsConfig,
+    /// What stored secrets are sealed with.
+    pub sealing: SealingSource,
+    /// Learns every secret; whatever is written passes it.
+    pub redaction: Redaction,
     /// A scripted model answers instead of a real one.
     pub scripted_model: bool,
     pub limits: Limits,
@@ -42,6 +49,36 @@ pub struct RepositoryConfig {
     pub sandbox: SandboxLimits,
     pub network: Option<Network>,
     pub image: Option<ImageChoice>,
+}
+
+/// Where models are, and the keys that the environment holds.
+#[derive(Debug, Clone, Default)]
+pub struct ModelsConfig {
+    pub openai: EndpointConfig,
+    pub anthropic: EndpointConfig,
+    pub gemini: EndpointConfig,
+    /// What models cost here, before what the public price lists say.
+    pub prices: Vec<ModelPrice>,
+}
+
+/// One upstream of models.
+#[derive(Debug, Clone, Default)]
+pub struct EndpointConfig {
+    /// `None` is the vendor's own. With one it is asked without a key too.
+    pub base: Option<String>,
+    pub key: Option<Secret>,
+    /// The name of the variable that the key is from.
+    pub variable: Option<String>,
+}
+
+impl ModelsConfig {
+    pub(crate) fn of(&self, name: UpstreamName) -> &EndpointConfig {
+        match name {
+            UpstreamName::OpenAi => &self.openai,
+            UpstreamName::Anthropic => &self.anthropic,
+            UpstreamName::Gemini => &self.gemini,
+        }
+    }
 }
 
 impl Config {

@@ -35,6 +35,7 @@ pub(crate) async fn create(
             "put the details into a file of the repository",
         ));
     }
+    let new = without_secrets(shared, new);
     let id = ids::session_id();
     let by = new.person.as_ref().map(|person| person.name.clone());
     let prompt = new.prompt.clone();
@@ -64,13 +65,22 @@ pub(crate) async fn create(
     Ok(view)
 }
 
+/// A branch is named after the title; what is in its name can no longer be found.
+fn without_secrets(shared: &Shared, new: NewSession) -> NewSession {
+    let redactor = shared.config.redaction.now();
+    let clean = |text: String| redactor.text(&text).into_owned();
+    NewSession { prompt: clean(new.prompt), title: new.title.map(clean), ..new }
+}
+
 async fn store_first(
     shared: &Arc<Shared>,
     id: &SessionId,
     events: Vec<Event>,
     once: Option<Remembered>,
 ) -> Result<SessionView, AppendError> {
-    let entries = writing::entries(Seq(0), clock::now(), events.into_iter().map(|event| (event, None)));
+    let redactor = shared.config.redaction.now();
+    let events = events.into_iter().map(|event| (event, None));
+    let entries = writing::entries(&redactor, Seq(0), clock::now(), events);
     let session = Session::replay(&entries).expect("a session's first event is its creation");
     let hub = crate::hub::Hub::new(Seq(0));
     let view = session.view(id.clone());
@@ -158,6 +168,7 @@ async fn spec(
     let config = &shared.config;
     let agent = new.agent.unwrap_or_else(|| config.default_agent.clone());
     let mode = agents::usable(shared, &agent)?.mode.map(str::to_owned);
+    let default_model = config.default_model.clone().filter(|_| agent == config.default_agent);
     let base = find_base(&repository, new.base).await?;
     let person = match new.person.or_else(|| config.person.clone()) {
         Some(person) => person,
@@ -179,7 +190,7 @@ async fn spec(
         base,
         mode,
         agent,
-        model: new.model,
+        model: new.model.or(default_model),
         person,
         limits: new.limits.over(&config.limits),
         sandbox,

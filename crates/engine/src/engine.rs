@@ -4,6 +4,7 @@ use crate::agents::AgentInfo;
 use crate::config::Config;
 use crate::error::{CommandError, StartError};
 use crate::hub::{Follower, Hub};
+use crate::keys::Keys;
 use crate::prepared::Shelf;
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, Status};
@@ -11,7 +12,7 @@ use crate::{agents, clock, create, ids, reconcile, review};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
 use lamplight_domain::{PromptId, Seq, SessionId, Timestamp, TurnNumber};
-use lamplight_gateway::Gateway;
+use lamplight_gateway::{Gateway, UpstreamName};
 use lamplight_sandbox::provider::Provider;
 use lamplight_store::Store;
 use serde_json::Value;
@@ -34,7 +35,7 @@ const WAKE_TRIES: usize = 3;
 /// Everything that runs sessions. Cheap to clone.
 #[derive(Clone)]
 pub struct Engine {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// What every actor and effect may use.
@@ -43,6 +44,7 @@ pub(crate) struct Shared {
     pub store: Store,
     pub provider: Arc<dyn Provider>,
     pub gateway: Gateway,
+    pub keys: Keys,
     pub catalogue: Catalogue,
     pub prepared: Shelf,
     awake: Mutex<HashMap<SessionId, Awake>>,
@@ -65,8 +67,9 @@ impl Engine {
         store: Store,
         provider: Arc<dyn Provider>,
     ) -> Result<Self, StartError> {
-        let gateway =
-            Gateway::new(config.upstreams.clone(), config.outside.clone()).map_err(StartError::Gateway)?;
+        let (models, sealing) = (config.models.clone(), config.sealing.clone());
+        let keys = Keys::load(models, sealing, config.redaction.clone(), &store).await?;
+        let gateway = Gateway::new(keys.upstreams(), config.outside.clone()).map_err(StartError::Gateway)?;
         let catalogue = agents::catalogue(&config)?;
         let prepared = Shelf::open(&config.data_dir);
         prepared.clear(&provider).await;
@@ -75,6 +78,7 @@ impl Engine {
             store,
             provider,
             gateway,
+            keys,
             catalogue,
             prepared,
             awake: Mutex::default(),
@@ -262,20 +266,13 @@ impl Engine {
 
     pub fn status(&self) -> Status {
         let config = &self.shared.config;
-        let models = [
-            ("openai", config.upstreams.openai.is_some()),
-            ("anthropic", config.upstreams.anthropic.is_some()),
-            ("gemini", config.upstreams.gemini.is_some()),
-        ];
+        let upstreams = self.shared.gateway.upstreams();
+        let configured = UpstreamName::ALL.into_iter().filter(|name| upstreams.get(*name).is_some());
         Status {
             sessions_awake: self.shared.lock().len(),
             provider: self.shared.provider.name().into(),
             default_agent: config.default_agent.clone(),
-            models_configured: models
-                .into_iter()
-                .filter(|(_, is)| *is)
-                .map(|(name, _)| name.into())
-                .collect(),
+            models_configured: configured.map(|name| name.to_string()).collect(),
             scripted_model: config.scripted_model,
         }
     }

@@ -1,4 +1,4 @@
-//! The one place that makes ids.
+//! The one place that makes ids, and whatever else has to be unlike everything before it.
 
 use lamplight_domain::{PromptId, SessionId};
 
@@ -8,6 +8,16 @@ pub(crate) fn session_id() -> SessionId {
 
 pub(crate) fn prompt_id() -> PromptId {
     fresh().parse().expect("a ULID in its text form is an id")
+}
+
+/// Bytes that nobody can guess, from the kernel.
+pub(crate) fn random<const N: usize>() -> std::io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    let mut filled = 0;
+    while filled < N {
+        filled += rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty())?;
+    }
+    Ok(bytes)
 }
 
 #[expect(clippy::disallowed_methods, reason = "this is where ids are made")]

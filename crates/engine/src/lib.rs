@@ -13,6 +13,7 @@ mod git;
 mod hub;
 mod ids;
 mod images;
+mod keys;
 mod prepared;
 mod provider;
 mod reconcile;
@@ -20,16 +21,18 @@ pub mod review;
 mod session;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
-pub use config::{Config, RepositoryConfig, SandboxConfig};
+pub use config::{Config, EndpointConfig, ModelsConfig, RepositoryConfig, SandboxConfig};
 pub use engine::{Engine, now};
 pub use error::{CommandError, StartError};
 pub use hub::Follower;
+pub use keys::{KeyInfo, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
 pub use lamplight_agent::install::Progress;
 pub use lamplight_gateway::{
-    ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, OPENAI_BASE, Outside, Resolver, Secret, SystemResolver,
-    Unresolved, Upstream, Upstreams, install_tls_provider,
+    Model, ModelPrice, NoSuchUpstream, Outside, Price, Resolver, Secret, SystemResolver, Unlisted,
+    Unresolved, UpstreamName, install_tls_provider,
 };
+pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 

@@ -24,7 +24,11 @@ mod upstream;
 mod web;
 
 pub use grant::{Grant, Ledger};
+pub use models::{Model, Price, Unlisted};
 pub use serve::Gateway;
 pub use tls::install_tls_provider;
-pub use upstream::{ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, OPENAI_BASE, Secret, Upstream, Upstreams};
+pub use upstream::{
+    ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, NoSuchUpstream, OPENAI_BASE, Secret, Upstream, UpstreamName,
+    Upstreams,
+};
 pub use web::{Arrivals, Outside, Resolver, SystemResolver, Unresolved};

@@ -3,7 +3,8 @@
 use crate::models::{Backend, Vendor};
 use crate::slots::Slots;
 use crate::{
-    Arrivals, Grant, Ledger, ModelPrice, Outside, Upstreams, git, install_tls_provider, models, web,
+    Arrivals, Grant, Ledger, Model, ModelPrice, Outside, Unlisted, Upstream, UpstreamName, Upstreams, git,
+    install_tls_provider, models, web,
 };
 use anyhow::{Context, Result};
 use axum::Router;
@@ -12,7 +13,8 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use lamplight_domain::event::Contact;
-use std::sync::Arc;
+use lamplight_domain::{KnownSecret, Redactor};
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::OnceCell;
@@ -36,9 +38,7 @@ pub(crate) struct Door {
     /// Made when the first model is asked: reading the machine's root certificates takes tens of milliseconds, which a
     /// start should not wait for.
     client: OnceCell<reqwest::Client>,
-    openai: Option<Backend>,
-    anthropic: Option<Backend>,
-    gemini: Option<Backend>,
+    upstreams: RwLock<Arc<Backends>>,
     pub(crate) prices: Arc<[ModelPrice]>,
     /// The public ones: they take memory that a server without models does not need.
     lists: OnceCell<()>,
@@ -48,6 +48,38 @@ pub(crate) struct Door {
     pub(crate) chat_slots: Slots,
     /// What is finished though the request that began it is gone: pushes, and entries of the ledger.
     pub(crate) tasks: TaskTracker,
+}
+
+/// The upstreams as they are now.
+struct Backends {
+    openai: Option<Arc<Backend>>,
+    anthropic: Option<Arc<Backend>>,
+    gemini: Option<Arc<Backend>>,
+    /// As they were given.
+    upstreams: Upstreams,
+    /// Knows the keys of all of them.
+    redactor: Arc<Redactor>,
+}
+
+impl Backends {
+    fn new(upstreams: Upstreams) -> Result<Self> {
+        let backend = |vendor, upstream: &Option<_>| {
+            let backend = upstream.as_ref().map(|upstream| Backend::new(vendor, upstream)).transpose();
+            backend.map(|backend| backend.map(Arc::new))
+        };
+        let secret = |name| {
+            let value = upstreams.get(name)?.key.expose().to_owned();
+            Some(KnownSecret { name: format!("{name} key"), value })
+        };
+        let secrets = UpstreamName::ALL.into_iter().filter_map(secret).collect();
+        Ok(Self {
+            openai: backend(Vendor::OpenAi, &upstreams.openai)?,
+            anthropic: backend(Vendor::Anthropic, &upstreams.anthropic)?,
+            gemini: backend(Vendor::Gemini, &upstreams.gemini)?,
+            redactor: Arc::new(Redactor::new(secrets)),
+            upstreams,
+        })
+    }
 }
 
 /// What a request is answered with: the door, and what the link that it came over may do.
@@ -62,15 +94,11 @@ impl Gateway {
     /// Fails when an upstream's address or key cannot be used.
     pub fn new(upstreams: Upstreams, outside: Outside) -> Result<Self> {
         install_tls_provider();
-        let backend = |vendor, upstream: Option<_>| {
-            upstream.map(|upstream| Backend::new(vendor, &upstream)).transpose()
-        };
+        let prices = upstreams.prices.as_slice().into();
         let door = Door {
             client: OnceCell::new(),
-            openai: backend(Vendor::OpenAi, upstreams.openai)?,
-            anthropic: backend(Vendor::Anthropic, upstreams.anthropic)?,
-            gemini: backend(Vendor::Gemini, upstreams.gemini)?,
-            prices: upstreams.prices.into(),
+            upstreams: RwLock::new(Arc::new(Backends::new(upstreams)?)),
+            prices,
             lists: OnceCell::new(),
             git_slots: Slots::new(git::MAX_PROCESSES),
             chat_slots: Slots::new(models::asking::UNITS),
@@ -83,6 +111,24 @@ impl Gateway {
             outside: Arc::new(outside),
             places: web::Places::of_this_process(),
         })
+    }
+
+    /// Asks these from now on; what is under way goes on with what it began with. Prices stay as they were. Fails, and changes
+    /// nothing, when an address or key cannot be used.
+    pub fn set_upstreams(&self, upstreams: Upstreams) -> Result<()> {
+        let backends = Arc::new(Backends::new(upstreams)?);
+        *self.door.upstreams.write().unwrap_or_else(PoisonError::into_inner) = backends;
+        Ok(())
+    }
+
+    /// The upstreams that are asked now.
+    pub fn upstreams(&self) -> Upstreams {
+        self.door.backends().upstreams.clone()
+    }
+
+    /// The models that an upstream says it has, with what they cost. Takes 10 s at most.
+    pub async fn models(&self, name: UpstreamName) -> Result<Vec<Model>, Unlisted> {
+        models::list(&self.door, name).await
     }
 
     /// Serves the requests that come over `stream` until it ends. An error means that the connection broke in the middle
@@ -138,12 +184,26 @@ impl Door {
         self.lists.get_or_init(read).await;
     }
 
-    pub(crate) fn backend(&self, vendor: Vendor) -> Option<&Backend> {
+    pub(crate) fn backend(&self, vendor: Vendor) -> Option<Arc<Backend>> {
+        let backends = self.backends();
         match vendor {
-            Vendor::OpenAi => self.openai.as_ref(),
-            Vendor::Anthropic => self.anthropic.as_ref(),
-            Vendor::Gemini => self.gemini.as_ref(),
+            Vendor::OpenAi => backends.openai.clone(),
+            Vendor::Anthropic => backends.anthropic.clone(),
+            Vendor::Gemini => backends.gemini.clone(),
         }
+    }
+
+    pub(crate) fn upstream(&self, name: UpstreamName) -> Option<Upstream> {
+        self.backends().upstreams.get(name).cloned()
+    }
+
+    /// For what comes back: the keys do not.
+    pub(crate) fn redactor(&self) -> Arc<Redactor> {
+        self.backends().redactor.clone()
+    }
+
+    fn backends(&self) -> Arc<Backends> {
+        self.upstreams.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

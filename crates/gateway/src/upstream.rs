@@ -1,6 +1,7 @@
 //! Where models are, and the keys that open them.
 
 use std::fmt;
+use std::str::FromStr;
 
 /// OpenAI's own address, in the form of its SDKs' `OPENAI_BASE_URL`.
 pub const OPENAI_BASE: &str = "https://api.openai.com/v1";
@@ -8,6 +9,53 @@ pub const OPENAI_BASE: &str = "https://api.openai.com/v1";
 pub const ANTHROPIC_BASE: &str = "https://api.anthropic.com";
 /// Google's own address for Gemini, in the form of its SDKs' `GOOGLE_GEMINI_BASE_URL`.
 pub const GEMINI_BASE: &str = "https://generativelanguage.googleapis.com";
+
+/// Whose protocol an upstream speaks; also what its key is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum UpstreamName {
+    OpenAi,
+    Anthropic,
+    Gemini,
+}
+
+impl UpstreamName {
+    pub const ALL: [Self; 3] = [Self::OpenAi, Self::Anthropic, Self::Gemini];
+
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
+        }
+    }
+
+    /// The vendor's own address.
+    pub fn base(self) -> &'static str {
+        match self {
+            Self::OpenAi => OPENAI_BASE,
+            Self::Anthropic => ANTHROPIC_BASE,
+            Self::Gemini => GEMINI_BASE,
+        }
+    }
+}
+
+impl fmt::Display for UpstreamName {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// No upstream is called so.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NoSuchUpstream;
+
+impl FromStr for UpstreamName {
+    type Err = NoSuchUpstream;
+
+    fn from_str(text: &str) -> Result<Self, NoSuchUpstream> {
+        Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or(NoSuchUpstream)
+    }
+}
 
 /// The models that this deployment can reach.
 #[derive(Debug, Clone, Default)]
@@ -17,6 +65,16 @@ pub struct Upstreams {
     pub gemini: Option<Upstream>,
     /// What models cost here, before what the public price lists say.
     pub prices: Vec<ModelPrice>,
+}
+
+impl Upstreams {
+    pub fn get(&self, name: UpstreamName) -> Option<&Upstream> {
+        match name {
+            UpstreamName::OpenAi => self.openai.as_ref(),
+            UpstreamName::Anthropic => self.anthropic.as_ref(),
+            UpstreamName::Gemini => self.gemini.as_ref(),
+        }
+    }
 }
 
 /// What one model costs, in dollars for a million tokens.
@@ -40,7 +98,7 @@ pub struct Upstream {
 }
 
 /// A text that does not print.
-#[derive(Clone)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Secret(String);
 
 impl Secret {
@@ -48,8 +106,8 @@ impl Secret {
         Self(text.into())
     }
 
-    /// The text itself, to be put into one header and nowhere else.
-    pub(crate) fn expose(&self) -> &str {
+    /// The text itself, for what needs it and nothing that shows it: a header, a seal, the list of what is never shown.
+    pub fn expose(&self) -> &str {
         &self.0
     }
 }

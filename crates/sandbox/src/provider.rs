@@ -6,14 +6,16 @@
 use crate::capability::Capabilities;
 use crate::checkpoint::Checkpoint;
 use crate::egress::Egress;
-use crate::error::SandboxError;
+use crate::error::{ErrorKind, SandboxError};
 use crate::handle::Handle;
 use async_trait::async_trait;
 use lamplight_domain::sandbox::LimitHit;
-use lamplight_domain::{Enforced, Generation, ImageDigest, SandboxLimits, SessionId, SessionImage};
+use lamplight_domain::{Enforced, Generation, ImageDigest, Redactor, SandboxLimits, SessionId, SessionImage};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 /// Creates, reaches and destroys sandboxes.
@@ -56,6 +58,19 @@ pub trait Provider: Send + Sync {
     /// Ends whatever runs of a session, and removes all that there is of it, its checkpoints too. Of one that is gone is fine.
     async fn forget(&self, session: &SessionId) -> Result<(), SandboxError>;
 
+    /// Looks for secrets of the host in everything of a session that can be read from outside: its files, and the command lines,
+    /// environments and memory of its processes; for so long at the most. Fails with [`ErrorKind::Unsupported`] where the files are
+    /// not here.
+    async fn search(
+        &self,
+        session: &SessionId,
+        _redactor: Arc<Redactor>,
+        _at_most: Duration,
+    ) -> Result<Searched, SandboxError> {
+        let message = format!("session {session} cannot be searched: its files are not on this machine");
+        Err(SandboxError::new(ErrorKind::Unsupported, message))
+    }
+
     /// Every sandbox of this deployment, running or left over.
     async fn list(&self) -> Result<Vec<Listed>, SandboxError>;
 
@@ -97,6 +112,30 @@ pub struct Inspection {
     pub enforced: Option<Enforced>,
     /// The limits that were run into since, each once.
     pub hits: Vec<LimitHit>,
+}
+
+/// Where secrets were looked for, and found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Searched {
+    pub processes: u64,
+    pub files: u64,
+    /// Of files and memory together.
+    pub bytes: u64,
+    /// At most a hundred.
+    pub found: Vec<FoundSecret>,
+    /// What could not be read, and why; at most a hundred.
+    pub unread: Vec<String>,
+    /// Whether the time was enough.
+    pub is_complete: bool,
+}
+
+/// A secret where none should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct FoundSecret {
+    /// What it is called, such as `openai key`.
+    pub name: String,
+    /// In words.
+    pub place: String,
 }
 
 /// A host directory that can be read, and never changed, inside.

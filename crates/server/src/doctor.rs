@@ -2,6 +2,8 @@
 //! counts as missing.
 
 use crate::config::Config;
+use crate::http::keys::list::KeyList;
+use crate::http::keys::{Key, KeySource};
 use crate::http::resources::SandboxTier;
 use lamplight_domain::sandbox::Tier;
 use serde::Serialize;
@@ -65,8 +67,8 @@ pub struct Examination {
     pub findings: Vec<Finding>,
 }
 
-/// Looks at everything; it tries rather than compares versions.
-pub async fn examine(config: &Config) -> Examination {
+/// Looks at everything; it tries rather than compares versions. `keys` is what a running server says it has.
+pub async fn examine(config: &Config, keys: Option<&KeyList>) -> Examination {
     let mut findings = vec![
         Finding::ok("lamplight", format!("{} on {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH)),
         git(),
@@ -83,7 +85,7 @@ pub async fn examine(config: &Config) -> Examination {
         findings.extend(of_sandbox(probe));
     }
     findings.extend(agents(config));
-    findings.push(models(config));
+    findings.push(models(config, keys));
     Examination { tier, findings }
 }
 
@@ -197,21 +199,27 @@ fn agents(config: &Config) -> Vec<Finding> {
     }]
 }
 
-fn models(config: &Config) -> Finding {
-    let models = &config.models;
-    let all = [("openai", &models.openai), ("anthropic", &models.anthropic), ("gemini", &models.gemini)];
-    let configured: Vec<&str> =
-        all.into_iter().filter_map(|(name, endpoint)| endpoint.is_configured().then_some(name)).collect();
-    match (configured.as_slice(), models.scripted) {
+fn models(config: &Config, keys: Option<&KeyList>) -> Finding {
+    if let Some(problem) = keys.and_then(|keys| keys.items.iter().find_map(|key| key.problem.as_ref())) {
+        return Finding::limited("models", problem.clone(), "lamplight keys list");
+    }
+    let configured: Vec<&str> = match keys {
+        Some(keys) => {
+            let there = |key: &&Key| key.source != KeySource::Missing;
+            keys.items.iter().filter(there).map(|key| key.name.as_str()).collect()
+        }
+        None => config.models.configured(),
+    };
+    match (configured.as_slice(), config.models.scripted) {
         ([], _) => Finding::limited(
             "models",
             "no model is configured; agents with a login or a model of their own may still work",
-            "set OPENAI_API_KEY, ANTHROPIC_API_KEY or GEMINI_API_KEY for the server",
+            "lamplight keys set openai, or OPENAI_API_KEY in the environment of the server (anthropic, gemini alike)",
         ),
         ([..], true) => Finding::limited(
             "models",
             format!("{}, scripted", configured.join(", ")),
-            "set a real key for real work",
+            "lamplight keys set openai, and take models.scripted away, for real work",
         ),
         ([..], false) => Finding::ok("models", configured.join(", ")),
     }

@@ -1,6 +1,6 @@
 //! What the writer is asked for, and how it answers.
 
-use crate::{Append, AppendError, Committed, Project, Remembered, WriteError};
+use crate::{Append, AppendError, Committed, Project, Remembered, SealedSecret, WriteError};
 use lamplight_domain::{SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -24,6 +24,14 @@ pub(crate) enum Record {
         at: Timestamp,
         reply: Reply<(), WriteError>,
     },
+    SetSecret {
+        secret: SealedSecret,
+        reply: Reply<(), WriteError>,
+    },
+    RemoveSecret {
+        name: String,
+        reply: Reply<bool, WriteError>,
+    },
 }
 
 pub(crate) enum Job {
@@ -46,7 +54,8 @@ pub(crate) enum Job {
 pub(crate) enum Staged {
     Append(Result<Committed, AppendError>),
     Remember(Remembered),
-    TouchRepository,
+    Removed(bool),
+    Written,
 }
 
 /// Why a transaction came to nothing.
@@ -81,6 +90,8 @@ impl Record {
             Self::Append { append, .. } => append.size(),
             Self::Remember { answer, .. } => answer.response.len(),
             Self::TouchRepository { path, .. } => path.len(),
+            Self::SetSecret { secret, .. } => secret.ciphertext.len(),
+            Self::RemoveSecret { name, .. } => name.len(),
         }
     }
 
@@ -90,18 +101,31 @@ impl Record {
             Self::Append { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Append(result)) => result,
-                    Ok(Staged::Remember(_) | Staged::TouchRepository) => unreachable!("an append was staged"),
+                    Ok(Staged::Remember(_) | Staged::Removed(_) | Staged::Written) => {
+                        unreachable!("an append was staged")
+                    }
                     Err(trouble) => Err(trouble.into()),
                 });
             }
             Self::Remember { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Remember(answer)) => Ok(answer),
-                    Ok(Staged::Append(_) | Staged::TouchRepository) => unreachable!("an answer was staged"),
+                    Ok(Staged::Append(_) | Staged::Removed(_) | Staged::Written) => {
+                        unreachable!("an answer was staged")
+                    }
                     Err(trouble) => Err(trouble.into()),
                 });
             }
-            Self::TouchRepository { reply, .. } => {
+            Self::RemoveSecret { reply, .. } => {
+                let _ = reply.send(match staged {
+                    Ok(Staged::Removed(was_there)) => Ok(was_there),
+                    Ok(Staged::Append(_) | Staged::Remember(_) | Staged::Written) => {
+                        unreachable!("a removal was staged")
+                    }
+                    Err(trouble) => Err(trouble.into()),
+                });
+            }
+            Self::TouchRepository { reply, .. } | Self::SetSecret { reply, .. } => {
                 let _ = reply.send(staged.map(|_| ()).map_err(WriteError::from));
             }
         }

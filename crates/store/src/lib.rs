@@ -17,6 +17,7 @@ mod repositories;
 mod rows;
 mod schema;
 mod search;
+mod secrets;
 mod store;
 mod summaries;
 mod writer;
@@ -26,4 +27,5 @@ pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreErro
 pub use rows::{
     Hit, PAGE_SESSIONS, REMEMBER_MS, RecentRepository, Remembered, SessionPage, SessionQuery, SummaryRow,
 };
+pub use secrets::SealedSecret;
 pub use store::{Project, Store};

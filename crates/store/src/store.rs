@@ -6,8 +6,9 @@ use crate::quarantine::Quarantine;
 use crate::readers::Readers;
 use crate::writer::Writer;
 use crate::{
-    Append, AppendError, Blobs, Committed, Hit, ReadError, RecentRepository, Remembered, SessionPage,
-    SessionQuery, StoreError, SummaryRow, WriteError, answers, repositories, schema, search, summaries,
+    Append, AppendError, Blobs, Committed, Hit, ReadError, RecentRepository, Remembered, SealedSecret,
+    SessionPage, SessionQuery, StoreError, SummaryRow, WriteError, answers, repositories, schema, search,
+    secrets, summaries,
 };
 use anyhow::Context;
 use bytes::Bytes;
@@ -171,6 +172,22 @@ impl Store {
     /// The repositories worked on last, newest first.
     pub async fn repositories(&self, limit: usize) -> Result<Vec<RecentRepository>, ReadError> {
         self.read_rows(move |connection| repositories::recent(connection, limit)).await
+    }
+
+    /// Keeps a secret that is sealed already, in place of the one that had its name.
+    pub async fn set_secret(&self, secret: SealedSecret) -> Result<(), WriteError> {
+        self.ask(|reply| Job::Record(Record::SetSecret { secret, reply })).await
+    }
+
+    /// Whether there was one.
+    pub async fn remove_secret(&self, name: &str) -> Result<bool, WriteError> {
+        let name = name.to_owned();
+        self.ask(|reply| Job::Record(Record::RemoveSecret { name, reply })).await
+    }
+
+    /// All secrets, as they are sealed, by name.
+    pub async fn secrets(&self) -> Result<Vec<SealedSecret>, ReadError> {
+        self.read_rows(secrets::all).await
     }
 
     /// Derives every summary and the whole search index again from the logs, in one transaction; appends wait.

@@ -17,7 +17,8 @@ use crate::jobs::{Job, Record, Staged, Trouble};
 use crate::quarantine::Quarantine;
 use crate::schema::Opened;
 use crate::{
-    APPEND_BYTES, Append, AppendError, Committed, answers, history, rebuild, repositories, search, summaries,
+    APPEND_BYTES, Append, AppendError, Committed, answers, history, rebuild, repositories, search, secrets,
+    summaries,
 };
 use lamplight_domain::{Seq, SessionId};
 use rusqlite::config::DbConfig;
@@ -179,8 +180,12 @@ impl Writer {
                 answers::remember(&self.connection, answer).map(Staged::Remember)
             }
             Record::TouchRepository { path, at, .. } => {
-                repositories::touch(&self.connection, path, *at).map(|()| Staged::TouchRepository)
+                repositories::touch(&self.connection, path, *at).map(|()| Staged::Written)
             }
+            Record::SetSecret { secret, .. } => {
+                secrets::set(&self.connection, secret).map(|()| Staged::Written)
+            }
+            Record::RemoveSecret { name, .. } => secrets::remove(&self.connection, name).map(Staged::Removed),
         }
     }
 

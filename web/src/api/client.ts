@@ -3,6 +3,8 @@ import type { Entry, Json } from './events';
 import type {
   AgentInfo,
   Diff,
+  Key,
+  KeyTest,
   Merged,
   NewSession,
   Problem,
@@ -10,6 +12,7 @@ import type {
   SessionPage,
   SessionView,
   Status,
+  UpstreamModels,
 } from './types';
 
 const BASE = '/api/v1';
@@ -116,6 +119,11 @@ export const api = {
   end: (id: string): Promise<SessionView> => call('POST', `${session(id)}/end`),
   agents: (): Promise<{ items: AgentInfo[] }> => call('GET', '/agents'),
   repositories: (): Promise<{ items: Repository[] }> => call('GET', '/repositories'),
+  keys: (): Promise<{ items: Key[] }> => call('GET', '/keys'),
+  setKey: (name: string, key: string): Promise<Key> => call('PUT', `/keys/${encodeURIComponent(name)}`, { key }),
+  removeKey: (name: string): Promise<void> => call('DELETE', `/keys/${encodeURIComponent(name)}`),
+  testKey: (name: string): Promise<KeyTest> => call('POST', `/keys/${encodeURIComponent(name)}/test`),
+  models: (): Promise<{ items: UpstreamModels[] }> => call('GET', '/models'),
   status: (): Promise<Status> => call('GET', '/status'),
 };
 

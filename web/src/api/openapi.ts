@@ -38,6 +38,75 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/keys": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Every upstream of models, and where its key comes from; never any part of a key. */
+        get: operations["list_keys"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/keys/{name}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Stores a key, encrypted, in place of the one that there was. Requests to models that begin from now on carry it. */
+        put: operations["set_key"];
+        post?: never;
+        /** Forgets a stored key. A key in the server's environment is used again. */
+        delete: operations["remove_key"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/keys/{name}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks the upstream for its models with the key that there is now, which costs nothing. Takes 10 s at most. */
+        post: operations["test_key"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/models": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What each configured upstream says it has, as of the last ten minutes; asked anew when a key changes. */
+        get: operations["list_models"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/repositories": {
         parameters: {
             query?: never;
@@ -315,6 +384,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/secrets/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Looks for every secret that the server knows in the session's files, and in the command lines, environments and memory of its
+         *     processes. Nothing inside is asked. Takes 45 s at most.
+         */
+        post: operations["search_secrets"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/stop": {
         parameters: {
             query?: never;
@@ -362,6 +451,10 @@ export interface components {
             version?: string | null;
             /** @description The one that a session gets when it names none. */
             default: boolean;
+            /** @description Upstreams whose models it can have, in the order of preference; empty where that is not known. */
+            upstreams: string[];
+            /** @description Its models are named with their upstream in front, such as `openai/gpt-5.1`. */
+            names_upstream: boolean;
         };
         AgentList: {
             items: components["schemas"]["Agent"][];
@@ -449,11 +542,64 @@ export interface components {
              */
             checkpoint?: number | null;
         };
+        /** @description A secret where none should be. */
+        FoundSecret: {
+            /** @example openai key */
+            name: string;
+            /** @description In words. */
+            place: string;
+        };
         /** @description An image, as it was when the session was made. */
         Image: {
             name: string;
             /** @description 64 hexadecimal digits, over all that is in it. */
             digest: string;
+        };
+        /** @description An upstream of models, and where its key comes from. */
+        Key: {
+            /**
+             * @description `openai` (and whoever speaks its protocol), `anthropic`, `gemini`.
+             * @example openai
+             */
+            name: string;
+            source: components["schemas"]["KeySource"];
+            /**
+             * Format: date-time
+             * @description Of a stored one.
+             */
+            set_at?: string | null;
+            /** @description The variable of the server that has a key; with a stored one it is not used. */
+            variable?: string | null;
+            /** @description Where the upstream is asked. */
+            base: string;
+            /** @description Why a stored key cannot be used, and what to do. */
+            problem?: string | null;
+        };
+        KeyList: {
+            items: components["schemas"]["Key"][];
+        };
+        /** @enum {string} */
+        KeyOutcome: "ok" | "refused" | "unreachable" | "strange" | "not_configured";
+        /** @description A key, on its way in. */
+        KeyRequest: {
+            /** @description 8 to 4096 visible ASCII characters; white space around it does not count. */
+            key: string;
+        };
+        /** @enum {string} */
+        KeySource: "stored" | "environment" | "not_needed" | "missing";
+        /** @description What an upstream said to its key. */
+        KeyTest: {
+            name: string;
+            outcome: components["schemas"]["KeyOutcome"];
+            /** @description In words, without anything of the key. */
+            detail: string;
+            /**
+             * Format: int32
+             * @description The HTTP status with which the upstream refused.
+             */
+            status?: number | null;
+            /** @description How many models it has. */
+            models?: number | null;
         };
         /** @description Bounds of one turn and of idleness; what is left out is as configured. */
         LimitsRequest: {
@@ -568,6 +714,21 @@ export interface components {
         Model: {
             id: string;
             name: string;
+        };
+        ModelList: {
+            items: components["schemas"]["UpstreamModels"][];
+        };
+        /** @description In dollars for a million tokens, of a short request. */
+        ModelPrice: {
+            /** Format: double */
+            input: number;
+            /**
+             * Format: double
+             * @description Of input that is read from the model's cache.
+             */
+            cached: number;
+            /** Format: double */
+            output: number;
         };
         ModelRequest: {
             /** @description One of the session's `models`, by id. */
@@ -752,6 +913,29 @@ export interface components {
         SandboxTier: "isolated" | "limited" | "refused";
         /** @enum {string} */
         SandboxWall: "namespaces" | "capabilities" | "system_calls" | "host_user" | "file_rules" | "kernel_files" | "cpu" | "memory" | "processes" | "disk" | "open_files";
+        /** @description Where secrets of the server were looked for in a session, and found. */
+        SecretSearch: {
+            /**
+             * Format: int64
+             * @description How many were looked for, each in every form.
+             */
+            secrets: number;
+            /** Format: int64 */
+            processes: number;
+            /** Format: int64 */
+            files: number;
+            /**
+             * Format: int64
+             * @description Of files and memory together.
+             */
+            bytes: number;
+            /** @description At most a hundred; none is how it should be. */
+            found: components["schemas"]["FoundSecret"][];
+            /** @description What could not be read, and why; at most a hundred. */
+            unread: string[];
+            /** @description Whether the time was enough for everything. */
+            complete: boolean;
+        };
         SessionList: {
             items: components["schemas"]["SessionSummary"][];
             /** @description `null` on the last page. */
@@ -868,7 +1052,7 @@ export interface components {
             /** @example local */
             provider: string;
             default_agent: string;
-            /** @description Model protocols that have an upstream: `openai`, `anthropic`. */
+            /** @description Model protocols that have an upstream: `openai`, `anthropic`, `gemini`. */
             models_configured: string[];
             /** @description The models are a script, not real ones. */
             scripted_model: boolean;
@@ -910,6 +1094,22 @@ export interface components {
             insertions: number;
             /** Format: int32 */
             deletions: number;
+        };
+        /** @description A model that can be asked with what is configured. */
+        UpstreamModel: {
+            /** @example gpt-5.1 */
+            id: string;
+            title?: string | null;
+            price?: components["schemas"]["ModelPrice"] | null;
+        };
+        /** @description The models of one upstream, or why they are not known. */
+        UpstreamModels: {
+            /** @example openai */
+            upstream: string;
+            /** @description Empty where there is a problem. */
+            models: components["schemas"]["UpstreamModel"][];
+            /** @description Why the upstream did not say what it has. */
+            problem?: string | null;
         };
         /** @description One thing that keeps a sandbox in. */
         WallState: {
@@ -966,6 +1166,163 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    list_keys: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyList"];
+                };
+            };
+        };
+    };
+    set_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["KeyRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Key"];
+                };
+            };
+            /** @description invalid_request, key_unusable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description upstream_unknown */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description secrets_key */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description storage_full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description upstream_unknown, key_not_stored */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_key: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                name: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["KeyTest"];
+                };
+            };
+            /** @description upstream_unknown */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_models: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ModelList"];
+                };
             };
         };
     };
@@ -1651,6 +2008,35 @@ export interface operations {
             };
             /** @description not_paused, session_ended */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    search_secrets: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SecretSearch"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -7,6 +7,8 @@ import type { SessionPage, SessionSummary } from './types';
 
 /** Only what may go away by itself is tried again. */
 const QUERY_RETRIES = 2;
+/** The server keeps them longer; asking it is cheap, but not when a page opens its form again and again. */
+const MODELS_STALE_MS = 60_000;
 /** A session that the list does not have yet makes it ask again, at most this often. */
 const RELIST_MS = 300;
 
@@ -24,6 +26,8 @@ export function newQueryClient(): QueryClient {
 
 export const agentsQuery = queryOptions({ queryKey: ['agents'], queryFn: api.agents });
 export const repositoriesQuery = queryOptions({ queryKey: ['repositories'], queryFn: api.repositories });
+export const keysQuery = queryOptions({ queryKey: ['keys'], queryFn: api.keys });
+export const modelsQuery = queryOptions({ queryKey: ['models'], queryFn: api.models, staleTime: MODELS_STALE_MS });
 export const statusQuery = queryOptions({ queryKey: ['status'], queryFn: api.status });
 
 export function useSessions(filter: SessionFilter) {

@@ -28,6 +28,9 @@ export type Diff = Sent<Schemas['Diff']>;
 export type AgentInfo = Sent<Schemas['Agent']>;
 export type Repository = Sent<Schemas['Repository']>;
 export type Status = Sent<Schemas['Status']>;
+export type Key = Sent<Schemas['Key']>;
+export type KeyTest = Sent<Schemas['KeyTest']>;
+export type UpstreamModels = Sent<Schemas['UpstreamModels']>;
 export type Problem = Sent<Schemas['Problem']>;
 /** What a new session may be asked for; fields may be left out. */
 export type NewSession = Schemas['NewSessionRequest'];

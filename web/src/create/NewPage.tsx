@@ -12,6 +12,7 @@ import { readStorage, useDraft, useKeys, useTitle, writeStorage } from '../ui/ho
 import { Icon } from '../ui/icons';
 import { ProblemNote } from '../ui/problem';
 import { ThemeToggle } from '../ui/theme';
+import { ModelField } from './ModelField';
 
 /** Recent repositories on offer. */
 const RECENT = 5;
@@ -181,14 +182,12 @@ export function NewPage({ from }: { from: ForkSearch }) {
               </Labelled>
               <Labelled label="Model">
                 {(id) => (
-                  <input
+                  <ModelField
                     id={id}
-                    className="field"
+                    agent={agents.data?.items.find(({ name }) => name === chosenAgent)}
+                    scripted={status.data?.scripted_model === true}
                     value={model}
-                    onChange={(event) => setModel(event.target.value)}
-                    placeholder="The agent's default"
-                    spellCheck={false}
-                    autoComplete="off"
+                    change={setModel}
                   />
                 )}
               </Labelled>

@@ -62,6 +62,14 @@ export function ListPage() {
             </span>
           ) : null}
           <ThemeToggle />
+          <Link
+            to="/settings"
+            className={buttonClass({ look: 'quiet', size: 'icon' })}
+            aria-label="Settings"
+            title="Settings"
+          >
+            <Icon name="settings" />
+          </Link>
           <Link to="/new" className={buttonClass({ look: 'primary' })} title="New session (n)">
             <Icon name="plus" /> New <span className="max-sm:sr-only">session</span>
           </Link>

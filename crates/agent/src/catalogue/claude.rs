@@ -13,7 +13,7 @@ pub(super) fn agent() -> Agent {
         needs_node: true,
         speaks: &[ModelProtocol::AnthropicMessages],
         mode: Some("bypassPermissions"),
-        quirks: Quirks { exits_at_end_of_input: true },
+        quirks: Quirks { exits_at_end_of_input: true, names_upstream: false },
         start: Start::Known(launch),
     }
 }

@@ -22,7 +22,7 @@ pub(super) fn agent() -> Agent {
         speaks: &[ModelProtocol::OpenAiResponses],
         // Chosen by the environment: its own sandbox does not work inside ours.
         mode: None,
-        quirks: Quirks { exits_at_end_of_input: false },
+        quirks: Quirks { exits_at_end_of_input: false, names_upstream: false },
         start: Start::Known(launch),
     }
 }

@@ -17,7 +17,7 @@ pub(super) fn agent() -> Agent {
         needs_node: false,
         speaks: &[ModelProtocol::OpenAiChat, ModelProtocol::AnthropicMessages, ModelProtocol::Gemini],
         mode: None,
-        quirks: Quirks { exits_at_end_of_input: false },
+        quirks: Quirks { exits_at_end_of_input: false, names_upstream: false },
         start: Start::Known(launch),
     }
 }

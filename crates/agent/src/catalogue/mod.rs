@@ -43,6 +43,8 @@ pub struct Agent {
 pub struct Quirks {
     /// Leaves when its standard input is closed. The others are killed after the grace period at every stop.
     pub exits_at_end_of_input: bool,
+    /// Can have models of all upstreams at a time, and names them `openai/gpt-5.1`.
+    pub names_upstream: bool,
 }
 
 /// A vendor's way of asking a model.
@@ -52,6 +54,17 @@ pub enum ModelProtocol {
     OpenAiResponses,
     AnthropicMessages,
     Gemini,
+}
+
+impl ModelProtocol {
+    /// Where the gateway passes it on to.
+    pub fn upstream(self) -> &'static str {
+        match self {
+            Self::OpenAiChat | Self::OpenAiResponses => "openai",
+            Self::AnthropicMessages => "anthropic",
+            Self::Gemini => "gemini",
+        }
+    }
 }
 
 /// One npm package, with the exact version that was seen to work.

@@ -21,7 +21,7 @@ pub(super) fn agent() -> Agent {
         ],
         // Allows everything by its configuration; its modes are kinds of work, not of permission.
         mode: None,
-        quirks: Quirks { exits_at_end_of_input: true },
+        quirks: Quirks { exits_at_end_of_input: true, names_upstream: true },
         start: Start::Known(launch),
     }
 }

@@ -16,7 +16,7 @@ pub(super) fn agent() -> Agent {
         needs_node: true,
         speaks: &[ModelProtocol::OpenAiChat],
         mode: None,
-        quirks: Quirks { exits_at_end_of_input: false },
+        quirks: Quirks { exits_at_end_of_input: false, names_upstream: false },
         start: Start::Known(launch),
     }
 }

@@ -87,7 +87,7 @@ fn classify(code: Option<i64>, words: &str) -> (FailureClass, &'static str) {
     } else if authentication || status("401") {
         (
             FailureClass::NeedsYou,
-            "The model refused the key: set a valid OPENAI_API_KEY or ANTHROPIC_API_KEY where Lamplight runs, restart it, then prompt again.",
+            "The model refused the key: store a valid one (`lamplight keys set openai`, or anthropic), then prompt again.",
         )
     } else if code == Some(429) || says(&LIMIT_WORDS) || status("429") {
         (FailureClass::Transient, "The model is asked too often at the moment; it may work again shortly.")

@@ -107,7 +107,7 @@ fn a_missing_key_needs_a_person() {
     client.tell(&AgentInput::NewSession);
     client.until(|report| {
         matches!(report, AgentReport::RequestFailed { what: RequestKind::NewSession, failure }
-            if failure.class == FailureClass::NeedsYou && failure.message.contains("OPENAI_API_KEY"))
+            if failure.class == FailureClass::NeedsYou && failure.message.contains("lamplight keys set"))
     });
 }
 

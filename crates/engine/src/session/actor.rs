@@ -151,8 +151,7 @@ impl Actor {
         let at = clock::now();
         self.decided_at = at;
         let events = self.session.decide(at, input)?;
-        let entries =
-            writing::entries(self.session.last_seq(), at, events.into_iter().map(|event| (event, None)));
+        let entries = self.entries(&self.session, at, events.into_iter().map(|event| (event, None)));
         let (next, view) = self.after(&entries);
         let summary = writing::summary(&next, &view);
         writing::append(&self.shared.store, &self.hub, &self.id, &entries, Some(summary), None).await?;
@@ -191,9 +190,7 @@ impl Actor {
         self.decided_at = at;
         let mut facts = self.take_gathered();
         let mut draft = self.session.clone();
-        for entry in
-            writing::entries(draft.last_seq(), at, facts.iter().map(|fact| (fact.event.clone(), fact.read)))
-        {
+        for entry in self.entries(&draft, at, facts.iter().map(|fact| (fact.event.clone(), fact.read))) {
             draft.apply(&entry);
         }
         let decided = draft.decide(at, Input::Report(report)).unwrap_or_default();
@@ -236,11 +233,7 @@ impl Actor {
         if facts.is_empty() {
             return Ok(());
         }
-        let entries = writing::entries(
-            self.session.last_seq(),
-            at,
-            facts.into_iter().map(|fact| (fact.event, fact.read)),
-        );
+        let entries = self.entries(&self.session, at, facts.into_iter().map(|fact| (fact.event, fact.read)));
         let (next, view) = self.after(&entries);
         let worth_listing = entries.iter().any(|entry| changes_the_list(&entry.event));
         let summary = worth_listing.then(|| writing::summary(&next, &view));
@@ -248,6 +241,15 @@ impl Actor {
             .await?;
         self.become_state(next, &view);
         Ok(())
+    }
+
+    fn entries(
+        &self,
+        session: &Session,
+        at: Timestamp,
+        facts: impl IntoIterator<Item = (Event, Option<u64>)>,
+    ) -> Vec<Entry> {
+        writing::entries(&self.shared.config.redaction.now(), session.last_seq(), at, facts)
     }
 
     /// What entries will have made of the session, and how that looks: once, as it is stored, shown and answered.

@@ -4,7 +4,7 @@ use crate::CommandError;
 use crate::hub::Hub;
 use bytes::Bytes;
 use lamplight_domain::session::{Session, SessionView};
-use lamplight_domain::{Entry, Event, Seq, SessionId, Timestamp};
+use lamplight_domain::{Entry, Event, Redactor, Seq, SessionId, Timestamp};
 use lamplight_store::{Append, AppendError, Remembered, Store, SummaryRow};
 use std::time::Duration;
 
@@ -24,8 +24,9 @@ impl From<Event> for Fact {
     }
 }
 
-/// Entries that follow `last`, all of the same moment.
+/// Entries that follow `last`, all of the same moment. There is no other way into a log, so no secret comes into one.
 pub(crate) fn entries(
+    redactor: &Redactor,
     last: Seq,
     at: Timestamp,
     facts: impl IntoIterator<Item = (Event, Option<u64>)>,
@@ -35,7 +36,7 @@ pub(crate) fn entries(
         .into_iter()
         .map(|(event, read)| {
             seq = seq.next();
-            Entry { seq, at, read, event }
+            Entry { seq, at, read, event: redactor.event(event) }
         })
         .collect()
 }

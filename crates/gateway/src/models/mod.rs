@@ -6,6 +6,8 @@
 
 pub(crate) mod asking;
 mod headers;
+mod listing;
+mod mask;
 pub(crate) mod price;
 mod refusal;
 mod unasked;
@@ -23,6 +25,9 @@ use axum::response::Response;
 use axum::routing::any;
 use bytes::Bytes;
 use futures::{Stream, StreamExt};
+pub(crate) use listing::list;
+pub use listing::{Model, Unlisted};
+pub use price::Price;
 use std::io;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -84,6 +89,7 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
             return refusal::not_served(vendor, &what);
         }
     };
+    let redactor = link.door.redactor();
     let Ok(address) = backend.address(rest, query.as_deref()) else {
         return refusal::not_served(vendor, "The address cannot be passed on.");
     };
@@ -113,7 +119,7 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
     let (asked, ()) = tokio::join!(asking, link.door.price_lists());
     drop(outgoing.memory);
     match asked {
-        Ok(answer) => pass_on(vendor, backend.base(), link, answer, outgoing.unasked),
+        Ok(answer) => mask::masked(pass_on(vendor, backend.base(), link, answer, outgoing.unasked), redactor),
         Err(error) => {
             let error = error.without_url();
             tracing::warn!(session.id = %link.grant.session, error = %anyhow::Error::from(error), "a model provider was not reached");

@@ -3,6 +3,7 @@
 use super::usage::Spent;
 use crate::upstream::ModelPrice;
 use genai_prices::{PriceRequest, Usage};
+use lamplight_domain::transcript::Tokens;
 
 const MILLION: f64 = 1e6;
 
@@ -11,10 +12,41 @@ pub(crate) fn read_lists() {
     let _ = genai_prices::Calculator::bundled();
 }
 
+/// Tokens for which a price is asked to tell what a million costs: few, because some vendors ask more for long requests.
+const FEW: u64 = 1000;
+
+/// Dollars for a million tokens.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Price {
+    pub input: f64,
+    /// Read from the model's cache.
+    pub cached: f64,
+    pub output: f64,
+}
+
+/// `None` where the price is not known.
+pub(super) fn per_million(own: &[ModelPrice], base: &str, model: &str) -> Option<Price> {
+    let of = |tokens: Tokens| {
+        let spent = Spent { model: model.to_owned(), tokens, cache_written_for_1h: 0, service_tier: None };
+        let cost = dollars(own, base, &spent)? * MILLION / FEW as f64;
+        // The lists are in cents and less; what is behind that is the arithmetic's.
+        Some((cost * MILLION).round() / MILLION)
+    };
+    Some(Price {
+        input: of(Tokens { input: FEW, ..Tokens::default() })?,
+        cached: of(Tokens { input: FEW, cached: FEW, ..Tokens::default() })?,
+        output: of(Tokens { output: FEW, ..Tokens::default() })?,
+    })
+}
+
 /// In millionths of a dollar. `base` is the address that the model was asked at: who bills it is known by that.
 pub(super) fn price(own: &[ModelPrice], base: &str, spent: &Spent) -> Option<u64> {
+    micros(dollars(own, base, spent)?)
+}
+
+fn dollars(own: &[ModelPrice], base: &str, spent: &Spent) -> Option<f64> {
     if let Some(own) = own.iter().find(|own| own.model == spent.model) {
-        return micros(own_price(own, spent));
+        return Some(own_price(own, spent));
     }
     let tokens = &spent.tokens;
     let rows = [
@@ -32,7 +64,7 @@ pub(super) fn price(own: &[ModelPrice], base: &str, spent: &Spent) -> Option<u64
     if let Some(tier) = &spent.service_tier {
         request = request.with_price_context("service_tier", tier);
     }
-    micros(genai_prices::calculate(&request).ok()?.total_price)
+    Some(genai_prices::calculate(&request).ok()?.total_price)
 }
 
 fn own_price(own: &ModelPrice, spent: &Spent) -> f64 {

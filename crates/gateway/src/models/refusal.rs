@@ -29,9 +29,10 @@ pub(super) fn not_served(vendor: Vendor, what: &str) -> Response {
 }
 
 pub(super) fn no_key(vendor: Vendor) -> Response {
-    let variable = vendor.key_variable();
-    let sentence =
-        format!("no model key is configured: set {variable} where the Lamplight server runs, and restart it");
+    let (vendor_name, variable) = (vendor.name(), vendor.key_variable());
+    let sentence = format!(
+        "no model key is configured: run `lamplight keys set {vendor_name}` where the Lamplight server runs, or set {variable} there and restart it"
+    );
     final_word(vendor, StatusCode::FORBIDDEN, Kind::Key, &sentence)
 }
 

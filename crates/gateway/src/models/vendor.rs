@@ -1,6 +1,6 @@
 //! What differs between vendors of models: paths, keys, and where a request may go.
 
-use crate::Upstream;
+use crate::{Upstream, UpstreamName};
 use anyhow::{Context, Result, ensure};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use reqwest::Url;
@@ -19,6 +19,14 @@ impl Vendor {
             Self::OpenAi => "/openai/v1/",
             Self::Anthropic => "/anthropic/v1/",
             Self::Gemini => "/gemini/v1beta/",
+        }
+    }
+
+    pub(super) fn name(self) -> UpstreamName {
+        match self {
+            Self::OpenAi => UpstreamName::OpenAi,
+            Self::Anthropic => UpstreamName::Anthropic,
+            Self::Gemini => UpstreamName::Gemini,
         }
     }
 

@@ -92,6 +92,10 @@ impl Door {
         Self { address, ledger, gateway, ended, _accepting: accepting }
     }
 
+    pub(crate) fn gateway(&self) -> &Gateway {
+        &self.gateway
+    }
+
     pub(crate) fn git_url(&self) -> String {
         format!("http://{}/git/repository.git", self.address)
     }

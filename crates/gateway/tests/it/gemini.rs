@@ -96,8 +96,7 @@ async fn without_a_key_google_s_clients_read_what_to_do() {
     let answer = reqwest::Client::new().post(door.url(STREAM)).body("{}").send().await.unwrap();
     assert_eq!(answer.status(), 403);
     let error: serde_json::Value = answer.json().await.unwrap();
-    let message =
-        "no model key is configured: set GEMINI_API_KEY where the Lamplight server runs, and restart it";
+    let message = "no model key is configured: run `lamplight keys set gemini` where the Lamplight server runs, or set GEMINI_API_KEY there and restart it";
     assert_eq!(
         error,
         serde_json::json!({"error": {"code": 403, "message": message, "status": "PERMISSION_DENIED"}})

@@ -5,6 +5,7 @@ mod door;
 mod fetch;
 mod gemini;
 mod include_usage;
+mod keys;
 mod models;
 mod push;
 mod push_matrix;

@@ -152,8 +152,10 @@ async fn a_client_that_leaves_pays_for_what_it_saw_and_the_vendor_is_let_go() {
 async fn without_a_key_the_client_reads_what_to_do_and_does_not_try_again() {
     let door = door(Upstreams::default()).await;
     let client = reqwest::Client::new();
-    let sentence = |variable| {
-        format!("no model key is configured: set {variable} where the Lamplight server runs, and restart it")
+    let sentence = |vendor, variable| {
+        format!(
+            "no model key is configured: run `lamplight keys set {vendor}` where the Lamplight server runs, or set {variable} there and restart it"
+        )
     };
     let answer = client.post(door.url("/openai/v1/chat/completions")).body("{}").send().await.unwrap();
     assert_eq!(answer.status(), 403);
@@ -161,14 +163,14 @@ async fn without_a_key_the_client_reads_what_to_do_and_does_not_try_again() {
     let error: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(
         error,
-        serde_json::json!({"error": {"message": sentence("OPENAI_API_KEY"), "type": "invalid_request_error", "param": null, "code": "invalid_api_key"}})
+        serde_json::json!({"error": {"message": sentence("openai", "OPENAI_API_KEY"), "type": "invalid_request_error", "param": null, "code": "invalid_api_key"}})
     );
     let answer = client.post(door.url("/anthropic/v1/messages")).body("{}").send().await.unwrap();
     assert_eq!(answer.status(), 403);
     let error: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(
         error,
-        serde_json::json!({"type": "error", "error": {"type": "authentication_error", "message": sentence("ANTHROPIC_API_KEY")}})
+        serde_json::json!({"type": "error", "error": {"type": "authentication_error", "message": sentence("anthropic", "ANTHROPIC_API_KEY")}})
     );
 }
 

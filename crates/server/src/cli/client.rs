@@ -95,6 +95,14 @@ impl Client {
         self.call(Method::POST, path, body).await
     }
 
+    pub(super) async fn put<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        self.call(Method::PUT, path, Some(body)).await
+    }
+
     pub(super) async fn delete(&self, path: &str) -> anyhow::Result<()> {
         self.ask(Method::DELETE, path, None::<&()>).await.map(drop)
     }

@@ -1,22 +1,36 @@
 //! `lamplight doctor`: what is missing on this machine and how to get it.
 
-use super::output::{Output, Style};
+use super::client::Client;
+use super::output::{Output, Style, clean, plural};
 use super::{Common, block_on};
 use crate::doctor::{self, Examination, Finding, State};
+use crate::http::keys::list::KeyList;
+use crate::http::sessions::search_secrets::SecretSearch;
 use clap::Args;
 use serde_json::json;
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
+    /// Look for the server's secrets in everything of this session instead
+    #[arg(long, value_name = "SESSION")]
+    session: Option<String>,
     /// One JSON document
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -> anyhow::Result<ExitCode> {
+    if let Some(session) = &arguments.session {
+        return block_on(search_session(session, arguments.json, &common.client()?, output));
+    }
     let config = common.configuration(None)?;
-    let Examination { tier, findings } = block_on(async { Ok(doctor::examine(&config).await) })?;
+    let client = common.client()?;
+    let Examination { tier, findings } = block_on(async {
+        let keys: Option<KeyList> =
+            if client.is_there().await { client.get("/keys").await.ok() } else { None };
+        Ok(doctor::examine(&config, keys.as_ref()).await)
+    })?;
     let is_missing = findings.iter().any(|finding| finding.state == State::Missing);
     if arguments.json {
         output.json(&json!({ "ok": !is_missing, "tier": tier, "findings": findings }))?;
@@ -27,6 +41,54 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -
         output.line(if is_missing { "\nSomething that is needed is missing." } else { "\nReady." })?;
     }
     Ok(if is_missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+async fn search_session(
+    session: &str,
+    json: bool,
+    client: &Client,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    let id = client.resolve(session).await?;
+    let search: SecretSearch = client.post(&format!("/sessions/{id}/secrets/search"), None::<&()>).await?;
+    let is_clean = search.found.is_empty() && search.complete;
+    if json {
+        output.json(&search)?;
+        return Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE });
+    }
+    for found in &search.found {
+        output.line(&format!(
+            "{}  {}: {}",
+            output.paint(Style::Bad, "found"),
+            found.name,
+            clean(&found.place)
+        ))?;
+    }
+    for unread in &search.unread {
+        output.line(&output.paint(Style::Dim, &format!("not read: {}", clean(unread))))?;
+    }
+    let megabytes = search.bytes.div_ceil(1_000_000);
+    let looked_at = format!(
+        "{}, {}, {megabytes} MB of files and memory",
+        if search.processes == 1 {
+            "1 process".to_owned()
+        } else {
+            format!("{} processes", search.processes)
+        },
+        plural(search.files, "file"),
+    );
+    let verdict = match (search.found.len(), search.secrets) {
+        (0, 0) => "The server knows no secret that could be in it".to_owned(),
+        (0, secrets) => format!("none of {} found", plural(secrets, "secret")),
+        (found, secrets) => {
+            format!("{} where one of {} is", plural(found as u64, "place"), plural(secrets, "secret"))
+        }
+    };
+    output.line(&format!("{verdict}: {looked_at}."))?;
+    if !search.complete {
+        output.line(&output.paint(Style::Warm, "Not all of it was looked at: there was not enough time."))?;
+    }
+    Ok(if is_clean { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn tell(finding: &Finding, output: &mut Output) -> anyhow::Result<()> {

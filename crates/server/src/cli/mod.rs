@@ -9,17 +9,21 @@ mod doctor;
 mod end;
 mod fork;
 mod image;
+mod keys;
 mod logs;
 mod merge;
+mod model;
 mod output;
 mod pause;
 mod progress;
 mod prompt;
+mod redacting;
 mod render;
 mod restore;
 mod resume;
 mod run;
 mod sandbox;
+mod secret_input;
 mod serve;
 mod server_process;
 mod sessions;
@@ -85,6 +89,8 @@ enum Command {
     Resume(resume::Arguments),
     /// Set what a session may cost
     Budget(budget::Arguments),
+    /// Choose the model for a session's next turns, or list those that can be had
+    Model(model::Arguments),
     /// Go back to a checkpoint: files, conversation and commits are what they were then
     Restore(restore::Arguments),
     /// Start a session from another one's files and conversation, and watch it
@@ -99,6 +105,8 @@ enum Command {
     Agents(agents::Arguments),
     /// Make, list or remove images that sandboxes can begin with instead of this machine
     Image(image::Arguments),
+    /// Store, list, test or remove the keys of models
+    Keys(keys::Arguments),
     /// Say what is missing on this machine and how to get it
     Doctor(doctor::Arguments),
     /// Print the effective configuration, without secrets
@@ -149,10 +157,12 @@ impl Cli {
             Command::Pause(arguments) => block_on(pause::run(&arguments, &common.client()?, output)),
             Command::Resume(arguments) => block_on(resume::run(&arguments, &common.client()?, output)),
             Command::Budget(arguments) => block_on(budget::run(&arguments, &common.client()?, output)),
+            Command::Model(arguments) => block_on(model::run(&arguments, &common.client()?, output)),
             Command::Restore(arguments) => block_on(restore::run(&arguments, &common.client()?, output)),
             Command::Fork(arguments) => block_on(fork::run(&arguments, &common.client()?, output)),
             Command::Diff(arguments) => block_on(diff::run(&arguments, &common.client()?, output)),
             Command::Merge(arguments) => block_on(merge::run(&arguments, &common.client()?, output)),
+            Command::Keys(arguments) => block_on(keys::run(&arguments, &common.client()?, output)),
             Command::End(arguments) => block_on(end::run(&arguments, &common.client()?, output)),
         }
     }

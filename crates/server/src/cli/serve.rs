@@ -2,11 +2,13 @@
 
 use super::Common;
 use super::output::Output;
+use super::redacting::Redacting;
 use crate::config::{Config, Log, LogFormat};
 use crate::http::live::Timings;
 use crate::http::{self, App};
 use anyhow::Context;
 use clap::Args;
+use lamplight_domain::Redaction;
 use lamplight_engine::Engine;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -26,18 +28,19 @@ pub(super) struct Arguments {
 
 pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -> anyhow::Result<ExitCode> {
     let config = common.configuration(arguments.listen.as_ref())?;
-    start_logging(&config.log)?;
+    let engine = config.engine();
+    start_logging(&config.log, engine.redaction.clone())?;
     lamplight_engine::install_tls_provider();
     tokio::runtime::Builder::new_multi_thread()
         .worker_threads(config.server.threads)
         .thread_name("lamplight")
         .enable_all()
         .build()?
-        .block_on(serve(config, output))?;
+        .block_on(serve(config, engine, output))?;
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(config: Config, output: &mut Output) -> anyhow::Result<()> {
+async fn serve(config: Config, engine: lamplight_engine::Config, output: &mut Output) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     // The address first: two servers cannot both have it, and only one of them then opens the log.
@@ -45,7 +48,7 @@ async fn serve(config: Config, output: &mut Output) -> anyhow::Result<()> {
         .await
         .with_context(|| format!("cannot listen on {}", config.server.listen))?;
     let listen = listener.local_addr()?;
-    let engine = Engine::open(config.engine()).await?;
+    let engine = Engine::open(engine).await?;
     let app = App::new(engine.clone(), config, listen, Timings::default());
     // Whoever started this process in the background waits for this line.
     output.line(&format!("Lamplight {} on http://{listen}", env!("CARGO_PKG_VERSION")))?;
@@ -62,10 +65,11 @@ async fn serve(config: Config, output: &mut Output) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn start_logging(log: &Log) -> anyhow::Result<()> {
+fn start_logging(log: &Log, redaction: Redaction) -> anyhow::Result<()> {
     let filter =
         EnvFilter::try_new(&log.level).with_context(|| format!("log.level {:?} is no filter", log.level))?;
-    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let writer = move || Redacting { redaction: redaction.clone(), out: std::io::stderr() };
+    let subscriber = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     match log.format {
         LogFormat::Text => {
             subscriber.with_ansi(std::io::IsTerminal::is_terminal(&std::io::stderr())).init();

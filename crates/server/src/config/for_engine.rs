@@ -1,10 +1,10 @@
 //! What the engine is told of the configuration.
 
 use super::sections::Price;
-use super::{Config, CustomAgent, ModelEndpoint, Repository, Secret};
+use super::{Config, CustomAgent, ModelEndpoint, Repository};
+use lamplight_domain::Redaction;
 use lamplight_engine::{
-    ANTHROPIC_BASE, Configured, GEMINI_BASE, ModelPrice, OPENAI_BASE, Outside, RepositoryConfig,
-    SandboxConfig, Upstream, Upstreams,
+    Configured, EndpointConfig, ModelPrice, ModelsConfig, Outside, RepositoryConfig, SandboxConfig,
 };
 
 impl Config {
@@ -13,13 +13,16 @@ impl Config {
             data_dir: self.server.data_dir.clone(),
             tools_dir: self.tools_dir(),
             default_agent: self.agent.default.clone(),
+            default_model: self.agent.model.clone(),
             agents: self.agents.iter().map(CustomAgent::configured).collect(),
-            upstreams: Upstreams {
-                openai: self.models.openai.upstream(OPENAI_BASE),
-                anthropic: self.models.anthropic.upstream(ANTHROPIC_BASE),
-                gemini: self.models.gemini.upstream(GEMINI_BASE),
+            models: ModelsConfig {
+                openai: self.models.openai.engine(),
+                anthropic: self.models.anthropic.engine(),
+                gemini: self.models.gemini.engine(),
                 prices: self.models.prices.iter().map(Price::engine).collect(),
             },
+            sealing: self.secrets.source(&self.server.data_dir),
+            redaction: Redaction::default(),
             scripted_model: self.models.scripted,
             limits: self.limits.clone(),
             permissions: self.agent.permissions,
@@ -40,14 +43,9 @@ impl Config {
 }
 
 impl ModelEndpoint {
-    /// An address without a key is asked without one: a model of one's own often needs none.
-    fn upstream(&self, vendor: &str) -> Option<Upstream> {
-        if !self.is_configured() {
-            return None;
-        }
-        let base = self.base.clone().unwrap_or_else(|| vendor.to_owned());
-        let key = self.key.as_ref().map_or("", Secret::reveal);
-        Some(Upstream { base, key: lamplight_engine::Secret::new(key) })
+    fn engine(&self) -> EndpointConfig {
+        let key = self.key.as_ref().map(|key| lamplight_engine::Secret::new(key.reveal()));
+        EndpointConfig { base: self.base.clone(), key, variable: self.key_env.clone() }
     }
 }
 

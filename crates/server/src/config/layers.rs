@@ -1,6 +1,6 @@
 //! The variables that Lamplight reads, and how they are laid over the file.
 
-use super::{Config, ConfigError};
+use super::{Config, ConfigError, secrets};
 use std::collections::BTreeMap;
 use toml::{Table, Value};
 
@@ -43,6 +43,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_PERSON_NAME", "person.name", Kind::Text),
     variable("LAMPLIGHT_PERSON_EMAIL", "person.email", Kind::Text),
     variable("LAMPLIGHT_AGENT_DEFAULT", "agent.default", Kind::Text),
+    variable("LAMPLIGHT_AGENT_MODEL", "agent.model", Kind::Text),
     variable("LAMPLIGHT_AGENT_PERMISSIONS", "agent.permissions", Kind::Text),
     variable("LAMPLIGHT_AGENT_TOOLS_DIR", "agent.tools_dir", Kind::Text),
     variable("LAMPLIGHT_LIMITS_STEPS", "limits.steps", Kind::Number),
@@ -65,6 +66,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_MODELS_ANTHROPIC_KEY_ENV", "models.anthropic.key_env", Kind::Text),
     variable("LAMPLIGHT_MODELS_GEMINI_BASE", "models.gemini.base", Kind::Text),
     variable("LAMPLIGHT_MODELS_GEMINI_KEY_ENV", "models.gemini.key_env", Kind::Text),
+    variable("LAMPLIGHT_SECRETS_KEY_FILE", "secrets.key_file", Kind::Text),
     variable("LAMPLIGHT_MODELS_SCRIPTED", "models.scripted", Kind::Flag),
     variable("LAMPLIGHT_SANDBOX_HOME", "sandbox.home", Kind::Text),
     variable("LAMPLIGHT_SANDBOX_TOOLS", "sandbox.tools", Kind::List),
@@ -81,8 +83,8 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_SANDBOX_LIMITS_NESTED_SANDBOXES", "sandbox.limits.nested_sandboxes", Kind::Flag),
 ];
 
-/// Read elsewhere: the file's place, and the server that the commands talk to.
-const OTHER_VARIABLES: &[&str] = &["LAMPLIGHT_CONFIG", "LAMPLIGHT_URL"];
+/// Read elsewhere: the file's place, the server that the commands talk to, and what secrets are sealed with.
+const OTHER_VARIABLES: &[&str] = &["LAMPLIGHT_CONFIG", "LAMPLIGHT_URL", secrets::KEY_VARIABLE];
 
 const PREFIX: &str = "LAMPLIGHT_";
 

@@ -8,11 +8,13 @@ mod error;
 mod for_engine;
 mod layers;
 mod secret;
+mod secrets;
 mod sections;
 
 pub use error::ConfigError;
 pub use layers::{Environment, VARIABLES, Variable};
 pub use secret::Secret;
+pub use secrets::Secrets;
 pub use sections::{
     Agent, CustomAgent, Log, LogFormat, ModelEndpoint, Models, NetworkPolicy, Provider, Repository, Sandbox,
     Server,
@@ -34,6 +36,7 @@ pub struct Config {
     pub agent: Agent,
     pub limits: Limits,
     pub models: Models,
+    pub secrets: Secrets,
     pub sandbox: Sandbox,
     /// Agents beyond the catalogue.
     pub agents: Vec<CustomAgent>,
@@ -95,6 +98,7 @@ impl Config {
         for path in [&mut self.server.data_dir]
             .into_iter()
             .chain(&mut self.agent.tools_dir)
+            .chain(&mut self.secrets.key_file)
             .chain(&mut self.sandbox.tools)
             .chain(&mut self.sandbox.home)
             .chain(self.repositories.iter_mut().map(|repository| &mut repository.path))
@@ -107,6 +111,7 @@ impl Config {
         self.repositories.iter().try_for_each(Repository::check)?;
         self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;
         self.models.take_keys(environment);
+        self.secrets.complete(environment)?;
         Ok(())
     }
 

@@ -80,6 +80,9 @@ impl Default for Log {
 #[serde(default, deny_unknown_fields)]
 pub struct Agent {
     pub default: String,
+    /// The model of sessions with the default agent that name none, in that agent's own words; else the agent chooses.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
     pub permissions: Policy,
     /// Where agents are installed; default is `tools` in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -88,7 +91,7 @@ pub struct Agent {
 
 impl Default for Agent {
     fn default() -> Self {
-        Self { default: "opencode".to_owned(), permissions: Policy::Allow, tools_dir: None }
+        Self { default: "opencode".to_owned(), model: None, permissions: Policy::Allow, tools_dir: None }
     }
 }
 
@@ -134,6 +137,12 @@ impl Models {
         for endpoint in [&mut self.openai, &mut self.anthropic, &mut self.gemini] {
             endpoint.take_key(environment);
         }
+    }
+
+    /// Those that have a key in the environment, or an address.
+    pub fn configured(&self) -> Vec<&'static str> {
+        let all = [("openai", &self.openai), ("anthropic", &self.anthropic), ("gemini", &self.gemini)];
+        all.into_iter().filter(|(_, endpoint)| endpoint.is_configured()).map(|(name, _)| name).collect()
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {

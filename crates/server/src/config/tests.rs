@@ -112,12 +112,16 @@ fn limits_of_sandboxes_are_checked_where_they_are_written() {
 
 #[test]
 fn secrets_come_from_the_environment_and_never_show() {
-    let keys =
-        [("OPENAI_API_KEY", "sk-secret-1"), ("MY_KEY", "sk-secret-2"), ("ANTHROPIC_API_KEY", "sk-secret-3")];
+    let keys = [
+        ("OPENAI_API_KEY", "sk-secret-1"),
+        ("MY_KEY", "sk-secret-2"),
+        ("ANTHROPIC_API_KEY", "sk-secret-3"),
+        ("LAMPLIGHT_SECRETS_KEY", "sk-secret-4"),
+    ];
     let config = load("[models.anthropic]\nkey_env = 'MY_KEY'\n", Flags::default(), &keys).unwrap();
     assert_eq!(config.models.openai.key.as_ref().map(Secret::reveal), Some("sk-secret-1"));
     assert_eq!(config.models.anthropic.key.as_ref().map(Secret::reveal), Some("sk-secret-2"));
-    assert!(!format!("{config:?}{}", config.to_toml()).contains("secret"));
+    assert!(!format!("{config:?}{}", config.to_toml()).contains("sk-secret"));
 }
 
 #[test]

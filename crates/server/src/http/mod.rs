@@ -6,10 +6,13 @@ mod deadline;
 mod extract;
 mod guard;
 mod health;
+pub mod keys;
 pub mod live;
+pub mod models;
 pub mod openapi;
 mod page;
 pub mod problem;
+mod redact;
 mod refusals;
 pub mod repositories;
 pub mod resources;
@@ -23,7 +26,7 @@ use crate::config::Config;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{any, delete, get, post};
+use axum::routing::{any, delete, get, post, put};
 use lamplight_domain::Person;
 use lamplight_engine::Engine;
 use live::Timings;
@@ -104,10 +107,15 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/diff", get(sessions::diff::handle))
         .route("/sessions/{id}/merge", post(sessions::merge::handle))
         .route("/sessions/{id}/end", post(sessions::end::handle))
+        .route("/sessions/{id}/secrets/search", post(sessions::search_secrets::handle))
         .route("/sessions/{id}/log", get(sessions::log::handle))
         .route("/sessions/{id}/events", get(sessions::events::handle))
         .route("/events", get(changes::handle))
         .route("/agents", get(agents::handle))
+        .route("/keys", get(keys::list::handle))
+        .route("/keys/{name}", put(keys::set::handle).delete(keys::remove::handle))
+        .route("/keys/{name}/test", post(keys::test::handle))
+        .route("/models", get(models::handle))
         .route("/repositories", get(repositories::handle))
         .route("/status", get(status::handle))
         .route("/openapi.json", get(openapi::handle))
@@ -119,6 +127,7 @@ pub fn router(app: App) -> Router {
         .fallback(page::handle)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(deadline::deadline))
+        .layer(middleware::from_fn_with_state(app.clone(), redact::redact))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .with_state(app)
 }

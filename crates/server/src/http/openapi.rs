@@ -1,6 +1,6 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
-use super::{agents, changes, repositories, sessions, status};
+use super::{agents, changes, keys, models, repositories, sessions, status};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
@@ -30,10 +30,16 @@ use utoipa::OpenApi;
         sessions::diff::handle,
         sessions::merge::handle,
         sessions::end::handle,
+        sessions::search_secrets::handle,
         sessions::log::handle,
         sessions::events::handle,
         changes::handle,
         agents::handle,
+        keys::list::handle,
+        keys::set::handle,
+        keys::remove::handle,
+        keys::test::handle,
+        models::handle,
         repositories::handle,
         status::handle,
     )

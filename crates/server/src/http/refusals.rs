@@ -72,7 +72,9 @@ fn refused(refusal: &Refusal) -> Problem {
 /// A request that is well formed and cannot be served: 409 where the state of something stands against it, else 400.
 fn invalid_status(code: &str) -> StatusCode {
     match code {
-        "merge_conflict" | "nothing_to_merge" | "turn_running" | "busy" => StatusCode::CONFLICT,
+        "merge_conflict" | "nothing_to_merge" | "turn_running" | "busy" | "secrets_key" => {
+            StatusCode::CONFLICT
+        }
         "idempotency_key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::BAD_REQUEST,
     }

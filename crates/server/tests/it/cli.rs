@@ -52,6 +52,28 @@ async fn a_task_is_run_looked_at_and_merged() {
 }
 
 #[tokio::test]
+async fn a_model_is_chosen_between_turns_and_the_default_one_is_configured() {
+    let place = Place::new();
+    let config = std::fs::read_to_string(place.path("lamplight.toml")).unwrap();
+    let config = config.replace("[agent]\n", "[agent]\nmodel = 'scripted-small'\n");
+    std::fs::write(place.path("lamplight.toml"), config).unwrap();
+    let server = Server::start_in(place);
+    let place = &server.place;
+    let id = server.create("!say hello").await;
+    server.until(&id, "work_committed", 1).await;
+    assert_eq!(server.view(&id).await["model"], "scripted-small");
+    assert!(place.say(&["model", &id]).contains("scripted-small  scripted-small  (chosen)"));
+    assert_eq!(place.say(&["model", &id, "scripted-large"]), "The next turns are with scripted-large.\n");
+    let unknown = place.run(&["model", &id, "other"]);
+    assert!(!unknown.status.success() && String::from_utf8_lossy(&unknown.stderr).contains("scripted-small"));
+    let (_, _) = server.post(&format!("/sessions/{id}/prompts"), serde_json::json!({"text": "!hang"})).await;
+    server.until(&id, "turn_started", 2).await;
+    let during = place.run(&["model", &id, "scripted-small"]);
+    assert!(!during.status.success() && String::from_utf8_lossy(&during.stderr).contains("Stop the turn"));
+    server.clear().await;
+}
+
+#[tokio::test]
 async fn json_lines_are_the_session_its_log_and_the_session_again() {
     let server = Server::start();
     let text = server.place.say(&["run", "--json", TASK]);

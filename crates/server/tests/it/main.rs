@@ -11,4 +11,6 @@ mod kills;
 mod network;
 mod pauses;
 mod prepared;
+mod secret_search;
+mod secrets;
 mod support;

@@ -22,6 +22,8 @@ pub(crate) const LAMPLIGHT: &str = env!("CARGO_BIN_EXE_lamplight");
 pub(crate) struct Place {
     dir: TempDir,
     listen: String,
+    /// What its programs find in their environment beside the little that all have.
+    pub(crate) environment: Vec<(&'static str, &'static str)>,
 }
 
 impl Place {
@@ -31,7 +33,7 @@ impl Place {
             std::fs::create_dir_all(dir.path().join(name)).unwrap();
         }
         std::fs::copy(scripted_agent(), dir.path().join("tools/scripted/agent")).unwrap();
-        let place = Self { dir, listen: "127.0.0.1:0".to_owned() };
+        let place = Self { dir, listen: "127.0.0.1:0".to_owned(), environment: Vec::new() };
         place.make_repository();
         std::fs::write(
             place.path("lamplight.toml"),
@@ -88,6 +90,7 @@ impl Place {
             .env("HOME", self.path("home"))
             .env("LAMPLIGHT_CONFIG", self.path("lamplight.toml"))
             .env("LAMPLIGHT_LISTEN", &self.listen)
+            .envs(self.environment.iter().copied())
             .current_dir(self.repository())
             .args(arguments);
         command
@@ -187,7 +190,7 @@ impl Server {
         let code = child.wait().unwrap().code();
         let place = std::mem::replace(
             &mut self.place,
-            Place { dir: tempfile::tempdir().unwrap(), listen: String::new() },
+            Place { dir: tempfile::tempdir().unwrap(), listen: String::new(), environment: Vec::new() },
         );
         (code, place)
     }
@@ -267,7 +270,7 @@ impl Server {
     }
 
     /// Ends every session and waits until nothing of their sandboxes is left.
-    pub(crate) async fn clear(self) {
+    pub(crate) async fn clear(&self) {
         let (_, list) = self.get("/sessions?limit=200").await;
         for session in list["items"].as_array().unwrap() {
             let id = session["id"].as_str().unwrap();

@@ -7,5 +7,6 @@ mod full;
 mod kill;
 mod power;
 mod projections;
+mod secrets;
 mod support;
 mod sync;

@@ -45,6 +45,7 @@ mod redirect;
 mod request;
 mod rights;
 mod root_fs;
+mod search;
 mod seccomp;
 mod snapshot;
 mod stack;
@@ -53,6 +54,7 @@ mod system_calls;
 mod tools;
 mod usage;
 mod userns;
+mod walk;
 mod watch;
 
 pub use config::{Launcher, LocalConfig};
@@ -67,14 +69,14 @@ use crate::egress::Egress;
 use crate::error::{ErrorKind, SandboxError};
 use crate::handle::{Handle, HandleContent};
 use crate::provider::{
-    ByteStream, Files, Inspection, Listed, ListedState, Provider, ReadOnlyMount, SandboxSpec,
+    ByteStream, Files, Inspection, Listed, ListedState, Provider, ReadOnlyMount, SandboxSpec, Searched,
 };
 use anyhow::Context as _;
 use async_trait::async_trait;
 use disk::{GenerationDir, Sandboxes, private_dir};
 use ending::{destroy, end_all, forget, list};
 use images::Unpacked;
-use lamplight_domain::{Generation, ImageDigest, SessionId};
+use lamplight_domain::{Generation, ImageDigest, Redactor, SessionId};
 use launchers::Launchers;
 use limits::Limits;
 use record::Record;
@@ -83,7 +85,7 @@ use std::collections::BTreeMap;
 use std::fs::File;
 use std::io;
 use std::os::fd::AsRawFd;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::UnixStream;
@@ -121,7 +123,7 @@ impl Local {
         private_dir(&sandboxes.0).map_err(at)?;
         let guest = guest_file::install(&data, crate::GUEST).map_err(at)?;
         for directory in config.tools.iter().flat_map(Tool::hidden_directories) {
-            check_inside(directory)?;
+            root_fs::check_inside(directory)?;
         }
         let root = identity::Identity::is_root()
             .map_err(|error| SandboxError::new(ErrorKind::Failed, format!("{error:#}")))?;
@@ -152,7 +154,7 @@ impl Local {
 
     fn request(&self, spec: &SandboxSpec) -> Result<LaunchRequest, SandboxError> {
         for mount in &spec.mounts {
-            check_inside(&mount.inside)?;
+            root_fs::check_inside(&mount.inside)?;
         }
         let image = spec.image.as_ref().map(|image| self.images.open(&image.digest)).transpose();
         let image = image.map_err(|error| SandboxError::new(ErrorKind::Unsupported, format!("{error:#}")))?;
@@ -299,6 +301,17 @@ impl Provider for Local {
         resume().map_err(|error| SandboxError::from_io(format!("resume sandbox {handle}"), error))
     }
 
+    async fn search(
+        &self,
+        session: &SessionId,
+        redactor: Arc<Redactor>,
+        at_most: Duration,
+    ) -> Result<Searched, SandboxError> {
+        let what = format!("search session {session}");
+        let session = session.clone();
+        self.blocking(what, move |sandboxes| search::search(sandboxes, &session, &redactor, at_most)).await
+    }
+
     async fn list(&self) -> Result<Vec<Listed>, SandboxError> {
         let sandboxes = self.sandboxes.clone();
         let found = tokio::task::spawn_blocking(move || list(&sandboxes)).await;
@@ -380,12 +393,4 @@ impl Local {
 
 fn handle(session: &SessionId, generation: Generation) -> Handle {
     Handle::new(HandleContent { provider: NAME.to_owned(), session: session.clone(), generation })
-}
-
-fn check_inside(path: &Path) -> Result<(), SandboxError> {
-    if root_fs::is_free(path) && path.to_str().is_some() {
-        return Ok(());
-    }
-    let message = format!("{} cannot be shown in a sandbox: the sandbox has its own there", path.display());
-    Err(SandboxError::new(ErrorKind::Invalid, message))
 }

@@ -18,6 +18,7 @@ use super::mounts::{Attributes, Root, attach, clone_tree};
 use super::overlay::{Owners, Renames, Stage, Users};
 use super::request::LaunchRequest;
 use super::stack::Stack;
+use crate::error::{ErrorKind, SandboxError};
 use crate::provider::inside;
 use anyhow::{Context, Result};
 use rustix::mount::MountFlags;
@@ -246,6 +247,15 @@ fn run(root: &Root, agent: u32) -> Result<()> {
     root.directory(&own)?;
     root.set_mode(&own, 0o700)?;
     root.give(&own, agent)
+}
+
+/// Whether something of the host's can be shown there.
+pub(super) fn check_inside(path: &Path) -> Result<(), SandboxError> {
+    if is_free(path) && path.to_str().is_some() {
+        return Ok(());
+    }
+    let message = format!("{} cannot be shown in a sandbox: the sandbox has its own there", path.display());
+    Err(SandboxError::new(ErrorKind::Invalid, message))
 }
 
 #[cfg(test)]

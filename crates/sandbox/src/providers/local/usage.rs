@@ -1,35 +1,24 @@
 //! What a session takes of the disk: its folder, the layers that were made of it, and what its processes hold open without a name.
 //!
-//! What is counted was made by an agent, which may change it meanwhile: no link of its making is followed, and no path is longer
-//! than the kernel takes, however deep the tree.
+//! Trees are walked as `walk` tells.
 
-use super::attributes::path_of;
 use super::disk::{Sandboxes, SessionDir};
 use super::processes::inside;
 use super::record::Record;
 use super::stack::{self, Names};
+pub(super) use super::walk::Unwalked as Uncounted;
+use super::walk::{self, Found};
 use lamplight_domain::SessionId;
-use rustix::fs::{AtFlags, CWD, Dir, FileType, Mode, OFlags, ResolveFlags, Stat};
-use rustix::io::Errno;
+use rustix::fs::Stat;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::ops::Add;
-use std::os::fd::{AsFd, OwnedFd};
-use std::os::unix::ffi::OsStrExt;
+use std::ops::{Add, ControlFlow};
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
-use std::rc::Rc;
+use std::path::Path;
 
 /// `st_blocks` is in these, whatever the file system's own are. Source: stat(3type).
 const BLOCK: u64 = 512;
-
-/// A longer path goes on from a directory in its middle. Half of what the kernel takes, as a name is at most 255 bytes.
-const STEP: usize = 2048;
-
-/// Such directories that are open at a time. No program makes a tree that needs more, unless that is what it wants.
-const STEPS: usize = 64;
 
 /// An amount on disk.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -67,15 +56,6 @@ impl Add for Use {
     fn add(self, other: Self) -> Self {
         self.each(other, u64::saturating_add)
     }
-}
-
-/// Why it was not counted to the end.
-#[derive(Debug, thiserror::Error)]
-pub(super) enum Uncounted {
-    #[error("its directories are deeper than anybody needs")]
-    Bottomless,
-    #[error(transparent)]
-    Io(#[from] io::Error),
 }
 
 /// What is known of layers that never change again.
@@ -145,43 +125,13 @@ fn without_name(record: &Record) -> Use {
 
 /// What a tree takes, counting files with several names once. What is removed meanwhile does not count.
 pub(super) fn of_tree(top: &Path) -> Result<Use, Uncounted> {
-    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    let top = Rc::new(rustix::fs::openat(CWD, top, flags, Mode::empty()).map_err(io::Error::from)?);
     let (mut taken, mut counted) = (Use::NONE, BTreeSet::new());
-    let mut steps: Vec<Rc<OwnedFd>> = Vec::new();
-    let mut folders = vec![(top, PathBuf::from("."))];
-    while let Some((from, path)) = folders.pop() {
-        let Ok(Opened { directory, was }) = Opened::beneath(&from, &path) else { continue };
-        let directory = Rc::new(directory);
-        let (base, path) = if path.as_os_str().len() > STEP {
-            // Those that nothing waits for any more are closed.
-            steps.retain(|step| Rc::strong_count(step) > 1);
-            if steps.len() == STEPS {
-                return Err(Uncounted::Bottomless);
-            }
-            steps.push(Rc::clone(&directory));
-            (Rc::clone(&directory), PathBuf::from("."))
-        } else {
-            (from, path)
-        };
-        for entry in Dir::read_from(&directory).map_err(io::Error::from)?.filter_map(Result::ok) {
-            let name = entry.file_name();
-            if name == c"." || name == c".." {
-                continue;
-            }
-            let Ok(what) = rustix::fs::statat(&directory, name, AtFlags::SYMLINK_NOFOLLOW) else { continue };
-            let is_folder = FileType::from_raw_mode(what.st_mode) == FileType::Directory;
-            if is_folder {
-                folders.push((Rc::clone(&base), path.join(OsStr::from_bytes(name.to_bytes()))));
-            } else if what.st_nlink > 1 && !counted.insert((what.st_dev, what.st_ino)) {
-                continue;
-            }
-            taken = taken + of_entry(&what);
+    let _to_the_end = walk::walk(walk::open(top)?, |Found { what, is_folder, .. }| {
+        if is_folder || what.st_nlink == 1 || counted.insert((what.st_dev, what.st_ino)) {
+            taken = taken + of_entry(what);
         }
-        if let Some(was) = was {
-            let _ = rustix::fs::fchmod(&directory, was);
-        }
-    }
+        ControlFlow::Continue(())
+    })?;
     Ok(taken)
 }
 
@@ -189,33 +139,11 @@ fn of_entry(what: &Stat) -> Use {
     Use { bytes: what.st_blocks.cast_unsigned() * BLOCK, files: 1 }
 }
 
-/// A directory, opened by force where its owner closed it and we are the owner and nothing more.
-struct Opened {
-    directory: OwnedFd,
-    /// The rights that it gets back.
-    was: Option<Mode>,
-}
-
-impl Opened {
-    fn beneath(from: &OwnedFd, path: &Path) -> Result<Self, Errno> {
-        let resolve = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_XDEV;
-        let flags = OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let open = |more: OFlags| rustix::fs::openat2(from, path, flags | more, Mode::empty(), resolve);
-        match open(OFlags::RDONLY) {
-            Err(Errno::ACCESS) => {}
-            opened => return Ok(Self { directory: opened?, was: None }),
-        }
-        let itself = open(OFlags::PATH)?;
-        let was = Mode::from_raw_mode(rustix::fs::fstat(&itself)?.st_mode);
-        rustix::fs::chmod(path_of(itself.as_fd()), was | Mode::RUSR | Mode::XUSR)?;
-        let directory = rustix::fs::openat(&itself, c".", flags | OFlags::RDONLY, Mode::empty())?;
-        Ok(Self { directory, was: Some(was) })
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use super::super::walk::{STEP, STEPS};
     use super::*;
+    use rustix::fs::{Mode, OFlags};
 
     #[test]
     fn a_tree_is_as_large_as_what_is_in_it_alone() {

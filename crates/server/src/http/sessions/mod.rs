@@ -15,5 +15,6 @@ pub mod prompt;
 pub mod remove_prompt;
 pub mod restore;
 pub mod resume;
+pub mod search_secrets;
 pub mod show;
 pub mod stop;

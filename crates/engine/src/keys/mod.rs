@@ -1,0 +1,269 @@
+//! The keys of models: what is stored, sealed, and what the environment holds; what follows from them at every moment.
+//!
+//! A stored key comes before one of the environment: it was given to Lamplight. One that cannot be opened is not passed over for
+//! the other, because somebody else might pay then.
+
+mod face;
+mod listing;
+mod seal;
+mod sealing;
+
+pub use listing::UpstreamModels;
+pub use sealing::SealingSource;
+
+use crate::error::{CommandError, StartError};
+use crate::{ModelsConfig, clock};
+use lamplight_domain::redaction::{SHORTEST_SECRET_BYTES, is_word};
+use lamplight_domain::{KnownSecret, Redaction, Timestamp};
+use lamplight_gateway::{Gateway, Secret, Upstream, UpstreamName, Upstreams};
+use lamplight_store::Store;
+use seal::SealingKey;
+use sealing::NoSealingKey;
+use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
+use tokio::sync::Mutex;
+
+/// No vendor's key is longer.
+pub const LONGEST_KEY_BYTES: usize = 4096;
+
+/// One upstream and its key, without anything of the key itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KeyInfo {
+    pub name: UpstreamName,
+    pub source: KeySource,
+    /// Where it is asked.
+    pub base: String,
+    /// Why what is stored cannot be used, and what to do.
+    pub problem: Option<String>,
+}
+
+/// Where the key of an upstream comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum KeySource {
+    /// Stored by `lamplight keys set`. `variable` holds another one, which is not used.
+    Stored {
+        set_at: Timestamp,
+        variable: Option<String>,
+    },
+    Environment {
+        variable: String,
+    },
+    /// There is an address that is asked without one.
+    NotNeeded,
+    Missing,
+}
+
+pub(crate) struct Keys {
+    config: ModelsConfig,
+    source: SealingSource,
+    redaction: Redaction,
+    stored: RwLock<BTreeMap<UpstreamName, Stored>>,
+    /// Held while something is changed.
+    changing: Mutex<()>,
+    lists: listing::Lists,
+}
+
+struct Stored {
+    set_at: Timestamp,
+    secret: Result<Secret, String>,
+}
+
+impl Keys {
+    /// Opens what is stored. What cannot be opened is told and left where it is.
+    pub(crate) async fn load(
+        config: ModelsConfig,
+        source: SealingSource,
+        redaction: Redaction,
+        store: &Store,
+    ) -> Result<Self, StartError> {
+        let keys = Self {
+            config,
+            source,
+            redaction,
+            stored: RwLock::default(),
+            changing: Mutex::default(),
+            lists: listing::Lists::default(),
+        };
+        let sealed = store.secrets().await?;
+        let known =
+            sealed.iter().filter_map(|sealed| Some((sealed.name.parse::<UpstreamName>().ok()?, sealed)));
+        let known: Vec<_> = known.collect();
+        if !known.is_empty() {
+            let sealing = keys.source.read().await.inspect(|key| keys.learn_sealing(key));
+            let open = |sealed| match &sealing {
+                Ok(key) => key.open(sealed).ok_or_else(|| SEALED_WITH_ANOTHER.to_owned()),
+                Err(error) => Err(error.to_string()),
+            };
+            let opened = known
+                .into_iter()
+                .map(|(name, sealed)| (name, Stored { set_at: sealed.set_at, secret: open(sealed) }));
+            *keys.stored.write().unwrap_or_else(PoisonError::into_inner) = opened.collect();
+        }
+        keys.learn();
+        for info in keys.list() {
+            if let Some(problem) = info.problem {
+                tracing::warn!(key = %info.name, "a stored key cannot be used: {problem}");
+            }
+        }
+        Ok(keys)
+    }
+
+    /// What can be asked now.
+    pub(crate) fn upstreams(&self) -> Upstreams {
+        let of = |name| self.upstream(name);
+        Upstreams {
+            openai: of(UpstreamName::OpenAi),
+            anthropic: of(UpstreamName::Anthropic),
+            gemini: of(UpstreamName::Gemini),
+            prices: self.config.prices.clone(),
+        }
+    }
+
+    fn upstream(&self, name: UpstreamName) -> Option<Upstream> {
+        let configured = self.config.of(name);
+        let key = match self.stored.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
+            Some(Stored { secret: Ok(secret), .. }) => Some(secret.clone()),
+            Some(Stored { secret: Err(_), .. }) => return None,
+            None => configured.key.clone(),
+        };
+        match (key, &configured.base) {
+            (Some(key), _) => Some(Upstream { base: self.base(name), key }),
+            // A model of one's own often needs none.
+            (None, Some(base)) => Some(Upstream { base: base.clone(), key: Secret::new("") }),
+            (None, None) => None,
+        }
+    }
+
+    fn base(&self, name: UpstreamName) -> String {
+        self.config.of(name).base.clone().unwrap_or_else(|| name.base().to_owned())
+    }
+
+    pub(crate) fn list(&self) -> Vec<KeyInfo> {
+        UpstreamName::ALL.into_iter().map(|name| self.info(name)).collect()
+    }
+
+    pub(crate) fn info(&self, name: UpstreamName) -> KeyInfo {
+        let configured = self.config.of(name);
+        let variable = configured.key.as_ref().and(configured.variable.clone());
+        let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
+        let (source, problem) = match (stored.get(&name), variable, &configured.base) {
+            (Some(Stored { set_at, secret }), variable, _) => {
+                (KeySource::Stored { set_at: *set_at, variable }, secret.as_ref().err().cloned())
+            }
+            (None, Some(variable), _) => (KeySource::Environment { variable }, None),
+            (None, None, Some(_)) => (KeySource::NotNeeded, None),
+            (None, None, None) => (KeySource::Missing, None),
+        };
+        KeyInfo { name, source, base: self.base(name), problem }
+    }
+
+    /// Stores a key, and uses it from now on.
+    pub(crate) async fn set(
+        &self,
+        store: &Store,
+        gateway: &Gateway,
+        name: UpstreamName,
+        key: &str,
+    ) -> Result<KeyInfo, CommandError> {
+        let key = check(key)?;
+        // Before anything else can happen to it.
+        self.redaction.learn([KnownSecret { name: known_as(name), value: key.to_owned() }]);
+        let _alone = self.changing.lock().await;
+        let sealing = self.sealing_key(name).await?;
+        let (secret, set_at) = (Secret::new(key), clock::now());
+        let sealed = sealing.seal(name.as_str(), &secret, set_at).map_err(anyhow::Error::new)?;
+        store.set_secret(sealed).await?;
+        let stored = Stored { set_at, secret: Ok(secret) };
+        self.stored.write().unwrap_or_else(PoisonError::into_inner).insert(name, stored);
+        self.changed(gateway)?;
+        Ok(self.info(name))
+    }
+
+    /// Whether there was a stored one. What the environment holds is used again.
+    pub(crate) async fn remove(
+        &self,
+        store: &Store,
+        gateway: &Gateway,
+        name: UpstreamName,
+    ) -> Result<bool, CommandError> {
+        let _alone = self.changing.lock().await;
+        let was_there = store.remove_secret(name.as_str()).await?;
+        self.stored.write().unwrap_or_else(PoisonError::into_inner).remove(&name);
+        self.changed(gateway)?;
+        Ok(was_there)
+    }
+
+    fn changed(&self, gateway: &Gateway) -> Result<(), CommandError> {
+        gateway.set_upstreams(self.upstreams())?;
+        self.lists.forget();
+        Ok(())
+    }
+
+    /// A file that is gone is made anew only when nothing but this key is sealed with the one that was in it.
+    async fn sealing_key(&self, name: UpstreamName) -> Result<SealingKey, CommandError> {
+        let others =
+            self.stored.read().unwrap_or_else(PoisonError::into_inner).keys().any(|stored| *stored != name);
+        let read = if others { self.source.read().await } else { self.source.read_or_make().await };
+        let refused = |error: NoSealingKey| {
+            CommandError::invalid("secrets_key", error.to_string(), "See docs/configuration.md, [secrets].")
+        };
+        let key = read.map_err(refused)?;
+        self.learn_sealing(&key);
+        Ok(key)
+    }
+
+    fn learn_sealing(&self, key: &SealingKey) {
+        let value = key.text.expose().to_owned();
+        self.redaction.learn([KnownSecret { name: "sealing key".to_owned(), value }]);
+    }
+
+    /// Also of what is not used: whoever set the variable does not want to see it anywhere.
+    fn learn(&self) {
+        let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
+        let of = |name| {
+            let environment = self.config.of(name).key.clone();
+            let stored = stored.get(&name).and_then(|stored| stored.secret.clone().ok());
+            environment.into_iter().chain(stored).map(move |secret: Secret| (name, secret))
+        };
+        let all = UpstreamName::ALL.into_iter().flat_map(of);
+        self.redaction.learn(
+            all.map(|(name, secret)| KnownSecret { name: known_as(name), value: secret.expose().to_owned() }),
+        );
+    }
+}
+
+const SEALED_WITH_ANOTHER: &str = "it was sealed with another key than the one that is there now: bring that one back, \
+    or set this key again (`lamplight keys set`)";
+
+fn known_as(name: UpstreamName) -> String {
+    format!("{name} key")
+}
+
+/// What a header can carry and the redaction can find.
+fn check(key: &str) -> Result<&str, CommandError> {
+    let wrong =
+        |why: String| CommandError::invalid("key_unusable", why, "Copy the key again, whole and by itself.");
+    let key = key.trim();
+    if key.len() < SHORTEST_SECRET_BYTES {
+        let why =
+            format!("a key of fewer than {SHORTEST_SECRET_BYTES} characters could not be kept out of logs");
+        return Err(wrong(why));
+    }
+    if key.len() > LONGEST_KEY_BYTES {
+        return Err(wrong(format!("no key is longer than {LONGEST_KEY_BYTES} characters")));
+    }
+    if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Err(wrong(
+            "the key has a space, a line break or another character that no key has".to_owned(),
+        ));
+    }
+    if is_word(key) {
+        return Err(wrong(
+            "a key of lower-case letters only could not be told from other words in logs".to_owned(),
+        ));
+    }
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,62 @@
+//! `lamplight model`: those of a session, and another one between two turns.
+
+use super::SessionArgument;
+use super::client::Client;
+use super::output::{Output, Style, clean};
+use crate::http::resources::SessionView;
+use crate::http::sessions::choose_model::ModelRequest;
+use clap::Args;
+use std::process::ExitCode;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(flatten)]
+    session: SessionArgument,
+    /// The agent's own name of it [default: lists what the agent offers]
+    model: Option<String>,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    client: &Client,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    let id = client.resolve(&arguments.session.session).await?;
+    let view: SessionView = match &arguments.model {
+        Some(model) => {
+            let request = ModelRequest { model: model.clone() };
+            client.post(&format!("/sessions/{id}/model"), Some(&request)).await?
+        }
+        None => client.session(&id).await?,
+    };
+    if arguments.json {
+        output.json(&view)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let current = view.model.as_deref();
+    if arguments.model.is_some() {
+        output
+            .line(&format!("The next turns are with {}.", clean(current.unwrap_or("the agent's default"))))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for model in &view.models {
+        let mark = if current == Some(model.id.as_str()) {
+            output.paint(Style::Good, "  (chosen)")
+        } else {
+            String::new()
+        };
+        output.line(&format!(
+            "{}  {}{mark}",
+            clean(&model.id),
+            output.paint(Style::Dim, &clean(&model.name))
+        ))?;
+    }
+    if view.models.is_empty() {
+        let current = clean(current.unwrap_or("the agent's default"));
+        output.line(&format!("The agent does not say which models it offers; it works with {current}."))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,67 @@
+//! Keys of model upstreams. No answer has any part of one.
+
+pub mod list;
+pub mod remove;
+pub mod set;
+pub mod test;
+
+use super::problem::Problem;
+use super::resources::Moment;
+use axum::http::StatusCode;
+use lamplight_engine::{KeyInfo, UpstreamName};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// An upstream of models, and where its key comes from.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Key {
+    /// `openai` (and whoever speaks its protocol), `anthropic`, `gemini`.
+    #[schema(example = "openai")]
+    pub name: String,
+    pub source: KeySource,
+    /// Of a stored one.
+    #[schema(value_type = Option<String>, format = DateTime)]
+    pub set_at: Option<Moment>,
+    /// The variable of the server that has a key; with a stored one it is not used.
+    pub variable: Option<String>,
+    /// Where the upstream is asked.
+    pub base: String,
+    /// Why a stored key cannot be used, and what to do.
+    pub problem: Option<String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum KeySource {
+    Stored,
+    Environment,
+    /// The configuration has an address for it, which is asked without a key.
+    NotNeeded,
+    Missing,
+}
+
+impl From<KeyInfo> for Key {
+    fn from(info: KeyInfo) -> Self {
+        let (source, set_at, variable) = match info.source {
+            lamplight_engine::KeySource::Stored { set_at, variable } => {
+                (KeySource::Stored, Some(Moment(set_at)), variable)
+            }
+            lamplight_engine::KeySource::Environment { variable } => {
+                (KeySource::Environment, None, Some(variable))
+            }
+            lamplight_engine::KeySource::NotNeeded => (KeySource::NotNeeded, None, None),
+            lamplight_engine::KeySource::Missing => (KeySource::Missing, None, None),
+        };
+        let (name, base, problem) = (info.name.to_string(), info.base, info.problem);
+        Self { name, source, set_at, variable, base, problem }
+    }
+}
+
+/// The `{name}` of a path.
+fn upstream(name: &str) -> Result<UpstreamName, Problem> {
+    name.parse().map_err(|_| {
+        let names = UpstreamName::ALL.map(UpstreamName::as_str).join(", ");
+        let detail = format!("there is no such upstream; there are {names}");
+        Problem::new(StatusCode::NOT_FOUND, "upstream_unknown", detail, "Take one of these names.")
+    })
+}

@@ -1,0 +1,25 @@
+//! `DELETE /keys/{name}`
+
+use crate::http::App;
+use crate::http::problem::Problem;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+
+/// Forgets a stored key. A key in the server's environment is used again.
+#[utoipa::path(delete, path = "/keys/{name}", operation_id = "remove_key", tag = "keys", params(("name" = String, Path)),
+    responses((status = 204), (status = 404, body = Problem, content_type = "application/problem+json", description = "upstream_unknown, key_not_stored")))]
+pub(in crate::http) async fn handle(
+    State(app): State<App>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    let name = super::upstream(&name)?;
+    if app.engine.remove_key(name).await? {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    Err(Problem::new(
+        StatusCode::NOT_FOUND,
+        "key_not_stored",
+        format!("no key is stored for {name}"),
+        "Nothing; one that comes from the environment of the server has to be removed there.",
+    ))
+}

@@ -1,0 +1,45 @@
+//! `PUT /keys/{name}`
+
+use super::Key;
+use crate::http::App;
+use crate::http::problem::Problem;
+use axum::Json;
+use axum::extract::rejection::JsonRejection;
+use axum::extract::{Path, State};
+use serde::{Deserialize, Serialize};
+use std::fmt;
+use utoipa::ToSchema;
+
+/// A key, on its way in.
+#[derive(Clone, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct KeyRequest {
+    /// 8 to 4096 visible ASCII characters; white space around it does not count.
+    pub key: String,
+}
+
+impl fmt::Debug for KeyRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("KeyRequest")
+    }
+}
+
+/// Stores a key, encrypted, in place of the one that there was. Requests to models that begin from now on carry it.
+#[utoipa::path(put, path = "/keys/{name}", operation_id = "set_key", tag = "keys", params(("name" = String, Path)), request_body = KeyRequest,
+    responses(
+        (status = 200, body = Key),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, key_unusable"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "upstream_unknown"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "secrets_key"),
+        (status = 507, body = Problem, content_type = "application/problem+json", description = "storage_full")))]
+pub(in crate::http) async fn handle(
+    State(app): State<App>,
+    Path(name): Path<String>,
+    request: Result<Json<KeyRequest>, JsonRejection>,
+) -> Result<Json<Key>, Problem> {
+    let name = super::upstream(&name)?;
+    // What a parser says of a wrong body has parts of the body in it.
+    let Json(request) = request
+        .map_err(|_| Problem::invalid_request("the body has to be {\"key\": \"…\"}, as application/json"))?;
+    Ok(Json(app.engine.set_key(name, &request.key).await?.into()))
+}

@@ -1,0 +1,47 @@
+//! Secrets as the store keeps them.
+
+use crate::support::{NOON, append, open, session};
+use lamplight_domain::{Seq, Timestamp};
+use lamplight_store::SealedSecret;
+
+fn sealed(name: &str, ciphertext: &[u8], set_at: Timestamp) -> SealedSecret {
+    SealedSecret { name: name.into(), nonce: vec![7; 24], ciphertext: ciphertext.into(), set_at }
+}
+
+#[tokio::test]
+async fn a_secret_is_kept_replaced_and_removed() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    assert_eq!(store.secrets().await.unwrap(), []);
+    store.set_secret(sealed("openai", b"first", NOON)).await.unwrap();
+    store.set_secret(sealed("anthropic", b"other", NOON)).await.unwrap();
+    let second = sealed("openai", b"second", NOON.plus_ms(1));
+    store.set_secret(second.clone()).await.unwrap();
+    let expected = vec![sealed("anthropic", b"other", NOON), second.clone()];
+    assert_eq!(store.secrets().await.unwrap(), expected);
+    store.close().await;
+
+    let store = open(&dir);
+    assert_eq!(store.secrets().await.unwrap(), expected);
+    assert!(store.remove_secret("anthropic").await.unwrap());
+    assert!(!store.remove_secret("anthropic").await.unwrap());
+    assert_eq!(store.secrets().await.unwrap(), [second]);
+}
+
+/// What a server of the first schema has written stays what it is, and can be written on.
+#[tokio::test]
+async fn a_store_of_the_first_schema_goes_on() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    store.append(append(&session(1), 0, 3)).await.unwrap();
+    store.close().await;
+    let connection = rusqlite::Connection::open(dir.path().join("lamplight.db")).unwrap();
+    connection.execute_batch("DROP TABLE secrets; PRAGMA user_version = 1").unwrap();
+    drop(connection);
+
+    let store = open(&dir);
+    assert_eq!(store.last_seq(&session(1)).await.unwrap(), Seq(3));
+    store.append(append(&session(1), 3, 1)).await.unwrap();
+    store.set_secret(sealed("openai", b"sealed", NOON)).await.unwrap();
+    assert_eq!(store.secrets().await.unwrap().len(), 1);
+}

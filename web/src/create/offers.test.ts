@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import type { AgentInfo, UpstreamModels } from '../api/types';
+import { offers } from './offers';
+
+const UPSTREAMS: UpstreamModels[] = [
+  {
+    upstream: 'openai',
+    models: [{ id: 'gpt-5.1', title: null, price: { input: 1.25, cached: 0.125, output: 10 } }],
+    problem: null,
+  },
+  {
+    upstream: 'anthropic',
+    models: [{ id: 'claude-haiku', title: 'Claude Haiku', price: { input: 0.025, cached: 0, output: 0 } }],
+    problem: null,
+  },
+  { upstream: 'gemini', models: [], problem: 'refused with 400' },
+];
+const agent = (upstreams: string[], names_upstream: boolean) => ({ upstreams, names_upstream }) as AgentInfo;
+const ids = (who: AgentInfo | undefined) => offers(UPSTREAMS, who).map(({ id }) => id);
+
+test('an agent that names upstreams is offered all that it knows', () => {
+  expect(ids(agent(['anthropic', 'openai'], true))).toEqual(['openai/gpt-5.1', 'anthropic/claude-haiku']);
+});
+
+test('another is offered those of the upstream that it talks to', () => {
+  expect(ids(agent(['openai', 'anthropic'], false))).toEqual(['gpt-5.1']);
+  expect(ids(agent(['gemini', 'anthropic'], false))).toEqual([]);
+  expect(ids(agent(['anthropic'], false))).toEqual(['claude-haiku']);
+});
+
+test('an unknown one is offered everything', () => {
+  expect(ids(agent([], false))).toEqual(['gpt-5.1', 'claude-haiku']);
+  expect(ids(undefined)).toEqual(['gpt-5.1', 'claude-haiku']);
+});
+
+test('prices are dollars for a million tokens', () => {
+  expect(offers(UPSTREAMS, undefined).map(({ label }) => label)).toEqual([
+    '$1.25 in, $10.00 out for a million tokens',
+    'Claude Haiku · $0.025 in, $0.00 out for a million tokens',
+  ]);
+});

@@ -1,0 +1,184 @@
+/** Settings of the server. So far: the keys of models. */
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link, useNavigate } from '@tanstack/react-router';
+import { type FormEvent, useEffect, useRef, useState } from 'react';
+import { api, asApiError } from '../api/client';
+import { keysQuery, modelsQuery, statusQuery } from '../api/queries';
+import type { Key, KeyTest } from '../api/types';
+import { exactTime, plural } from '../text/format';
+import { visible } from '../text/visible';
+import { Button } from '../ui/button';
+import { useKeys, useTitle } from '../ui/hooks';
+import { Icon } from '../ui/icons';
+import { ProblemNote } from '../ui/problem';
+import { ThemeToggle } from '../ui/theme';
+
+const TITLES: Record<string, string> = { openai: 'OpenAI', anthropic: 'Anthropic', gemini: 'Gemini' };
+
+export function SettingsPage() {
+  useTitle('Settings');
+  const navigate = useNavigate();
+  const keys = useQuery(keysQuery);
+  useKeys({ u: () => void navigate({ to: '/' }) });
+  return (
+    <div className="h-full overflow-y-auto">
+      <div className="mx-auto max-w-[44rem] px-3 pb-16 sm:px-6">
+        <header className="flex items-center gap-2 py-4">
+          <Link
+            to="/"
+            aria-label="All sessions"
+            title="All sessions (u)"
+            className="-ml-1.5 rounded-lg p-1.5 text-soft hover:bg-hover"
+          >
+            <Icon name="back" />
+          </Link>
+          <h1 className="text-lg font-semibold tracking-tight">Settings</h1>
+          <span className="grow" />
+          <ThemeToggle />
+        </header>
+        <main>
+          <h2 className="font-semibold">Models</h2>
+          <p className="mt-1 mb-4 text-[0.8125rem] text-soft">
+            Keys stay on the server, encrypted, and are never shown again. No sandbox ever has one.
+          </p>
+          {keys.error ? <ProblemNote error={asApiError(keys.error)} className="mb-4" /> : null}
+          <ul aria-label="Keys" className="space-y-3">
+            {(keys.data?.items ?? []).map((key) => (
+              <KeyCard key={key.name} known={key} />
+            ))}
+          </ul>
+        </main>
+      </div>
+    </div>
+  );
+}
+
+function KeyCard({ known }: { known: Key }) {
+  const client = useQueryClient();
+  const [typing, setTyping] = useState(false);
+  const refresh = () =>
+    Promise.all([keysQuery, modelsQuery, statusQuery].map(({ queryKey }) => client.invalidateQueries({ queryKey })));
+  const remove = useMutation({ mutationFn: () => api.removeKey(known.name), onSuccess: refresh });
+  const test = useMutation({ mutationFn: () => api.testKey(known.name) });
+  const title = TITLES[known.name] ?? visible(known.name);
+  const failed = remove.error ?? test.error;
+  return (
+    <li className="rounded-lg border border-line bg-raised px-3 py-2.5">
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
+        <div className="min-w-0 grow">
+          <h3 className="font-medium">{title}</h3>
+          <p className="text-[0.8125rem] text-soft">
+            <Source known={known} /> · <span className="font-mono text-2xs">{visible(known.base)}</span>
+          </p>
+        </div>
+        {known.source !== 'missing' ? (
+          <Button size="small" disabled={test.isPending} aria-label={`Test ${title}`} onClick={() => test.mutate()}>
+            {test.isPending ? 'Asking' : 'Test'}
+          </Button>
+        ) : null}
+        <Button
+          size="small"
+          aria-label={`${known.source === 'stored' ? 'Replace' : 'Set'} the key for ${title}`}
+          aria-expanded={typing}
+          onClick={() => setTyping(!typing)}
+        >
+          {known.source === 'stored' ? 'Replace' : 'Set key'}
+        </Button>
+        {known.source === 'stored' ? (
+          <Button
+            size="small"
+            look="danger"
+            disabled={remove.isPending}
+            aria-label={`Remove the key for ${title}`}
+            onClick={() => {
+              test.reset();
+              remove.mutate();
+            }}
+          >
+            Remove
+          </Button>
+        ) : null}
+      </div>
+      {known.problem ? (
+        <p role="alert" className="mt-2 text-[0.8125rem] text-bad">
+          {visible(known.problem)}
+        </p>
+      ) : null}
+      {test.data && !typing ? <Tested test={test.data} /> : null}
+      {failed ? <ProblemNote error={asApiError(failed)} className="mt-2" /> : null}
+      {typing ? (
+        <KeyForm
+          name={known.name}
+          title={title}
+          done={async () => {
+            setTyping(false);
+            await refresh();
+            test.mutate();
+          }}
+        />
+      ) : null}
+    </li>
+  );
+}
+
+function Source({ known }: { known: Key }) {
+  switch (known.source) {
+    case 'stored':
+      return (
+        <span title={known.set_at ? exactTime(Date.parse(known.set_at)) : undefined}>
+          Stored {known.set_at ? day(known.set_at) : ''}
+          {known.variable ? `; ${visible(known.variable)} is not used` : ''}
+        </span>
+      );
+    case 'environment':
+      return <span>From {visible(known.variable ?? 'the environment')}</span>;
+    case 'not_needed':
+      return <span>Asked without a key</span>;
+    case 'missing':
+      return <span>No key</span>;
+  }
+}
+
+function day(iso: string): string {
+  return new Date(iso).toLocaleDateString(undefined, { day: 'numeric', month: 'short', year: 'numeric' });
+}
+
+function Tested({ test }: { test: KeyTest }) {
+  const good = test.outcome === 'ok';
+  return (
+    <p role="status" className={`mt-2 text-[0.8125rem] ${good ? 'text-good' : 'text-bad'}`}>
+      {good ? `It works: ${plural(test.models ?? 0, 'model')}.` : visible(test.detail)}
+    </p>
+  );
+}
+
+function KeyForm({ name, title, done }: { name: string; title: string; done: () => Promise<void> }) {
+  const [key, setKey] = useState('');
+  const field = useRef<HTMLInputElement>(null);
+  // It was just asked for.
+  useEffect(() => field.current?.focus(), []);
+  const set = useMutation({ mutationFn: () => api.setKey(name, key.trim()), onSuccess: done });
+  const submit = (event: FormEvent) => {
+    event.preventDefault();
+    if (key.trim() !== '') set.mutate();
+  };
+  return (
+    <form onSubmit={submit} className="mt-3 flex flex-wrap gap-2">
+      <input
+        ref={field}
+        type="password"
+        aria-label={`Key for ${title}`}
+        className="field min-w-0 flex-1 font-mono text-code"
+        value={key}
+        onChange={(event) => setKey(event.target.value)}
+        // A password manager would keep it, and offer others.
+        autoComplete="off"
+        spellCheck={false}
+      />
+      <Button type="submit" look="primary" disabled={key.trim() === '' || set.isPending}>
+        Store
+      </Button>
+      {set.error ? <ProblemNote error={asApiError(set.error)} className="basis-full" /> : null}
+    </form>
+  );
+}
