@@ -84,7 +84,11 @@ async fn search_session(
             format!("{} where one of {} is", plural(found as u64, "place"), plural(secrets, "secret"))
         }
     };
-    output.line(&format!("{verdict}: {looked_at}."))?;
+    let not_read = match search.unread.len() as u64 {
+        0 => String::new(),
+        some => format!("; {} could not be read", plural(some, "place")),
+    };
+    output.line(&format!("{verdict}: {looked_at}{not_read}."))?;
     if !search.complete {
         output.line(&output.paint(Style::Warm, "Not all of it was looked at: there was not enough time."))?;
     }
