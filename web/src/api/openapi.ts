@@ -868,7 +868,7 @@ export interface components {
             /** @example local */
             provider: string;
             default_agent: string;
-            /** @description Model protocols that have an upstream: `openai`, `anthropic`. */
+            /** @description Model protocols that have an upstream: `openai`, `anthropic`, `gemini`. */
             models_configured: string[];
             /** @description The models are a script, not real ones. */
             scripted_model: boolean;
