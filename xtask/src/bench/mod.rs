@@ -5,6 +5,8 @@
 //! is shared with whatever else runs on it. Ratios within one run are.
 
 mod events;
+mod gateway;
+mod gateway_peers;
 mod http;
 mod kills;
 mod machine;
@@ -29,10 +31,11 @@ use table::Table;
 const DOCUMENT: &str = "docs/benchmarks.md";
 const BWRAP: Need = Need { program: "bwrap", package: "bubblewrap", why: "sandboxes are measured beside it" };
 /// What is built for measuring, beside the programs: package, kind of target, name.
-const BUILT: [(&str, &str, &str); 6] = [
+const BUILT: [(&str, &str, &str); 7] = [
     ("lamplight-agent", "--bin", "scripted-agent"),
     ("lamplight-sandbox", "--bin", "lamplight-launch"),
     ("lamplight-sandbox", "--example", "sandbox_times"),
+    ("lamplight-gateway", "--example", "gateway_load"),
     ("lamplight-store", "--example", "append_rate"),
     ("lamplight-store", "--example", "copies"),
     ("xtask", "--example", "load"),
@@ -40,9 +43,10 @@ const BUILT: [(&str, &str, &str); 6] = [
 
 type Measure = fn(&Bench) -> Result<Vec<Table>>;
 
-const BENCHES: [(&str, Measure); 6] = [
+const BENCHES: [(&str, Measure); 7] = [
     ("start", start::measure),
     ("sandbox", sandbox::measure),
+    ("gateway", gateway::measure),
     ("delivery", events::delivery),
     ("durable", events::durable),
     ("sessions", sessions::measure),
@@ -51,7 +55,7 @@ const BENCHES: [(&str, Measure); 6] = [
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Which: start, sandbox, delivery, durable, sessions, kills; all without any
+    /// Which: start, sandbox, gateway, delivery, durable, sessions, kills; all without any
     names: Vec<String>,
 }
 
@@ -92,15 +96,18 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     missing::provide(&[GIT])?;
     let path = missing::provide_node(&workspace)?;
     // Everything else is measured with the server.
-    let sandboxes_only = arguments.names == ["sandbox"];
-    if !sandboxes_only {
+    let only = match arguments.names.as_slice() {
+        [name] if name == "sandbox" => Some("lamplight-sandbox"),
+        [name] if name == "gateway" => Some("lamplight-gateway"),
+        _ => None,
+    };
+    if only.is_none() {
         build::all(&workspace, RELEASE)?;
     }
     // One call, or cargo would build what they share once for each of them.
     let mut programs = Command::new(cargo());
     programs.current_dir(&workspace.root).args(["build", "--locked", "--profile", RELEASE]);
-    for (package, kind, name) in
-        BUILT.iter().filter(|(package, ..)| !sandboxes_only || *package == "lamplight-sandbox")
+    for (package, kind, name) in BUILT.iter().filter(|(package, ..)| only.is_none_or(|only| only == *package))
     {
         programs.args(["--package", package, kind, name]);
     }

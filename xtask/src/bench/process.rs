@@ -5,7 +5,7 @@ use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -27,7 +27,17 @@ pub(super) struct Running {
 
 impl Running {
     /// Starts a command that is to answer on that port with success.
-    pub(super) fn start(mut command: Command, port: u16, path: &str, log: &Path) -> Result<Self> {
+    pub(super) fn start(command: Command, port: u16, path: &str, log: &Path) -> Result<Self> {
+        let url = format!("http://127.0.0.1:{port}{path}");
+        Self::start_until(command, port, log, || http::answers(&url).is_ok())
+    }
+
+    /// Starts a command that is to listen on that port, whatever it speaks.
+    pub(super) fn start_listening(command: Command, port: u16, log: &Path) -> Result<Self> {
+        Self::start_until(command, port, log, || TcpStream::connect(("127.0.0.1", port)).is_ok())
+    }
+
+    fn start_until(mut command: Command, port: u16, log: &Path, is_ready: impl Fn() -> bool) -> Result<Self> {
         let url = format!("http://127.0.0.1:{port}");
         command
             .stdin(Stdio::null())
@@ -36,7 +46,7 @@ impl Running {
         let start = now();
         let process = command.process_group(0).spawn().context("start it")?;
         let mut running = Self { process, ready: Duration::ZERO, url };
-        while http::answers(&format!("{}{path}", running.url)).is_err() {
+        while !is_ready() {
             if start.elapsed() > READY {
                 bail!("it did not answer within {} s", READY.as_secs());
             }

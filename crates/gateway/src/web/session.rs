@@ -183,3 +183,55 @@ impl fmt::Display for Refused {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Resolver;
+    use async_trait::async_trait;
+    use lamplight_domain::Network;
+    use lamplight_domain::transcript::Tokens;
+
+    /// A name that leads to public machines and to this one.
+    struct Mixed;
+
+    const ANSWER: [&str; 7] =
+        ["127.0.0.1", "203.0.114.1", "10.0.0.1", "::1", "3000::1", "::ffff:127.0.0.1", "0.0.0.0"];
+
+    #[async_trait]
+    impl Resolver for Mixed {
+        async fn resolve(&self, _: &str) -> Result<Vec<IpAddr>, Unresolved> {
+            Ok(ANSWER.map(|text| text.parse().unwrap()).to_vec())
+        }
+    }
+
+    struct Deaf;
+
+    #[async_trait]
+    impl Ledger for Deaf {
+        async fn used(&self, _: &str, _: Tokens, _: Option<u64>) {}
+        async fn pushed(&self, _: &str) {}
+        async fn contacted(&self, _: Contact) {}
+        async fn refused(&self, _: &str) {}
+    }
+
+    #[tokio::test]
+    async fn of_a_mixture_only_what_is_public_may_be_dialled() {
+        let grant = Grant {
+            session: "01JAZZZZZZZZZZZZZZZZZZZZZZ".parse().unwrap(),
+            repository: "/nowhere".into(),
+            branch: "lamplight/x".into(),
+            base: "main".into(),
+            rewrite: false,
+            models: false,
+            network: Network::Open,
+        };
+        let outside = Outside { allow_private: Vec::new(), resolver: Arc::new(Mixed) };
+        let session = Session::new(Arc::new(outside), Arc::new(grant), Arc::new(Deaf), &[]);
+        // The second time it is known, and judged again.
+        for _ in 0..2 {
+            let found = session.addresses(&Host::Name("mixed.test".into())).await.unwrap();
+            assert_eq!(found, ["203.0.114.1", "3000::1"].map(|text| text.parse::<IpAddr>().unwrap()));
+        }
+    }
+}

@@ -27,12 +27,15 @@ fn gzip(bytes: &[u8]) -> Vec<u8> {
     gzip.finish().unwrap()
 }
 
+/// Makes the body out of where the base is, the commit to push, and its pack.
+type Craft<'a> = Box<dyn Fn(&str, &str, &[u8]) -> Vec<u8> + 'a>;
+/// A name, the body, headers; the status and words of the answer, and whether the session's branch moves.
+type Row<'a> = (&'a str, Craft<'a>, &'a [(&'a str, &'a str)], u16, &'a str, bool);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_crafted_push_moves_the_sessions_branch_or_nothing() {
     let own = format!("refs/heads/{BRANCH}");
     let main = "refs/heads/main";
-    // Body, headers, status, words of the answer, and whether the session's branch may have moved.
-    type Craft<'a> = Box<dyn Fn(&str, &str, &[u8]) -> Vec<u8> + 'a>;
     let with = |commands: fn(&str, &str, &str) -> Vec<u8>| -> Craft<'_> {
         let own = own.clone();
         Box::new(move |old, new, pack| [&commands(old, new, &own)[..], pack].concat())
@@ -47,7 +50,7 @@ async fn a_crafted_push_moves_the_sessions_branch_or_nothing() {
         let first = packet(&format!("{ZERO} {new} {own}\0report-status push-options"));
         [format!("{first}0000{}0000", packet("ci.skip")).as_bytes(), pack].concat()
     });
-    let rows: Vec<(&str, Craft, &[(&str, &str)], u16, &str, bool)> = vec![
+    let rows: Vec<Row> = vec![
         ("a plain one", with(|_, new, own| list(&[(ZERO, new, own)])), &[], 200, "ok refs/heads", true),
         (
             "said to be as it is",

@@ -169,7 +169,8 @@ async fn tip(scene: &Scene, line: &str) -> String {
 fn gist(said: &str) -> String {
     let lines = || said.lines().map(str::trim).filter(|line| !line.is_empty());
     let refused = lines().find(|line| line.starts_with("! ["));
-    let line = refused.or_else(|| lines().find(|line| line.starts_with("fatal:"))).or_else(|| lines().last());
+    let line =
+        refused.or_else(|| lines().find(|line| line.starts_with("fatal:"))).or_else(|| lines().next_back());
     let words: Vec<&str> = line.unwrap_or("nothing").split_whitespace().collect();
     words.join(" ").replace('|', "\\|")
 }

@@ -1,0 +1,60 @@
+//! The gateway as a program inside sees it, over TCP instead of a guest's streams.
+
+use anyhow::Result;
+use async_trait::async_trait;
+use lamplight_domain::Network;
+use lamplight_domain::event::Contact;
+use lamplight_domain::transcript::Tokens;
+use lamplight_gateway::{Arrivals, Gateway, Grant, Ledger, Outside, Secret, Upstream, Upstreams};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+use tokio::net::{TcpListener, UdpSocket};
+use tokio::task::JoinSet;
+
+struct Nobody;
+
+#[async_trait]
+impl Ledger for Nobody {
+    async fn used(&self, _: &str, _: Tokens, _: Option<u64>) {}
+    async fn pushed(&self, _: &str) {}
+    async fn contacted(&self, _: Contact) {}
+    async fn refused(&self, _: &str) {}
+}
+
+pub(crate) async fn serve(port: u16, proxy_port: u16, upstream: &str, repository: &str) -> Result<()> {
+    let openai = Some(Upstream { base: upstream.to_owned(), key: Secret::new("key") });
+    let upstreams = Upstreams { openai, ..Upstreams::default() };
+    let outside = Outside { allow_private: vec!["127.0.0.1".parse()?], ..Outside::default() };
+    let gateway = Arc::new(Gateway::new(upstreams, outside)?);
+    let grant = Arc::new(Grant {
+        session: "01JAZZZZZZZZZZZZZZZZZZZZZZ".parse()?,
+        repository: repository.into(),
+        branch: "lamplight/x".to_owned(),
+        base: "main".to_owned(),
+        rewrite: false,
+        models: true,
+        network: Network::Open,
+    });
+    let arrivals = Arrivals {
+        tcp: TcpListener::bind((Ipv4Addr::LOCALHOST, proxy_port)).await?,
+        dns: UdpSocket::bind((Ipv4Addr::LOCALHOST, 0)).await?,
+        destination: |_| Ok(None),
+    };
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let mut streams = JoinSet::new();
+    let (web, granted) = (gateway.clone(), grant.clone());
+    streams.spawn(async move { web.serve_web(granted, Arc::new(Nobody), &[], arrivals).await });
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => {
+                let (socket, _) = accepted?;
+                socket.set_nodelay(true)?;
+                let (gateway, grant) = (gateway.clone(), grant.clone());
+                streams.spawn(async move {
+                    let _broken = gateway.serve(grant, Arc::new(Nobody), socket).await;
+                });
+            }
+            Some(_) = streams.join_next() => {}
+        }
+    }
+}
