@@ -14,6 +14,8 @@ const DOCUMENT: &str = "docs/security.md";
 const MARKS: (&str, &str) = ("<!-- escape -->", "<!-- /escape -->");
 /// Where the test writes the table to.
 const TABLE: &str = "LAMPLIGHT_ESCAPE_TABLE";
+/// Which container runtime puts the sandboxes up, where the test is to have one.
+const LAUNCHER: &str = "LAMPLIGHT_ESCAPE_LAUNCHER";
 
 pub(crate) fn run() -> Result<ExitCode> {
     missing::provide(&[CC, PYTHON])?;
@@ -26,7 +28,9 @@ pub(crate) fn run() -> Result<ExitCode> {
     test.current_dir(&workspace.root).env(TABLE, &table);
     test.args(["test", "--quiet", "--locked", "--package", "lamplight-sandbox", "--test", "escape", "--"]);
     let status = test.args(["--exact", "nothing_is_open", "--nocapture"]).status().context("start cargo")?;
-    if !rustix::process::geteuid().is_root() {
+    if std::env::var_os(LAUNCHER).is_some() {
+        println!("not kept: the document is of Lamplight's own launcher");
+    } else if !rustix::process::geteuid().is_root() {
         println!("not kept: only root can make the attempts as both and without walls");
     } else if table.exists() {
         keep(&workspace.root.join(DOCUMENT), &std::fs::read_to_string(&table)?)?;

@@ -137,6 +137,9 @@ pub struct Enforcement {
     /// Of a limit: how much, in its unit ([`SandboxLimits`]); `None` of a wall, and where as much as there is may be used.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub limit: Option<u64>,
+    /// The program that put it up, where that is not Lamplight itself: the name of a container runtime.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub by: Option<String>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -227,7 +230,7 @@ mod tests {
     use super::*;
 
     fn row(wall: Wall, strength: Strength) -> Enforcement {
-        Enforcement { wall, strength, limit: None }
+        Enforcement { wall, strength, limit: None, by: None }
     }
 
     #[test]

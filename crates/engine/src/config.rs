@@ -100,6 +100,8 @@ pub struct SandboxConfig {
     pub home: Option<PathBuf>,
     /// The program that is started again as the launcher; this program, unless a test says otherwise.
     pub launcher: Option<PathBuf>,
+    /// The container runtime that puts sandboxes up, by name or path, where the launcher does not do it itself.
+    pub runtime: Option<String>,
     /// What each sandbox may use, where a session asks for nothing else.
     pub limits: SandboxLimits,
     /// Whether sandboxes run even where a wall is missing that nothing should run without.

@@ -35,5 +35,11 @@ fn local_config(config: &Config) -> LocalConfig {
         Some(program) => Launcher { program: program.clone(), arguments: vec![LAUNCH.into()] },
         None => Launcher::own(LAUNCH),
     };
-    LocalConfig { data_dir: config.data_dir.clone(), launcher, tools, is_unsafe: sandbox.is_unsafe }
+    LocalConfig {
+        data_dir: config.data_dir.clone(),
+        launcher,
+        tools,
+        is_unsafe: sandbox.is_unsafe,
+        runtime: sandbox.runtime.clone(),
+    }
 }

@@ -46,6 +46,7 @@ fn be_the_guest() -> anyhow::Result<()> {
     // Processes of the same user inside may neither trace the guest nor open what it holds.
     set_dumpable_behavior(DumpableBehavior::NotDumpable).context("forbid tracing of the guest")?;
     ignore_faults_of_others();
+    ignore_file_limit();
     let init = getpid().is_init();
     if !init {
         set_child_subreaper(Some(getpid())).context("become the parent of orphans")?;
@@ -62,6 +63,13 @@ fn ignore_faults_of_others() {
         // SAFETY: no handler is set, and this process has one thread.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
+}
+
+/// A file that grows past its limit is an error to whoever writes it (EFBIG), and no reason to end. What is ignored stays so in every
+/// process that comes from this one, whoever started it. Source: setrlimit(2), `RLIMIT_FSIZE`.
+fn ignore_file_limit() {
+    // SAFETY: no handler is installed, and this process has one thread.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
 async fn serve(options: Options, init: bool) -> anyhow::Result<()> {

@@ -72,6 +72,7 @@ async fn main() -> anyhow::Result<()> {
         launcher,
         tools: Vec::new(),
         is_unsafe: false,
+        runtime: None,
     })?;
     let here = Here { provider: Arc::new(local), sessions: AtomicU32::new(0), image };
     let (created, destroyed) = create_to_answer(&here, count, pause).await?;

@@ -161,6 +161,8 @@ export interface Enforcement {
   strength: 'enforced' | 'soft' | 'missing';
   why?: string;
   limit?: number;
+  /** A container runtime, where Lamplight did not put it up itself. */
+  by?: string;
 }
 
 export interface Failure {

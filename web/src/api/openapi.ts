@@ -1122,6 +1122,8 @@ export interface components {
              * @description Of a limit: how much; `null` of a wall, and where there is no limit. Thousandths of a processor, bytes, or a number.
              */
             limit?: number | null;
+            /** @description The container runtime that put it up; `null` where Lamplight did. */
+            by?: string | null;
         };
     };
     responses: never;

@@ -5,18 +5,13 @@ use super::Bench;
 use super::process::now;
 use super::table::{Table, ms, quantile, size};
 use crate::command::output_of;
-use crate::missing::{self, Need};
+use crate::missing::{self, CRUN};
 use anyhow::{Context, Result};
 use serde_json::json;
 use std::collections::BTreeMap;
 use std::process::{Command, Stdio};
 
 const COUNT: usize = 40;
-const CRUN: Need = Need {
-    program: "crun",
-    package: "crun",
-    why: "sandboxes are measured beside what containers are made by",
-};
 /// bubblewrap with as many namespaces and no writable files of a session's own; nothing answers in it but its exit.
 const BWRAP: [&str; 16] = [
     "--unshare-all",
@@ -47,11 +42,13 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
 }
 
 /// What each thing is called in the output of the example, and in the table; its goal; and what its numbers are.
-const ROWS: [(&str, &str, &str, Numbers); 21] = [
+const ROWS: [(&str, &str, &str, Numbers); 23] = [
     ("create_to_result", "create → first command's result", "≤ 5 ms", Numbers::Times),
     ("create_to_answer", "create → guest answers", "", Numbers::Times),
     ("floor", "namespaces, overlay, exec, and nothing else", "", Numbers::Times),
     ("ratio", "create → first command's result, of that", "≤ 1.5 ×", Numbers::Ratio),
+    ("runtime_create_to_result", "create → first command's result, put up by crun", "", Numbers::Times),
+    ("runtime_destroy", "destroy, put up by crun", "", Numbers::Times),
     ("command", "a command through the guest", "≤ 1 ms", Numbers::Times),
     ("destroy", "destroy, all gone with its files", "≤ 2 ms", Numbers::Times),
     ("thousand", "1,000 created, as many at a time as there are processors", "≤ 5 s", Numbers::Times),
@@ -126,6 +123,10 @@ fn cells(goal: &str, numbers: Numbers, values: &[f64]) -> Vec<String> {
 fn times(bench: &Bench) -> Result<BTreeMap<String, Vec<f64>>> {
     let mut example = Command::new(bench.example("sandbox_times"));
     example.arg(bench.program("lamplight-launch")).arg(bench.fresh("sandboxes")?);
+    // Without it, its rows say so.
+    if missing::provide(&[CRUN]).is_ok() {
+        example.arg(CRUN.program);
+    }
     let said = output_of(&mut example)?;
     let line = |line: &str| {
         let (key, values) = line.split_once(' ').with_context(|| format!("the example printed {line:?}"))?;

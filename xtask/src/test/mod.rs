@@ -10,7 +10,7 @@ mod rust;
 mod tally;
 
 use crate::command::output_of;
-use crate::missing::{self, CC, GIT, PYTHON};
+use crate::missing::{self, CC, CRUN, GIT, PYTHON};
 use crate::tidy;
 use crate::workspace::Workspace;
 use anyhow::Result;
@@ -53,6 +53,10 @@ type Step<'a> = (&'a str, Box<dyn Fn(&Run) -> Result<Tally>>);
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     missing::provide(&[GIT, CC, PYTHON])?;
     missing::provide_venv()?;
+    // The tests of other launchers say that they are skipped where there is none.
+    if let Err(error) = missing::provide(&[CRUN]) {
+        println!("without crun: {error:#}");
+    }
     let workspace = Workspace::find()?;
     let path = missing::provide_node(&workspace)?;
     let run = Run { workspace, path };

@@ -1,5 +1,5 @@
-//! Measures the local provider on this machine, for `cargo xtask bench sandbox`: `sandbox_times LAUNCHER DATA_DIR`, where LAUNCHER is
-//! the `lamplight-launch` of the same build. Prints one line for each thing: its name, and numbers in microseconds, KiB or hundredths.
+//! Measures the local provider on this machine, for `cargo xtask bench sandbox`: `sandbox_times LAUNCHER DATA_DIR [RUNTIME]`, where
+//! LAUNCHER is the `lamplight-launch` of the same build, and RUNTIME a container runtime to be measured beside it. Prints one line for each thing: its name, and numbers in microseconds, KiB or hundredths.
 
 mod floor;
 mod work;
@@ -26,6 +26,9 @@ const MANY: u32 = 1000;
 /// Of the session that is checkpointed, in directories of a hundred.
 const FILES: u32 = 10_000;
 
+/// Sessions of the runtime are counted from here: cgroups are named after sessions.
+const FIRST_OF_RUNTIME: u32 = 1_000_000;
+
 /// A provider, and what is needed to find what it made.
 pub(crate) struct Here {
     local: Local,
@@ -43,14 +46,20 @@ pub(crate) struct Inside {
 #[tokio::main]
 async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
-    let [launcher, data] = arguments.as_slice() else {
-        anyhow::bail!("usage: sandbox_times LAUNCHER DATA_DIR");
+    let [launcher, data, runtime @ ..] = arguments.as_slice() else {
+        anyhow::bail!("usage: sandbox_times LAUNCHER DATA_DIR [RUNTIME]");
     };
     let launcher = Launcher { program: launcher.into(), arguments: Vec::new() };
     let data = std::path::absolute(data)?;
-    let config = LocalConfig { data_dir: data.clone(), launcher, tools: Vec::new(), is_unsafe: false };
+    let config =
+        LocalConfig { data_dir: data.clone(), launcher, tools: Vec::new(), is_unsafe: false, runtime: None };
+    let data_dir = data.join("by-runtime");
+    let with_runtime = LocalConfig { runtime: runtime.first().cloned(), data_dir, ..config.clone() };
     let here = Here { local: Local::open(config)?, data, sessions: AtomicU32::new(0) };
     from_create_to_destroy(&here).await?;
+    if with_runtime.runtime.is_some() {
+        by_runtime(&here, Local::open(with_runtime)?).await?;
+    }
     while_it_runs(&here).await?;
     checkpoints(&here).await?;
     work::measure(&here).await?;
@@ -92,6 +101,30 @@ async fn from_create_to_destroy(here: &Here) -> Result<()> {
     let [mut without, mut with] = sets;
     let added = median(&mut with).saturating_sub(median(&mut without));
     println!("egress_setup {}", added.as_micros());
+    Ok(())
+}
+
+/// The same put up by a container runtime, by turns with the launcher's own.
+async fn by_runtime(here: &Here, local: Local) -> Result<()> {
+    let data = here.data.join("by-runtime");
+    let theirs = Here { local, data, sessions: AtomicU32::new(FIRST_OF_RUNTIME) };
+    let (mut made, mut destroyed) = ([vec![], vec![]], [vec![], vec![]]);
+    for _ in 0..ROUNDS {
+        for (at, place) in [here, &theirs].into_iter().enumerate() {
+            let started = now();
+            let inside = place.enter(place.session(), 1, true).await?;
+            inside.run("/bin/true").await?;
+            made[at].push(started.elapsed());
+            let started = now();
+            inside.end(place, Files::Remove).await?;
+            destroyed[at].push(started.elapsed());
+        }
+    }
+    let ([own, runtime], [own_gone, runtime_gone]) = (made, destroyed);
+    say("own_beside_runtime", own);
+    say("runtime_create_to_result", runtime);
+    say("own_destroy_beside_runtime", own_gone);
+    say("runtime_destroy", runtime_gone);
     Ok(())
 }
 

@@ -10,6 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::mpsc;
 
+/// When set, the container runtime that puts the sandboxes up.
+pub(crate) const LAUNCHER: &str = "LAMPLIGHT_ESCAPE_LAUNCHER";
+
 /// Where the folder with the attempts is inside.
 const SHOWN: &str = "/opt/lamplight-escape";
 
@@ -48,6 +51,7 @@ impl Place {
             launcher,
             tools: Vec::new(),
             is_unsafe: false,
+            runtime: std::env::var(LAUNCHER).ok(),
         })
         .unwrap();
         let facts = std::fs::read(folder.join("facts.json")).unwrap();

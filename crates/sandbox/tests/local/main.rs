@@ -5,6 +5,7 @@ mod churn;
 mod damage;
 mod files;
 mod images;
+mod runtime;
 
 use async_trait::async_trait;
 use lamplight_domain::sandbox::{Strength, Tier, Wall};
@@ -31,6 +32,9 @@ const USER: u32 = 64_321;
 /// When set, [`maker`] creates the sandbox that it names (data directory, launcher, session) and waits to be killed.
 const MAKE: &str = "LAMPLIGHT_TEST_MAKE";
 
+/// And what puts it up, unless it is the launcher.
+const MAKE_BY: &str = "LAMPLIGHT_TEST_MAKE_BY";
+
 /// When set, [`in_a_container`] is: it names the data directory.
 const CONTAINER: &str = "LAMPLIGHT_TEST_CONTAINER";
 
@@ -41,6 +45,8 @@ struct Here {
     data: PathBuf,
     launcher: PathBuf,
     image: Option<SessionImage>,
+    /// What puts sandboxes up instead of the launcher.
+    runtime: Option<String>,
 }
 
 /// Of the whole process: cgroups are named after sessions, and know no data directories.
@@ -48,12 +54,18 @@ static SESSIONS: AtomicU32 = AtomicU32::new(0);
 
 impl Here {
     fn new(data: &Path, launcher: PathBuf) -> Self {
-        Self { data: data.to_owned(), launcher, image: None }
+        Self { data: data.to_owned(), launcher, image: None, runtime: None }
     }
 
     fn config(&self) -> LocalConfig {
         let launcher = Launcher { program: self.launcher.clone(), arguments: Vec::new() };
-        LocalConfig { data_dir: self.data.clone(), launcher, tools: Vec::new(), is_unsafe: false }
+        LocalConfig {
+            data_dir: self.data.clone(),
+            launcher,
+            tools: Vec::new(),
+            is_unsafe: false,
+            runtime: self.runtime.clone(),
+        }
     }
 
     /// Of a session that is new.
@@ -139,6 +151,7 @@ impl Subject for Here {
         let mut maker = Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "maker", "--nocapture"])
             .env(MAKE, format!("{}\n{}\n{}", make[0], make[1], spec.session))
+            .env(MAKE_BY, self.runtime.as_deref().unwrap_or_default())
             .stdin(Stdio::piped())
             .stdout(Stdio::null())
             .spawn()
@@ -288,15 +301,18 @@ fn in_a_container() {
 /// A launcher killed at any moment leaves nothing that a later destroy does not find, and the next create succeeds.
 #[test]
 fn a_killed_launcher_leaves_nothing() {
-    const ROUNDS: u32 = 40;
     /// The longest that one is left to live; about as long as a launch takes.
     const LIFE_US: u32 = 20_000;
     let data = tempfile::tempdir().unwrap();
-    let subject = Here::new(data.path(), launcher());
+    kill_launchers(&Here::new(data.path(), launcher()), LIFE_US);
+}
+
+fn kill_launchers(subject: &Here, longest_us: u32) {
+    const ROUNDS: u32 = 40;
     let mut made = 0;
     runtime().block_on(async {
         for round in 0..ROUNDS {
-            let life = format!("{}e-6", 1 + LIFE_US / ROUNDS * round);
+            let life = format!("{}e-6", 1 + longest_us / ROUNDS * round);
             let arguments = ["--signal=KILL".into(), life.into(), launcher().into_os_string()].to_vec();
             let killed = Launcher { program: "timeout".into(), arguments };
             let dying = Local::open(LocalConfig { launcher: killed, ..subject.config() }).unwrap();
@@ -314,7 +330,7 @@ fn a_killed_launcher_leaves_nothing() {
             match handle {
                 Some(handle) => local.destroy(&handle, Files::Remove).await.unwrap(),
                 // Killed before it began, or before it got as far as the sandbox's own folder.
-                None => fs::remove_dir_all(data.path().join("sandboxes").join(spec.session.as_str()))
+                None => fs::remove_dir_all(subject.data.join("sandboxes").join(spec.session.as_str()))
                     .unwrap_or(()),
             }
             assert_eq!(subject.left_of(&spec.session), Some(Vec::new()));
@@ -353,7 +369,8 @@ fn the_same_as_an_ordinary_user() {
         .unwrap();
     println!("{}", String::from_utf8_lossy(&output.stdout));
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(fs::read_dir(&temporary).unwrap().count(), 0, "left behind");
+    let left: Vec<_> = fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "left behind: {left:?}");
 }
 
 /// Not a test: the process that [`Here::create_and_die`] starts, makes a sandbox with, and sees killed.
@@ -361,9 +378,10 @@ fn the_same_as_an_ordinary_user() {
 fn maker() {
     let Ok(make) = std::env::var(MAKE) else { return };
     let [data, launcher, session] = make.split('\n').collect::<Vec<_>>().try_into().unwrap();
-    let subject = Here::new(Path::new(data), launcher.into());
+    let runtime = std::env::var(MAKE_BY).ok().filter(|name| !name.is_empty());
+    let subject = Here { runtime, ..Here::new(Path::new(data), launcher.into()) };
     let spec = SandboxSpec { session: session.parse().unwrap(), ..subject.spec() };
-    runtime().block_on(subject.provider().create(&spec)).unwrap();
+    self::runtime().block_on(subject.provider().create(&spec)).unwrap();
     let own = std::process::id().to_string();
     Command::new("kill").args(["-KILL", &own]).status().unwrap();
     unreachable!("SIGKILL cannot be survived");

@@ -41,7 +41,7 @@ impl LimitArguments {
     }
 }
 
-/// In one line: the tier, and what it lacks.
+/// In one line: the tier, who put it up where Lamplight did not, and what it lacks.
 pub(super) fn describe(sandbox: &Sandbox) -> String {
     let lacking = sandbox.walls.iter().filter(|wall| wall.strength != Strength::Enforced);
     let lacking: Vec<String> = lacking
@@ -51,7 +51,9 @@ pub(super) fn describe(sandbox: &Sandbox) -> String {
         })
         .collect();
     let tier = if sandbox.is_unsafe { "UNSAFE" } else { sandbox.tier.as_str() };
-    if lacking.is_empty() { tier.to_owned() } else { format!("{tier}: {}", lacking.join(", ")) }
+    let by = sandbox.walls.iter().find_map(|wall| wall.by.as_ref());
+    let tier = by.map_or_else(|| tier.to_owned(), |by| format!("{tier} by {by}"));
+    if lacking.is_empty() { tier } else { format!("{tier}: {}", lacking.join(", ")) }
 }
 
 fn thousandths(text: &str) -> Result<u32, String> {

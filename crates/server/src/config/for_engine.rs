@@ -31,6 +31,7 @@ impl Config {
                 tool_dirs: self.sandbox.tools.clone(),
                 home: self.sandbox.home.clone(),
                 launcher: None,
+                runtime: self.sandbox.launcher.runtime().map(str::to_owned),
                 limits: self.sandbox.limits.clone(),
                 is_unsafe: self.sandbox.is_unsafe,
             },

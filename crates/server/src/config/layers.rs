@@ -68,6 +68,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_MODELS_GEMINI_KEY_ENV", "models.gemini.key_env", Kind::Text),
     variable("LAMPLIGHT_SECRETS_KEY_FILE", "secrets.key_file", Kind::Text),
     variable("LAMPLIGHT_MODELS_SCRIPTED", "models.scripted", Kind::Flag),
+    variable("LAMPLIGHT_SANDBOX_LAUNCHER", "sandbox.launcher", Kind::Text),
     variable("LAMPLIGHT_SANDBOX_HOME", "sandbox.home", Kind::Text),
     variable("LAMPLIGHT_SANDBOX_TOOLS", "sandbox.tools", Kind::List),
     variable("LAMPLIGHT_SANDBOX_IMAGE", "sandbox.image", Kind::Text),

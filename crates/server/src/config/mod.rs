@@ -16,8 +16,8 @@ pub use layers::{Environment, VARIABLES, Variable};
 pub use secret::Secret;
 pub use secrets::Secrets;
 pub use sections::{
-    Agent, CustomAgent, Log, LogFormat, ModelEndpoint, Models, NetworkPolicy, Provider, Repository, Sandbox,
-    Server,
+    Agent, CustomAgent, Launcher, Log, LogFormat, ModelEndpoint, Models, NetworkPolicy, Provider, Repository,
+    Sandbox, Server,
 };
 
 use lamplight_domain::{Limits, Person};
@@ -104,6 +104,11 @@ impl Config {
             .chain(self.repositories.iter_mut().map(|repository| &mut repository.path))
         {
             *path = absolute(path, environment)?;
+        }
+        if let Launcher::Runtime(program) = &mut self.sandbox.launcher
+            && program.contains('/')
+        {
+            *program = absolute(Path::new(program.as_str()), environment)?.to_string_lossy().into_owned();
         }
         self.server.check()?;
         self.sandbox.check()?;

@@ -205,6 +205,8 @@ impl ModelEndpoint {
 #[serde(default, deny_unknown_fields)]
 pub struct Sandbox {
     pub provider: Provider,
+    /// Who puts sandboxes up: `own` for Lamplight itself, or the name or path of a container runtime such as `crun` or `runc`.
+    pub launcher: Launcher,
     /// The home directory whose well-known toolchains (rustup, nvm, pyenv and the like) sandboxes see read-only; nothing
     /// else of it is seen. Default: `$HOME`; `""` for none.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -243,6 +245,12 @@ pub enum NetworkPolicy {
 impl Sandbox {
     /// A list that would count for nothing is a mistake.
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        if self.launcher.runtime().is_some_and(|program| program.trim().is_empty()) {
+            return Err(ConfigError::Invalid(
+                "sandbox.launcher is empty; it is \"own\", or the name or path of a container runtime"
+                    .to_owned(),
+            ));
+        }
         match (self.network, self.allow.is_empty()) {
             (NetworkPolicy::Open | NetworkPolicy::None, false) => Err(ConfigError::Invalid(
                 "sandbox.allow is only used with sandbox.network = \"allowlist\"".to_owned(),
@@ -273,6 +281,40 @@ pub enum Provider {
     /// This machine itself.
     #[default]
     Local,
+}
+
+/// Who puts sandboxes up.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
+pub enum Launcher {
+    #[default]
+    Own,
+    /// A program by name or path.
+    Runtime(String),
+}
+
+/// The word for Lamplight itself.
+const OWN: &str = "own";
+
+impl Launcher {
+    pub(super) fn runtime(&self) -> Option<&str> {
+        match self {
+            Self::Own => None,
+            Self::Runtime(program) => Some(program),
+        }
+    }
+}
+
+impl From<String> for Launcher {
+    fn from(text: String) -> Self {
+        if text == OWN { Self::Own } else { Self::Runtime(text) }
+    }
+}
+
+impl From<Launcher> for String {
+    fn from(launcher: Launcher) -> Self {
+        launcher.runtime().unwrap_or(OWN).to_owned()
+    }
 }
 
 /// `[[repositories]]`: what sessions of one repository get where they do not say otherwise; what is left out is as for all.

@@ -111,6 +111,18 @@ fn limits_of_sandboxes_are_checked_where_they_are_written() {
 }
 
 #[test]
+fn who_puts_sandboxes_up_is_a_word_or_a_program() {
+    let runtime =
+        |file: &str| load(file, Flags::default(), &[]).map(|config| config.engine().sandbox.runtime);
+    assert_eq!(runtime(""), Ok(None));
+    assert_eq!(runtime("[sandbox]\nlauncher = 'own'\n"), Ok(None));
+    assert_eq!(runtime("[sandbox]\nlauncher = 'crun'\n"), Ok(Some("crun".into())));
+    assert_eq!(runtime("[sandbox]\nlauncher = '~/bin/crun'\n"), Ok(Some("/home/someone/bin/crun".into())));
+    let error = runtime("[sandbox]\nlauncher = ''\n").unwrap_err();
+    assert!(error.contains("sandbox.launcher is empty"), "{error}");
+}
+
+#[test]
 fn secrets_come_from_the_environment_and_never_show() {
     let keys = [
         ("OPENAI_API_KEY", "sk-secret-1"),

@@ -50,6 +50,7 @@ function WallLine({ wall }: { wall: Wall }) {
     <>
       <span className="flex items-baseline gap-2">
         <span>{wall.wall.replaceAll('_', ' ')}</span>
+        {wall.by ? <span className="text-2xs text-faint">by {visible(wall.by)}</span> : null}
         <span className="grow text-right font-mono text-2xs tabular-nums text-soft">{limit(wall)}</span>
         <span className={`w-16 text-right text-2xs ${look}`}>{wall.strength}</span>
       </span>

@@ -31,7 +31,7 @@ impl Record {
         let limits = &self.limits;
         let row = |wall, limit: Option<u64>| {
             let why = "the fake isolates nothing".to_owned();
-            Enforcement { wall, strength: Strength::Missing { why }, limit }
+            Enforcement { wall, strength: Strength::Missing { why }, limit, by: None }
         };
         let walls = [
             Wall::Namespaces,

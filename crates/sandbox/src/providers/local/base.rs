@@ -4,10 +4,11 @@
 //! It is made once and shared, read-only, by all sandboxes until the machine's configuration changes: `<data>/base/<mark>`, where
 //! the mark says what it was made from.
 
-use super::disk::{private_dir, remove_tree};
+use super::disk::{Sandboxes, private_dir, remove_tree};
+use super::ending::list;
 use super::identity::AGENT;
 use super::own_files;
-use crate::provider::inside;
+use crate::provider::{Listed, ListedState, inside};
 use anyhow::{Context, Result};
 use std::fs::{self, Metadata, Permissions};
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -180,8 +181,19 @@ pub(super) fn copy_to(base: &Path, to: &Path, owners: Option<(u32, u32)>) -> Res
     Ok(())
 }
 
-/// Removes all but the current one. Only while no sandbox runs: they go on using theirs.
-pub(super) fn remove_old(bases: &Path, current: &Path) -> std::io::Result<()> {
+/// Makes the current one, so that the first sandbox need not wait for it (and is told what is wrong, if something is), and removes all
+/// others, unless a sandbox runs that may use them.
+pub(super) fn renew(sandboxes: &Sandboxes, users: bool) -> std::io::Result<()> {
+    let bases = sandboxes.bases();
+    let Ok(base) = Mark::look().and_then(|mark| current(&bases, mark, users)) else { return Ok(()) };
+    let is_over = |one: &Listed| one.state == ListedState::LeftOver;
+    match list(sandboxes) {
+        Ok(all) if all.iter().all(is_over) => remove_old(&bases, &base),
+        Ok(_) | Err(_) => Ok(()),
+    }
+}
+
+fn remove_old(bases: &Path, current: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(bases)? {
         let path = entry?.path();
         if path != current {

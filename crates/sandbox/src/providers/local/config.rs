@@ -15,6 +15,8 @@ pub struct LocalConfig {
     pub tools: Vec<Tool>,
     /// Whether sandboxes run even where a wall is missing that nothing should run without.
     pub is_unsafe: bool,
+    /// The container runtime that puts sandboxes up, by name or path; without one the launcher does.
+    pub runtime: Option<String>,
 }
 
 /// A program and its arguments. A sandbox is started by a small process of its own and not forked from the server,

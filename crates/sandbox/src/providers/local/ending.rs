@@ -3,7 +3,7 @@
 use super::disk::{Sandboxes, SessionDir, remove_tree};
 use super::images::Images;
 use super::stack::{self, Shelf};
-use super::{cgroup, handle};
+use super::{container, handle};
 use crate::handle::HandleContent;
 use crate::provider::{Files, Listed, ListedState};
 use lamplight_domain::{Generation, ImageDigest, SessionId};
@@ -57,7 +57,7 @@ fn has_layers(session: &SessionDir) -> io::Result<bool> {
 fn end(session: &SessionDir, id: &SessionId, generation: Generation) -> io::Result<()> {
     match session.generation(generation).record()? {
         Some(record) => record.end(),
-        None => cgroup::remove_unrecorded(id, generation),
+        None => container::end_unrecorded(&session.generation(generation), id, generation),
     }
 }
 

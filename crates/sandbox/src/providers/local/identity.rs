@@ -47,7 +47,7 @@ pub(super) struct Ids {
 
 impl Ids {
     /// Stretches without a gap: number inside, number on the host, how many.
-    fn stretches(self) -> [(u32, u32, u32); 3] {
+    pub(super) fn stretches(self) -> [(u32, u32, u32); 3] {
         let above = AGENT + 1;
         [(0, self.first, AGENT), (AGENT, self.agent, 1), (above, self.first + above, RANGE - above)]
     }
@@ -93,7 +93,7 @@ impl Identity {
                 why: "to the kernel, every session's agent is the user who runs Lamplight".into(),
             },
         };
-        Enforcement { wall: Wall::HostUser, strength, limit: None }
+        Enforcement { wall: Wall::HostUser, strength, limit: None, by: None }
     }
 
     pub(super) fn ids(self) -> Option<Ids> {

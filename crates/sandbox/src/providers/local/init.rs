@@ -32,20 +32,21 @@ use lamplight_domain::sandbox::{Enforcement, Strength, Wall};
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountPropagationFlags, UnmountFlags};
 use rustix::thread::UnshareFlags;
+use std::collections::BTreeMap;
 use std::ffi::CString;
 use std::fs::File;
 use std::io::{self, Write};
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 
 /// The guest's listening socket.
-const LISTENER: RawFd = 3;
+pub(super) const LISTENER: RawFd = 3;
 /// Where the guest hands the next two out, and those: connections to the outside, questions for names.
-const HAND_OUT: RawFd = 4;
-const PROXY: RawFd = 5;
-const DNS: RawFd = 6;
+pub(super) const HAND_OUT: RawFd = 4;
+pub(super) const PROXY: RawFd = 5;
+pub(super) const DNS: RawFd = 6;
 
 /// Copies of descriptors go here or above before they are put in place.
-const SPARE: RawFd = 64;
+pub(super) const SPARE: RawFd = 64;
 
 /// What init is given.
 pub(super) struct Init<'a> {
@@ -64,11 +65,20 @@ pub(super) struct Init<'a> {
 
 /// Splits off the process that becomes PID 1 of new namespaces: 0 in it, its number in the caller.
 pub(super) fn clone(identity: Identity, cgroup: Option<&File>) -> Result<i32> {
+    let mut namespaces = libc::CLONE_NEWNS | libc::CLONE_NEWPID;
+    if let Identity::User { .. } = identity {
+        namespaces |= libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+    }
+    clone_into(namespaces, identity, cgroup)
+}
+
+/// Splits off a process in these new namespaces, and in one of users where those could not be made otherwise.
+pub(super) fn clone_into(namespaces: i32, identity: Identity, cgroup: Option<&File>) -> Result<i32> {
     /// Source: clone3(2), since Linux 5.7; the constant of the libc crate does not fit its type.
     const CLONE_INTO_CGROUP: u64 = 0x2_0000_0000;
-    let mut flags = libc::CLONE_NEWNS | libc::CLONE_NEWPID;
+    let mut flags = namespaces;
     if let Identity::User { .. } = identity {
-        flags |= libc::CLONE_NEWUSER | libc::CLONE_NEWNET | libc::CLONE_NEWIPC | libc::CLONE_NEWUTS;
+        flags |= libc::CLONE_NEWUSER;
     }
     // SAFETY: all fields are integers for which 0 means "not used".
     let mut arguments: libc::clone_args = unsafe { std::mem::zeroed() };
@@ -151,14 +161,14 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
         (Wall::FileRules, file_rules),
         (Wall::KernelFiles, kernel_files),
     ];
-    let walls = walls.map(|(wall, strength)| Enforcement { wall, strength, limit: None });
+    let walls = walls.map(|(wall, strength)| Enforcement { wall, strength, limit: None, by: None });
     init.channel.tell_walls(&walls).context("tell what is enforced")?;
     stand(&walls, init.request.is_unsafe)?;
     exec(init.request, init.identity, outlet.as_ref())
 }
 
 /// Nothing runs without some of the walls, unless a person said so.
-fn stand(walls: &[Enforcement], is_unsafe: bool) -> Result<()> {
+pub(super) fn stand(walls: &[Enforcement], is_unsafe: bool) -> Result<()> {
     for Enforcement { wall, strength, .. } in walls {
         if let (true, false, Strength::Missing { why }) = (wall.is_required(), is_unsafe, strength) {
             return Err(io::Error::from_raw_os_error(libc::EPERM))
@@ -213,8 +223,13 @@ fn place_descriptors(init: &mut Init<'_>, outlet: Option<&Outlet>) -> Result<()>
             (aside(outlet.dns.as_fd())?, DNS),
         ]);
     }
-    for (from, to) in &places {
-        // SAFETY: `to` is a number that nothing in this process uses any more: it is about to become the guest.
+    put_in_place(&places)
+}
+
+/// Puts copies at the numbers that the guest knows them by; all others are closed by the next exec.
+pub(super) fn put_in_place(places: &[(OwnedFd, RawFd)]) -> Result<()> {
+    for (from, to) in places {
+        // SAFETY: `to` is a number that nothing in this process uses any more: it is about to become another program.
         if unsafe { libc::dup2(from.as_raw_fd(), *to) } < 0 {
             return Err(io::Error::last_os_error()).context("put a descriptor in place");
         }
@@ -234,7 +249,12 @@ fn exec(
     identity: Identity,
     outlet: Option<&Outlet>,
 ) -> Result<std::convert::Infallible> {
-    let text = |text: &str| CString::new(text).context("an argument with a NUL");
+    rustix::process::chdir(inside::WORKSPACE).context("enter the workspace")?;
+    execute(&arguments(identity, outlet), &environment(request, outlet))
+}
+
+/// What the guest is started with.
+pub(super) fn arguments(identity: Identity, outlet: Option<&Outlet>) -> Vec<String> {
     let (listener, agent) = (LISTENER.to_string(), AGENT.to_string());
     let (hand_out, handed) = (HAND_OUT.to_string(), format!("{PROXY},{DNS}"));
     let usual = [GUEST, "--listen-fd", &listener, "--gateway", inside::GATEWAY, "--spool", SPOOL];
@@ -242,22 +262,34 @@ fn exec(
     let as_root = ["--agent", &agent];
     let out = if outlet.is_some() { &out[..] } else { &[] };
     let as_root = if identity.ids().is_some() { &as_root[..] } else { &[] };
-    let arguments = [&usual[..], out, as_root].concat();
-    let arguments = arguments.iter().map(|argument| text(argument)).collect::<Result<Vec<_>>>()?;
+    [&usual[..], out, as_root].concat().into_iter().map(str::to_owned).collect()
+}
+
+/// What it finds in its environment, which is made from nothing.
+pub(super) fn environment(request: &LaunchRequest, outlet: Option<&Outlet>) -> BTreeMap<String, String> {
     let mut all = request.environment.clone();
     if outlet.is_some_and(|outlet| outlet.opaque.is_some()) {
         all.extend(network::proxy_environment());
     }
-    let environment = all.iter().map(|(name, value)| text(&format!("{name}={value}")));
+    all
+}
+
+/// Becomes another program.
+pub(super) fn execute(
+    arguments: &[String],
+    environment: &BTreeMap<String, String>,
+) -> Result<std::convert::Infallible> {
+    let text = |text: &str| CString::new(text).context("an argument with a NUL");
+    let arguments = arguments.iter().map(|argument| text(argument)).collect::<Result<Vec<_>>>()?;
+    let environment = environment.iter().map(|(name, value)| text(&format!("{name}={value}")));
     let environment = environment.collect::<Result<Vec<_>>>()?;
     let pointers = |texts: &[CString]| {
         texts.iter().map(|text| text.as_ptr()).chain([std::ptr::null()]).collect::<Vec<_>>()
     };
-    rustix::process::chdir(inside::WORKSPACE).context("enter the workspace")?;
     // SAFETY: ends in a null pointer each, and the strings outlive the call.
     unsafe {
         libc::signal(libc::SIGPIPE, libc::SIG_DFL);
         libc::execve(arguments[0].as_ptr(), pointers(&arguments).as_ptr(), pointers(&environment).as_ptr());
     }
-    Err(io::Error::last_os_error()).context("execute the guest")
+    Err(io::Error::last_os_error()).with_context(|| format!("execute {}", arguments[0].to_string_lossy()))
 }

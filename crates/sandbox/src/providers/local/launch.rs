@@ -14,6 +14,7 @@
 
 use super::ahead::Ahead;
 use super::cgroup::{self, Cgroups, Limited};
+use super::container;
 use super::disk::{GenerationDir, Sandboxes, SessionDir, private_dir, remove_tree};
 use super::ground::{Base, Ground};
 use super::identity::Identity;
@@ -116,11 +117,12 @@ fn launch(request: &LaunchRequest, ahead: Ahead) -> Result<Option<Enforced>> {
     let cgroups = cgroup::create(&places, parked, &request.session, request.generation);
     let cgroups = cgroups.context("make the cgroups")?;
     let limited = cgroup::limit(&cgroups, &request.limits, &reasons);
+    let start = if request.runtime.is_some() { container::start } else { start };
     let started = start(request, &session, identity, ground, sockets, &cgroups, limited);
     if started.is_err() {
         // Best effort: what stays is listed, and destroyed by whoever asked for the sandbox.
         cgroups.leave();
-        let ended = end(&here).and_then(|()| cgroups.remove());
+        let ended = end(request, &here).and_then(|()| cgroups.remove());
         let _ = ended.and_then(|()| remove_tree(&here.0));
     }
     started.map(Some)
@@ -132,7 +134,8 @@ fn end_others(request: &LaunchRequest, session: &SessionDir) -> Result<Option<Re
     for generation in session.generations().context("look for earlier generations")? {
         let there = session.generation(generation);
         let Some(record) = there.record().context("read sandbox.json")? else {
-            cgroup::remove_unrecorded(&request.session, generation).context("remove a left-over cgroup")?;
+            container::end_unrecorded(&there, &request.session, generation)
+                .context("end what was not written down")?;
             continue;
         };
         let runs = record.runs().context("look for its process")?;
@@ -147,9 +150,12 @@ fn end_others(request: &LaunchRequest, session: &SessionDir) -> Result<Option<Re
     Ok(None)
 }
 
-fn end(here: &GenerationDir) -> io::Result<()> {
+fn end(request: &LaunchRequest, here: &GenerationDir) -> io::Result<()> {
     match here.record()? {
         Some(record) => record.end(),
+        None if request.runtime.is_some() => {
+            container::end_unrecorded(here, &request.session, request.generation)
+        }
         None => Ok(()),
     }
 }
@@ -218,13 +224,11 @@ fn start(
     let egress = egress.context("listen for who serves the network")?;
     let log = File::options().create(true).append(true).open(here.guest_log())?;
     let cgroup_dir = cgroups.unified.as_ref().map(File::open).transpose().context("open the cgroup")?;
-    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
-    let (ours, theirs) = (UnixStream::from(ours), UnixStream::from(theirs));
+    let (ours, channel) = channel()?;
 
     let pid = match init::clone(identity, cgroup_dir.as_ref())? {
         0 => {
             drop(ours);
-            let channel = InitChannel(theirs);
             let limited = &limited;
             init::main(Init {
                 request,
@@ -241,7 +245,7 @@ fn start(
         }
         pid => pid,
     };
-    drop(theirs);
+    drop(channel);
     let record = Record {
         session: request.session.clone(),
         generation: request.generation,
@@ -253,6 +257,7 @@ fn start(
     // Twice: from the first it can be found and ended, from the second it can be used.
     here.write_record(&record).context("write sandbox.json")?;
     let mut walls = attend(ours, pid, identity)?;
+    still_runs(pid)?;
     walls.push(identity.wall());
     walls.extend(limited.rows);
     walls.extend(request.limits.of_files());
@@ -263,7 +268,7 @@ fn start(
 }
 
 /// Does what init asks for until it has become the guest; the walls that it has put up.
-fn attend(mut channel: UnixStream, pid: i32, identity: Identity) -> Result<Vec<Enforcement>> {
+pub(super) fn attend(mut channel: UnixStream, pid: i32, identity: Identity) -> Result<Vec<Enforcement>> {
     let mut said = Vec::new();
     let mut byte = [0];
     if channel.read(&mut byte).context("hear from the new process")? == 1 {
@@ -294,11 +299,21 @@ fn attend(mut channel: UnixStream, pid: i32, identity: Identity) -> Result<Vec<E
             None => anyhow!(message.to_owned()),
         });
     }
+    Ok(walls)
+}
+
+fn still_runs(pid: i32) -> Result<()> {
     // SAFETY: waitpid writes nothing with a null status pointer.
     match unsafe { libc::waitpid(pid, std::ptr::null_mut(), libc::WNOHANG) } {
-        0 => Ok(walls),
+        0 => Ok(()),
         _ => bail!("the new process ended before it became the guest"),
     }
+}
+
+/// Between the launcher and the process that it splits off.
+pub(super) fn channel() -> Result<(UnixStream, InitChannel)> {
+    let (ours, theirs) = socketpair(AddressFamily::UNIX, SocketType::STREAM, SocketFlags::CLOEXEC, None)?;
+    Ok((ours.into(), InitChannel(theirs.into())))
 }
 
 /// Init's end of the channel. It is closed by the exec that makes init the guest.
@@ -342,7 +357,7 @@ impl InitChannel {
 
 /// A socket that the guest inherits. Its folder is not shown inside, so that nothing there can put another in its
 /// place and have the host dial that.
-fn listen(socket: OwnedFd, here: &GenerationDir, name: &str) -> io::Result<OwnedFd> {
+pub(super) fn listen(socket: OwnedFd, here: &GenerationDir, name: &str) -> io::Result<OwnedFd> {
     let folder = File::open(&here.0)?;
     let path = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), name);
     rustix::net::bind(&socket, &SocketAddrUnix::new(path.as_str())?)?;

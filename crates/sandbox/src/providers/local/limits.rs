@@ -51,11 +51,12 @@ impl Limits {
             format!("looked at several times a second, with at most {files} files; then no file can grow");
         let disk = Strength::Soft { why: soft };
         [
-            Enforcement { wall: Wall::Disk, strength: disk, limit: Some(self.disk_bytes) },
+            Enforcement { wall: Wall::Disk, strength: disk, limit: Some(self.disk_bytes), by: None },
             Enforcement {
                 wall: Wall::OpenFiles,
                 strength: Strength::Enforced,
                 limit: Some(self.open_files.into()),
+                by: None,
             },
         ]
     }
@@ -63,22 +64,29 @@ impl Limits {
     /// Lowers what PID 1, and each process after it, may use by itself. Nothing is ever raised, which needs rights that not
     /// every root has. Source: getrlimit(2).
     pub(super) fn lower(&self, limited: &Limited) -> io::Result<()> {
-        // Not 0, which does not keep the kernel from starting the host's crash handler, as root and outside: with 1 it does neither
-        // that nor write a file, which would be longer. Source: core(5), "Piping core dumps to a program".
-        lower(Resource::Core, 1)?;
-        lower(Resource::Nofile, self.open_files.into())?;
-        // No file is larger than all of them may be.
-        lower(Resource::Fsize, self.disk_bytes)?;
+        self.of_each_process(limited).into_iter().try_for_each(|(resource, to)| lower(resource, to))
+    }
+
+    /// What each process may use by itself.
+    pub(super) fn of_each_process(&self, limited: &Limited) -> Vec<(Resource, u64)> {
+        let mut all = vec![
+            // Not 0, which does not keep the kernel from starting the host's crash handler, as root and outside: with 1 it does
+            // neither that nor write a file, which would be longer. Source: core(5), "Piping core dumps to a program".
+            (Resource::Core, 1),
+            (Resource::Nofile, self.open_files.into()),
+            // No file is larger than all of them may be.
+            (Resource::Fsize, self.disk_bytes),
+        ];
         if !limited.memory {
             // Each process alone. What is reserved without being writable, as garbage collectors do, does not count.
-            lower(Resource::Data, self.memory_bytes)?;
+            all.push((Resource::Data, self.memory_bytes));
         }
         if !limited.processes {
             // Counted in our own user namespace, so that sandboxes of one user do not count together (Linux 5.14). It is
             // not set beside a cgroup, which would then never be the one that says no, and tells how often it did.
-            lower(Resource::Nproc, self.processes.into())?;
+            all.push((Resource::Nproc, self.processes.into()));
         }
-        Ok(())
+        all
     }
 }
 
@@ -90,7 +98,12 @@ pub(super) fn files(disk_bytes: u64) -> u64 {
 }
 
 fn lower(resource: Resource, to: u64) -> io::Result<()> {
-    let now = getrlimit(resource);
-    let least = |limit: Option<u64>| Some(limit.map_or(to, |limit| limit.min(to)));
-    Ok(setrlimit(resource, Rlimit { current: least(now.current), maximum: least(now.maximum) })?)
+    let Rlimit { current, .. } = getrlimit(resource);
+    let (soft, hard) = (current.map_or(to, |limit| limit.min(to)), at_most(resource, to));
+    Ok(setrlimit(resource, Rlimit { current: Some(soft), maximum: Some(hard) })?)
+}
+
+/// That, or the limit that this process has, which is never raised.
+pub(super) fn at_most(resource: Resource, to: u64) -> u64 {
+    getrlimit(resource).maximum.map_or(to, |limit| limit.min(to))
 }

@@ -12,7 +12,7 @@ use std::os::fd::{AsFd, OwnedFd, RawFd};
 use std::path::Path;
 
 /// Read as nothing: an empty file, or an empty directory.
-const HIDDEN: &[&str] = &[
+pub(super) const HIDDEN: &[&str] = &[
     "/proc/acpi",
     "/proc/asound",
     "/proc/bus",
@@ -29,7 +29,7 @@ const HIDDEN: &[&str] = &[
     "/proc/timer_stats",
 ];
 
-const READ_ONLY: &[&str] = &["/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
+pub(super) const READ_ONLY: &[&str] = &["/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"];
 
 /// `/proc` without masks, for this process only: settings of namespaces are made in it that come later than the masks.
 pub(super) struct Settings {

@@ -14,6 +14,7 @@ pub(super) mod attributes;
 mod base;
 mod cgroup;
 mod config;
+mod container;
 pub(super) mod copy;
 pub(super) mod disk;
 mod ending;
@@ -73,6 +74,7 @@ use crate::provider::{
 };
 use anyhow::Context as _;
 use async_trait::async_trait;
+use container::Runtime;
 use disk::{GenerationDir, Sandboxes, private_dir};
 use ending::{destroy, end_all, forget, list};
 use images::Unpacked;
@@ -110,12 +112,16 @@ pub struct Local {
     tools: Vec<Tool>,
     is_unsafe: bool,
     root: bool,
+    runtime: Option<Runtime>,
     watch: Arc<Watch>,
 }
 
 impl Local {
     /// Prepares the data directory. Starts nothing.
     pub fn open(config: LocalConfig) -> Result<Self, SandboxError> {
+        let root = identity::Identity::is_root()
+            .map_err(|error| SandboxError::new(ErrorKind::Failed, format!("{error:#}")))?;
+        let runtime = config.runtime.as_deref().map(|wanted| Runtime::find(wanted, root)).transpose()?;
         let at = |error| SandboxError::from_io(format!("prepare {}", config.data_dir.display()), error);
         let data = std::path::absolute(&config.data_dir).map_err(at)?;
         private_dir(&data).map_err(at)?;
@@ -125,14 +131,7 @@ impl Local {
         for directory in config.tools.iter().flat_map(Tool::hidden_directories) {
             root_fs::check_inside(directory)?;
         }
-        let root = identity::Identity::is_root()
-            .map_err(|error| SandboxError::new(ErrorKind::Failed, format!("{error:#}")))?;
-        // So that the first sandbox need not wait for it; it says what is wrong, too.
-        if let Ok(base) = base::Mark::look().and_then(|mark| base::current(&sandboxes.bases(), mark, root))
-            && list(&sandboxes).is_ok_and(|all| all.iter().all(|one| one.state == ListedState::LeftOver))
-        {
-            base::remove_old(&sandboxes.bases(), &base).map_err(at)?;
-        }
+        base::renew(&sandboxes, root).map_err(at)?;
         let images = Images::beside(sandboxes.clone());
         images.tidy().map_err(|error| SandboxError::new(ErrorKind::Failed, format!("{error:#}")))?;
         // Where it cannot be, the walls are told without it.
@@ -148,11 +147,13 @@ impl Local {
             tools: config.tools,
             is_unsafe: config.is_unsafe,
             root,
+            runtime,
             watch: Arc::new(watch),
         })
     }
 
     fn request(&self, spec: &SandboxSpec) -> Result<LaunchRequest, SandboxError> {
+        self.runtime.as_ref().map_or(Ok(()), Runtime::check)?;
         for mount in &spec.mounts {
             root_fs::check_inside(&mount.inside)?;
         }
@@ -173,6 +174,7 @@ impl Local {
             image: spec.image.as_ref().map(|image| image.digest.clone()),
             limits: Limits::of(&spec.limits)?,
             is_unsafe: self.is_unsafe,
+            runtime: self.runtime.clone(),
         })
     }
 

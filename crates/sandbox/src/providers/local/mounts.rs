@@ -112,6 +112,16 @@ impl Root {
         rustix::mount::move_mount(tree, c"", at, c"", empty).with_context(what)
     }
 
+    /// Makes a directory a mount of its own, so that what is around it can be closed to writing.
+    pub(super) fn set_apart(&self, inside: &str) -> Result<()> {
+        let at = self.directory(inside)?;
+        let flags = OpenTreeFlags::OPEN_TREE_CLONE | OpenTreeFlags::OPEN_TREE_CLOEXEC;
+        let whole = OpenTreeFlags::AT_RECURSIVE | OpenTreeFlags::AT_EMPTY_PATH;
+        let tree = rustix::mount::open_tree(&at, c"", flags | whole).context("take it as it is")?;
+        let empty = MoveMountFlags::MOVE_MOUNT_F_EMPTY_PATH | MoveMountFlags::MOVE_MOUNT_T_EMPTY_PATH;
+        rustix::mount::move_mount(tree, c"", at, c"", empty).context("put it in its own place")
+    }
+
     /// Mounts a file system of the kernel's own.
     pub(super) fn kernel(&self, kind: &str, inside: &str, flags: MountFlags, options: &str) -> Result<()> {
         let at = self.directory(inside)?;

@@ -15,7 +15,7 @@ use std::io;
 use std::os::fd::AsRawFd;
 
 /// When memory is short, the kernel ends what is in a sandbox before it ends the server. Source: proc_pid_oom_score_adj(5).
-const OOM_SCORE: &str = "500";
+pub(super) const OOM_SCORE: i32 = 500;
 
 /// Namespaces of each kind, where sandboxes inside are allowed.
 const NESTED_NAMESPACES: &str = "64";
@@ -47,7 +47,7 @@ pub(super) fn leave_keyring() {
 }
 
 pub(super) fn end_before_the_server() -> io::Result<()> {
-    fs::write("/proc/self/oom_score_adj", OOM_SCORE)
+    fs::write("/proc/self/oom_score_adj", OOM_SCORE.to_string())
 }
 
 /// A file that grows past its limit is an error to whoever writes it (EFBIG), and no reason to end. What is ignored stays so
@@ -81,7 +81,7 @@ pub(super) fn limit_namespaces(settings: &Settings, nested_sandboxes: bool) -> i
 /// What root in a sandbox may do, with the session's own files and processes: what installing packages takes; and SETPCAP, by which
 /// the guest takes all of it from the agent, and itself from who uses `sudo`. Nothing that
 /// mounts, traces, makes devices, or touches the network or the kernel.
-const ROOT_INSIDE: CapabilitySet = CapabilitySet::CHOWN
+pub(super) const ROOT_INSIDE: CapabilitySet = CapabilitySet::CHOWN
     .union(CapabilitySet::DAC_OVERRIDE)
     .union(CapabilitySet::FOWNER)
     .union(CapabilitySet::FSETID)

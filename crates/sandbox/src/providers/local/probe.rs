@@ -1,5 +1,7 @@
 //! What this machine enforces, found out by doing it: versions and settings promise more, and less, than is true.
 
+use super::container::Runtime;
+use super::identity::Identity;
 use super::{Local, LocalConfig};
 use crate::error::{ErrorKind, SandboxError};
 use crate::link::Link;
@@ -28,6 +30,13 @@ pub struct Finding {
 
 /// Makes a sandbox, speaks with its guest and removes it again, in a corner of the data directory where no server looks.
 pub async fn probe(config: LocalConfig) -> Probe {
+    let is_root = Identity::is_root().unwrap_or(false);
+    if let Some(error) = config.runtime.as_deref().and_then(|wanted| Runtime::find(wanted, is_root).err()) {
+        let remedy = "Install it, or set sandbox.launcher to \"own\".".to_owned();
+        let detail = format!("refused: {error}");
+        let finding = Finding { name: "sandbox", ok: false, detail, remedy: Some(remedy) };
+        return Probe { tier: Tier::Refused, findings: vec![finding] };
+    }
     let corner = config.data_dir.join("probe");
     let tried = try_sandbox(LocalConfig { data_dir: corner.clone(), ..config }).await;
     // What cannot be removed is no danger, and the next probe finds it.
@@ -69,12 +78,12 @@ fn of_walls(enforced: &Enforced) -> Probe {
     let tier = enforced.tier();
     let lacking: Vec<Finding> = enforced.0.iter().filter_map(lacking).collect();
     let names = lacking.iter().map(|finding| finding.name).collect::<Vec<_>>().join(", ");
+    let by = enforced.0.iter().find_map(|row| row.by.as_ref()).map(|by| format!(" by {by}"));
+    let made = format!("a sandbox was made{}", by.unwrap_or_default());
     let detail = match tier {
-        Tier::Isolated => "isolated: a sandbox was made, every wall stands and every limit holds".into(),
-        Tier::Limited => format!("limited: a sandbox was made, but not all of it holds: {names}"),
-        Tier::Refused => {
-            format!("unsafe: a sandbox was made without what nothing should run without: {names}")
-        }
+        Tier::Isolated => format!("isolated: {made}, every wall stands and every limit holds"),
+        Tier::Limited => format!("limited: {made}, but not all of it holds: {names}"),
+        Tier::Refused => format!("unsafe: {made} without what nothing should run without: {names}"),
     };
     // Something that nothing should run without is missing, and something runs: no "sandbox" that is missing itself.
     let name = if tier == Tier::Refused { "unsafe" } else { "sandbox" };
@@ -94,6 +103,9 @@ fn lacking(row: &Enforcement) -> Option<Finding> {
         Wall::Capabilities | Wall::OpenFiles => return None,
         Wall::SystemCalls => "Use a kernel with CONFIG_SECCOMP_FILTER.",
         Wall::HostUser => "As root, every session gets a host user of its own.",
+        Wall::FileRules if row.by.is_some() => {
+            "The launcher of Lamplight has them: sandbox.launcher = \"own\"."
+        }
         Wall::FileRules => "Use Linux 6.12 or newer, with landlock in the list of the boot parameter lsm=.",
         Wall::KernelFiles => "Switch nested sandboxes off.",
         Wall::Cpu | Wall::Memory | Wall::Processes => {
@@ -133,7 +145,7 @@ mod tests {
 
     #[test]
     fn what_lacks_is_named_with_what_would_raise_it() {
-        let row = |wall, strength| Enforcement { wall, strength, limit: None };
+        let row = |wall, strength| Enforcement { wall, strength, limit: None, by: None };
         let walls = |rows: &[Enforcement]| of_walls(&Enforced(rows.to_vec()));
         let good = row(Wall::Namespaces, Strength::Enforced);
         assert_eq!(walls(std::slice::from_ref(&good)).tier, Tier::Isolated);

@@ -1,5 +1,6 @@
 //! What passes between the provider and its launcher: one JSON document in on standard input, a line of JSON out.
 
+use super::container::Runtime;
 use super::limits::Limits;
 use crate::error::{ErrorKind, SandboxError};
 use crate::provider::ReadOnlyMount;
@@ -28,6 +29,8 @@ pub(super) struct LaunchRequest {
     pub(super) limits: Limits,
     /// Run even where a wall is missing that nothing should run without.
     pub(super) is_unsafe: bool,
+    /// What puts it up, where that is not the launcher itself.
+    pub(super) runtime: Option<Runtime>,
 }
 
 /// The launcher's last word.

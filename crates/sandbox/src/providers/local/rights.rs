@@ -18,6 +18,12 @@ pub(super) fn work_for(ids: Ids) -> Result<()> {
     set_effective(CapabilitySet::all())
 }
 
+/// What is made from here on is our own again.
+pub(super) fn work_for_ourselves() -> Result<()> {
+    touch_files_as(rustix::process::geteuid().as_raw());
+    set_effective(CapabilitySet::all())
+}
+
 /// Runs `work` with the rights over files that any user of the machine has, and remembers none of it. What is mounted meanwhile
 /// keeps to these rights for good, as an overlay reads its layers as whoever mounted it.
 pub(super) fn as_anybody<T>(ids: Ids, work: impl FnOnce() -> Result<T>) -> Result<T> {

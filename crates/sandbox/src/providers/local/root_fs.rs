@@ -43,6 +43,9 @@ const DEV_SIZE: &str = "size=64k,nr_inodes=64,mode=755";
 const RUN_SIZE: &str = "size=64m,nr_inodes=16k,mode=755";
 const SHM_SIZE: &str = "size=256m,nr_inodes=16k,mode=1777";
 
+/// Of the host's, those that tell nothing and do nothing.
+pub(super) const DEVICES: [&str; 6] = ["null", "zero", "full", "random", "urandom", "tty"];
+
 /// A tree of the machine's that is shown with the session's changes on it.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct SystemTree {
@@ -226,7 +229,7 @@ fn unescape(text: &str) -> PathBuf {
 
 fn devices(root: &Root) -> Result<()> {
     root.kernel("tmpfs", "/dev", MountFlags::NODEV, DEV_SIZE)?;
-    for name in ["null", "zero", "full", "random", "urandom", "tty"] {
+    for name in DEVICES {
         let path = format!("/dev/{name}");
         root.show(Path::new(&path), &path, Attributes::Device)?;
     }

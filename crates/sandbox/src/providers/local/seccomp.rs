@@ -7,7 +7,7 @@
 //!
 //! Source: seccomp(2). The kernel runs no program for calls that are allowed whatever their arguments (since Linux 5.11).
 
-use super::system_calls::{ALLOWED, ALLOWED_HERE, ALLOWED_NEW, NESTING, REFUSED};
+use super::system_calls::{ALLOWED, ALLOWED_HERE, ALLOWED_NEW, Call, NESTING, REFUSED};
 use libc::{c_long, sock_filter};
 use std::collections::BTreeMap;
 use std::io;
@@ -26,22 +26,22 @@ const OWN: u32 = 0xc000_00b7;
 const X32: u32 = 0x4000_0000;
 
 /// Every `CLONE_NEW*` of clone(2).
-const NAMESPACES: u32 = 0x7e02_0000;
+pub(super) const NAMESPACES: u32 = 0x7e02_0000;
 /// `CLONE_NEWTIME`, which unshare(2) alone knows.
-const TIME_NAMESPACE: u32 = 0x80;
+pub(super) const TIME_NAMESPACE: u32 = 0x80;
 
 /// ICMP, TCP, UDP and ICMPv6; 0 lets the kernel choose. Others would load modules that few look at.
-const PROTOCOLS: &[u32] = &[0, 1, 6, 17, 58];
+pub(super) const PROTOCOLS: &[u32] = &[0, 1, 6, 17, 58];
 
 /// `NETLINK_ROUTE`: what interfaces and routes there are. Its neighbours configure firewalls and cryptography.
-const NETLINK_ROUTE: u32 = 0;
+pub(super) const NETLINK_ROUTE: u32 = 0;
 
 /// Requests that put words into the mouth of whoever sits at a terminal (TIOCSTI, TIOCLINUX), or have its line discipline
 /// replaced by a driver that few look at (TIOCSETD).
-const TERMINAL: &[u32] = &[0x5412, 0x541c, 0x5423];
+pub(super) const TERMINAL: &[u32] = &[0x5412, 0x541c, 0x5423];
 
 /// What programs ask of `personality`: Linux, its 32-bit form, both with the kernel's old version number, and what it is now.
-const PERSONALITIES: &[u32] = &[0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
+pub(super) const PERSONALITIES: &[u32] = &[0, 8, 0x2_0000, 0x2_0008, 0xffff_ffff];
 
 /// What there is to choose about it.
 #[derive(Debug, Clone, Copy, Default)]
@@ -87,7 +87,7 @@ fn program(Filter { nested_sandboxes, counts_segments }: Filter) -> Vec<sock_fil
     program.extend(judged(libc::SYS_prlimit64, prlimit()));
     program.extend(judged(libc::SYS_fallocate, fallocate()));
     for (call, whose, all_of_a_user) in PRIORITIES {
-        program.extend(judged(call, priority(whose, all_of_a_user)));
+        program.extend(judged(call.number, priority(whose, all_of_a_user)));
     }
     if !counts_segments {
         program.extend(judged(libc::SYS_shmget, segment()));
@@ -108,15 +108,16 @@ fn program(Filter { nested_sandboxes, counts_segments }: Filter) -> Vec<sock_fil
 /// What is decided by the number alone. What is not here does not exist, `clone3` among it: its flags lie in memory, where
 /// no filter can read them, and libraries fall back to `clone`.
 fn decisions(nested_sandboxes: bool) -> BTreeMap<u32, u32> {
-    let permitted =
-        |numbers: &[c_long]| numbers.iter().map(|number| (small(*number), ALLOW)).collect::<Vec<_>>();
+    let every = |calls: &[Call], decision| {
+        calls.iter().map(|call| (small(call.number), decision)).collect::<Vec<_>>()
+    };
     let mut decisions: BTreeMap<u32, u32> =
-        [ALLOWED, ALLOWED_HERE, ALLOWED_NEW].into_iter().flat_map(permitted).collect();
-    decisions.extend(REFUSED.iter().map(|number| (small(*number), errno(libc::EPERM))));
+        [ALLOWED, ALLOWED_HERE, ALLOWED_NEW].into_iter().flat_map(|calls| every(calls, ALLOW)).collect();
+    decisions.extend(every(REFUSED, errno(libc::EPERM)));
     let nesting = if nested_sandboxes { ALLOW } else { errno(libc::EPERM) };
-    decisions.extend(NESTING.iter().map(|number| (small(*number), nesting)));
+    decisions.extend(every(NESTING, nesting));
     if nested_sandboxes {
-        decisions.extend(permitted(&[libc::SYS_clone, libc::SYS_unshare]));
+        decisions.extend([libc::SYS_clone, libc::SYS_unshare].map(|number| (small(number), ALLOW)));
     }
     decisions
 }
@@ -171,19 +172,24 @@ fn prlimit() -> Vec<sock_filter> {
 /// Only giving back: space that is taken without being written is had faster than anybody can look. Libraries write zeros instead, as
 /// they do on a file system that cannot do it.
 fn fallocate() -> Vec<sock_filter> {
-    let gives_back = (libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE).cast_unsigned();
-    vec![load_argument(1), skip_unless(gives_back, 1), allow(), refuse(libc::EOPNOTSUPP)]
+    vec![load_argument(1), skip_unless(GIVES_BACK, 1), allow(), refuse(libc::EOPNOTSUPP)]
 }
 
+/// What fallocate(2) is asked to do when it gives back.
+pub(super) const GIVES_BACK: u32 = (libc::FALLOC_FL_PUNCH_HOLE | libc::FALLOC_FL_KEEP_SIZE).cast_unsigned();
+
+/// The largest System V segment that nobody counts.
+pub(super) const SEGMENT_BYTES: u32 = 64 * 1024;
+
 /// Calls that change how a process is scheduled: which argument says whose, and which value of the first means all of a user's.
-const PRIORITIES: [(c_long, u32, Option<u32>); 6] = [
-    (libc::SYS_setpriority, 1, Some(libc::PRIO_USER)),
+pub(super) const PRIORITIES: [(Call, u32, Option<u32>); 6] = [
+    (Call::new("SYS_setpriority", libc::SYS_setpriority), 1, Some(libc::PRIO_USER)),
     // `IOPRIO_WHO_USER`. Source: ioprio_set(2).
-    (libc::SYS_ioprio_set, 1, Some(3)),
-    (libc::SYS_sched_setaffinity, 0, None),
-    (libc::SYS_sched_setattr, 0, None),
-    (libc::SYS_sched_setparam, 0, None),
-    (libc::SYS_sched_setscheduler, 0, None),
+    (Call::new("SYS_ioprio_set", libc::SYS_ioprio_set), 1, Some(3)),
+    (Call::new("SYS_sched_setaffinity", libc::SYS_sched_setaffinity), 0, None),
+    (Call::new("SYS_sched_setattr", libc::SYS_sched_setattr), 0, None),
+    (Call::new("SYS_sched_setparam", libc::SYS_sched_setparam), 0, None),
+    (Call::new("SYS_sched_setscheduler", libc::SYS_sched_setscheduler), 0, None),
 ];
 
 /// Not of PID 1, nor of the group that it leads, nor of all of a user's: to the kernel the guest may be the same user.
@@ -198,13 +204,12 @@ fn priority(whose: u32, all_of_a_user: Option<u32>) -> Vec<sock_filter> {
 /// As if the kernel's limit on one segment (shmmax) were lower; of segments there are at most 4,096 (shmmni), which makes as much as
 /// `/dev/shm` holds. Source: shmget(2).
 fn segment() -> Vec<sock_filter> {
-    const MOST: u32 = 64 * 1024;
     vec![
         load(argument(1) + 4),
         skip_if(0, 1),
         refuse(libc::EINVAL),
         load_argument(1),
-        skip_if_above(MOST, 1),
+        skip_if_above(SEGMENT_BYTES, 1),
         allow(),
         refuse(libc::EINVAL),
     ]
@@ -279,4 +284,4 @@ fn statement(code: u32, k: u32, jt: u8, jf: u8) -> sock_filter {
 
 #[cfg(test)]
 #[path = "seccomp_tests.rs"]
-mod tests;
+pub(super) mod tests;

@@ -34,6 +34,8 @@ pub struct WallState {
     pub why: Option<String>,
     /// Of a limit: how much; `null` of a wall, and where there is no limit. Thousandths of a processor, bytes, or a number.
     pub limit: Option<u64>,
+    /// The container runtime that put it up; `null` where Lamplight did.
+    pub by: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -128,7 +130,7 @@ impl From<Enforced> for Sandbox {
                 sandbox::Strength::Soft { why } => (Strength::Soft, Some(why)),
                 sandbox::Strength::Missing { why } => (Strength::Missing, Some(why)),
             };
-            WallState { wall: row.wall.into(), strength, why, limit: row.limit }
+            WallState { wall: row.wall.into(), strength, why, limit: row.limit, by: row.by }
         });
         Self { tier, is_unsafe, walls: walls.collect() }
     }

@@ -60,7 +60,7 @@ async fn a_sandbox_is_limited_as_asked_and_what_it_runs_into_is_told() {
     assert_eq!(wall("memory")["limit"], LIMIT);
     assert_eq!(
         wall("processes"),
-        json!({"wall": "processes", "strength": "enforced", "why": null, "limit": 200})
+        json!({"wall": "processes", "strength": "enforced", "why": null, "limit": 200, "by": null})
     );
     if wall("memory")["strength"] == "enforced" {
         let log = server.until(id, "noted", 1).await;

@@ -44,7 +44,7 @@ pub(in super::super) fn limit(cgroups: &Cgroups, limits: &Limits, refused: &[Str
         Some(refused) => format!("its cgroup cannot be used: {refused}"),
         None => format!("no cgroup with the {} controller can be made here", controller.name()),
     };
-    let row = |wall, strength, limit| Enforcement { wall, strength, limit };
+    let row = |wall, strength, limit| Enforcement { wall, strength, limit, by: None };
     let missing = |why| Strength::Missing { why };
 
     let memory = apply(cgroups, |at| limit_memory(at, limits.memory_bytes));
@@ -230,12 +230,15 @@ mod tests {
     fn what_cannot_be_limited_is_told_with_the_reason() {
         let rows = limit(&Cgroups::default(), &LIMITS, &[]).rows;
         let missing = Strength::Missing { why: "no cgroup with the cpu controller can be made here".into() };
-        assert_eq!(rows[0], Enforcement { wall: Wall::Cpu, strength: missing, limit: Some(1500) });
+        assert_eq!(rows[0], Enforcement { wall: Wall::Cpu, strength: missing, limit: Some(1500), by: None });
         let soft = "of all together by looking several times a second, as no cgroup with the memory controller can be made here";
         assert_eq!(rows[1].strength, Strength::Soft { why: soft.into() });
         // All of the machine is no limit that could be missing.
         let rows = limit(&Cgroups::default(), &Limits { cpu_thousandths: None, ..LIMITS }, &[]).rows;
-        assert_eq!(rows[0], Enforcement { wall: Wall::Cpu, strength: Strength::Enforced, limit: None });
+        assert_eq!(
+            rows[0],
+            Enforcement { wall: Wall::Cpu, strength: Strength::Enforced, limit: None, by: None }
+        );
     }
 
     #[test]

@@ -10,9 +10,11 @@
 //! one that the provider keeps waiting has done so long before. What limits to write is known only with the request.
 
 mod control;
+mod foreign;
 mod place;
 
 pub(super) use control::{Limited, hits, limit};
+pub(super) use foreign::{below_the_top, others, second_beside_first};
 pub(super) use place::{Places, make_way};
 
 use lamplight_domain::{Generation, SessionId};
@@ -186,7 +188,7 @@ pub(super) fn remove_unrecorded(session: &SessionId, generation: Generation) -> 
         |place: &Place| Some(place.folder.join(name(session, generation))).filter(|path| path.exists());
     let unrecorded = Cgroups {
         unified: places.unified.as_ref().and_then(path),
-        legacy: places.legacy.iter().filter_map(path).collect(),
+        legacy: foreign::every_first()?.iter().filter_map(path).collect(),
     };
     unrecorded.kill()?;
     unrecorded.remove()

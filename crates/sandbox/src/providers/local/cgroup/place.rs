@@ -6,7 +6,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The folder of all cgroups of ours, in every hierarchy.
-const FOLDER: &str = "lamplight";
+pub(super) const FOLDER: &str = "lamplight";
 
 /// Where a server that was given a cgroup of its own goes itself: with processes in it, that cgroup could not have
 /// controllers below it. Source: the kernel's admin-guide/cgroup-v2, "No Internal Process Constraint".
@@ -99,15 +99,15 @@ pub(in super::super) fn make_way() -> io::Result<()> {
 }
 
 /// A line of `mountinfo` that is that of a cgroup hierarchy.
-struct Hierarchy {
-    mount: PathBuf,
+pub(super) struct Hierarchy {
+    pub(super) mount: PathBuf,
     /// Which of ours a hierarchy of version 1 has; `None` of version 2.
-    version1: Option<Vec<Controller>>,
+    pub(super) version1: Option<Vec<Controller>>,
 }
 
 impl Hierarchy {
     /// Source: proc_pid_mountinfo(5).
-    fn read(line: &str) -> Option<Self> {
+    pub(super) fn read(line: &str) -> Option<Self> {
         let (left, right) = line.split_once(" - ")?;
         let mount = PathBuf::from(left.split(' ').nth(4)?);
         let mut right = right.split(' ');
@@ -118,7 +118,7 @@ impl Hierarchy {
         }
     }
 
-    fn parent(&self, own: &str, is_root: bool) -> Option<PathBuf> {
+    pub(super) fn parent(&self, own: &str, is_root: bool) -> Option<PathBuf> {
         if is_root {
             return Some(self.mount.clone());
         }
