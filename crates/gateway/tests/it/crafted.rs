@@ -129,6 +129,14 @@ async fn a_crafted_push_moves_the_sessions_branch_or_nothing() {
             false,
         ),
         (
+            "its name after another's",
+            with(|_, new, _| list(&[(ZERO, new, &format!("refs/heads/x/{BRANCH}"))])),
+            &[],
+            200,
+            "may push only its branch",
+            false,
+        ),
+        (
             "two slashes",
             with(|_, new, _| list(&[(ZERO, new, &format!("refs/heads//{BRANCH}"))])),
             &[],

@@ -70,7 +70,7 @@ use crate::egress::Egress;
 use crate::error::{ErrorKind, SandboxError};
 use crate::handle::{Handle, HandleContent};
 use crate::provider::{
-    ByteStream, Files, Inspection, Listed, ListedState, Provider, ReadOnlyMount, SandboxSpec, Searched,
+    ByteStream, Files, Inspection, Listed, Provider, ReadOnlyMount, SandboxSpec, Searched,
 };
 use anyhow::Context as _;
 use async_trait::async_trait;
