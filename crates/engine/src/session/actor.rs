@@ -154,7 +154,8 @@ impl Actor {
         let entries = self.entries(&self.session, at, events.into_iter().map(|event| (event, None)));
         let (next, view) = self.after(&entries);
         let summary = writing::summary(&next, &view);
-        writing::append(&self.shared.store, &self.hub, &self.id, &entries, Some(summary), None).await?;
+        let log = (&self.id, next.spec());
+        writing::append(&self.shared.store, &self.hub, log, &entries, Some(summary), None).await?;
         self.become_state(next, &view);
         Ok(view)
     }
@@ -237,7 +238,8 @@ impl Actor {
         let (next, view) = self.after(&entries);
         let worth_listing = entries.iter().any(|entry| changes_the_list(&entry.event));
         let summary = worth_listing.then(|| writing::summary(&next, &view));
-        writing::append_when_there_is_space(&self.shared.store, &self.hub, &self.id, &entries, summary)
+        let log = (&self.id, next.spec());
+        writing::append_when_there_is_space(&self.shared.store, &self.hub, log, &entries, summary)
             .await?;
         self.become_state(next, &view);
         Ok(())
