@@ -16,8 +16,8 @@ pub use layers::{Environment, VARIABLES, Variable};
 pub use secret::Secret;
 pub use secrets::Secrets;
 pub use sections::{
-    Agent, CustomAgent, Log, LogFormat, ModelEndpoint, Models, NetworkPolicy, Provider, Repository, Sandbox,
-    Server,
+    Agent, Budgets, CustomAgent, Log, LogFormat, ModelEndpoint, Models, NetworkPolicy, PersonBudget,
+    Provider, Repository, Sandbox, Server,
 };
 
 use lamplight_domain::{Limits, Person};
@@ -35,6 +35,7 @@ pub struct Config {
     pub person: Option<Person>,
     pub agent: Agent,
     pub limits: Limits,
+    pub budgets: Budgets,
     pub models: Models,
     pub secrets: Secrets,
     pub sandbox: Sandbox,
@@ -108,6 +109,7 @@ impl Config {
         self.server.check()?;
         self.sandbox.check()?;
         self.models.check()?;
+        self.budgets.check()?;
         self.repositories.iter().try_for_each(Repository::check)?;
         self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;
         self.models.take_keys(environment);

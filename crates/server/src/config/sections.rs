@@ -4,7 +4,7 @@ use super::{ConfigError, Environment, Secret};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{HostPattern, ImageChoice, Network, SandboxLimits, SomeLimits};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -72,6 +72,38 @@ pub enum LogFormat {
 impl Default for Log {
     fn default() -> Self {
         Self { level: "info".to_owned(), format: LogFormat::Text }
+    }
+}
+
+/// `[budgets]`: what sessions together may cost in a calendar month (UTC), in millionths of a dollar; 0 is no bound.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Budgets {
+    /// All of them.
+    pub month_micros: u64,
+    /// `[[budgets.people]]`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<PersonBudget>,
+}
+
+/// All sessions that are for one person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonBudget {
+    /// As `[person]` or git says it.
+    pub name: String,
+    pub month_micros: u64,
+}
+
+impl Budgets {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let mut names = BTreeSet::new();
+        match self.people.iter().find(|person| !names.insert(&person.name)) {
+            Some(person) => {
+                Err(ConfigError::Invalid(format!("budgets.people: {:?} is there twice", person.name)))
+            }
+            None => Ok(()),
+        }
     }
 }
 
@@ -285,6 +317,9 @@ pub struct Repository {
     pub agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Policy>,
+    /// What all sessions on it may cost in a calendar month (UTC), in millionths of a dollar; 0 is no bound.
+    #[serde(default)]
+    pub budget_month_micros: u64,
     /// `[repositories.limits]`
     #[serde(default)]
     pub limits: SomeLimits,
