@@ -10,6 +10,7 @@ import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { Refused, Session } from './session.mjs';
+import { usage } from './usage.mjs';
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const BODY_LIMIT = 1 << 20;
@@ -208,6 +209,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
       /^\/repositories$/,
       () => ({ items: REPOSITORIES.map((path) => ({ path, last_used_at: new Date(began).toISOString() })) }),
     ],
+    ['GET', /^\/usage$/, ({ query }) => usage([...sessions.values()], query, PERSON, REPOSITORIES)],
     [
       'GET',
       /^\/status$/,

@@ -136,6 +136,9 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
       await page.goto(`${stage.url}/`);
       await page.getByRole('list', { name: 'Sessions' }).getByRole('link').first().waitFor();
       await check('list');
+      await page.goto(`${stage.url}/usage?by=session`);
+      await page.getByRole('row', { name: 'All' }).waitFor();
+      await check('usage');
       await page.goto(`${stage.url}/new`);
       await page.getByRole('button', { name: 'Start session' }).waitFor();
       await check('new');

@@ -1,11 +1,12 @@
 /** The pages and their addresses. */
 import { createRootRoute, createRoute, createRouter, Link, Outlet } from '@tanstack/react-router';
-import { PHASES, type Phase } from './api/types';
+import { PHASES, type Phase, USAGE_BY, type UsageBy } from './api/types';
 import { type ForkSearch, NewPage } from './create/NewPage';
 import { type ListFilter, ListPage } from './list/ListPage';
 import { SessionPage } from './session/view/SessionPage';
 import { SettingsPage } from './settings/SettingsPage';
 import { Shortcuts } from './ui/Shortcuts';
+import { type UsageFilter, UsagePage } from './usage/UsagePage';
 
 const root = createRootRoute({
   component: () => (
@@ -54,9 +55,19 @@ const session = createRoute({
   },
 });
 
+const usage = createRoute({
+  getParentRoute: () => root,
+  path: '/usage',
+  validateSearch: (search: Record<string, unknown>): UsageFilter => ({
+    ...(USAGE_BY.includes(search.by as UsageBy) ? { by: search.by as UsageBy } : {}),
+    ...(typeof search.since === 'string' && search.since !== '' ? { since: search.since } : {}),
+  }),
+  component: UsagePage,
+});
+
 const settings = createRoute({ getParentRoute: () => root, path: '/settings', component: SettingsPage });
 
-export const router = createRouter({ routeTree: root.addChildren([list, create, session, settings]) });
+export const router = createRouter({ routeTree: root.addChildren([list, create, session, settings, usage]) });
 
 declare module '@tanstack/react-router' {
   interface Register {

@@ -3,7 +3,7 @@
 use crate::agent::{AgentInput, ExitStatus, Opened};
 use crate::permission::{Answer, AnsweredBy, PermissionOption};
 use crate::transcript::{PlanEntry, Tokens, ToolCall};
-use crate::{Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
+use crate::{BudgetOf, Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::net::Ipv4Addr;
@@ -228,10 +228,14 @@ pub enum Event {
     CancelAnswered {
         turn: TurnNumber,
     },
-    /// Four fifths of the budget are spent; both in millionths of a dollar.
+    /// Four fifths of the budget are spent; both in millionths of a dollar. `until` is when the month ends that it is for.
     BudgetNeared {
         spent_micros: u64,
         budget_micros: u64,
+        #[serde(default, skip_serializing_if = "BudgetOf::is_session")]
+        of: BudgetOf,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        until: Option<Timestamp>,
     },
     GuardTripped {
         turn: TurnNumber,
@@ -357,6 +361,8 @@ pub enum Guard {
     Paused,
     /// All that the session may cost is spent.
     Budget,
+    /// All that others may cost with it in this month is spent.
+    MonthBudget,
 }
 
 /// How a turn ended.

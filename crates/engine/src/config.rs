@@ -1,5 +1,6 @@
 //! What the engine is told by whoever starts it. Plain data; only the server reads files and the environment.
 
+use crate::BudgetsConfig;
 use crate::keys::SealingSource;
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
@@ -26,6 +27,8 @@ pub struct Config {
     /// A scripted model answers instead of a real one.
     pub scripted_model: bool,
     pub limits: Limits,
+    /// What all sessions, or all of one person, may cost in a month.
+    pub budgets: BudgetsConfig,
     pub permissions: Policy,
     /// Who authors commits where the repository's git configuration names nobody.
     pub person: Option<Person>,
@@ -49,6 +52,8 @@ pub struct RepositoryConfig {
     pub sandbox: SandboxLimits,
     pub network: Option<Network>,
     pub image: Option<ImageChoice>,
+    /// What all sessions on it may cost in a calendar month (UTC), in millionths of a dollar; 0 is no bound.
+    pub budget_month_micros: u64,
 }
 
 /// Where models are, and the keys that the environment holds.

@@ -43,6 +43,7 @@ pub(crate) async fn create(
         Some(fork) => forked(shared, &id, fork.clone(), new).await?,
         None => fresh(shared, &id, new).await?,
     };
+    shared.budgets.refuse_if_spent(&shared.config, &spec.person.name, &spec.repository)?;
     let by = by.unwrap_or_else(|| spec.person.name.clone());
     let repository = spec.repository.clone();
     let events = Session::create(spec, ids::prompt_id(), prompt, by)?;
@@ -85,7 +86,7 @@ async fn store_first(
     let hub = crate::hub::Hub::new(Seq(0));
     let view = session.view(id.clone());
     let summary = writing::summary(&session, &view);
-    writing::append(&shared.store, &hub, id, &entries, Some(summary), once).await?;
+    writing::append(&shared.store, &hub, (id, session.spec()), &entries, Some(summary), once).await?;
     Ok(view)
 }
 

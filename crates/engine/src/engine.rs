@@ -1,6 +1,7 @@
 //! The public face: finds or wakes the session that a call is for, and passes it on.
 
 use crate::agents::AgentInfo;
+use crate::budgets::Budgets;
 use crate::config::Config;
 use crate::error::{CommandError, StartError};
 use crate::hub::{Follower, Hub};
@@ -8,10 +9,10 @@ use crate::keys::Keys;
 use crate::prepared::Shelf;
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, Status};
-use crate::{agents, clock, create, ids, reconcile, review};
+use crate::{agents, clock, create, ids, reconcile};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
-use lamplight_domain::{PromptId, Seq, SessionId, Timestamp, TurnNumber};
+use lamplight_domain::{PromptId, Seq, SessionId, Timestamp};
 use lamplight_gateway::{Gateway, UpstreamName};
 use lamplight_sandbox::provider::Provider;
 use lamplight_store::Store;
@@ -23,7 +24,7 @@ use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 /// How long a caller waits for a session's answer.
-const ANSWER_WAIT: Duration = Duration::from_secs(30);
+pub(crate) const ANSWER_WAIT: Duration = Duration::from_secs(30);
 /// Changes of summaries that a slow listener may be behind before it has to list again.
 const CHANGES: usize = 1024;
 /// Most entries on one page of a log.
@@ -47,9 +48,15 @@ pub(crate) struct Shared {
     pub keys: Keys,
     pub catalogue: Catalogue,
     pub prepared: Shelf,
+    pub budgets: Arc<Budgets>,
     awake: Mutex<HashMap<SessionId, Awake>>,
     changes: broadcast::Sender<Arc<SessionSummary>>,
+    /// What reaches in from sandboxes ends first, so that what it used is still written down.
     closing: watch::Sender<bool>,
+    /// Then the actors.
+    resting: watch::Sender<bool>,
+    /// Connections from inside.
+    pub streams: TaskTracker,
     pub tasks: TaskTracker,
 }
 
@@ -73,6 +80,7 @@ impl Engine {
         let catalogue = agents::catalogue(&config)?;
         let prepared = Shelf::open(&config.data_dir);
         prepared.clear(&provider).await;
+        let budgets = Budgets::load(&config, &store).await?;
         let shared = Arc::new(Shared {
             config,
             store,
@@ -81,9 +89,12 @@ impl Engine {
             keys,
             catalogue,
             prepared,
+            budgets,
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
             closing: watch::Sender::new(false),
+            resting: watch::Sender::new(false),
+            streams: TaskTracker::new(),
             tasks: TaskTracker::new(),
         });
         for id in shared.store.unfinished().await? {
@@ -115,6 +126,8 @@ impl Engine {
         text: String,
         by: String,
     ) -> Result<PromptPlaced, CommandError> {
+        let view = self.view(id).await?;
+        self.shared.budgets.refuse_if_spent(&self.shared.config, &view.person.name, &view.repository)?;
         let prompt = ids::prompt_id();
         let view = self.command(id, Command::Prompt { prompt: prompt.clone(), text, by }).await?;
         let position = view.queued.iter().position(|queued| queued.prompt == prompt).unwrap_or(0);
@@ -186,23 +199,6 @@ impl Engine {
     /// Ends the session: its sandbox goes, its log and its branch stay.
     pub async fn end(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
         self.command(id, Command::End { by }).await
-    }
-
-    /// Merges the session's branch into the branch it started from, in the person's own repository.
-    pub async fn merge(&self, id: &SessionId, by: String) -> Result<review::Merged, CommandError> {
-        let merged = review::merge(&self.view(id).await?).await?;
-        let report = lamplight_domain::session::Report::BranchMerged {
-            into: merged.into.clone(),
-            commit: merged.commit.clone(),
-            by,
-        };
-        self.shared.send(id, Message::Report(report)).await?;
-        Ok(merged)
-    }
-
-    /// What the session's branch, or one turn, changed.
-    pub async fn diff(&self, id: &SessionId, turn: Option<TurnNumber>) -> Result<review::Diff, CommandError> {
-        review::diff(&self.view(id).await?, turn).await
     }
 
     pub async fn view(&self, id: &SessionId) -> Result<SessionView, CommandError> {
@@ -280,9 +276,12 @@ impl Engine {
     /// Stops deciding and doing. Sandboxes and the agents in them live on, and are found again at the next start.
     pub async fn shutdown(&self) {
         self.shared.closing.send_replace(true);
+        self.shared.streams.close();
+        self.shared.streams.wait().await;
+        self.shared.gateway.settled().await;
+        self.shared.resting.send_replace(true);
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
-        self.shared.gateway.settled().await;
         self.shared.store.close().await;
     }
 
@@ -308,6 +307,11 @@ impl Shared {
 
     pub(crate) fn closing(&self) -> watch::Receiver<bool> {
         self.closing.subscribe()
+    }
+
+    /// For actors alone, which rest after everything else.
+    pub(crate) fn resting(&self) -> watch::Receiver<bool> {
+        self.resting.subscribe()
     }
 
     /// The session's actor, started if it sleeps.
@@ -338,6 +342,7 @@ impl Shared {
         let quiet = messages.is_empty() && !followed;
         if quiet {
             sessions.remove(id);
+            self.budgets.session_sleeps(id);
         }
         quiet
     }
@@ -367,17 +372,6 @@ impl Shared {
         if self.changes.receiver_count() > 0 {
             let _ = self.changes.send(Arc::new(view.clone().into()));
         }
-    }
-
-    /// Whether a session claims this sandbox. A session that sleeps claims none.
-    pub(crate) async fn claims(&self, id: &SessionId, generation: lamplight_domain::Generation) -> bool {
-        let Some(awake) = self.find(id) else { return false };
-        let (reply, answer) = oneshot::channel();
-        if awake.mailbox.send(Message::Claims { generation, reply }).await.is_err() {
-            return true;
-        }
-        // Without an answer nothing is destroyed: the reconciler comes again.
-        tokio::time::timeout(ANSWER_WAIT, answer).await.ok().and_then(Result::ok).unwrap_or(true)
     }
 }
 

@@ -3,6 +3,7 @@
 //! [`Engine`] is the whole public face: commands in, views and readers out.
 
 mod agents;
+mod budgets;
 mod clock;
 mod config;
 mod create;
@@ -19,8 +20,10 @@ mod provider;
 mod reconcile;
 pub mod review;
 mod session;
+mod usage;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
+pub use budgets::{BudgetStanding, BudgetsConfig};
 pub use config::{Config, EndpointConfig, ModelsConfig, RepositoryConfig, SandboxConfig};
 pub use engine::{Engine, now};
 pub use error::{CommandError, StartError};
@@ -34,6 +37,7 @@ pub use lamplight_gateway::{
 };
 pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
+pub use lamplight_store::{Usage, UsageBy, UsageQuery, UsageSum};
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 
 use bytes::Bytes;

@@ -1,10 +1,12 @@
 //! Finds what nobody claims. It takes no input: it looks at what is there, on a timer, and every look is complete.
 
-use crate::engine::Shared;
-use lamplight_domain::Seq;
+use crate::engine::{ANSWER_WAIT, Shared};
+use crate::session::Message;
+use lamplight_domain::{Generation, Seq, SessionId};
 use lamplight_sandbox::provider::{Files, Listed};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::oneshot;
 
 /// From one look to the next; nothing that bears our label is unclaimed for longer.
 const PERIOD: Duration = Duration::from_secs(30);
@@ -37,5 +39,18 @@ async fn look_at(shared: &Arc<Shared>, sandbox: Listed) {
     tracing::info!(session.id = %id, sandbox.generation = generation.0, "destroying a sandbox that no session claims");
     if let Err(error) = shared.provider.destroy(&sandbox.handle, files).await {
         tracing::warn!(session.id = %id, sandbox.generation = generation.0, %error, "it could not be destroyed; the next look tries again");
+    }
+}
+
+impl Shared {
+    /// Whether a session claims this sandbox. A session that sleeps claims none.
+    async fn claims(&self, id: &SessionId, generation: Generation) -> bool {
+        let Some(awake) = self.find(id) else { return false };
+        let (reply, answer) = oneshot::channel();
+        if awake.mailbox.send(Message::Claims { generation, reply }).await.is_err() {
+            return true;
+        }
+        // Without an answer nothing is destroyed: the reconciler comes again.
+        tokio::time::timeout(ANSWER_WAIT, answer).await.ok().and_then(Result::ok).unwrap_or(true)
     }
 }

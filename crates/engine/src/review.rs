@@ -1,10 +1,11 @@
 //! What a person looks at, and takes: the branch's diff, and its merge into their own repository.
 
 use crate::error::CommandError;
-use crate::git;
+use crate::session::Message;
+use crate::{Engine, git};
 use anyhow::Context as _;
-use lamplight_domain::TurnNumber;
-use lamplight_domain::session::SessionView;
+use lamplight_domain::session::{Report, SessionView};
+use lamplight_domain::{SessionId, TurnNumber};
 use serde::Serialize;
 use std::path::Path;
 
@@ -50,8 +51,23 @@ pub struct Merged {
     pub commit: String,
 }
 
+impl Engine {
+    /// Merges the session's branch into the branch it started from, in the person's own repository.
+    pub async fn merge(&self, id: &SessionId, by: String) -> Result<Merged, CommandError> {
+        let merged = merge(&self.view(id).await?).await?;
+        let report = Report::BranchMerged { into: merged.into.clone(), commit: merged.commit.clone(), by };
+        self.shared.send(id, Message::Report(report)).await?;
+        Ok(merged)
+    }
+
+    /// What the session's branch, or one turn, changed.
+    pub async fn diff(&self, id: &SessionId, turn: Option<TurnNumber>) -> Result<Diff, CommandError> {
+        diff(&self.view(id).await?, turn).await
+    }
+}
+
 /// What the session's branch changed since it left its base, or what one turn's commit changed.
-pub(crate) async fn diff(view: &SessionView, turn: Option<TurnNumber>) -> Result<Diff, CommandError> {
+async fn diff(view: &SessionView, turn: Option<TurnNumber>) -> Result<Diff, CommandError> {
     let repository = Path::new(&view.repository);
     let Some(last) = view.commits.last() else {
         let head = git::line(repository, &["rev-parse", &format!("refs/heads/{}", view.base)]).await?;
@@ -131,7 +147,7 @@ fn second_name(names: &str) -> String {
 }
 
 /// Merges the session's branch into its base. Where the base is checked out, in that working tree; else without one.
-pub(crate) async fn merge(view: &SessionView) -> Result<Merged, CommandError> {
+async fn merge(view: &SessionView) -> Result<Merged, CommandError> {
     let repository = Path::new(&view.repository);
     let Some(head) = view.commits.last().map(|commit| commit.commit.id.clone()) else {
         return Err(CommandError::invalid(

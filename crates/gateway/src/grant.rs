@@ -24,9 +24,33 @@ pub struct Grant {
     pub network: Network,
 }
 
+/// Money that is set aside for a request; given back when this is dropped.
+pub struct Reservation(#[expect(dead_code, reason = "kept for what its end does")] Box<dyn Send + Sync>);
+
+impl Reservation {
+    /// `held` gives it back when it is dropped.
+    pub fn new(held: impl Send + Sync + 'static) -> Self {
+        Self(Box::new(held))
+    }
+}
+
+/// Why nothing can be set aside. Each holds a sentence for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum NotReserved {
+    /// A budget is spent, so that asking again is no use.
+    Spent(String),
+    /// What is left of a budget is set aside for requests that are being answered.
+    Busy(String),
+}
+
 /// Who writes down what passed. Each call is made once, and the answer that it is about ends only after it returns.
 #[async_trait]
 pub trait Ledger: Send + Sync {
+    /// Whether anything bounds what may be spent. If so, each request is reserved before it is passed on.
+    fn is_bounded(&self) -> bool;
+    /// Sets aside what one request may cost, in millionths of a dollar. What it did cost is told by [`Ledger::used`] before the
+    /// reservation is dropped.
+    async fn reserve(&self, micros: u64) -> Result<Reservation, NotReserved>;
     /// One model request was answered and used this much. `model` is the name that the upstream answered with; `cost_micros` is in
     /// millionths of a dollar, `None` where no price list knows the model.
     async fn used(&self, model: &str, tokens: Tokens, cost_micros: Option<u64>);

@@ -166,6 +166,7 @@ fn append(session: &SessionId, expected_last: u64, count: u64, bare: bool) -> Ap
         entries: seqs.map(entry).collect(),
         summary: (!bare).then_some(summary),
         text,
+        usage: Vec::new(),
         once: None,
     }
 }

@@ -37,6 +37,7 @@ async fn main() -> anyhow::Result<()> {
                     .collect(),
                 summary: Some(SummaryRow { id: id.clone(), body: renamed(&summary.body), ..summary.clone() }),
                 text: Vec::new(),
+                usage: Vec::new(),
                 once: None,
             };
             let store = store.clone();

@@ -20,12 +20,14 @@ mod search;
 mod secrets;
 mod store;
 mod summaries;
+mod usage;
 mod writer;
 
 pub use blobs::{BlobError, BlobId, Blobs, NotABlobId};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
 pub use rows::{
-    Hit, PAGE_SESSIONS, REMEMBER_MS, RecentRepository, Remembered, SessionPage, SessionQuery, SummaryRow,
+    Hit, PAGE_SESSIONS, REMEMBER_MS, RecentRepository, Remembered, SessionPage, SessionQuery, Spent,
+    SummaryRow, USAGE_SUMS, Usage, UsageBy, UsageQuery, UsageRow, UsageSum,
 };
 pub use secrets::SealedSecret;
-pub use store::{Project, Store};
+pub use store::{Project, Projected, Store};

@@ -1,6 +1,6 @@
 //! What is asked of the log, and what it answers.
 
-use crate::{Remembered, SummaryRow};
+use crate::{Remembered, SummaryRow, UsageRow};
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
 use thiserror::Error;
@@ -21,6 +21,8 @@ pub struct Append {
     pub summary: Option<SummaryRow>,
     /// What search should find, each under the entry that it comes from.
     pub text: Vec<(Seq, String)>,
+    /// What the entries tell of requests to models, each under its entry.
+    pub usage: Vec<UsageRow>,
     /// Stored in the same transaction: makes the append happen once for its key.
     pub once: Option<Remembered>,
 }

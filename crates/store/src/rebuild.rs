@@ -2,7 +2,7 @@
 
 use crate::history::{self, Unread};
 use crate::jobs::ProjectEach;
-use crate::{search, summaries};
+use crate::{Projected, search, summaries, usage};
 use lamplight_domain::{Seq, SessionId};
 use rusqlite::Connection;
 
@@ -31,14 +31,19 @@ pub(crate) fn rebuild(connection: &Connection, project: &mut ProjectEach) -> rus
                 Err(Unread::Failed(error)) => return Err(error),
                 Err(Unread::Closed) => unreachable!("only the pool of readers closes"),
             };
-            let Some((last, _)) = entries.last() else {
+            let (Some((first, _)), Some((last, _))) = (entries.first(), entries.last()) else {
                 summaries::store(connection, log, &projection.summary())?;
                 count += 1;
                 break;
             };
             after = *last;
-            for (seq, text) in projection.take(&entries) {
+            let Projected { text, usage } = projection.take(&entries);
+            for (seq, text) in text {
                 search::add(connection, log, seq, &text)?;
+            }
+            usage::clear(connection, log, *first, *last)?;
+            for row in usage {
+                usage::store(connection, log, &row)?;
             }
         }
     }

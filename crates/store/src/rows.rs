@@ -1,6 +1,8 @@
 //! The rows of the projections, as callers see them.
 
+use lamplight_domain::transcript::Tokens;
 use lamplight_domain::{Seq, SessionId, Timestamp};
+use std::collections::HashMap;
 
 /// One session as lists show it. The columns are what is asked for by; everything else is in `body`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,4 +69,81 @@ pub const REMEMBER_MS: u64 = 24 * 60 * 60_000;
 pub struct RecentRepository {
     pub path: String,
     pub last_used_at: Timestamp,
+}
+
+/// One answered request to a model, as its session's log tells it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UsageRow {
+    /// The entry that tells it.
+    pub seq: Seq,
+    pub at: Timestamp,
+    /// The name of the person that the session is for.
+    pub person: String,
+    pub repository: String,
+    pub model: String,
+    pub tokens: Tokens,
+    /// In millionths of a dollar; `None` where no price was known.
+    pub cost_micros: Option<u64>,
+}
+
+/// What is summed up together.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum UsageBy {
+    Person,
+    Repository,
+    Model,
+    Session,
+    /// In UTC, as `2026-01-31`.
+    Day,
+}
+
+/// What is summed up: from `since` on, and before `until`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct UsageQuery {
+    pub by: UsageBy,
+    pub since: Option<Timestamp>,
+    pub until: Option<Timestamp>,
+}
+
+impl UsageQuery {
+    /// Everything there ever was.
+    pub fn all(by: UsageBy) -> Self {
+        Self { by, since: None, until: None }
+    }
+}
+
+/// What was spent in a stretch of time, in millionths of a dollar. There is an entry for each person and repository that asked a model.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Spent {
+    pub total_micros: u64,
+    pub people: HashMap<String, u64>,
+    pub repositories: HashMap<String, u64>,
+}
+
+/// Most sums in one answer.
+pub const USAGE_SUMS: usize = 1000;
+
+/// Sums of a stretch of time: the most expensive first, days the latest first.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Usage {
+    pub sums: Vec<UsageSum>,
+    /// Of all, with an empty key.
+    pub total: UsageSum,
+    /// There are more than [`USAGE_SUMS`].
+    pub is_cut: bool,
+}
+
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct UsageSum {
+    /// The person, repository, model, session or day.
+    pub key: String,
+    /// Of a session.
+    pub title: Option<String>,
+    /// Answered requests.
+    pub requests: u64,
+    pub tokens: Tokens,
+    /// In millionths of a dollar: of all that had a price.
+    pub cost_micros: u64,
+    /// Requests without a price, so that this is not all.
+    pub unpriced: u64,
 }

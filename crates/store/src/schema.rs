@@ -11,8 +11,11 @@ use std::time::Duration;
 
 /// In order; a database of version n has seen the first n. Each must work with the server before it still running
 /// (expand first, contract a release later), and none is ever changed.
-const MIGRATIONS: &[&str] =
-    &[include_str!("../migrations/0001_log.sql"), include_str!("../migrations/0002_secrets.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../migrations/0001_log.sql"),
+    include_str!("../migrations/0002_secrets.sql"),
+    include_str!("../migrations/0003_usage.sql"),
+];
 
 /// How long a statement waits for a lock. Nobody but us holds one; this is for a person with a SQLite shell.
 const BUSY: Duration = Duration::from_secs(5);

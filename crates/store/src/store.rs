@@ -7,8 +7,8 @@ use crate::readers::Readers;
 use crate::writer::Writer;
 use crate::{
     Append, AppendError, Blobs, Committed, Hit, ReadError, RecentRepository, Remembered, SealedSecret,
-    SessionPage, SessionQuery, StoreError, SummaryRow, WriteError, answers, repositories, schema, search,
-    secrets, summaries,
+    SessionPage, SessionQuery, Spent, StoreError, SummaryRow, Usage, UsageQuery, UsageRow, WriteError,
+    answers, repositories, schema, search, secrets, summaries, usage,
 };
 use anyhow::Context;
 use bytes::Bytes;
@@ -41,10 +41,18 @@ struct Inner {
 
 /// Derives the projections of one session from its log, for [`Store::rebuild_projections`].
 pub trait Project: Send {
-    /// The next entries in order; gives what search should find in them.
-    fn take(&mut self, entries: &[(Seq, Bytes)]) -> Vec<(Seq, String)>;
+    /// The next entries in order.
+    fn take(&mut self, entries: &[(Seq, Bytes)]) -> Projected;
     /// The session as lists show it, after its last entry.
     fn summary(self: Box<Self>) -> SummaryRow;
+}
+
+/// What is derived from some entries, each under the one that it comes from.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Projected {
+    /// What search should find.
+    pub text: Vec<(Seq, String)>,
+    pub usage: Vec<UsageRow>,
 }
 
 impl Store {
@@ -153,6 +161,16 @@ impl Store {
         self.read_rows(move |connection| search::find(connection, &query, session.as_ref(), limit)).await
     }
 
+    /// What models were asked for, summed up. Sees every append that was answered.
+    pub async fn usage(&self, query: UsageQuery) -> Result<Usage, ReadError> {
+        self.read_rows(move |connection| usage::sums(connection, &query)).await
+    }
+
+    /// What was spent from `since` on, and before `until`, of all and of each.
+    pub async fn spent(&self, since: Timestamp, until: Timestamp) -> Result<Spent, ReadError> {
+        self.read_rows(move |connection| usage::spent(connection, since, until)).await
+    }
+
     /// Keeps the answer to a request for [`crate::REMEMBER_MS`]. Gives what is remembered from now on: the first wins.
     pub async fn remember(&self, answer: Remembered) -> Result<Remembered, WriteError> {
         self.ask(|reply| Job::Record(Record::Remember { answer, reply })).await
@@ -190,8 +208,8 @@ impl Store {
         self.read_rows(secrets::all).await
     }
 
-    /// Derives every summary and the whole search index again from the logs, in one transaction; appends wait.
-    /// A session whose log is damaged keeps its summary. Gives how many sessions were read.
+    /// Derives every summary, every count of what was used and the whole search index again from the logs, in one transaction;
+    /// appends wait. A session whose log is damaged keeps its summary, and of the rest what was used. Gives how many sessions were read.
     pub async fn rebuild_projections<F>(&self, project: F) -> Result<usize, WriteError>
     where
         F: FnMut(&SessionId) -> Box<dyn Project> + Send + 'static,

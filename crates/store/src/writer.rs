@@ -18,7 +18,7 @@ use crate::quarantine::Quarantine;
 use crate::schema::Opened;
 use crate::{
     APPEND_BYTES, Append, AppendError, Committed, answers, history, rebuild, repositories, search, secrets,
-    summaries,
+    summaries, usage,
 };
 use lamplight_domain::{Seq, SessionId};
 use rusqlite::config::DbConfig;
@@ -216,6 +216,9 @@ impl Writer {
             summaries::store(&self.connection, log, summary)?;
         }
         self.search_index.add(&self.connection, log, &append.text)?;
+        for row in &append.usage {
+            usage::store(&self.connection, log, row)?;
+        }
         if let Some(once) = &append.once {
             answers::remember(&self.connection, once)?;
         }
@@ -329,8 +332,12 @@ fn check(append: &Append) -> Result<(), &'static str> {
     if append.summary.as_ref().is_some_and(|row| row.id != append.session || row.last_seq.0 != last) {
         return Err("the summary is of another session or another moment");
     }
-    if append.text.iter().any(|(seq, _)| *seq <= append.expected_last || seq.0 > last) {
+    let is_elsewhere = |seq: Seq| seq <= append.expected_last || seq.0 > last;
+    if append.text.iter().any(|(seq, _)| is_elsewhere(*seq)) {
         return Err("a text belongs to none of the entries");
+    }
+    if append.usage.iter().any(|row| is_elsewhere(row.seq)) {
+        return Err("a count of what was used belongs to none of the entries");
     }
     Ok(())
 }

@@ -13,6 +13,8 @@ import type {
   SessionView,
   Status,
   UpstreamModels,
+  UsageBy,
+  UsageReport,
 } from './types';
 
 const BASE = '/api/v1';
@@ -125,6 +127,9 @@ export const api = {
   testKey: (name: string): Promise<KeyTest> => call('POST', `/keys/${encodeURIComponent(name)}/test`),
   models: (): Promise<{ items: UpstreamModels[] }> => call('GET', '/models'),
   status: (): Promise<Status> => call('GET', '/status'),
+  /** `since` is a day, or so many days ago such as `30d`; without it the first of this month. */
+  usage: (by: UsageBy, since: string | undefined): Promise<UsageReport> =>
+    call('GET', `/usage?${new URLSearchParams({ by, ...(since ? { since } : {}) })}`),
 };
 
 /** The address of a WebSocket of the API on this page's own origin. */

@@ -64,7 +64,7 @@ export type Event =
   | { type: 'retry_planned'; turn: number; retry: number; due: number; failure: Failure }
   | { type: 'prompt_retried'; turn: number; retry: number }
   | { type: 'cancel_answered'; turn: number }
-  | { type: 'budget_neared'; spent_micros: number; budget_micros: number }
+  | { type: 'budget_neared'; spent_micros: number; budget_micros: number; of?: BudgetOf; until?: number }
   | { type: 'guard_tripped'; turn: number; guard: Guard; detail: string }
   | { type: 'turn_ended'; turn: number; outcome: Outcome }
   | { type: 'branch_pushed'; turn: number; commit: string }
@@ -204,7 +204,21 @@ export type Answer = { answer: 'selected'; option: string } | { answer: 'cancell
 
 export type AnsweredBy = { by: 'policy' } | { by: 'person'; name: string } | { by: 'deadline' } | { by: 'stop' };
 
-export type Guard = 'steps' | 'failures_in_a_row' | 'identical_calls' | 'silence' | 'wall_clock' | 'paused' | 'budget';
+export type Guard =
+  | 'steps'
+  | 'failures_in_a_row'
+  | 'identical_calls'
+  | 'silence'
+  | 'wall_clock'
+  | 'paused'
+  | 'budget'
+  | 'month_budget';
+/** Whose budget; without one it is the session's own. The others are for a calendar month, in UTC. */
+export type BudgetOf =
+  | { whose: 'session' }
+  | { whose: 'person'; name: string }
+  | { whose: 'repository'; path: string }
+  | { whose: 'deployment' };
 
 export type StopReason = 'end_turn' | 'max_tokens' | 'max_turn_requests' | 'refusal' | 'cancelled';
 

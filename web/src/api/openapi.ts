@@ -438,6 +438,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What models were asked for, and what it cost, summed up over sessions. */
+        get: operations["show_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
@@ -473,6 +490,8 @@ export interface components {
              */
             budget_micros: number;
         };
+        /** @enum {string} */
+        BudgetWhose: "deployment" | "person" | "repository";
         /** @description The session's files at one moment. */
         Checkpoint: {
             /** Format: int32 */
@@ -733,6 +752,26 @@ export interface components {
         ModelRequest: {
             /** @description One of the session's `models`, by id. */
             model: string;
+        };
+        /** @description What sessions together may cost in this calendar month (UTC); amounts are millionths of a dollar. */
+        MonthBudget: {
+            whose: components["schemas"]["BudgetWhose"];
+            /** @description The name of the person, the path of the repository; `null` for all sessions. */
+            name?: string | null;
+            /** Format: int64 */
+            budget_micros: number;
+            /** Format: int64 */
+            spent_micros: number;
+            /**
+             * Format: int64
+             * @description Set aside for requests that are being answered.
+             */
+            reserved_micros: number;
+            /**
+             * Format: date-time
+             * @description When the month is over.
+             */
+            until: string;
         };
         /**
          * @description What programs in the sandbox may connect to beside models and git. Addresses that are not public are reached by nobody, unless
@@ -1110,6 +1149,44 @@ export interface components {
             models: components["schemas"]["UpstreamModel"][];
             /** @description Why the upstream did not say what it has. */
             problem?: string | null;
+        };
+        /**
+         * @description What is summed up together.
+         * @enum {string}
+         */
+        UsageBy: "repository" | "person" | "model" | "session" | "day";
+        /** @description One sum. */
+        UsageItem: {
+            /** @description The path of the repository, the name of the person or of the model, the id of the session, or the day; of the total it is empty. */
+            key: string;
+            /** @description Of a session. */
+            title?: string | null;
+            /**
+             * Format: int64
+             * @description Requests to models that were answered.
+             */
+            requests: number;
+            /**
+             * Format: int64
+             * @description Those of them whose price nobody knows.
+             */
+            unpriced: number;
+            tokens: components["schemas"]["Tokens"];
+            cost: components["schemas"]["Cost"];
+        };
+        /** @description What models were asked for from one moment on. */
+        UsageReport: {
+            by: components["schemas"]["UsageBy"];
+            /** Format: date-time */
+            since: string;
+            /** @description The most expensive first; days: the latest first. */
+            items: components["schemas"]["UsageItem"][];
+            /** @description Of all, those that `items` has no room for included. */
+            total: components["schemas"]["UsageItem"];
+            /** @description There are more than `items` has room for. */
+            is_cut: boolean;
+            /** @description Those of this month, whatever `since` says. */
+            budgets: components["schemas"]["MonthBudget"][];
         };
         /** @description One thing that keeps a sandbox in. */
         WallState: {
@@ -2101,6 +2178,42 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    show_usage: {
+        parameters: {
+            query?: {
+                /** @description What is summed up together; `repository` by default. */
+                by?: components["schemas"]["UsageBy"];
+                /**
+                 * @description A day such as `2026-01-31` (in UTC), a moment in RFC 3339, or so many days ago such as `30d`; the first of this month (in
+                 *     UTC) by default.
+                 * @example 30d
+                 */
+                since?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["UsageReport"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

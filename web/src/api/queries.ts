@@ -3,10 +3,12 @@ import { type InfiniteData, QueryClient, queryOptions, useInfiniteQuery, useQuer
 import { useEffect, useState } from 'react';
 import { ApiError, api, type SessionFilter, socketAddress } from './client';
 import { type ConnectionState, ReconnectingSocket } from './socket';
-import type { SessionPage, SessionSummary } from './types';
+import type { SessionPage, SessionSummary, UsageBy } from './types';
 
 /** Only what may go away by itself is tried again. */
 const QUERY_RETRIES = 2;
+/** Sums that somebody looks at are asked for again. */
+const USAGE_MS = 60_000;
 /** The server keeps them longer; asking it is cheap, but not when a page opens its form again and again. */
 const MODELS_STALE_MS = 60_000;
 /** A session that the list does not have yet makes it ask again, at most this often. */
@@ -29,6 +31,14 @@ export const repositoriesQuery = queryOptions({ queryKey: ['repositories'], quer
 export const keysQuery = queryOptions({ queryKey: ['keys'], queryFn: api.keys });
 export const modelsQuery = queryOptions({ queryKey: ['models'], queryFn: api.models, staleTime: MODELS_STALE_MS });
 export const statusQuery = queryOptions({ queryKey: ['status'], queryFn: api.status });
+
+export const usageQuery = (by: UsageBy, since: string | undefined) =>
+  queryOptions({
+    queryKey: ['usage', by, since],
+    queryFn: () => api.usage(by, since),
+    refetchInterval: USAGE_MS,
+    placeholderData: (previous) => previous,
+  });
 
 export function useSessions(filter: SessionFilter) {
   return useInfiniteQuery({

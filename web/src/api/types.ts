@@ -28,12 +28,18 @@ export type Diff = Sent<Schemas['Diff']>;
 export type AgentInfo = Sent<Schemas['Agent']>;
 export type Repository = Sent<Schemas['Repository']>;
 export type Status = Sent<Schemas['Status']>;
+export type UsageBy = Schemas['UsageBy'];
+export type UsageReport = Sent<Schemas['UsageReport']>;
+export type UsageItem = Sent<Schemas['UsageItem']>;
+export type MonthBudget = Sent<Schemas['MonthBudget']>;
 export type Key = Sent<Schemas['Key']>;
 export type KeyTest = Sent<Schemas['KeyTest']>;
 export type UpstreamModels = Sent<Schemas['UpstreamModels']>;
 export type Problem = Sent<Schemas['Problem']>;
 /** What a new session may be asked for; fields may be left out. */
 export type NewSession = Schemas['NewSessionRequest'];
+
+export const USAGE_BY = ['repository', 'person', 'model', 'session', 'day'] as const satisfies readonly UsageBy[];
 
 /** In the order of a session's life. */
 export const PHASES = [

@@ -61,6 +61,9 @@ export function ListPage() {
               {connection.state === 'offline' ? 'Offline' : 'Reconnecting'}
             </span>
           ) : null}
+          <Link to="/usage" className={buttonClass({ look: 'quiet' })} title="What models cost">
+            Usage
+          </Link>
           <ThemeToggle />
           <Link
             to="/settings"

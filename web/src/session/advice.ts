@@ -27,6 +27,10 @@ export const GUARDS: Record<Guard, { title: string; advice: string }> = {
     title: 'Stopped because the budget is spent',
     advice: 'What was done is kept. Set a higher budget below, and what waits goes on.',
   },
+  month_budget: {
+    title: 'Stopped because a budget of this month is spent',
+    advice: 'What was done is kept. Raise the budget in the configuration or wait for the next month, then follow up.',
+  },
   paused: {
     title: 'Stopped because nobody resumed it',
     advice: 'What was done is kept. A follow-up goes on from here.',

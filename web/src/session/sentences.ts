@@ -1,5 +1,5 @@
 /** What happened, in one sentence, where a sentence is all there is to see of it. */
-import type { Event } from '../api/events';
+import type { BudgetOf, Event } from '../api/events';
 import { dollars, duration } from '../text/format';
 
 type Told = Extract<
@@ -46,7 +46,7 @@ export function sentence(event: Told, at: number): string {
         ? `${event.by} took the budget away`
         : `${event.by} set the budget to ${dollars(event.budget_micros)}`;
     case 'budget_neared':
-      return `${dollars(event.spent_micros)} of the budget of ${dollars(event.budget_micros)} are spent`;
+      return `${dollars(event.spent_micros)} of ${budgetOf(event.of, event.budget_micros)} are spent`;
     case 'checkpoint_failed':
       return `The files could not be kept: ${event.detail}`;
     case 'restore_requested':
@@ -70,4 +70,20 @@ export function exitText(event: Event & { type: 'agent_exited' }): string {
         ? `The agent exited with code ${event.status.code}`
         : `The agent was ended by signal ${event.status.signal}`;
   return event.detail ? `${how}: ${event.detail}` : how;
+}
+
+/** Such as "this month's budget of $50.00 for Ada". */
+export function budgetOf(of: BudgetOf | undefined, micros: number): string {
+  const budget = dollars(micros);
+  switch (of?.whose) {
+    case 'person':
+      return `this month's budget of ${budget} for ${of.name}`;
+    case 'repository':
+      return `this month's budget of ${budget} for the repository ${of.path}`;
+    case 'deployment':
+      return `this month's budget of ${budget} for all sessions`;
+    case 'session':
+    case undefined:
+      return `the budget of ${budget}`;
+  }
 }

@@ -59,6 +59,7 @@ impl Session {
             cost: Default::default(),
             budget_micros: spec.limits.budget_micros,
             budget_neared: false,
+            months_neared: Default::default(),
             contacts: Default::default(),
         })
     }
@@ -116,7 +117,10 @@ impl Session {
             Event::BudgetSet { budget_micros, .. } => {
                 (self.budget_micros, self.budget_neared) = (*budget_micros, false);
             }
-            Event::BudgetNeared { .. } => self.budget_neared = true,
+            Event::BudgetNeared { of, budget_micros, until: Some(until), .. } => {
+                self.months_neared.insert(of.clone(), (*budget_micros, *until));
+            }
+            Event::BudgetNeared { until: None, .. } => self.budget_neared = true,
             Event::SessionEnded { .. } => self.ended = true,
 
             Event::SandboxRequested { generation, attempt } => {

@@ -6,6 +6,7 @@ use super::state::*;
 use crate::event::{Event, Guard};
 use crate::failure::{Failure, FailureClass};
 use crate::permission::{self, AnsweredBy};
+use crate::{BudgetOf, MonthBudget};
 
 impl Draft {
     /// The guards and deadlines that `now` has passed.
@@ -19,7 +20,8 @@ impl Draft {
         let limits = self.session.spec.limits.clone();
         if self.session.nears_budget() {
             let (spent_micros, budget_micros) = (self.session.cost.micros, self.session.budget_micros);
-            self.record(Event::BudgetNeared { spent_micros, budget_micros });
+            let (of, until) = (BudgetOf::Session, None);
+            self.record(Event::BudgetNeared { spent_micros, budget_micros, of, until });
         }
         if let Some((guard, detail)) = guards::tripped(&self.session, self.now) {
             let turn = self.session.turn_number;
@@ -42,6 +44,20 @@ impl Draft {
                     self.start_failed(Failure::infrastructure(FailureClass::Transient, text));
                 }
             }
+        }
+    }
+
+    /// A turn that stands still is stopped by what it asks when it goes on.
+    pub(super) fn month_budget(&mut self, month: MonthBudget) {
+        let turn = self.session.turn.as_ref().filter(|turn| turn.state == TurnState::Sent);
+        let Some(turn) = turn.filter(|_| !self.session.is_paused()).map(|turn| turn.number) else { return };
+        if month.is_spent() {
+            let detail = format!("{} is spent", month.of.named(month.budget_micros));
+            self.record(Event::GuardTripped { turn, guard: Guard::MonthBudget, detail });
+            self.cancel_agent();
+        } else if month.is_near() && !self.session.was_told_of(&month) {
+            let MonthBudget { of, budget_micros, spent_micros, until } = month;
+            self.record(Event::BudgetNeared { spent_micros, budget_micros, of, until: Some(until) });
         }
     }
 

@@ -296,6 +296,7 @@ impl Draft {
             Report::BranchMerged { into, commit, by } => {
                 self.record(Event::BranchMerged { into, commit, by })
             }
+            Report::MonthBudget(month) => self.month_budget(month),
             Report::Tick => {}
         }
     }

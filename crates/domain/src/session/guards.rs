@@ -3,9 +3,10 @@
 use super::state::{Turn, TurnState};
 use super::view::Dollars;
 use super::{Refusal, Session};
+use crate::budget::is_near;
 use crate::event::Guard;
 use crate::transcript::{ToolCall, ToolStatus};
-use crate::{Limits, Timestamp};
+use crate::{Limits, MonthBudget, Timestamp};
 use std::collections::BTreeMap;
 
 /// Tool calls of one turn, as far as the guards need them.
@@ -81,10 +82,17 @@ impl GuardCounts {
     }
 }
 
-/// Of the budget; people are told then.
-const NEARED_FIFTHS: u64 = 4;
-
 impl Session {
+    /// In millionths of a dollar; 0 is no bound.
+    pub fn budget_micros(&self) -> u64 {
+        self.budget_micros
+    }
+
+    /// What all turns together cost so far, in millionths of a dollar.
+    pub fn cost_micros(&self) -> u64 {
+        self.cost.micros
+    }
+
     pub(super) fn is_budget_spent(&self) -> bool {
         self.budget_micros > 0 && self.cost.micros >= self.budget_micros
     }
@@ -98,8 +106,12 @@ impl Session {
     }
 
     pub(super) fn nears_budget(&self) -> bool {
-        let near = self.budget_micros / 5 * NEARED_FIFTHS;
-        self.budget_micros > 0 && self.cost.micros >= near && !self.budget_neared
+        is_near(self.cost.micros, self.budget_micros) && !self.budget_neared
+    }
+
+    /// Whether people were told that most of this is spent.
+    pub(super) fn was_told_of(&self, month: &MonthBudget) -> bool {
+        self.months_neared.get(&month.of) == Some(&(month.budget_micros, month.until))
     }
 }
 

@@ -2,7 +2,7 @@
 
 use crate::agent::{AgentReport, ExitStatus};
 use crate::event::{Commit, Contact};
-use crate::{Enforced, Failure, Generation, PromptId, TurnNumber};
+use crate::{Enforced, Failure, Generation, MonthBudget, PromptId, TurnNumber};
 use serde_json::Value;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -155,6 +155,8 @@ pub enum Report {
         commit: String,
         by: String,
     },
+    /// A budget that others share stands like this; what the session asks of models is refused while it is spent.
+    MonthBudget(MonthBudget),
     /// Time has passed, or the transcript has grown.
     Tick,
 }

@@ -148,6 +148,11 @@ impl LastTurn {
             Outcome::Tripped { guard: Guard::Budget, detail } => {
                 (Phase::Stuck, Some(format!("{detail}; raise it to go on")))
             }
+            Outcome::Tripped { guard: Guard::MonthBudget, detail } => {
+                let what_to_do =
+                    "raise it in the configuration or wait for the next month, then prompt to go on";
+                (Phase::Stuck, Some(format!("{detail}; {what_to_do}")))
+            }
             Outcome::Tripped { detail, .. } => (Phase::Stuck, Some(format!("{detail}; prompt to go on"))),
             Outcome::Failed { failure } => (Phase::Failed, Some(failure.message.clone())),
         }

@@ -1,7 +1,7 @@
 //! Why a command is refused. Reports are never refused; they are ignored when stale.
 
 use super::view::Dollars;
-use crate::TurnNumber;
+use crate::{BudgetOf, TurnNumber};
 
 /// A command that the session does not take now, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,6 +21,11 @@ pub enum Refusal {
     RestoreRunning,
     /// In millionths of a dollar.
     BudgetSpent {
+        budget_micros: u64,
+    },
+    /// Of those who share a budget, in this month.
+    MonthBudgetSpent {
+        of: BudgetOf,
         budget_micros: u64,
     },
     PromptNotFound,
@@ -51,6 +56,7 @@ impl Refusal {
             Self::CheckpointNotFound { .. } => "checkpoint_not_found",
             Self::RestoreRunning => "restore_running",
             Self::BudgetSpent { .. } => "budget_spent",
+            Self::MonthBudgetSpent { .. } => "month_budget_spent",
             Self::PromptNotFound => "prompt_not_found",
             Self::PermissionNotOpen => "permission_not_open",
             Self::OptionNotOffered { .. } => "option_not_offered",
@@ -84,6 +90,11 @@ impl std::fmt::Display for Refusal {
             Self::BudgetSpent { budget_micros } => {
                 write!(f, "the session's budget of {} is spent; raise it to go on", Dollars(*budget_micros))
             }
+            Self::MonthBudgetSpent { of, budget_micros } => write!(
+                f,
+                "{} is spent; raise it in the configuration or wait for the next month",
+                of.named(*budget_micros)
+            ),
             Self::PromptNotFound => write!(f, "no such prompt is queued; it may have been sent already"),
             Self::PermissionNotOpen => write!(f, "this request is answered already, or its turn is over"),
             Self::OptionNotOffered { option } => write!(f, "the agent did not offer the option {option:?}"),

@@ -7,7 +7,7 @@ use crate::agent::{AgentInput, Model, Opened};
 use crate::event::{Contact, Guard, Memory, Outcome};
 use crate::spec::Origin;
 use crate::transcript::Tokens;
-use crate::{Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
+use crate::{BudgetOf, Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -87,6 +87,8 @@ pub struct Session {
     pub(super) budget_micros: u64,
     /// People were told that most of it is spent.
     pub(super) budget_neared: bool,
+    /// The same of budgets that others share: of how much, and until when.
+    pub(super) months_neared: BTreeMap<BudgetOf, (u64, Timestamp)>,
     /// Hosts that were asked for, each once with each kind of answer. Shared, because a state is copied with every decision.
     pub(super) contacts: Arc<Vec<Contact>>,
 }

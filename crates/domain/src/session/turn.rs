@@ -2,7 +2,7 @@
 
 use super::state::*;
 use super::{HISTORY_EXCHANGES, Session};
-use crate::event::{Memory, Outcome};
+use crate::event::{Guard, Memory, Outcome};
 use crate::failure::{Failure, FailureClass};
 use crate::{PromptId, Timestamp, TurnNumber};
 
@@ -57,7 +57,10 @@ impl Session {
         let Some(turn) = self.turn.take() else { return };
         debug_assert_eq!(turn.number, number);
         self.inputs.clear();
-        self.held = matches!(outcome, Outcome::Failed { .. });
+        self.held = match outcome {
+            Outcome::Failed { .. } | Outcome::Tripped { guard: Guard::MonthBudget, .. } => true,
+            Outcome::Completed { .. } | Outcome::Stopped { .. } | Outcome::Tripped { .. } => false,
+        };
         self.last_turn = Some(LastTurn {
             outcome: outcome.clone(),
             steps: turn.counts.steps,

@@ -7,7 +7,9 @@ use lamplight_domain::agent::{AgentReport, ExitStatus};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::session::{Command, Effect, Phase, Report};
 use lamplight_domain::transcript::ToolStatus;
-use lamplight_domain::{Event, Failure, FailureClass, Origin, PromptId, TurnNumber};
+use lamplight_domain::{
+    BudgetOf, Event, Failure, FailureClass, MonthBudget, Origin, PromptId, Timestamp, TurnNumber,
+};
 use std::collections::{BTreeMap, BTreeSet};
 
 const STEPS: u64 = 1_000_000;
@@ -200,7 +202,12 @@ fn fail(world: &mut World, random: &mut fastrand::Rng, effect: &Effect) {
 
 fn transcript(world: &mut World, random: &mut fastrand::Rng) {
     let turn = world.turn();
-    match random.u32(0..5) {
+    match random.u32(0..6) {
+        5 => {
+            let of = BudgetOf::Person { name: "Ada".into() };
+            let (spent_micros, until) = (random.u64(700..1010), Timestamp(9_000_000));
+            world.report(Report::MonthBudget(MonthBudget { of, budget_micros: 1000, spent_micros, until }));
+        }
         4 => world.spend(random.u64(0..500_000)),
         0 => world.append(Event::AgentSpoke { turn, text: "words".into(), message: None }),
         1 => world.tool_call(&random.u32(0..40).to_string(), "same", ToolStatus::Completed),

@@ -1,6 +1,7 @@
 //! What the effects of one session share: the way back to the actor, and the link to the guest.
 
 use super::Trouble;
+use crate::budgets::Money;
 use crate::engine::Shared;
 use crate::session::{Durable, Message};
 use futures::FutureExt as _;
@@ -8,7 +9,7 @@ use lamplight_domain::event::Contact;
 use lamplight_domain::session::{Report, Session};
 use lamplight_domain::transcript::Tokens;
 use lamplight_domain::{Event, Generation, SessionId, SessionSpec};
-use lamplight_gateway::{Arrivals, Grant, Ledger};
+use lamplight_gateway::{Arrivals, Grant, Ledger, NotReserved, Reservation};
 use lamplight_sandbox::egress::Egress;
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{GatewayStream, Link};
@@ -23,6 +24,8 @@ pub(crate) struct Context {
     pub spec: SessionSpec,
     pub shared: Arc<Shared>,
     pub durable: watch::Receiver<Durable>,
+    /// The session that this works for.
+    owner: SessionId,
     mailbox: mpsc::WeakSender<Message>,
     link: Mutex<Option<(Generation, Link)>>,
     /// Our own commit is being pushed: it may replace what the agent pushed itself.
@@ -40,6 +43,7 @@ impl Context {
     ) -> Self {
         let spec = session.spec().clone();
         Self {
+            owner: id.clone(),
             id,
             spec,
             shared,
@@ -58,6 +62,7 @@ impl Context {
             spec: SessionSpec { branch, ..self.spec.clone() },
             shared: self.shared.clone(),
             durable: self.durable.clone(),
+            owner: self.owner.clone(),
             mailbox: self.mailbox.clone(),
             link: Mutex::new(None),
             committing: Arc::default(),
@@ -135,12 +140,17 @@ impl Context {
             models: true,
             network: self.spec.network.clone(),
         };
+        let (config, person) = (&self.shared.config, &self.spec.person.name);
+        let money = self.shared.budgets.money(config, &self.owner, person, &self.spec.repository);
         Door {
             shared: self.shared.clone(),
             grant,
             committing: self.committing.clone(),
             ledger: Arc::new(Book {
                 generation,
+                shared: self.shared.clone(),
+                owner: self.owner.clone(),
+                money,
                 mailbox: self.mailbox.clone(),
                 durable: self.durable.clone(),
             }),
@@ -172,7 +182,7 @@ async fn serve_gateway(door: Door, mut streams: mpsc::Receiver<GatewayStream>) {
         let grant =
             Arc::new(Grant { rewrite: door.committing.load(Ordering::Relaxed), ..door.grant.clone() });
         let (shared, ledger) = (door.shared.clone(), door.ledger.clone());
-        door.shared.tasks.spawn(async move {
+        door.shared.streams.spawn(async move {
             let mut closing = shared.closing();
             tokio::select! {
                 served = shared.gateway.serve(grant.clone(), ledger, stream) => {
@@ -208,6 +218,9 @@ async fn serve_web(door: Door, handle: String, contacts: Arc<Vec<Contact>>, link
 /// Writes what the gateway saw into the session's log.
 struct Book {
     generation: Generation,
+    shared: Arc<Shared>,
+    owner: SessionId,
+    money: Money,
     mailbox: mpsc::WeakSender<Message>,
     durable: watch::Receiver<Durable>,
 }
@@ -218,19 +231,41 @@ impl Book {
             let _ = mailbox.send(message).await;
         }
     }
+
+    /// What has to be told even if the session sleeps.
+    async fn tell(&self, message: Message) {
+        if let Err(error) = self.shared.send(&self.owner, message).await {
+            tracing::error!(session.id = %self.owner, %error, "what a model was asked for is not in the log");
+        }
+    }
+
+    async fn tell_of_budgets(&self) {
+        for month in self.money.nearly_spent() {
+            self.tell(Message::Report(Report::MonthBudget(month))).await;
+        }
+    }
 }
 
 #[async_trait::async_trait]
 impl Ledger for Book {
+    fn is_bounded(&self) -> bool {
+        self.money.is_bounded()
+    }
+
+    async fn reserve(&self, micros: u64) -> Result<Reservation, NotReserved> {
+        let reserved = self.money.reserve(micros);
+        if let Err(NotReserved::Spent(_)) = &reserved {
+            self.tell_of_budgets().await;
+        }
+        reserved
+    }
+
     async fn used(&self, model: &str, tokens: Tokens, cost_micros: Option<u64>) {
+        self.money.spend(cost_micros.unwrap_or(0));
         let turn = self.durable.borrow().turn;
-        self.send(Message::Facts(vec![Event::TokensUsed {
-            turn,
-            model: model.to_owned(),
-            tokens,
-            cost_micros,
-        }]))
-        .await;
+        let model = model.to_owned();
+        self.tell(Message::Facts(vec![Event::TokensUsed { turn, model, tokens, cost_micros }])).await;
+        self.tell_of_budgets().await;
     }
 
     async fn pushed(&self, commit: &str) {

@@ -61,6 +61,7 @@ impl Actor {
     ) -> Result<(), CommandError> {
         let session = load(&shared, &id).await?;
         awake.hub.begin(session.last_seq());
+        shared.budgets.session_is(&id, &session);
         let durable = watch::Sender::new(Durable::of(&session));
         let context = Arc::new(Context::new(
             id.clone(),
@@ -90,7 +91,7 @@ impl Actor {
     }
 
     async fn live(&mut self) -> Result<(), CommandError> {
-        let mut closing = self.shared.closing();
+        let mut resting = self.shared.resting();
         self.report(Report::Tick, None).await?;
         loop {
             self.settle();
@@ -100,7 +101,7 @@ impl Actor {
             let deadline = self.next_look();
             tokio::select! {
                 biased;
-                () = crate::engine::closed(&mut closing) => return self.flush().await,
+                () = crate::engine::closed(&mut resting) => return self.flush().await,
                 message = self.messages.recv() => match message {
                     Some(message) => self.take(message).await?,
                     None => return self.flush().await,
@@ -154,7 +155,8 @@ impl Actor {
         let entries = self.entries(&self.session, at, events.into_iter().map(|event| (event, None)));
         let (next, view) = self.after(&entries);
         let summary = writing::summary(&next, &view);
-        writing::append(&self.shared.store, &self.hub, &self.id, &entries, Some(summary), None).await?;
+        let log = (&self.id, next.spec());
+        writing::append(&self.shared.store, &self.hub, log, &entries, Some(summary), None).await?;
         self.become_state(next, &view);
         Ok(view)
     }
@@ -237,8 +239,8 @@ impl Actor {
         let (next, view) = self.after(&entries);
         let worth_listing = entries.iter().any(|entry| changes_the_list(&entry.event));
         let summary = worth_listing.then(|| writing::summary(&next, &view));
-        writing::append_when_there_is_space(&self.shared.store, &self.hub, &self.id, &entries, summary)
-            .await?;
+        let log = (&self.id, next.spec());
+        writing::append_when_there_is_space(&self.shared.store, &self.hub, log, &entries, summary).await?;
         self.become_state(next, &view);
         Ok(())
     }
@@ -266,6 +268,7 @@ impl Actor {
     fn become_state(&mut self, next: Session, view: &SessionView) {
         self.session = next;
         self.shared.changed(view);
+        self.shared.budgets.session_is(&self.id, &self.session);
         let next = Durable::of(&self.session);
         self.durable.send_modify(|durable| {
             let read = if next.run == durable.run { next.read.max(durable.read) } else { next.read };

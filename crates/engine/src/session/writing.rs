@@ -4,8 +4,8 @@ use crate::CommandError;
 use crate::hub::Hub;
 use bytes::Bytes;
 use lamplight_domain::session::{Session, SessionView};
-use lamplight_domain::{Entry, Event, Redactor, Seq, SessionId, Timestamp};
-use lamplight_store::{Append, AppendError, Remembered, Store, SummaryRow};
+use lamplight_domain::{Entry, Event, Redactor, Seq, SessionId, SessionSpec, Timestamp};
+use lamplight_store::{Append, AppendError, Remembered, Store, SummaryRow, UsageRow};
 use std::time::Duration;
 
 /// How long an actor waits before it tries a full disk again.
@@ -45,7 +45,7 @@ pub(crate) fn entries(
 pub(crate) async fn append(
     store: &Store,
     hub: &Hub,
-    id: &SessionId,
+    (id, spec): (&SessionId, &SessionSpec),
     entries: &[Entry],
     summary: Option<SummaryRow>,
     once: Option<Remembered>,
@@ -59,6 +59,7 @@ pub(crate) async fn append(
         entries: frames.iter().map(|(_, frame)| frame.clone()).collect(),
         summary,
         text: entries.iter().filter_map(|entry| Some((entry.seq, searchable(&entry.event)?))).collect(),
+        usage: entries.iter().filter_map(|entry| used(spec, entry)).collect(),
         once,
     };
     store.append(append).await?;
@@ -70,12 +71,12 @@ pub(crate) async fn append(
 pub(super) async fn append_when_there_is_space(
     store: &Store,
     hub: &Hub,
-    id: &SessionId,
+    (id, spec): (&SessionId, &SessionSpec),
     entries: &[Entry],
     summary: Option<SummaryRow>,
 ) -> Result<(), CommandError> {
     loop {
-        match append(store, hub, id, entries, summary.clone(), None).await {
+        match append(store, hub, (id, spec), entries, summary.clone(), None).await {
             Err(AppendError::StorageFull) => {
                 tracing::warn!(session.id = %id, "the disk is full; the session waits for space");
                 tokio::time::sleep(FULL_DISK_WAIT).await;
@@ -97,6 +98,20 @@ fn searchable(event: &Event) -> Option<String> {
         Event::ToolCalled { call, .. } => call.title.clone(),
         _ => None,
     }
+}
+
+/// What the store sums up.
+fn used(spec: &SessionSpec, entry: &Entry) -> Option<UsageRow> {
+    let Event::TokensUsed { model, tokens, cost_micros, .. } = &entry.event else { return None };
+    Some(UsageRow {
+        seq: entry.seq,
+        at: entry.at,
+        person: spec.person.name.clone(),
+        repository: spec.repository.clone(),
+        model: model.clone(),
+        tokens: *tokens,
+        cost_micros: *cost_micros,
+    })
 }
 
 /// The session as lists show it, from its view. `open` sessions are woken when the server starts.

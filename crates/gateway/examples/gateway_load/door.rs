@@ -5,7 +5,9 @@ use async_trait::async_trait;
 use lamplight_domain::Network;
 use lamplight_domain::event::Contact;
 use lamplight_domain::transcript::Tokens;
-use lamplight_gateway::{Arrivals, Gateway, Grant, Ledger, Outside, Secret, Upstream, Upstreams};
+use lamplight_gateway::{
+    Arrivals, Gateway, Grant, Ledger, NotReserved, Outside, Reservation, Secret, Upstream, Upstreams,
+};
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 use tokio::net::{TcpListener, UdpSocket};
@@ -15,6 +17,12 @@ struct Nobody;
 
 #[async_trait]
 impl Ledger for Nobody {
+    fn is_bounded(&self) -> bool {
+        false
+    }
+    async fn reserve(&self, _: u64) -> Result<Reservation, NotReserved> {
+        Ok(Reservation::new(()))
+    }
     async fn used(&self, _: &str, _: Tokens, _: Option<u64>) {}
     async fn pushed(&self, _: &str) {}
     async fn contacted(&self, _: Contact) {}

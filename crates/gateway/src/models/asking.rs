@@ -42,8 +42,8 @@ pub(super) enum Refused {
     Compressed,
 }
 
-/// Reads a chat, and has it ask for its usage.
-pub(super) async fn read(link: &Link, body: Body) -> Result<Chat, Refused> {
+/// Reads a request, and has it ask for its usage where that is `wanted`.
+pub(super) async fn read(link: &Link, body: Body, wanted: bool) -> Result<Chat, Refused> {
     let most = body.size_hint().upper().and_then(|most| usize::try_from(most).ok()).unwrap_or(MAX_CHAT_BYTES);
     if most > MAX_CHAT_BYTES {
         return Err(Refused::TooLong);
@@ -52,7 +52,7 @@ pub(super) async fn read(link: &Link, body: Body) -> Result<Chat, Refused> {
     let memory = link.door.chat_slots.take(&link.grant.session, units).await.ok_or(Refused::Busy)?;
     let arrived = tokio::time::timeout(READ_TIMEOUT, collect(body)).await;
     let body = arrived.unwrap_or(Err(Refused::BrokeOff))?;
-    Ok(match with_usage(&body) {
+    Ok(match with_usage(&body).filter(|_| wanted) {
         Some(changed) => Chat { body: changed.into(), asked: true, memory },
         None => Chat { body, asked: false, memory },
     })

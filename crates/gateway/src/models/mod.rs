@@ -5,11 +5,13 @@
 //! one thing: a streamed chat is made to say what it cost ([`asking`]), and the client that did not ask is not told ([`unasked`]).
 
 pub(crate) mod asking;
+mod estimate;
 mod headers;
 mod listing;
 mod mask;
 pub(crate) mod price;
 mod refusal;
+mod set_aside;
 mod unasked;
 mod usage;
 mod vendor;
@@ -28,6 +30,7 @@ use futures::{Stream, StreamExt};
 pub(crate) use listing::list;
 pub use listing::{Model, Unlisted};
 pub use price::Price;
+use set_aside::SetAside;
 use std::io;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -101,15 +104,25 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
         }
     };
     let is_chat = vendor.has_to_be_asked_for_usage(rest);
+    let is_bounded = vendor.is_paid(request.method(), rest) && link.ledger.is_bounded();
+    let (rest, base) = (rest.to_owned(), backend.base());
     let (mut head, body) = request.into_parts();
-    let outgoing = if is_chat {
-        match Outgoing::chat(&link, &mut head.headers, body).await {
+    let outgoing = if is_chat || is_bounded {
+        match Outgoing::whole(&link, &mut head.headers, body, is_chat).await {
             Ok(outgoing) => outgoing,
             Err(refused) => return refusal::chat(vendor, refused),
         }
     } else {
         Outgoing::as_it_is(body)
     };
+    let mut set_aside = None;
+    if is_bounded {
+        let body = outgoing.body.as_bytes().unwrap_or_default();
+        match SetAside::of(vendor, &link, &base, &rest, body).await {
+            Ok(money) => set_aside = Some(money),
+            Err(refused) => return *refused,
+        }
+    }
     let asking = client
         .request(head.method.clone(), address)
         .headers(backend.with_key(headers::request(&head.headers)))
@@ -119,7 +132,10 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
     let (asked, ()) = tokio::join!(asking, link.door.price_lists());
     drop(outgoing.memory);
     match asked {
-        Ok(answer) => mask::masked(pass_on(vendor, backend.base(), link, answer, outgoing.unasked), redactor),
+        Ok(answer) => {
+            let account = Account { link, base, set_aside, meter: None };
+            mask::masked(pass_on(vendor, account, answer, outgoing.unasked), redactor)
+        }
         Err(error) => {
             let error = error.without_url();
             tracing::warn!(session.id = %link.grant.session, error = %anyhow::Error::from(error), "a model provider was not reached");
@@ -148,7 +164,13 @@ impl Outgoing {
         Self { body, unasked: None, memory: None }
     }
 
-    async fn chat(link: &Link, headers: &mut HeaderMap, body: Body) -> Result<Self, asking::Refused> {
+    /// All of it has arrived. A chat is made to say what it used.
+    async fn whole(
+        link: &Link,
+        headers: &mut HeaderMap,
+        body: Body,
+        is_chat: bool,
+    ) -> Result<Self, asking::Refused> {
         if headers
             .get_all(CONTENT_ENCODING)
             .iter()
@@ -156,7 +178,7 @@ impl Outgoing {
         {
             return Err(asking::Refused::Compressed);
         }
-        let chat = asking::read(link, body).await?;
+        let chat = asking::read(link, body, is_chat).await?;
         headers.insert(CONTENT_LENGTH, HeaderValue::from(chat.body.len()));
         let unasked = chat.asked.then(Unasked::default);
         Ok(Self { body: chat.body.into(), unasked, memory: Some(chat.memory) })
@@ -165,8 +187,7 @@ impl Outgoing {
 
 fn pass_on(
     vendor: Vendor,
-    base: String,
-    link: Link,
+    mut account: Account,
     answer: reqwest::Response,
     unasked: Option<Unasked>,
 ) -> Response {
@@ -177,7 +198,7 @@ fn pass_on(
             if unasked.is_some() {
                 headers.remove(CONTENT_LENGTH);
             }
-            let account = Account { link, base, meter: Some(Meter::new(vendor, format)) };
+            account.meter = Some(Meter::new(vendor, format));
             Body::from_stream(metered(Passing { answer, account, unasked }))
         }
         None => Body::new(reqwest::Body::from(answer)),
@@ -263,7 +284,9 @@ struct Account {
     link: Link,
     /// Where the model was asked.
     base: String,
-    /// Gone once it is settled.
+    /// Until it is settled.
+    set_aside: Option<SetAside>,
+    /// Gone once it is settled; none where there is nothing to read.
     meter: Option<Meter>,
 }
 
@@ -278,9 +301,14 @@ impl Account {
     fn start_settling(&mut self) -> Option<tokio::task::JoinHandle<()>> {
         let spent = self.meter.take()?.finish()?;
         let (ledger, base) = (self.link.ledger.clone(), std::mem::take(&mut self.base));
-        let cost_micros = price::price(&self.link.door.prices, &base, &spent);
+        let set_aside = self.set_aside.take();
+        let by_what_was_asked = || set_aside.as_ref()?.price(&self.link, &base, &spent);
+        let cost_micros = price::price(&self.link.door.prices, &base, &spent).or_else(by_what_was_asked);
         let Spent { model, tokens, .. } = spent;
-        Some(self.link.door.tasks.spawn(async move { ledger.used(&model, tokens, cost_micros).await }))
+        Some(self.link.door.tasks.spawn(async move {
+            ledger.used(&model, tokens, cost_micros).await;
+            drop(set_aside);
+        }))
     }
 
     async fn settle(mut self) {

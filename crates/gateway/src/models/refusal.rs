@@ -4,6 +4,7 @@
 //! them not to. With 403 goose, Claude and OpenCode end at once and Codex within seconds, all with our sentence.
 
 use super::{Vendor, asking};
+use crate::NotReserved;
 use axum::Json;
 use axum::http::header::{RETRY_AFTER, UPGRADE};
 use axum::http::{HeaderName, StatusCode};
@@ -12,6 +13,9 @@ use serde_json::json;
 
 /// Read by the SDKs of both vendors. Source: their generated clients, `_should_retry`.
 const SHOULD_RETRY: HeaderName = HeaderName::from_static("x-should-retry");
+
+/// After so long a request that is being answered may have ended.
+const BUSY_SECONDS: &str = "5";
 
 /// Codex and others then use plain HTTP.
 pub(super) fn upgrade(vendor: Vendor) -> Response {
@@ -36,6 +40,20 @@ pub(super) fn no_key(vendor: Vendor) -> Response {
     final_word(vendor, StatusCode::FORBIDDEN, Kind::Key, &sentence)
 }
 
+pub(super) fn not_reserved(vendor: Vendor, why: &NotReserved) -> Response {
+    match why {
+        NotReserved::Spent(sentence) => final_word(vendor, StatusCode::FORBIDDEN, Kind::Budget, sentence),
+        NotReserved::Busy(sentence) => {
+            let busy = answer(vendor, StatusCode::TOO_MANY_REQUESTS, Kind::Busy, sentence);
+            ([(RETRY_AFTER, BUSY_SECONDS)], busy).into_response()
+        }
+    }
+}
+
+pub(super) fn unpriced(vendor: Vendor, what: &str) -> Response {
+    final_word(vendor, StatusCode::FORBIDDEN, Kind::Budget, what)
+}
+
 pub(super) fn chat(vendor: Vendor, refused: asking::Refused) -> Response {
     match refused {
         asking::Refused::TooLong => final_word(
@@ -48,7 +66,7 @@ pub(super) fn chat(vendor: Vendor, refused: asking::Refused) -> Response {
             vendor,
             StatusCode::UNSUPPORTED_MEDIA_TYPE,
             Kind::Request,
-            "A chat has to be sent without Content-Encoding.",
+            "This request has to be sent without Content-Encoding.",
         ),
         asking::Refused::BrokeOff => {
             answer(vendor, StatusCode::REQUEST_TIMEOUT, Kind::Request, "The request did not arrive whole.")
@@ -77,6 +95,9 @@ enum Kind {
     Permission,
     NotFound,
     Key,
+    /// There is no money for it.
+    Budget,
+    Busy,
     Upstream,
 }
 
@@ -92,6 +113,8 @@ fn answer(vendor: Vendor, status: StatusCode, kind: Kind, sentence: &str) -> Res
                 Kind::Permission => ("invalid_request_error", "permission_denied"),
                 Kind::NotFound => ("invalid_request_error", "unknown_url"),
                 Kind::Key => ("invalid_request_error", "invalid_api_key"),
+                Kind::Budget => ("insufficient_quota", "insufficient_quota"),
+                Kind::Busy => ("requests", "rate_limit_exceeded"),
                 Kind::Upstream => ("server_error", "upstream_unreachable"),
             };
             json!({"error": {"message": sentence, "type": kind, "param": null, "code": code}})
@@ -99,7 +122,8 @@ fn answer(vendor: Vendor, status: StatusCode, kind: Kind, sentence: &str) -> Res
         Vendor::Anthropic => {
             let kind = match kind {
                 Kind::Request => "invalid_request_error",
-                Kind::Permission => "permission_error",
+                Kind::Permission | Kind::Budget => "permission_error",
+                Kind::Busy => "rate_limit_error",
                 Kind::NotFound => "not_found_error",
                 Kind::Key => "authentication_error",
                 Kind::Upstream => "api_error",
@@ -109,7 +133,8 @@ fn answer(vendor: Vendor, status: StatusCode, kind: Kind, sentence: &str) -> Res
         Vendor::Gemini => {
             let kind = match kind {
                 Kind::Request => "INVALID_ARGUMENT",
-                Kind::Permission | Kind::Key => "PERMISSION_DENIED",
+                Kind::Permission | Kind::Key | Kind::Budget => "PERMISSION_DENIED",
+                Kind::Busy => "RESOURCE_EXHAUSTED",
                 Kind::NotFound => "NOT_FOUND",
                 Kind::Upstream => "UNAVAILABLE",
             };

@@ -70,6 +70,22 @@ impl Vendor {
         }
     }
 
+    /// Whether this may cost something.
+    pub(super) fn is_paid(self, method: &Method, rest: &str) -> bool {
+        let is_free = rest.ends_with("input_tokens")
+            || rest.ends_with("count_tokens")
+            || rest.ends_with(":countTokens");
+        *method != Method::GET && !is_free
+    }
+
+    /// The model, where the path names it.
+    pub(super) fn model_in_path(self, rest: &str) -> Option<&str> {
+        match self {
+            Self::OpenAi | Self::Anthropic => None,
+            Self::Gemini => Some(rest.strip_prefix("models/")?.rsplit_once(':')?.0),
+        }
+    }
+
     /// Of a request's query, what goes to the vendor; an error names what may not. Gemini's can hold a key, and can change what an
     /// answer looks like or leave out of it what it cost.
     pub(super) fn query(self, query: Option<&str>) -> Result<Option<String>, String> {

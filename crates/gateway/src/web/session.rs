@@ -187,7 +187,7 @@ impl fmt::Display for Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Resolver;
+    use crate::{NotReserved, Reservation, Resolver};
     use async_trait::async_trait;
     use lamplight_domain::Network;
     use lamplight_domain::transcript::Tokens;
@@ -209,6 +209,12 @@ mod tests {
 
     #[async_trait]
     impl Ledger for Deaf {
+        fn is_bounded(&self) -> bool {
+            false
+        }
+        async fn reserve(&self, _: u64) -> Result<Reservation, NotReserved> {
+            Ok(Reservation::new(()))
+        }
         async fn used(&self, _: &str, _: Tokens, _: Option<u64>) {}
         async fn pushed(&self, _: &str) {}
         async fn contacted(&self, _: Contact) {}

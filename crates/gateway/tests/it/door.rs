@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use lamplight_domain::Network;
 use lamplight_domain::event::Contact;
 use lamplight_domain::transcript::Tokens;
-use lamplight_gateway::{Gateway, Grant, Ledger, Outside, Upstreams};
+use lamplight_gateway::{Gateway, Grant, Ledger, NotReserved, Outside, Reservation, Upstreams};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -31,13 +31,67 @@ pub(crate) struct Book {
     pub(crate) pushed: Mutex<Vec<String>>,
     pub(crate) refused: Mutex<Vec<String>>,
     pub(crate) contacted: Mutex<Vec<Contact>>,
+    /// What bounds it, if anything does.
+    pub(crate) money: Mutex<Option<Purse>>,
+}
+
+/// So much may be spent. Knows the most that was ever spent and set aside together.
+#[derive(Clone)]
+pub(crate) struct Purse(pub(crate) Arc<Mutex<Sums>>);
+
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    pub(crate) budget: u64,
+    pub(crate) spent: u64,
+    pub(crate) reserved: u64,
+    pub(crate) largest: u64,
+}
+
+impl Purse {
+    pub(crate) fn of(budget: u64) -> Self {
+        Self(Arc::new(Mutex::new(Sums { budget, ..Sums::default() })))
+    }
+
+    pub(crate) fn sums(&self) -> Sums {
+        *self.0.lock().unwrap()
+    }
+
+    fn reserve(&self, micros: u64) -> Result<Reservation, NotReserved> {
+        let mut sums = self.0.lock().unwrap();
+        if sums.spent >= sums.budget {
+            return Err(NotReserved::Spent("all is spent".into()));
+        }
+        if sums.spent + sums.reserved >= sums.budget {
+            return Err(NotReserved::Busy("the rest is set aside".into()));
+        }
+        sums.reserved += micros;
+        sums.largest = sums.largest.max(micros);
+        Ok(Reservation::new(Held(self.clone(), micros)))
+    }
+}
+
+struct Held(Purse, u64);
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.0.0.lock().unwrap().reserved -= self.1;
+    }
 }
 
 #[async_trait]
 impl Ledger for Book {
+    fn is_bounded(&self) -> bool {
+        self.money.lock().unwrap().is_some()
+    }
+    async fn reserve(&self, micros: u64) -> Result<Reservation, NotReserved> {
+        self.money.lock().unwrap().as_ref().expect("only what is bounded is reserved").reserve(micros)
+    }
     async fn used(&self, model: &str, tokens: Tokens, cost_micros: Option<u64>) {
         self.used.lock().unwrap().push((model.to_owned(), tokens));
         self.costs.lock().unwrap().push(cost_micros);
+        if let Some(Purse(sums)) = &*self.money.lock().unwrap() {
+            sums.lock().unwrap().spent += cost_micros.expect("what is bounded has a price");
+        }
     }
     async fn pushed(&self, commit: &str) {
         self.pushed.lock().unwrap().push(commit.to_owned());

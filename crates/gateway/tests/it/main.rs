@@ -11,6 +11,7 @@ mod push;
 mod push_matrix;
 mod pushes;
 mod repository;
+mod reserving;
 mod sdk;
 mod ssrf;
 mod stage;

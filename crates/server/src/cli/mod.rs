@@ -29,6 +29,7 @@ mod server_process;
 mod sessions;
 mod show;
 mod stop;
+mod usage;
 mod watch;
 
 use crate::config::{Config, Environment, Flags};
@@ -89,6 +90,8 @@ enum Command {
     Resume(resume::Arguments),
     /// Set what a session may cost
     Budget(budget::Arguments),
+    /// Sum up what models were asked for, and what it cost
+    Usage(usage::Arguments),
     /// Choose the model for a session's next turns, or list those that can be had
     Model(model::Arguments),
     /// Go back to a checkpoint: files, conversation and commits are what they were then
@@ -157,6 +160,7 @@ impl Cli {
             Command::Pause(arguments) => block_on(pause::run(&arguments, &common.client()?, output)),
             Command::Resume(arguments) => block_on(resume::run(&arguments, &common.client()?, output)),
             Command::Budget(arguments) => block_on(budget::run(&arguments, &common.client()?, output)),
+            Command::Usage(arguments) => block_on(usage::run(&arguments, &common.client()?, output)),
             Command::Model(arguments) => block_on(model::run(&arguments, &common.client()?, output)),
             Command::Restore(arguments) => block_on(restore::run(&arguments, &common.client()?, output)),
             Command::Fork(arguments) => block_on(fork::run(&arguments, &common.client()?, output)),

@@ -215,9 +215,9 @@ impl<W: Write> Renderer<W> {
             Event::BudgetSet { budget_micros, by } => {
                 self.dim(&format!("{} set the budget to {}", clean(by), Dollars(*budget_micros)))
             }
-            Event::BudgetNeared { spent_micros, budget_micros } => self.paint(
+            Event::BudgetNeared { spent_micros, budget_micros, of, .. } => self.paint(
                 Style::Warm,
-                &format!("{} of the budget of {} are spent", Dollars(*spent_micros), Dollars(*budget_micros)),
+                &clean(&format!("{} of {} are spent", Dollars(*spent_micros), of.named(*budget_micros))),
             ),
             Event::GuardTripped { detail, .. } => self.bad(detail),
             Event::TurnEnded { outcome, .. } => return self.turn_ended(outcome),

@@ -1,10 +1,11 @@
 //! What the engine is told of the configuration.
 
-use super::sections::Price;
-use super::{Config, CustomAgent, ModelEndpoint, Repository};
+use super::models::Price;
+use super::{Budgets, Config, CustomAgent, ModelEndpoint, Repository};
 use lamplight_domain::Redaction;
 use lamplight_engine::{
-    Configured, EndpointConfig, ModelPrice, ModelsConfig, Outside, RepositoryConfig, SandboxConfig,
+    BudgetsConfig, Configured, EndpointConfig, ModelPrice, ModelsConfig, Outside, RepositoryConfig,
+    SandboxConfig,
 };
 
 impl Config {
@@ -25,6 +26,7 @@ impl Config {
             redaction: Redaction::default(),
             scripted_model: self.models.scripted,
             limits: self.limits.clone(),
+            budgets: self.budgets.engine(),
             permissions: self.agent.permissions,
             person: self.person.clone(),
             sandbox: SandboxConfig {
@@ -60,7 +62,15 @@ impl Repository {
             sandbox: self.sandbox.limits.clone(),
             network: self.network(),
             image: self.sandbox.image.clone(),
+            budget_month_micros: self.budget_month_micros,
         }
+    }
+}
+
+impl Budgets {
+    fn engine(&self) -> BudgetsConfig {
+        let people = self.people.iter().map(|person| (person.name.clone(), person.month_micros));
+        BudgetsConfig { month_micros: self.month_micros, people: people.collect() }
     }
 }
 

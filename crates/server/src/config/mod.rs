@@ -7,16 +7,18 @@
 mod error;
 mod for_engine;
 mod layers;
+mod models;
 mod secret;
 mod secrets;
 mod sections;
 
 pub use error::ConfigError;
 pub use layers::{Environment, VARIABLES, Variable};
+pub use models::{ModelEndpoint, Models};
 pub use secret::Secret;
 pub use secrets::Secrets;
 pub use sections::{
-    Agent, CustomAgent, Launcher, Log, LogFormat, ModelEndpoint, Models, NetworkPolicy, Provider, Repository,
+    Agent, Budgets, CustomAgent, Launcher, Log, LogFormat, NetworkPolicy, PersonBudget, Provider, Repository,
     Sandbox, Server,
 };
 
@@ -35,6 +37,7 @@ pub struct Config {
     pub person: Option<Person>,
     pub agent: Agent,
     pub limits: Limits,
+    pub budgets: Budgets,
     pub models: Models,
     pub secrets: Secrets,
     pub sandbox: Sandbox,
@@ -113,6 +116,7 @@ impl Config {
         self.server.check()?;
         self.sandbox.check()?;
         self.models.check()?;
+        self.budgets.check()?;
         self.repositories.iter().try_for_each(Repository::check)?;
         self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;
         self.models.take_keys(environment);

@@ -1,10 +1,10 @@
 //! The concerns of the configuration, one struct each.
 
-use super::{ConfigError, Environment, Secret};
+use super::ConfigError;
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{HostPattern, ImageChoice, Network, SandboxLimits, SomeLimits};
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 use std::path::PathBuf;
 
@@ -75,6 +75,38 @@ impl Default for Log {
     }
 }
 
+/// `[budgets]`: what sessions together may cost in a calendar month (UTC), in millionths of a dollar; 0 is no bound.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Budgets {
+    /// All of them.
+    pub month_micros: u64,
+    /// `[[budgets.people]]`
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub people: Vec<PersonBudget>,
+}
+
+/// All sessions that are for one person.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonBudget {
+    /// As `[person]` or git says it.
+    pub name: String,
+    pub month_micros: u64,
+}
+
+impl Budgets {
+    pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let mut names = BTreeSet::new();
+        match self.people.iter().find(|person| !names.insert(&person.name)) {
+            Some(person) => {
+                Err(ConfigError::Invalid(format!("budgets.people: {:?} is there twice", person.name)))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
 /// `[agent]`: what a session gets when it asks for nothing else.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -92,111 +124,6 @@ pub struct Agent {
 impl Default for Agent {
     fn default() -> Self {
         Self { default: "opencode".to_owned(), model: None, permissions: Policy::Allow, tools_dir: None }
-    }
-}
-
-/// `[models]`: where models are, seen from the host.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Models {
-    pub openai: ModelEndpoint,
-    pub anthropic: ModelEndpoint,
-    pub gemini: ModelEndpoint,
-    /// The model behind these addresses follows a script; people are told so.
-    pub scripted: bool,
-    /// `[[models.prices]]`: what models cost here, before what the public price lists say.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    pub prices: Vec<Price>,
-}
-
-/// What one model costs, in dollars for a million tokens.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Price {
-    /// As its answers name it.
-    pub model: String,
-    pub input: f64,
-    /// Of input that is read from the model's cache; as any other where it is not said, and so for the next.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cached: Option<f64>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub cache_written: Option<f64>,
-    pub output: f64,
-}
-
-/// The variables that people have a key for Gemini in; the first that is set counts.
-const GEMINI_KEYS: [&str; 2] = ["GEMINI_API_KEY", "GOOGLE_API_KEY"];
-
-impl Models {
-    pub(super) fn take_keys(&mut self, environment: &Environment) {
-        if self.gemini.key_env.as_deref() == Some(GEMINI_KEYS[0]) {
-            let is_set = |name: &&str| environment.get(*name).is_some_and(|value| !value.trim().is_empty());
-            let name = GEMINI_KEYS.into_iter().find(is_set).unwrap_or(GEMINI_KEYS[0]);
-            self.gemini.key_env = Some(name.to_owned());
-        }
-        for endpoint in [&mut self.openai, &mut self.anthropic, &mut self.gemini] {
-            endpoint.take_key(environment);
-        }
-    }
-
-    /// Those that have a key in the environment, or an address.
-    pub fn configured(&self) -> Vec<&'static str> {
-        let all = [("openai", &self.openai), ("anthropic", &self.anthropic), ("gemini", &self.gemini)];
-        all.into_iter().filter(|(_, endpoint)| endpoint.is_configured()).map(|(name, _)| name).collect()
-    }
-
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        for price in &self.prices {
-            let all = [Some(price.input), price.cached, price.cache_written, Some(price.output)];
-            if all.into_iter().flatten().any(|dollars| !dollars.is_finite() || dollars < 0.0) {
-                return Err(ConfigError::Invalid(format!(
-                    "models.prices: a price of {:?} is no amount of dollars",
-                    price.model
-                )));
-            }
-        }
-        Ok(())
-    }
-}
-
-impl Default for Models {
-    fn default() -> Self {
-        Self {
-            openai: ModelEndpoint { key_env: Some("OPENAI_API_KEY".to_owned()), ..ModelEndpoint::default() },
-            anthropic: ModelEndpoint {
-                key_env: Some("ANTHROPIC_API_KEY".to_owned()),
-                ..ModelEndpoint::default()
-            },
-            gemini: ModelEndpoint { key_env: Some(GEMINI_KEYS[0].to_owned()), ..ModelEndpoint::default() },
-            scripted: false,
-            prices: Vec::new(),
-        }
-    }
-}
-
-/// `[models.openai]`, `[models.anthropic]`, `[models.gemini]`: one model protocol's upstream.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct ModelEndpoint {
-    /// The address, the vendor's own when there is only a key; an address without a key is used without one.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub base: Option<String>,
-    /// Name of the variable that holds the key.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub key_env: Option<String>,
-    /// Its value, if it is set and not empty.
-    #[serde(skip)]
-    pub key: Option<Secret>,
-}
-
-impl ModelEndpoint {
-    fn take_key(&mut self, environment: &Environment) {
-        let value = self.key_env.as_ref().and_then(|name| environment.get(name));
-        self.key = value.map(|value| value.trim()).filter(|value| !value.is_empty()).map(Secret::new);
-    }
-
-    pub fn is_configured(&self) -> bool {
-        self.key.is_some() || self.base.is_some()
     }
 }
 
@@ -327,6 +254,9 @@ pub struct Repository {
     pub agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Policy>,
+    /// What all sessions on it may cost in a calendar month (UTC), in millionths of a dollar; 0 is no bound.
+    #[serde(default)]
+    pub budget_month_micros: u64,
     /// `[repositories.limits]`
     #[serde(default)]
     pub limits: SomeLimits,

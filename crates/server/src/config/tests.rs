@@ -137,6 +137,23 @@ fn secrets_come_from_the_environment_and_never_show() {
 }
 
 #[test]
+fn budgets_of_a_month_are_of_all_of_people_and_of_repositories() {
+    let file = "[budgets]\nmonth_micros = 5\n[[budgets.people]]\nname = 'Ada'\nmonth_micros = 3\n\
+        [[repositories]]\npath = '/r'\nbudget_month_micros = 2\n";
+    let config = load(file, Flags::default(), &[]).unwrap();
+    let engine = config.engine();
+    assert_eq!((engine.budgets.month_micros, engine.budgets.people.get("Ada")), (5, Some(&3)));
+    assert_eq!(engine.repositories[0].budget_month_micros, 2);
+    assert_eq!(load(&config.to_toml(), Flags::default(), &[]), Ok(config));
+    let twice = "[[budgets.people]]\nname = 'Ada'\nmonth_micros = 3\n";
+    let error = load(&twice.repeat(2), Flags::default(), &[]).unwrap_err();
+    assert_eq!(error, "the configuration cannot be used: budgets.people: \"Ada\" is there twice");
+    let error =
+        load("[[budgets.people]]\nname = 'Ada'\nmonth_micros = -3\n", Flags::default(), &[]).unwrap_err();
+    assert!(error.contains("invalid value: integer `-3`"), "{error}");
+}
+
+#[test]
 fn a_key_for_gemini_is_found_under_both_of_its_names() {
     let check = |file: &str, environment: &[(&str, &str)], key: Option<&str>| {
         let gemini = load(file, Flags::default(), environment).unwrap().models.gemini;

@@ -19,6 +19,7 @@ pub mod resources;
 mod serve;
 pub mod sessions;
 pub mod status;
+pub mod usage;
 
 pub use serve::serve;
 
@@ -118,6 +119,7 @@ pub fn router(app: App) -> Router {
         .route("/models", get(models::handle))
         .route("/repositories", get(repositories::handle))
         .route("/status", get(status::handle))
+        .route("/usage", get(usage::handle))
         .route("/openapi.json", get(openapi::handle))
         .fallback(any(unknown_route))
         .method_not_allowed_fallback(method_not_allowed);

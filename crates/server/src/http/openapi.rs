@@ -1,6 +1,6 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
-use super::{agents, changes, keys, models, repositories, sessions, status};
+use super::{agents, changes, keys, models, repositories, sessions, status, usage};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
@@ -42,6 +42,7 @@ use utoipa::OpenApi;
         models::handle,
         repositories::handle,
         status::handle,
+        usage::handle,
     )
 )]
 struct Document;

@@ -57,6 +57,10 @@ fn refused(refusal: &Refusal) -> Problem {
         }
         Refusal::RestoreRunning => (StatusCode::CONFLICT, "Wait a moment."),
         Refusal::BudgetSpent { .. } => (StatusCode::CONFLICT, "Raise the session's budget."),
+        Refusal::MonthBudgetSpent { .. } => (
+            StatusCode::CONFLICT,
+            "Raise it in the server's configuration and restart the server, or wait for the next month (UTC).",
+        ),
         Refusal::PromptNotFound => (StatusCode::NOT_FOUND, "Nothing: it may have been sent already."),
         Refusal::PermissionNotOpen => (StatusCode::CONFLICT, "Nothing: it is answered, or its turn is over."),
         Refusal::OptionNotOffered { .. } => (StatusCode::BAD_REQUEST, "Choose one of the options offered."),

@@ -29,7 +29,7 @@ fn model() -> String {
 }
 
 /// Each asks once, and costs 80,000 × 3 $ + 20,000 × 0.50 $ + 1,000 × 10 $ for a million: 0.26 $.
-const ASK: &str = "!run python3 -c 'import urllib.request as r; print(r.urlopen(r.Request(\"http://127.0.0.1:7411/openai/v1/chat/completions\", b\"{}\", {\"content-type\": \"application/json\"})).read())'\n";
+const ASK: &str = "!run python3 -c 'import urllib.request as r; print(r.urlopen(r.Request(\"http://127.0.0.1:7411/openai/v1/chat/completions\", b\"{\\\"model\\\": \\\"ours\\\"}\", {\"content-type\": \"application/json\"})).read())'\n";
 const PRICES: &str = "[[models.prices]]\nmodel = 'ours'\ninput = 3\ncached = 0.5\noutput = 10\n";
 
 fn server(prices: &str) -> Server {

@@ -14,3 +14,4 @@ mod prepared;
 mod secret_search;
 mod secrets;
 mod support;
+mod usage;

@@ -10,3 +10,4 @@ mod projections;
 mod secrets;
 mod support;
 mod sync;
+mod usage;

@@ -3,7 +3,9 @@
 use crate::support::*;
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
-use lamplight_store::{BlobError, BlobId, Hit, Project, RecentRepository, SessionQuery, Store, SummaryRow};
+use lamplight_store::{
+    BlobError, BlobId, Hit, Project, Projected, RecentRepository, SessionQuery, Store, SummaryRow,
+};
 use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
@@ -181,12 +183,13 @@ struct Counting {
 }
 
 impl Project for Counting {
-    fn take(&mut self, entries: &[(Seq, Bytes)]) -> Vec<(Seq, String)> {
+    fn take(&mut self, entries: &[(Seq, Bytes)]) -> Projected {
         for (seq, bytes) in entries {
             self.seen += 1;
             assert_eq!((seq.0, bytes), (self.seen, &entry(&self.id, self.seen)));
         }
-        entries.iter().map(|(seq, _)| (*seq, format!("rebuilt{seq}"))).collect()
+        let text = entries.iter().map(|(seq, _)| (*seq, format!("rebuilt{seq}"))).collect();
+        Projected { text, ..Projected::default() }
     }
 
     fn summary(self: Box<Self>) -> SummaryRow {

@@ -36,7 +36,7 @@ async fn a_store_of_the_first_schema_goes_on() {
     store.append(append(&session(1), 0, 3)).await.unwrap();
     store.close().await;
     let connection = rusqlite::Connection::open(dir.path().join("lamplight.db")).unwrap();
-    connection.execute_batch("DROP TABLE secrets; PRAGMA user_version = 1").unwrap();
+    connection.execute_batch("DROP TABLE secrets; DROP TABLE usage; PRAGMA user_version = 1").unwrap();
     drop(connection);
 
     let store = open(&dir);

@@ -40,6 +40,7 @@ pub(crate) fn append(session: &SessionId, expected_last: u64, count: u64) -> App
         entries: (expected_last + 1..=expected_last + count).map(|seq| entry(session, seq)).collect(),
         summary: None,
         text: Vec::new(),
+        usage: Vec::new(),
         once: None,
     }
 }

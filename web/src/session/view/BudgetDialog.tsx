@@ -39,7 +39,8 @@ export function BudgetDialog({ facts, close }: { facts: SessionView; close: () =
           />
         </label>
         <p className="mt-2 text-2xs text-faint">
-          The turn that comes to it is stopped, and what was done is kept. Models without a known price are not counted.
+          The turn that comes to it is stopped, and what was done is kept. While there is a budget, models without a
+          known price are refused.
         </p>
         {set.error ? <ProblemNote error={asApiError(set.error)} className="mt-3" /> : null}
         <div className="mt-4 flex justify-end gap-2">

@@ -1,0 +1,255 @@
+/** What models were asked for and what it cost, over all sessions, and the budgets of this month. */
+import { useQuery } from '@tanstack/react-query';
+import { Link, useNavigate, useSearch } from '@tanstack/react-router';
+import type { ReactNode } from 'react';
+import { asApiError } from '../api/client';
+import { usageQuery } from '../api/queries';
+import { type MonthBudget, USAGE_BY, type UsageBy, type UsageItem } from '../api/types';
+import { baseName, count, dollars, plural } from '../text/format';
+import { visible } from '../text/visible';
+import { Button, buttonClass } from '../ui/button';
+import { useKeys, useTitle } from '../ui/hooks';
+import { Icon } from '../ui/icons';
+import { ProblemNote } from '../ui/problem';
+import { ThemeToggle } from '../ui/theme';
+import { costs } from './costs';
+
+/** As the API takes it; undefined is the first of this month. */
+const STRETCHES: [string | undefined, string][] = [
+  [undefined, 'This month'],
+  ['1d', 'Last 24 hours'],
+  ['7d', 'Last 7 days'],
+  ['30d', 'Last 30 days'],
+  ['365d', 'Last 365 days'],
+];
+
+const WORDS: Record<UsageBy, string> = {
+  repository: 'Repository',
+  person: 'Person',
+  model: 'Model',
+  session: 'Session',
+  day: 'Day (UTC)',
+};
+
+export interface UsageFilter {
+  by?: UsageBy;
+  since?: string;
+}
+
+export function UsagePage() {
+  const filter: UsageFilter = useSearch({ from: '/usage' });
+  const navigate = useNavigate({ from: '/usage' });
+  const by = filter.by ?? 'repository';
+  const usage = useQuery(usageQuery(by, filter.since));
+  useTitle('Usage · Lamplight');
+  useKeys({ u: () => void navigate({ to: '/' }) });
+  const report = usage.data;
+  return (
+    <div className="h-full overflow-y-auto">
+      <div className="mx-auto max-w-[68rem] px-3 pb-16 sm:px-6">
+        <header className="flex items-center gap-2 py-4">
+          <Link
+            to="/"
+            className={buttonClass({ look: 'quiet', size: 'icon' })}
+            aria-label="All sessions"
+            title="All sessions (u)"
+          >
+            <Icon name="back" />
+          </Link>
+          <h1 className="text-lg font-semibold tracking-tight">Usage</h1>
+          <span className="grow" />
+          <ThemeToggle />
+        </header>
+        <main>
+          <div className="mb-4 flex gap-2">
+            <Choice
+              label="Summed up by"
+              value={by}
+              options={USAGE_BY.map((each) => [each, `By ${WORDS[each].toLowerCase().replace('utc', 'UTC')}`])}
+              choose={(value) => void navigate({ search: { ...filter, by: value as UsageBy }, replace: true })}
+            />
+            <Choice
+              label="Since"
+              value={filter.since ?? ''}
+              options={STRETCHES.map(([since, words]) => [since ?? '', words])}
+              choose={(value) =>
+                void navigate({ search: { by, ...(value === '' ? {} : { since: value }) }, replace: true })
+              }
+            />
+          </div>
+          {usage.error ? (
+            <ProblemNote error={asApiError(usage.error)} className="my-4">
+              <Button size="small" onClick={() => void usage.refetch()}>
+                Try again
+              </Button>
+            </ProblemNote>
+          ) : null}
+          {report && report.budgets.length > 0 ? <Budgets budgets={report.budgets} /> : null}
+          {report && report.total.requests === 0 ? (
+            <p className="py-16 text-center text-soft">No model was asked in this time.</p>
+          ) : null}
+          {report && report.total.requests > 0 ? (
+            <Sums by={report.by} items={report.items} total={report.total} isCut={report.is_cut} />
+          ) : null}
+        </main>
+      </div>
+    </div>
+  );
+}
+
+function Choice({
+  label,
+  value,
+  options,
+  choose,
+}: {
+  label: string;
+  value: string;
+  options: [string, string][];
+  choose: (value: string) => void;
+}) {
+  return (
+    <select
+      aria-label={label}
+      className="field w-auto py-1.5 text-[0.8125rem]"
+      value={value}
+      onChange={(event) => choose(event.target.value)}
+    >
+      {options.map(([each, words]) => (
+        <option key={each} value={each}>
+          {words}
+        </option>
+      ))}
+    </select>
+  );
+}
+
+const NUMBER = 'py-2 pl-4 text-right whitespace-nowrap tabular-nums';
+
+function Sums({ by, items, total, isCut }: { by: UsageBy; items: UsageItem[]; total: UsageItem; isCut: boolean }) {
+  return (
+    <div className="overflow-x-auto">
+      <table className="w-full text-[0.8125rem]">
+        <thead>
+          <tr className="border-b border-line text-left text-2xs text-faint">
+            <th scope="col" className="py-2 font-medium">
+              {WORDS[by]}
+            </th>
+            <th scope="col" className={`${NUMBER} font-medium`}>
+              Requests
+            </th>
+            <th scope="col" className={`${NUMBER} font-medium max-sm:hidden`}>
+              Tokens in
+            </th>
+            <th scope="col" className={`${NUMBER} font-medium max-sm:hidden`}>
+              From cache
+            </th>
+            <th scope="col" className={`${NUMBER} font-medium max-sm:hidden`}>
+              Tokens out
+            </th>
+            <th scope="col" className={`${NUMBER} font-medium`}>
+              Cost
+            </th>
+          </tr>
+        </thead>
+        <tbody className="divide-y divide-line">
+          {items.map((item) => (
+            <Sum key={item.key} item={item} name={<Name by={by} item={item} />} />
+          ))}
+        </tbody>
+        <tfoot className="border-t border-line-strong font-medium">
+          <Sum item={total} name="All" />
+        </tfoot>
+      </table>
+      {isCut ? (
+        <p className="pt-3 text-2xs text-faint">There are more than are shown; all of them are in the sum.</p>
+      ) : null}
+    </div>
+  );
+}
+
+function Sum({ item, name }: { item: UsageItem; name: ReactNode }) {
+  const unpriced = item.unpriced > 0 ? `${plural(item.unpriced, 'request')} without a known price` : undefined;
+  return (
+    <tr>
+      <th scope="row" className="w-full max-w-0 truncate py-2 text-left font-normal">
+        {name}
+      </th>
+      <td className={NUMBER}>{item.requests}</td>
+      <td className={`${NUMBER} max-sm:hidden`}>{count(item.tokens.input)}</td>
+      <td className={`${NUMBER} max-sm:hidden`}>{count(item.tokens.cached)}</td>
+      <td className={`${NUMBER} max-sm:hidden`}>{count(item.tokens.output)}</td>
+      <td className={NUMBER} title={unpriced}>
+        {costs(item.cost)}
+      </td>
+    </tr>
+  );
+}
+
+function Name({ by, item }: { by: UsageBy; item: UsageItem }) {
+  switch (by) {
+    case 'session':
+      return (
+        <Link to="/sessions/$id" params={{ id: item.key }} className="underline-offset-4 hover:underline">
+          {visible(item.title ?? item.key)}
+        </Link>
+      );
+    case 'repository':
+      return <span title={visible(item.key)}>{visible(baseName(item.key))}</span>;
+    case 'person':
+    case 'model':
+    case 'day':
+      return visible(item.key);
+  }
+}
+
+function Budgets({ budgets }: { budgets: MonthBudget[] }) {
+  return (
+    <section aria-label="Budgets of this month" className="mb-6">
+      <h2 className="mb-2 text-2xs font-medium text-faint">Budgets of this month (UTC)</h2>
+      <ul className="grid gap-3 sm:grid-cols-2 lg:grid-cols-3">
+        {budgets.map((budget) => (
+          <Budget key={`${budget.whose} ${budget.name}`} budget={budget} />
+        ))}
+      </ul>
+    </section>
+  );
+}
+
+function Budget({ budget }: { budget: MonthBudget }) {
+  const { spent_micros: spent, budget_micros: whole, reserved_micros: reserved } = budget;
+  const name =
+    budget.name === null
+      ? 'All sessions'
+      : visible(budget.whose === 'repository' ? baseName(budget.name) : budget.name);
+  const tone = spent >= whole ? 'text-bad' : spent >= whole * 0.8 ? 'text-warn' : 'text-soft';
+  return (
+    <li className="rounded-lg border border-line px-3 py-2.5">
+      <span className="flex items-baseline gap-3">
+        <span className="min-w-0 flex-1 truncate font-medium" title={budget.name ?? undefined}>
+          {name}
+        </span>
+        <span className={`text-2xs tabular-nums ${tone}`}>
+          {dollars(spent)} of {dollars(whole)}
+        </span>
+      </span>
+      <meter
+        aria-label={`Budget of ${name}: ${dollars(spent)} of ${dollars(whole)} are spent`}
+        className="mt-1.5 h-2 w-full"
+        min={0}
+        max={whole}
+        low={whole * 0.8}
+        high={whole * 0.999}
+        optimum={0}
+        value={Math.min(spent, whole)}
+      />
+      {spent >= whole ? (
+        <p className="text-2xs text-faint">
+          New prompts are refused. Raise it in the configuration, or wait for the next month.
+        </p>
+      ) : reserved > 0 ? (
+        <p className="text-2xs text-faint">{dollars(reserved)} set aside for what is being answered</p>
+      ) : null}
+    </li>
+  );
+}
