@@ -15,6 +15,8 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread::JoinHandle;
 
 /// Changes when this file makes something else out of the same machine.
 const EDITION: u32 = 1;
@@ -134,14 +136,20 @@ impl Mark {
     }
 }
 
+fn place(bases: &Path, mark: Mark, users: bool) -> PathBuf {
+    bases.join(format!("{:016x}{}", mark.0, if users { "-users" } else { "" }))
+}
+
 /// Finds it, or makes it. With `users` it belongs to a root and an agent, numbered as they are inside; otherwise it is all ours.
 pub(super) fn current(bases: &Path, mark: Mark, users: bool) -> Result<PathBuf> {
-    let base = bases.join(format!("{:016x}{}", mark.0, if users { "-users" } else { "" }));
+    let base = place(bases, mark, users);
     if base.exists() {
         return Ok(base);
     }
     private_dir(bases)?;
-    let new = bases.join(format!("new-{}", std::process::id()));
+    // Nobody else's: of several processes, and of several threads of one.
+    static MADE: AtomicU32 = AtomicU32::new(0);
+    let new = bases.join(format!("new-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed)));
     remove_tree(&new)?;
     make(&new, users).context("make what every sandbox begins with")?;
     match fs::rename(&new, &base) {
@@ -181,15 +189,32 @@ pub(super) fn copy_to(base: &Path, to: &Path, owners: Option<(u32, u32)>) -> Res
     Ok(())
 }
 
-/// Makes the current one, so that the first sandbox need not wait for it (and is told what is wrong, if something is), and removes all
-/// others, unless a sandbox runs that may use them.
-pub(super) fn renew(sandboxes: &Sandboxes, users: bool) -> std::io::Result<()> {
-    let bases = sandboxes.bases();
-    let Ok(base) = Mark::look().and_then(|mark| current(&bases, mark, users)) else { return Ok(()) };
-    let is_over = |one: &Listed| one.state == ListedState::LeftOver;
-    match list(sandboxes) {
-        Ok(all) if all.iter().all(is_over) => remove_old(&bases, &base),
-        Ok(_) | Err(_) => Ok(()),
+/// The making of the current one, away from whoever waits for the server to start: copying takes longer than all else that a start does.
+/// Who needs it sooner makes it too, and is told what is wrong, if something is.
+#[derive(Debug)]
+pub(super) struct Renewal(Option<JoinHandle<()>>);
+
+impl Renewal {
+    /// Removes all others before, unless a sandbox runs that may use them.
+    pub(super) fn begin(sandboxes: &Sandboxes, users: bool) -> std::io::Result<Self> {
+        let bases = sandboxes.bases();
+        let Ok(mark) = Mark::look() else { return Ok(Self(None)) };
+        let is_over = |one: &Listed| one.state == ListedState::LeftOver;
+        if bases.exists() && list(sandboxes).is_ok_and(|all| all.iter().all(is_over)) {
+            remove_old(&bases, &place(&bases, mark, users))?;
+        }
+        let make = move || drop(current(&bases, mark, users));
+        Ok(Self(Some(std::thread::Builder::new().name("base".to_owned()).spawn(make)?)))
+    }
+}
+
+impl Drop for Renewal {
+    /// Whoever opened the data directory may remove it afterwards.
+    fn drop(&mut self) {
+        if let Some(making) = self.0.take() {
+            // A panic of it has been told, and is nobody else's.
+            let _ = making.join();
+        }
     }
 }
 

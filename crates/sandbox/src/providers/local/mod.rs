@@ -114,6 +114,7 @@ pub struct Local {
     root: bool,
     runtime: Option<Runtime>,
     watch: Arc<Watch>,
+    _renewal: base::Renewal,
 }
 
 impl Local {
@@ -131,7 +132,7 @@ impl Local {
         for directory in config.tools.iter().flat_map(Tool::hidden_directories) {
             root_fs::check_inside(directory)?;
         }
-        base::renew(&sandboxes, root).map_err(at)?;
+        let renewal = base::Renewal::begin(&sandboxes, root).map_err(at)?;
         let images = Images::beside(sandboxes.clone());
         images.tidy().map_err(|error| SandboxError::new(ErrorKind::Failed, format!("{error:#}")))?;
         // Where it cannot be, the walls are told without it.
@@ -149,6 +150,7 @@ impl Local {
             root,
             runtime,
             watch: Arc::new(watch),
+            _renewal: renewal,
         })
     }
 
