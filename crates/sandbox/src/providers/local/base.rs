@@ -147,9 +147,9 @@ pub(super) fn current(bases: &Path, mark: Mark, users: bool) -> Result<PathBuf> 
         return Ok(base);
     }
     private_dir(bases)?;
-    // Nobody else's: of several processes, and of several threads of one.
+    // Nor of several threads of one.
     static MADE: AtomicU32 = AtomicU32::new(0);
-    let new = bases.join(format!("new-{}-{}", std::process::id(), MADE.fetch_add(1, Ordering::Relaxed)));
+    let new = bases.join(format!("{}{}", new_prefix(), MADE.fetch_add(1, Ordering::Relaxed)));
     remove_tree(&new)?;
     make(&new, users).context("make what every sandbox begins with")?;
     match fs::rename(&new, &base) {
@@ -218,14 +218,20 @@ impl Drop for Renewal {
     }
 }
 
+/// What another thread of this process is making stays.
 fn remove_old(bases: &Path, current: &Path) -> std::io::Result<()> {
     for entry in fs::read_dir(bases)? {
-        let path = entry?.path();
-        if path != current {
-            remove_tree(&path)?;
+        let entry = entry?;
+        if entry.path() != current && !entry.file_name().to_string_lossy().starts_with(&new_prefix()) {
+            remove_tree(&entry.path())?;
         }
     }
     Ok(())
+}
+
+/// Begins the names of what is being made: nobody else's, of several processes.
+fn new_prefix() -> String {
+    format!("new-{}-", std::process::id())
 }
 
 /// What tells a changed file or directory from an unchanged one.

@@ -42,6 +42,11 @@ pub(super) fn forget(sandboxes: &Sandboxes, id: &SessionId) -> io::Result<()> {
     image.map_or(Ok(()), |digest| images.let_go(&digest)).map_err(io::Error::other)
 }
 
+/// Removes what nobody needs, and what was left by whoever was killed before they removed it.
+pub(super) fn tidy(sandboxes: &Sandboxes, images: &Images) -> io::Result<()> {
+    images.tidy().and_then(|()| Shelf::lock(sandboxes)?.tidy()).map_err(io::Error::other)
+}
+
 /// `None` of a session that is gone.
 fn lock(session: &SessionDir) -> io::Result<Option<File>> {
     match session.lock() {

@@ -134,7 +134,7 @@ impl Local {
         }
         let renewal = base::Renewal::begin(&sandboxes, root).map_err(at)?;
         let images = Images::beside(sandboxes.clone());
-        images.tidy().map_err(|error| SandboxError::new(ErrorKind::Failed, format!("{error:#}")))?;
+        ending::tidy(&sandboxes, &images).map_err(at)?;
         // Where it cannot be, the walls are told without it.
         let _ = cgroup::make_way();
         let _ = cgroup::sweep_parked();
