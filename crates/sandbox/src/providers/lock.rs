@@ -2,6 +2,7 @@
 
 use super::local::disk::{names, private_dir, remove_tree};
 use rustix::fs::FlockOperation;
+use rustix::io::Errno;
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -44,6 +45,15 @@ pub(super) fn lock(file: &Path) -> io::Result<File> {
     let lock = File::options().create(true).append(true).open(file)?;
     rustix::io::retry_on_intr(|| rustix::fs::flock(&lock, FlockOperation::LockExclusive))?;
     Ok(lock)
+}
+
+/// `None` while somebody else has it.
+pub(super) fn try_lock(file: &Path) -> io::Result<Option<File>> {
+    let lock = File::options().create(true).append(true).open(file)?;
+    match rustix::fs::flock(&lock, FlockOperation::NonBlockingLockExclusive) {
+        Err(Errno::WOULDBLOCK) => Ok(None),
+        got => got.map(|()| Some(lock)).map_err(io::Error::from),
+    }
 }
 
 #[cfg(test)]

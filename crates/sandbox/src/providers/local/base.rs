@@ -4,7 +4,8 @@
 //! It is made once and shared, read-only, by all sandboxes until the machine's configuration changes: `<data>/base/<mark>`, where
 //! the mark says what it was made from.
 
-use super::disk::{Sandboxes, private_dir, remove_tree};
+use super::super::lock::{lock, try_lock};
+use super::disk::{Sandboxes, names, private_dir, remove_tree};
 use super::ending::list;
 use super::identity::AGENT;
 use super::own_files;
@@ -15,11 +16,13 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread::JoinHandle;
 
 /// Changes when this file makes something else out of the same machine.
 const EDITION: u32 = 1;
+
+/// Held while one is made, and while old ones are removed.
+const LOCK: &str = "lock";
 
 /// What toolchains and package managers need of the machine's configuration, and nothing that could hold a credential.
 /// `/etc/ssl/private`, `/etc/gitconfig`, `/etc/npmrc` and `/etc/pip.conf` are among those that are not here.
@@ -147,17 +150,12 @@ pub(super) fn current(bases: &Path, mark: Mark, users: bool) -> Result<PathBuf> 
         return Ok(base);
     }
     private_dir(bases)?;
-    // Nor of several threads of one.
-    static MADE: AtomicU32 = AtomicU32::new(0);
-    let new = bases.join(format!("{}{}", new_prefix(), MADE.fetch_add(1, Ordering::Relaxed)));
-    remove_tree(&new)?;
-    make(&new, users).context("make what every sandbox begins with")?;
-    match fs::rename(&new, &base) {
-        // Somebody else was faster.
-        Err(error) if matches!(error.kind(), ErrorKind::DirectoryNotEmpty | ErrorKind::AlreadyExists) => {
-            remove_tree(&new)?;
-        }
-        done => done.context("put what every sandbox begins with in place")?,
+    let _alone = lock(&bases.join(LOCK)).context("wait for whoever makes what every sandbox begins with")?;
+    if !base.exists() {
+        let new = bases.join("new");
+        remove_tree(&new)?;
+        make(&new, users).context("make what every sandbox begins with")?;
+        fs::rename(&new, &base).context("put what every sandbox begins with in place")?;
     }
     Ok(base)
 }
@@ -218,20 +216,16 @@ impl Drop for Renewal {
     }
 }
 
-/// What another thread of this process is making stays.
+/// Nothing while somebody makes one: a launcher may outlive its server for a moment.
 fn remove_old(bases: &Path, current: &Path) -> std::io::Result<()> {
-    for entry in fs::read_dir(bases)? {
-        let entry = entry?;
-        if entry.path() != current && !entry.file_name().to_string_lossy().starts_with(&new_prefix()) {
-            remove_tree(&entry.path())?;
+    let Some(_alone) = try_lock(&bases.join(LOCK))? else { return Ok(()) };
+    for name in names(bases)?.iter().filter(|name| *name != LOCK) {
+        let base = bases.join(name);
+        if base != current {
+            remove_tree(&base)?;
         }
     }
     Ok(())
-}
-
-/// Begins the names of what is being made: nobody else's, of several processes.
-fn new_prefix() -> String {
-    format!("new-{}-", std::process::id())
 }
 
 /// What tells a changed file or directory from an unchanged one.
@@ -366,6 +360,21 @@ mod tests {
         assert!(fs::read_to_string(base.join("etc/passwd")).unwrap().contains("agent:x:1000:1000:"));
         fs::create_dir(bases.path().join("old")).unwrap();
         remove_old(bases.path(), &base).unwrap();
-        assert_eq!(fs::read_dir(bases.path()).unwrap().count(), 1);
+        let mut left = names(bases.path()).unwrap();
+        left.sort_unstable();
+        assert_eq!(left, [base.file_name().unwrap().to_str().unwrap(), LOCK]);
+    }
+
+    #[test]
+    fn nothing_is_removed_while_somebody_makes_one() {
+        let bases = tempfile::tempdir().unwrap();
+        let new = bases.path().join("new");
+        fs::create_dir(&new).unwrap();
+        let maker = lock(&bases.path().join(LOCK)).unwrap();
+        remove_old(bases.path(), Path::new("none")).unwrap();
+        assert!(new.exists());
+        drop(maker);
+        remove_old(bases.path(), Path::new("none")).unwrap();
+        assert!(!new.exists());
     }
 }

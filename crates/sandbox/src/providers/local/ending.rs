@@ -44,7 +44,8 @@ pub(super) fn forget(sandboxes: &Sandboxes, id: &SessionId) -> io::Result<()> {
 
 /// Removes what nobody needs, and what was left by whoever was killed before they removed it.
 pub(super) fn tidy(sandboxes: &Sandboxes, images: &Images) -> io::Result<()> {
-    images.tidy().and_then(|()| Shelf::lock(sandboxes)?.tidy()).map_err(io::Error::other)
+    let tidied = images.tidy().and_then(|()| Shelf::lock(sandboxes)?.tidy());
+    tidied.map_err(|error| io::Error::other(format!("{error:#}")))
 }
 
 /// `None` of a session that is gone.

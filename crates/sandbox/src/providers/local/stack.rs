@@ -117,7 +117,8 @@ impl<'a> Shelf<'a> {
             let entry = entry?;
             let is_layer = entry.file_type()?.is_dir();
             if is_layer && !entry.file_name().to_str().is_some_and(|name| needed.contains(name)) {
-                remove_tree(&entry.path())?;
+                remove_tree(&entry.path())
+                    .with_context(|| format!("remove {}, which nobody names", entry.path().display()))?;
             }
         }
         Ok(())
