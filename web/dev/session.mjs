@@ -236,6 +236,7 @@ export class Session extends EventEmitter {
       checkpoints: this.checkpoints.map(({ commits, ...kept }) => ({ ...kept, commit: commits.at(-1)?.id ?? null })),
       origin: this.spec.origin ?? null,
       merged: this.merged,
+      pull_request: null,
       ended: this.ended,
       last_seq: this.log.length,
       created_at: iso(this.log[0].at),
@@ -244,7 +245,8 @@ export class Session extends EventEmitter {
   }
 
   summary() {
-    const { base, models, person, queued, permission, commits, checkpoints, origin, merged, ...rest } = this.view();
+    const { base, models, person, queued, permission, commits, checkpoints, origin, merged, pull_request, ...rest } =
+      this.view();
     return { ...rest, queued_count: queued.length };
   }
 

@@ -2,6 +2,7 @@
 
 use crate::agent::{AgentInput, ExitStatus, Opened};
 use crate::permission::{Answer, AnsweredBy, PermissionOption};
+use crate::pull_request::PullRequest;
 use crate::transcript::{PlanEntry, Tokens, ToolCall};
 use crate::{BudgetOf, Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
@@ -263,6 +264,11 @@ pub enum Event {
     BranchMerged {
         into: String,
         commit: String,
+        by: String,
+    },
+    /// The branch was pushed to where its repository comes from, and this pull request shows it.
+    PullRequestPublished {
+        pull_request: PullRequest,
         by: String,
     },
 

@@ -6,6 +6,7 @@ use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{ImageChoice, Limits, Network, Person, Redaction, SandboxLimits, SomeLimits};
 use lamplight_gateway::{ModelPrice, Outside, Secret, UpstreamName};
+use lamplight_integrations::GitHubConfig;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone)]
@@ -20,6 +21,8 @@ pub struct Config {
     /// Agents beside those of the catalogue.
     pub agents: Vec<Configured>,
     pub models: ModelsConfig,
+    /// Where pull requests are opened; `None` where there is no token.
+    pub github: Option<GitHubConfig>,
     /// What stored secrets are sealed with.
     pub sealing: SealingSource,
     /// Learns every secret; whatever is written passes it.

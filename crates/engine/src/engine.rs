@@ -9,11 +9,12 @@ use crate::keys::Keys;
 use crate::prepared::Shelf;
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, Status};
-use crate::{agents, clock, create, ids, reconcile};
+use crate::{agents, clock, create, ids, pull_request, reconcile};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
 use lamplight_domain::{PromptId, Seq, SessionId, Timestamp};
 use lamplight_gateway::{Gateway, UpstreamName};
+use lamplight_integrations::GitHub;
 use lamplight_sandbox::provider::Provider;
 use lamplight_store::Store;
 use serde_json::Value;
@@ -45,6 +46,7 @@ pub(crate) struct Shared {
     pub store: Store,
     pub provider: Arc<dyn Provider>,
     pub gateway: Gateway,
+    pub github: Option<GitHub>,
     pub keys: Keys,
     pub catalogue: Catalogue,
     pub prepared: Shelf,
@@ -77,6 +79,7 @@ impl Engine {
         let (models, sealing) = (config.models.clone(), config.sealing.clone());
         let keys = Keys::load(models, sealing, config.redaction.clone(), &store).await?;
         let gateway = Gateway::new(keys.upstreams(), config.outside.clone()).map_err(StartError::Gateway)?;
+        let github = pull_request::open(&config)?;
         let catalogue = agents::catalogue(&config)?;
         let prepared = Shelf::open(&config.data_dir);
         prepared.clear(&provider).await;
@@ -86,6 +89,7 @@ impl Engine {
             store,
             provider,
             gateway,
+            github,
             keys,
             catalogue,
             prepared,

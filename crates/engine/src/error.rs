@@ -73,4 +73,6 @@ pub enum StartError {
     Provider(#[source] anyhow::Error),
     #[error("the gateway could not be made")]
     Gateway(#[source] anyhow::Error),
+    #[error("GitHub cannot be asked")]
+    GitHub(#[source] anyhow::Error),
 }

@@ -10,6 +10,8 @@ use tokio::process::Command;
 
 /// How long one git command may take.
 const WAIT: Duration = Duration::from_secs(60);
+/// How long a push may take, with all that is new in a branch.
+const PUSH_WAIT: Duration = Duration::from_secs(10 * 60);
 
 /// Runs git in `repository`; an answer of any exit status.
 pub(crate) async fn output(repository: &Path, arguments: &[&str]) -> anyhow::Result<Output> {
@@ -18,6 +20,19 @@ pub(crate) async fn output(repository: &Path, arguments: &[&str]) -> anyhow::Res
     output
         .map_err(|_| anyhow!("git {} took longer than {} s", arguments.join(" "), WAIT.as_secs()))?
         .with_context(|| format!("start git {}", arguments.join(" ")))
+}
+
+/// Like [`output`], for sending a branch elsewhere, with these variables.
+pub(crate) async fn push(
+    repository: &Path,
+    arguments: &[&str],
+    variables: &[(&str, &str)],
+) -> anyhow::Result<Output> {
+    let child = command(repository, arguments).envs(variables.iter().copied()).output();
+    let output = tokio::time::timeout(PUSH_WAIT, child).await;
+    output
+        .map_err(|_| anyhow!("git push took longer than {} s", PUSH_WAIT.as_secs()))?
+        .context("start git push")
 }
 
 /// The first line of what a git command printed; an error when it failed.

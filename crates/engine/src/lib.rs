@@ -17,6 +17,7 @@ mod images;
 mod keys;
 mod prepared;
 mod provider;
+mod pull_request;
 mod reconcile;
 pub mod review;
 mod session;
@@ -35,6 +36,7 @@ pub use lamplight_gateway::{
     Model, ModelPrice, NoSuchUpstream, Outside, Price, Resolver, Secret, SystemResolver, Unlisted,
     Unresolved, UpstreamName, install_tls_provider,
 };
+pub use lamplight_integrations::GitHubConfig;
 pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{Usage, UsageBy, UsageQuery, UsageSum};

@@ -8,6 +8,7 @@ import type {
   Merged,
   NewSession,
   Problem,
+  PullRequest,
   Repository,
   SessionPage,
   SessionView,
@@ -118,6 +119,7 @@ export const api = {
   diff: (id: string, turn: number | null): Promise<Diff> =>
     call('GET', `${session(id)}/diff${turn === null ? '' : `?turn=${turn}`}`),
   merge: (id: string): Promise<Merged> => call('POST', `${session(id)}/merge`),
+  publish: (id: string): Promise<PullRequest> => call('POST', `${session(id)}/pull-request`),
   end: (id: string): Promise<SessionView> => call('POST', `${session(id)}/end`),
   agents: (): Promise<{ items: AgentInfo[] }> => call('GET', '/agents'),
   repositories: (): Promise<{ items: Repository[] }> => call('GET', '/repositories'),

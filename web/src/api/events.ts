@@ -2,6 +2,16 @@
 
 export type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
+/** As it was published. */
+export interface PullRequest {
+  /** `owner/name`. */
+  repository: string;
+  number: number;
+  url: string;
+  draft: boolean;
+  head: string;
+}
+
 export interface Entry {
   /** Contiguous from 1. */
   seq: number;
@@ -71,6 +81,7 @@ export type Event =
   | { type: 'work_committed'; turn: number; commit: Commit | null }
   | { type: 'work_not_committed'; turn: number; failure: Failure }
   | { type: 'branch_merged'; into: string; commit: string; by: string }
+  | { type: 'pull_request_published'; pull_request: PullRequest; by: string }
   // The transcript.
   | { type: 'agent_spoke'; turn: number; text: string; message?: string }
   | { type: 'agent_thought'; turn: number; text: string }

@@ -350,6 +350,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/pull-request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pushes the session's branch to the GitHub repository that its repository is a clone of, and opens a draft pull request for it, or brings the
+         *     open one up to date. Asking again does no harm.
+         */
+        post: operations["publish_pull_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/restore": {
         parameters: {
             query?: never;
@@ -873,6 +893,18 @@ export interface components {
         PromptRequest: {
             text: string;
         };
+        /** @description Where the branch is reviewed, as it was last published. */
+        PullRequest: {
+            /** @description `owner/name`. */
+            repository: string;
+            /** Format: int64 */
+            number: number;
+            /** @description For people. */
+            url: string;
+            draft: boolean;
+            /** @description The commit that it shows. */
+            head: string;
+        };
         QueuedPrompt: {
             prompt: string;
             text: string;
@@ -1061,6 +1093,7 @@ export interface components {
             permission?: components["schemas"]["OpenPermission"] | null;
             commits: components["schemas"]["TurnCommit"][];
             merged?: components["schemas"]["Merged"] | null;
+            pull_request?: components["schemas"]["PullRequest"] | null;
             /** @description Moments that can be gone back to, or forked; oldest first, at most 20. */
             checkpoints: components["schemas"]["Checkpoint"][];
             origin?: components["schemas"]["Origin"] | null;
@@ -2006,6 +2039,62 @@ export interface operations {
             };
             /** @description session_not_found, prompt_not_found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publish_pull_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullRequest"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description nothing_to_publish, no_forge, push_refused, github_unauthorized, github_forbidden, github_not_found, github_refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description github_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description github_unreachable */
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -22,6 +22,7 @@ export type SessionView = Sent<Schemas['SessionView']>;
 export type QueuedPrompt = Sent<Schemas['QueuedPrompt']>;
 export type TurnCommit = Sent<Schemas['TurnCommit']>;
 export type Merged = Sent<Schemas['Merged']>;
+export type PullRequest = Sent<Schemas['PullRequest']>;
 export type SessionPage = Sent<Schemas['SessionList']>;
 export type FileDiff = Sent<Schemas['FileDiff']>;
 export type Diff = Sent<Schemas['Diff']>;

@@ -78,11 +78,11 @@ export class Draft {
       case 'restore_failed':
       case 'retry_planned':
       case 'branch_pushed':
+      case 'pull_request_published':
         this.#note(entry, sentence(event, entry.at));
         return;
       case 'session_created':
         return;
-
       case 'sandbox_requested':
         this.t.setup = this.#push({
           ...head(entry),

@@ -67,6 +67,8 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
       return event.commit ? { commits: [...view.commits, { turn: event.turn, ...event.commit }] } : {};
     case 'branch_merged':
       return { merged: { into: event.into, commit: event.commit } };
+    case 'pull_request_published':
+      return { pull_request: event.pull_request };
     case 'session_ended':
       return { ended: true };
     default:

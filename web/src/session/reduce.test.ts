@@ -40,6 +40,7 @@ function atFirst(view: SessionView): SessionView {
     permission: null,
     commits: [],
     merged: null,
+    pull_request: null,
     ended: false,
     last_seq: 1,
   };
@@ -309,6 +310,7 @@ const SHOWN: Record<Event['type'], boolean> = {
   work_committed: true,
   work_not_committed: true,
   branch_merged: true,
+  pull_request_published: true,
   agent_spoke: true,
   agent_thought: true,
   tool_called: true,

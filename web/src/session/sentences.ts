@@ -20,7 +20,8 @@ type Told = Extract<
       | 'files_restored'
       | 'restore_failed'
       | 'retry_planned'
-      | 'branch_pushed';
+      | 'branch_pushed'
+      | 'pull_request_published';
   }
 >;
 
@@ -59,6 +60,8 @@ export function sentence(event: Told, at: number): string {
       return `${event.failure.message} Trying again in a moment (${event.retry} of 3)`;
     case 'branch_pushed':
       return `The agent pushed ${event.commit.slice(0, 8)} to the session's branch`;
+    case 'pull_request_published':
+      return `${event.by} published ${event.pull_request.head.slice(0, 8)} in ${event.pull_request.repository}#${event.pull_request.number}`;
   }
 }
 

@@ -17,7 +17,7 @@ struct Crate {
 const IMPURE: &[&str] =
     &["tokio", "axum", "hyper", "reqwest", "rusqlite", "jiff", "fastrand", "ulid", "rustix", "libc"];
 
-const CRATES: [Crate; 11] = [
+const CRATES: [Crate; 13] = [
     Crate { name: "domain", uses: &[], tests_use: &[], never: IMPURE },
     Crate { name: "wire", uses: &[], tests_use: &[], never: IMPURE },
     Crate {
@@ -29,20 +29,27 @@ const CRATES: [Crate; 11] = [
     Crate { name: "sandbox", uses: &["domain", "wire"], tests_use: &[], never: &["axum", "rusqlite"] },
     Crate { name: "agent", uses: &["domain"], tests_use: &[], never: &["axum", "rusqlite", "reqwest"] },
     Crate { name: "gateway", uses: &["domain"], tests_use: &[], never: &["rusqlite"] },
+    Crate {
+        name: "integrations",
+        uses: &[],
+        tests_use: &["fake-github"],
+        never: &["axum", "hyper", "rusqlite"],
+    },
     Crate { name: "store", uses: &["domain"], tests_use: &[], never: &["axum", "hyper", "reqwest"] },
     Crate {
         name: "engine",
-        uses: &["agent", "domain", "gateway", "sandbox", "store", "wire"],
+        uses: &["agent", "domain", "gateway", "integrations", "sandbox", "store", "wire"],
         tests_use: &[],
         never: &["axum", "rusqlite"],
     },
     Crate {
         name: "server",
         uses: &["domain", "engine", "store"],
-        tests_use: &[],
+        tests_use: &["fake-github"],
         never: &["rusqlite", "yamux", "agent-client-protocol-schema"],
     },
-    // What stands for a vendor's model must know nothing of who asks it.
+    // What stands for somebody else's service must know nothing of who asks it.
+    Crate { name: "fake-github", uses: &[], tests_use: &[], never: &["rusqlite"] },
     Crate { name: "scripted-model", uses: &[], tests_use: &[], never: &["rusqlite"] },
     Crate { name: "xtask", uses: &[], tests_use: &[], never: &[] },
 ];

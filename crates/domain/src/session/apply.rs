@@ -1,8 +1,8 @@
 //! How the log makes the state. Total: whatever was recorded is taken; nothing is decided here.
 
+use super::Session;
 use super::state::*;
 use super::view::{Merged, OpenPermission, QueuedPrompt, TurnCommit};
-use super::{ANSWER_BYTES, Session};
 use crate::event::{Entry, Event, Memory};
 use crate::failure::{Failure, FailureClass};
 use crate::{Generation, Seq, Timestamp, TurnNumber};
@@ -55,6 +55,7 @@ impl Session {
             history: Default::default(),
             commits: Vec::new(),
             merged: None,
+            pull_request: None,
             tokens: Default::default(),
             cost: Default::default(),
             budget_micros: spec.limits.budget_micros,
@@ -276,12 +277,14 @@ impl Session {
             Event::BranchMerged { into, commit, .. } => {
                 self.merged = Some(Merged { into: into.clone(), commit: commit.clone() });
             }
+            Event::PullRequestPublished { pull_request, .. } => {
+                self.pull_request = Some(pull_request.clone());
+            }
 
             Event::AgentSpoke { text, .. } => {
                 if let Some(turn) = &mut self.turn {
                     turn.last_word_at = at;
-                    turn.answer.push_str(text);
-                    keep_end(&mut turn.answer, ANSWER_BYTES);
+                    turn.hear(text);
                 }
             }
             Event::ToolCalled { call, .. } => {
@@ -384,17 +387,9 @@ fn is_of_a_person(event: &Event) -> bool {
             | Event::BudgetSet { .. }
             | Event::PromptRemoved { .. }
             | Event::BranchMerged { .. }
+            | Event::PullRequestPublished { .. }
             | Event::RestoreRequested { .. }
             | Event::PauseRequested { by: Some(_), .. }
             | Event::ResumeRequested { by: Some(_), .. }
     )
-}
-
-/// Cuts `text` to its last `bytes`, at a character's boundary.
-fn keep_end(text: &mut String, bytes: usize) {
-    if text.len() > bytes {
-        let cut =
-            (text.len() - bytes..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
-        text.drain(..cut);
-    }
 }

@@ -296,6 +296,9 @@ impl Draft {
             Report::BranchMerged { into, commit, by } => {
                 self.record(Event::BranchMerged { into, commit, by })
             }
+            Report::PullRequestPublished { pull_request, by } => {
+                self.record(Event::PullRequestPublished { pull_request, by })
+            }
             Report::MonthBudget(month) => self.month_budget(month),
             Report::Tick => {}
         }

@@ -2,7 +2,7 @@
 
 use crate::agent::{AgentReport, ExitStatus};
 use crate::event::{Commit, Contact};
-use crate::{Enforced, Failure, Generation, MonthBudget, PromptId, TurnNumber};
+use crate::{Enforced, Failure, Generation, MonthBudget, PromptId, PullRequest, TurnNumber};
 use serde_json::Value;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -153,6 +153,10 @@ pub enum Report {
     BranchMerged {
         into: String,
         commit: String,
+        by: String,
+    },
+    PullRequestPublished {
+        pull_request: PullRequest,
         by: String,
     },
     /// A budget that others share stands like this; what the session asks of models is refused while it is spent.

@@ -92,6 +92,7 @@ impl Session {
             permission: self.turn.as_ref().and_then(|turn| turn.permissions.first().cloned()),
             commits: self.commits.clone(),
             merged: self.merged.clone(),
+            pull_request: self.pull_request.clone(),
             checkpoints: self.checkpoint_views(),
             origin: self.spec.origin.as_ref().map(OriginView::from),
             network: self.spec.network.clone(),

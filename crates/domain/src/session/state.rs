@@ -7,7 +7,9 @@ use crate::agent::{AgentInput, Model, Opened};
 use crate::event::{Contact, Guard, Memory, Outcome};
 use crate::spec::Origin;
 use crate::transcript::Tokens;
-use crate::{BudgetOf, Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
+use crate::{
+    BudgetOf, Enforced, Failure, Generation, PromptId, PullRequest, Seq, SessionSpec, Timestamp, TurnNumber,
+};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
@@ -82,6 +84,7 @@ pub struct Session {
 
     pub(super) commits: Vec<TurnCommit>,
     pub(super) merged: Option<Merged>,
+    pub(super) pull_request: Option<PullRequest>,
     pub(super) tokens: Tokens,
     pub(super) cost: Cost,
     pub(super) budget_micros: u64,

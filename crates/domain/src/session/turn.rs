@@ -1,7 +1,7 @@
 //! How the log makes a turn: its beginning, its being stopped, its end and its work.
 
 use super::state::*;
-use super::{HISTORY_EXCHANGES, Session};
+use super::{ANSWER_BYTES, HISTORY_EXCHANGES, Session};
 use crate::event::{Guard, Memory, Outcome};
 use crate::failure::{Failure, FailureClass};
 use crate::{PromptId, Timestamp, TurnNumber};
@@ -88,5 +88,22 @@ impl Session {
             last.not_committed = Some(failure.clone());
             self.held = true;
         }
+    }
+}
+
+impl Turn {
+    /// The end of what the agent says is kept.
+    pub(super) fn hear(&mut self, text: &str) {
+        self.answer.push_str(text);
+        keep_end(&mut self.answer, ANSWER_BYTES);
+    }
+}
+
+/// Cuts `text` to its last `bytes`, at a character's boundary.
+fn keep_end(text: &mut String, bytes: usize) {
+    if text.len() > bytes {
+        let cut =
+            (text.len() - bytes..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+        text.drain(..cut);
     }
 }

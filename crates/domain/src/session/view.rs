@@ -7,7 +7,7 @@ use crate::network::Network;
 use crate::permission::PermissionOption;
 use crate::spec::Origin;
 use crate::transcript::Tokens;
-use crate::{Enforced, Person, PromptId, Seq, SessionId, Timestamp, TurnNumber};
+use crate::{Enforced, Person, PromptId, PullRequest, Seq, SessionId, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -86,6 +86,9 @@ pub struct SessionView {
     pub permission: Option<OpenPermission>,
     pub commits: Vec<TurnCommit>,
     pub merged: Option<Merged>,
+    /// Where the branch is reviewed, as it was last published.
+    #[serde(default)]
+    pub pull_request: Option<PullRequest>,
     /// Moments that can be gone back to, or forked; oldest first.
     #[serde(default)]
     pub checkpoints: Vec<CheckpointView>,

@@ -17,6 +17,7 @@ mod output;
 mod pause;
 mod progress;
 mod prompt;
+mod pull_request;
 mod redacting;
 mod render;
 mod restore;
@@ -102,6 +103,9 @@ enum Command {
     Diff(diff::Arguments),
     /// Merge a session's branch into its base
     Merge(merge::Arguments),
+    /// Open a draft pull request for a session's branch on GitHub, or bring it up to date
+    #[command(visible_alias = "pr")]
+    PullRequest(pull_request::Arguments),
     /// End a session and remove its sandbox; log and branch stay
     End(end::Arguments),
     /// List or install agents
@@ -166,6 +170,9 @@ impl Cli {
             Command::Fork(arguments) => block_on(fork::run(&arguments, &common.client()?, output)),
             Command::Diff(arguments) => block_on(diff::run(&arguments, &common.client()?, output)),
             Command::Merge(arguments) => block_on(merge::run(&arguments, &common.client()?, output)),
+            Command::PullRequest(arguments) => {
+                block_on(pull_request::run(&arguments, &common.client()?, output))
+            }
             Command::Keys(arguments) => block_on(keys::run(&arguments, &common.client()?, output)),
             Command::End(arguments) => block_on(end::run(&arguments, &common.client()?, output)),
         }

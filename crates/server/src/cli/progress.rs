@@ -92,6 +92,7 @@ impl Progress {
             | Event::CancelAnswered { .. }
             | Event::BranchPushed { .. }
             | Event::BranchMerged { .. }
+            | Event::PullRequestPublished { .. }
             | Event::AgentSpoke { .. }
             | Event::AgentThought { .. }
             | Event::PlanChanged { .. }

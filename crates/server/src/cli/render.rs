@@ -3,6 +3,7 @@
 
 use super::output::{Style, clean, first_line, paint, plural};
 use super::progress::Progress;
+use super::pull_request::in_words;
 use lamplight_domain::event::{Event, Memory, Outcome};
 use lamplight_domain::permission::{Answer, AnsweredBy};
 use lamplight_domain::session::Dollars;
@@ -238,6 +239,9 @@ impl<W: Write> Renderer<W> {
             }
             Event::BranchMerged { into, commit, .. } => {
                 format!("{} merged into {into} as {}", self.paint(Style::Good, "✔"), short(commit))
+            }
+            Event::PullRequestPublished { pull_request: shown, .. } => {
+                format!("{} {}", self.paint(Style::Good, "✔"), in_words(&shown.clone().into()))
             }
             Event::ToolCalled { call, .. } => return self.tool(call),
             Event::PlanChanged { entries, .. } => {

@@ -4,6 +4,7 @@ use super::SessionArgument;
 use super::budget::spent;
 use super::client::Client;
 use super::output::{Output, Style, clean, first_line, plural};
+use super::pull_request::in_words;
 use super::render::short;
 use super::run::numbers;
 use super::sandbox::describe;
@@ -79,6 +80,9 @@ pub(super) async fn run(
     }
     if let Some(merged) = &view.merged {
         row("merged", &format!("into {} as {}", clean(&merged.into), short(&merged.commit)))?;
+    }
+    if let Some(shown) = &view.pull_request {
+        row("review", &in_words(shown))?;
     }
     if let Some(image) = &view.image {
         row(

@@ -22,6 +22,7 @@ impl Config {
                 gemini: self.models.gemini.engine(),
                 prices: self.models.prices.iter().map(Price::engine).collect(),
             },
+            github: self.github.engine(),
             sealing: self.secrets.source(&self.server.data_dir),
             redaction: Redaction::default(),
             scripted_model: self.models.scripted,

@@ -6,6 +6,7 @@
 
 mod error;
 mod for_engine;
+mod github;
 mod layers;
 mod models;
 mod secret;
@@ -13,6 +14,7 @@ mod secrets;
 mod sections;
 
 pub use error::ConfigError;
+pub use github::GitHub;
 pub use layers::{Environment, VARIABLES, Variable};
 pub use models::{ModelEndpoint, Models};
 pub use secret::Secret;
@@ -40,6 +42,7 @@ pub struct Config {
     pub budgets: Budgets,
     pub models: Models,
     pub secrets: Secrets,
+    pub github: GitHub,
     pub sandbox: Sandbox,
     /// Agents beyond the catalogue.
     pub agents: Vec<CustomAgent>,
@@ -117,9 +120,11 @@ impl Config {
         self.sandbox.check()?;
         self.models.check()?;
         self.budgets.check()?;
+        self.github.check()?;
         self.repositories.iter().try_for_each(Repository::check)?;
         self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;
         self.models.take_keys(environment);
+        self.github.take_token(environment);
         self.secrets.complete(environment)?;
         Ok(())
     }

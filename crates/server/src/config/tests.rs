@@ -185,6 +185,7 @@ fn every_variable_sets_a_key_that_exists() {
             "log.format" => "json",
             "agent.permissions" => "ask",
             "sandbox.network" => "none",
+            "github.api" | "github.git" => "https://example.org",
             "sandbox.allow" => "example.org",
             "models.scripted" | "sandbox.unsafe" | "sandbox.limits.nested_sandboxes" => "true",
             key if key.starts_with("sandbox.limits") => "1073741824",

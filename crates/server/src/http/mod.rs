@@ -107,6 +107,7 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/permission", post(sessions::answer::handle))
         .route("/sessions/{id}/diff", get(sessions::diff::handle))
         .route("/sessions/{id}/merge", post(sessions::merge::handle))
+        .route("/sessions/{id}/pull-request", post(sessions::pull_request::handle))
         .route("/sessions/{id}/end", post(sessions::end::handle))
         .route("/sessions/{id}/secrets/search", post(sessions::search_secrets::handle))
         .route("/sessions/{id}/log", get(sessions::log::handle))

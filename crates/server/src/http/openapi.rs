@@ -29,6 +29,7 @@ use utoipa::OpenApi;
         sessions::answer::handle,
         sessions::diff::handle,
         sessions::merge::handle,
+        sessions::pull_request::handle,
         sessions::end::handle,
         sessions::search_secrets::handle,
         sessions::log::handle,

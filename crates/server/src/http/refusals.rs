@@ -79,6 +79,12 @@ fn invalid_status(code: &str) -> StatusCode {
         "merge_conflict" | "nothing_to_merge" | "turn_running" | "busy" | "secrets_key" => {
             StatusCode::CONFLICT
         }
+        "nothing_to_publish" | "no_forge" | "push_refused" => StatusCode::CONFLICT,
+        "github_unauthorized" | "github_forbidden" | "github_not_found" | "github_refused" => {
+            StatusCode::CONFLICT
+        }
+        "github_limited" => StatusCode::TOO_MANY_REQUESTS,
+        "github_unreachable" => StatusCode::BAD_GATEWAY,
         "idempotency_key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::BAD_REQUEST,
     }

@@ -11,6 +11,7 @@ mod kills;
 mod network;
 mod pauses;
 mod prepared;
+mod pull_requests;
 mod secret_search;
 mod secrets;
 mod support;

@@ -16,6 +16,7 @@ import { isWorking, PhaseDot, phaseWord } from '../../ui/phase';
 import { ProblemNote } from '../../ui/problem';
 import { ThemeToggle } from '../../ui/theme';
 import { useFacts, useSession, useStore } from './context';
+import { Review } from './Review';
 import { Walls } from './Walls';
 
 /** More models than this are in a list that scrolls; no list is longer. */
@@ -77,6 +78,7 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
             Changes
             <Totals facts={facts} />
           </Button>
+          <Review facts={facts} />
           <Merge facts={facts} />
         </div>
         <ThemeToggle />

@@ -2,7 +2,7 @@
 
 use super::{
     Checkpoint, Contact, Cost, Image, Merged, Model, Moment, Network, OpenPermission, Origin,
-    PermissionOption, PermissionOptionKind, Person, Phase, QueuedPrompt, Sandbox, SandboxState,
+    PermissionOption, PermissionOptionKind, Person, Phase, PullRequest, QueuedPrompt, Sandbox, SandboxState,
     SessionSummary, SessionView, Tokens, TurnCommit,
 };
 use lamplight_domain::permission::OptionKind;
@@ -178,6 +178,7 @@ impl From<session::SessionView> for SessionView {
             permission: view.permission.map(OpenPermission::from),
             commits: view.commits.into_iter().map(TurnCommit::from).collect(),
             merged: view.merged.map(|merged| Merged { into: merged.into, commit: merged.commit }),
+            pull_request: view.pull_request.map(PullRequest::from),
             checkpoints: view.checkpoints.into_iter().map(Checkpoint::from).collect(),
             origin: view.origin.map(Origin::from),
             network: view.network.into(),
@@ -190,6 +191,13 @@ impl From<session::SessionView> for SessionView {
             created_at: Moment(view.created_at),
             updated_at: Moment(view.updated_at),
         }
+    }
+}
+
+impl From<lamplight_domain::PullRequest> for PullRequest {
+    fn from(shown: lamplight_domain::PullRequest) -> Self {
+        let lamplight_domain::PullRequest { repository, number, url, draft, head } = shown;
+        Self { repository, number, url, draft, head }
     }
 }
 

@@ -135,6 +135,7 @@ pub struct SessionView {
     pub permission: Option<OpenPermission>,
     pub commits: Vec<TurnCommit>,
     pub merged: Option<Merged>,
+    pub pull_request: Option<PullRequest>,
     /// Moments that can be gone back to, or forked; oldest first, at most 20.
     pub checkpoints: Vec<Checkpoint>,
     /// What it is a fork of.
@@ -238,6 +239,19 @@ pub struct Origin {
 pub struct Merged {
     pub into: String,
     pub commit: String,
+}
+
+/// Where the branch is reviewed, as it was last published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct PullRequest {
+    /// `owner/name`.
+    pub repository: String,
+    pub number: u64,
+    /// For people.
+    pub url: String,
+    pub draft: bool,
+    /// The commit that it shows.
+    pub head: String,
 }
 
 /// What programs in the sandbox may connect to beside models and git. Addresses that are not public are reached by nobody, unless

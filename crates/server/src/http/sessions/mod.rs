@@ -12,6 +12,7 @@ pub mod log;
 pub mod merge;
 pub mod pause;
 pub mod prompt;
+pub mod pull_request;
 pub mod remove_prompt;
 pub mod restore;
 pub mod resume;

@@ -1,0 +1,16 @@
+//! Where a branch is reviewed.
+
+use serde::{Deserialize, Serialize};
+
+/// A pull request of a session's branch, as it was published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct PullRequest {
+    /// `owner/name`.
+    pub repository: String,
+    pub number: u64,
+    /// For people.
+    pub url: String,
+    pub draft: bool,
+    /// The commit that the branch was pushed at; forty hexadecimal digits.
+    pub head: String,
+}

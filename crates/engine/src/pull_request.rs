@@ -1,0 +1,225 @@
+//! The session's branch where its repository comes from, and the pull request that shows it there.
+
+use crate::config::Config;
+use crate::error::{CommandError, StartError};
+use crate::session::Message;
+use crate::{Engine, agents, git};
+use lamplight_domain::session::{Dollars, Report, SessionView};
+use lamplight_domain::{Entry, Event, KnownSecret, PullRequest, Seq, SessionId};
+use lamplight_integrations::github::{self, NewPullRequest};
+use lamplight_integrations::{GitHub, GitHubError, Repository, section};
+use std::fmt::Write as _;
+use std::path::Path;
+
+/// Of what the agent said last, in characters.
+const ANSWER_CHARS: usize = 4_000;
+/// Of a commit's first line, in characters.
+const SUBJECT_CHARS: usize = 120;
+/// Commits that are listed, the newest first.
+const COMMITS: usize = 50;
+/// What is read of the log's end to find the agent's last words.
+const LAST_ENTRIES: usize = 512;
+const LAST_BYTES: usize = 1 << 20;
+/// Of what git says of a push, in bytes.
+const SAID_BYTES: usize = 2_000;
+
+/// Answers git with the token, which is in the environment: command lines are seen by everybody.
+const CREDENTIALS: &str = "credential.helper=!f() { test \"$1\" = get && \
+    printf 'username=x-access-token\\npassword=%s\\n' \"$LAMPLIGHT_PUSH_TOKEN\"; }; f";
+
+impl Engine {
+    /// Pushes the session's branch to where its repository comes from, and opens a draft pull request for it or brings the one that there
+    /// is up to date. Doing it again does no harm.
+    pub async fn publish(&self, id: &SessionId, by: String) -> Result<PullRequest, CommandError> {
+        let view = self.view(id).await?;
+        let Some(head) = view.commits.last().map(|commit| commit.commit.id.clone()) else {
+            return Err(CommandError::invalid(
+                "nothing_to_publish",
+                "the branch has no commit of its own",
+                "Wait for a turn that changes something.",
+            ));
+        };
+        let github = self.shared.github.as_ref().ok_or_else(no_token)?;
+        let repository = origin(&view, github).await?;
+        push(&view, github, &repository, &head).await?;
+        let ours = self.description(&view).await?;
+        let shown = show(&view, github, &repository, &ours).await.map_err(in_words)?;
+        let pull_request = PullRequest {
+            repository: repository.to_string(),
+            number: shown.number,
+            url: shown.html_url,
+            draft: shown.draft,
+            head,
+        };
+        let report = Report::PullRequestPublished { pull_request: pull_request.clone(), by };
+        self.shared.send(id, Message::Report(report)).await?;
+        Ok(pull_request)
+    }
+
+    /// What was done, and what it took.
+    async fn description(&self, view: &SessionView) -> Result<String, CommandError> {
+        let mut text = String::new();
+        let answer = self.last_words(view).await?;
+        if !answer.trim().is_empty() {
+            let _ = write!(text, "{}\n\n", section::quote(&answer, ANSWER_CHARS));
+        }
+        let repository = Path::new(&view.repository);
+        for commit in view.commits.iter().rev().take(COMMITS) {
+            let id = &commit.commit.id;
+            let subject = git::line(repository, &["log", "-1", "--format=%s", id]).await?;
+            let _ = writeln!(text, "- {id} {}", section::harmless(&subject, SUBJECT_CHARS));
+        }
+        let turns = if view.turn.0 == 1 { "1 turn".to_owned() } else { format!("{} turns", view.turn) };
+        let cost = if view.cost.is_partial {
+            format!("at least {}", Dollars(view.cost.micros))
+        } else {
+            Dollars(view.cost.micros).to_string()
+        };
+        let agent = agents::title(&self.shared, &view.agent);
+        let model = view.model.as_ref().map(|model| format!(" with {model}")).unwrap_or_default();
+        let _ = write!(
+            text,
+            "\nMade by {agent}{model} in {turns}, for {}; models cost {cost}. Lamplight session `{}`.",
+            section::harmless(&view.person.name, SUBJECT_CHARS),
+            view.id
+        );
+        Ok(text)
+    }
+
+    /// What the agent said since its last tool call.
+    async fn last_words(&self, view: &SessionView) -> Result<String, CommandError> {
+        let after = Seq(view.last_seq.0.saturating_sub(LAST_ENTRIES as u64));
+        let mut answer = String::new();
+        for (_, bytes) in self.shared.store.read(&view.id, after, LAST_ENTRIES, LAST_BYTES).await? {
+            match serde_json::from_slice::<Entry>(&bytes).map_err(anyhow::Error::new)?.event {
+                Event::AgentSpoke { text, .. } => answer.push_str(&text),
+                Event::ToolCalled { .. } | Event::TurnStarted { .. } => answer.clear(),
+                _ => {}
+            }
+        }
+        Ok(answer)
+    }
+}
+
+/// `None` without a token.
+pub(crate) fn open(config: &Config) -> Result<Option<GitHub>, StartError> {
+    let Some(github) = &config.github else { return Ok(None) };
+    let token = KnownSecret { name: "GitHub token".to_owned(), value: github.token.clone() };
+    config.redaction.learn([token]);
+    GitHub::new(github.clone()).map(Some).map_err(|error| StartError::GitHub(error.into()))
+}
+
+/// The repository on GitHub that the person's own is a clone of.
+async fn origin(view: &SessionView, github: &GitHub) -> Result<Repository, CommandError> {
+    let directory = Path::new(&view.repository);
+    let remote = git::line(directory, &["config", "--get", &format!("branch.{}.remote", view.base)]).await;
+    let remote = remote.ok().filter(|remote| !remote.is_empty()).unwrap_or_else(|| "origin".to_owned());
+    let host = &github.config().host;
+    let none = |why: String| {
+        let what_to_do = format!(
+            "Add a remote of the repository on {host}, or name another GitHub in the configuration ([github]); without one, \
+             merge the branch where it is."
+        );
+        CommandError::invalid("no_forge", why, what_to_do)
+    };
+    let address = git::line(directory, &["remote", "get-url", &remote]).await;
+    let address = address.map_err(|_| none(format!("the repository has no remote called {remote}")))?;
+    match Repository::of_address(&address) {
+        Some(repository) if repository.host == *host => Ok(repository),
+        Some(repository) => Err(none(format!("{remote} is on {}, not on {host}", repository.host))),
+        None => Err(none(format!("{remote} is no repository on {host}"))),
+    }
+}
+
+/// Where the session went back to an earlier checkpoint, the branch there is behind another commit than ours: it is replaced only if it is still
+/// what we last put there.
+async fn push(
+    view: &SessionView,
+    github: &GitHub,
+    repository: &Repository,
+    head: &str,
+) -> Result<(), CommandError> {
+    let address = github.git_address(repository);
+    let reference = format!("refs/heads/{}", view.branch);
+    let what = format!("{head}:{reference}");
+    let published = view.pull_request.as_ref().filter(|shown| shown.repository == repository.to_string());
+    let lease = published.map(|shown| format!("--force-with-lease={reference}:{}", shown.head));
+    let mut said = String::new();
+    for force in std::iter::once(None).chain(lease.as_deref().map(Some)) {
+        let arguments: Vec<&str> = ["-c", "credential.helper=", "-c", CREDENTIALS, "push", "--quiet"]
+            .into_iter()
+            .chain(force)
+            .chain([address.as_str(), &what])
+            .collect();
+        let token = [("LAMPLIGHT_PUSH_TOKEN", github.config().token.as_str())];
+        let output = git::push(Path::new(&view.repository), &arguments, &token).await?;
+        if output.status.success() {
+            return Ok(());
+        }
+        said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        if !said.contains("[rejected]") {
+            break;
+        }
+    }
+    said.truncate(said.floor_char_boundary(SAID_BYTES));
+    let what_to_do = if said.contains("[rejected]") {
+        format!("Somebody else pushed to {}. Look at what is there; nothing of it was replaced.", view.branch)
+    } else {
+        format!("See that the token may push to {repository}, and try again.")
+    };
+    Err(CommandError::invalid("push_refused", format!("the branch could not be pushed: {said}"), what_to_do))
+}
+
+/// What people wrote into its text stays.
+async fn show(
+    view: &SessionView,
+    github: &GitHub,
+    repository: &Repository,
+    ours: &str,
+) -> Result<github::PullRequest, GitHubError> {
+    let found = match github.pull_request(repository, &view.branch).await? {
+        Some(found) => found,
+        None => {
+            let body = section::replace("", ours);
+            let new = NewPullRequest {
+                title: &view.title,
+                head: &view.branch,
+                base: &view.base,
+                body: &body,
+                draft: true,
+            };
+            github.open_pull_request(repository, &new).await?
+        }
+    };
+    let text = found.body.clone().unwrap_or_default();
+    let new = section::replace(&text, ours);
+    if new == text { Ok(found) } else { github.describe_pull_request(repository, found.number, &new).await }
+}
+
+fn no_token() -> CommandError {
+    CommandError::invalid(
+        "no_forge",
+        "there is no token for GitHub",
+        "Start the server with GITHUB_TOKEN set to a token that may push and open pull requests; see docs/configuration.md, [github].",
+    )
+}
+
+fn in_words(error: GitHubError) -> CommandError {
+    let (code, what_to_do) = match &error {
+        GitHubError::Unauthorized { .. } => {
+            ("github_unauthorized", "Start the server with a token that is valid.")
+        }
+        GitHubError::Forbidden { .. } => {
+            ("github_forbidden", "Give the token the rights to write contents and pull requests.")
+        }
+        GitHubError::NotFound { .. } => {
+            ("github_not_found", "See that the remote's address is right and that the token may see it.")
+        }
+        GitHubError::Limited { .. } => ("github_limited", "Wait, and try again."),
+        GitHubError::Refused { .. } => ("github_refused", "See what GitHub says, and try again."),
+        GitHubError::Unreachable { .. } => {
+            ("github_unreachable", "Try again; what was done already is found, and not done twice.")
+        }
+    };
+    CommandError::invalid(code, error.to_string(), what_to_do)
+}

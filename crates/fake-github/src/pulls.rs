@@ -1,0 +1,170 @@
+//! Pull requests. Whether there is something to review, the repository itself says.
+
+use crate::{Shared, problem};
+use axum::Json;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::path::Path;
+use tokio::process::Command;
+
+#[derive(Debug)]
+pub(crate) struct Pull {
+    pub(crate) number: u64,
+    pub(crate) body: String,
+    repository: String,
+    title: String,
+    head: String,
+    base: String,
+    state: String,
+    draft: bool,
+}
+
+impl Pull {
+    pub(crate) fn told(&self) -> Value {
+        let owner = self.repository.split('/').next();
+        json!({
+            "number": self.number,
+            "html_url": format!("https://github.example/{}/pull/{}", self.repository, self.number),
+            "state": self.state,
+            "title": self.title,
+            "body": self.body,
+            "draft": self.draft,
+            "head": { "ref": self.head, "label": format!("{}:{}", owner.unwrap_or_default(), self.head) },
+            "base": { "ref": self.base },
+        })
+    }
+}
+
+/// Source: "Create a pull request", parameters of the body.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct New {
+    title: String,
+    head: String,
+    base: String,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    draft: bool,
+}
+
+/// Source: "Update a pull request". `draft` is not among them: GitHub takes it, and it changes nothing.
+#[derive(Deserialize)]
+struct Change {
+    title: Option<String>,
+    body: Option<String>,
+    state: Option<String>,
+    base: Option<String>,
+}
+
+pub(crate) fn list(shared: &Shared, repository: &str, query: Option<&str>) -> Response {
+    let of = |name: &str| {
+        let parts = query.unwrap_or_default().split('&').filter_map(|part| part.split_once('='));
+        parts.into_iter().find(|(key, _)| *key == name).map(|(_, value)| decoded(value))
+    };
+    let (head, wanted) = (of("head"), of("state").unwrap_or_else(|| "open".to_owned()));
+    if !["open", "closed", "all"].contains(&wanted.as_str()) {
+        return invalid("state", "invalid");
+    }
+    // A head without an owner before it is no filter, as on GitHub.
+    let head = head.filter(|head| head.contains(':'));
+    let state = shared.state();
+    let all = state.pulls.get(repository).into_iter().flatten().rev().map(Pull::told);
+    let those = all.filter(|pull| {
+        (wanted == "all" || pull["state"] == wanted.as_str())
+            && head.as_ref().is_none_or(|head| pull["head"]["label"] == head.as_str())
+    });
+    Json(those.collect::<Vec<_>>()).into_response()
+}
+
+pub(crate) async fn open(shared: &Shared, repository: &str, directory: &Path, body: &Bytes) -> Response {
+    let Ok(new) = serde_json::from_slice::<New>(body) else {
+        return problem(StatusCode::BAD_REQUEST, "Problems parsing JSON");
+    };
+    let (Some(head), Some(base)) = (commit(directory, &new.head).await, commit(directory, &new.base).await)
+    else {
+        let field = if commit(directory, &new.head).await.is_none() { "head" } else { "base" };
+        return invalid(field, "invalid");
+    };
+    let range = format!("{base}..{head}");
+    if git(directory, &["rev-list", "--count", &range]).await.as_deref() == Some("0") {
+        return refused(&format!("No commits between {} and {}", new.base, new.head));
+    }
+    let mut state = shared.state();
+    if new.draft && state.without_drafts {
+        let message = "Draft pull requests are not supported in this repository.";
+        return (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "message": message }))).into_response();
+    }
+    let number = 1 + state.pulls.values().map(Vec::len).sum::<usize>() as u64;
+    let pulls = state.pulls.entry(repository.to_owned()).or_default();
+    if pulls.iter().any(|pull| pull.state == "open" && pull.head == new.head && pull.base == new.base) {
+        let owner = repository.split('/').next().unwrap_or_default();
+        return refused(&format!("A pull request already exists for {owner}:{}.", new.head));
+    }
+    let pull = Pull {
+        number,
+        repository: repository.to_owned(),
+        body: new.body.unwrap_or_default(),
+        title: new.title,
+        head: new.head,
+        base: new.base,
+        state: "open".to_owned(),
+        draft: new.draft,
+    };
+    let told = pull.told();
+    pulls.push(pull);
+    (StatusCode::CREATED, Json(told)).into_response()
+}
+
+pub(crate) fn change(shared: &Shared, repository: &str, number: &str, body: &Bytes) -> Response {
+    let Ok(change) = serde_json::from_slice::<Change>(body) else {
+        return problem(StatusCode::BAD_REQUEST, "Problems parsing JSON");
+    };
+    let mut state = shared.state();
+    let pulls = state.pulls.get_mut(repository).into_iter().flatten();
+    let Some(pull) = pulls.into_iter().find(|pull| pull.number.to_string() == number) else {
+        return problem(StatusCode::NOT_FOUND, "Not Found");
+    };
+    pull.title = change.title.unwrap_or_else(|| pull.title.clone());
+    pull.body = change.body.unwrap_or_else(|| pull.body.clone());
+    pull.state = change.state.unwrap_or_else(|| pull.state.clone());
+    pull.base = change.base.unwrap_or_else(|| pull.base.clone());
+    Json(pull.told()).into_response()
+}
+
+fn refused(message: &str) -> Response {
+    let error = json!({ "resource": "PullRequest", "code": "custom", "message": message });
+    let all = json!({ "message": "Validation Failed", "errors": [error] });
+    (StatusCode::UNPROCESSABLE_ENTITY, Json(all)).into_response()
+}
+
+fn invalid(field: &str, code: &str) -> Response {
+    let error = json!({ "resource": "PullRequest", "field": field, "code": code });
+    let all = json!({ "message": "Validation Failed", "errors": [error] });
+    (StatusCode::UNPROCESSABLE_ENTITY, Json(all)).into_response()
+}
+
+async fn commit(directory: &Path, branch: &str) -> Option<String> {
+    git(directory, &["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")]).await
+}
+
+async fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
+    let output = Command::new("git").arg("-C").arg(directory).args(arguments).output().await.ok()?;
+    output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
+/// Of a value in a query.
+fn decoded(value: &str) -> String {
+    let mut bytes = Vec::new();
+    let mut rest = value.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digits = after.get(..2).and_then(|two| std::str::from_utf8(two).ok());
+        let byte = digits.filter(|_| *first == b'%').and_then(|two| u8::from_str_radix(two, 16).ok());
+        bytes.push(byte.unwrap_or(if *first == b'+' { b' ' } else { *first }));
+        rest = if byte.is_some() { &after[2..] } else { after };
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}

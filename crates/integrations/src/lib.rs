@@ -1,0 +1,6 @@
+//! The places where code is reviewed. Everything here is said in their words; what a session is, nobody here knows.
+
+pub mod github;
+pub mod section;
+
+pub use github::{GitHub, GitHubConfig, GitHubError, Repository};
