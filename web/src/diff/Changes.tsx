@@ -4,9 +4,11 @@ import { useRef, useState } from 'react';
 import { api, asApiError } from '../api/client';
 import type { FileDiff, TurnCommit } from '../api/types';
 import { useFacts, useStore } from '../session/view/context';
+import { useDrawer } from '../session/view/drawers';
 import { plural } from '../text/format';
 import { visible } from '../text/visible';
 import { Button } from '../ui/button';
+import { Panel, type PanelProps } from '../ui/Drawer';
 import { Icon } from '../ui/icons';
 import { ProblemNote } from '../ui/problem';
 import { DiffView } from './DiffView';
@@ -15,16 +17,12 @@ import { parsePatch } from './patch';
 /** Files open at first; in larger changes one begins with the list. */
 const OPEN_FILES = 20;
 
-interface ChangesProps {
-  turn: number | null;
-  chooseTurn: (turn: number | null) => void;
-  close: () => void;
-}
-
-export function Changes({ turn, chooseTurn, close }: ChangesProps) {
+export function Changes({ close }: PanelProps) {
   const store = useStore();
   const facts = useFacts();
   const commits = facts?.commits ?? [];
+  const drawer = useDrawer();
+  const turn = drawer.turn ?? null;
   const files = useRef<HTMLDivElement>(null);
   const diff = useQuery({
     // A new commit is a new diff.
@@ -35,15 +33,18 @@ export function Changes({ turn, chooseTurn, close }: ChangesProps) {
   const shown = diff.data?.files ?? [];
   const goTo = (place: number) => files.current?.children[place]?.scrollIntoView({ block: 'start' });
   return (
-    <section aria-label="Changes" className="flex h-full min-w-0 flex-col bg-raised">
-      <div className="flex items-center gap-2 border-b border-line px-3 py-2">
-        <h2 className="font-semibold">Changes</h2>
-        <TurnChoice commits={commits} turn={turn} chooseTurn={chooseTurn} />
-        <span className="grow" />
-        <Button look="quiet" size="icon" aria-label="Close changes" title="Close (d)" onClick={close}>
-          <Icon name="cross" />
-        </Button>
-      </div>
+    <Panel
+      title="Changes"
+      shortcut="d"
+      beside={
+        <TurnChoice
+          commits={commits}
+          turn={turn}
+          chooseTurn={(chosen) => drawer.open('changes', chosen ?? undefined)}
+        />
+      }
+      close={close}
+    >
       <div className="min-h-0 flex-1 overflow-y-auto overscroll-contain">
         {diff.error ? (
           <ProblemNote error={asApiError(diff.error)} className="m-3">
@@ -89,7 +90,7 @@ export function Changes({ turn, chooseTurn, close }: ChangesProps) {
           </p>
         ) : null}
       </div>
-    </section>
+    </Panel>
   );
 }
 
@@ -100,7 +101,7 @@ function TurnChoice({
 }: {
   commits: TurnCommit[];
   turn: number | null;
-  chooseTurn: ChangesProps['chooseTurn'];
+  chooseTurn: (turn: number | null) => void;
 }) {
   return (
     <select
