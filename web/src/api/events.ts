@@ -282,3 +282,10 @@ export type Control =
   | { control: 'live'; last_seq: number }
   | { control: 'heartbeat'; at: number; last_seq?: number }
   | { control: 'resume'; seq: number; reason: 'slow_reader' | 'going_away' };
+/** Somebody who follows the session, with so many pages and commands. */
+export interface Present {
+  name: string;
+  streams: number;
+}
+
+  | { control: 'present'; people: Present[] }

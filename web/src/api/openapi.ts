@@ -257,6 +257,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
+         *     With `presence`, `{"control":"present","people":[{"name":"Ada","streams":1}]}` says who follows, whenever that changes.
         /** Merges the session's branch into its base, in the person's repository. */
         post: operations["merge_session"];
         delete?: never;
@@ -1878,6 +1879,8 @@ export interface operations {
     answer_permission: {
         parameters: {
             query?: never;
+                /** @description Whether to be told who else follows the session. */
+                presence?: boolean;
             header?: never;
             path: {
                 id: string;

@@ -30,7 +30,7 @@ use axum::middleware;
 use axum::routing::{any, delete, get, post, put};
 use lamplight_domain::Person;
 use lamplight_engine::Engine;
-use live::Timings;
+use live::{Presence, Timings};
 use problem::Problem;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -58,6 +58,8 @@ pub struct Inner {
     /// Cancelled when the server is going away.
     going_away: CancellationToken,
     /// Every open event stream.
+    /// Who follows which session.
+    presence: Presence,
     streams: TaskTracker,
 }
 
@@ -82,6 +84,7 @@ impl App {
             person,
             going_away: CancellationToken::new(),
             streams: TaskTracker::new(),
+            presence: Presence::default(),
         }))
     }
 

@@ -102,7 +102,9 @@ function Queue({ queued }: { queued: QueuedPrompt[] }) {
             className="flex items-center gap-2 rounded-lg border border-dashed border-line-strong bg-sunken py-1 pr-1 pl-3 text-[0.8125rem]"
           >
             <Icon name="clock" className="size-3.5 text-faint" />
-            <span className="shrink-0 text-faint">{place === 0 ? 'Queued, next' : 'Queued'}</span>
+            <span className="shrink-0 text-faint">
+              {place === 0 ? 'Queued, next' : 'Queued'}, {visible(prompt.by)}
+            </span>
             <span className="min-w-0 flex-1 truncate" title={visible(prompt.text)}>
               {visible(prompt.text)}
             </span>
