@@ -16,6 +16,7 @@ mod ids;
 mod images;
 mod keys;
 mod prepared;
+mod patch;
 mod provider;
 mod reconcile;
 pub mod review;

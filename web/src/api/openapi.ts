@@ -617,6 +617,12 @@ export interface components {
              * Format: int32
              * @description The HTTP status with which the upstream refused.
              */
+            /**
+             * @description What git calls the file's mode before and now, where that says something: `100644` a file, `100755` one that can be run,
+             *     `120000` a symbolic link, `160000` a submodule.
+             */
+            old_mode?: string | null;
+            new_mode?: string | null;
             status?: number | null;
             /** @description How many models it has. */
             models?: number | null;
