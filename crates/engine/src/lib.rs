@@ -22,6 +22,7 @@ mod reconcile;
 pub mod review;
 mod session;
 mod usage;
+mod spent;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
 pub use budgets::{BudgetStanding, BudgetsConfig};
@@ -41,6 +42,7 @@ pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Ima
 pub use lamplight_store::{Usage, UsageBy, UsageQuery, UsageSum};
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 
+pub use spent::Spent;
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;
 use lamplight_domain::session::SessionSummary;

@@ -11,6 +11,7 @@ import type {
   Repository,
   SessionPage,
   SessionView,
+  SessionUsageItem,
   Status,
   UpstreamModels,
   UsageBy,
@@ -131,6 +132,7 @@ export const api = {
   usage: (by: UsageBy, since: string | undefined): Promise<UsageReport> =>
     call('GET', `/usage?${new URLSearchParams({ by, ...(since ? { since } : {}) })}`),
 };
+  sessionUsage: (id: string): Promise<{ items: SessionUsageItem[] }> => call('GET', `${session(id)}/usage`),
 
 /** The address of a WebSocket of the API on this page's own origin. */
 export function socketAddress(path: string): string {

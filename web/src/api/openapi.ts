@@ -459,6 +459,23 @@ export interface paths {
 }
 export type webhooks = Record<string, never>;
 export interface components {
+    "/sessions/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the session's models were asked for and what that cost, turn by turn. */
+        get: operations["session_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     schemas: {
         /** @description An agent that a session can be given to. */
         Agent: {
@@ -1083,6 +1100,27 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
+        /** @description What models were asked for in one session. */
+        SessionUsage: {
+            /** @description By turn, and in each by model. */
+            items: components["schemas"]["SessionUsageItem"][];
+        };
+        /** @description One model in one turn. */
+        SessionUsageItem: {
+            /**
+             * Format: int32
+             * @description 0 before the first.
+             */
+            turn: number;
+            model: string;
+            /**
+             * Format: int32
+             * @description Answers of the model.
+             */
+            requests: number;
+            tokens: components["schemas"]["Tokens"];
+            cost: components["schemas"]["Cost"];
+        };
             updated_at: string;
         };
         /** @description The server itself. */
@@ -2228,3 +2266,32 @@ export interface operations {
         };
     };
 }
+    session_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionUsage"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };

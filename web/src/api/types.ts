@@ -33,6 +33,7 @@ export type UsageReport = Sent<Schemas['UsageReport']>;
 export type UsageItem = Sent<Schemas['UsageItem']>;
 export type MonthBudget = Sent<Schemas['MonthBudget']>;
 export type Key = Sent<Schemas['Key']>;
+export type SessionUsageItem = Sent<Schemas['SessionUsageItem']>;
 export type KeyTest = Sent<Schemas['KeyTest']>;
 export type UpstreamModels = Sent<Schemas['UpstreamModels']>;
 export type Problem = Sent<Schemas['Problem']>;

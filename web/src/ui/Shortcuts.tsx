@@ -12,6 +12,8 @@ const KEYS: [string[], string][] = [
   [['u'], 'Back to all sessions'],
   [['i'], 'Write a follow-up'],
   [['d'], 'Show or hide the changes'],
+  [['c'], 'Show or hide what models cost'],
+  [['y'], 'Show or hide the details'],
   [['Ctrl', '.'], 'Stop the turn'],
   [['Ctrl', 'Enter'], 'Start the session'],
   [['?'], 'This list'],

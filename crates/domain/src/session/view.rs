@@ -136,7 +136,8 @@ impl fmt::Display for Dollars {
 }
 
 impl Cost {
-    pub(super) fn add(&mut self, micros: Option<u64>) {
+    /// One more answer of a model; `None` is one whose price nobody knows.
+    pub fn add(&mut self, micros: Option<u64>) {
         self.micros = self.micros.saturating_add(micros.unwrap_or(0));
         self.is_partial |= micros.is_none();
     }

@@ -113,6 +113,7 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/end", post(sessions::end::handle))
         .route("/sessions/{id}/secrets/search", post(sessions::search_secrets::handle))
         .route("/sessions/{id}/log", get(sessions::log::handle))
+        .route("/sessions/{id}/usage", get(sessions::usage::handle))
         .route("/sessions/{id}/events", get(sessions::events::handle))
         .route("/events", get(changes::handle))
         .route("/agents", get(agents::handle))

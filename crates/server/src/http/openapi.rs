@@ -31,6 +31,7 @@ use utoipa::OpenApi;
         sessions::merge::handle,
         sessions::end::handle,
         sessions::search_secrets::handle,
+        sessions::usage::handle,
         sessions::log::handle,
         sessions::events::handle,
         changes::handle,

@@ -30,6 +30,22 @@ export const DRAWERS: DrawerKind[] = [
     shows: 'Changes of the branch',
     panel: lazy(() => import('../../diff/Changes').then((module) => ({ default: module.Changes }))),
   },
+  {
+    id: 'cost',
+    title: 'Cost',
+    icon: 'coins',
+    shortcut: 'c',
+    shows: 'What models cost, by model and turn',
+    panel: lazy(() => import('../../details/Cost').then((module) => ({ default: module.Cost }))),
+  },
+  {
+    id: 'details',
+    title: 'Details',
+    icon: 'info',
+    shortcut: 'y',
+    shows: 'Sandbox, agent, branch, hosts, commands',
+    panel: lazy(() => import('../../details/Details').then((module) => ({ default: module.Details }))),
+  },
 ];
 
 /** What of a session's page is in its address. */

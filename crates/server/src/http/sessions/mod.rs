@@ -18,3 +18,4 @@ pub mod resume;
 pub mod search_secrets;
 pub mod show;
 pub mod stop;
+pub mod usage;
