@@ -3,6 +3,7 @@
 //! [`Engine`] is the whole public face: commands in, views and readers out.
 
 mod agents;
+mod attachments;
 mod budgets;
 mod clock;
 mod config;
@@ -15,16 +16,17 @@ mod hub;
 mod ids;
 mod images;
 mod keys;
-mod prepared;
 mod patch;
+mod prepared;
 mod provider;
 mod reconcile;
 pub mod review;
 mod session;
-mod usage;
 mod spent;
+mod usage;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
+pub use attachments::{ATTACHMENT_BYTES, Attach};
 pub use budgets::{BudgetStanding, BudgetsConfig};
 pub use config::{Config, EndpointConfig, ModelsConfig, RepositoryConfig, SandboxConfig};
 pub use engine::{Engine, now};
@@ -41,8 +43,8 @@ pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{Usage, UsageBy, UsageQuery, UsageSum};
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
-
 pub use spent::Spent;
+
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;
 use lamplight_domain::session::SessionSummary;
@@ -53,7 +55,9 @@ use lamplight_domain::{ImageChoice, Network, Person, PromptId, SandboxLimits, Se
 pub struct NewSession {
     /// Absolute path of a git repository; of a fork it is its origin's.
     pub repository: String,
+    /// May be empty where a file says it all.
     pub prompt: String,
+    pub attachments: Vec<Attach>,
     pub title: Option<String>,
     pub base: Option<String>,
     pub agent: Option<String>,

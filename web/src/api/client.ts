@@ -2,6 +2,7 @@
 import type { Entry, Json } from './events';
 import type {
   AgentInfo,
+  Attachment,
   Diff,
   Key,
   KeyTest,
@@ -10,8 +11,8 @@ import type {
   Problem,
   Repository,
   SessionPage,
-  SessionView,
   SessionUsageItem,
+  SessionView,
   Status,
   UpstreamModels,
   UsageBy,
@@ -21,6 +22,8 @@ import type {
 const BASE = '/api/v1';
 /** No call may hang: after this the person is told. Merging a large branch is the slowest. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** A file may be on its way for longer. */
+const UPLOAD_TIMEOUT_MS = 60_000;
 
 export class ApiError extends Error {
   readonly code: string;
@@ -52,12 +55,16 @@ async function call<T>(
   body?: Json | object,
   headers?: Record<string, string>,
 ): Promise<T> {
-  const response = await fetch(`${BASE}${path}`, {
+  return ask(path, {
     method,
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-  }).catch((thrown: unknown) => {
+  });
+}
+
+async function ask<T>(path: string, request: RequestInit): Promise<T> {
+  const response = await fetch(`${BASE}${path}`, request).catch((thrown: unknown) => {
     throw asApiError(thrown);
   });
   if (!response.ok) throw await problemOf(response);
@@ -101,8 +108,15 @@ export const api = {
   session: (id: string): Promise<SessionView> => call('GET', session(id)),
   logBefore: (id: string, before: number, limit: number): Promise<LogPage> =>
     call('GET', `${session(id)}/log?before=${before}&limit=${limit}`),
-  prompt: (id: string, text: string): Promise<{ prompt: string; position: number }> =>
-    call('POST', `${session(id)}/prompts`, { text }),
+  prompt: (id: string, text: string, files: Attachment[] = []): Promise<{ prompt: string; position: number }> =>
+    call('POST', `${session(id)}/prompts`, { text, attachments: files.map(named) }),
+  /** For a prompt, which has to name it within a day. */
+  upload: (file: File): Promise<Attachment> =>
+    ask(`/attachments?${new URLSearchParams({ name: file.name || 'pasted' })}`, {
+      method: 'POST',
+      body: file,
+      signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS),
+    }),
   removePrompt: (id: string, prompt: string): Promise<void> =>
     call('DELETE', `${session(id)}/prompts/${encodeURIComponent(prompt)}`),
   stop: (id: string): Promise<SessionView> => call('POST', `${session(id)}/stop`),
@@ -118,6 +132,7 @@ export const api = {
     call('POST', `${session(id)}/permission`, { request, option }),
   diff: (id: string, turn: number | null): Promise<Diff> =>
     call('GET', `${session(id)}/diff${turn === null ? '' : `?turn=${turn}`}`),
+  sessionUsage: (id: string): Promise<{ items: SessionUsageItem[] }> => call('GET', `${session(id)}/usage`),
   merge: (id: string): Promise<Merged> => call('POST', `${session(id)}/merge`),
   end: (id: string): Promise<SessionView> => call('POST', `${session(id)}/end`),
   agents: (): Promise<{ items: AgentInfo[] }> => call('GET', '/agents'),
@@ -132,7 +147,16 @@ export const api = {
   usage: (by: UsageBy, since: string | undefined): Promise<UsageReport> =>
     call('GET', `/usage?${new URLSearchParams({ by, ...(since ? { since } : {}) })}`),
 };
-  sessionUsage: (id: string): Promise<{ items: SessionUsageItem[] }> => call('GET', `${session(id)}/usage`),
+
+/** As a prompt names a file. */
+export function named({ id, name }: Attachment): { id: string; name: string } {
+  return { id, name };
+}
+
+/** Where a browser finds what is in a file that came with a prompt. */
+export function attachmentAddress(id: string): string {
+  return `${BASE}/attachments/${encodeURIComponent(id)}`;
+}
 
 /** The address of a WebSocket of the API on this page's own origin. */
 export function socketAddress(path: string): string {

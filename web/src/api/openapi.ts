@@ -21,6 +21,43 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/attachments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a file of at most 10 MiB, which a prompt has to name within a day; the body is its content, whatever its type. */
+        post: operations["upload_attachment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/attachments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What is in a file. Images and plain text are shown by a browser; all else, documents that could run something among them, it
+         *     can only save.
+         */
+        get: operations["show_attachment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/events": {
         parameters: {
             query?: never;
@@ -220,6 +257,7 @@ export interface paths {
         /**
          * Entries as in the log, one text frame each, without gap or double, then live; between them control frames
          *     `{"control":"live"}`, `{"control":"heartbeat"}` and, before the server closes, `{"control":"resume","seq":N}`.
+         *     With `presence`, `{"control":"present","people":[{"name":"Ada","streams":1}]}` says who follows, whenever that changes.
          *     The client sends `{"ack":N}` at least every 100 entries or 5 seconds.
          */
         get: operations["follow_session"];
@@ -257,7 +295,6 @@ export interface paths {
         };
         get?: never;
         put?: never;
-         *     With `presence`, `{"control":"present","people":[{"name":"Ada","streams":1}]}` says who follows, whenever that changes.
         /** Merges the session's branch into its base, in the person's repository. */
         post: operations["merge_session"];
         delete?: never;
@@ -422,6 +459,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the session's models were asked for and what that cost, turn by turn. */
+        get: operations["session_usage"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/status": {
         parameters: {
             query?: never;
@@ -459,23 +513,6 @@ export interface paths {
 }
 export type webhooks = Record<string, never>;
 export interface components {
-    "/sessions/{id}/usage": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What the session's models were asked for and what that cost, turn by turn. */
-        get: operations["session_usage"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     schemas: {
         /** @description An agent that a session can be given to. */
         Agent: {
@@ -499,6 +536,26 @@ export interface components {
             request: unknown;
             /** @description Id of one of the options; `null` cancels the request. */
             option?: string | null;
+        };
+        /** @description An uploaded file, for a prompt. */
+        AttachRequest: {
+            /** @description As the upload was answered. */
+            id: string;
+            name: string;
+        };
+        /** @description A file that came with a prompt, or is to. */
+        Attachment: {
+            /** @description SHA-256 of its content: 64 hexadecimal digits. */
+            id: string;
+            /** @description What it is called in the sandbox. */
+            name: string;
+            /**
+             * @description By its content: `image/png`, `image/jpeg`, `image/gif`, `image/webp`, `application/pdf`, `text/plain` or
+             *     `application/octet-stream`.
+             */
+            media_type: string;
+            /** Format: int64 */
+            bytes: number;
         };
         /** @description What a session may cost. */
         BudgetRequest: {
@@ -560,6 +617,12 @@ export interface components {
             /** @description Where a renamed file was before. */
             old_path?: string | null;
             status: components["schemas"]["FileStatus"];
+            /**
+             * @description What git calls the file's mode before and now, where that says something: `100644` a file, `100755` one that can be run,
+             *     `120000` a symbolic link, `160000` a submodule.
+             */
+            old_mode?: string | null;
+            new_mode?: string | null;
             /** Format: int32 */
             insertions: number;
             /** Format: int32 */
@@ -634,12 +697,6 @@ export interface components {
              * Format: int32
              * @description The HTTP status with which the upstream refused.
              */
-            /**
-             * @description What git calls the file's mode before and now, where that says something: `100644` a file, `100755` one that can be run,
-             *     `120000` a symbolic link, `160000` a submodule.
-             */
-            old_mode?: string | null;
-            new_mode?: string | null;
             status?: number | null;
             /** @description How many models it has. */
             models?: number | null;
@@ -816,7 +873,10 @@ export interface components {
         NewSessionRequest: {
             /** @description Absolute path of a git repository on the server's machine. */
             repository?: string;
+            /** @description May be empty where a file says it all. */
             prompt: string;
+            /** @description At most 10, uploaded before. */
+            attachments?: components["schemas"]["AttachRequest"][];
             fork?: components["schemas"]["ForkRequest"] | null;
             agent?: string | null;
             /** @description The agent's own id of a model. */
@@ -895,12 +955,16 @@ export interface components {
             position: number;
         };
         PromptRequest: {
+            /** @description May be empty where a file says it all. */
             text: string;
+            /** @description At most 10, uploaded before. */
+            attachments?: components["schemas"]["AttachRequest"][];
         };
         QueuedPrompt: {
             prompt: string;
             text: string;
             by: string;
+            attachments: components["schemas"]["Attachment"][];
         };
         /** @description A repository that sessions worked on. */
         Repository: {
@@ -1036,6 +1100,27 @@ export interface components {
             /** @description Its sandbox lacks a wall that nothing should run without. */
             unsafe: boolean;
         };
+        /** @description What models were asked for in one session. */
+        SessionUsage: {
+            /** @description By turn, and in each by model. */
+            items: components["schemas"]["SessionUsageItem"][];
+        };
+        /** @description One model in one turn. */
+        SessionUsageItem: {
+            /**
+             * Format: int32
+             * @description 0 before the first.
+             */
+            turn: number;
+            model: string;
+            /**
+             * Format: int32
+             * @description Answers of the model.
+             */
+            requests: number;
+            tokens: components["schemas"]["Tokens"];
+            cost: components["schemas"]["Cost"];
+        };
         /** @description Everything about one session but its log. */
         SessionView: {
             /** @example 01JD0000000000000000000000 */
@@ -1100,27 +1185,6 @@ export interface components {
             /** Format: date-time */
             created_at: string;
             /** Format: date-time */
-        /** @description What models were asked for in one session. */
-        SessionUsage: {
-            /** @description By turn, and in each by model. */
-            items: components["schemas"]["SessionUsageItem"][];
-        };
-        /** @description One model in one turn. */
-        SessionUsageItem: {
-            /**
-             * Format: int32
-             * @description 0 before the first.
-             */
-            turn: number;
-            model: string;
-            /**
-             * Format: int32
-             * @description Answers of the model.
-             */
-            requests: number;
-            tokens: components["schemas"]["Tokens"];
-            cost: components["schemas"]["Cost"];
-        };
             updated_at: string;
         };
         /** @description The server itself. */
@@ -1271,6 +1335,98 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AgentList"];
+                };
+            };
+        };
+    };
+    upload_attachment: {
+        parameters: {
+            query: {
+                /** @description What it is called; only its last part counts, and of that what is fit for a file's name. */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attachment"];
+                };
+            };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description attachment_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description uploads_full */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description storage_full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_attachment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description attachment_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1530,7 +1686,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork */
+            /** @description invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1539,7 +1695,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description session_not_found, checkpoint_not_found: of a fork */
+            /** @description attachment_not_found; session_not_found, checkpoint_not_found: of a fork */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1723,6 +1879,8 @@ export interface operations {
             query?: {
                 /** @description The last `seq` that the client has; 0 for all. May be sent as the first message, `{"resume": N}`, instead. */
                 resume?: number;
+                /** @description Whether to be told who else follows the session. */
+                presence?: boolean;
             };
             header?: never;
             path: {
@@ -1923,8 +2081,6 @@ export interface operations {
     answer_permission: {
         parameters: {
             query?: never;
-                /** @description Whether to be told who else follows the session. */
-                presence?: boolean;
             header?: never;
             path: {
                 id: string;
@@ -1996,7 +2152,7 @@ export interface operations {
                     "application/json": components["schemas"]["PromptAccepted"];
                 };
             };
-            /** @description invalid_request, empty_prompt */
+            /** @description invalid_request, empty_prompt, too_many_attachments */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2005,6 +2161,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description session_not_found, attachment_not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2210,6 +2367,35 @@ export interface operations {
             };
         };
     };
+    session_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionUsage"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     show_status: {
         parameters: {
             query?: never;
@@ -2266,32 +2452,3 @@ export interface operations {
         };
     };
 }
-    session_usage: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["SessionUsage"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };

@@ -7,7 +7,7 @@ use crate::network::Network;
 use crate::permission::PermissionOption;
 use crate::spec::Origin;
 use crate::transcript::Tokens;
-use crate::{Enforced, Person, PromptId, Seq, SessionId, Timestamp, TurnNumber};
+use crate::{Attachment, Enforced, Person, PromptId, Seq, SessionId, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -148,6 +148,8 @@ pub struct QueuedPrompt {
     pub prompt: PromptId,
     pub text: String,
     pub by: String,
+    #[serde(default)]
+    pub attachments: Vec<Attachment>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

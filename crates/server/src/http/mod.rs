@@ -1,6 +1,7 @@
 //! The HTTP surface: the API under `/api/v1`, the event streams, and the page. One verb, one file.
 
 pub mod agents;
+pub mod attachments;
 pub mod changes;
 mod deadline;
 mod extract;
@@ -57,9 +58,9 @@ pub struct Inner {
     person: OnceCell<Person>,
     /// Cancelled when the server is going away.
     going_away: CancellationToken,
-    /// Every open event stream.
     /// Who follows which session.
     presence: Presence,
+    /// Every open event stream.
     streams: TaskTracker,
 }
 
@@ -83,8 +84,8 @@ impl App {
             started: Instant::now(),
             person,
             going_away: CancellationToken::new(),
-            streams: TaskTracker::new(),
             presence: Presence::default(),
+            streams: TaskTracker::new(),
         }))
     }
 
@@ -112,9 +113,11 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/merge", post(sessions::merge::handle))
         .route("/sessions/{id}/end", post(sessions::end::handle))
         .route("/sessions/{id}/secrets/search", post(sessions::search_secrets::handle))
-        .route("/sessions/{id}/log", get(sessions::log::handle))
         .route("/sessions/{id}/usage", get(sessions::usage::handle))
+        .route("/sessions/{id}/log", get(sessions::log::handle))
         .route("/sessions/{id}/events", get(sessions::events::handle))
+        .route("/attachments", post(attachments::upload::handle).layer(DefaultBodyLimit::disable()))
+        .route("/attachments/{id}", get(attachments::show::handle))
         .route("/events", get(changes::handle))
         .route("/agents", get(agents::handle))
         .route("/keys", get(keys::list::handle))

@@ -1,6 +1,6 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
-use super::{agents, changes, keys, models, repositories, sessions, status, usage};
+use super::{agents, attachments, changes, keys, models, repositories, sessions, status, usage};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
@@ -34,6 +34,8 @@ use utoipa::OpenApi;
         sessions::usage::handle,
         sessions::log::handle,
         sessions::events::handle,
+        attachments::upload::handle,
+        attachments::show::handle,
         changes::handle,
         agents::handle,
         keys::list::handle,

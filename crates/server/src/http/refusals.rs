@@ -79,6 +79,9 @@ fn invalid_status(code: &str) -> StatusCode {
         "merge_conflict" | "nothing_to_merge" | "turn_running" | "busy" | "secrets_key" => {
             StatusCode::CONFLICT
         }
+        "attachment_not_found" => StatusCode::NOT_FOUND,
+        "attachment_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+        "uploads_full" => StatusCode::TOO_MANY_REQUESTS,
         "idempotency_key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::BAD_REQUEST,
     }

@@ -1,7 +1,7 @@
 //! The control frames of an event stream, and what a client may say.
 
-use axum::extract::ws::Message;
 use super::presence::Present;
+use axum::extract::ws::Message;
 use lamplight_domain::{Seq, Timestamp};
 use serde::{Deserialize, Serialize};
 

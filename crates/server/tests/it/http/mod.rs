@@ -1,5 +1,6 @@
 //! The API as its clients see it.
 
+mod attachments;
 mod create;
 mod events;
 mod guard;
