@@ -91,7 +91,7 @@ describe.runIf(process.env.SCRIPTED)('with the scripted agent', () => {
     await isAccessible(page);
     await page.getByRole('button', { name: 'Remove large.bin' }).click();
     await page.getByRole('button', { name: /the follow-up$/ }).click();
-    await page.getByText('See the attached again.png.').waitFor({ timeout: AGENT_MS });
+    await page.locator('[data-kind=prompt]').getByText('See the attached again.png.').waitFor({ timeout: AGENT_MS });
     expect(complaintsOf(page)).toEqual([]);
   });
 
@@ -165,6 +165,53 @@ describe.runIf(process.env.SCRIPTED)('with the scripted agent', () => {
     await details.getByText('system calls').waitFor();
     await shot(page, 'details');
     await isAccessible(page);
+    expect(complaintsOf(page)).toEqual([]);
+  });
+
+  test('files of the sandbox are looked through, opened, uploaded and saved', async () => {
+    const page = await stage.page();
+    await begin(page, '!run ln -s /etc out; mkfifo pipe; printf "<script>window.ran=1</script>" > page.html');
+    await start(page);
+    await page.locator('[data-kind=kept]').waitFor({ timeout: AGENT_MS });
+    await page.keyboard.press('f');
+    const files = page.getByRole('region', { name: 'Files', exact: true });
+    await files.getByRole('button', { name: 'src', exact: true }).click();
+    await files.getByRole('button', { name: /^main\.rs/ }).click();
+    await files.getByText('println!').waitFor();
+    await shot(page, 'files-open');
+    await isAccessible(page);
+    await files.getByRole('button', { name: 'workspace', exact: true }).click();
+    expect(await files.getByRole('button', { name: /^pipe/ }).isDisabled()).toBe(true);
+    await files.getByRole('button', { name: /^page\.html/ }).click();
+    await files.getByText('<script>window.ran=1</script>').waitFor();
+    await files.getByRole('button', { name: 'workspace', exact: true }).click();
+    await files
+      .getByLabel('Files to upload')
+      .setInputFiles([{ name: 'picture.png', mimeType: 'image/png', buffer: PNG }]);
+    await files.getByText('1 file uploaded').waitFor();
+    await page.getByText('Ada uploaded /workspace/picture.png').waitFor();
+    await shot(page, 'files');
+    await isAccessible(page);
+    await files.getByRole('button', { name: /^picture\.png/ }).click();
+    const image = files.getByRole('img', { name: 'picture.png' });
+    await image.waitFor();
+    expect(await image.evaluate((shown: HTMLImageElement) => shown.naturalWidth)).toBe(4);
+    const saved = page.waitForEvent('download');
+    await files.getByRole('link', { name: 'Save' }).click();
+    expect((await saved).suggestedFilename()).toBe('picture.png');
+    await files.getByRole('button', { name: 'workspace', exact: true }).click();
+    await files.getByRole('button', { name: /^out/ }).click();
+    await files
+      .getByRole('button', { name: /^hostname|^hosts/ })
+      .first()
+      .waitFor();
+
+    await page.getByRole('button', { name: 'More' }).click();
+    await page.getByRole('menuitem', { name: 'Pause the sandbox' }).click();
+    await files.getByText('The sandbox is paused').waitFor();
+    await shot(page, 'files-paused');
+    await files.getByRole('button', { name: 'Resume' }).click();
+    await files.getByRole('button', { name: 'workspace', exact: true }).waitFor();
     expect(complaintsOf(page)).toEqual([]);
   });
 });

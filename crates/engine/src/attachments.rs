@@ -134,17 +134,23 @@ fn described(blob: &BlobId, name: &str, content: &[u8]) -> Attachment {
     }
 }
 
-/// By what is in it, never by what it is called. Images are those that browsers and models alike can read; SVG is a document.
-fn media_type(content: &[u8]) -> &'static str {
+/// What a file is, by its content or the beginning of it, never by what it is called. Images are those that browsers and models alike can read; SVG is a document.
+pub fn media_type(content: &[u8]) -> &'static str {
     match content {
         [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => "image/png",
         [0xff, 0xd8, 0xff, ..] => "image/jpeg",
         [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => "image/gif",
         [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => "image/webp",
         [b'%', b'P', b'D', b'F', b'-', ..] => "application/pdf",
-        _ if !content.contains(&0) && std::str::from_utf8(content).is_ok() => "text/plain",
+        _ if is_text(content) => "text/plain",
         _ => "application/octet-stream",
     }
+}
+
+/// It may be only the beginning, cut in the middle of a character.
+fn is_text(content: &[u8]) -> bool {
+    let utf8 = std::str::from_utf8(content);
+    !content.contains(&0) && utf8.map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 fn too_large(bytes: u64) -> CommandError {
@@ -177,6 +183,7 @@ mod tests {
             (b"<!doctype html><script>alert(1)</script>", "text/plain"),
             (b"a\0b", "application/octet-stream"),
             (b"\xfe\xff", "application/octet-stream"),
+            (b"gr\xc3", "text/plain"),
             (b"", "text/plain"),
         ] {
             assert_eq!(media_type(content), expected, "{content:?}");

@@ -11,6 +11,7 @@ mod create;
 mod effects;
 mod engine;
 mod error;
+mod files;
 mod git;
 mod hub;
 mod ids;
@@ -26,11 +27,12 @@ mod spent;
 mod usage;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
-pub use attachments::{ATTACHMENT_BYTES, Attach};
+pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
 pub use budgets::{BudgetStanding, BudgetsConfig};
 pub use config::{Config, EndpointConfig, ModelsConfig, RepositoryConfig, SandboxConfig};
 pub use engine::{Engine, now};
 pub use error::{CommandError, StartError};
+pub use files::{DOWNLOAD_BYTES, UPLOAD_BYTES};
 pub use hub::Follower;
 pub use keys::{KeyInfo, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
@@ -39,6 +41,7 @@ pub use lamplight_gateway::{
     Model, ModelPrice, NoSuchUpstream, Outside, Price, Resolver, Secret, SystemResolver, Unlisted,
     Unresolved, UpstreamName, install_tls_provider,
 };
+pub use lamplight_sandbox::link::{FileKind, FileReader, Folder, FolderEntry};
 pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{Usage, UsageBy, UsageQuery, UsageSum};

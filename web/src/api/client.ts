@@ -4,6 +4,7 @@ import type {
   AgentInfo,
   Attachment,
   Diff,
+  FolderListing,
   Key,
   KeyTest,
   Merged,
@@ -133,6 +134,17 @@ export const api = {
   diff: (id: string, turn: number | null): Promise<Diff> =>
     call('GET', `${session(id)}/diff${turn === null ? '' : `?turn=${turn}`}`),
   sessionUsage: (id: string): Promise<{ items: SessionUsageItem[] }> => call('GET', `${session(id)}/usage`),
+  files: (id: string, path: string): Promise<FolderListing> =>
+    call('GET', `${session(id)}/files?${new URLSearchParams({ path })}`),
+  uploadFile: (id: string, path: string, file: File): Promise<void> =>
+    ask(`${session(id)}/files/content?${new URLSearchParams({ path })}`, {
+      method: 'PUT',
+      body: file,
+      signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS),
+    }),
+  /** A file of the sandbox, as what can be shown of it; of a text no more than so many characters. */
+  fileText: (id: string, path: string, most: number): Promise<ShownFile> =>
+    readFile(fileAddress(id, path, false), most),
   merge: (id: string): Promise<Merged> => call('POST', `${session(id)}/merge`),
   end: (id: string): Promise<SessionView> => call('POST', `${session(id)}/end`),
   agents: (): Promise<{ items: AgentInfo[] }> => call('GET', '/agents'),
@@ -156,6 +168,39 @@ export function named({ id, name }: Attachment): { id: string; name: string } {
 /** Where a browser finds what is in a file that came with a prompt. */
 export function attachmentAddress(id: string): string {
   return `${BASE}/attachments/${encodeURIComponent(id)}`;
+}
+
+/** Where a browser finds a file of a session's sandbox, to show it or to save it. */
+export function fileAddress(id: string, path: string, download: boolean): string {
+  return `${BASE}${session(id)}/files/content?${new URLSearchParams({ path, ...(download ? { download: 'true' } : {}) })}`;
+}
+
+export type ShownFile = { kind: 'text'; text: string; whole: boolean } | { kind: 'image' } | { kind: 'other' };
+
+/** No more of it is read than is shown. */
+async function readFile(address: string, most: number): Promise<ShownFile> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
+  const response = await fetch(address, { signal }).catch((thrown: unknown) => {
+    throw asApiError(thrown);
+  });
+  if (!response.ok) throw await problemOf(response);
+  const type = response.headers.get('content-type') ?? '';
+  if (!type.startsWith('text/') || !response.body) {
+    stop.abort();
+    return { kind: type.startsWith('image/') ? 'image' : 'other' };
+  }
+  let text = '';
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return { kind: 'text', text, whole: true };
+    text += value;
+    if (text.length > most) {
+      await reader.cancel().catch(() => {});
+      return { kind: 'text', text: text.slice(0, most), whole: false };
+    }
+  }
 }
 
 /** The address of a WebSocket of the API on this page's own origin. */

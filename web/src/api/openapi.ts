@@ -45,10 +45,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /**
-         * What is in a file. Images and plain text are shown by a browser; all else, documents that could run something among them, it
-         *     can only save.
-         */
+        /** What is in a file, harmless: images and plain text are shown by a browser, all else it can only save. */
         get: operations["show_attachment"];
         put?: never;
         post?: never;
@@ -262,6 +259,47 @@ export interface paths {
          */
         get: operations["follow_session"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is in a folder of the session's sandbox, which has to run. Links are told, not followed. */
+        get: operations["list_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/files/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A file of the session's sandbox, of at most 1 GiB, as it is. Links are followed inside of the sandbox. One that cannot be read to
+         *     its end breaks off.
+         */
+        get: operations["read_file"];
+        /**
+         * Makes or replaces a file in the session's sandbox, and the folders above it; the body is its content, at most 256 MiB. It is there
+         *     whole or not at all, and the log tells who did it.
+         */
+        put: operations["write_file"];
         post?: never;
         delete?: never;
         options?: never;
@@ -631,8 +669,39 @@ export interface components {
             /** @description Unified hunks, as git writes them; empty for a binary file. */
             patch: string;
         };
+        /**
+         * @description `other` is a device, a pipe or a socket.
+         * @enum {string}
+         */
+        FileKind: "file" | "folder" | "link" | "other";
         /** @enum {string} */
         FileStatus: "added" | "modified" | "deleted" | "renamed";
+        FolderEntry: {
+            /** @description What is no UTF-8 in it is U+FFFD, and such a thing cannot be asked for. */
+            name: string;
+            kind: components["schemas"]["FileKind"];
+            /** Format: int64 */
+            bytes: number;
+            /** Format: date-time */
+            modified_at: string;
+            /**
+             * Format: int32
+             * @description The permission bits.
+             */
+            mode: number;
+            /** @description Of a link: where it says that it leads. */
+            target?: string | null;
+            leads_to?: components["schemas"]["FileKind"] | null;
+        };
+        /** @description What is in a folder. */
+        FolderListing: {
+            /** @description Absolute, in the sandbox. */
+            path: string;
+            /** @description In the order of the names; at most 2000. */
+            entries: components["schemas"]["FolderEntry"][];
+            /** @description There is more than is told. */
+            truncated: boolean;
+        };
         /** @description The session, and its checkpoint, that a fork goes on from. */
         ForkRequest: {
             session: string;
@@ -1898,6 +1967,172 @@ export interface operations {
                 content?: never;
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_files: {
+        parameters: {
+            query?: {
+                /** @description Absolute in the sandbox, or below the repository; the repository itself when left out. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderListing"];
+                };
+            };
+            /** @description file_denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_not_found, file_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description sandbox_paused, sandbox_starting, no_sandbox, sandbox_lost, sandbox_too_old, file_failed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_file: {
+        parameters: {
+            query: {
+                /** @description Absolute in the sandbox, or below the repository. */
+                path: string;
+                /** @description To be saved, whatever it is. */
+                download?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description file_denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_not_found, file_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description file_unreadable, file_failed, sandbox_paused, sandbox_starting, no_sandbox, sandbox_lost */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    write_file: {
+        parameters: {
+            query?: {
+                /** @description Absolute in the sandbox, or below the repository; the repository itself when left out. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description file_denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description file_failed, sandbox_paused, sandbox_starting, no_sandbox, sandbox_lost */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description file_too_large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -40,7 +40,7 @@ export function Details({ close }: PanelProps) {
               <li key={command}>
                 <span className="block text-2xs text-faint">{does}</span>
                 <span className="flex items-center gap-1 rounded-lg border border-line bg-sunken py-0.5 pr-0.5 pl-2.5">
-                  <code className="min-w-0 flex-1 overflow-x-auto py-1 font-mono text-code whitespace-nowrap">
+                  <code className="min-w-0 flex-1 py-1 font-mono text-code [overflow-wrap:anywhere]">
                     {visible(command)}
                   </code>
                   <CopyButton text={command} label={`Copy: ${does.toLowerCase()}`} />

@@ -12,6 +12,7 @@ const KEYS: [string[], string][] = [
   [['u'], 'Back to all sessions'],
   [['i'], 'Write a follow-up'],
   [['d'], 'Show or hide the changes'],
+  [['f'], 'Show or hide the files'],
   [['c'], 'Show or hide what models cost'],
   [['y'], 'Show or hide the details'],
   [['Ctrl', '.'], 'Stop the turn'],

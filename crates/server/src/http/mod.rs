@@ -5,6 +5,7 @@ pub mod attachments;
 pub mod changes;
 mod deadline;
 mod extract;
+pub mod files;
 mod guard;
 mod health;
 pub mod keys;
@@ -114,6 +115,11 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/end", post(sessions::end::handle))
         .route("/sessions/{id}/secrets/search", post(sessions::search_secrets::handle))
         .route("/sessions/{id}/usage", get(sessions::usage::handle))
+        .route("/sessions/{id}/files", get(files::list::handle))
+        .route(
+            "/sessions/{id}/files/content",
+            get(files::read::handle).put(files::write::handle).layer(DefaultBodyLimit::disable()),
+        )
         .route("/sessions/{id}/log", get(sessions::log::handle))
         .route("/sessions/{id}/events", get(sessions::events::handle))
         .route("/attachments", post(attachments::upload::handle).layer(DefaultBodyLimit::disable()))

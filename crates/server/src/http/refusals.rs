@@ -79,6 +79,12 @@ fn invalid_status(code: &str) -> StatusCode {
         "merge_conflict" | "nothing_to_merge" | "turn_running" | "busy" | "secrets_key" => {
             StatusCode::CONFLICT
         }
+        "sandbox_paused" | "sandbox_starting" | "no_sandbox" | "sandbox_lost" | "sandbox_too_old" => {
+            StatusCode::CONFLICT
+        }
+        "file_unreadable" | "file_failed" => StatusCode::CONFLICT,
+        "file_denied" => StatusCode::FORBIDDEN,
+        "file_not_found" => StatusCode::NOT_FOUND,
         "attachment_not_found" => StatusCode::NOT_FOUND,
         "attachment_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "uploads_full" => StatusCode::TOO_MANY_REQUESTS,

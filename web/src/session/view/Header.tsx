@@ -52,7 +52,7 @@ export function Header({ stop }: HeaderProps) {
           {visible(facts.title)}
         </h1>
         {/* On a phone a row of their own, below the facts. */}
-        <div className="flex items-center gap-1.5 max-sm:order-2 max-sm:w-full max-sm:pb-0.5 sm:gap-2">
+        <div className="flex items-center gap-1.5 max-sm:order-2 max-sm:w-full max-sm:overflow-x-auto max-sm:pb-0.5 sm:gap-2">
           <Button
             look="danger"
             onClick={stop.run}

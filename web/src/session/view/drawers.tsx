@@ -31,6 +31,14 @@ export const DRAWERS: DrawerKind[] = [
     panel: lazy(() => import('../../diff/Changes').then((module) => ({ default: module.Changes }))),
   },
   {
+    id: 'files',
+    title: 'Files',
+    icon: 'folder',
+    shortcut: 'f',
+    shows: 'Files of the sandbox',
+    panel: lazy(() => import('../../files/Files').then((module) => ({ default: module.Files }))),
+  },
+  {
     id: 'cost',
     title: 'Cost',
     icon: 'coins',

@@ -3,6 +3,8 @@
 pub mod show;
 pub mod upload;
 
+use axum::http::HeaderName;
+use axum::http::header::{CONTENT_DISPOSITION, CONTENT_SECURITY_POLICY, CONTENT_TYPE};
 use lamplight_domain::attachment;
 use lamplight_engine::Attach;
 use serde::{Deserialize, Serialize};
@@ -40,4 +42,18 @@ impl From<AttachRequest> for Attach {
     fn from(asked: AttachRequest) -> Self {
         Self { blob: asked.id, name: asked.name }
     }
+}
+
+/// Whatever it is, nothing in it runs or loads anything, also when it is opened by itself.
+const NOTHING: &str = "default-src 'none'; style-src 'unsafe-inline'; sandbox";
+
+/// The headers of what somebody else made. Images and plain text are shown by a browser; all else, documents that could run something
+/// among them, it can only save.
+pub(super) fn harmless(media_type: &'static str) -> [(HeaderName, &'static str); 3] {
+    let (shown, disposition) = match media_type {
+        "text/plain" => ("text/plain; charset=utf-8", "inline"),
+        image if image.starts_with("image/") => (image, "inline"),
+        _ => ("application/octet-stream", "attachment"),
+    };
+    [(CONTENT_TYPE, shown), (CONTENT_DISPOSITION, disposition), (CONTENT_SECURITY_POLICY, NOTHING)]
 }

@@ -3,6 +3,7 @@
 mod attachments;
 mod create;
 mod events;
+mod files;
 mod guard;
 mod openapi;
 mod page;
