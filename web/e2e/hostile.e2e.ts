@@ -152,4 +152,30 @@ describe.runIf(process.env.SCRIPTED)('hostile content', () => {
     expect(changes).toBeLessThan(FREEZE_MS);
     expect(complaintsOf(page)).toEqual([]);
   });
+
+  test('a change of hundreds of files and one of thousands of lines stay smooth', async () => {
+    const page = await stage.page();
+    await run(
+      page,
+      '!run mkdir many; for n in $(seq 300); do seq 100 > many/$n.txt; done; seq 20000 > long.txt\n!say done',
+    );
+    const opening = await longestFreeze(page, async () => {
+      await page.locator('[data-kind=commit] button').click();
+      await page.getByText('301 files changed').waitFor();
+    });
+    const changes = page.getByRole('region', { name: 'Changes', exact: true });
+    const rows = await changes.locator('tr').count();
+    const long = await longestFreeze(page, async () => {
+      await changes
+        .getByRole('button', { name: /^long\.txt|^A added long\.txt/ })
+        .last()
+        .click();
+      await changes.getByRole('button', { name: 'Show 2000 more of 20000 lines' }).click();
+      await changes.getByText('2400', { exact: true }).last().waitFor();
+    });
+    await shot(page, 'changes-large');
+    expect(rows).toBeLessThan(2_000);
+    expect([opening, long].map((ms) => ms < FREEZE_MS)).toEqual([true, true]);
+    expect(complaintsOf(page)).toEqual([]);
+  });
 });

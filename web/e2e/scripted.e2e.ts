@@ -166,6 +166,16 @@ describe.runIf(process.env.SCRIPTED)('with the scripted agent', () => {
     await shot(page, 'details');
     await isAccessible(page);
     expect(complaintsOf(page)).toEqual([]);
+
+    // The same on a phone, in the dark.
+    const phone = await stage.page({ width: 390, height: 844, dark: true });
+    for (const drawer of ['changes', 'files', 'cost', 'details']) {
+      await phone.goto(`${page.url().split('?')[0]}?drawer=${drawer}`);
+      await phone.locator('aside h2').waitFor();
+      await shot(phone, `${drawer}-phone-dark`);
+      await isAccessible(phone);
+    }
+    expect(complaintsOf(phone)).toEqual([]);
   });
 
   test('files of the sandbox are looked through, opened, uploaded and saved', async () => {

@@ -7,8 +7,9 @@ import { CommentBox } from './Comments';
 import { type CommentStore, isAbout, placeOf, useCommentsOf } from './comments';
 import { compareTexts, type Hunk, type Row } from './patch';
 
-/** Rows shown at first. */
+/** Rows shown at first, and more with each step. */
 const FIRST_ROWS = 400;
+const MORE_ROWS = 2_000;
 /** Longer lines (minified files) are cut; nobody reads them here. */
 const LINE_LIMIT = 2_000;
 
@@ -19,11 +20,11 @@ const LOOK = {
 } as const;
 
 export const DiffView = memo(function DiffView({ hunks, path }: { hunks: Hunk[]; path: string }) {
-  const [all, setAll] = useState(false);
+  const [most, setMost] = useState(FIRST_ROWS);
   const { store, comments } = useCommentsOf(path);
   const language = languageOf(path);
   const total = hunks.reduce((sum, hunk) => sum + hunk.rows.length, 0);
-  let left = all ? Number.POSITIVE_INFINITY : FIRST_ROWS;
+  let left = most;
   return (
     <section
       className="@container overflow-x-auto font-mono text-code"
@@ -62,10 +63,10 @@ export const DiffView = memo(function DiffView({ hunks, path }: { hunks: Hunk[];
           })}
         </tbody>
       </table>
-      {!all && total > FIRST_ROWS ? (
+      {total > most ? (
         <p className="border-t border-line p-2 font-sans">
-          <Button look="quiet" size="small" onClick={() => setAll(true)}>
-            Show all {total} lines
+          <Button look="quiet" size="small" onClick={() => setMost(most + MORE_ROWS)}>
+            Show {Math.min(MORE_ROWS, total - most)} more of {total} lines
           </Button>
         </p>
       ) : null}

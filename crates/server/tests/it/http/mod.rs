@@ -1,6 +1,7 @@
 //! The API as its clients see it.
 
 mod attachments;
+mod changes;
 mod create;
 mod events;
 mod files;
