@@ -92,6 +92,19 @@ describe.runIf(process.env.SCRIPTED)('with the scripted agent', () => {
     await page.getByRole('button', { name: 'Remove large.bin' }).click();
     await page.getByRole('button', { name: /the follow-up$/ }).click();
     await page.locator('[data-kind=prompt]').getByText('See the attached again.png.').waitFor({ timeout: AGENT_MS });
+
+    // Dropped beside the box it is taken all the same, and the page stays.
+    await page.evaluate(
+      (bytes) => {
+        const dataTransfer = new DataTransfer();
+        dataTransfer.items.add(new File([new Uint8Array(bytes)], 'dropped.png', { type: 'image/png' }));
+        const timeline = document.querySelector('[aria-label=Timeline]');
+        for (const type of ['dragover', 'drop'])
+          timeline?.dispatchEvent(new DragEvent(type, { dataTransfer, bubbles: true, cancelable: true }));
+      },
+      [...PNG],
+    );
+    await page.getByRole('button', { name: 'Remove dropped.png' }).waitFor();
     expect(complaintsOf(page)).toEqual([]);
   });
 

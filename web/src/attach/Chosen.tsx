@@ -1,5 +1,5 @@
 /** Files that wait for their prompt, and the ways to choose them: a button, pasting, dropping. */
-import { type ClipboardEvent, type DragEvent, type ReactNode, useRef, useState } from 'react';
+import { type ClipboardEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import { attachmentAddress } from '../api/client';
 import { size } from '../text/format';
 import { visible } from '../text/visible';
@@ -7,34 +7,44 @@ import { Button } from '../ui/button';
 import { Icon } from '../ui/icons';
 import { type Files, filesOf, type Waiting } from './files';
 
-/** Takes what is pasted or dropped into it. */
+/** Takes what is pasted into it, and what is dropped anywhere on the page that nothing else takes: a browser would leave the page for it. */
 export function DropPlace({ files, className, children }: { files: Files; className: string; children: ReactNode }) {
   const [over, setOver] = useState(false);
-  const take = (event: ClipboardEvent | DragEvent, data: DataTransfer | null) => {
-    const taken = filesOf(data);
+  const { add } = files;
+  useEffect(() => {
+    const onDragOver = (event: DragEvent) => {
+      if (!event.dataTransfer?.types.includes('Files')) return;
+      setOver(!event.defaultPrevented);
+      event.preventDefault();
+    };
+    const onDragLeave = (event: DragEvent) => {
+      // Out of the window; between two elements of it there is the other one.
+      if (event.relatedTarget === null) setOver(false);
+    };
+    const onDrop = (event: DragEvent) => {
+      setOver(false);
+      const taken = filesOf(event.dataTransfer);
+      if (event.defaultPrevented || taken.length === 0) return;
+      event.preventDefault();
+      add(taken);
+    };
+    window.addEventListener('dragover', onDragOver);
+    window.addEventListener('dragleave', onDragLeave);
+    window.addEventListener('drop', onDrop);
+    return () => {
+      window.removeEventListener('dragover', onDragOver);
+      window.removeEventListener('dragleave', onDragLeave);
+      window.removeEventListener('drop', onDrop);
+    };
+  }, [add]);
+  const onPaste = (event: ClipboardEvent) => {
+    const taken = filesOf(event.clipboardData);
     if (taken.length === 0) return;
     event.preventDefault();
-    files.add(taken);
+    add(taken);
   };
-  const holdsFiles = (event: DragEvent) => event.dataTransfer.types.includes('Files');
   return (
-    // biome-ignore lint/a11y/noStaticElementInteractions: a second way to what the button does
-    <div
-      onPaste={(event) => take(event, event.clipboardData)}
-      onDragOver={(event) => {
-        if (!holdsFiles(event)) return;
-        event.preventDefault();
-        setOver(true);
-      }}
-      onDragLeave={(event) => {
-        if (!event.currentTarget.contains(event.relatedTarget as Node | null)) setOver(false);
-      }}
-      onDrop={(event) => {
-        setOver(false);
-        take(event, event.dataTransfer);
-      }}
-      className={`${className} ${over ? 'outline-2 outline-offset-2 outline-lamp-fill' : ''}`}
-    >
+    <div onPaste={onPaste} className={`${className} ${over ? 'outline-2 outline-offset-2 outline-lamp-fill' : ''}`}>
       {children}
     </div>
   );
