@@ -11,7 +11,7 @@ import { complaintsOf, openStage, REPOSITORY, type Stage, shot } from './browser
 const AGENT_MS = 60_000;
 /** A picture of four by four pixels, lamp-coloured. */
 const PNG = Buffer.from(
-  'iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAIAAAAmkwkpAAAAEElEQVR4nGO4sCwVjhhI4wAAIX4W4f8wZXQAAAAASUVORK5CYII=',
+  'iVBORw0KGgoAAAANSUhEUgAAAAQAAAAECAIAAAAmkwkpAAAAEUlEQVR42mO4sDQJjhiI4wAABKEdccI91zYAAAAASUVORK5CYII=',
   'base64',
 );
 
