@@ -102,7 +102,7 @@ export class Session extends EventEmitter {
     if (this.ended) throw new Refused(409, 'session_ended', 'This session has ended.', 'Start a new session.');
     if (typeof text !== 'string' || text.trim() === '')
       throw new Refused(400, 'invalid_request', 'A prompt needs a text.', 'Send {"text": "…"}.');
-    const queued = { prompt: ulid(), text, by: this.person.name };
+    const queued = { prompt: ulid(), text, by: this.person.name, attachments: [] };
     this.queue.push(queued);
     this.append({ type: 'prompt_queued', ...queued });
     this.emit('work');

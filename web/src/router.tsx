@@ -3,6 +3,7 @@ import { createRootRoute, createRoute, createRouter, Link, Outlet } from '@tanst
 import { PHASES, type Phase, USAGE_BY, type UsageBy } from './api/types';
 import { type ForkSearch, NewPage } from './create/NewPage';
 import { type ListFilter, ListPage } from './list/ListPage';
+import { readSessionSearch } from './session/view/drawers';
 import { SessionPage } from './session/view/SessionPage';
 import { SettingsPage } from './settings/SettingsPage';
 import { Shortcuts } from './ui/Shortcuts';
@@ -50,6 +51,7 @@ const create = createRoute({
 const session = createRoute({
   getParentRoute: () => root,
   path: '/sessions/$id',
+  validateSearch: readSessionSearch,
   component: function Session() {
     return <SessionPage id={session.useParams().id} />;
   },

@@ -65,6 +65,8 @@ fn main() -> anyhow::Result<()> {
             turn,
             retry: 0,
             text: text.clone(),
+            attachments: Vec::new(),
+            images: false,
         })?;
         conversation.until(|report| matches!(report, AgentReport::PromptEnded { .. }))?;
     }
@@ -104,7 +106,7 @@ impl Conversation {
             reader: Reader::default(),
             ready: VecDeque::new(),
             record: File::create(record)?,
-            context: Context { cwd: cwd.to_owned() },
+            context: Context { cwd: cwd.to_owned(), ..Context::default() },
             listening: Listening::Turn(TurnNumber(0)),
         })
     }

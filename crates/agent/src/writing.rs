@@ -4,24 +4,33 @@
 use crate::ids;
 use agent_client_protocol_schema::ProtocolVersion;
 use agent_client_protocol_schema::v1::{
-    CancelNotification, ClientCapabilities, ContentBlock, Implementation, InitializeRequest,
+    CancelNotification, ClientCapabilities, ContentBlock, ImageContent, Implementation, InitializeRequest,
     LoadSessionRequest, NewSessionRequest, PromptRequest, RequestPermissionOutcome,
     RequestPermissionResponse, SelectedPermissionOutcome, SetSessionConfigOptionRequest,
     SetSessionModeRequest, TextContent,
 };
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use lamplight_domain::Attachment;
 use lamplight_domain::agent::{AgentInput, ModelConfig};
 use lamplight_domain::permission::Answer;
 use serde::Serialize;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 
 /// JSON-RPC's "method not found".
 const METHOD_NOT_FOUND: i32 = -32601;
 
 /// What rendering needs to know beside the input.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Context {
     /// Absolute path inside the sandbox of the working copy.
     pub cwd: String,
+    /// Absolute path inside the sandbox of the agent's home, where attached files are.
+    pub home: String,
+    /// What is in the images that it is to be shown, by their blobs; one that is not here is told as other files are.
+    pub images: BTreeMap<String, Bytes>,
 }
 
 /// One line, its newline included.
@@ -58,13 +67,10 @@ pub fn render(input: &AgentInput, context: &Context) -> Vec<u8> {
             "session/set_mode",
             &SetSessionModeRequest::new(agent_session.clone(), mode.clone()),
         ),
-        AgentInput::Prompt { agent_session, text, .. } => request(
+        AgentInput::Prompt { agent_session, text, attachments, .. } => request(
             id(),
             "session/prompt",
-            &PromptRequest::new(
-                agent_session.clone(),
-                vec![ContentBlock::Text(TextContent::new(text.as_str()))],
-            ),
+            &PromptRequest::new(agent_session.clone(), blocks(text, attachments, context)),
         ),
         AgentInput::Cancel { agent_session } => {
             request(None, "session/cancel", &CancelNotification::new(agent_session.clone()))
@@ -87,6 +93,27 @@ pub fn render(input: &AgentInput, context: &Context) -> Vec<u8> {
     let mut line = message.to_string().into_bytes();
     line.push(b'\n');
     line
+}
+
+/// The text, where the files that came with it are, and the images among them.
+fn blocks(text: &str, attachments: &[Attachment], context: &Context) -> Vec<ContentBlock> {
+    let mut text = text.to_owned();
+    if !attachments.is_empty() {
+        text.push_str("\n\nAttached files:");
+    }
+    for file in attachments {
+        text.push_str(&format!(
+            "\n- {} ({}, {} bytes)",
+            file.path(&context.home),
+            file.media_type,
+            file.bytes
+        ));
+    }
+    let images = attachments.iter().filter_map(|file| {
+        let content = STANDARD.encode(context.images.get(&file.blob)?);
+        Some(ContentBlock::Image(ImageContent::new(content, file.media_type.as_str())))
+    });
+    std::iter::once(ContentBlock::Text(TextContent::new(text))).chain(images).collect()
 }
 
 fn request(id: Option<String>, method: &str, params: &impl Serialize) -> Value {

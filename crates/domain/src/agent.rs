@@ -2,7 +2,7 @@
 
 use crate::permission::{Answer, PermissionOption};
 use crate::transcript::ToolCall;
-use crate::{Failure, TurnNumber};
+use crate::{Attachment, Failure, TurnNumber};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -34,6 +34,11 @@ pub enum AgentInput {
         #[serde(default, skip_serializing_if = "is_first")]
         retry: u32,
         text: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        attachments: Vec<Attachment>,
+        /// Whether those among them that are images are shown to it; otherwise it is told where they are, as of all others.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        images: bool,
     },
     Cancel {
         agent_session: String,
@@ -96,6 +101,7 @@ pub enum StopReason {
 pub enum AgentReport {
     Initialized {
         can_load: bool,
+        takes_images: bool,
     },
     SessionOpened(Box<Opened>),
     /// Opening, loading or configuring was refused by the agent.

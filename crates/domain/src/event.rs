@@ -4,7 +4,9 @@ use crate::agent::{AgentInput, ExitStatus, Opened};
 use crate::permission::{Answer, AnsweredBy, PermissionOption};
 use crate::pull_request::PullRequest;
 use crate::transcript::{PlanEntry, Tokens, ToolCall};
-use crate::{BudgetOf, Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber};
+use crate::{
+    Attachment, BudgetOf, Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber,
+};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::net::Ipv4Addr;
@@ -33,6 +35,8 @@ pub enum Event {
         prompt: PromptId,
         text: String,
         by: String,
+        #[serde(default, skip_serializing_if = "Vec::is_empty")]
+        attachments: Vec<Attachment>,
     },
     PromptRemoved {
         prompt: PromptId,
@@ -169,6 +173,9 @@ pub enum Event {
     AgentInitialized {
         run: u32,
         can_load: bool,
+        /// Whether prompts may hold images.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        takes_images: bool,
     },
     AgentOpened {
         run: u32,

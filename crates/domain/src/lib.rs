@@ -4,6 +4,7 @@
 //! parameters. What a session is, what may happen to it and what is owed because of it is decided here and nowhere else.
 
 pub mod agent;
+pub mod attachment;
 pub mod budget;
 pub mod event;
 pub mod failure;
@@ -19,6 +20,7 @@ pub mod spec;
 pub mod time;
 pub mod transcript;
 
+pub use attachment::Attachment;
 pub use budget::{BudgetOf, MonthBudget};
 pub use event::{Entry, Event};
 pub use failure::{Failure, FailureClass, Side};

@@ -166,6 +166,6 @@ pub(crate) fn start(
 }
 
 /// What rendering a message needs to know.
-pub(crate) fn writing() -> Context {
-    Context { cwd: inside::WORKSPACE.into() }
+pub(crate) fn writing(images: BTreeMap<String, Bytes>) -> Context {
+    Context { cwd: inside::WORKSPACE.into(), home: inside::HOME.into(), images }
 }

@@ -1,11 +1,11 @@
 //! From what a person asks to the first two entries of a session's log.
 
-use crate::agents;
 use crate::engine::Shared;
 use crate::error::CommandError;
 use crate::images;
 use crate::session::{load, writing};
 use crate::{Fork, NewSession, clock, git, ids};
+use crate::{agents, attachments};
 use lamplight_domain::session::{Session, SessionView};
 use lamplight_domain::{Event, Person, Seq, SessionId, SessionImage, SessionSpec};
 use lamplight_store::{AppendError, Remembered};
@@ -38,7 +38,9 @@ pub(crate) async fn create(
     let new = without_secrets(shared, new);
     let id = ids::session_id();
     let by = new.person.as_ref().map(|person| person.name.clone());
-    let prompt = new.prompt.clone();
+    let attachments = attachments::claim(&shared.store, new.attachments.clone()).await?;
+    let prompt = attachments::text(new.prompt, &attachments);
+    let new = NewSession { prompt: prompt.clone(), ..new };
     let spec = match &new.fork {
         Some(fork) => forked(shared, &id, fork.clone(), new).await?,
         None => fresh(shared, &id, new).await?,
@@ -46,7 +48,7 @@ pub(crate) async fn create(
     shared.budgets.refuse_if_spent(&shared.config, &spec.person.name, &spec.repository)?;
     let by = by.unwrap_or_else(|| spec.person.name.clone());
     let repository = spec.repository.clone();
-    let events = Session::create(spec, ids::prompt_id(), prompt, by)?;
+    let events = Session::create(spec, ids::prompt_id(), prompt, by, attachments)?;
     let remembered = once.map(|(key, fingerprint)| Remembered {
         key: key.to_owned(),
         fingerprint: fingerprint.to_owned(),

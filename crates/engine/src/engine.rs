@@ -8,8 +8,8 @@ use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
 use crate::prepared::Shelf;
 use crate::session::{Actor, Awake, MAILBOX, Message};
+use crate::{Attach, agents, attachments, clock, create, ids, pull_request, reconcile};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, Status};
-use crate::{agents, clock, create, ids, pull_request, reconcile};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
 use lamplight_domain::{PromptId, Seq, SessionId, Timestamp};
@@ -128,12 +128,15 @@ impl Engine {
         &self,
         id: &SessionId,
         text: String,
+        attachments: Vec<Attach>,
         by: String,
     ) -> Result<PromptPlaced, CommandError> {
         let view = self.view(id).await?;
         self.shared.budgets.refuse_if_spent(&self.shared.config, &view.person.name, &view.repository)?;
-        let prompt = ids::prompt_id();
-        let view = self.command(id, Command::Prompt { prompt: prompt.clone(), text, by }).await?;
+        let attachments = attachments::claim(&self.shared.store, attachments).await?;
+        let (prompt, text) = (ids::prompt_id(), attachments::text(text, &attachments));
+        let command = Command::Prompt { prompt: prompt.clone(), text, by, attachments };
+        let view = self.command(id, command).await?;
         let position = view.queued.iter().position(|queued| queued.prompt == prompt).unwrap_or(0);
         Ok(PromptPlaced { prompt, position })
     }

@@ -3,6 +3,7 @@
 //! [`Engine`] is the whole public face: commands in, views and readers out.
 
 mod agents;
+mod attachments;
 mod budgets;
 mod clock;
 mod config;
@@ -10,24 +11,29 @@ mod create;
 mod effects;
 mod engine;
 mod error;
+mod files;
 mod git;
 mod hub;
 mod ids;
 mod images;
 mod keys;
+mod patch;
 mod prepared;
 mod provider;
 mod pull_request;
 mod reconcile;
 pub mod review;
 mod session;
+mod spent;
 mod usage;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
+pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
 pub use budgets::{BudgetStanding, BudgetsConfig};
 pub use config::{Config, EndpointConfig, ModelsConfig, RepositoryConfig, SandboxConfig};
 pub use engine::{Engine, now};
 pub use error::{CommandError, StartError};
+pub use files::{DOWNLOAD_BYTES, UPLOAD_BYTES};
 pub use hub::Follower;
 pub use keys::{KeyInfo, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
@@ -37,10 +43,12 @@ pub use lamplight_gateway::{
     Unresolved, UpstreamName, install_tls_provider,
 };
 pub use lamplight_integrations::GitHubConfig;
+pub use lamplight_sandbox::link::{FileKind, FileReader, Folder, FolderEntry};
 pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{Usage, UsageBy, UsageQuery, UsageSum};
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
+pub use spent::Spent;
 
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;
@@ -52,7 +60,9 @@ use lamplight_domain::{ImageChoice, Network, Person, PromptId, SandboxLimits, Se
 pub struct NewSession {
     /// Absolute path of a git repository; of a fork it is its origin's.
     pub repository: String,
+    /// May be empty where a file says it all.
     pub prompt: String,
+    pub attachments: Vec<Attach>,
     pub title: Option<String>,
     pub base: Option<String>,
     pub agent: Option<String>,

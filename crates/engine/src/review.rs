@@ -1,8 +1,9 @@
 //! What a person looks at, and takes: the branch's diff, and its merge into their own repository.
 
 use crate::error::CommandError;
+pub use crate::patch::{FileDiff, FileStatus};
 use crate::session::Message;
-use crate::{Engine, git};
+use crate::{Engine, git, patch};
 use anyhow::Context as _;
 use lamplight_domain::session::{Report, SessionView};
 use lamplight_domain::{SessionId, TurnNumber};
@@ -21,28 +22,6 @@ pub struct Diff {
     pub files: Vec<FileDiff>,
     /// There is more than is shown.
     pub truncated: bool,
-}
-
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct FileDiff {
-    pub path: String,
-    pub old_path: Option<String>,
-    pub status: FileStatus,
-    pub insertions: u32,
-    pub deletions: u32,
-    pub binary: bool,
-    /// Unified hunks, from the first `@@`.
-    pub patch: String,
-}
-
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum FileStatus {
-    Added,
-    #[default]
-    Modified,
-    Deleted,
-    Renamed,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -90,60 +69,9 @@ async fn diff(view: &SessionView, turn: Option<TurnNumber>) -> Result<Diff, Comm
         }
     };
     let base = git::line(repository, &["rev-parse", &base]).await?;
-    let arguments = ["diff", "--no-color", "--no-ext-diff", "--no-textconv", "--find-renames", &base, &head];
-    let (patch, truncated) = git::bounded(repository, &arguments, DIFF_BYTES).await?;
-    Ok(Diff { base, head, files: parse(&String::from_utf8_lossy(&patch)), truncated })
-}
-
-/// Reads git's own patch format.
-fn parse(patch: &str) -> Vec<FileDiff> {
-    let mut files: Vec<FileDiff> = Vec::new();
-    let mut in_hunks = false;
-    for line in patch.split_inclusive('\n') {
-        let text = line.trim_end_matches('\n');
-        if let Some(names) = text.strip_prefix("diff --git ") {
-            in_hunks = false;
-            files.push(FileDiff { path: second_name(names), ..FileDiff::default() });
-            continue;
-        }
-        let Some(file) = files.last_mut() else { continue };
-        if in_hunks || text.starts_with("@@") {
-            in_hunks = true;
-            file.insertions += u32::from(text.starts_with('+'));
-            file.deletions += u32::from(text.starts_with('-'));
-            file.patch.push_str(line);
-        } else {
-            header(file, text);
-        }
-    }
-    files
-}
-
-fn header(file: &mut FileDiff, text: &str) {
-    let name =
-        |name: &str, side: &str| name.strip_prefix(side).map(|name| name.trim_end_matches('\t').to_owned());
-    if text.starts_with("new file mode") {
-        file.status = FileStatus::Added;
-    } else if text.starts_with("deleted file mode") {
-        file.status = FileStatus::Deleted;
-    } else if let Some(old) = text.strip_prefix("rename from ") {
-        file.status = FileStatus::Renamed;
-        file.old_path = Some(old.to_owned());
-    } else if let Some(new) = text.strip_prefix("rename to ") {
-        file.path = new.to_owned();
-    } else if text.starts_with("Binary files ") {
-        file.binary = true;
-    } else if let Some(new) = text.strip_prefix("+++ ").and_then(|new| name(new, "b/")) {
-        file.path = new;
-    } else if let Some(old) = text.strip_prefix("--- ").and_then(|old| name(old, "a/")) {
-        file.path = old;
-    }
-}
-
-/// `a/x b/x`: both names are the same here, so the second is the second half.
-fn second_name(names: &str) -> String {
-    let half = names.len() / 2;
-    names.get(half + 1..).and_then(|second| second.strip_prefix("b/")).unwrap_or(names).to_owned()
+    let arguments = [patch::ARGUMENTS, &[&base, &head, "--"]].concat();
+    let (text, truncated) = git::bounded(repository, &arguments, DIFF_BYTES).await?;
+    Ok(Diff { base, head, files: patch::parse(&String::from_utf8_lossy(&text)), truncated })
 }
 
 /// Merges the session's branch into its base. Where the base is checked out, in that working tree; else without one.
@@ -257,33 +185,4 @@ fn conflict(view: &SessionView, files: &str) -> CommandError {
             view.base
         ),
     )
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_patch_is_read_file_by_file() {
-        let patch = "diff --git a/a b.txt b/a b.txt\nindex 1..2 100644\n--- a/a b.txt\t\n+++ b/a b.txt\t\n@@ -1,2 +1,2 @@\n-one\n+--- two\n same\n\
-                     diff --git a/old.rs b/new.rs\nsimilarity index 100%\nrename from old.rs\nrename to new.rs\n\
-                     diff --git a/gone b/gone\ndeleted file mode 100644\n--- a/gone\n+++ /dev/null\n@@ -1 +0,0 @@\n-x\n\\ No newline at end of file\n\
-                     diff --git a/pic.png b/pic.png\nnew file mode 100644\nBinary files /dev/null and b/pic.png differ\n";
-        let files = parse(patch);
-        let short: Vec<_> = files
-            .iter()
-            .map(|file| (file.path.as_str(), file.status, file.insertions, file.deletions, file.binary))
-            .collect();
-        assert_eq!(
-            short,
-            [
-                ("a b.txt", FileStatus::Modified, 1, 1, false),
-                ("new.rs", FileStatus::Renamed, 0, 0, false),
-                ("gone", FileStatus::Deleted, 0, 1, false),
-                ("pic.png", FileStatus::Added, 0, 0, true),
-            ]
-        );
-        assert_eq!(files[1].old_path.as_deref(), Some("old.rs"));
-        assert!(files[0].patch.starts_with("@@ -1,2"));
-    }
 }

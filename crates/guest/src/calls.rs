@@ -2,7 +2,7 @@
 
 use crate::guest::{Guest, failed, refusal};
 use crate::stream::{Stream, parse, receive_text, send};
-use crate::{attach, files, kill, ports, process, stdin};
+use crate::{attach, files, folder, kill, ports, process, stdin};
 use lamplight_wire::{Code, Generations, Hello, Open, Refusal, Reply};
 use rustix::process::Signal;
 use std::io;
@@ -41,6 +41,7 @@ pub(crate) async fn answer(guest: Rc<Guest>, link: u64, mut stream: Stream) -> i
             .map(|count| Reply::Killed { count }),
         Open::Forget { process } => forget(&guest, &process).map(|()| Reply::Done),
         Open::ReadFile { path, limit } => return files::read(&path, limit, stream).await,
+        Open::ListFolder { path, limit } => return folder::list(&path, limit, stream).await,
         Open::WriteFile { path, mode } => return files::write(&path, mode, stream).await,
         Open::Dial { port } => return ports::dial(port, stream).await,
         Open::Processes => {

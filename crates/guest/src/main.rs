@@ -7,6 +7,7 @@ mod agent;
 mod attach;
 mod calls;
 mod files;
+mod folder;
 mod guest;
 mod hand_out;
 mod kill;

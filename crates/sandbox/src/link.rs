@@ -19,6 +19,8 @@ mod stream;
 
 pub use attached::{Acks, Attached, Output, Reader};
 pub use error::LinkError;
+pub use files::{FileReader, Folder};
+pub use lamplight_wire::folder::{FileKind, FolderEntry};
 pub use lamplight_wire::{Bounds, Code, Hello, Offsets, ProcessSpec, ProcessState};
 pub use run::{RunLimits, RunOutput};
 pub use stdin::Stdin;
@@ -203,6 +205,12 @@ impl Link {
     /// A name that no run of this or an earlier link has.
     fn run_name(&self) -> String {
         format!("run-{}-{}", self.inner.hello.link, self.inner.runs.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("hello", &self.inner.hello).finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 //! Large things, kept as files named by the SHA-256 of what is in them: `<first two digits>/<the other sixty-two>`.
 
 use bytes::Bytes;
+use lamplight_domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::{self, Write as _};
@@ -8,8 +9,9 @@ use std::fs::{self, File};
 use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, UNIX_EPOCH};
 use thiserror::Error;
 
 /// SHA-256 in sixty-four lowercase hexadecimal digits.
@@ -40,20 +42,22 @@ pub struct Blobs {
     dir: PathBuf,
     /// Names for files that are not whole yet.
     serial: Arc<AtomicU64>,
+    /// Held while a file gets its name, and while an old one is judged and loses it.
+    naming: Arc<Mutex<()>>,
 }
 
 impl Blobs {
-    /// Opens `blobs` in the directory of the store, and removes what a process that died had not finished: only one
+    /// Opens the directory `name` in that of the store, and removes what a process that died had not finished: only one
     /// process has a store open.
-    pub(crate) fn open(store: &Path) -> io::Result<Self> {
-        let dir = store.join("blobs");
+    pub(crate) fn open(store: &Path, name: &str) -> io::Result<Self> {
+        let dir = store.join(name);
         let unfinished = dir.join(UNFINISHED);
         if unfinished.try_exists()? {
             fs::remove_dir_all(&unfinished)?;
         }
         fs::create_dir_all(&unfinished)?;
         File::open(store)?.sync_all()?;
-        Ok(Self { dir, serial: Arc::default() })
+        Ok(Self { dir, serial: Arc::default(), naming: Arc::default() })
     }
 
     /// Stores `content`, durably, and names it. Putting the same again changes nothing.
@@ -61,10 +65,49 @@ impl Blobs {
         let blobs = self.clone();
         run(move || {
             let id = BlobId::of(&content);
-            blobs.write(&id, &content).map_err(failed)?;
+            blobs.write(&id, &content, false).map_err(failed)?;
             Ok(id)
         })
         .await
+    }
+
+    /// Like [`Blobs::put`], of what is swept: one that is there already is as old as a new one from here on.
+    pub async fn renew(&self, content: Bytes) -> Result<BlobId, BlobError> {
+        let blobs = self.clone();
+        run(move || {
+            let id = BlobId::of(&content);
+            blobs.write(&id, &content, true).map_err(failed)?;
+            Ok(id)
+        })
+        .await
+    }
+
+    /// Removes what was put before that moment; how many bytes are left.
+    pub async fn sweep(&self, before: Timestamp) -> Result<u64, BlobError> {
+        let blobs = self.clone();
+        run(move || blobs.sweep_now(before).map_err(failed)).await
+    }
+
+    fn sweep_now(&self, before: Timestamp) -> io::Result<u64> {
+        let before = UNIX_EPOCH + Duration::from_millis(before.0.try_into().unwrap_or(0));
+        let mut left = 0;
+        for home in fs::read_dir(&self.dir)? {
+            let home = home?;
+            if home.file_name() == UNFINISHED {
+                continue;
+            }
+            for file in fs::read_dir(home.path())? {
+                let file = file?;
+                let _naming = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
+                let metadata = file.metadata()?;
+                if metadata.modified()? < before {
+                    fs::remove_file(file.path())?;
+                } else {
+                    left += metadata.len();
+                }
+            }
+        }
+        Ok(left)
     }
 
     /// What was put under `id`, checked against its name.
@@ -85,14 +128,17 @@ impl Blobs {
 
     /// Under its name a file is whole: it gets the name when its content is on disk, and the name is on disk before
     /// anybody is told.
-    fn write(&self, id: &BlobId, content: &[u8]) -> io::Result<()> {
+    fn write(&self, id: &BlobId, content: &[u8], anew: bool) -> io::Result<()> {
         let path = self.path(id);
         let home = self.dir.join(&id.0[..2]);
         fs::create_dir_all(&home)?;
-        if !path.try_exists()? {
+        if anew || !path.try_exists()? {
             let serial = self.serial.fetch_add(1, Ordering::Relaxed);
             let unfinished = self.dir.join(UNFINISHED).join(serial.to_string());
-            let written = write_whole(&unfinished, content).and_then(|()| fs::rename(&unfinished, &path));
+            let written = write_whole(&unfinished, content).and_then(|()| {
+                let _naming = self.naming.lock().unwrap_or_else(PoisonError::into_inner);
+                fs::rename(&unfinished, &path)
+            });
             if let Err(error) = written {
                 // What it holds of the disk is given back at the latest when the store is opened again.
                 let _ = fs::remove_file(&unfinished);

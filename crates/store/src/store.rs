@@ -36,6 +36,8 @@ struct Inner {
     readers: Readers,
     quarantine: Arc<Quarantine>,
     blobs: Blobs,
+    attachments: Blobs,
+    uploads: Blobs,
     writer: Mutex<Option<JoinHandle<()>>>,
 }
 
@@ -61,7 +63,9 @@ impl Store {
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
         let failed = |cause| StoreError::Failed { dir: dir.display().to_string(), cause };
         let opened = schema::open(dir)?;
-        let blobs = Blobs::open(dir).context("open the blobs").map_err(failed)?;
+        let open =
+            |name: &str| Blobs::open(dir, name).with_context(|| format!("open the {name}")).map_err(failed);
+        let (blobs, attachments, uploads) = (open("blobs")?, open("attachments")?, open("uploads")?);
         let readers = Readers::new(opened.path.clone());
         let quarantine = Arc::new(Quarantine::default());
         let writer =
@@ -79,6 +83,8 @@ impl Store {
                 readers,
                 quarantine,
                 blobs,
+                attachments,
+                uploads,
                 writer: Mutex::new(Some(writer)),
             }),
         })
@@ -219,6 +225,16 @@ impl Store {
 
     pub fn blobs(&self) -> &Blobs {
         &self.inner.blobs
+    }
+
+    /// Files that prompts name.
+    pub fn attachments(&self) -> &Blobs {
+        &self.inner.attachments
+    }
+
+    /// Files that no prompt has named yet; they are swept.
+    pub fn uploads(&self) -> &Blobs {
+        &self.inner.uploads
     }
 
     /// Writes what is queued, closes the database for every clone of this handle, and lets the next server in.

@@ -11,6 +11,7 @@
 //! | `stdin` | [`stdin`] messages… | [`stdin`] answers… |
 //! | `read_file` | | [`chunk`]s |
 //! | `write_file` | [`chunk`]s before the reply | |
+//! | `list_folder` | | [`folder::Listed`]…, the last one `End` |
 //! | `dial` | raw bytes | raw bytes |
 //! | `gateway` (opened by the guest, no reply) | raw bytes | raw bytes |
 //!
@@ -18,6 +19,7 @@
 //! How the two ends may differ in age is told in `VERSIONING.md`.
 
 pub mod chunk;
+pub mod folder;
 pub mod generation;
 pub mod message;
 pub mod open;

@@ -48,6 +48,11 @@ pub enum Open {
         path: String,
         limit: u64,
     },
+    /// The first `limit` things in a folder, in the order of their names.
+    ListFolder {
+        path: String,
+        limit: u32,
+    },
     /// Replaces or makes the file in one step; `mode` holds the permission bits.
     WriteFile {
         path: String,

@@ -23,6 +23,8 @@ pub enum Reply {
     File {
         mode: u32,
     },
+    /// To `list_folder`; what is in it follows.
+    Folder,
     /// To `processes`.
     Processes {
         processes: Vec<ProcessState>,

@@ -1,6 +1,7 @@
 //! The frozen examples of each generation, and frames that arrive in any pieces.
 
 use bytes::{Bytes, BytesMut};
+use lamplight_wire::folder::{FileKind, FolderEntry, Listed, MAX_ENTRIES, MAX_TARGET};
 use lamplight_wire::{
     Acknowledge, Bounds, Code, ExitStatus, Generation, Generations, GuestOpen, Hello, Offsets, Open, Output,
     ProcessSpec, ProcessState, Refusal, Reply, WireError, chunk, message, output, stdin,
@@ -34,6 +35,7 @@ fn opens() -> Vec<Open> {
         Open::WriteFile { path: "/home/agent/.netrc".into(), mode: 0o600 },
         Open::Dial { port: 8080 },
         Open::Processes,
+        Open::ListFolder { path: "/workspace".into(), limit: 1000 },
     ]
 }
 
@@ -56,6 +58,31 @@ fn replies() -> Vec<Reply> {
         Reply::Killed { count: 5 },
         Reply::File { mode: 0o644 },
         Reply::Processes { processes: vec![state(Some(ExitStatus::Signal { signal: 9 }))] },
+        Reply::Folder,
+    ]
+}
+
+fn listed() -> Vec<Listed> {
+    let entry = |name: &str, kind, target: Option<&str>, leads_to| FolderEntry {
+        name: name.into(),
+        kind,
+        bytes: 12,
+        modified_ms: 1_763_722_200_000,
+        mode: 0o755,
+        target: target.map(Into::into),
+        leads_to,
+    };
+    vec![
+        Listed::Entries {
+            entries: vec![
+                entry("src", FileKind::Folder, None, None),
+                entry("run.sh", FileKind::File, None, None),
+                entry("latest", FileKind::Link, Some("/var/log"), Some(FileKind::Folder)),
+                entry("broken", FileKind::Link, Some("nowhere"), None),
+                entry("pipe", FileKind::Other, None, None),
+            ],
+        },
+        Listed::End { more: true },
     ]
 }
 
@@ -107,6 +134,7 @@ fn generation_1_is_read_and_written_as_it_was_frozen() {
         "guest_open": [GuestOpen::Gateway],
         "reply": replies(),
         "code": codes(),
+        "listed": listed(),
         "message": hex(&message::encode(&Open::Processes).unwrap()),
         "output": outputs().iter().map(|frame| hex(&encoded(frame))).collect::<Vec<_>>(),
         "acknowledge": hex(&acknowledge.encode()),
@@ -128,6 +156,7 @@ fn generation_1_is_read_and_written_as_it_was_frozen() {
     read_back(&frozen["guest_open"], &[GuestOpen::Gateway]);
     read_back(&frozen["reply"], &replies());
     read_back(&frozen["code"], &codes());
+    read_back(&frozen["listed"], &listed());
 }
 
 fn read_back<T: DeserializeOwned + Serialize + PartialEq + Debug>(frozen: &Value, expected: &[T]) {
@@ -192,4 +221,19 @@ fn random_bytes_never_panic_a_decoder() {
         let _ = message::decode::<Open>(&bytes);
         let _ = message::decode::<Reply>(&bytes);
     }
+}
+
+#[test]
+fn the_longest_names_fit_into_one_message() {
+    let entry = FolderEntry {
+        // Each of these takes six bytes in JSON.
+        name: "\u{1}".repeat(255),
+        kind: FileKind::Link,
+        bytes: u64::MAX,
+        modified_ms: i64::MIN,
+        mode: 0o7777,
+        target: Some("\u{1}".repeat(MAX_TARGET)),
+        leads_to: Some(FileKind::Folder),
+    };
+    message::encode(&Listed::Entries { entries: vec![entry; MAX_ENTRIES] }).unwrap();
 }

@@ -2,7 +2,9 @@
 import type { Entry, Json } from './events';
 import type {
   AgentInfo,
+  Attachment,
   Diff,
+  FolderListing,
   Key,
   KeyTest,
   Merged,
@@ -11,6 +13,7 @@ import type {
   PullRequest,
   Repository,
   SessionPage,
+  SessionUsageItem,
   SessionView,
   Status,
   UpstreamModels,
@@ -21,6 +24,8 @@ import type {
 const BASE = '/api/v1';
 /** No call may hang: after this the person is told. Merging a large branch is the slowest. */
 const REQUEST_TIMEOUT_MS = 30_000;
+/** A file may be on its way for longer. */
+const UPLOAD_TIMEOUT_MS = 60_000;
 
 export class ApiError extends Error {
   readonly code: string;
@@ -52,12 +57,16 @@ async function call<T>(
   body?: Json | object,
   headers?: Record<string, string>,
 ): Promise<T> {
-  const response = await fetch(`${BASE}${path}`, {
+  return ask(path, {
     method,
     headers: { ...(body === undefined ? {} : { 'content-type': 'application/json' }), ...headers },
     ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     signal: AbortSignal.timeout(REQUEST_TIMEOUT_MS),
-  }).catch((thrown: unknown) => {
+  });
+}
+
+async function ask<T>(path: string, request: RequestInit): Promise<T> {
+  const response = await fetch(`${BASE}${path}`, request).catch((thrown: unknown) => {
     throw asApiError(thrown);
   });
   if (!response.ok) throw await problemOf(response);
@@ -101,8 +110,15 @@ export const api = {
   session: (id: string): Promise<SessionView> => call('GET', session(id)),
   logBefore: (id: string, before: number, limit: number): Promise<LogPage> =>
     call('GET', `${session(id)}/log?before=${before}&limit=${limit}`),
-  prompt: (id: string, text: string): Promise<{ prompt: string; position: number }> =>
-    call('POST', `${session(id)}/prompts`, { text }),
+  prompt: (id: string, text: string, files: Attachment[] = []): Promise<{ prompt: string; position: number }> =>
+    call('POST', `${session(id)}/prompts`, { text, attachments: files.map(named) }),
+  /** For a prompt, which has to name it within a day. */
+  upload: (file: File): Promise<Attachment> =>
+    ask(`/attachments?${new URLSearchParams({ name: file.name || 'pasted' })}`, {
+      method: 'POST',
+      body: file,
+      signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS),
+    }),
   removePrompt: (id: string, prompt: string): Promise<void> =>
     call('DELETE', `${session(id)}/prompts/${encodeURIComponent(prompt)}`),
   stop: (id: string): Promise<SessionView> => call('POST', `${session(id)}/stop`),
@@ -118,6 +134,18 @@ export const api = {
     call('POST', `${session(id)}/permission`, { request, option }),
   diff: (id: string, turn: number | null): Promise<Diff> =>
     call('GET', `${session(id)}/diff${turn === null ? '' : `?turn=${turn}`}`),
+  sessionUsage: (id: string): Promise<{ items: SessionUsageItem[] }> => call('GET', `${session(id)}/usage`),
+  files: (id: string, path: string): Promise<FolderListing> =>
+    call('GET', `${session(id)}/files?${new URLSearchParams({ path })}`),
+  uploadFile: (id: string, path: string, file: File): Promise<void> =>
+    ask(`${session(id)}/files/content?${new URLSearchParams({ path })}`, {
+      method: 'PUT',
+      body: file,
+      signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS),
+    }),
+  /** A file of the sandbox, as what can be shown of it; of a text no more than so many characters. */
+  fileText: (id: string, path: string, most: number): Promise<ShownFile> =>
+    readFile(fileAddress(id, path, false), most),
   merge: (id: string): Promise<Merged> => call('POST', `${session(id)}/merge`),
   publish: (id: string): Promise<PullRequest> => call('POST', `${session(id)}/pull-request`),
   end: (id: string): Promise<SessionView> => call('POST', `${session(id)}/end`),
@@ -133,6 +161,49 @@ export const api = {
   usage: (by: UsageBy, since: string | undefined): Promise<UsageReport> =>
     call('GET', `/usage?${new URLSearchParams({ by, ...(since ? { since } : {}) })}`),
 };
+
+/** As a prompt names a file. */
+export function named({ id, name }: Attachment): { id: string; name: string } {
+  return { id, name };
+}
+
+/** Where a browser finds what is in a file that came with a prompt. */
+export function attachmentAddress(id: string): string {
+  return `${BASE}/attachments/${encodeURIComponent(id)}`;
+}
+
+/** Where a browser finds a file of a session's sandbox, to show it or to save it. */
+export function fileAddress(id: string, path: string, download: boolean): string {
+  return `${BASE}${session(id)}/files/content?${new URLSearchParams({ path, ...(download ? { download: 'true' } : {}) })}`;
+}
+
+export type ShownFile = { kind: 'text'; text: string; whole: boolean } | { kind: 'image' } | { kind: 'other' };
+
+/** No more of it is read than is shown. */
+async function readFile(address: string, most: number): Promise<ShownFile> {
+  const stop = new AbortController();
+  const signal = AbortSignal.any([stop.signal, AbortSignal.timeout(REQUEST_TIMEOUT_MS)]);
+  const response = await fetch(address, { signal }).catch((thrown: unknown) => {
+    throw asApiError(thrown);
+  });
+  if (!response.ok) throw await problemOf(response);
+  const type = response.headers.get('content-type') ?? '';
+  if (!type.startsWith('text/') || !response.body) {
+    stop.abort();
+    return { kind: type.startsWith('image/') ? 'image' : 'other' };
+  }
+  let text = '';
+  const reader = response.body.pipeThrough(new TextDecoderStream()).getReader();
+  for (;;) {
+    const { done, value } = await reader.read();
+    if (done) return { kind: 'text', text, whole: true };
+    text += value;
+    if (text.length > most) {
+      await reader.cancel().catch(() => {});
+      return { kind: 'text', text: text.slice(0, most), whole: false };
+    }
+  }
+}
 
 /** The address of a WebSocket of the API on this page's own origin. */
 export function socketAddress(path: string): string {

@@ -23,7 +23,7 @@ export interface Entry {
 export type Event =
   // What people want.
   | { type: 'session_created'; spec: SessionSpec }
-  | { type: 'prompt_queued'; prompt: string; text: string; by: string }
+  | { type: 'prompt_queued'; prompt: string; text: string; by: string; attachments?: AttachedFile[] }
   | { type: 'prompt_removed'; prompt: string; by: string }
   | { type: 'stop_requested'; turn: number; by: string }
   | { type: 'model_chosen'; model: string; by: string }
@@ -54,7 +54,7 @@ export type Event =
   | { type: 'restore_failed'; checkpoint: number; detail: string }
   // The agent process.
   | { type: 'agent_requested'; generation: number; run: number }
-  | { type: 'agent_initialized'; run: number; can_load: boolean }
+  | { type: 'agent_initialized'; run: number; can_load: boolean; takes_images?: boolean }
   | { type: 'agent_opened'; run: number; opened: Opened; memory: 'fresh' | 'loaded' | 'digest' }
   | { type: 'agent_ready'; run: number }
   | { type: 'agent_broken'; run: number; detail: string }
@@ -100,6 +100,14 @@ export type Event =
   | { type: 'agent_sent'; turn: number; kind: string; raw: Json }
   | { type: 'agent_logged'; text: string }
   | { type: 'noted'; text: string };
+
+/** A file that came with a prompt; `blob` is its `id` in the API. */
+export interface AttachedFile {
+  blob: string;
+  name: string;
+  media_type: string;
+  bytes: number;
+}
 
 export interface SessionSpec {
   title: string;
@@ -288,8 +296,15 @@ export interface Tokens {
   reasoning?: number;
 }
 
+/** Somebody who follows the session, with so many pages and commands. */
+export interface Present {
+  name: string;
+  streams: number;
+}
+
 /** Frames of `/sessions/{id}/events` that are not entries. */
 export type Control =
   | { control: 'live'; last_seq: number }
+  | { control: 'present'; people: Present[] }
   | { control: 'heartbeat'; at: number; last_seq?: number }
   | { control: 'resume'; seq: number; reason: 'slow_reader' | 'going_away' };

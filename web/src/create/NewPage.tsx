@@ -2,9 +2,11 @@
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { type FormEvent, type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
-import { api, asApiError, newIdempotencyKey } from '../api/client';
+import { api, asApiError, named, newIdempotencyKey } from '../api/client';
 import { agentsQuery, repositoriesQuery, statusQuery } from '../api/queries';
 import type { AgentInfo, NewSession } from '../api/types';
+import { AttachButton, ChosenFiles, DropPlace } from '../attach/Chosen';
+import { useFiles } from '../attach/files';
 import { baseName } from '../text/format';
 import { visible } from '../text/visible';
 import { Button } from '../ui/button';
@@ -33,6 +35,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
   const repositories = useQuery(repositoriesQuery);
   const status = useQuery(statusQuery);
   const [prompt, setPrompt] = useDraft(from.fork ? `fork:${from.fork}` : 'new');
+  const files = useFiles(from.fork ? `fork:${from.fork}` : 'new');
   const [repository, setRepository] = useState<string | null>(null);
   const [agent, setAgent] = useState<string | null>(null);
   const [model, setModel] = useState('');
@@ -51,6 +54,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
     },
     onSuccess: (session) => {
       setPrompt('');
+      files.clear();
       void navigate({ to: '/sessions/$id', params: { id: session.id } });
     },
   });
@@ -67,7 +71,8 @@ export function NewPage({ from }: { from: ForkSearch }) {
   const chosenAgent = agent ?? origin.data?.agent ?? initialAgent(agents.data?.items ?? []);
   const sameAgent = origin.data?.agent === chosenAgent;
   const placed = from.fork !== undefined || chosenRepository.trim() !== '';
-  const ready = placed && prompt.trim() !== '' && !create.isPending;
+  const said = prompt.trim() !== '' || files.ready.length > 0;
+  const ready = placed && said && !create.isPending && !files.uploading && !files.failed;
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
     if (!ready) return;
@@ -81,6 +86,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
           }
         : { fork: { session: from.fork, checkpoint: from.checkpoint ?? null } }),
       prompt: prompt.trim(),
+      attachments: files.ready.map(named),
       ...(chosenAgent ? { agent: chosenAgent } : {}),
       ...(model.trim() ? { model: model.trim() } : {}),
       ...(base.trim() ? { base: base.trim() } : {}),
@@ -110,15 +116,21 @@ export function NewPage({ from }: { from: ForkSearch }) {
           <form onSubmit={submit} onKeyDown={onKeyDown} className="space-y-5">
             <Labelled label="Task">
               {(id) => (
-                <textarea
-                  id={id}
-                  ref={text}
-                  rows={6}
-                  value={prompt}
-                  onChange={(event) => setPrompt(event.target.value)}
-                  placeholder="What should be done? The more the agent knows of what you expect, the better: what is wrong, where, how you would check it."
-                  className="field field-sizing-content max-h-[50vh] min-h-36 resize-none text-[0.9375rem]"
-                />
+                <DropPlace files={files} className="rounded-lg">
+                  <div className="relative">
+                    <textarea
+                      id={id}
+                      ref={text}
+                      rows={6}
+                      value={prompt}
+                      onChange={(event) => setPrompt(event.target.value)}
+                      placeholder="What should be done? The more the agent knows of what you expect, the better: what is wrong, where, how you would check it."
+                      className="field field-sizing-content max-h-[50vh] min-h-36 resize-none pb-10! text-[0.9375rem]"
+                    />
+                    <AttachButton files={files} className="absolute bottom-1.5 left-1.5" />
+                  </div>
+                  <ChosenFiles files={files} className="mt-2" />
+                </DropPlace>
               )}
             </Labelled>
             {from.fork === undefined ? (

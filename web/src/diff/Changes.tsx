@@ -1,95 +1,180 @@
-/** The drawer with what the branch changes: file list and hunks, of the whole branch or of one turn. */
+/** The drawer with what the branch changes: file tree and hunks, of the whole branch or of one turn, and comments on the lines. */
 import { useQuery } from '@tanstack/react-query';
-import { useRef, useState } from 'react';
+import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react';
 import { api, asApiError } from '../api/client';
 import type { FileDiff, TurnCommit } from '../api/types';
 import { useFacts, useStore } from '../session/view/context';
+import { useDrawer } from '../session/view/drawers';
 import { plural } from '../text/format';
-import { visible } from '../text/visible';
+import { visible, visibleName } from '../text/visible';
 import { Button } from '../ui/button';
+import { Panel, type PanelProps } from '../ui/Drawer';
 import { Icon } from '../ui/icons';
 import { ProblemNote } from '../ui/problem';
-import { DiffView } from './DiffView';
+import { CommentsBar } from './Comments';
+import { CommentContext, CommentStore, isAbout, type LineComment } from './comments';
+import { Counts, File, Mark } from './File';
 import { parsePatch } from './patch';
+import { type TreeNode, treeOf } from './tree';
 
-/** Files open at first; in larger changes one begins with the list. */
+/** Files that are open at first: so many, and no more than with so many changed lines together. */
 const OPEN_FILES = 20;
+const OPEN_LINES = 1_000;
+/** Larger changes begin with folded folders. */
+const OPEN_TREE = 60;
 
-interface ChangesProps {
-  turn: number | null;
-  chooseTurn: (turn: number | null) => void;
-  close: () => void;
-}
-
-export function Changes({ turn, chooseTurn, close }: ChangesProps) {
+export function Changes({ close }: PanelProps) {
   const store = useStore();
   const facts = useFacts();
   const commits = facts?.commits ?? [];
-  const files = useRef<HTMLDivElement>(null);
+  const drawer = useDrawer();
+  const turn = drawer.turn ?? null;
+  const comments = useMemo(() => new CommentStore(store.id), [store.id]);
   const diff = useQuery({
     // A new commit is a new diff.
     queryKey: ['diff', store.id, turn, commits.at(-1)?.id ?? null],
     queryFn: () => api.diff(store.id, turn),
     placeholderData: (previous) => previous,
   });
-  const shown = diff.data?.files ?? [];
-  const goTo = (place: number) => files.current?.children[place]?.scrollIntoView({ block: 'start' });
+  const shown = diff.data?.files;
   return (
-    <section aria-label="Changes" className="flex h-full min-w-0 flex-col bg-raised">
-      <div className="flex items-center gap-2 border-b border-line px-3 py-2">
-        <h2 className="font-semibold">Changes</h2>
-        <TurnChoice commits={commits} turn={turn} chooseTurn={chooseTurn} />
-        <span className="grow" />
-        <Button look="quiet" size="icon" aria-label="Close changes" title="Close (d)" onClick={close}>
-          <Icon name="cross" />
-        </Button>
-      </div>
-      <div className="min-h-0 flex-1 overflow-y-auto overscroll-contain">
-        {diff.error ? (
-          <ProblemNote error={asApiError(diff.error)} className="m-3">
-            <Button size="small" onClick={() => void diff.refetch()}>
-              Try again
-            </Button>
-          </ProblemNote>
-        ) : null}
-        {diff.isSuccess && shown.length === 0 ? (
-          <p className="p-6 text-center text-faint">Nothing is changed so far.</p>
-        ) : null}
-        {shown.length > 0 ? (
-          <nav aria-label="Changed files" className="border-b border-line px-1.5 py-1.5">
-            <p className="px-1.5 pb-1 text-2xs text-faint">{plural(shown.length, 'file')} changed</p>
-            <ul>
-              {shown.map((file, place) => (
-                <li key={file.path}>
-                  <button
-                    type="button"
-                    onClick={() => goTo(place)}
-                    className="flex w-full items-center gap-2 rounded-md px-1.5 py-0.5 text-left hover:bg-hover"
-                  >
-                    <FileName file={file} />
-                    <span className="grow" />
-                    <Counts file={file} />
-                  </button>
-                </li>
-              ))}
-            </ul>
-          </nav>
-        ) : null}
-        <div ref={files}>
-          {shown.map((file, place) => (
-            <File key={`${turn}:${file.path}`} file={file} openAtFirst={place < OPEN_FILES} />
-          ))}
+    <Panel
+      title="Changes"
+      shortcut="d"
+      beside={
+        <TurnChoice
+          commits={commits}
+          turn={turn}
+          chooseTurn={(chosen) => drawer.open('changes', chosen ?? undefined)}
+        />
+      }
+      close={close}
+    >
+      <CommentContext.Provider value={facts?.ended ? null : comments}>
+        <div className="min-h-0 flex-1 overflow-y-auto overscroll-contain">
+          {diff.error ? (
+            <ProblemNote error={asApiError(diff.error)} className="m-3">
+              <Button size="small" onClick={() => void diff.refetch()}>
+                Try again
+              </Button>
+            </ProblemNote>
+          ) : null}
+          {shown?.length === 0 ? <p className="p-6 text-center text-faint">Nothing is changed so far.</p> : null}
+          {shown && shown.length > 0 ? <Files key={`${turn}`} files={shown} commented={comments.all()} /> : null}
+          {diff.data?.truncated ? (
+            <p className="p-3 text-2xs text-faint">
+              The change is larger than what is shown here. The whole:{' '}
+              <code className="font-mono">
+                git diff {visible(facts?.base ?? '')}...{visible(facts?.branch ?? '')}
+              </code>
+            </p>
+          ) : null}
         </div>
-        {diff.data?.truncated ? (
-          <p className="p-3 text-2xs text-faint">
-            The change is larger than what is shown here. The whole:{' '}
-            <code className="font-mono">
-              git diff {visible(facts?.base ?? '')}...{visible(facts?.branch ?? '')}
-            </code>
-          </p>
-        ) : null}
+        <Bar comments={comments} files={shown} />
+      </CommentContext.Provider>
+    </Panel>
+  );
+}
+
+/** The bar knows which comments are about a line that there is in this diff. */
+function Bar({ comments, files }: { comments: CommentStore; files: FileDiff[] | undefined }) {
+  const rows = useMemo(
+    () =>
+      new Map(
+        (files ?? []).map((file) => [file.path, () => parsePatch(file.patch).flatMap((hunk) => hunk.rows)] as const),
+      ),
+    [files],
+  );
+  const shown = useCallback(
+    (comment: LineComment) =>
+      rows
+        .get(comment.path)?.()
+        .some((row) => isAbout(comment, row)) ?? false,
+    [rows],
+  );
+  return <CommentsBar store={comments} shown={shown} />;
+}
+
+function Files({ files, commented }: { files: FileDiff[]; commented: readonly LineComment[] }) {
+  const [open, setOpen] = useState(() => openAtFirst(files, commented));
+  const list = useRef<HTMLDivElement>(null);
+  const toggle = (place: number) => setOpen((now) => now.map((is, n) => (n === place ? !is : is)));
+  const goTo = (place: number) => {
+    setOpen((now) => now.map((is, n) => is || n === place));
+    // Once it is open, so that there is something to scroll to.
+    requestAnimationFrame(() => list.current?.children[place]?.scrollIntoView({ block: 'start' }));
+  };
+  const tree = useMemo(() => treeOf(files), [files]);
+  return (
+    <>
+      <nav aria-label="Changed files" className="border-b border-line px-1.5 py-1.5">
+        <p className="px-1.5 pb-1 text-2xs text-faint">{plural(files.length, 'file')} changed</p>
+        <Tree nodes={tree} openFolders={files.length <= OPEN_TREE} goTo={goTo} />
+      </nav>
+      <div ref={list}>
+        {files.map((file, place) => (
+          // A file that became another kind of thing is there twice.
+          <File
+            key={`${file.status}:${file.path}`}
+            file={file}
+            open={open[place] ?? false}
+            toggle={() => toggle(place)}
+          />
+        ))}
       </div>
-    </section>
+    </>
+  );
+}
+
+export function openAtFirst(files: readonly FileDiff[], commented: readonly LineComment[]): boolean[] {
+  let lines = 0;
+  return files.map((file, place) => {
+    lines += file.insertions + file.deletions;
+    const small = place < OPEN_FILES && lines <= OPEN_LINES;
+    return small || files.length === 1 || commented.some((comment) => comment.path === file.path);
+  });
+}
+
+interface TreeProps {
+  nodes: TreeNode<FileDiff>[];
+  openFolders: boolean;
+  goTo: (place: number) => void;
+}
+
+function Tree({ nodes, openFolders, goTo }: TreeProps): ReactNode {
+  return (
+    <ul>
+      {nodes.map((node) =>
+        node.kind === 'folder' ? (
+          <li key={`/${node.path}`}>
+            <details open={openFolders} className="group/folder">
+              <summary className="flex items-center gap-1.5 rounded-md px-1.5 py-0.5 font-mono text-code text-soft select-none hover:bg-hover">
+                <Icon name="chevron" className="size-3 text-faint transition-transform group-open/folder:rotate-90" />
+                <bdi className="min-w-0 truncate">{visibleName(node.name)}</bdi>
+              </summary>
+              <div className="ml-2.5 border-l border-line pl-1.5">
+                <Tree nodes={node.children} openFolders={openFolders} goTo={goTo} />
+              </div>
+            </details>
+          </li>
+        ) : (
+          <li key={`${node.place}`}>
+            <button
+              type="button"
+              onClick={() => goTo(node.place)}
+              className="flex w-full items-baseline gap-2 rounded-md px-1.5 py-0.5 text-left font-mono text-code hover:bg-hover"
+            >
+              <Mark status={node.file.status} />
+              <bdi className="min-w-0 truncate" title={visibleName(node.file.path)}>
+                {visibleName(node.name)}
+              </bdi>
+              <span className="grow" />
+              <Counts file={node.file} />
+            </button>
+          </li>
+        ),
+      )}
+    </ul>
   );
 }
 
@@ -100,7 +185,7 @@ function TurnChoice({
 }: {
   commits: TurnCommit[];
   turn: number | null;
-  chooseTurn: ChangesProps['chooseTurn'];
+  chooseTurn: (turn: number | null) => void;
 }) {
   return (
     <select
@@ -117,77 +202,4 @@ function TurnChoice({
       ))}
     </select>
   );
-}
-
-const MARKS = {
-  added: { letter: 'A', look: 'text-good' },
-  modified: { letter: 'M', look: 'text-lamp' },
-  deleted: { letter: 'D', look: 'text-bad' },
-  renamed: { letter: 'R', look: 'text-plan' },
-} as const;
-
-function FileName({ file }: { file: FileDiff }) {
-  const cut = file.path.lastIndexOf('/') + 1;
-  return (
-    <span className="flex min-w-0 items-baseline gap-2 font-mono text-code">
-      <span
-        className={`w-3 shrink-0 text-center text-2xs font-semibold ${MARKS[file.status].look}`}
-        title={file.status}
-      >
-        {MARKS[file.status].letter}
-        <span className="sr-only"> {file.status}</span>
-      </span>
-      <bdi className="min-w-0 truncate" title={visible(file.path)}>
-        {file.old_path ? (
-          <span className="text-faint">
-            {visible(file.old_path)} {'\u2192'}{' '}
-          </span>
-        ) : null}
-        <span className="text-faint">{visible(file.path.slice(0, cut))}</span>
-        {visible(file.path.slice(cut))}
-      </bdi>
-    </span>
-  );
-}
-
-function Counts({ file }: { file: FileDiff }) {
-  return (
-    <span className="shrink-0 font-mono text-2xs tabular-nums">
-      <span className="text-good">+{file.insertions}</span>{' '}
-      <span className="text-bad">{`\u2212${file.deletions}`}</span>
-    </span>
-  );
-}
-
-function File({ file, openAtFirst }: { file: FileDiff; openAtFirst: boolean }) {
-  const [open, setOpen] = useState(openAtFirst);
-  return (
-    <section aria-label={visible(file.path)} className="border-b border-line">
-      <button
-        type="button"
-        aria-expanded={open}
-        onClick={() => setOpen(!open)}
-        className="sticky top-0 z-10 flex w-full items-center gap-2 border-b border-line bg-raised px-2 py-1.5 text-left hover:bg-hover"
-      >
-        <Icon name="chevron" className={`size-3 text-faint transition-transform ${open ? 'rotate-90' : ''}`} />
-        <FileName file={file} />
-        <span className="grow" />
-        <Counts file={file} />
-      </button>
-      {open ? <FileBody file={file} /> : null}
-    </section>
-  );
-}
-
-function FileBody({ file }: { file: FileDiff }) {
-  if (file.binary) return <p className="px-4 py-2 text-[0.8125rem] text-faint">A binary file.</p>;
-  const hunks = parsePatch(file.patch);
-  if (hunks.length === 0) {
-    return (
-      <p className="px-4 py-2 text-[0.8125rem] text-faint">
-        {file.status === 'renamed' ? 'Renamed, content unchanged.' : 'No lines to show.'}
-      </p>
-    );
-  }
-  return <DiffView hunks={hunks} path={file.path} />;
 }

@@ -1,12 +1,15 @@
 /** Hunks as a table that reads well aloud, too: every row begins with what happened to the line. */
-import { memo, useMemo, useState } from 'react';
+import { Fragment, memo, useMemo, useState } from 'react';
 import { languageOf, spans, useHighlight } from '../text/Code';
 import { visible } from '../text/visible';
 import { Button } from '../ui/button';
+import { CommentBox } from './Comments';
+import { type CommentStore, isAbout, placeOf, useCommentsOf } from './comments';
 import { compareTexts, type Hunk, type Row } from './patch';
 
-/** Rows shown at first. */
+/** Rows shown at first, and more with each step. */
 const FIRST_ROWS = 400;
+const MORE_ROWS = 2_000;
 /** Longer lines (minified files) are cut; nobody reads them here. */
 const LINE_LIMIT = 2_000;
 
@@ -17,18 +20,17 @@ const LOOK = {
 } as const;
 
 export const DiffView = memo(function DiffView({ hunks, path }: { hunks: Hunk[]; path: string }) {
-  const [all, setAll] = useState(false);
+  const [most, setMost] = useState(FIRST_ROWS);
+  const { store, comments } = useCommentsOf(path);
   const language = languageOf(path);
-  const highlight = useHighlight(language !== null);
   const total = hunks.reduce((sum, hunk) => sum + hunk.rows.length, 0);
-  let left = all ? Number.POSITIVE_INFINITY : FIRST_ROWS;
-  const line = (row: Row) => {
-    const text = visible(row.text.length > LINE_LIMIT ? `${row.text.slice(0, LINE_LIMIT)}\u2026` : row.text);
-    const tree = language && highlight ? highlight(text, language) : null;
-    return tree ? spans(tree) : text;
-  };
+  let left = most;
   return (
-    <section className="overflow-x-auto font-mono text-code" aria-label={`Changes of ${path}`} tabIndex={0}>
+    <section
+      className="@container overflow-x-auto font-mono text-code"
+      aria-label={`Changes of ${visible(path)}`}
+      tabIndex={0}
+    >
       <table className="w-full border-collapse">
         <tbody>
           {hunks.map((hunk) => {
@@ -42,28 +44,69 @@ export const DiffView = memo(function DiffView({ hunks, path }: { hunks: Hunk[];
                 </td>
               </tr>,
               ...rows.map((row) => (
-                <tr key={`${row.old}.${row.new}`} className={LOOK[row.kind].row}>
-                  <LineNumber n={row.old} />
-                  <LineNumber n={row.new} />
-                  <td className="w-4 text-center text-soft select-none">
-                    <span aria-hidden="true">{LOOK[row.kind].mark}</span>
-                    <span className="sr-only">{LOOK[row.kind].word}</span>
-                  </td>
-                  <td className="pr-3 whitespace-pre">{line(row)}</td>
-                </tr>
+                <Fragment key={`${row.old}.${row.new}`}>
+                  <Line row={row} language={language} path={path} store={store} />
+                  {store
+                    ? comments
+                        .filter((comment) => isAbout(comment, row))
+                        .map((comment) => (
+                          <tr key={comment.id}>
+                            <td colSpan={4} className="border-y border-line bg-sunken p-0">
+                              <CommentBox comment={comment} store={store} />
+                            </td>
+                          </tr>
+                        ))
+                    : null}
+                </Fragment>
               )),
             ];
           })}
         </tbody>
       </table>
-      {!all && total > FIRST_ROWS ? (
+      {total > most ? (
         <p className="border-t border-line p-2 font-sans">
-          <Button look="quiet" size="small" onClick={() => setAll(true)}>
-            Show all {total} lines
+          <Button look="quiet" size="small" onClick={() => setMost(most + MORE_ROWS)}>
+            Show {Math.min(MORE_ROWS, total - most)} more of {total} lines
           </Button>
         </p>
       ) : null}
     </section>
+  );
+});
+
+interface LineProps {
+  row: Row;
+  language: string | null;
+  path: string;
+  /** Where comments are kept; null where none can be made. */
+  store: CommentStore | null;
+}
+
+const Line = memo(function Line({ row, language, path, store }: LineProps) {
+  const highlight = useHighlight(language !== null);
+  const text = visible(row.text.length > LINE_LIMIT ? `${row.text.slice(0, LINE_LIMIT)}\u2026` : row.text);
+  const tree = language && highlight ? highlight(text, language) : null;
+  return (
+    <tr className={`group/line ${LOOK[row.kind].row}`}>
+      <LineNumber n={row.old} />
+      <LineNumber n={row.new} />
+      <td className="relative w-4 text-center text-soft select-none">
+        <span aria-hidden="true">{LOOK[row.kind].mark}</span>
+        <span className="sr-only">{LOOK[row.kind].word}</span>
+        {store ? (
+          <button
+            type="button"
+            onClick={() => store.begin(path, row)}
+            aria-label={`Comment on line ${placeOf(row).line}${row.new === null ? ' as it was' : ''}`}
+            title="Comment on this line"
+            className="absolute inset-y-0 -left-1 w-5 rounded bg-lamp-fill leading-none text-on-lamp opacity-0 group-hover/line:opacity-100 focus-visible:opacity-100 pointer-coarse:opacity-45"
+          >
+            +
+          </button>
+        ) : null}
+      </td>
+      <td className="pr-3 whitespace-pre">{tree ? spans(tree) : text}</td>
+    </tr>
   );
 });
 

@@ -1,7 +1,7 @@
 /** What each entry of the log does to the timeline. */
 import type { Entry, Event, Json, ToolCall } from '../api/events';
-import { applyFact } from './facts';
-import type { Item, PromptItem, SetupStep, ToolItem, TroubleItem } from './items';
+import { applyFact, filesOf } from './facts';
+import type { Item, PromptItem, Said, SetupStep, ToolItem, TroubleItem } from './items';
 import { exitText, sentence } from './sentences';
 import { callName, startsCall, type Timeline } from './timeline';
 
@@ -14,7 +14,7 @@ export class Draft {
   #places: Map<string, number>;
   #steps: Map<number, number>;
   #turns: Map<number, { startedAt: number; place: number }>;
-  #waiting: Map<string, { text: string; by: string }>;
+  #waiting: Map<string, Said>;
 
   constructor(from: Timeline) {
     this.#items = from.items.slice();
@@ -46,7 +46,7 @@ export class Draft {
   #show(entry: Entry, event: Event): void {
     switch (event.type) {
       case 'prompt_queued':
-        this.#waiting.set(event.prompt, { text: event.text, by: event.by });
+        this.#waiting.set(event.prompt, { text: event.text, by: event.by, files: filesOf(event) });
         // Its place is where it starts. The first in line, with nothing running, is shown where it was said.
         if (this.t.running === null && this.#waiting.size === 1) this.#prompt(entry, event.prompt, null);
         return;
@@ -272,13 +272,11 @@ export class Draft {
   }
 
   #prompt(entry: Entry, prompt: string, turn: number | null): number {
-    const said = this.#waiting.get(prompt);
     const place = this.#push({
       ...head(entry),
       kind: 'prompt',
       prompt,
-      text: said?.text ?? null,
-      by: said?.by ?? null,
+      ...(this.#waiting.get(prompt) ?? { text: null, by: null, files: [] }),
       state: turn === null ? 'waiting' : 'started',
       turn,
     });

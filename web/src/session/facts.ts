@@ -2,8 +2,8 @@
  * The session's header, kept up to date between two looks at the server. The phase and its reason are not derived here:
  * one function on the server does that, and the page asks it again whenever an entry may have changed the answer.
  */
-import type { Entry, ToolCall } from '../api/events';
-import type { SessionView } from '../api/types';
+import type { Entry, Event, ToolCall } from '../api/events';
+import type { Attachment, SessionView } from '../api/types';
 
 /**
  * `view` with one more entry applied; entries that the view already contains change nothing. `startsCall` says whether the
@@ -14,12 +14,19 @@ export function applyFact(view: SessionView, entry: Entry, startsCall: boolean):
   return { ...view, ...change(view, entry, startsCall), last_seq: entry.seq, updated_at: iso(entry.at) };
 }
 
+/** The files of a prompt as the API names them. */
+export function filesOf({ attachments = [] }: Event & { type: 'prompt_queued' }): Attachment[] {
+  return attachments.map(({ blob, ...file }) => ({ id: blob, ...file }));
+}
+
 function change(view: SessionView, { event, at }: Entry, startsCall: boolean): Partial<SessionView> {
   switch (event.type) {
     case 'tool_called':
       return startsCall && event.turn === view.turn ? { steps: view.steps + 1 } : {};
     case 'prompt_queued':
-      return { queued: [...view.queued, { prompt: event.prompt, text: event.text, by: event.by }] };
+      return {
+        queued: [...view.queued, { prompt: event.prompt, text: event.text, by: event.by, attachments: filesOf(event) }],
+      };
     case 'prompt_removed':
       return { queued: view.queued.filter((queued) => queued.prompt !== event.prompt) };
     case 'budget_set':

@@ -11,6 +11,7 @@ import type {
   PlanEntry,
   ToolCall,
 } from '../api/events';
+import type { Attachment } from '../api/types';
 
 interface Base {
   /** Stable over the life of the item; also the fragment that links to it. */
@@ -21,12 +22,16 @@ interface Base {
   at: number;
 }
 
-export interface PromptItem extends Base {
-  kind: 'prompt';
-  prompt: string;
-  /** Null when the prompt was queued before the part of the log that is loaded. */
+/** What was said in a prompt; null when that was before the part of the log that is loaded. */
+export interface Said {
   text: string | null;
   by: string | null;
+  files: Attachment[];
+}
+
+export interface PromptItem extends Base, Said {
+  kind: 'prompt';
+  prompt: string;
   state: 'waiting' | 'started' | 'removed';
   turn: number | null;
 }

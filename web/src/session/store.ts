@@ -7,7 +7,7 @@
  *   entry that may change the phase: GET session again, and what came since goes on top
  */
 import { type ApiError, api, asApiError, type LogPage, socketAddress } from '../api/client';
-import type { Control, Entry } from '../api/events';
+import type { Control, Entry, Present } from '../api/events';
 import { type ConnectionState, ReconnectingSocket } from '../api/socket';
 import type { SessionView } from '../api/types';
 import { mayChangePhase } from './facts';
@@ -36,6 +36,8 @@ export interface SessionState {
   lastNewsAt: number;
   /** The server said that everything up to now has been sent. */
   caughtUp: boolean;
+  /** Who follows this session, this page included; nobody while that is not known. */
+  people: Present[];
 }
 
 /** What the store needs from outside; tests give it another way to dial. */
@@ -56,6 +58,7 @@ export class SessionStore {
     older: 'none',
     lastNewsAt: 0,
     caughtUp: false,
+    people: [],
   };
   #listeners = new Set<() => void>();
   #entries: Entry[] = [];
@@ -75,12 +78,13 @@ export class SessionStore {
     this.id = id;
     this.#sources = sources;
     this.#socket = new ReconnectingSocket({
-      address: () => sources.address(`/sessions/${encodeURIComponent(id)}/events?resume=${this.#received}`),
+      address: () =>
+        sources.address(`/sessions/${encodeURIComponent(id)}/events?resume=${this.#received}&presence=true`),
       onMessage: (data) => this.#onFrame(data),
       onState: (connection) => {
         // Whoever comes back may find another phase, even if the log is the same.
         if (connection.state === 'connected' && this.#state.connection.state === 'reconnecting') this.refresh();
-        this.#set({ connection, ...(connection.state === 'connected' ? {} : { caughtUp: false }) });
+        this.#set({ connection, ...(connection.state === 'connected' ? {} : { caughtUp: false, people: [] }) });
       },
       ...(sources.dial ? { dial: sources.dial } : {}),
     });
@@ -175,6 +179,7 @@ export class SessionStore {
     const frame = JSON.parse(data) as Entry | Control;
     if ('control' in frame) {
       if (frame.control === 'live') this.#set({ caughtUp: true });
+      if (frame.control === 'present') this.#set({ people: frame.people });
       return;
     }
     if (frame.seq <= this.#received) return;

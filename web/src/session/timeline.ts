@@ -1,7 +1,7 @@
 /** A session's timeline: what is shown, and what is needed to go on from here. */
 import type { Entry, ToolCall } from '../api/events';
 import type { SessionView } from '../api/types';
-import type { Item } from './items';
+import type { Item, Said } from './items';
 
 export interface Timeline {
   /** The header, or null before the first snapshot from the server. */
@@ -17,7 +17,7 @@ export interface Timeline {
   /** Places in `items`: of tool calls, prompts, permission requests and plans, by a name of their own. */
   places: ReadonlyMap<string, number>;
   turns: ReadonlyMap<number, { startedAt: number; place: number }>;
-  waiting: ReadonlyMap<string, { text: string; by: string }>;
+  waiting: ReadonlyMap<string, Said>;
   /** The turn that runs, as far as the loaded entries tell. */
   running: number | null;
   /** The last turn that ended; what still comes of it does not make it run again. */

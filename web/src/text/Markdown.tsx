@@ -2,7 +2,7 @@
  * What an agent writes, as Markdown. Raw HTML stays text, images become links (nothing is loaded from elsewhere), and
  * links open elsewhere, without telling where from.
  */
-import { type ComponentProps, memo } from 'react';
+import { type ComponentProps, isValidElement, memo, type ReactNode } from 'react';
 import ReactMarkdown from 'react-markdown';
 import remarkGfm from 'remark-gfm';
 import { CodeBlock } from './Code';
@@ -14,9 +14,14 @@ const MARKDOWN_LIMIT = 200_000;
 const COMPONENTS: ComponentProps<typeof ReactMarkdown>['components'] = {
   a: ({ href, children }) =>
     href ? (
-      <a href={href} target="_blank" rel="noopener noreferrer nofollow" title={href}>
-        {children}
-      </a>
+      <>
+        <a href={href} target="_blank" rel="noopener noreferrer nofollow" title={href}>
+          {children}
+        </a>
+        {leadsElsewhere(textOf(children), href) ? (
+          <span className="text-2xs text-faint"> (leads to {hostOf(href)})</span>
+        ) : null}
+      </>
     ) : (
       <span>{children}</span>
     ),
@@ -37,6 +42,27 @@ const COMPONENTS: ComponentProps<typeof ReactMarkdown>['components'] = {
     return <CodeBlock code={text.replace(/\n$/, '')} language={language?.toLowerCase() ?? null} />;
   },
 };
+
+/** Whether a link that reads like an address leads to another host than it says. */
+export function leadsElsewhere(said: string, href: string): boolean {
+  const told = /^(?:https?:\/\/)?(?:[^\s/@]*@)?((?:[\p{L}\p{N}-]+\.)+\p{L}{2,})(?:[:/?#]|$)/iu.exec(said.trim())?.[1];
+  const host = hostOf(href);
+  return told !== undefined && host !== '' && told.toLowerCase().replace(/^www\./, '') !== host.replace(/^www\./, '');
+}
+
+function hostOf(href: string): string {
+  try {
+    return new URL(href).hostname;
+  } catch {
+    return '';
+  }
+}
+
+function textOf(node: ReactNode): string {
+  if (typeof node === 'string' || typeof node === 'number') return String(node);
+  if (Array.isArray(node)) return node.map(textOf).join('');
+  return isValidElement<{ children?: ReactNode }>(node) ? textOf(node.props.children) : '';
+}
 
 export const Markdown = memo(function Markdown({ text }: { text: string }) {
   const shown = visible(text);

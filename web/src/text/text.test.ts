@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { parseAnsi } from './ansi';
 import { ago, baseName, count, duration, size, took } from './format';
-import { oneLine, visible } from './visible';
+import { leadsElsewhere } from './Markdown';
+import { oneLine, visible, visibleName } from './visible';
 
 const flat = (text: string) =>
   parseAnsi(text).map(
@@ -27,6 +28,7 @@ test('characters that deceive are seen', () => {
   expect(visible('evil\u202Egnp.exe')).toBe('evil\u27e8U+202E\u27e9gnp.exe');
   expect(visible('a\u200bb\u0000')).toBe('a\u27e8U+200B\u27e9b\u27e8U+0000\u27e9');
   expect(visible('one\n\ttwo\r\nüñ→🙂')).toBe('one\n\ttwo\nüñ→🙂');
+  expect(visibleName('a\nb\tc\u202Ed')).toBe('a\u27e8newline\u27e9b\u27e8tab\u27e9c\u27e8U+202E\u27e9d');
   expect(oneLine('  one\n two\t three ')).toBe('one two three');
 });
 
@@ -60,4 +62,16 @@ test.each([
   [2 ** 32, '4 GiB'],
 ])('%s bytes are %s', (bytes, text) => {
   expect(size(bytes)).toBe(text);
+});
+
+test.each([
+  ['https://github.com/login', 'https://evil.example/login', true],
+  ['github.com', 'https://evil.example', true],
+  ['github.com', 'https://www.github.com/x', false],
+  ['https://user@github.com/', 'https://github.com/', false],
+  ['the documentation', 'https://evil.example', false],
+  ['main.rs', 'https://code.example/main.rs', true],
+  ['readme', 'docs/readme.md', false],
+])('whether %s leads to where it says: %s', (said, href, elsewhere) => {
+  expect(leadsElsewhere(said, href)).toBe(elsewhere);
 });

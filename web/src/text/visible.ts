@@ -14,6 +14,13 @@ export function visible(text: string): string {
   });
 }
 
+/** A file's name or path: it may have newlines and tabs in it, and is one line all the same. */
+export function visibleName(name: string): string {
+  return visible(
+    name.replace(/[\n\t]/g, (character) => (character === '\n' ? '\u27e8newline\u27e9' : '\u27e8tab\u27e9')),
+  );
+}
+
 /** One line of it. */
 export function oneLine(text: string): string {
   return visible(text.replace(/\s+/g, ' ').trim());

@@ -44,7 +44,9 @@ pub(super) fn read(id: &Value, result: Result<Value, Value>) -> Said {
 fn initialized(result: Value) -> AgentReport {
     let failure = match serde_json::from_value::<InitializeResponse>(result) {
         Ok(response) if response.protocol_version == ProtocolVersion::V1 => {
-            return AgentReport::Initialized { can_load: response.agent_capabilities.load_session };
+            let capabilities = response.agent_capabilities;
+            let takes_images = capabilities.prompt_capabilities.image;
+            return AgentReport::Initialized { can_load: capabilities.load_session, takes_images };
         }
         Ok(response) => Failure::agent(
             FailureClass::Persistent,

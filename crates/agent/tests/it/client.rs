@@ -76,7 +76,7 @@ impl Client {
             lines: Lines::starting_at(0),
             reader: Reader::default(),
             ready: VecDeque::new(),
-            context: Context { cwd: cwd.to_str().unwrap().to_owned() },
+            context: Context { cwd: cwd.to_str().unwrap().to_owned(), ..Context::default() },
             listening: Listening::Turn(TurnNumber(0)),
             agent_session: String::new(),
             events: Vec::new(),
@@ -114,7 +114,8 @@ impl Client {
         let turn = TurnNumber(turn);
         self.listening = Listening::Turn(turn);
         let agent_session = self.agent_session.clone();
-        self.tell(&AgentInput::Prompt { agent_session, turn, retry: 0, text: text.to_owned() });
+        let (text, attachments) = (text.to_owned(), Vec::new());
+        self.tell(&AgentInput::Prompt { agent_session, turn, retry: 0, text, attachments, images: false });
     }
 
     pub(crate) fn cancel(&mut self) {

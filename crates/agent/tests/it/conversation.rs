@@ -76,7 +76,7 @@ fn a_later_process_loads_the_conversation_and_its_past_is_not_told_again() {
 
     let mut second = place.start(&[]);
     second.tell(&AgentInput::Initialize);
-    second.until(|report| *report == AgentReport::Initialized { can_load: true });
+    second.until(|report| *report == AgentReport::Initialized { can_load: true, takes_images: false });
     second.listening = lamplight_agent::Listening::Loading;
     second.tell(&AgentInput::LoadSession { agent_session: opened.agent_session.clone() });
     assert_eq!(second.opened(), opened);
@@ -223,6 +223,8 @@ fn misuse_is_refused_loudly() {
         turn: TurnNumber(turn),
         retry: 0,
         text: "!wait 50".to_owned(),
+        attachments: Vec::new(),
+        images: false,
     };
     let check = |told: &[AgentInput], complaint: &str| {
         let mut client = Client::alone(&[]);

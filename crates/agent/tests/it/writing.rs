@@ -1,15 +1,20 @@
 //! The bytes that agents are told: compared whole, since a message is written again after a crash.
 
+use bytes::Bytes;
 use lamplight_agent::{Context, render};
-use lamplight_domain::TurnNumber;
 use lamplight_domain::agent::{AgentInput, ModelConfig};
 use lamplight_domain::permission::Answer;
+use lamplight_domain::{Attachment, TurnNumber};
 use serde_json::{Value, json};
 
+fn context() -> Context {
+    let images = [("aa".repeat(32), Bytes::from_static(b"\x89PNG"))].into();
+    Context { cwd: "/workspace".to_owned(), home: "/home/agent".to_owned(), images }
+}
+
 fn check(input: &AgentInput, expected: Value) {
-    let context = Context { cwd: "/workspace".to_owned() };
-    let line = render(input, &context);
-    assert_eq!(line, render(input, &context));
+    let line = render(input, &context());
+    assert_eq!(line, render(input, &context()));
     assert_eq!(line.iter().filter(|byte| **byte == b'\n').count(), 1);
     assert_eq!(line.last(), Some(&b'\n'));
     assert_eq!(serde_json::from_slice::<Value>(&line).unwrap(), expected);
@@ -19,7 +24,7 @@ fn check(input: &AgentInput, expected: Value) {
 fn every_input_is_one_line() {
     let agent_session = "s-1".to_owned();
     let request = |id: &str, method: &str, params: Value| json!({ "jsonrpc": "2.0", "id": id, "method": method, "params": params });
-    let initialize = render(&AgentInput::Initialize, &Context { cwd: "/workspace".to_owned() });
+    let initialize = render(&AgentInput::Initialize, &context());
     let initialize: Value = serde_json::from_slice(&initialize).unwrap();
     assert_eq!(initialize["params"]["protocolVersion"], 1);
     assert_eq!(initialize["params"]["clientInfo"]["name"], "lamplight");
@@ -69,6 +74,8 @@ fn every_input_is_one_line() {
             turn: TurnNumber(3),
             retry: 0,
             text: "a\nb \"c\"".to_owned(),
+            attachments: Vec::new(),
+            images: false,
         },
         request(
             "prompt-3",
@@ -97,5 +104,39 @@ fn every_input_is_one_line() {
             "code": -32601,
             "message": "Lamplight does not serve fs/read_text_file",
         } }),
+    );
+}
+
+#[test]
+fn a_prompt_says_where_its_files_are_and_shows_the_images_that_there_are() {
+    let file = |blob: &str, name: &str, media_type: &str| Attachment {
+        blob: blob.repeat(32),
+        name: name.to_owned(),
+        media_type: media_type.to_owned(),
+        bytes: 4,
+    };
+    let told = "look\n\nAttached files:\
+        \n- /home/agent/attachments/aaaaaaaaaaaa/shot.png (image/png, 4 bytes)\
+        \n- /home/agent/attachments/bbbbbbbbbbbb/huge.png (image/png, 4 bytes)\
+        \n- /home/agent/attachments/cccccccccccc/log.txt (text/plain, 4 bytes)";
+    let prompt = json!([
+        { "type": "text", "text": told },
+        { "type": "image", "data": "iVBORw==", "mimeType": "image/png" },
+    ]);
+    check(
+        &AgentInput::Prompt {
+            agent_session: "s-1".to_owned(),
+            turn: TurnNumber(3),
+            retry: 0,
+            text: "look".to_owned(),
+            attachments: vec![
+                file("aa", "shot.png", "image/png"),
+                file("bb", "huge.png", "image/png"),
+                file("cc", "log.txt", "text/plain"),
+            ],
+            images: true,
+        },
+        json!({ "jsonrpc": "2.0", "id": "prompt-3", "method": "session/prompt",
+            "params": { "sessionId": "s-1", "prompt": prompt } }),
     );
 }

@@ -2,6 +2,7 @@
 
 use super::decide::Draft;
 use super::state::*;
+use crate::Attachment;
 use crate::agent::AgentInput;
 use crate::event::{Event, Memory, Outcome};
 
@@ -120,7 +121,7 @@ impl Draft {
                 let text = self.with_memory(queued.text);
                 let turn = self.session.turn_number.next();
                 self.record(Event::TurnStarted { turn, prompt: queued.prompt, attempt: 1 });
-                self.prompt(text, 0);
+                self.prompt(text, queued.attachments, 0);
             }
             Next::GoOn => {
                 let Some((turn, retry)) = self.session.turn.as_ref().map(|turn| (turn.number, turn.retries))
@@ -128,7 +129,7 @@ impl Draft {
                     return;
                 };
                 self.record(Event::PromptRetried { turn, retry });
-                self.prompt(GO_ON.into(), retry);
+                self.prompt(GO_ON.into(), Vec::new(), retry);
             }
             Next::SendAgain => {
                 let Some(turn) = self.session.turn.clone() else { return };
@@ -138,15 +139,17 @@ impl Draft {
                     prompt: turn.prompt,
                     attempt: turn.attempt + 1,
                 });
-                self.prompt(text, 0);
+                self.prompt(text, turn.attachments, 0);
             }
         }
     }
 
-    fn prompt(&mut self, text: String, retry: u32) {
+    fn prompt(&mut self, text: String, attachments: Vec<Attachment>, retry: u32) {
         let Agent::Ready { agent_session, .. } = &self.session.agent else { return };
         let agent_session = agent_session.clone();
-        self.tell(AgentInput::Prompt { agent_session, turn: self.session.turn_number, retry, text });
+        let images = self.session.takes_images && attachments.iter().any(Attachment::is_image);
+        let turn = self.session.turn_number;
+        self.tell(AgentInput::Prompt { agent_session, turn, retry, text, attachments, images });
     }
 
     /// The prompt, after a digest of what went before when the agent remembers nothing of it.

@@ -48,6 +48,7 @@ impl Session {
             agent_session: spec.origin.as_ref().and_then(|origin| origin.agent_session.clone()),
             models: Vec::new(),
             agent_model: None,
+            takes_images: false,
             turn_number: TurnNumber(0),
             turn: None,
             last_turn: None,
@@ -98,14 +99,9 @@ impl Session {
     fn take(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::SessionCreated { .. } => {}
-            Event::PromptQueued { prompt, text, by } => {
-                self.held = false;
-                self.restore_owed_since(at);
-                self.prompts.push_back(QueuedPrompt {
-                    prompt: prompt.clone(),
-                    text: text.clone(),
-                    by: by.clone(),
-                });
+            Event::PromptQueued { prompt, text, by, attachments } => {
+                let (prompt, text, by) = (prompt.clone(), text.clone(), by.clone());
+                self.prompt_queued(QueuedPrompt { prompt, text, by, attachments: attachments.clone() }, at);
             }
             Event::PromptRemoved { prompt, .. } => self.prompts.retain(|queued| queued.prompt != *prompt),
             Event::StopRequested { by, .. } => self.begin_stop(at, Why::Person { by: by.clone() }),
@@ -192,7 +188,7 @@ impl Session {
                 self.next_input = 1;
                 self.agent = Agent::Starting { since: at, step: Step::Initialize, opened: None };
             }
-            Event::AgentInitialized { .. } => {}
+            Event::AgentInitialized { takes_images, .. } => self.takes_images = *takes_images,
             Event::AgentOpened { opened, memory, .. } => {
                 self.agent_session = Some(opened.agent_session.clone());
                 self.agent_model = opened.model.clone();

@@ -62,11 +62,11 @@ impl Draft {
     pub(super) fn agent_said(&mut self, report: AgentReport) {
         let run = self.session.run;
         match report {
-            AgentReport::Initialized { can_load } => {
+            AgentReport::Initialized { can_load, takes_images } => {
                 if !self.is_starting_at(|step| step == Step::Initialize) {
                     return;
                 }
-                self.record(Event::AgentInitialized { run, can_load });
+                self.record(Event::AgentInitialized { run, can_load, takes_images });
                 match self.session.agent_session.clone() {
                     Some(agent_session) if can_load => self.tell(AgentInput::LoadSession { agent_session }),
                     Some(_) | None => self.tell(AgentInput::NewSession),

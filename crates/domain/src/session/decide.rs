@@ -8,7 +8,7 @@ use crate::agent::AgentInput;
 use crate::event::{Event, Outcome};
 use crate::failure::{Failure, FailureClass};
 use crate::permission::{Answer, AnsweredBy};
-use crate::{Generation, PromptId, SessionSpec, Timestamp, TurnNumber};
+use crate::{Attachment, Generation, PromptId, SessionSpec, Timestamp, TurnNumber};
 use serde_json::Value;
 
 /// Events being decided: each is applied to a copy of the state at once, so that the next is decided on what it made.
@@ -37,11 +37,15 @@ impl Session {
         prompt: PromptId,
         text: String,
         by: String,
+        attachments: Vec<Attachment>,
     ) -> Result<Vec<Event>, Refusal> {
         if text.trim().is_empty() {
             return Err(Refusal::EmptyPrompt);
         }
-        Ok(vec![Event::SessionCreated { spec: Box::new(spec) }, Event::PromptQueued { prompt, text, by }])
+        Ok(vec![
+            Event::SessionCreated { spec: Box::new(spec) },
+            Event::PromptQueued { prompt, text, by, attachments },
+        ])
     }
 
     /// What is recorded because of `input` at `now`; nothing when it is stale.
@@ -62,7 +66,7 @@ impl Draft {
             return Err(Refusal::Ended);
         }
         match command {
-            Command::Prompt { prompt, text, by } => {
+            Command::Prompt { prompt, text, by, attachments } => {
                 if text.trim().is_empty() {
                     return Err(Refusal::EmptyPrompt);
                 }
@@ -75,7 +79,7 @@ impl Draft {
                 if self.session.turn.is_none() {
                     self.wake_up(Some(&by));
                 }
-                self.record(Event::PromptQueued { prompt, text, by });
+                self.record(Event::PromptQueued { prompt, text, by, attachments });
             }
             Command::RemovePrompt { prompt, by } => {
                 if !self.session.prompts.iter().any(|queued| queued.prompt == prompt) {

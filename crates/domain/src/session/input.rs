@@ -2,7 +2,7 @@
 
 use crate::agent::{AgentReport, ExitStatus};
 use crate::event::{Commit, Contact};
-use crate::{Enforced, Failure, Generation, MonthBudget, PromptId, PullRequest, TurnNumber};
+use crate::{Attachment, Enforced, Failure, Generation, MonthBudget, PromptId, PullRequest, TurnNumber};
 use serde_json::Value;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -18,6 +18,7 @@ pub enum Command {
         prompt: PromptId,
         text: String,
         by: String,
+        attachments: Vec<Attachment>,
     },
     RemovePrompt {
         prompt: PromptId,

@@ -7,6 +7,12 @@ use crate::event::Event;
 use crate::{Generation, Timestamp};
 
 impl Session {
+    /// The sandbox that can be worked in now, by the provider's handle.
+    pub fn running_sandbox(&self) -> Option<(Generation, &str)> {
+        let Sandbox::Ready { handle } = &self.sandbox else { return None };
+        Some((self.generation, handle))
+    }
+
     pub(super) fn pause_requested(&mut self, by: Option<&str>, at: Timestamp) {
         let because = by.map_or(Pause::Idle, |by| Pause::Person { by: by.to_owned() });
         match &mut self.sandbox {

@@ -8,7 +8,7 @@ use crate::event::{Contact, Guard, Memory, Outcome};
 use crate::spec::Origin;
 use crate::transcript::Tokens;
 use crate::{
-    BudgetOf, Enforced, Failure, Generation, PromptId, PullRequest, Seq, SessionSpec, Timestamp, TurnNumber,
+    Attachment, BudgetOf, Enforced, Failure, Generation, PromptId, PullRequest, Seq, SessionSpec, Timestamp, TurnNumber,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
@@ -73,6 +73,8 @@ pub struct Session {
     pub(super) models: Vec<Model>,
     /// The model that the agent said it works with, where nobody chose one.
     pub(super) agent_model: Option<String>,
+    /// Whether the agent takes images with a prompt.
+    pub(super) takes_images: bool,
 
     pub(super) turn_number: TurnNumber,
     pub(super) turn: Option<Turn>,
@@ -320,6 +322,7 @@ pub(super) struct Turn {
     pub prompt: PromptId,
     pub text: String,
     pub by: String,
+    pub attachments: Vec<Attachment>,
     pub attempt: u32,
     pub started_at: Timestamp,
     pub last_word_at: Timestamp,

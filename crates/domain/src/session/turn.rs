@@ -1,12 +1,19 @@
 //! How the log makes a turn: its beginning, its being stopped, its end and its work.
 
 use super::state::*;
+use super::view::QueuedPrompt;
 use super::{ANSWER_BYTES, HISTORY_EXCHANGES, Session};
 use crate::event::{Guard, Memory, Outcome};
 use crate::failure::{Failure, FailureClass};
 use crate::{PromptId, Timestamp, TurnNumber};
 
 impl Session {
+    pub(super) fn prompt_queued(&mut self, prompt: QueuedPrompt, at: Timestamp) {
+        self.held = false;
+        self.restore_owed_since(at);
+        self.prompts.push_back(prompt);
+    }
+
     pub(super) fn begin_stop(&mut self, at: Timestamp, why: Why) {
         if let Some(turn) = &mut self.turn {
             let answered = matches!(turn.state, TurnState::Interrupted | TurnState::Retrying { .. });
@@ -38,6 +45,7 @@ impl Session {
             prompt: queued.prompt,
             text: queued.text,
             by: queued.by,
+            attachments: queued.attachments,
             attempt,
             started_at: at,
             last_word_at: at,

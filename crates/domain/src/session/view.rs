@@ -7,7 +7,7 @@ use crate::network::Network;
 use crate::permission::PermissionOption;
 use crate::spec::Origin;
 use crate::transcript::Tokens;
-use crate::{Enforced, Person, PromptId, PullRequest, Seq, SessionId, Timestamp, TurnNumber};
+use crate::{Attachment, Enforced, Person, PromptId, PullRequest, Seq, SessionId, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::fmt;
@@ -139,7 +139,8 @@ impl fmt::Display for Dollars {
 }
 
 impl Cost {
-    pub(super) fn add(&mut self, micros: Option<u64>) {
+    /// One more answer of a model; `None` is one whose price nobody knows.
+    pub fn add(&mut self, micros: Option<u64>) {
         self.micros = self.micros.saturating_add(micros.unwrap_or(0));
         self.is_partial |= micros.is_none();
     }
@@ -150,6 +151,8 @@ pub struct QueuedPrompt {
     pub prompt: PromptId,
     pub text: String,
     pub by: String,
+    #[serde(default)]
+    pub attachments: Vec<Attachment>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

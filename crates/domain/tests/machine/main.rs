@@ -1,5 +1,6 @@
 //! The session machine, seen from outside: inputs go in, events come out, and what must always hold holds.
 
+mod attachments;
 mod budgets;
 mod checkpoints;
 mod contacts;

@@ -343,7 +343,7 @@ fn an_agent_without_memory_gets_a_digest() {
     for effect in world.session.owed(world.now) {
         world.perform(&effect);
     }
-    world.report(agent(&world, AgentReport::Initialized { can_load: true }));
+    world.report(agent(&world, AgentReport::Initialized { can_load: true, takes_images: false }));
     let failure = Failure::agent(FailureClass::Persistent, "no such session");
     world.report(agent(&world, AgentReport::RequestFailed { what: RequestKind::LoadSession, failure }));
     world.report(agent(&world, AgentReport::SessionOpened(Box::default())));
@@ -388,7 +388,7 @@ fn late_and_foreign_reports_change_nothing() {
         Report::AgentExited { run: 9, status: None, detail: "x".into() },
         Report::WorkCommitted { turn: TurnNumber(1), commit: None },
         agent(&world, AgentReport::PromptEnded { turn: TurnNumber(1), result: Ok(StopReason::EndTurn) }),
-        agent(&world, AgentReport::Initialized { can_load: false }),
+        agent(&world, AgentReport::Initialized { can_load: false, takes_images: false }),
         agent(&world, AgentReport::Configured),
     ];
     for report in stale {

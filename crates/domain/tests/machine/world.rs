@@ -7,8 +7,8 @@ use lamplight_domain::permission::{OptionKind, PermissionOption, Policy};
 use lamplight_domain::session::{Command, Effect, Input, Refusal, Report, Session};
 use lamplight_domain::transcript::{Tokens, ToolCall, ToolStatus};
 use lamplight_domain::{
-    Entry, Event, Failure, FailureClass, Generation, Limits, Network, Person, PromptId, SandboxLimits, Seq,
-    SessionSpec, Timestamp, TurnNumber,
+    Attachment, Entry, Event, Failure, FailureClass, Generation, Limits, Network, Person, PromptId,
+    SandboxLimits, Seq, SessionSpec, Timestamp, TurnNumber,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -27,6 +27,8 @@ pub(crate) struct World {
     pub(crate) kept: BTreeMap<String, u64>,
     /// The repository has a setup of its own.
     pub(crate) has_setup: bool,
+    /// Its agents take images.
+    pub(crate) takes_images: bool,
     pub(crate) agents: BTreeMap<u32, Process>,
     /// Reports that are on their way.
     pub(crate) late: Vec<Report>,
@@ -69,7 +71,7 @@ pub(crate) fn spec() -> SessionSpec {
 impl World {
     pub(crate) fn new(spec: SessionSpec) -> Self {
         let now = Timestamp(1_000_000);
-        let events = Session::create(spec, prompt_id(1), "do it".into(), "Ada".into()).unwrap();
+        let events = Session::create(spec, prompt_id(1), "do it".into(), "Ada".into(), Vec::new()).unwrap();
         let log: Vec<Entry> = (1..)
             .zip(events)
             .map(|(seq, event)| Entry { seq: Seq(seq), at: now, read: None, event })
@@ -85,6 +87,7 @@ impl World {
             content: 0,
             kept: BTreeMap::new(),
             has_setup: false,
+            takes_images: false,
             agents: BTreeMap::new(),
             late: Vec::new(),
             prompts: 1,
@@ -102,8 +105,13 @@ impl World {
     }
 
     pub(crate) fn prompt(&mut self, text: &str) -> Result<(), Refusal> {
+        self.prompt_with(text, Vec::new())
+    }
+
+    pub(crate) fn prompt_with(&mut self, text: &str, attachments: Vec<Attachment>) -> Result<(), Refusal> {
         self.prompts += 1;
-        self.command(Command::Prompt { prompt: prompt_id(self.prompts), text: text.into(), by: "Ada".into() })
+        let (prompt, text, by) = (prompt_id(self.prompts), text.into(), "Ada".into());
+        self.command(Command::Prompt { prompt, text, by, attachments })
     }
 
     pub(crate) fn last_prompt(&self) -> PromptId {
@@ -271,7 +279,9 @@ impl World {
             .find(|(n, _)| !process.answered.contains(n))
             .map(|(n, input)| (*n, input.clone()))?;
         let report = match input {
-            AgentInput::Initialize => AgentReport::Initialized { can_load: true },
+            AgentInput::Initialize => {
+                AgentReport::Initialized { can_load: true, takes_images: self.takes_images }
+            }
             AgentInput::NewSession | AgentInput::LoadSession { .. } => {
                 AgentReport::SessionOpened(Box::new(Opened {
                     agent_session: "conversation".into(),

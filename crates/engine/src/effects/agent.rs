@@ -3,22 +3,25 @@
 
 use super::context::Context;
 use super::{Trouble, limits};
-use crate::agents;
 use crate::images;
 use crate::session::{Heard, Message};
+use crate::{agents, attachments};
 use bytes::Bytes;
 use lamplight_agent::{Line, LineTooLong, Lines, Listening, Reader as AgentReader, Said, render};
-use lamplight_domain::agent::{AgentReport, ExitStatus};
+use lamplight_domain::agent::{AgentInput, AgentReport, ExitStatus};
 use lamplight_domain::session::Report;
 use lamplight_domain::{Event, Generation};
 use lamplight_sandbox::link::{Acks, Code, Link, LinkError, Offsets, Output, ProcessState, Reader, Stdin};
-use std::collections::VecDeque;
+use lamplight_sandbox::provider::inside;
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Between asking everything in the sandbox to end and killing it; ms.
 const KILL_GRACE_MS: u64 = 500;
 /// Permission bits of files that are written for an agent.
 const FILE_MODE: u32 = 0o600;
+/// And of files that people attach: the agent's own programs may run as others.
+const ATTACHED_MODE: u32 = 0o644;
 /// The end of standard error that explains an exit; bytes.
 const LAST_WORDS: usize = 600;
 
@@ -70,7 +73,7 @@ pub(super) async fn run(
             link.kill_all(0).await?;
             Ok(Report::AgentExited { run, status: Some(status), detail })
         }
-        Err(trouble) = tell(context, stdin) => Err(trouble),
+        Err(trouble) = tell(context, &link, stdin) => Err(trouble),
         Err(trouble) = limits::tell(context, handle) => Err(trouble),
         Err(trouble) = acknowledge(context, acks, &end) => Err(trouble),
     }
@@ -89,6 +92,7 @@ async fn start(link: &Link, run: u32, start: agents::Start) -> Result<ProcessSta
 /// Writes what the log says the agent is told, each message once: the guest drops numbers that it has written before.
 async fn tell(
     context: &Context,
+    link: &Link,
     stdin: Result<Stdin, LinkError>,
 ) -> Result<std::convert::Infallible, Trouble> {
     let mut durable = context.durable.clone();
@@ -96,13 +100,13 @@ async fn tell(
         Ok(stdin) => stdin,
         Err(error) => return closed_input(error).await,
     };
-    let writing = agents::writing();
     loop {
         let inputs: Vec<_> = durable.borrow_and_update().inputs.clone();
         for input in inputs {
             if input.n <= stdin.written() {
                 continue;
             }
+            let writing = agents::writing(bring(context, link, &input.input).await?);
             if let Err(error) = stdin.write(input.n, Bytes::from(render(&input.input, &writing))).await {
                 return closed_input(error).await;
             }
@@ -111,6 +115,30 @@ async fn tell(
             std::future::pending::<()>().await;
         }
     }
+}
+
+/// Puts the files that come with a message into the sandbox; those of them that the agent is shown. One that cannot be put there is
+/// told to people: what else was said is worth saying without it.
+async fn bring(
+    context: &Context,
+    link: &Link,
+    input: &AgentInput,
+) -> Result<BTreeMap<String, Bytes>, Trouble> {
+    let AgentInput::Prompt { attachments, images, .. } = input else { return Ok(BTreeMap::new()) };
+    let store = &context.shared.store;
+    for file in attachments {
+        let missing = match attachments::find(store, &file.blob).await {
+            Ok(content) => match link.write_file(&file.path(inside::HOME), ATTACHED_MODE, content).await {
+                Ok(()) => continue,
+                Err(LinkError::Refused { message, .. }) => message,
+                Err(error) => return Err(error.into()),
+            },
+            Err(error) => error.to_string(),
+        };
+        let text = format!("The attached {} could not be put into the sandbox: {missing}", file.name);
+        context.send(Message::Facts(vec![Event::Noted { text }])).await;
+    }
+    Ok(if *images { attachments::shown(store, attachments).await } else { BTreeMap::new() })
 }
 
 /// An agent that no longer reads is about to end, or is told so by a guard: its exit is what counts.

@@ -78,13 +78,28 @@ impl Client {
         path: &str,
         query: &[(&str, String)],
     ) -> anyhow::Result<T> {
+        let bytes = self.send(self.http.get(self.url(path, query)?)).await?;
+        serde_json::from_slice(&bytes).context("understand the server's answer")
+    }
+
+    /// Sends a file as it is.
+    pub(super) async fn upload<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        query: &[(&str, String)],
+        content: Vec<u8>,
+    ) -> anyhow::Result<T> {
+        let bytes = self.send(self.http.post(self.url(path, query)?).body(content)).await?;
+        serde_json::from_slice(&bytes).context("understand the server's answer")
+    }
+
+    fn url(&self, path: &str, query: &[(&str, String)]) -> anyhow::Result<reqwest::Url> {
         let mut url =
             reqwest::Url::parse(&format!("{}/api/v1{path}", self.base)).context("make the address")?;
         if !query.is_empty() {
             url.query_pairs_mut().extend_pairs(query);
         }
-        let bytes = self.send(self.http.get(url)).await?;
-        serde_json::from_slice(&bytes).context("understand the server's answer")
+        Ok(url)
     }
 
     pub(super) async fn post<T: DeserializeOwned>(

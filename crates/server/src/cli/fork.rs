@@ -1,6 +1,7 @@
 //! `lamplight fork`
 
 use super::SessionArgument;
+use super::attach::AttachArguments;
 use super::client::Client;
 use super::output::Output;
 use super::run::hand_over;
@@ -14,6 +15,8 @@ pub(super) struct Arguments {
     session: SessionArgument,
     /// What is to be done from there
     text: String,
+    #[command(flatten)]
+    files: AttachArguments,
     /// The checkpoint to start from, as `lamplight show` has it [default: the newest]
     #[arg(long, value_name = "NUMBER")]
     checkpoint: Option<u32>,
@@ -42,6 +45,7 @@ pub(super) async fn run(
     let session = client.resolve(&arguments.session.session).await?;
     let request = NewSessionRequest {
         prompt: arguments.text.clone(),
+        attachments: arguments.files.upload(client).await?,
         agent: arguments.agent.clone(),
         model: arguments.model.clone(),
         title: arguments.title.clone(),

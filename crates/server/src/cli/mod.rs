@@ -1,6 +1,7 @@
 //! The command line: one subcommand, one file.
 
 mod agents;
+mod attach;
 mod budget;
 mod client;
 mod config;

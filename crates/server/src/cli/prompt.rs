@@ -1,6 +1,7 @@
 //! `lamplight prompt`
 
 use super::SessionArgument;
+use super::attach::AttachArguments;
 use super::client::Client;
 use super::output::Output;
 use crate::http::sessions::prompt::{PromptAccepted, PromptRequest};
@@ -13,6 +14,8 @@ pub(super) struct Arguments {
     session: SessionArgument,
     /// What is to be done
     text: String,
+    #[command(flatten)]
+    files: AttachArguments,
     /// One JSON document
     #[arg(long)]
     json: bool,
@@ -24,7 +27,8 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     let id = client.resolve(&arguments.session.session).await?;
-    let request = PromptRequest { text: arguments.text.clone() };
+    let attachments = arguments.files.upload(client).await?;
+    let request = PromptRequest { text: arguments.text.clone(), attachments };
     let accepted: PromptAccepted = client.post(&format!("/sessions/{id}/prompts"), Some(&request)).await?;
     if arguments.json {
         output.json(&accepted)?;

@@ -132,12 +132,14 @@ impl<W: Write> Renderer<W> {
                     self.dim(&format!("· {} · {}", spec.agent, spec.branch))
                 )
             }
-            Event::PromptQueued { text, .. } => {
-                format!(
-                    "{} {}",
-                    self.paint(Style::Warm, "›"),
-                    self.paint(Style::Bold, &first_line(text, WIDTH))
-                )
+            Event::PromptQueued { text, attachments, .. } => {
+                let files: Vec<_> = attachments.iter().map(|file| clean(&file.name)).collect();
+                let files = match files.is_empty() {
+                    true => String::new(),
+                    false => self.dim(&format!(" with {}", files.join(", "))),
+                };
+                let text = self.paint(Style::Bold, &first_line(text, WIDTH));
+                format!("{} {text}{files}", self.paint(Style::Warm, "›"))
             }
             Event::PromptRemoved { by, .. } => {
                 self.dim(&format!("a queued prompt was removed by {}", clean(by)))

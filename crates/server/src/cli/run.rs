@@ -1,5 +1,6 @@
 //! `lamplight run`: hand over a task and watch it.
 
+use super::attach::AttachArguments;
 use super::budget::{micros, money};
 use super::client::{Client, refused_with};
 use super::output::{Output, Style, duration, plural};
@@ -34,6 +35,8 @@ const STOPPED: u8 = 130;
 pub(super) struct Arguments {
     /// What is to be done
     text: String,
+    #[command(flatten)]
+    files: AttachArguments,
     /// The repository to work on; your own working tree is not touched
     #[arg(long, value_name = "PATH", default_value = ".")]
     repo: PathBuf,
@@ -77,9 +80,11 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitCode> {
     let repository =
         arguments.repo.canonicalize().with_context(|| format!("find {}", arguments.repo.display()))?;
+    let client = server_process::find_or_start(common).await?;
     let request = NewSessionRequest {
         repository: repository.to_str().context("the repository's path is not UTF-8")?.to_owned(),
         prompt: arguments.text.clone(),
+        attachments: arguments.files.upload(&client).await?,
         agent: arguments.agent.clone(),
         model: arguments.model.clone(),
         title: arguments.title.clone(),
@@ -92,7 +97,6 @@ pub(super) async fn run(
         sandbox: arguments.sandbox.request(),
         ..NewSessionRequest::default()
     };
-    let client = server_process::find_or_start(common).await?;
     hand_over(&client, &request, arguments.detach, arguments.json, output).await
 }
 

@@ -1,9 +1,11 @@
 //! The HTTP surface: the API under `/api/v1`, the event streams, and the page. One verb, one file.
 
 pub mod agents;
+pub mod attachments;
 pub mod changes;
 mod deadline;
 mod extract;
+pub mod files;
 mod guard;
 mod health;
 pub mod keys;
@@ -30,7 +32,7 @@ use axum::middleware;
 use axum::routing::{any, delete, get, post, put};
 use lamplight_domain::Person;
 use lamplight_engine::Engine;
-use live::Timings;
+use live::{Presence, Timings};
 use problem::Problem;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -57,6 +59,8 @@ pub struct Inner {
     person: OnceCell<Person>,
     /// Cancelled when the server is going away.
     going_away: CancellationToken,
+    /// Who follows which session.
+    presence: Presence,
     /// Every open event stream.
     streams: TaskTracker,
 }
@@ -81,6 +85,7 @@ impl App {
             started: Instant::now(),
             person,
             going_away: CancellationToken::new(),
+            presence: Presence::default(),
             streams: TaskTracker::new(),
         }))
     }
@@ -110,8 +115,16 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/pull-request", post(sessions::pull_request::handle))
         .route("/sessions/{id}/end", post(sessions::end::handle))
         .route("/sessions/{id}/secrets/search", post(sessions::search_secrets::handle))
+        .route("/sessions/{id}/usage", get(sessions::usage::handle))
+        .route("/sessions/{id}/files", get(files::list::handle))
+        .route(
+            "/sessions/{id}/files/content",
+            get(files::read::handle).put(files::write::handle).layer(DefaultBodyLimit::disable()),
+        )
         .route("/sessions/{id}/log", get(sessions::log::handle))
         .route("/sessions/{id}/events", get(sessions::events::handle))
+        .route("/attachments", post(attachments::upload::handle).layer(DefaultBodyLimit::disable()))
+        .route("/attachments/{id}", get(attachments::show::handle))
         .route("/events", get(changes::handle))
         .route("/agents", get(agents::handle))
         .route("/keys", get(keys::list::handle))

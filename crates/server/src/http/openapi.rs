@@ -1,6 +1,6 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
-use super::{agents, changes, keys, models, repositories, sessions, status, usage};
+use super::{agents, attachments, changes, files, keys, models, repositories, sessions, status, usage};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
@@ -32,8 +32,14 @@ use utoipa::OpenApi;
         sessions::pull_request::handle,
         sessions::end::handle,
         sessions::search_secrets::handle,
+        sessions::usage::handle,
+        files::list::handle,
+        files::read::handle,
+        files::write::handle,
         sessions::log::handle,
         sessions::events::handle,
+        attachments::upload::handle,
+        attachments::show::handle,
         changes::handle,
         agents::handle,
         keys::list::handle,

@@ -85,6 +85,15 @@ fn invalid_status(code: &str) -> StatusCode {
         }
         "github_limited" => StatusCode::TOO_MANY_REQUESTS,
         "github_unreachable" => StatusCode::BAD_GATEWAY,
+        "sandbox_paused" | "sandbox_starting" | "no_sandbox" | "sandbox_lost" | "sandbox_too_old" => {
+            StatusCode::CONFLICT
+        }
+        "file_unreadable" | "file_failed" => StatusCode::CONFLICT,
+        "file_denied" => StatusCode::FORBIDDEN,
+        "file_not_found" => StatusCode::NOT_FOUND,
+        "attachment_not_found" => StatusCode::NOT_FOUND,
+        "attachment_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
+        "uploads_full" => StatusCode::TOO_MANY_REQUESTS,
         "idempotency_key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::BAD_REQUEST,
     }

@@ -146,6 +146,24 @@ async fn a_budget_of_a_person_bounds_all_of_their_sessions_for_the_month() {
         (server.view(&second).await["phase"].clone(), budget(&server).await),
         (json!("done"), (1_000_000, 0))
     );
+    let (_, spent) = server.get(&format!("/sessions/{second}/usage")).await;
+    let items = spent["items"].as_array().unwrap().iter();
+    let told: Vec<Value> = items
+        .map(|item| {
+            json!([
+                item["turn"],
+                item["model"],
+                item["requests"],
+                item["tokens"]["input"],
+                item["cost"]["micros"]
+            ])
+        })
+        .collect();
+    assert_eq!(
+        told,
+        [json!([1, "ours", 2, 160_000, 500_000]), json!([2, "ours", 1, 80_000, 250_000])],
+        "{spent}"
+    );
     server.clear().await;
 }
 

@@ -3,6 +3,9 @@ import { useMutation } from '@tanstack/react-query';
 import { type KeyboardEvent, type RefObject, useLayoutEffect } from 'react';
 import { api, asApiError } from '../../api/client';
 import type { QueuedPrompt } from '../../api/types';
+import { AttachButton, ChosenFiles, DropPlace } from '../../attach/Chosen';
+import { useFiles } from '../../attach/files';
+import { plural } from '../../text/format';
 import { visible } from '../../text/visible';
 import { Button } from '../../ui/button';
 import { useDraft } from '../../ui/hooks';
@@ -16,10 +19,12 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
   const facts = useFacts();
   const started = useSession((state) => state.timeline.turns.size > 0 || (state.timeline.facts?.turn ?? 0) > 0);
   const [text, setText] = useDraft(store.id);
+  const files = useFiles(store.id);
   const send = useMutation({
-    mutationFn: (prompt: string) => api.prompt(store.id, prompt),
+    mutationFn: (prompt: string) => api.prompt(store.id, prompt, files.ready),
     onSuccess: () => {
       setText('');
+      files.clear();
       store.refresh();
     },
   });
@@ -42,8 +47,9 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
     );
   }
   const running = isWorking(facts.phase) || isBusy(facts.phase);
+  const ready = (text.trim() !== '' || files.ready.length > 0) && !send.isPending && !files.uploading && !files.failed;
   const submit = () => {
-    if (text.trim() !== '' && !send.isPending) send.mutate(text.trim());
+    if (ready) send.mutate(text.trim());
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) {
@@ -60,27 +66,34 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
       <div className="mx-auto max-w-[49rem]">
         {waiting.length > 0 ? <Queue queued={waiting} /> : null}
         {send.error ? <ProblemNote error={asApiError(send.error)} className="mb-2" /> : null}
-        <div className="flex items-end gap-1 rounded-xl border border-line-strong bg-raised p-1 shadow-sm shadow-black/5 focus-within:border-lamp-fill">
-          <textarea
-            ref={box}
-            rows={1}
-            value={text}
-            onChange={(event) => setText(event.target.value)}
-            onKeyDown={onKeyDown}
-            aria-label="Follow-up"
-            placeholder={running ? 'Follow up: waits until this turn ends' : 'Follow up'}
-            className="min-h-9 flex-1 resize-none bg-transparent px-3 py-1.5 text-[0.9375rem] outline-none placeholder:text-faint"
-          />
-          <Button
-            look={text.trim() === '' ? 'quiet' : 'primary'}
-            size="icon"
-            onClick={submit}
-            disabled={text.trim() === '' || send.isPending}
-            aria-label={running ? 'Queue the follow-up' : 'Send the follow-up'}
-          >
-            <Icon name="send" />
-          </Button>
-        </div>
+        <DropPlace
+          files={files}
+          className="rounded-xl border border-line-strong bg-raised p-1 shadow-sm shadow-black/5 focus-within:border-lamp-fill"
+        >
+          <ChosenFiles files={files} className="p-1 pb-2" />
+          <div className="flex items-end gap-1">
+            <AttachButton files={files} />
+            <textarea
+              ref={box}
+              rows={1}
+              value={text}
+              onChange={(event) => setText(event.target.value)}
+              onKeyDown={onKeyDown}
+              aria-label="Follow-up"
+              placeholder={running ? 'Follow up: waits until this turn ends' : 'Follow up'}
+              className="min-h-9 flex-1 resize-none bg-transparent px-1.5 py-1.5 text-[0.9375rem] outline-none placeholder:text-faint"
+            />
+            <Button
+              look={ready ? 'primary' : 'quiet'}
+              size="icon"
+              onClick={submit}
+              disabled={!ready}
+              aria-label={running ? 'Queue the follow-up' : 'Send the follow-up'}
+            >
+              <Icon name="send" />
+            </Button>
+          </div>
+        </DropPlace>
       </div>
     </div>
   );
@@ -102,10 +115,15 @@ function Queue({ queued }: { queued: QueuedPrompt[] }) {
             className="flex items-center gap-2 rounded-lg border border-dashed border-line-strong bg-sunken py-1 pr-1 pl-3 text-[0.8125rem]"
           >
             <Icon name="clock" className="size-3.5 text-faint" />
-            <span className="shrink-0 text-faint">{place === 0 ? 'Queued, next' : 'Queued'}</span>
+            <span className="shrink-0 text-faint">
+              {place === 0 ? 'Queued, next' : 'Queued'}, {visible(prompt.by)}
+            </span>
             <span className="min-w-0 flex-1 truncate" title={visible(prompt.text)}>
               {visible(prompt.text)}
             </span>
+            {prompt.attachments.length > 0 ? (
+              <span className="shrink-0 text-2xs text-faint">{plural(prompt.attachments.length, 'file')}</span>
+            ) : null}
             <Button
               look="quiet"
               size="small"

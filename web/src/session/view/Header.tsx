@@ -16,6 +16,7 @@ import { isWorking, PhaseDot, phaseWord } from '../../ui/phase';
 import { ProblemNote } from '../../ui/problem';
 import { ThemeToggle } from '../../ui/theme';
 import { useFacts, useSession, useStore } from './context';
+import { DRAWERS, useDrawer } from './drawers';
 import { Review } from './Review';
 import { Walls } from './Walls';
 
@@ -23,13 +24,11 @@ import { Walls } from './Walls';
 const MODELS_SHOWN = 300;
 
 interface HeaderProps {
-  changesOpen: boolean;
-  toggleChanges: () => void;
   /** The server stops a turn, and before there is one takes the prompts back. */
   stop: { possible: boolean; run: () => void; pending: boolean; error: unknown };
 }
 
-export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
+export function Header({ stop }: HeaderProps) {
   const facts = useFacts();
   const store = useStore();
   const end = useMutation({ mutationFn: () => api.end(store.id), onSuccess: (view) => store.adopt(view) });
@@ -39,7 +38,7 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
   useTitle(facts ? `${phaseWord(facts.phase)}: ${facts.title}` : 'Lamplight');
   if (!facts) return null;
   return (
-    <header className="border-b border-line px-3 pt-2 pb-1.5 sm:px-4">
+    <header className="@container border-b border-line px-3 pt-2 pb-1.5 sm:px-4">
       <div className="flex flex-wrap items-center gap-x-1.5 gap-y-0.5 sm:gap-x-2">
         <Link
           to="/"
@@ -54,7 +53,7 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
           {visible(facts.title)}
         </h1>
         {/* On a phone a row of their own, below the facts. */}
-        <div className="flex items-center gap-1.5 max-sm:order-2 max-sm:w-full max-sm:pb-0.5 sm:gap-2">
+        <div className="flex items-center gap-1.5 max-sm:order-2 max-sm:w-full max-sm:overflow-x-auto max-sm:pb-0.5 sm:gap-2">
           <Button
             look="danger"
             onClick={stop.run}
@@ -73,12 +72,8 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
               <Icon name="play" className="size-3.5" /> Resume
             </Button>
           ) : null}
-          <Button onClick={toggleChanges} aria-expanded={changesOpen} title="Changes of the branch (d)">
-            <Icon name="diff" />
-            Changes
-            <Totals facts={facts} />
-          </Button>
           <Review facts={facts} />
+          <DrawerButtons facts={facts} />
           <Merge facts={facts} />
         </div>
         <ThemeToggle />
@@ -122,6 +117,30 @@ export function Header({ changesOpen, toggleChanges, stop }: HeaderProps) {
         </Dialog>
       ) : null}
     </header>
+  );
+}
+
+/** One button a drawer; the names of all but the first are left out where there is little room. */
+function DrawerButtons({ facts }: { facts: SessionView }) {
+  const { drawer, toggle } = useDrawer();
+  return (
+    // biome-ignore lint/a11y/useSemanticElements: these are no fields of a form.
+    <div role="group" aria-label="Drawers" className="flex">
+      {DRAWERS.map(({ id, title, icon, shortcut, shows }, place) => (
+        <Button
+          key={id}
+          onClick={() => toggle(id)}
+          aria-expanded={drawer === id}
+          aria-label={place === 0 ? undefined : title}
+          title={`${shows} (${shortcut})`}
+          className={`px-2.5! not-first:-ml-px not-first:rounded-l-none not-last:rounded-r-none ${drawer === id ? 'bg-hover' : ''}`}
+        >
+          <Icon name={icon} />
+          <span className={place === 0 ? '' : 'hidden @5xl:inline'}>{title}</span>
+          {place === 0 ? <Totals facts={facts} /> : null}
+        </Button>
+      ))}
+    </div>
   );
 }
 

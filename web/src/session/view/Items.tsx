@@ -2,6 +2,7 @@
 import { useMutation } from '@tanstack/react-query';
 import { memo, useId, useState } from 'react';
 import { api, asApiError } from '../../api/client';
+import { ShownFiles } from '../../attach/Shown';
 import { clock, exactTime, plural, shortCommit, took } from '../../text/format';
 import { Markdown } from '../../text/Markdown';
 import { Output } from '../../text/Output';
@@ -88,6 +89,7 @@ function Prompt({ item }: { item: PromptItem }) {
           {visible(item.text)}
         </p>
       )}
+      <ShownFiles files={item.files} />
     </div>
   );
 }
@@ -330,18 +332,17 @@ function Ending({ item, actions }: { item: EndingItem; actions: Actions }) {
 function SendAgain({ turn }: { turn: number }) {
   const store = useStore();
   const latest = useSession(({ timeline }) => timeline.facts?.turn === turn && timeline.facts.queued.length === 0);
-  const text = useSession(({ timeline }) => {
-    const prompt = timeline.items.find((item) => item.kind === 'prompt' && item.turn === turn);
-    return prompt?.kind === 'prompt' ? prompt.text : null;
-  });
+  const prompt = useSession(({ timeline }) =>
+    timeline.items.find((item): item is PromptItem => item.kind === 'prompt' && item.turn === turn),
+  );
   const send = useMutation({
-    mutationFn: (prompt: string) => api.prompt(store.id, prompt),
+    mutationFn: ({ text, files }: PromptItem) => api.prompt(store.id, text ?? '', files),
     onSettled: () => store.refresh(),
   });
-  if (!latest || text === null) return null;
+  if (!latest || !prompt || prompt.text === null) return null;
   return (
     <>
-      <Button size="small" disabled={send.isPending || send.isSuccess} onClick={() => send.mutate(text)}>
+      <Button size="small" disabled={send.isPending || send.isSuccess} onClick={() => send.mutate(prompt)}>
         Send the prompt again
       </Button>
       {send.error ? <ProblemNote error={asApiError(send.error)} /> : null}

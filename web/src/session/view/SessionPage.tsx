@@ -1,22 +1,22 @@
-/** One session: header, timeline, follow-up box, status bar; the changes beside it. */
+/** One session: header, timeline, follow-up box, status bar; a drawer beside it. */
 import { useMutation } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
-import { type Dispatch, lazy, type SetStateAction, Suspense, useEffect, useMemo, useRef, useState } from 'react';
+import { useEffect, useMemo, useRef, useState } from 'react';
 import { api } from '../../api/client';
 import { Sidebar } from '../../list/Sidebar';
 import { visible } from '../../text/visible';
 import { Button } from '../../ui/button';
+import { Drawer } from '../../ui/Drawer';
 import { useKeys, useMedia } from '../../ui/hooks';
 import { isWorking } from '../../ui/phase';
 import { ProblemNote } from '../../ui/problem';
 import { SessionStore } from '../store';
 import { SessionContext, useFacts, useSession, useStore } from './context';
+import { DRAWERS, useDrawer } from './drawers';
 import { FollowUp } from './FollowUp';
 import { Header } from './Header';
 import { StatusBar } from './StatusBar';
 import { Timeline } from './Timeline';
-
-const Changes = lazy(() => import('../../diff/Changes').then((module) => ({ default: module.Changes })));
 
 export function SessionPage({ id }: { id: string }) {
   const [store, setStore] = useState<SessionStore | null>(null);
@@ -26,39 +26,29 @@ export function SessionPage({ id }: { id: string }) {
     void opened.open();
     return () => opened.close();
   }, [id]);
-  const [changes, setChanges] = useState<ShownChanges>({ open: false, turn: null });
-  // Next to the changes there is room for the sidebar only on the widest windows.
-  const wide = useMedia(changes.open ? '(min-width: 110rem)' : '(min-width: 80rem)');
+  const { drawer } = useDrawer();
+  // Next to a drawer there is room for the sidebar only on the widest windows.
+  const wide = useMedia(drawer ? '(min-width: 110rem)' : '(min-width: 80rem)');
   return (
     <div className="flex h-full">
       {wide ? <Sidebar current={id} /> : null}
       {store?.id === id ? (
         <SessionContext.Provider value={store}>
-          <Session changes={changes} setChanges={setChanges} />
+          <Session />
         </SessionContext.Provider>
       ) : null}
     </div>
   );
 }
 
-interface ShownChanges {
-  open: boolean;
-  /** Null is the whole branch. */
-  turn: number | null;
-}
-
-interface SessionProps {
-  changes: ShownChanges;
-  setChanges: Dispatch<SetStateAction<ShownChanges>>;
-}
-
-function Session({ changes, setChanges }: SessionProps) {
+function Session() {
   const store = useStore();
   const navigate = useNavigate();
   const facts = useFacts();
   const loadError = useSession((state) => state.loadError);
   const box = useRef<HTMLTextAreaElement>(null);
-  const toggleChanges = () => setChanges((now) => ({ open: !now.open, turn: null }));
+  const { drawer, open, toggle, close } = useDrawer();
+  const shown = DRAWERS.find((kind) => kind.id === drawer);
   const stop = useMutation({
     mutationFn: () => api.stop(store.id),
     onSuccess: (view) => store.adopt(view),
@@ -67,17 +57,17 @@ function Session({ changes, setChanges }: SessionProps) {
   const canStop = facts !== null && (isWorking(facts.phase) || facts.phase === 'starting' || facts.phase === 'queued');
   useKeys({
     'mod+.': () => canStop && !stop.isPending && stop.mutate(),
-    d: toggleChanges,
+    ...Object.fromEntries(DRAWERS.map((kind) => [kind.shortcut, () => toggle(kind.id)])),
     i: () => box.current?.focus(),
     u: () => void navigate({ to: '/' }),
     n: () => void navigate({ to: '/new' }),
   });
   const actions = useMemo(
     () => ({
-      showTurn: (turn: number) => setChanges({ open: true, turn }),
+      showTurn: (turn: number) => open('changes', turn),
       followUp: () => box.current?.focus(),
     }),
-    [setChanges],
+    [open],
   );
 
   if (loadError) {
@@ -100,28 +90,18 @@ function Session({ changes, setChanges }: SessionProps) {
   if (!facts) return <main className="flex-1" aria-busy="true" />;
   return (
     <main className="flex min-w-0 flex-1">
-      <div className={`min-w-0 flex-1 flex-col ${changes.open ? 'hidden lg:flex' : 'flex'}`}>
-        <Header
-          changesOpen={changes.open}
-          toggleChanges={toggleChanges}
-          stop={{ possible: canStop, run: () => stop.mutate(), pending: stop.isPending, error: stop.error }}
-        />
+      <div className={`min-w-0 flex-1 flex-col ${shown ? 'hidden lg:flex' : 'flex'}`}>
+        <Header stop={{ possible: canStop, run: () => stop.mutate(), pending: stop.isPending, error: stop.error }} />
         <Timeline actions={actions} />
         <FollowUp box={box} />
         <StatusBar />
       </div>
-      {changes.open ? (
-        <aside className="w-full border-line lg:w-[46%] lg:max-w-[56rem] lg:border-l">
-          {/* Where the changes take the whole window, its heading is still the session. */}
+      {shown ? (
+        <Drawer>
+          {/* Where the drawer takes the whole window, its heading is still the session. */}
           <h1 className="sr-only lg:hidden">{visible(facts.title)}</h1>
-          <Suspense fallback={null}>
-            <Changes
-              turn={changes.turn}
-              chooseTurn={(turn) => setChanges({ open: true, turn })}
-              close={() => setChanges({ open: false, turn: null })}
-            />
-          </Suspense>
-        </aside>
+          <shown.panel close={close} />
+        </Drawer>
       ) : null}
     </main>
   );

@@ -5,6 +5,7 @@ import type { SessionView } from '../../api/types';
 import { count, dollars, duration, plural } from '../../text/format';
 import { visible } from '../../text/visible';
 import { useNow } from '../../ui/hooks';
+import { Icon } from '../../ui/icons';
 import { isBusy, isWorking, PhaseLabel, phaseWord } from '../../ui/phase';
 import { BudgetDialog } from './BudgetDialog';
 import { useFacts, useSession, useStore } from './context';
@@ -33,6 +34,7 @@ export function StatusBar() {
       <Standstill facts={facts} />
       <Slow facts={facts} />
       <span className="grow" />
+      <People />
       <Connection />
     </footer>
   );
@@ -105,6 +107,28 @@ function Standstill({ facts }: { facts: SessionView }) {
     );
   }
   return null;
+}
+
+/** Who else looks at this session; nothing while one page is all that does. */
+function People() {
+  const people = useSession((state) => state.people);
+  const streams = people.reduce((sum, present) => sum + present.streams, 0);
+  if (streams < 2) return null;
+  const words = people.map(({ name, streams: n }) => (n > 1 ? `${visible(name)} \u00d7${n}` : visible(name)));
+  return (
+    <span
+      className="flex min-w-0 items-center gap-1"
+      title={`Looking at this session, pages and commands: ${words.join(', ')}`}
+      data-people={streams}
+    >
+      <Icon name="people" className="size-3.5" />
+      <span className="sr-only">Here: </span>
+      <bdi className="truncate max-sm:hidden">{words.join(', ')}</bdi>
+      <span className="sm:hidden" aria-hidden="true">
+        {streams}
+      </span>
+    </span>
+  );
 }
 
 function Slow({ facts }: { facts: SessionView }) {

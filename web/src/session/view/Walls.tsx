@@ -8,7 +8,7 @@ import { Dialog } from '../../ui/dialog';
 type Sandbox = NonNullable<SessionView['sandbox']>;
 type Wall = Sandbox['walls'][number];
 
-const TIER: Record<Sandbox['tier'], string> = {
+export const TIER: Record<Sandbox['tier'], string> = {
   isolated: 'Isolated: every wall stands, and every limit is held by the kernel.',
   limited: 'Limited: the walls that count stand; what is missing or soft is below.',
   refused: 'Unsafe: a wall is missing that nothing should run without. It runs because somebody said so.',
@@ -44,7 +44,7 @@ export function Walls({ facts }: { facts: SessionView }) {
   );
 }
 
-function WallLine({ wall }: { wall: Wall }) {
+export function WallLine({ wall }: { wall: Wall }) {
   const look = wall.strength === 'enforced' ? 'text-good' : wall.strength === 'soft' ? 'text-warn' : 'text-bad';
   return (
     <>

@@ -21,6 +21,8 @@ pub(crate) struct Behaviour {
     pub(crate) no_load: bool,
     /// `--refuse-load`: offers it, and then cannot.
     pub(crate) refuse_load: bool,
+    /// `--images`: takes images, and says what it sees before anything else.
+    pub(crate) images: bool,
     /// `--no-key`: wants a person to sign in first.
     pub(crate) no_key: bool,
     /// `--old-models`: tells its models in the form from before `configOptions`.
@@ -47,6 +49,7 @@ impl Behaviour {
                 "--early-updates" => behaviour.early_updates = true,
                 "--no-load" => behaviour.no_load = true,
                 "--refuse-load" => behaviour.refuse_load = true,
+                "--images" => behaviour.images = true,
                 "--no-key" => behaviour.no_key = true,
                 "--old-models" => behaviour.old_models = true,
                 DEAF if behaviour.deaf => behaviour.ignores_signals = true,

@@ -4,6 +4,8 @@ use crate::behaviour::Behaviour;
 use crate::conversation::Conversation;
 use crate::peer::{Heard, Peer, misused};
 use crate::turn::Turn;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -128,7 +130,10 @@ impl Session {
             id,
             json!({
                 "protocolVersion": 1,
-                "agentCapabilities": { "loadSession": !self.behaviour.no_load },
+                "agentCapabilities": {
+                    "loadSession": !self.behaviour.no_load,
+                    "promptCapabilities": { "image": self.behaviour.images },
+                },
                 "authMethods": [],
                 "agentInfo": { "name": "scripted-agent", "version": env!("CARGO_PKG_VERSION") },
             }),
@@ -175,9 +180,27 @@ impl Session {
         let blocks =
             params["prompt"].as_array().unwrap_or_else(|| misused("a prompt without a list of blocks"));
         let texts: Vec<&str> = blocks.iter().filter_map(|block| block["text"].as_str()).collect();
+        let seen = self.look(blocks);
         let conversation =
             self.conversation.as_mut().unwrap_or_else(|| misused("a prompt before a conversation"));
-        Turn::new(&self.peer, &self.behaviour, conversation, &mut self.asked).run(id, &texts.join("\n"));
+        let turn = Turn::new(&self.peer, &self.behaviour, conversation, &mut self.asked);
+        turn.run(id, &texts.join("\n"), &seen);
+    }
+
+    /// A sentence for each image; anything that was not offered is misuse.
+    fn look(&self, blocks: &[Value]) -> Vec<String> {
+        let others = blocks.iter().filter(|block| block["type"] != "text");
+        let look = |block: &Value| {
+            let (kind, data) =
+                (block["mimeType"].as_str(), block["data"].as_str().map(|data| STANDARD.decode(data)));
+            match (block["type"].as_str(), kind, data) {
+                (Some("image"), Some(kind), Some(Ok(data))) if self.behaviour.images => {
+                    format!("I see {kind} of {} bytes. ", data.len())
+                }
+                _ => misused(&format!("a block that was not offered, or is none: {}", block["type"])),
+            }
+        };
+        others.map(look).collect()
     }
 
     fn choose(

@@ -55,8 +55,9 @@ impl<'a> Turn<'a> {
         }
     }
 
-    pub(crate) fn run(mut self, id: &Value, prompt: &str) {
+    pub(crate) fn run(mut self, id: &Value, prompt: &str, seen: &[String]) {
         self.conversation.keep("user", prompt);
+        seen.iter().for_each(|seen| self.say(seen));
         let steps = script::parse(prompt, self.conversation.prompts);
         let over = steps.into_iter().find_map(|step| self.take(step).and_then(|()| self.glance()).err());
         match over.unwrap_or_else(|| Over::Ended("end_turn".into())) {

@@ -2,6 +2,7 @@
 
 use super::acknowledgements::Acknowledgements;
 use super::frames::{ClientFrame, Control, Reason};
+use super::presence::{People, Seat};
 use super::{Over, Timings, farewell, feed, flush};
 use crate::clock;
 use crate::http::App;
@@ -15,7 +16,16 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 /// Serves one reader until it leaves or is sent away. `last` is the end of the log when it came.
-pub async fn run(app: &App, id: &SessionId, mut socket: WebSocket, resume: Option<Seq>, last: Seq) {
+/// With `presence` it is told who else follows; it is one of those in any case.
+pub async fn run(
+    app: &App,
+    id: &SessionId,
+    mut socket: WebSocket,
+    resume: Option<Seq>,
+    last: Seq,
+    presence: bool,
+) {
+    let mut seat = app.presence.enter(id, &app.person().await.name);
     let resume = match resume {
         Some(seq) => seq,
         None => match first_message(&mut socket, &app.timings).await {
@@ -36,7 +46,8 @@ pub async fn run(app: &App, id: &SessionId, mut socket: WebSocket, resume: Optio
         // Unfolded, so that dropping a wait for the next batch loses nothing of it.
         let batches =
             stream::unfold(follower, |mut follower| async move { Some((follower.next().await, follower)) });
-        match follow(&mut socket, batches, from, &app.timings, &app.going_away).await {
+        let people = presence.then_some(&mut seat);
+        match follow(&mut socket, batches, from, &app.timings, &app.going_away, people).await {
             Next::From(again) => from = again,
             Next::Closed => return,
         }
@@ -76,6 +87,7 @@ async fn follow(
     from: From,
     timings: &Timings,
     going_away: &CancellationToken,
+    mut people: Option<&mut Seat>,
 ) -> Next {
     let mut batches = pin!(batches);
     // Waited for once, not anew with every entry.
@@ -121,6 +133,7 @@ async fn follow(
                 }
                 Heard::End => Err(Over::Gone),
             },
+            people = news(&mut people) => send(socket, [Control::Present { people: &people }.message()], timings).await,
             _ = heartbeat.tick() => {
                 let frame = Control::Heartbeat { at: clock::now(), last_seq: Some(account.sent()) };
                 send(socket, [frame.message()], timings).await
@@ -141,6 +154,14 @@ async fn follow(
         }
     }
     Next::Closed
+}
+
+/// Never, where nobody asked.
+async fn news(people: &mut Option<&mut Seat>) -> People {
+    match people {
+        Some(seat) => seat.news().await,
+        None => std::future::pending().await,
+    }
 }
 
 async fn away(socket: &mut WebSocket, account: &Acknowledgements) -> Next {

@@ -47,7 +47,7 @@ impl Reader {
                 let batches = batches.lock().await.take().expect("one reader");
                 let stream =
                     stream::unfold(batches, |mut batches| async { Some((batches.recv().await?, batches)) });
-                let next = follow(&mut socket, stream, from, &timings, &away).await;
+                let next = follow(&mut socket, stream, from, &timings, &away, None).await;
                 end.send(next).await.expect("the test waits for this");
             })
         };

@@ -1,12 +1,13 @@
 //! The control frames of an event stream, and what a client may say.
 
+use super::presence::Present;
 use axum::extract::ws::Message;
 use lamplight_domain::{Seq, Timestamp};
 use serde::{Deserialize, Serialize};
 
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(tag = "control", rename_all = "snake_case")]
-pub(super) enum Control {
+pub(super) enum Control<'a> {
     /// Everything that was in the log when the stream was opened has been sent.
     Live { last_seq: Seq },
     Heartbeat {
@@ -14,6 +15,8 @@ pub(super) enum Control {
         #[serde(skip_serializing_if = "Option::is_none")]
         last_seq: Option<Seq>,
     },
+    /// Who follows this session now, by name.
+    Present { people: &'a [Present] },
     /// Come back with this `seq`; the server closes.
     Resume { seq: Seq, reason: Reason },
 }
@@ -25,7 +28,7 @@ pub(super) enum Reason {
     GoingAway,
 }
 
-impl Control {
+impl Control<'_> {
     pub(super) fn message(self) -> Message {
         Message::text(serde_json::to_string(&self).expect("a control frame is numbers and words"))
     }
@@ -52,13 +55,16 @@ mod tests {
 
     #[test]
     fn frames_are_as_the_contract_says() {
-        let check = |control: Control, text: &str| {
+        let check = |control: Control<'_>, text: &str| {
             assert_eq!(control.message().to_text().unwrap(), text);
         };
         check(Control::Live { last_seq: Seq(7) }, r#"{"control":"live","last_seq":7}"#);
         let heartbeat = Control::Heartbeat { at: Timestamp(5), last_seq: Some(Seq(7)) };
         check(heartbeat, r#"{"control":"heartbeat","at":5,"last_seq":7}"#);
         check(Control::Heartbeat { at: Timestamp(5), last_seq: None }, r#"{"control":"heartbeat","at":5}"#);
+        let people = [Present { name: "Ada".to_owned(), streams: 2 }];
+        let present = r#"{"control":"present","people":[{"name":"Ada","streams":2}]}"#;
+        check(Control::Present { people: &people }, present);
         let resume = Control::Resume { seq: Seq(7), reason: Reason::SlowReader };
         check(resume, r#"{"control":"resume","seq":7,"reason":"slow_reader"}"#);
     }

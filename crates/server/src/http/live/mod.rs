@@ -12,7 +12,10 @@
 mod acknowledgements;
 pub mod entries;
 mod frames;
+mod presence;
 pub mod summaries;
+
+pub(super) use presence::Presence;
 
 use super::App;
 use super::problem::Problem;

@@ -173,7 +173,12 @@ impl From<session::SessionView> for SessionView {
             queued: view
                 .queued
                 .into_iter()
-                .map(|queued| QueuedPrompt { prompt: queued.prompt.into(), text: queued.text, by: queued.by })
+                .map(|queued| QueuedPrompt {
+                    prompt: queued.prompt.into(),
+                    text: queued.text,
+                    by: queued.by,
+                    attachments: queued.attachments.into_iter().map(Into::into).collect(),
+                })
                 .collect(),
             permission: view.permission.map(OpenPermission::from),
             commits: view.commits.into_iter().map(TurnCommit::from).collect(),

@@ -1,6 +1,7 @@
 //! Resources as the API shows them. They are the domain's views with moments in RFC 3339, kept apart from them so that
 //! the contract changes only on purpose.
 
+use super::attachments::Attachment;
 use lamplight_domain::Timestamp;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
@@ -173,6 +174,7 @@ pub struct QueuedPrompt {
     pub prompt: String,
     pub text: String,
     pub by: String,
+    pub attachments: Vec<Attachment>,
 }
 
 /// A request of the agent that waits for a person.

@@ -1,6 +1,7 @@
 //! `POST /sessions`
 
 use crate::http::App;
+use crate::http::attachments::AttachRequest;
 use crate::http::extract;
 use crate::http::problem::Problem;
 use crate::http::resources::{Network, SessionView};
@@ -24,7 +25,11 @@ pub struct NewSessionRequest {
     /// Absolute path of a git repository on the server's machine.
     #[serde(default)]
     pub repository: String,
+    /// May be empty where a file says it all.
     pub prompt: String,
+    /// At most 10, uploaded before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachRequest>,
     /// Goes on from another session's files; then `repository` and `base` are its, and all else that is left out is as it is there.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fork: Option<ForkRequest>,
@@ -154,8 +159,8 @@ impl From<SandboxLimitsRequest> for SandboxLimits {
     params(("Idempotency-Key" = Option<String>, Header, description = "Any text of at most 256 bytes; one per intended session")),
     responses(
         (status = 201, body = SessionView, headers(("Location", description = "Path of the session"))),
-        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork"),
-        (status = 404, body = Problem, content_type = "application/problem+json", description = "session_not_found, checkpoint_not_found: of a fork"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "attachment_not_found; session_not_found, checkpoint_not_found: of a fork"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended: of a fork"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "idempotency_key_reused"),
         (status = 507, body = Problem, content_type = "application/problem+json", description = "storage_full")))]
@@ -189,6 +194,7 @@ impl NewSessionRequest {
             fork: fork.transpose()?,
             repository: self.repository,
             prompt: self.prompt,
+            attachments: self.attachments.into_iter().map(Into::into).collect(),
             title: self.title,
             base: self.base,
             agent: self.agent,

@@ -34,6 +34,10 @@ pub struct FileDiff {
     /// Where a renamed file was before.
     pub old_path: Option<String>,
     pub status: FileStatus,
+    /// What git calls the file's mode before and now, where that says something: `100644` a file, `100755` one that can be run,
+    /// `120000` a symbolic link, `160000` a submodule.
+    pub old_mode: Option<String>,
+    pub new_mode: Option<String>,
     pub insertions: u32,
     pub deletions: u32,
     pub binary: bool,
@@ -79,6 +83,8 @@ impl From<review::FileDiff> for FileDiff {
                 review::FileStatus::Deleted => FileStatus::Deleted,
                 review::FileStatus::Renamed => FileStatus::Renamed,
             },
+            old_mode: file.old_mode,
+            new_mode: file.new_mode,
             insertions: file.insertions,
             deletions: file.deletions,
             binary: file.binary,

@@ -18,10 +18,13 @@ use utoipa::IntoParams;
 pub struct Params {
     /// The last `seq` that the client has; 0 for all. May be sent as the first message, `{"resume": N}`, instead.
     resume: Option<u64>,
+    /// Whether to be told who else follows the session.
+    presence: bool,
 }
 
 /// Entries as in the log, one text frame each, without gap or double, then live; between them control frames
 /// `{"control":"live"}`, `{"control":"heartbeat"}` and, before the server closes, `{"control":"resume","seq":N}`.
+/// With `presence`, `{"control":"present","people":[{"name":"Ada","streams":1}]}` says who follows, whenever that changes.
 /// The client sends `{"ack":N}` at least every 100 entries or 5 seconds.
 #[utoipa::path(get, path = "/sessions/{id}/events", operation_id = "follow_session", tag = "sessions", params(("id" = String, Path), Params),
     responses((status = 101, description = "A WebSocket"), (status = 404, body = Problem, content_type = "application/problem+json")))]
@@ -34,7 +37,7 @@ pub(in crate::http) async fn handle(
     let view = app.engine.view(&id).await?;
     let upgrade = upgrade.map_err(|error| not_a_websocket(&error.to_string()))?;
     Ok(live::open(&app.clone(), upgrade, move |socket| async move {
-        live::entries::run(&app, &id, socket, params.resume.map(Seq), view.last_seq).await;
+        live::entries::run(&app, &id, socket, params.resume.map(Seq), view.last_seq, params.presence).await;
     }))
 }
 

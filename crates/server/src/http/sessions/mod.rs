@@ -19,3 +19,4 @@ pub mod resume;
 pub mod search_secrets;
 pub mod show;
 pub mod stop;
+pub mod usage;

@@ -1,6 +1,7 @@
 //! `POST /sessions/{id}/prompts`
 
 use crate::http::App;
+use crate::http::attachments::AttachRequest;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use axum::Json;
@@ -12,7 +13,11 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PromptRequest {
+    /// May be empty where a file says it all.
     pub text: String,
+    /// At most 10, uploaded before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attachments: Vec<AttachRequest>,
 }
 
 /// Where the prompt landed.
@@ -27,8 +32,8 @@ pub struct PromptAccepted {
 #[utoipa::path(post, path = "/sessions/{id}/prompts", operation_id = "prompt_session", tag = "sessions", params(("id" = String, Path)), request_body = PromptRequest,
     responses(
         (status = 202, body = PromptAccepted),
-        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt"),
-        (status = 404, body = Problem, content_type = "application/problem+json"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, too_many_attachments"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "session_not_found, attachment_not_found"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended"),
         (status = 429, body = Problem, content_type = "application/problem+json", description = "queue_full")))]
 pub(in crate::http) async fn handle(
@@ -37,7 +42,8 @@ pub(in crate::http) async fn handle(
     extract::Json(request): extract::Json<PromptRequest>,
 ) -> Result<(StatusCode, Json<PromptAccepted>), Problem> {
     let by = app.person().await.name.clone();
-    let placed = app.engine.prompt(&id, request.text, by).await?;
+    let attachments = request.attachments.into_iter().map(Into::into).collect();
+    let placed = app.engine.prompt(&id, request.text, attachments, by).await?;
     let accepted = PromptAccepted { prompt: placed.prompt.into(), position: placed.position };
     Ok((StatusCode::ACCEPTED, Json(accepted)))
 }

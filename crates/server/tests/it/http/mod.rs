@@ -1,7 +1,10 @@
 //! The API as its clients see it.
 
+mod attachments;
+mod changes;
 mod create;
 mod events;
+mod files;
 mod guard;
 mod openapi;
 mod page;

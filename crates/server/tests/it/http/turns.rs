@@ -19,7 +19,10 @@ async fn prompts_queue_while_a_turn_runs_and_stop_ends_it() {
     let (status, gone) = server.delete(&path).await;
     assert_eq!((status, gone["code"].as_str()), (StatusCode::NOT_FOUND, Some("prompt_not_found")));
     let texts = server.view(&id).await["queued"].clone();
-    assert_eq!(texts, json!([{"prompt": first["prompt"], "text": "!write b.txt two", "by": "Ada"}]));
+    assert_eq!(
+        texts,
+        json!([{"prompt": first["prompt"], "text": "!write b.txt two", "by": "Ada", "attachments": []}])
+    );
     let (status, problem) = server.post(&format!("/sessions/{id}/model"), json!({"model": "x"})).await;
     assert_eq!((status, problem["code"].as_str()), (StatusCode::CONFLICT, Some("turn_running")), "{problem}");
 

@@ -1,0 +1,46 @@
+//! What is in a folder, as the guest tells it: [`Listed`] messages after the reply, the last one `End`.
+
+use serde::{Deserialize, Serialize};
+
+/// Entries in one message; with names and targets as long as they can be, it still fits.
+pub const MAX_ENTRIES: usize = 16;
+
+/// The longest target of a link that is told; characters.
+pub const MAX_TARGET: usize = 256;
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "listed", rename_all = "snake_case")]
+pub enum Listed {
+    /// At most [`MAX_ENTRIES`].
+    Entries { entries: Vec<FolderEntry> },
+    /// `more`: there is more than was asked for.
+    End { more: bool },
+}
+
+/// One thing in a folder.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FolderEntry {
+    /// What is no UTF-8 in it is U+FFFD, and such a thing cannot be asked for.
+    pub name: String,
+    pub kind: FileKind,
+    pub bytes: u64,
+    /// Since 1970-01-01T00:00:00Z.
+    pub modified_ms: i64,
+    /// The permission bits.
+    pub mode: u32,
+    /// Of a link: where it says that it leads, and what is there.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub leads_to: Option<FileKind>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum FileKind {
+    File,
+    Folder,
+    Link,
+    /// A device, a pipe, a socket.
+    Other,
+}

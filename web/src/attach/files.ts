@@ -1,0 +1,117 @@
+/** Files for a prompt: uploaded as soon as they are chosen, and remembered by this tab until the prompt is sent. */
+import { useCallback, useEffect, useRef, useState } from 'react';
+import { ApiError, api, asApiError } from '../api/client';
+import type { Attachment } from '../api/types';
+import { size } from '../text/format';
+import { readStorage, writeStorage } from '../ui/hooks';
+
+/** As the server has it; here, so that nobody waits for an upload that is refused. */
+export const MOST_FILES = 10;
+const LARGEST_BYTES = 10 * 1024 * 1024;
+
+/** A file on its way into a prompt. */
+export type Waiting =
+  | { key: string; name: string; state: 'uploading' }
+  | { key: string; name: string; state: 'failed'; error: ApiError }
+  | { key: string; name: string; state: 'ready'; file: Attachment };
+
+export interface Files {
+  items: Waiting[];
+  add: (files: Iterable<File>) => void;
+  remove: (key: string) => void;
+  clear: () => void;
+  /** Those that a prompt can name. */
+  ready: Attachment[];
+  uploading: boolean;
+  failed: boolean;
+}
+
+export function useFiles(draft: string): Files {
+  const storage = `lamplight.files.${draft}`;
+  const [items, setItems] = useState<Waiting[]>(() => remembered(storage));
+  const serial = useRef(items.length);
+  const shown = useRef(true);
+  useEffect(() => {
+    shown.current = true;
+    return () => {
+      shown.current = false;
+    };
+  }, []);
+  useEffect(() => {
+    const ready = items.flatMap((item) => (item.state === 'ready' ? [item.file] : []));
+    writeStorage(sessionStorage, storage, ready.length > 0 ? JSON.stringify(ready) : null);
+  }, [items, storage]);
+
+  const add = useCallback(
+    (files: Iterable<File>) => {
+      const chosen = Array.from(files, (file) => {
+        serial.current += 1;
+        return { key: String(serial.current), file };
+      });
+      const began = chosen.map(({ key, file }, place): Waiting => {
+        const error = refusal(file, items.length + place);
+        const { name } = file;
+        return error ? { key, name, state: 'failed', error } : { key, name, state: 'uploading' };
+      });
+      setItems((now) => [...now, ...began]);
+      for (const { key, file } of chosen) {
+        if (began.find((item) => item.key === key)?.state !== 'uploading') continue;
+        const become = (change: (item: Waiting) => Waiting) =>
+          shown.current && setItems((now) => now.map((item) => (item.key === key ? change(item) : item)));
+        api
+          .upload(file)
+          .then((attachment) => become(() => ({ key, name: attachment.name, state: 'ready', file: attachment })))
+          .catch((thrown: unknown) =>
+            become(({ name }) => ({ key, name, state: 'failed', error: asApiError(thrown) })),
+          );
+      }
+    },
+    [items.length],
+  );
+  const remove = useCallback((key: string) => setItems((now) => now.filter((item) => item.key !== key)), []);
+  const clear = useCallback(() => setItems([]), []);
+  return {
+    items,
+    add,
+    remove,
+    clear,
+    ready: items.flatMap((item) => (item.state === 'ready' ? [item.file] : [])),
+    uploading: items.some((item) => item.state === 'uploading'),
+    failed: items.some((item) => item.state === 'failed'),
+  };
+}
+
+/** Why this file is not even uploaded, as the n-th after `before` others. */
+export function refusal(file: { size: number }, before: number): ApiError | null {
+  if (before >= MOST_FILES) {
+    return new ApiError({
+      code: 'too_many_attachments',
+      status: 400,
+      detail: `A prompt takes at most ${MOST_FILES} files.`,
+      what_to_do: 'Remove some, or put them into one archive.',
+    });
+  }
+  if (file.size > LARGEST_BYTES) {
+    return new ApiError({
+      code: 'attachment_too_large',
+      status: 413,
+      detail: `It is larger than ${size(LARGEST_BYTES)}, which is the most that can be attached.`,
+      what_to_do: 'Attach a part of it, or upload it into the sandbox.',
+    });
+  }
+  return null;
+}
+
+function remembered(storage: string): Waiting[] {
+  try {
+    const files = JSON.parse(readStorage(sessionStorage, storage) ?? '[]') as Attachment[];
+    return files.map((file, place) => ({ key: String(place + 1), name: file.name, state: 'ready', file }));
+  } catch {
+    return [];
+  }
+}
+
+/** What was pasted or dropped, as files; text is left to the text field. */
+export function filesOf(data: DataTransfer | null): File[] {
+  return data ? Array.from(data.files) : [];
+}

@@ -1,0 +1,121 @@
+/** The drawer with what models cost: by model, turn by turn, and the budget. */
+import { useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, asApiError } from '../api/client';
+import type { SessionUsageItem } from '../api/types';
+import { BudgetDialog } from '../session/view/BudgetDialog';
+import { useFacts, useStore } from '../session/view/context';
+import { count, dollars, plural } from '../text/format';
+import { visible } from '../text/visible';
+import { Button } from '../ui/button';
+import { Panel, type PanelProps } from '../ui/Drawer';
+import { ProblemNote } from '../ui/problem';
+import { byModel, byTurn, type Sum } from './sums';
+
+/** While a turn runs its sum is asked for again. */
+const RUNNING_MS = 5_000;
+
+export function Cost({ close }: PanelProps) {
+  const store = useStore();
+  const facts = useFacts();
+  const [asking, setAsking] = useState(false);
+  const usage = useQuery({
+    queryKey: ['session-usage', store.id, facts?.turn, facts?.tokens.output],
+    queryFn: () => api.sessionUsage(store.id),
+    placeholderData: (previous) => previous,
+    staleTime: RUNNING_MS,
+  });
+  if (!facts) return null;
+  const items = usage.data?.items ?? [];
+  return (
+    <Panel title="Cost" shortcut="c" close={close}>
+      <div className="min-h-0 flex-1 space-y-6 overflow-y-auto overscroll-contain p-4">
+        <section aria-label="Whole session" className="flex items-end gap-3">
+          <p>
+            <span className="block text-2xl font-semibold tabular-nums">{cost(facts.cost)}</span>
+            <span className="text-2xs text-soft">
+              {facts.budget_micros > 0 ? `of a budget of ${dollars(facts.budget_micros)}` : 'no budget'},{' '}
+              {count(facts.tokens.input + facts.tokens.output)} tokens
+            </span>
+          </p>
+          <span className="grow" />
+          <Button size="small" disabled={facts.ended} onClick={() => setAsking(true)}>
+            Set a budget
+          </Button>
+        </section>
+        {usage.error ? <ProblemNote error={asApiError(usage.error)} /> : null}
+        {usage.isSuccess && items.length === 0 ? (
+          <p className="py-6 text-center text-faint">No model was asked anything so far.</p>
+        ) : null}
+        {items.length > 0 ? (
+          <>
+            <Sums title="By model" first="Model" sums={byModel(items)} />
+            <Sums title="By turn" first="Turn" sums={byTurn(items)} models={items} />
+          </>
+        ) : null}
+        <p className="text-2xs text-faint">
+          By the price lists of the models’ vendors. Tokens in are all that was sent, those from a cache included.
+        </p>
+      </div>
+      {asking ? <BudgetDialog facts={facts} close={() => setAsking(false)} /> : null}
+    </Panel>
+  );
+}
+
+function cost({ micros, is_partial }: Sum['cost']): string {
+  if (is_partial) return micros > 0 ? `over ${dollars(micros)}` : 'unknown';
+  return dollars(micros);
+}
+
+interface SumsProps {
+  title: string;
+  first: string;
+  sums: Sum[];
+  /** Of which models a turn's sum is made, where that is more than one. */
+  models?: SessionUsageItem[];
+}
+
+function Sums({ title, first, sums, models = [] }: SumsProps) {
+  const number = 'py-1 pl-3 text-right font-mono text-2xs tabular-nums';
+  return (
+    <div>
+      <h3 className="mb-1 text-[0.8125rem] font-semibold">{title}</h3>
+      <section className="overflow-x-auto" tabIndex={0} aria-label={title}>
+        <table className="w-full border-collapse text-[0.8125rem]">
+          <thead>
+            <tr className="border-b border-line text-2xs text-soft">
+              <th className="py-1 text-left font-normal">{first}</th>
+              <th className="py-1 pl-3 text-right font-normal">Requests</th>
+              <th className="py-1 pl-3 text-right font-normal">In</th>
+              <th className="py-1 pl-3 text-right font-normal">Cached</th>
+              <th className="py-1 pl-3 text-right font-normal">Out</th>
+              <th className="py-1 pl-3 text-right font-normal">Cost</th>
+            </tr>
+          </thead>
+          <tbody>
+            {sums.map((sum) => {
+              const of = models.filter((item) => `${item.turn}` === sum.name).map((item) => visible(item.model));
+              return (
+                <tr key={sum.name} className="border-b border-line">
+                  <th scope="row" className="max-w-48 py-1 text-left font-normal">
+                    <bdi className="block truncate" title={visible(sum.name)}>
+                      {visible(sum.name)}
+                    </bdi>
+                    {of.length > 1 ? <span className="block truncate text-2xs text-faint">{of.join(', ')}</span> : null}
+                  </th>
+                  <td className={number} title={plural(sum.requests, 'request')}>
+                    {sum.requests}
+                  </td>
+                  <td className={number}>{count(sum.tokens.input)}</td>
+                  <td className={number}>{count(sum.tokens.cached)}</td>
+                  <td className={number}>{count(sum.tokens.output)}</td>
+                  <td className={number}>{cost(sum.cost)}</td>
+                </tr>
+              );
+            })}
+          </tbody>
+        </table>
+      </section>
+    </div>
+  );
+}

@@ -1,0 +1,139 @@
+/** The drawer with what this session is: sandbox as enforced, agent, branch, hosts, and the same from a terminal. */
+import type { ReactNode } from 'react';
+import type { SessionView } from '../api/types';
+import { useFacts } from '../session/view/context';
+import { TIER, WallLine } from '../session/view/Walls';
+import { CopyButton } from '../text/Code';
+import { exactTime } from '../text/format';
+import { visible } from '../text/visible';
+import { Panel, type PanelProps } from '../ui/Drawer';
+import { Icon } from '../ui/icons';
+import { commandsOf } from './commands';
+
+const SANDBOX_STATE: Record<SessionView['sandbox_state'], string> = {
+  none: 'There is none now',
+  starting: 'Is being made',
+  running: 'Runs',
+  paused: 'Paused: everything in it stands still, in memory',
+  stopped: 'Stopped: its files are kept',
+};
+
+export function Details({ close }: PanelProps) {
+  const facts = useFacts();
+  if (!facts) return null;
+  return (
+    <Panel title="Details" shortcut="y" close={close}>
+      <div className="min-h-0 flex-1 space-y-6 overflow-y-auto overscroll-contain p-4 text-[0.8125rem]">
+        <Section title="Session">
+          <Fact name="Id" value={facts.id} copies />
+          <Fact name="Repository" value={facts.repository} copies />
+          <Fact name="Branch" value={facts.branch} copies />
+          <Fact name="Merges into" value={facts.base} />
+          <Fact name="Agent" value={facts.agent} />
+          <Fact name="Model" value={facts.model ?? 'the agent’s default'} />
+          <Fact name="Begun by" value={`${facts.person.name} <${facts.person.email}>`} />
+          <Fact name="Begun" value={exactTime(Date.parse(facts.created_at))} />
+        </Section>
+        <Section title="From a terminal">
+          <ul className="space-y-1">
+            {commandsOf(facts).map(({ does, command }) => (
+              <li key={command}>
+                <span className="block text-2xs text-faint">{does}</span>
+                <span className="flex items-center gap-1 rounded-lg border border-line bg-sunken py-0.5 pr-0.5 pl-2.5">
+                  <code className="min-w-0 flex-1 py-1 font-mono text-code [overflow-wrap:anywhere]">
+                    {visible(command)}
+                  </code>
+                  <CopyButton text={command} label={`Copy: ${does.toLowerCase()}`} />
+                </span>
+              </li>
+            ))}
+          </ul>
+        </Section>
+        <Section title="Sandbox">
+          <p className="mb-2">{SANDBOX_STATE[facts.sandbox_state]}.</p>
+          {facts.image ? <Fact name="Image" value={`${facts.image.name} (${facts.image.digest})`} /> : null}
+          {facts.sandbox ? (
+            <>
+              <p className={`mb-2 ${facts.sandbox.unsafe ? 'font-medium text-bad' : 'text-soft'}`}>
+                {TIER[facts.sandbox.tier]}
+              </p>
+              <ul className="grid gap-1.5">
+                {facts.sandbox.walls.map((wall) => (
+                  <li key={wall.wall}>
+                    <WallLine wall={wall} />
+                  </li>
+                ))}
+              </ul>
+            </>
+          ) : null}
+        </Section>
+        <Section title="Network">
+          <NetworkRule network={facts.network} />
+          <Hosts title="Reached" contacts={facts.contacts.filter((contact) => contact.refused === null)} />
+          <Hosts title="Refused" contacts={facts.contacts.filter((contact) => contact.refused !== null)} />
+        </Section>
+      </div>
+    </Panel>
+  );
+}
+
+function Section({ title, children }: { title: string; children: ReactNode }) {
+  return (
+    <section aria-label={title}>
+      <h3 className="mb-2 font-semibold">{title}</h3>
+      {children}
+    </section>
+  );
+}
+
+function Fact({ name, value, copies = false }: { name: string; value: string; copies?: boolean }) {
+  return (
+    <div className="flex min-h-7 items-center gap-3">
+      <span className="w-24 shrink-0 text-soft">{name}</span>
+      <bdi className="min-w-0 break-words [overflow-wrap:anywhere]">{visible(value)}</bdi>
+      {copies ? <CopyButton text={value} label={`Copy ${name.toLowerCase()}`} /> : null}
+    </div>
+  );
+}
+
+function NetworkRule({ network }: { network: SessionView['network'] }) {
+  switch (network.policy) {
+    case 'open':
+      return <p className="text-soft">Programs inside reach every public host.</p>;
+    case 'none':
+      return <p className="text-soft">Programs inside reach models and git, and nothing else.</p>;
+    case 'allowlist':
+      return (
+        <p className="text-soft">
+          Programs inside reach models, git and{' '}
+          <bdi className="font-mono text-code">{network.hosts.map(visible).join(', ')}</bdi>.
+        </p>
+      );
+  }
+}
+
+function Hosts({ title, contacts }: { title: string; contacts: SessionView['contacts'] }) {
+  if (contacts.length === 0) return null;
+  return (
+    <>
+      <h4 className="mt-3 mb-1 text-2xs text-faint">{title}</h4>
+      <ul className="space-y-1">
+        {contacts.map(({ host, port, refused }) => (
+          <li key={`${host}:${port}:${refused}`} className="flex items-baseline gap-2">
+            <Icon
+              name={refused === null ? 'check' : 'cross'}
+              className={`size-3 ${refused === null ? 'text-good' : 'text-bad'}`}
+            />
+            <span className="min-w-0">
+              <bdi className="font-mono text-code [overflow-wrap:anywhere]">
+                {visible(host)}
+                {port > 0 ? `:${port}` : ''}
+              </bdi>
+              {refused === null ? null : <span className="block text-2xs text-soft">{visible(refused)}</span>}
+            </span>
+          </li>
+        ))}
+      </ul>
+    </>
+  );
+}

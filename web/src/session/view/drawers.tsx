@@ -1,0 +1,93 @@
+/**
+ * The drawers of a session's page, and which one is open: that is in the address (`?drawer=changes`), so that a reload and a
+ * shared link show the same.
+ *
+ * A new one is a row of DRAWERS. Its panel is loaded when it is first opened.
+ */
+import { useNavigate, useSearch } from '@tanstack/react-router';
+import { type ComponentType, type LazyExoticComponent, lazy, useCallback, useMemo } from 'react';
+import type { PanelProps } from '../../ui/Drawer';
+import type { IconName } from '../../ui/icons';
+
+interface DrawerKind {
+  /** As it is in the address. */
+  id: string;
+  title: string;
+  icon: IconName;
+  /** The key that opens and closes it. */
+  shortcut: string;
+  /** What it shows, for the title of its button. */
+  shows: string;
+  panel: LazyExoticComponent<ComponentType<PanelProps>>;
+}
+
+export const DRAWERS: DrawerKind[] = [
+  {
+    id: 'changes',
+    title: 'Changes',
+    icon: 'diff',
+    shortcut: 'd',
+    shows: 'Changes of the branch',
+    panel: lazy(() => import('../../diff/Changes').then((module) => ({ default: module.Changes }))),
+  },
+  {
+    id: 'files',
+    title: 'Files',
+    icon: 'folder',
+    shortcut: 'f',
+    shows: 'Files of the sandbox',
+    panel: lazy(() => import('../../files/Files').then((module) => ({ default: module.Files }))),
+  },
+  {
+    id: 'cost',
+    title: 'Cost',
+    icon: 'coins',
+    shortcut: 'c',
+    shows: 'What models cost, by model and turn',
+    panel: lazy(() => import('../../details/Cost').then((module) => ({ default: module.Cost }))),
+  },
+  {
+    id: 'details',
+    title: 'Details',
+    icon: 'info',
+    shortcut: 'y',
+    shows: 'Sandbox, agent, branch, hosts, commands',
+    panel: lazy(() => import('../../details/Details').then((module) => ({ default: module.Details }))),
+  },
+];
+
+/** What of a session's page is in its address. */
+export interface SessionSearch {
+  drawer?: string;
+  /** Of which turn the changes are shown; those of the whole branch without it. */
+  turn?: number;
+}
+
+export function readSessionSearch(search: Record<string, unknown>): SessionSearch {
+  return {
+    ...(DRAWERS.some((kind) => kind.id === search.drawer) ? { drawer: search.drawer as string } : {}),
+    ...(typeof search.turn === 'number' ? { turn: search.turn } : {}),
+  };
+}
+
+export interface OpenDrawer extends SessionSearch {
+  open: (drawer: string, turn?: number) => void;
+  toggle: (drawer: string) => void;
+  close: () => void;
+}
+
+/** Which drawer is open, and how to open another. */
+export function useDrawer(): OpenDrawer {
+  const { drawer, turn } = useSearch({ from: '/sessions/$id' });
+  const navigate = useNavigate();
+  const go = useCallback(
+    (search: SessionSearch) => void navigate({ from: '/sessions/$id', to: '.', search, replace: true }),
+    [navigate],
+  );
+  return useMemo(() => {
+    const open = (next: string, of?: number) => go({ drawer: next, ...(of === undefined ? {} : { turn: of }) });
+    const close = () => go({});
+    const toggle = (next: string) => (next === drawer ? close() : open(next));
+    return { ...(drawer ? { drawer } : {}), ...(turn === undefined ? {} : { turn }), open, toggle, close };
+  }, [drawer, turn, go]);
+}
