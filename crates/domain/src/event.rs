@@ -33,6 +33,12 @@ pub enum Event {
         text: String,
         by: String,
     },
+    /// A prompt that waits says this from here on.
+    PromptEdited {
+        prompt: PromptId,
+        text: String,
+        by: String,
+    },
     PromptRemoved {
         prompt: PromptId,
         by: String,
@@ -51,6 +57,13 @@ pub enum Event {
         by: String,
     },
     SessionEnded {
+        by: String,
+    },
+    /// Lists leave it out until somebody puts it back or says something to it.
+    SessionArchived {
+        by: String,
+    },
+    SessionUnarchived {
         by: String,
     },
 

@@ -20,6 +20,7 @@ mod provider;
 mod reconcile;
 pub mod review;
 mod session;
+mod tidying;
 mod usage;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
@@ -102,6 +103,11 @@ pub struct LogPage {
 pub struct SessionQuery {
     pub text: Option<String>,
     pub phase: Option<String>,
+    pub repository: Option<String>,
+    /// The name of whom they are for.
+    pub person: Option<String>,
+    /// Those that are archived, instead of those that are not.
+    pub archived: bool,
     pub cursor: Option<String>,
     pub limit: usize,
 }
@@ -125,6 +131,14 @@ pub struct Status {
 
 impl From<SessionQuery> for lamplight_store::SessionQuery {
     fn from(query: SessionQuery) -> Self {
-        Self { phase: query.phase, text: query.text, cursor: query.cursor, limit: query.limit }
+        Self {
+            phase: query.phase,
+            repository: query.repository,
+            person: query.person,
+            archived: query.archived,
+            text: query.text,
+            cursor: query.cursor,
+            limit: query.limit,
+        }
     }
 }

@@ -131,7 +131,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Sessions, the newest first. */
+        /** Sessions, the newest first; without those that are archived, unless such are asked for. */
         get: operations["list_sessions"];
         put?: never;
         /** Starts a session. With an `Idempotency-Key` the same request again, within a day, gives the session of the first. */
@@ -153,6 +153,23 @@ export interface paths {
         get: operations["show_session"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lists leave the session out until it is put back, or prompted. Nothing else changes; asking again changes nothing. */
+        post: operations["archive_session"];
         delete?: never;
         options?: never;
         head?: never;
@@ -341,7 +358,8 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
+        /** Changes what a prompt says that has not been sent yet; its place in the queue stays. */
+        put: operations["edit_prompt"];
         post?: never;
         /** Takes back a prompt that has not been sent yet. */
         delete: operations["remove_prompt"];
@@ -415,6 +433,23 @@ export interface paths {
         put?: never;
         /** Stops the running turn: within five seconds nothing of it runs. */
         post: operations["stop_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/unarchive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lists have the session again. Asking again changes nothing. */
+        post: operations["unarchive_session"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1009,6 +1044,9 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             ended: boolean;
+            archived: boolean;
+            /** @description The name of whom it is for. */
+            person: string;
             /** @description Its sandbox lacks a wall that nothing should run without. */
             unsafe: boolean;
         };
@@ -1071,6 +1109,8 @@ export interface components {
             sandbox_state: components["schemas"]["SandboxState"];
             sandbox?: components["schemas"]["Sandbox"] | null;
             ended: boolean;
+            /** @description Lists leave it out. */
+            archived: boolean;
             /** Format: int64 */
             last_seq: number;
             /** Format: date-time */
@@ -1432,6 +1472,12 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 phase?: components["schemas"]["Phase"];
+                /** @description Absolute path on the server's machine. */
+                repository?: string;
+                /** @description The name of whom they are for. */
+                person?: string;
+                /** @description Those that are archived, instead of those that are not. */
+                archived?: boolean;
                 /** @description Words to look for. */
                 q?: string;
             };
@@ -1533,6 +1579,35 @@ export interface operations {
         };
     };
     show_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    archive_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -1711,7 +1786,7 @@ export interface operations {
                 after?: number;
                 /** @description The last entries with a lower `seq`, in order. */
                 before?: number;
-                /** @description At most 1,000; 500 by default. */
+                /** @description At most 2,000; 500 by default. */
                 limit?: number;
             };
             header?: never;
@@ -1986,6 +2061,57 @@ export interface operations {
             };
         };
     };
+    edit_prompt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                prompt: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromptRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description invalid_request, empty_prompt */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_not_found, prompt_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     remove_prompt: {
         parameters: {
             query?: never;
@@ -2154,6 +2280,35 @@ export interface operations {
             };
             /** @description no_turn_running, session_ended */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    unarchive_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

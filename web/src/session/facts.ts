@@ -19,7 +19,11 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
     case 'tool_called':
       return startsCall && event.turn === view.turn ? { steps: view.steps + 1 } : {};
     case 'prompt_queued':
-      return { queued: [...view.queued, { prompt: event.prompt, text: event.text, by: event.by }] };
+      return { queued: [...view.queued, { prompt: event.prompt, text: event.text, by: event.by }], archived: false };
+    case 'prompt_edited': {
+      const { prompt, text } = event;
+      return { queued: view.queued.map((queued) => (queued.prompt === prompt ? { ...queued, text } : queued)) };
+    }
     case 'prompt_removed':
       return { queued: view.queued.filter((queued) => queued.prompt !== event.prompt) };
     case 'budget_set':
@@ -69,6 +73,10 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
       return { merged: { into: event.into, commit: event.commit } };
     case 'session_ended':
       return { ended: true };
+    case 'session_archived':
+      return { archived: true };
+    case 'session_unarchived':
+      return { archived: false };
     default:
       return {};
   }

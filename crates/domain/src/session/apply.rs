@@ -1,6 +1,7 @@
 //! How the log makes the state. Total: whatever was recorded is taken; nothing is decided here.
 
 use super::state::*;
+use super::turn::{is_of_a_person, keep_end};
 use super::view::{Merged, OpenPermission, QueuedPrompt, TurnCommit};
 use super::{ANSWER_BYTES, Session};
 use crate::event::{Entry, Event, Memory};
@@ -17,6 +18,7 @@ impl Session {
             updated_at: entry.at,
             last_seq: entry.seq,
             ended: false,
+            archived: false,
             model: spec.model.clone(),
             spec: (**spec).clone(),
             prompts: Default::default(),
@@ -98,13 +100,17 @@ impl Session {
         match event {
             Event::SessionCreated { .. } => {}
             Event::PromptQueued { prompt, text, by } => {
-                self.held = false;
+                (self.held, self.archived) = (false, false);
                 self.restore_owed_since(at);
                 self.prompts.push_back(QueuedPrompt {
                     prompt: prompt.clone(),
                     text: text.clone(),
                     by: by.clone(),
                 });
+            }
+            Event::PromptEdited { prompt, text, .. } => {
+                let queued = self.prompts.iter_mut().find(|queued| queued.prompt == *prompt);
+                queued.into_iter().for_each(|queued| queued.text.clone_from(text));
             }
             Event::PromptRemoved { prompt, .. } => self.prompts.retain(|queued| queued.prompt != *prompt),
             Event::StopRequested { by, .. } => self.begin_stop(at, Why::Person { by: by.clone() }),
@@ -122,6 +128,8 @@ impl Session {
             }
             Event::BudgetNeared { until: None, .. } => self.budget_neared = true,
             Event::SessionEnded { .. } => self.ended = true,
+            Event::SessionArchived { .. } => self.archived = true,
+            Event::SessionUnarchived { .. } => self.archived = false,
 
             Event::SandboxRequested { generation, attempt } => {
                 self.generation = *generation;
@@ -373,28 +381,5 @@ impl Step {
             Self::Initialize => Memory::Fresh,
             Self::Open(memory) | Self::ChooseMode(memory) | Self::ChooseModel(memory) => memory,
         }
-    }
-}
-
-/// Whether somebody did something, so that the sandbox is kept for them.
-fn is_of_a_person(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::ModelChosen { .. }
-            | Event::BudgetSet { .. }
-            | Event::PromptRemoved { .. }
-            | Event::BranchMerged { .. }
-            | Event::RestoreRequested { .. }
-            | Event::PauseRequested { by: Some(_), .. }
-            | Event::ResumeRequested { by: Some(_), .. }
-    )
-}
-
-/// Cuts `text` to its last `bytes`, at a character's boundary.
-fn keep_end(text: &mut String, bytes: usize) {
-    if text.len() > bytes {
-        let cut =
-            (text.len() - bytes..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
-        text.drain(..cut);
     }
 }

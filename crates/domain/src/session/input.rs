@@ -19,6 +19,12 @@ pub enum Command {
         text: String,
         by: String,
     },
+    /// Only while it waits.
+    EditPrompt {
+        prompt: PromptId,
+        text: String,
+        by: String,
+    },
     RemovePrompt {
         prompt: PromptId,
         by: String,
@@ -54,6 +60,13 @@ pub enum Command {
         by: String,
     },
     End {
+        by: String,
+    },
+    /// Lists leave it out; nothing else changes. Also of one that has ended.
+    Archive {
+        by: String,
+    },
+    Unarchive {
         by: String,
     },
 }

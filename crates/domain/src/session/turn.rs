@@ -2,7 +2,7 @@
 
 use super::state::*;
 use super::{HISTORY_EXCHANGES, Session};
-use crate::event::{Guard, Memory, Outcome};
+use crate::event::{Event, Guard, Memory, Outcome};
 use crate::failure::{Failure, FailureClass};
 use crate::{PromptId, Timestamp, TurnNumber};
 
@@ -88,5 +88,29 @@ impl Session {
             last.not_committed = Some(failure.clone());
             self.held = true;
         }
+    }
+}
+
+/// Whether somebody did something, so that the sandbox is kept for them.
+pub(super) fn is_of_a_person(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::ModelChosen { .. }
+            | Event::BudgetSet { .. }
+            | Event::PromptEdited { .. }
+            | Event::PromptRemoved { .. }
+            | Event::BranchMerged { .. }
+            | Event::RestoreRequested { .. }
+            | Event::PauseRequested { by: Some(_), .. }
+            | Event::ResumeRequested { by: Some(_), .. }
+    )
+}
+
+/// Cuts `text` to its last `bytes`, at a character's boundary.
+pub(super) fn keep_end(text: &mut String, bytes: usize) {
+    if text.len() > bytes {
+        let cut =
+            (text.len() - bytes..text.len()).find(|at| text.is_char_boundary(*at)).unwrap_or(text.len());
+        text.drain(..cut);
     }
 }

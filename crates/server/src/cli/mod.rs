@@ -1,6 +1,7 @@
 //! The command line: one subcommand, one file.
 
 mod agents;
+mod archive;
 mod budget;
 mod client;
 mod config;
@@ -104,6 +105,8 @@ enum Command {
     Merge(merge::Arguments),
     /// End a session and remove its sandbox; log and branch stay
     End(end::Arguments),
+    /// Put a session aside: lists leave it out until it is put back, or prompted
+    Archive(archive::Arguments),
     /// List or install agents
     Agents(agents::Arguments),
     /// Make, list or remove images that sandboxes can begin with instead of this machine
@@ -167,6 +170,7 @@ impl Cli {
             Command::Diff(arguments) => block_on(diff::run(&arguments, &common.client()?, output)),
             Command::Merge(arguments) => block_on(merge::run(&arguments, &common.client()?, output)),
             Command::Keys(arguments) => block_on(keys::run(&arguments, &common.client()?, output)),
+            Command::Archive(arguments) => block_on(archive::run(&arguments, &common.client()?, output)),
             Command::End(arguments) => block_on(end::run(&arguments, &common.client()?, output)),
         }
     }
