@@ -1,18 +1,25 @@
-/** The pages and their addresses. */
-import { createRootRoute, createRoute, createRouter, Link, Outlet } from '@tanstack/react-router';
+/** The pages and their addresses. Each page is loaded when it is first gone to. */
+import { createRootRoute, createRoute, createRouter, Link, lazyRouteComponent, Outlet } from '@tanstack/react-router';
 import { PHASES, type Phase, USAGE_BY, type UsageBy } from './api/types';
-import { type ForkSearch, NewPage } from './create/NewPage';
-import { type ListFilter, ListPage } from './list/ListPage';
-import { SessionPage } from './session/view/SessionPage';
-import { SettingsPage } from './settings/SettingsPage';
+import type { ForkSearch } from './create/NewPage';
+import { type ListFilter, narrow } from './list/filter';
+import { GROUPINGS, type Grouping } from './list/rows';
+import { Palette } from './ui/Palette';
 import { Shortcuts } from './ui/Shortcuts';
-import { type UsageFilter, UsagePage } from './usage/UsagePage';
+import type { UsageFilter } from './usage/UsagePage';
+
+const ListPage = lazyRouteComponent(() => import('./list/ListPage'), 'ListPage');
+const NewPage = lazyRouteComponent(() => import('./create/NewPage'), 'NewPage');
+const SessionPage = lazyRouteComponent(() => import('./session/view/SessionPage'), 'SessionPage');
+const SettingsPage = lazyRouteComponent(() => import('./settings/SettingsPage'), 'SettingsPage');
+const UsagePage = lazyRouteComponent(() => import('./usage/UsagePage'), 'UsagePage');
 
 const root = createRootRoute({
   component: () => (
     <>
       <Outlet />
       <Shortcuts />
+      <Palette />
     </>
   ),
   notFoundComponent: () => (
@@ -28,10 +35,15 @@ const root = createRootRoute({
 const list = createRoute({
   getParentRoute: () => root,
   path: '/',
-  validateSearch: (search: Record<string, unknown>): ListFilter => ({
-    ...(PHASES.includes(search.phase as Phase) ? { phase: search.phase as Phase } : {}),
-    ...(typeof search.q === 'string' && search.q !== '' ? { q: search.q } : {}),
-  }),
+  validateSearch: (search: Record<string, unknown>): ListFilter =>
+    narrow({
+      ...(PHASES.includes(search.phase as Phase) ? { phase: search.phase as Phase } : {}),
+      ...(typeof search.q === 'string' ? { q: search.q } : {}),
+      ...(typeof search.repository === 'string' ? { repository: search.repository } : {}),
+      mine: search.mine === true,
+      archived: search.archived === true,
+      ...(GROUPINGS.includes(search.group as Grouping) ? { group: search.group as Grouping } : {}),
+    }),
   component: ListPage,
 });
 
@@ -50,6 +62,9 @@ const create = createRoute({
 const session = createRoute({
   getParentRoute: () => root,
   path: '/sessions/$id',
+  /** `at` is an entry of the log, which is gone to and marked. */
+  validateSearch: (search: Record<string, unknown>): { at?: number } =>
+    Number.isInteger(search.at) && Number(search.at) > 0 ? { at: Number(search.at) } : {},
   component: function Session() {
     return <SessionPage id={session.useParams().id} />;
   },

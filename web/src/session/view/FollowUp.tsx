@@ -2,14 +2,13 @@
 import { useMutation } from '@tanstack/react-query';
 import { type KeyboardEvent, type RefObject, useLayoutEffect } from 'react';
 import { api, asApiError } from '../../api/client';
-import type { QueuedPrompt } from '../../api/types';
-import { visible } from '../../text/visible';
 import { Button } from '../../ui/button';
 import { useDraft } from '../../ui/hooks';
 import { Icon } from '../../ui/icons';
 import { isBusy, isWorking } from '../../ui/phase';
 import { ProblemNote } from '../../ui/problem';
 import { useFacts, useSession, useStore } from './context';
+import { Queue } from './Queue';
 
 export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }) {
   const store = useStore();
@@ -58,7 +57,7 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
   return (
     <div className="px-3 pb-2 sm:px-6">
       <div className="mx-auto max-w-[49rem]">
-        {waiting.length > 0 ? <Queue queued={waiting} /> : null}
+        <Queue queued={waiting} />
         {send.error ? <ProblemNote error={asApiError(send.error)} className="mb-2" /> : null}
         <div className="flex items-end gap-1 rounded-xl border border-line-strong bg-raised p-1 shadow-sm shadow-black/5 focus-within:border-lamp-fill">
           <textarea
@@ -83,41 +82,5 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
         </div>
       </div>
     </div>
-  );
-}
-
-function Queue({ queued }: { queued: QueuedPrompt[] }) {
-  const store = useStore();
-  const remove = useMutation({
-    mutationFn: (prompt: string) => api.removePrompt(store.id, prompt),
-    onSettled: () => store.refresh(),
-  });
-  return (
-    <section aria-label="Queued prompts" className="mb-1.5">
-      {remove.error ? <ProblemNote error={asApiError(remove.error)} className="mb-1.5" /> : null}
-      <ul className="space-y-1">
-        {queued.map((prompt, place) => (
-          <li
-            key={prompt.prompt}
-            className="flex items-center gap-2 rounded-lg border border-dashed border-line-strong bg-sunken py-1 pr-1 pl-3 text-[0.8125rem]"
-          >
-            <Icon name="clock" className="size-3.5 text-faint" />
-            <span className="shrink-0 text-faint">{place === 0 ? 'Queued, next' : 'Queued'}</span>
-            <span className="min-w-0 flex-1 truncate" title={visible(prompt.text)}>
-              {visible(prompt.text)}
-            </span>
-            <Button
-              look="quiet"
-              size="small"
-              aria-label={`Remove queued prompt: ${prompt.text.slice(0, 60)}`}
-              disabled={remove.isPending}
-              onClick={() => remove.mutate(prompt.prompt)}
-            >
-              <Icon name="cross" className="size-3.5" />
-            </Button>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }

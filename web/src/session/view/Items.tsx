@@ -1,6 +1,6 @@
 /** How each kind of item looks. */
 import { useMutation } from '@tanstack/react-query';
-import { memo, useId, useState } from 'react';
+import { memo, useId } from 'react';
 import { api, asApiError } from '../../api/client';
 import { clock, exactTime, plural, shortCommit, took } from '../../text/format';
 import { Markdown } from '../../text/Markdown';
@@ -24,6 +24,7 @@ import type {
   TroubleItem,
 } from '../items';
 import { useSession, useStore } from './context';
+import { useFold } from './folds';
 import { KeptLine } from './KeptLine';
 import { Permission } from './Permission';
 import { ToolLine } from './ToolLine';
@@ -96,6 +97,7 @@ function Thought({ item }: { item: ThoughtItem }) {
   const lasted = item.until - item.at;
   return (
     <Folded
+      name={item.key}
       icon="think"
       label={lasted >= 1_000 ? `Thought for ${took(lasted)}` : 'Thought'}
       hint={oneLine(item.text.slice(0, 200))}
@@ -110,6 +112,7 @@ function Thought({ item }: { item: ThoughtItem }) {
 function AgentLog({ item }: { item: LogItem }) {
   return (
     <Folded
+      name={item.key}
       icon="list"
       label={`Agent log, ${plural(item.lines, 'entry', 'entries')}`}
       hint={oneLine(item.text.slice(-160))}
@@ -121,17 +124,20 @@ function AgentLog({ item }: { item: LogItem }) {
 
 /** A line like a tool call's that opens. */
 function Folded({
+  name,
   icon,
   label,
   hint,
   children,
 }: {
+  /** The item's key. */
+  name: string;
   icon: 'think' | 'list' | 'box';
   label: string;
   hint: string;
   children: React.ReactNode;
 }) {
-  const [open, setOpen] = useState(false);
+  const [open, toggle] = useFold(name);
   const details = useId();
   return (
     <div>
@@ -139,7 +145,7 @@ function Folded({
         type="button"
         aria-expanded={open}
         aria-controls={details}
-        onClick={() => setOpen(!open)}
+        onClick={toggle}
         className="flex w-full items-center gap-2 rounded-md px-2 py-1 text-left text-[0.8125rem] text-faint hover:bg-hover"
       >
         <Icon name={icon} className="size-3.5" />
@@ -216,7 +222,7 @@ function Setup({ item }: { item: SetupItem }) {
   const until = item.readyAt ?? last.at;
   const label = item.failure === null ? (withSandbox ? 'Sandbox and agent ready' : 'Agent ready') : 'Start given up';
   return (
-    <Folded icon="box" label={`${label} in ${took(until - first.at)}${again}`} hint="">
+    <Folded name={item.key} icon="box" label={`${label} in ${took(until - first.at)}${again}`} hint="">
       <ol className="grid grid-cols-[auto_1fr] gap-x-3 text-[0.8125rem] text-soft">
         {[...item.steps, ...(item.readyAt === null ? [] : [{ name: 'ready' as const, at: item.readyAt }])].map(
           (step) => (
@@ -295,7 +301,7 @@ function Card({
 function Ending({ item, actions }: { item: EndingItem; actions: Actions }) {
   const words = [
     `Turn ${item.turn} ${outcomeWords(item.outcome)}`,
-    ...(item.steps > 0 ? [plural(item.steps, 'step')] : []),
+    ...(item.steps ? [plural(item.steps, 'step')] : []),
     ...(item.startedAt === null ? [] : [took(item.at - item.startedAt)]),
   ].map(visible);
   return (
