@@ -56,8 +56,8 @@ export async function rebuildInPieces(
   return { ...reusing(shown, draft.t), facts: shown.facts };
 }
 
-/** Lets go of the thread for a moment; unlike timers, also on a page in the background. */
-function pause(): Promise<void> {
+/** Lets go of the thread, so that the page can draw; unlike timers, also on a page in the background. */
+export function pause(): Promise<void> {
   return new Promise((resolve) => {
     const { port1, port2 } = new MessageChannel();
     port1.onmessage = () => {

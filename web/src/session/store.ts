@@ -11,7 +11,7 @@ import type { Control, Entry } from '../api/events';
 import { type ConnectionState, ReconnectingSocket } from '../api/socket';
 import type { SessionView } from '../api/types';
 import { mayChangePhase } from './facts';
-import { rebuild, rebuildInPieces, reduce, withSnapshot } from './reduce';
+import { pause, rebuild, rebuildInPieces, reduce, withSnapshot } from './reduce';
 import { EMPTY, type Timeline } from './timeline';
 
 /** Entries that a page opens with. */
@@ -31,6 +31,9 @@ const ACK_EVERY_ENTRIES = 100;
 const ACK_EVERY_MS = 5_000;
 /** Between two looks at the snapshot; entries that come in between share one. */
 const SNAPSHOT_SPACING_MS = 100;
+/** A picture that took longer than this to draw is followed by a rest of twice that, so that a flood leaves the page alive. */
+const QUICK_MS = 16;
+const LONGEST_REST_MS = 250;
 /** How long entries are gathered when the page is not visible and frames do not come. */
 const HIDDEN_FLUSH_MS = 200;
 
@@ -73,6 +76,8 @@ export class SessionStore {
   #pending: Entry[] = [];
   #received = 0;
   #acked = 0;
+  /** By `performance.now()`: entries that come before are drawn then. */
+  #restUntil = 0;
   #flushTimer: { cancel: () => void } | null = null;
   #ackTimer: ReturnType<typeof setTimeout> | undefined;
   #snapshotTimer: ReturnType<typeof setTimeout> | undefined;
@@ -269,7 +274,7 @@ export class SessionStore {
     }
     this.#received = frame.seq;
     this.#pending.push(frame);
-    this.#flushTimer ??= soon(() => this.#flush());
+    this.#flushTimer ??= soon(() => this.#flush(), this.#restUntil - performance.now());
     if (this.#received - this.#acked >= ACK_EVERY_ENTRIES) this.#ack();
     else this.#ackTimer ??= setTimeout(() => this.#ack(), ACK_EVERY_MS);
   }
@@ -282,6 +287,12 @@ export class SessionStore {
 
   #flush(): void {
     this.#flushTimer = null;
+    const begun = performance.now();
+    void pause().then(() => {
+      const now = performance.now();
+      const took = now - begun;
+      if (took > QUICK_MS) this.#restUntil = now + Math.min(LONGEST_REST_MS, 2 * took);
+    });
     const batch = this.#pending;
     this.#pending = [];
     const steps = this.#state.timeline.facts?.steps ?? 0;
@@ -297,18 +308,23 @@ export class SessionStore {
   }
 }
 
-/** Before the next frame; on a hidden page, where frames do not come, after a moment. */
-function soon(run: () => void): { cancel: () => void } {
+/** Before the next frame after that wait; on a hidden page, where frames do not come, after a moment. */
+function soon(run: () => void, wait: number): { cancel: () => void } {
   let frame: number | undefined;
   const cancel = () => {
     clearTimeout(timer);
+    clearTimeout(rest);
     if (frame !== undefined) cancelAnimationFrame(frame);
   };
   const once = () => {
     cancel();
     run();
   };
-  const timer = setTimeout(once, HIDDEN_FLUSH_MS);
-  if (typeof requestAnimationFrame === 'function') frame = requestAnimationFrame(once);
+  const timer = setTimeout(once, Math.max(HIDDEN_FLUSH_MS, wait + HIDDEN_FLUSH_MS));
+  const ask = () => {
+    if (typeof requestAnimationFrame === 'function') frame = requestAnimationFrame(once);
+  };
+  const rest = wait > 0 ? setTimeout(ask, wait) : undefined;
+  if (rest === undefined) ask();
   return { cancel };
 }

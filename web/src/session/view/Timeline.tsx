@@ -4,7 +4,7 @@
  */
 
 import { useNavigate, useSearch } from '@tanstack/react-router';
-import { useVirtualizer } from '@tanstack/react-virtual';
+import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual';
 import { useCallback, useEffect, useLayoutEffect, useMemo, useRef, useState } from 'react';
 import { words } from '../../text/english';
 import { Button } from '../../ui/button';
@@ -53,6 +53,7 @@ export function Timeline({ actions }: { actions: Actions }) {
     anchorTo: 'end',
     followOnAppend: true,
     scrollEndThreshold: NEAR_END_PX,
+    measureElement: measured,
     overscan: OVERSCAN,
     paddingStart: 16,
     paddingEnd: 32,
@@ -254,6 +255,20 @@ export function Timeline({ actions }: { actions: Actions }) {
       </div>
     </FoldsContext.Provider>
   );
+}
+
+/**
+ * The height of a row as the browser's observer tells it, before anything is drawn. Until then it is the one that is known or
+ * guessed: asking each new row would have the browser lay out the page for each of them.
+ */
+function measured(
+  row: Element,
+  told: ResizeObserverEntry | undefined,
+  list: Virtualizer<HTMLElement, Element>,
+): number {
+  const size = told?.borderBoxSize[0]?.blockSize;
+  if (size !== undefined) return Math.round(size);
+  return list.measurementsCache[list.indexFromElement(row)]?.size ?? (row as HTMLElement).offsetHeight;
 }
 
 /** The turn that an entry is in, as far as the loaded ones tell. */
