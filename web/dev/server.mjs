@@ -216,6 +216,11 @@ export async function start({ port = 0, speed = 1 } = {}) {
       /^\/repositories$/,
       () => ({ items: REPOSITORIES.map((path) => ({ path, last_used_at: new Date(began).toISOString() })) }),
     ],
+    [
+      'GET',
+      /^\/repositories\/offer$/,
+      ({ query }) => ({ template: query.get('path') === REPOSITORIES[1] ? 'What is wrong:\nHow to see it:\n' : null }),
+    ],
     ['GET', /^\/usage$/, ({ query }) => usage([...sessions.values()], query, PERSON, REPOSITORIES)],
     [
       'GET',

@@ -1,6 +1,6 @@
-//! What a person puts in order: prompts that wait, and sessions that are done with.
+//! What people do around a session's work: put in order what waits and what is done with, and begin with what is offered.
 
-use crate::{CommandError, Engine};
+use crate::{CommandError, Engine, prepared};
 use lamplight_domain::session::{Command, SessionView};
 use lamplight_domain::{PromptId, SessionId};
 
@@ -23,5 +23,14 @@ impl Engine {
 
     pub async fn unarchive(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
         self.command(id, Command::Unarchive { by }).await
+    }
+
+    /// The text that a repository offers to whoever writes a task for it, as committed on its current branch. Of what is no
+    /// repository, or has a file that cannot be read, there is none: starting a session says what is wrong.
+    pub async fn task_template(&self, repository: &str) -> Option<String> {
+        prepared::template(repository).await.unwrap_or_else(|error| {
+            tracing::debug!(repository, error = format!("{error:#}"), "a repository offers no template");
+            None
+        })
     }
 }

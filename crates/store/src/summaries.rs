@@ -5,8 +5,7 @@ use lamplight_domain::{Seq, SessionId, Timestamp};
 use rusqlite::types::{ToSql, Type};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-const COLUMNS: &str =
-    "session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, body";
+const COLUMNS: &str = "session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, body";
 
 /// Writes the row, and the indexes only when what they are about has changed: this runs with every append.
 pub(crate) fn store(connection: &Connection, log: i64, row: &SummaryRow) -> rusqlite::Result<()> {
@@ -87,11 +86,8 @@ pub(crate) fn list(connection: &Connection, query: &SessionQuery) -> rusqlite::R
         conditions.push("session < ?");
         values.push(Box::new(cursor.clone()));
     }
-    let columns = [
-        ("phase = ?", &query.phase),
-        ("repository = ?", &query.repository),
-        ("person = ?", &query.person),
-    ];
+    let columns =
+        [("phase = ?", &query.phase), ("repository = ?", &query.repository), ("person = ?", &query.person)];
     for (condition, wanted) in columns {
         if let Some(wanted) = wanted {
             conditions.push(condition);

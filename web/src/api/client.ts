@@ -9,6 +9,7 @@ import type {
   NewSession,
   Problem,
   Repository,
+  RepositoryOffer,
   SessionPage,
   SessionView,
   Status,
@@ -128,6 +129,8 @@ export const api = {
   unarchive: (id: string): Promise<SessionView> => call('POST', `${session(id)}/unarchive`),
   agents: (): Promise<{ items: AgentInfo[] }> => call('GET', '/agents'),
   repositories: (): Promise<{ items: Repository[] }> => call('GET', '/repositories'),
+  offer: (path: string): Promise<RepositoryOffer> =>
+    call('GET', `/repositories/offer?${new URLSearchParams({ path })}`),
   keys: (): Promise<{ items: Key[] }> => call('GET', '/keys'),
   setKey: (name: string, key: string): Promise<Key> => call('PUT', `/keys/${encodeURIComponent(name)}`, { key }),
   removeKey: (name: string): Promise<void> => call('DELETE', `/keys/${encodeURIComponent(name)}`),

@@ -124,6 +124,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/repositories/offer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a repository offers to whoever writes a task for it. */
+        get: operations["show_offer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions": {
         parameters: {
             query?: never;
@@ -923,6 +940,11 @@ export interface components {
         RepositoryList: {
             items: components["schemas"]["Repository"][];
         };
+        /** @description What a repository offers to whoever writes a task for it. */
+        RepositoryOffer: {
+            /** @description A text to begin with: `template` under `[task]` in its `.lamplight.toml`; `null` without one. */
+            template?: string | null;
+        };
         /** @description The checkpoint to go back to. */
         RestoreRequest: {
             /** Format: int32 */
@@ -1460,6 +1482,36 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["RepositoryList"];
+                };
+            };
+        };
+    };
+    show_offer: {
+        parameters: {
+            query: {
+                /** @description Absolute, on the server's machine. */
+                path: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepositoryOffer"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -28,6 +28,7 @@ export function newQueryClient(): QueryClient {
 
 export const agentsQuery = queryOptions({ queryKey: ['agents'], queryFn: api.agents });
 export const repositoriesQuery = queryOptions({ queryKey: ['repositories'], queryFn: api.repositories });
+export const offerQuery = (path: string) => queryOptions({ queryKey: ['offer', path], queryFn: () => api.offer(path) });
 export const keysQuery = queryOptions({ queryKey: ['keys'], queryFn: api.keys });
 export const modelsQuery = queryOptions({ queryKey: ['models'], queryFn: api.models, staleTime: MODELS_STALE_MS });
 export const statusQuery = queryOptions({ queryKey: ['status'], queryFn: api.status });

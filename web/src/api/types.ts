@@ -27,6 +27,7 @@ export type FileDiff = Sent<Schemas['FileDiff']>;
 export type Diff = Sent<Schemas['Diff']>;
 export type AgentInfo = Sent<Schemas['Agent']>;
 export type Repository = Sent<Schemas['Repository']>;
+export type RepositoryOffer = Sent<Schemas['RepositoryOffer']>;
 export type Status = Sent<Schemas['Status']>;
 export type UsageBy = Schemas['UsageBy'];
 export type UsageReport = Sent<Schemas['UsageReport']>;

@@ -12,7 +12,9 @@ import { readStorage, useDraft, useKeys, useTitle, writeStorage } from '../ui/ho
 import { Icon } from '../ui/icons';
 import { ProblemNote } from '../ui/problem';
 import { ThemeToggle } from '../ui/theme';
+import { AS_CONFIGURED, BoundsFields, boundsOf } from './Bounds';
 import { ModelField } from './ModelField';
+import { Template } from './Template';
 
 /** Recent repositories on offer. */
 const RECENT = 5;
@@ -40,6 +42,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
   const [permissions, setPermissions] = useState<Permissions>('allow');
   const [image, setImage] = useState('');
   const [steps, setSteps] = useState('');
+  const [bounds, setBounds] = useState(AS_CONFIGURED);
   const text = useRef<HTMLTextAreaElement>(null);
   // The same task sent twice by accident is one session; another task is another.
   const key = useRef({ spec: '', key: '' });
@@ -71,6 +74,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
     if (!ready) return;
+    const asked = boundsOf(bounds);
     if (chosenAgent) writeStorage(localStorage, LAST_AGENT, chosenAgent);
     create.mutate({
       ...(from.fork === undefined
@@ -84,7 +88,8 @@ export function NewPage({ from }: { from: ForkSearch }) {
       ...(chosenAgent ? { agent: chosenAgent } : {}),
       ...(model.trim() ? { model: model.trim() } : {}),
       ...(base.trim() ? { base: base.trim() } : {}),
-      ...(Number(steps) > 0 ? { limits: { steps: Number(steps) } } : {}),
+      ...asked,
+      ...(Number(steps) > 0 ? { limits: { ...asked.limits, steps: Number(steps) } } : {}),
     });
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -121,6 +126,9 @@ export function NewPage({ from }: { from: ForkSearch }) {
                 />
               )}
             </Labelled>
+            {from.fork === undefined ? (
+              <Template repository={chosenRepository} written={prompt} take={setPrompt} />
+            ) : null}
             {from.fork === undefined ? (
               <Labelled label="Repository" hint="Path of a git repository on the machine where Lamplight runs">
                 {(id) => (
@@ -241,6 +249,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
                     </Labelled>
                   </>
                 ) : null}
+                <BoundsFields value={bounds} change={setBounds} />
                 <Labelled label="Steps in a turn, at most">
                   {(id) => (
                     <input

@@ -60,6 +60,16 @@ export const words = {
     noneFits: 'No session fits this filter.',
     noneArchived: 'Nothing is archived.',
   },
+  create: {
+    template: 'Begin with the repository\u2019s template',
+    network: 'Network',
+    asConfigured: 'As configured',
+    open: 'Every public host',
+    allowlist: 'Only these hosts',
+    none: 'None, but for models and git',
+    hosts: 'Hosts',
+    budget: 'Budget in dollars, at most',
+  },
   palette: {
     label: 'Go to or do',
     placeholder: 'Go to a session, or do something',

@@ -8,7 +8,7 @@ import { words } from '../text/english';
 import { baseName } from '../text/format';
 import { visible } from '../text/visible';
 import { allCommands, type PageCommand, score, useCommands } from './commands';
-import { useKeys } from './hooks';
+import { useKeys, usePaused } from './hooks';
 import { Icon } from './icons';
 import { PhaseDot, phaseWord } from './phase';
 
@@ -45,7 +45,7 @@ function Open({ close }: { close: () => void }) {
   const list = useId();
   const [typed, setTyped] = useState('');
   const [place, setPlace] = useState(0);
-  const asked = usePaused(typed.trim());
+  const asked = usePaused(typed.trim(), PAUSE_MS);
   const [commands] = useState(allCommands);
   useEffect(() => {
     const opened = dialog.current;
@@ -164,14 +164,4 @@ function matching(commands: readonly PageCommand[], typed: string): PageCommand[
     .filter(({ worth }) => worth > 0)
     .sort((a, b) => b.worth - a.worth)
     .map(({ command }) => command);
-}
-
-/** What it was when it had not changed for a moment. */
-function usePaused(text: string): string {
-  const [paused, setPaused] = useState(text);
-  useEffect(() => {
-    const timer = setTimeout(() => setPaused(text), PAUSE_MS);
-    return () => clearTimeout(timer);
-  }, [text]);
-  return paused;
 }

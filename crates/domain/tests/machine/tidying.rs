@@ -25,11 +25,11 @@ fn a_prompt_is_sent_as_it_was_changed_last_and_not_changed_once_it_is_sent() {
     assert_eq!(world.log.len(), before, "the same text again changes nothing");
     world.settle(true);
     let told = world.agents[&1].told.values();
-    let last = told.filter_map(|input| match input {
+    let mut prompts = told.filter_map(|input| match input {
         AgentInput::Prompt { text, .. } => Some(text.as_str()),
         _ => None,
     });
-    assert_eq!(last.last(), Some("second, and a test"));
+    assert_eq!(prompts.next_back(), Some("second, and a test"));
     assert_eq!(edit(&mut world, "third"), Err(Refusal::PromptNotFound));
 }
 

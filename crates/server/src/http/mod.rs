@@ -97,7 +97,10 @@ pub fn router(app: App) -> Router {
         .route("/sessions", get(sessions::list::handle).post(sessions::create::handle))
         .route("/sessions/{id}", get(sessions::show::handle))
         .route("/sessions/{id}/prompts", post(sessions::prompt::handle))
-        .route("/sessions/{id}/prompts/{prompt}", delete(sessions::remove_prompt::handle).put(sessions::edit_prompt::handle))
+        .route(
+            "/sessions/{id}/prompts/{prompt}",
+            delete(sessions::remove_prompt::handle).put(sessions::edit_prompt::handle),
+        )
         .route("/sessions/{id}/stop", post(sessions::stop::handle))
         .route("/sessions/{id}/pause", post(sessions::pause::handle))
         .route("/sessions/{id}/resume", post(sessions::resume::handle))
@@ -120,6 +123,7 @@ pub fn router(app: App) -> Router {
         .route("/keys/{name}/test", post(keys::test::handle))
         .route("/models", get(models::handle))
         .route("/repositories", get(repositories::handle))
+        .route("/repositories/offer", get(repositories::offer))
         .route("/status", get(status::handle))
         .route("/usage", get(usage::handle))
         .route("/openapi.json", get(openapi::handle))

@@ -44,6 +44,7 @@ use utoipa::OpenApi;
         keys::test::handle,
         models::handle,
         repositories::handle,
+        repositories::offer,
         status::handle,
         usage::handle,
     )

@@ -66,3 +66,19 @@ async fn what_is_put_aside_is_listed_apart_until_somebody_wants_it_again() {
     assert_eq!(listed("repository=/elsewhere").await, Vec::<String>::new());
     server.clear().await;
 }
+
+#[tokio::test]
+async fn a_repository_offers_what_a_task_for_it_begins_with() {
+    let server = Server::start();
+    let repository = server.place.repository();
+    let offer = async |path: &str| server.get(&format!("/repositories/offer?path={path}")).await;
+    let path = repository.to_str().unwrap();
+    assert_eq!(offer(path).await, (StatusCode::OK, json!({"template": null})));
+    std::fs::write(repository.join(".lamplight.toml"), "[task]\ntemplate = \"What is wrong: \"\n").unwrap();
+    assert_eq!(offer(path).await.1["template"], Value::Null, "what is not committed counts for nobody");
+    server.place.git(&["add", "--all"]);
+    server.place.git(&["commit", "--quiet", "--message", "Offer a template"]);
+    assert_eq!(offer(path).await.1, json!({"template": "What is wrong: "}));
+    assert_eq!(offer("/not/there").await, (StatusCode::OK, json!({"template": null})));
+    assert_eq!(offer("relative").await.0, StatusCode::BAD_REQUEST);
+}
