@@ -92,23 +92,23 @@ export function ListPage() {
           <span className="grow" />
           {connection.state === 'reconnecting' || connection.state === 'offline' ? (
             <span className="text-2xs text-warn" role="status">
-              {connection.state === 'offline' ? 'Offline' : 'Reconnecting'}
+              {connection.state === 'offline' ? words.list.offline : words.list.reconnecting}
             </span>
           ) : null}
-          <Link to="/usage" className={buttonClass({ look: 'quiet' })} title="What models cost">
-            Usage
+          <Link to="/usage" className={buttonClass({ look: 'quiet' })} title={words.list.usageTitle}>
+            {words.list.usage}
           </Link>
           <ThemeToggle />
           <Link
             to="/settings"
             className={buttonClass({ look: 'quiet', size: 'icon' })}
-            aria-label="Settings"
-            title="Settings"
+            aria-label={words.list.settings}
+            title={words.list.settings}
           >
             <Icon name="settings" />
           </Link>
-          <Link to="/new" className={buttonClass({ look: 'primary' })} title="New session (n)">
-            <Icon name="plus" /> New <span className="max-sm:sr-only">session</span>
+          <Link to="/new" className={buttonClass({ look: 'primary' })} title={words.list.newTitle}>
+            <Icon name="plus" /> {words.list.new} <span className="max-sm:sr-only">{words.list.session}</span>
           </Link>
         </header>
       </div>
@@ -117,7 +117,7 @@ export function ListPage() {
         {sessions.error ? (
           <ProblemNote error={asApiError(sessions.error)} className="mx-auto my-4 w-full max-w-[66rem]">
             <Button size="small" onClick={() => void sessions.refetch()}>
-              Try again
+              {words.list.tryAgain}
             </Button>
           </ProblemNote>
         ) : null}
@@ -158,13 +158,10 @@ function Nothing({ words: said }: { words: string | null }) {
       ) : (
         <>
           <Lamp className="mx-auto mb-3 size-10 opacity-80" />
-          <p className="text-base text-ink">Nothing here yet.</p>
-          <p className="mt-1">
-            Give an agent a task and go do something else. It works in a sandbox, on a branch of its own, and you review
-            what comes out.
-          </p>
+          <p className="text-base text-ink">{words.list.nothing}</p>
+          <p className="mt-1">{words.list.nothingYet}</p>
           <Link to="/new" className={`${buttonClass({ look: 'primary' })} mt-5`}>
-            Start the first session
+            {words.list.first}
           </Link>
         </>
       )}
@@ -179,9 +176,9 @@ function ServerNote() {
   return (
     <span
       className="truncate rounded-full border border-line-strong px-2 py-0.5 text-2xs text-soft max-sm:hidden"
-      title="No key of a model is configured, so a scripted model answers"
+      title={words.list.scriptedTitle}
     >
-      scripted model
+      {words.list.scripted}
     </span>
   );
 }

@@ -6,24 +6,24 @@ import { Dialog } from './dialog';
 import { useKeys } from './hooks';
 
 const KEYS: [string[], string][] = [
-  [['Ctrl', 'K'], 'Go to a session, or do something'],
-  [['j'], 'Next session in the list'],
-  [['k'], 'Previous session in the list'],
-  [['Enter'], 'Open it'],
-  [['/'], 'Find in the list, or in the log'],
-  [['x'], 'Choose it, for several at once'],
-  [['e'], 'Archive what is chosen'],
-  [['n'], 'New session'],
-  [['u'], 'Back to all sessions'],
-  [['i'], 'Write a follow-up'],
-  [['d'], 'Show or hide the changes'],
-  [['['], 'Previous turn'],
-  [[']'], 'Next turn'],
-  [['G'], 'Newest entry'],
-  [['t'], 'Show or hide times'],
-  [['Ctrl', '.'], 'Stop the turn'],
-  [['Ctrl', 'Enter'], 'Start the session'],
-  [['?'], 'This list'],
+  [['Ctrl', 'K'], words.keys.palette],
+  [['j'], words.keys.next],
+  [['k'], words.keys.previous],
+  [['Enter'], words.keys.open],
+  [['/'], words.keys.find],
+  [['x'], words.keys.choose],
+  [['e'], words.keys.archive],
+  [['n'], words.keys.newSession],
+  [['u'], words.keys.list],
+  [['i'], words.keys.followUp],
+  [['d'], words.keys.changes],
+  [['['], words.keys.previousTurn],
+  [[']'], words.keys.nextTurn],
+  [['G'], words.keys.latest],
+  [['t'], words.keys.times],
+  [['Ctrl', '.'], words.keys.stop],
+  [['Ctrl', 'Enter'], words.keys.start],
+  [['?'], words.keys.keys],
 ];
 
 export function Shortcuts() {
@@ -32,7 +32,7 @@ export function Shortcuts() {
   useCommands([{ id: 'keys', title: words.palette.keys, keys: '?', run: () => setShown(true) }]);
   if (!shown) return null;
   return (
-    <Dialog title="Keys" onClose={() => setShown(false)}>
+    <Dialog title={words.keys.title} onClose={() => setShown(false)}>
       <dl className="grid grid-cols-[auto_1fr] items-center gap-x-4 gap-y-2 text-[0.8125rem]">
         {KEYS.map(([keys, does]) => (
           <div key={does} className="contents">
