@@ -37,6 +37,8 @@ export function Sessions({ rows, now, active, picked, pick, hasMore, loadMore }:
     directDomUpdatesMode: 'position',
   });
   const shown = virtualizer.getVirtualItems();
+  // Of the last group there may be more than is loaded.
+  const open = hasMore ? rows.findLastIndex(({ kind }) => kind === 'heading') : -1;
   const last = shown.at(-1)?.index ?? 0;
   useEffect(() => {
     if (hasMore && last >= rows.length - EARLY_ROWS) loadMore();
@@ -66,7 +68,11 @@ export function Sessions({ rows, now, active, picked, pick, hasMore, loadMore }:
                   className="flex items-baseline gap-2 px-2 pt-4 pb-1 text-2xs font-semibold text-soft"
                   title={visible(row.title)}
                 >
-                  {visible(row.label)} <span className="font-normal text-faint tabular-nums">{row.count}</span>
+                  {visible(row.label)}{' '}
+                  <span className="font-normal text-faint tabular-nums">
+                    {row.count}
+                    {index === open ? '+' : ''}
+                  </span>
                 </h2>
               ) : (
                 <SessionRow

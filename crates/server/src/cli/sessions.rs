@@ -41,7 +41,11 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitCode> {
     let mut query = vec![("limit", arguments.limit.to_string())];
     query.extend(arguments.phase.clone().map(|phase| ("phase", phase)));
-    query.extend(arguments.repository.clone().map(|path| ("repository", path)));
+    let whole = |path: &String| {
+        // As sessions have it: without links, from the root. One of another machine is taken as it is said.
+        std::fs::canonicalize(path).map_or_else(|_| path.clone(), |whole| whole.display().to_string())
+    };
+    query.extend(arguments.repository.as_ref().map(|path| ("repository", whole(path))));
     query.extend(arguments.archived.then(|| ("archived", "true".to_owned())));
     query.extend(arguments.search.clone().map(|words| ("q", words)));
     let list: SessionList = client.list("/sessions", &query).await?;

@@ -89,12 +89,15 @@ export function Timeline({ actions }: { actions: Actions }) {
   useLayoutEffect(() => {
     if (at === undefined) virtualizer.scrollToEnd();
   }, []);
+  const pressed = useRef<number | null>(null);
   const latest = useRef({ items, show });
   useEffect(() => {
     latest.current = { items, show };
   });
   useEffect(() => {
     if (at === undefined) return;
+    // Whoever presses the time of an item is there already.
+    if (pressed.current === at) return;
     let wanted = true;
     follow(false);
     setFilter('all');
@@ -138,6 +141,11 @@ export function Timeline({ actions }: { actions: Actions }) {
     const [start] = virtualizer.getOffsetForIndex(places.get(kept.key) ?? 0, 'start') ?? [0];
     virtualizer.scrollToOffset(start - (kept.start - was.offset));
   });
+
+  // biome-ignore lint/correctness/useExhaustiveDependencies: when other kinds are shown
+  useLayoutEffect(() => {
+    if (following.current) virtualizer.scrollToEnd();
+  }, [filter]);
 
   // Whatever makes the window smaller: a keyboard on a phone, a longer prompt.
   useLayoutEffect(() => {
@@ -193,7 +201,10 @@ export function Timeline({ actions }: { actions: Actions }) {
     { id: 'times', title: words.palette.times, keys: 't', run: () => setTimes(!timed) },
   ]);
   const link = useCallback(
-    (seq: number) => void navigate({ search: { at: seq }, replace: true, resetScroll: false }),
+    (seq: number) => {
+      pressed.current = seq;
+      void navigate({ search: { at: seq }, replace: true, resetScroll: false });
+    },
     [navigate],
   );
 
