@@ -366,7 +366,7 @@ function CommitLine({ item, actions }: { item: CommitItem; actions: Actions }) {
         <span className="text-good">+{commit.insertions}</span>{' '}
         <span className="text-bad">{`\u2212${commit.deletions}`}</span>
       </span>
-      <span className="text-2xs text-faint">{words.items.review}</span>
+      <span className="text-2xs whitespace-nowrap text-faint">{words.items.review}</span>
       <Icon name="chevron" className="size-3 text-faint" />
     </button>
   );
