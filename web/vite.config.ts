@@ -1,3 +1,6 @@
+import { readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { brotliCompressSync, gzipSync } from 'node:zlib';
 import tailwindcss from '@tailwindcss/vite';
 import react from '@vitejs/plugin-react';
 import { defineConfig } from 'vitest/config';
@@ -6,8 +9,22 @@ import { defineConfig } from 'vitest/config';
 // `npm run dev` sets this to the dev double; point it at a real `lamplight serve` to work against that.
 const server = process.env.LAMPLIGHT_SERVER ?? 'http://127.0.0.1:7411';
 
+/** Each text beside itself as it is sent: the server has no work with it. */
+const compressed = {
+  name: 'compressed',
+  apply: 'build' as const,
+  writeBundle: ({ dir = 'dist' }: { dir?: string | undefined }) => {
+    for (const name of readdirSync(dir, { recursive: true, encoding: 'utf8' })) {
+      if (!/\.(js|css|html|svg)$/.test(name)) continue;
+      const plain = readFileSync(join(dir, name));
+      writeFileSync(join(dir, `${name}.br`), brotliCompressSync(plain));
+      writeFileSync(join(dir, `${name}.gz`), gzipSync(plain, { level: 9 }));
+    }
+  },
+};
+
 export default defineConfig({
-  plugins: [react(), tailwindcss()],
+  plugins: [react(), tailwindcss(), compressed],
   build: {
     target: 'es2022',
     // Keeps light-dark() as it is written: every browser since spring 2024 has it.

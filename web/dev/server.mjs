@@ -135,6 +135,13 @@ export async function start({ port = 0, speed = 1 } = {}) {
     ['GET', /^\/sessions\/(\w+)$/, ({ ids }) => find(ids[0]).view()],
     ['POST', /^\/sessions\/(\w+)\/prompts$/, ({ ids, body }) => [202, find(ids[0]).prompt(body.text)]],
     [
+      'PUT',
+      /^\/sessions\/(\w+)\/prompts\/(\w+)$/,
+      ({ ids, body }) => [204, find(ids[0]).editPrompt(ids[1], body.text)],
+    ],
+    ['POST', /^\/sessions\/(\w+)\/archive$/, ({ ids }) => after(find(ids[0]), (session) => session.archive(true))],
+    ['POST', /^\/sessions\/(\w+)\/unarchive$/, ({ ids }) => after(find(ids[0]), (session) => session.archive(false))],
+    [
       'DELETE',
       /^\/sessions\/(\w+)\/prompts\/(\w+)$/,
       ({ ids }) => [204, after(find(ids[0]), (session) => session.removePrompt(ids[1])) && undefined],
@@ -208,6 +215,11 @@ export async function start({ port = 0, speed = 1 } = {}) {
       'GET',
       /^\/repositories$/,
       () => ({ items: REPOSITORIES.map((path) => ({ path, last_used_at: new Date(began).toISOString() })) }),
+    ],
+    [
+      'GET',
+      /^\/repositories\/offer$/,
+      ({ query }) => ({ template: query.get('path') === REPOSITORIES[1] ? 'What is wrong:\nHow to see it:\n' : null }),
     ],
     ['GET', /^\/usage$/, ({ query }) => usage([...sessions.values()], query, PERSON, REPOSITORIES)],
     [
@@ -329,7 +341,8 @@ function list(sessions, query) {
   const limit = Number(query.get('limit') ?? 50);
   const all = [...sessions.values()]
     .map((session) => session.summary())
-    .filter((one) => !query.get('phase') || one.phase === query.get('phase'))
+    .filter((one) => ['phase', 'repository', 'person'].every((by) => !query.get(by) || one[by] === query.get(by)))
+    .filter((one) => one.archived === (query.get('archived') === 'true'))
     .filter((one) => !q || [one.title, one.repository, one.branch].some((text) => text.toLowerCase().includes(q)))
     .filter((one) => !query.get('cursor') || one.id < query.get('cursor'))
     .sort((a, b) => (a.id < b.id ? 1 : -1));
@@ -337,7 +350,7 @@ function list(sessions, query) {
 }
 
 function page(log, query) {
-  const limit = Math.min(Number(query.get('limit') ?? 500), 1000);
+  const limit = Math.min(Number(query.get('limit') ?? 500), 2000);
   const before = query.get('before');
   const entries =
     before === null

@@ -1,21 +1,7 @@
 /** One session of the dev double: a log in memory, the view of it, and an agent that plays a story. */
 import { EventEmitter } from 'node:events';
 import { FILES, storyFor } from './story.mjs';
-
-const DIGITS = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-let made = 0;
-
-/** Sorts by time, as a ULID does. */
-export function ulid() {
-  let time = Date.now() * 1000 + (made++ % 1000);
-  let text = '';
-  for (let i = 0; i < 12; i += 1) {
-    text = DIGITS[time % 32] + text;
-    time = Math.floor(time / 32);
-  }
-  for (let i = 0; i < 14; i += 1) text += DIGITS[Math.floor(Math.random() * 32)];
-  return `0${text.slice(1)}`;
-}
+import { ulid } from './ulid.mjs';
 
 export class Refused extends Error {
   constructor(status, code, detail, whatToDo) {
@@ -40,6 +26,7 @@ export class Session extends EventEmitter {
   checkpoints = [];
   merged = null;
   ended = false;
+  archived = false;
   tokens = { input: 0, output: 0, cached: 0, cache_written: 0, reasoning: 0 };
   cost = { micros: 0, is_partial: false };
   budget = 0;
@@ -104,9 +91,26 @@ export class Session extends EventEmitter {
       throw new Refused(400, 'invalid_request', 'A prompt needs a text.', 'Send {"text": "…"}.');
     const queued = { prompt: ulid(), text, by: this.person.name, attachments: [] };
     this.queue.push(queued);
+    this.archived = false;
     this.append({ type: 'prompt_queued', ...queued });
     this.emit('work');
     return { prompt: queued.prompt, position: this.queue.length };
+  }
+
+  editPrompt(id, text) {
+    const queued = this.queue.find((one) => one.prompt === id);
+    if (!queued)
+      throw new Refused(404, 'prompt_not_found', 'This prompt is not queued.', 'It may have started already.');
+    if (typeof text !== 'string' || text.trim() === '')
+      throw new Refused(400, 'empty_prompt', 'A prompt needs a text.', 'Say what is to be done.');
+    queued.text = text;
+    this.append({ type: 'prompt_edited', prompt: id, text, by: this.person.name });
+  }
+
+  archive(archived) {
+    if (this.archived === archived) return;
+    this.archived = archived;
+    this.append({ type: archived ? 'session_archived' : 'session_unarchived', by: this.person.name });
   }
 
   removePrompt(id) {
@@ -238,6 +242,7 @@ export class Session extends EventEmitter {
       merged: this.merged,
       pull_request: null,
       ended: this.ended,
+      archived: this.archived,
       last_seq: this.log.length,
       created_at: iso(this.log[0].at),
       updated_at: iso(this.log.at(-1).at),
@@ -247,7 +252,7 @@ export class Session extends EventEmitter {
   summary() {
     const { base, models, person, queued, permission, commits, checkpoints, origin, merged, pull_request, ...rest } =
       this.view();
-    return { ...rest, queued_count: queued.length };
+    return { ...rest, person: person.name, queued_count: queued.length };
   }
 
   async run() {

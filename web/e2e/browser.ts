@@ -12,6 +12,8 @@ import { fileURLToPath } from 'node:url';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
 import { startCutter } from '../dev/cutter.mjs';
 import { start } from '../dev/server.mjs';
+import type { Item } from '../src/session/items';
+import type { SessionStore } from '../src/session/store';
 
 const SHOTS = process.env.SHOTS ?? fileURLToPath(new URL('../test-results/', import.meta.url));
 
@@ -41,7 +43,8 @@ interface Look {
   dark?: boolean;
 }
 
-export async function openStage(): Promise<Stage> {
+/** `more` are servers that its pages may talk to as well. */
+export async function openStage(more: string[] = []): Promise<Stage> {
   mkdirSync(SHOTS, { recursive: true });
   const double = ON_DOUBLE ? await start({ speed: 3 }) : null;
   const url = double?.url ?? process.env.LAMPLIGHT_URL ?? '';
@@ -66,7 +69,7 @@ export async function openStage(): Promise<Stage> {
       const context = await browser.newContext({ viewport: { width, height }, colorScheme: dark ? 'dark' : 'light' });
       contexts.push(context);
       const page = await context.newPage();
-      watch(page, [url, cutter.url]);
+      watch(page, [url, cutter.url, ...more]);
       return page;
     },
     async close() {
@@ -123,9 +126,28 @@ export async function createSession(
   return page.url().split('/').at(-1) ?? '';
 }
 
-/** The timeline as text, entry for entry, without what depends on the clock or on what is folded. */
+/** The timeline as text, item for item, whether it is near enough to be on the page or not. */
 export function timelineText(page: Page): Promise<string[]> {
-  return page
-    .locator('[data-kind]')
-    .evaluateAll((items) => items.map((item) => `${item.id} ${item.getAttribute('data-kind')} ${item.textContent}`));
+  return page.evaluate(() => {
+    const { items } = (window as unknown as Shown).lamplight.getState().timeline;
+    return items.map((item) => `${item.key} ${item.kind} ${JSON.stringify(item)}`);
+  });
+}
+
+/** All that the page shows of a session, but for how far back it was loaded. */
+export function shown(page: Page): Promise<{ items: Item[]; facts: unknown; first: number; last: number }> {
+  return page.evaluate(() => {
+    const { items, facts, first, last } = (window as unknown as Shown).lamplight.getState().timeline;
+    return { items: [...items], facts, first, last };
+  });
+}
+
+/** What the page leaves for tests: its store. */
+interface Shown {
+  lamplight: Pick<SessionStore, 'getState' | 'loadBackTo'>;
+}
+
+/** Fetches the log from its beginning, as scrolling up does. */
+export async function loadAll(page: Page): Promise<void> {
+  await page.evaluate(() => (window as unknown as Shown).lamplight.loadBackTo(1));
 }

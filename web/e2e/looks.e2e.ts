@@ -2,7 +2,7 @@
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { complaintsOf, createSession, ON_DOUBLE, openStage, type Stage, shot } from './browser';
+import { complaintsOf, createSession, loadAll, ON_DOUBLE, openStage, type Stage, shot, shown } from './browser';
 
 /** Entries of a long log; the double's story has a few more. */
 const MANY = 5_000;
@@ -72,7 +72,7 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
     expect(await page.evaluate(() => 'hacked' in window)).toBe(false);
     expect(await page.locator('[data-kind] img, [data-kind] script').count()).toBe(0);
     const links = await page
-      .locator('[data-kind=message] a')
+      .locator('[data-kind=message] .prose a')
       .evaluateAll((all) => all.map((link) => [link.getAttribute('href'), link.getAttribute('rel')]));
     expect(links).toEqual([
       ['https://example.com/track.png', 'noopener noreferrer nofollow'],
@@ -97,17 +97,42 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
 
     const timeline = page.getByRole('region', { name: 'Timeline' });
     await timeline.hover();
-    let earliest = Number.POSITIVE_INFINITY;
-    while (earliest > 10) {
-      await page.mouse.wheel(0, -30_000);
-      await expect.poll(() => firstSeq(page), { timeout: 10_000 }).toBeLessThan(earliest);
-      earliest = await firstSeq(page);
-    }
-    expect(await page.locator('[data-kind]').count()).toBeGreaterThan(MANY / 5);
+    // What is read stays where it is while earlier entries come in above it.
+    const opened = await shown(page);
+    await page.mouse.wheel(0, -3_000);
+    await expect.poll(async () => (await shown(page)).first, { timeout: 10_000 }).toBeLessThan(opened.first);
+    const steps = (await visibleText(page)).match(/Step (\d+) of many/);
+    expect(Number(steps?.[1])).toBeGreaterThan(550);
+    await loadAll(page);
+    expect(Number((await visibleText(page)).match(/Step (\d+) of many/)?.[1])).toBe(Number(steps?.[1]));
+    const { items } = await shown(page);
+    expect(items.length).toBeGreaterThan(MANY / 5);
+    expect(await page.locator('[data-kind]').count()).toBeLessThan(100);
+
+    // A link to an entry goes to it and marks it; so does a turn.
+    const wanted = items[Math.floor(items.length / 2)];
+    await page.goto(`${stage.url}/sessions/${id}?at=${wanted?.seq}`);
+    await page.locator(`[data-marked][id=e${wanted?.seq}]`).waitFor();
+    await expect.poll(() => isInView(page, `e${wanted?.seq}`)).toBe(true);
+    await shot(page, 'linked');
+    await page.keyboard.press('[');
+    await expect.poll(() => isInView(page, items.find(({ kind }) => kind === 'prompt')?.key ?? '')).toBe(true);
+
+    // Words are found wherever in the log they are, also in what a closed call printed.
+    await page.keyboard.press('/');
+    await page.keyboard.type('part 123');
+    await page.locator('[data-marked]').getByText('make part-123').first().waitFor();
+    await page.getByText('1 of 1', { exact: true }).waitFor();
+    await shot(page, 'found');
+    await page.keyboard.press('Escape');
+    await page.getByRole('button', { name: 'Show: Everything' }).click();
+    await page.getByRole('menuitemradio', { name: 'Tool calls' }).click();
+    await expect.poll(() => page.locator('[data-kind]:not([data-kind=tool])').count()).toBe(0);
+    await page.getByRole('button', { name: 'Show: Tool calls' }).click();
+    await page.getByRole('menuitemradio', { name: 'Everything' }).click();
+
     const frames = await framesWhileScrolling(page);
-    process.stdout.write(
-      `long log: ${await page.locator('[data-kind]').count()} items, slowest frame while scrolling ${Math.round(frames)} ms\n`,
-    );
+    process.stdout.write(`long log: ${items.length} items, slowest frame while scrolling ${Math.round(frames)} ms\n`);
     await page.getByRole('button', { name: 'Jump to latest' }).click();
     await expect.poll(() => atEnd(page)).toBe(true);
     expect(complaintsOf(page)).toEqual([]);
@@ -184,11 +209,24 @@ function atEnd(page: Page): Promise<boolean> {
   return page.locator(scroller).evaluate((box) => box.scrollHeight - box.scrollTop - box.clientHeight < 60);
 }
 
-function firstSeq(page: Page): Promise<number> {
-  return page
-    .locator('[data-kind]')
-    .first()
-    .evaluate((item) => Number(item.id.slice(1)));
+/** What is in the window of the timeline, as text. */
+function visibleText(page: Page): Promise<string> {
+  return page.locator(scroller).evaluate((box) => {
+    const { top, bottom } = box.getBoundingClientRect();
+    const inside = [...box.querySelectorAll('[data-kind]')].filter((item) => {
+      const at = item.getBoundingClientRect();
+      return at.bottom > top && at.top < bottom;
+    });
+    return inside.map((item) => item.textContent).join('\n');
+  });
+}
+
+function isInView(page: Page, id: string): Promise<boolean> {
+  return page.locator(scroller).evaluate((box, wanted) => {
+    const at = document.getElementById(wanted)?.getBoundingClientRect();
+    const { top, bottom } = box.getBoundingClientRect();
+    return at !== undefined && at.top >= top - 1 && at.top < bottom;
+  }, id);
 }
 
 /** The longest time between two frames, in ms, while the whole timeline scrolls past. */

@@ -1,7 +1,7 @@
 /** A session from the form to the merge, as a person goes through it. Runs against the double and the real server alike. */
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { complaintsOf, createSession, openStage, PROMPTS, type Stage, shot, timelineText } from './browser';
+import { complaintsOf, createSession, openStage, PROMPTS, type Stage, shot, shown, timelineText } from './browser';
 
 /** Longest wait for an agent to get somewhere. */
 const AGENT_MS = 60_000;
@@ -66,22 +66,26 @@ test('create, watch, reload in the middle, review, merge', async () => {
 
 test('go back to what was kept, and fork it', async () => {
   const page = await stage.page();
-  await createSession(page, stage.url, PROMPTS.fix);
+  const id = await createSession(page, stage.url, PROMPTS.fix);
   await page.locator('[data-kind=kept] button').waitFor({ timeout: AGENT_MS });
   await page.getByLabel('Follow-up', { exact: true }).fill(PROMPTS.fix);
   await page.keyboard.press('Control+Enter');
   await page.locator('[data-kind=kept] button').nth(1).waitFor({ timeout: AGENT_MS });
 
-  const first = page.locator('[data-kind=kept]').first();
+  // By the link to its entry: it may be far above what is on the page.
+  const kept = (await shown(page)).items.find((item) => item.kind === 'kept' && item.checkpoint === 1);
+  const first = page.locator(`[id=${kept?.key}]`);
   await first.hover();
   await shot(page, 'kept');
   await first.getByRole('button', { name: 'Go back to here' }).click();
   const dialog = page.getByRole('dialog');
   await shot(page, 'go-back');
   await dialog.getByRole('button', { name: 'Go back', exact: true }).click();
+  await page.getByRole('button', { name: 'Jump to latest' }).click();
   await page.getByText('Files, conversation and commits are those of checkpoint 1').waitFor();
   await phase(page, 'Done').waitFor();
 
+  await page.goto(`${stage.url}/sessions/${id}?at=${kept?.seq}`);
   await first.hover();
   await first.getByRole('link', { name: 'Fork' }).click();
   await page.getByText(/at checkpoint 1, on a branch of its own/).waitFor();

@@ -1,19 +1,26 @@
-/** The pages and their addresses. */
-import { createRootRoute, createRoute, createRouter, Link, Outlet } from '@tanstack/react-router';
+/** The pages and their addresses. Each page is loaded when it is first gone to. */
+import { createRootRoute, createRoute, createRouter, Link, lazyRouteComponent, Outlet } from '@tanstack/react-router';
 import { PHASES, type Phase, USAGE_BY, type UsageBy } from './api/types';
-import { type ForkSearch, NewPage } from './create/NewPage';
-import { type ListFilter, ListPage } from './list/ListPage';
+import type { ForkSearch } from './create/NewPage';
+import { type ListFilter, narrow } from './list/filter';
+import { GROUPINGS, type Grouping } from './list/rows';
 import { readSessionSearch } from './session/view/drawers';
-import { SessionPage } from './session/view/SessionPage';
-import { SettingsPage } from './settings/SettingsPage';
+import { Palette } from './ui/Palette';
 import { Shortcuts } from './ui/Shortcuts';
-import { type UsageFilter, UsagePage } from './usage/UsagePage';
+import type { UsageFilter } from './usage/UsagePage';
+
+const ListPage = lazyRouteComponent(() => import('./list/ListPage'), 'ListPage');
+const NewPage = lazyRouteComponent(() => import('./create/NewPage'), 'NewPage');
+const SessionPage = lazyRouteComponent(() => import('./session/view/SessionPage'), 'SessionPage');
+const SettingsPage = lazyRouteComponent(() => import('./settings/SettingsPage'), 'SettingsPage');
+const UsagePage = lazyRouteComponent(() => import('./usage/UsagePage'), 'UsagePage');
 
 const root = createRootRoute({
   component: () => (
     <>
       <Outlet />
       <Shortcuts />
+      <Palette />
     </>
   ),
   notFoundComponent: () => (
@@ -29,10 +36,15 @@ const root = createRootRoute({
 const list = createRoute({
   getParentRoute: () => root,
   path: '/',
-  validateSearch: (search: Record<string, unknown>): ListFilter => ({
-    ...(PHASES.includes(search.phase as Phase) ? { phase: search.phase as Phase } : {}),
-    ...(typeof search.q === 'string' && search.q !== '' ? { q: search.q } : {}),
-  }),
+  validateSearch: (search: Record<string, unknown>): ListFilter =>
+    narrow({
+      ...(PHASES.includes(search.phase as Phase) ? { phase: search.phase as Phase } : {}),
+      ...(typeof search.q === 'string' ? { q: search.q } : {}),
+      ...(typeof search.repository === 'string' ? { repository: search.repository } : {}),
+      mine: search.mine === true,
+      archived: search.archived === true,
+      ...(GROUPINGS.includes(search.group as Grouping) ? { group: search.group as Grouping } : {}),
+    }),
   component: ListPage,
 });
 

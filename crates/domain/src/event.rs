@@ -38,6 +38,12 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         attachments: Vec<Attachment>,
     },
+    /// A prompt that waits says this from here on.
+    PromptEdited {
+        prompt: PromptId,
+        text: String,
+        by: String,
+    },
     PromptRemoved {
         prompt: PromptId,
         by: String,
@@ -56,6 +62,13 @@ pub enum Event {
         by: String,
     },
     SessionEnded {
+        by: String,
+    },
+    /// Lists leave it out until somebody puts it back or says something to it.
+    SessionArchived {
+        by: String,
+    },
+    SessionUnarchived {
         by: String,
     },
 

@@ -25,6 +25,7 @@ mod reconcile;
 pub mod review;
 mod session;
 mod spent;
+mod tidying;
 mod usage;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
@@ -114,6 +115,11 @@ pub struct LogPage {
 pub struct SessionQuery {
     pub text: Option<String>,
     pub phase: Option<String>,
+    pub repository: Option<String>,
+    /// The name of whom they are for.
+    pub person: Option<String>,
+    /// Those that are archived, instead of those that are not.
+    pub archived: bool,
     pub cursor: Option<String>,
     pub limit: usize,
 }
@@ -137,6 +143,14 @@ pub struct Status {
 
 impl From<SessionQuery> for lamplight_store::SessionQuery {
     fn from(query: SessionQuery) -> Self {
-        Self { phase: query.phase, text: query.text, cursor: query.cursor, limit: query.limit }
+        Self {
+            phase: query.phase,
+            repository: query.repository,
+            person: query.person,
+            archived: query.archived,
+            text: query.text,
+            cursor: query.cursor,
+            limit: query.limit,
+        }
     }
 }

@@ -157,6 +157,8 @@ fn append(session: &SessionId, expected_last: u64, count: u64, bare: bool) -> Ap
         repository: "/home/someone/sample".into(),
         agent: "opencode".into(),
         open: session.as_str().ends_with("00"),
+        person: "Ada".into(),
+        archived: false,
         body: format!(r#"{{"turn":1,"steps":{last_seq},"text":"{}"}}"#, words.repeat(3)),
     };
     Append {

@@ -17,6 +17,10 @@ pub struct SummaryRow {
     pub agent: String,
     /// Something is still owed: the engine wakes this session when it starts.
     pub open: bool,
+    /// The name of whom it is for.
+    pub person: String,
+    /// Lists leave it out unless they are asked for such.
+    pub archived: bool,
     /// JSON, not read here.
     pub body: String,
 }
@@ -25,6 +29,10 @@ pub struct SummaryRow {
 #[derive(Debug, Clone, Default)]
 pub struct SessionQuery {
     pub phase: Option<String>,
+    pub repository: Option<String>,
+    pub person: Option<String>,
+    /// Those that are archived, instead of those that are not.
+    pub archived: bool,
     /// Part of the title or the repository, or words found in the log.
     pub text: Option<String>,
     /// [`SessionPage::next`] of the page before.

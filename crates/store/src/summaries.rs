@@ -5,8 +5,7 @@ use lamplight_domain::{Seq, SessionId, Timestamp};
 use rusqlite::types::{ToSql, Type};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-const COLUMNS: &str =
-    "session, created_at, updated_at, last_seq, phase, title, repository, agent, open, body";
+const COLUMNS: &str = "session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, body";
 
 /// Writes the row, and the indexes only when what they are about has changed: this runs with every append.
 pub(crate) fn store(connection: &Connection, log: i64, row: &SummaryRow) -> rusqlite::Result<()> {
@@ -26,15 +25,24 @@ pub(crate) fn store(connection: &Connection, log: i64, row: &SummaryRow) -> rusq
     if updated == 1 {
         connection
             .prepare_cached(
-                "UPDATE summaries SET phase = ?2, open = ?3, title = ?4, repository = ?5 WHERE log = ?1
-                 AND (phase <> ?2 OR open <> ?3 OR title <> ?4 OR repository <> ?5)",
+                "UPDATE summaries SET phase = ?2, open = ?3, title = ?4, repository = ?5, person = ?6, archived = ?7
+                 WHERE log = ?1 AND (phase <> ?2 OR open <> ?3 OR title <> ?4 OR repository <> ?5 OR person <> ?6
+                 OR archived <> ?7)",
             )?
-            .execute(params![log, row.phase, row.open, row.title, row.repository])?;
+            .execute(params![
+                log,
+                row.phase,
+                row.open,
+                row.title,
+                row.repository,
+                row.person,
+                row.archived
+            ])?;
         return Ok(());
     }
     connection
         .prepare_cached(&format!(
-            "INSERT INTO summaries ({COLUMNS}, log) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+            "INSERT INTO summaries ({COLUMNS}, log) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
         ))?
         .execute(params![
             row.id.as_str(),
@@ -46,6 +54,8 @@ pub(crate) fn store(connection: &Connection, log: i64, row: &SummaryRow) -> rusq
             row.repository,
             row.agent,
             row.open,
+            row.person,
+            row.archived,
             row.body,
             log
         ])?;
@@ -70,15 +80,19 @@ pub(crate) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<Sessio
 /// Ids are ULIDs, so newest first is their order backwards, and the last id of a page is the cursor.
 pub(crate) fn list(connection: &Connection, query: &SessionQuery) -> rusqlite::Result<SessionPage> {
     let limit = query.limit.clamp(1, PAGE_SESSIONS);
-    let mut conditions = Vec::new();
-    let mut values: Vec<Box<dyn ToSql>> = Vec::new();
+    let mut conditions = vec!["archived = ?"];
+    let mut values: Vec<Box<dyn ToSql>> = vec![Box::new(query.archived)];
     if let Some(cursor) = &query.cursor {
         conditions.push("session < ?");
         values.push(Box::new(cursor.clone()));
     }
-    if let Some(phase) = &query.phase {
-        conditions.push("phase = ?");
-        values.push(Box::new(phase.clone()));
+    let columns =
+        [("phase = ?", &query.phase), ("repository = ?", &query.repository), ("person = ?", &query.person)];
+    for (condition, wanted) in columns {
+        if let Some(wanted) = wanted {
+            conditions.push(condition);
+            values.push(Box::new(wanted.clone()));
+        }
     }
     if let Some(text) = &query.text {
         let like = format!("%{}%", escape_like(text));
@@ -90,9 +104,9 @@ pub(crate) fn list(connection: &Connection, query: &SessionQuery) -> rusqlite::R
         values.push(Box::new(like));
         values.push(Box::new(search::expression(text).unwrap_or_else(|| "\"\"".into())));
     }
-    let filter =
-        if conditions.is_empty() { String::new() } else { format!("WHERE {}", conditions.join(" AND ")) };
-    let sql = format!("SELECT {COLUMNS} FROM summaries {filter} ORDER BY session DESC LIMIT {}", limit + 1);
+    let filter = conditions.join(" AND ");
+    let sql =
+        format!("SELECT {COLUMNS} FROM summaries WHERE {filter} ORDER BY session DESC LIMIT {}", limit + 1);
     let mut items: Vec<SummaryRow> = connection
         .prepare_cached(&sql)?
         .query_map(rusqlite::params_from_iter(values), from_row)?
@@ -114,7 +128,9 @@ fn from_row(row: &Row<'_>) -> rusqlite::Result<SummaryRow> {
         repository: row.get(6)?,
         agent: row.get(7)?,
         open: row.get(8)?,
-        body: row.get(9)?,
+        person: row.get(9)?,
+        archived: row.get(10)?,
+        body: row.get(11)?,
     })
 }
 

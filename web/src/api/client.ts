@@ -12,6 +12,7 @@ import type {
   Problem,
   PullRequest,
   Repository,
+  RepositoryOffer,
   SessionPage,
   SessionUsageItem,
   SessionView,
@@ -89,6 +90,11 @@ const session = (id: string) => `/sessions/${encodeURIComponent(id)}`;
 export interface SessionFilter {
   phase?: string;
   q?: string;
+  repository?: string;
+  /** The name of whom they are for. */
+  person?: string;
+  /** Those that are archived, instead of those that are not. */
+  archived?: boolean;
 }
 
 export interface LogPage {
@@ -97,11 +103,9 @@ export interface LogPage {
 }
 
 export const api = {
-  sessions(filter: SessionFilter, cursor: string | null, limit = 50): Promise<SessionPage> {
+  sessions(filter: SessionFilter, cursor: string | null, limit = 100): Promise<SessionPage> {
     const query = new URLSearchParams({ limit: String(limit) });
-    if (filter.phase) query.set('phase', filter.phase);
-    if (filter.q) query.set('q', filter.q);
-    if (cursor) query.set('cursor', cursor);
+    for (const [name, value] of Object.entries({ ...filter, cursor })) if (value) query.set(name, String(value));
     return call('GET', `/sessions?${query}`);
   },
   /** `key` makes a repeated call harmless: it gives the session that the first one made. */
@@ -119,6 +123,8 @@ export const api = {
       body: file,
       signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS),
     }),
+  editPrompt: (id: string, prompt: string, text: string): Promise<void> =>
+    call('PUT', `${session(id)}/prompts/${encodeURIComponent(prompt)}`, { text }),
   removePrompt: (id: string, prompt: string): Promise<void> =>
     call('DELETE', `${session(id)}/prompts/${encodeURIComponent(prompt)}`),
   stop: (id: string): Promise<SessionView> => call('POST', `${session(id)}/stop`),
@@ -149,8 +155,12 @@ export const api = {
   merge: (id: string): Promise<Merged> => call('POST', `${session(id)}/merge`),
   publish: (id: string): Promise<PullRequest> => call('POST', `${session(id)}/pull-request`),
   end: (id: string): Promise<SessionView> => call('POST', `${session(id)}/end`),
+  archive: (id: string): Promise<SessionView> => call('POST', `${session(id)}/archive`),
+  unarchive: (id: string): Promise<SessionView> => call('POST', `${session(id)}/unarchive`),
   agents: (): Promise<{ items: AgentInfo[] }> => call('GET', '/agents'),
   repositories: (): Promise<{ items: Repository[] }> => call('GET', '/repositories'),
+  offer: (path: string): Promise<RepositoryOffer> =>
+    call('GET', `/repositories/offer?${new URLSearchParams({ path })}`),
   keys: (): Promise<{ items: Key[] }> => call('GET', '/keys'),
   setKey: (name: string, key: string): Promise<Key> => call('PUT', `/keys/${encodeURIComponent(name)}`, { key }),
   removeKey: (name: string): Promise<void> => call('DELETE', `/keys/${encodeURIComponent(name)}`),

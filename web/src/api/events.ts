@@ -24,11 +24,14 @@ export type Event =
   // What people want.
   | { type: 'session_created'; spec: SessionSpec }
   | { type: 'prompt_queued'; prompt: string; text: string; by: string; attachments?: AttachedFile[] }
+  | { type: 'prompt_edited'; prompt: string; text: string; by: string }
   | { type: 'prompt_removed'; prompt: string; by: string }
   | { type: 'stop_requested'; turn: number; by: string }
   | { type: 'model_chosen'; model: string; by: string }
   | { type: 'budget_set'; budget_micros: number; by: string }
   | { type: 'session_ended'; by: string }
+  | { type: 'session_archived'; by: string }
+  | { type: 'session_unarchived'; by: string }
   // The sandbox.
   | { type: 'sandbox_requested'; generation: number; attempt: number }
   | { type: 'setup_begun'; generation: number; command: string; timeout_ms: number }

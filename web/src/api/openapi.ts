@@ -21,40 +21,6 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/attachments": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /** Takes a file of at most 10 MiB, which a prompt has to name within a day; the body is its content, whatever its type. */
-        post: operations["upload_attachment"];
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/attachments/{id}": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What is in a file, harmless: images and plain text are shown by a browser, all else it can only save. */
-        get: operations["show_attachment"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
     "/events": {
         parameters: {
             query?: never;
@@ -158,6 +124,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/repositories/offer": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What a repository offers to whoever writes a task for it. */
+        get: operations["show_offer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions": {
         parameters: {
             query?: never;
@@ -165,7 +148,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Sessions, the newest first. */
+        /** Sessions, the newest first; without those that are archived, unless such are asked for. */
         get: operations["list_sessions"];
         put?: never;
         /** Starts a session. With an `Idempotency-Key` the same request again, within a day, gives the session of the first. */
@@ -187,6 +170,23 @@ export interface paths {
         get: operations["show_session"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/archive": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lists leave the session out until it is put back, or prompted. Nothing else changes; asking again changes nothing. */
+        post: operations["archive_session"];
         delete?: never;
         options?: never;
         head?: never;
@@ -254,52 +254,10 @@ export interface paths {
         /**
          * Entries as in the log, one text frame each, without gap or double, then live; between them control frames
          *     `{"control":"live"}`, `{"control":"heartbeat"}` and, before the server closes, `{"control":"resume","seq":N}`.
-         *     With `presence`, `{"control":"present","people":[{"name":"Ada","streams":1}]}` says who follows, whenever that changes.
          *     The client sends `{"ack":N}` at least every 100 entries or 5 seconds.
          */
         get: operations["follow_session"];
         put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/sessions/{id}/files": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /** What is in a folder of the session's sandbox, which has to run. Links are told, not followed. */
-        get: operations["list_files"];
-        put?: never;
-        post?: never;
-        delete?: never;
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/sessions/{id}/files/content": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        /**
-         * A file of the session's sandbox, of at most 1 GiB, as it is. Links are followed inside of the sandbox. One that cannot be read to
-         *     its end breaks off.
-         */
-        get: operations["read_file"];
-        /**
-         * Makes or replaces a file in the session's sandbox, and the folders above it; the body is its content, at most 256 MiB. It is there
-         *     whole or not at all, and the log tells who did it.
-         */
-        put: operations["write_file"];
         post?: never;
         delete?: never;
         options?: never;
@@ -417,30 +375,11 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        put?: never;
+        /** Changes what a prompt says that has not been sent yet; its place in the queue stays. */
+        put: operations["edit_prompt"];
         post?: never;
         /** Takes back a prompt that has not been sent yet. */
         delete: operations["remove_prompt"];
-        options?: never;
-        head?: never;
-        patch?: never;
-        trace?: never;
-    };
-    "/sessions/{id}/pull-request": {
-        parameters: {
-            query?: never;
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        get?: never;
-        put?: never;
-        /**
-         * Pushes the session's branch to the GitHub repository that its repository is a clone of, and opens a draft pull request for it, or brings the
-         *     open one up to date. Asking again does no harm.
-         */
-        post: operations["publish_pull_request"];
-        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -517,17 +456,17 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
-    "/sessions/{id}/usage": {
+    "/sessions/{id}/unarchive": {
         parameters: {
             query?: never;
             header?: never;
             path?: never;
             cookie?: never;
         };
-        /** What the session's models were asked for and what that cost, turn by turn. */
-        get: operations["session_usage"];
+        get?: never;
         put?: never;
-        post?: never;
+        /** Lists have the session again. Asking again changes nothing. */
+        post: operations["unarchive_session"];
         delete?: never;
         options?: never;
         head?: never;
@@ -595,26 +534,6 @@ export interface components {
             /** @description Id of one of the options; `null` cancels the request. */
             option?: string | null;
         };
-        /** @description An uploaded file, for a prompt. */
-        AttachRequest: {
-            /** @description As the upload was answered. */
-            id: string;
-            name: string;
-        };
-        /** @description A file that came with a prompt, or is to. */
-        Attachment: {
-            /** @description SHA-256 of its content: 64 hexadecimal digits. */
-            id: string;
-            /** @description What it is called in the sandbox. */
-            name: string;
-            /**
-             * @description By its content: `image/png`, `image/jpeg`, `image/gif`, `image/webp`, `application/pdf`, `text/plain` or
-             *     `application/octet-stream`.
-             */
-            media_type: string;
-            /** Format: int64 */
-            bytes: number;
-        };
         /** @description What a session may cost. */
         BudgetRequest: {
             /**
@@ -675,12 +594,6 @@ export interface components {
             /** @description Where a renamed file was before. */
             old_path?: string | null;
             status: components["schemas"]["FileStatus"];
-            /**
-             * @description What git calls the file's mode before and now, where that says something: `100644` a file, `100755` one that can be run,
-             *     `120000` a symbolic link, `160000` a submodule.
-             */
-            old_mode?: string | null;
-            new_mode?: string | null;
             /** Format: int32 */
             insertions: number;
             /** Format: int32 */
@@ -689,39 +602,8 @@ export interface components {
             /** @description Unified hunks, as git writes them; empty for a binary file. */
             patch: string;
         };
-        /**
-         * @description `other` is a device, a pipe or a socket.
-         * @enum {string}
-         */
-        FileKind: "file" | "folder" | "link" | "other";
         /** @enum {string} */
         FileStatus: "added" | "modified" | "deleted" | "renamed";
-        FolderEntry: {
-            /** @description What is no UTF-8 in it is U+FFFD, and such a thing cannot be asked for. */
-            name: string;
-            kind: components["schemas"]["FileKind"];
-            /** Format: int64 */
-            bytes: number;
-            /** Format: date-time */
-            modified_at: string;
-            /**
-             * Format: int32
-             * @description The permission bits.
-             */
-            mode: number;
-            /** @description Of a link: where it says that it leads. */
-            target?: string | null;
-            leads_to?: components["schemas"]["FileKind"] | null;
-        };
-        /** @description What is in a folder. */
-        FolderListing: {
-            /** @description Absolute, in the sandbox. */
-            path: string;
-            /** @description In the order of the names; at most 2000. */
-            entries: components["schemas"]["FolderEntry"][];
-            /** @description There is more than is told. */
-            truncated: boolean;
-        };
         /** @description The session, and its checkpoint, that a fork goes on from. */
         ForkRequest: {
             session: string;
@@ -962,10 +844,7 @@ export interface components {
         NewSessionRequest: {
             /** @description Absolute path of a git repository on the server's machine. */
             repository?: string;
-            /** @description May be empty where a file says it all. */
             prompt: string;
-            /** @description At most 10, uploaded before. */
-            attachments?: components["schemas"]["AttachRequest"][];
             fork?: components["schemas"]["ForkRequest"] | null;
             agent?: string | null;
             /** @description The agent's own id of a model. */
@@ -1044,28 +923,12 @@ export interface components {
             position: number;
         };
         PromptRequest: {
-            /** @description May be empty where a file says it all. */
             text: string;
-            /** @description At most 10, uploaded before. */
-            attachments?: components["schemas"]["AttachRequest"][];
-        };
-        /** @description Where the branch is reviewed, as it was last published. */
-        PullRequest: {
-            /** @description `owner/name`. */
-            repository: string;
-            /** Format: int64 */
-            number: number;
-            /** @description For people. */
-            url: string;
-            draft: boolean;
-            /** @description The commit that it shows. */
-            head: string;
         };
         QueuedPrompt: {
             prompt: string;
             text: string;
             by: string;
-            attachments: components["schemas"]["Attachment"][];
         };
         /** @description A repository that sessions worked on. */
         Repository: {
@@ -1076,6 +939,11 @@ export interface components {
         };
         RepositoryList: {
             items: components["schemas"]["Repository"][];
+        };
+        /** @description What a repository offers to whoever writes a task for it. */
+        RepositoryOffer: {
+            /** @description A text to begin with: `template` under `[task]` in its `.lamplight.toml`; `null` without one. */
+            template?: string | null;
         };
         /** @description The checkpoint to go back to. */
         RestoreRequest: {
@@ -1198,29 +1066,11 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
             ended: boolean;
+            archived: boolean;
+            /** @description The name of whom it is for. */
+            person: string;
             /** @description Its sandbox lacks a wall that nothing should run without. */
             unsafe: boolean;
-        };
-        /** @description What models were asked for in one session. */
-        SessionUsage: {
-            /** @description By turn, and in each by model. */
-            items: components["schemas"]["SessionUsageItem"][];
-        };
-        /** @description One model in one turn. */
-        SessionUsageItem: {
-            /**
-             * Format: int32
-             * @description 0 before the first.
-             */
-            turn: number;
-            model: string;
-            /**
-             * Format: int32
-             * @description Answers of the model.
-             */
-            requests: number;
-            tokens: components["schemas"]["Tokens"];
-            cost: components["schemas"]["Cost"];
         };
         /** @description Everything about one session but its log. */
         SessionView: {
@@ -1271,7 +1121,6 @@ export interface components {
             permission?: components["schemas"]["OpenPermission"] | null;
             commits: components["schemas"]["TurnCommit"][];
             merged?: components["schemas"]["Merged"] | null;
-            pull_request?: components["schemas"]["PullRequest"] | null;
             /** @description Moments that can be gone back to, or forked; oldest first, at most 20. */
             checkpoints: components["schemas"]["Checkpoint"][];
             origin?: components["schemas"]["Origin"] | null;
@@ -1282,6 +1131,8 @@ export interface components {
             sandbox_state: components["schemas"]["SandboxState"];
             sandbox?: components["schemas"]["Sandbox"] | null;
             ended: boolean;
+            /** @description Lists leave it out. */
+            archived: boolean;
             /** Format: int64 */
             last_seq: number;
             /** Format: date-time */
@@ -1437,98 +1288,6 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AgentList"];
-                };
-            };
-        };
-    };
-    upload_attachment: {
-        parameters: {
-            query: {
-                /** @description What it is called; only its last part counts, and of that what is fit for a file's name. */
-                name: string;
-            };
-            header?: never;
-            path?: never;
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/octet-stream": number[];
-            };
-        };
-        responses: {
-            201: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["Attachment"];
-                };
-            };
-            /** @description invalid_request */
-            400: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description attachment_too_large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description uploads_full */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description storage_full */
-            507: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    show_attachment: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": number[];
-                };
-            };
-            /** @description attachment_not_found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1727,6 +1486,36 @@ export interface operations {
             };
         };
     };
+    show_offer: {
+        parameters: {
+            query: {
+                /** @description Absolute, on the server's machine. */
+                path: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["RepositoryOffer"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_sessions: {
         parameters: {
             query?: {
@@ -1735,6 +1524,12 @@ export interface operations {
                 /** @description `next_cursor` of the page before. */
                 cursor?: string;
                 phase?: components["schemas"]["Phase"];
+                /** @description Absolute path on the server's machine. */
+                repository?: string;
+                /** @description The name of whom they are for. */
+                person?: string;
+                /** @description Those that are archived, instead of those that are not. */
+                archived?: boolean;
                 /** @description Words to look for. */
                 q?: string;
             };
@@ -1788,7 +1583,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork */
+            /** @description invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1797,7 +1592,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description attachment_not_found; session_not_found, checkpoint_not_found: of a fork */
+            /** @description session_not_found, checkpoint_not_found: of a fork */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1836,6 +1631,35 @@ export interface operations {
         };
     };
     show_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    archive_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -1981,8 +1805,6 @@ export interface operations {
             query?: {
                 /** @description The last `seq` that the client has; 0 for all. May be sent as the first message, `{"resume": N}`, instead. */
                 resume?: number;
-                /** @description Whether to be told who else follows the session. */
-                presence?: boolean;
             };
             header?: never;
             path: {
@@ -2009,172 +1831,6 @@ export interface operations {
             };
         };
     };
-    list_files: {
-        parameters: {
-            query?: {
-                /** @description Absolute in the sandbox, or below the repository; the repository itself when left out. */
-                path?: string;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["FolderListing"];
-                };
-            };
-            /** @description file_denied */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description session_not_found, file_not_found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description sandbox_paused, sandbox_starting, no_sandbox, sandbox_lost, sandbox_too_old, file_failed */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    read_file: {
-        parameters: {
-            query: {
-                /** @description Absolute in the sandbox, or below the repository. */
-                path: string;
-                /** @description To be saved, whatever it is. */
-                download?: boolean;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/octet-stream": number[];
-                };
-            };
-            /** @description file_denied */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description session_not_found, file_not_found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description file_unreadable, file_failed, sandbox_paused, sandbox_starting, no_sandbox, sandbox_lost */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    write_file: {
-        parameters: {
-            query?: {
-                /** @description Absolute in the sandbox, or below the repository; the repository itself when left out. */
-                path?: string;
-            };
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody: {
-            content: {
-                "application/octet-stream": number[];
-            };
-        };
-        responses: {
-            204: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content?: never;
-            };
-            /** @description file_denied */
-            403: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description session_not_found */
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description file_failed, sandbox_paused, sandbox_starting, no_sandbox, sandbox_lost */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description file_too_large */
-            413: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
     read_log: {
         parameters: {
             query?: {
@@ -2182,7 +1838,7 @@ export interface operations {
                 after?: number;
                 /** @description The last entries with a lower `seq`, in order. */
                 before?: number;
-                /** @description At most 1,000; 500 by default. */
+                /** @description At most 2,000; 500 by default. */
                 limit?: number;
             };
             header?: never;
@@ -2420,7 +2076,7 @@ export interface operations {
                     "application/json": components["schemas"]["PromptAccepted"];
                 };
             };
-            /** @description invalid_request, empty_prompt, too_many_attachments */
+            /** @description invalid_request, empty_prompt */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2429,7 +2085,6 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description session_not_found, attachment_not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2449,6 +2104,57 @@ export interface operations {
             };
             /** @description queue_full */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    edit_prompt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                prompt: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PromptRequest"];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description invalid_request, empty_prompt */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_not_found, prompt_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_ended */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2478,62 +2184,6 @@ export interface operations {
             };
             /** @description session_not_found, prompt_not_found */
             404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-        };
-    };
-    publish_pull_request: {
-        parameters: {
-            query?: never;
-            header?: never;
-            path: {
-                id: string;
-            };
-            cookie?: never;
-        };
-        requestBody?: never;
-        responses: {
-            200: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/json": components["schemas"]["PullRequest"];
-                };
-            };
-            404: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description nothing_to_publish, no_forge, push_refused, github_unauthorized, github_forbidden, github_not_found, github_refused */
-            409: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description github_limited */
-            429: {
-                headers: {
-                    [name: string]: unknown;
-                };
-                content: {
-                    "application/problem+json": components["schemas"]["Problem"];
-                };
-            };
-            /** @description github_unreachable */
-            502: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2691,7 +2341,7 @@ export interface operations {
             };
         };
     };
-    session_usage: {
+    unarchive_session: {
         parameters: {
             query?: never;
             header?: never;
@@ -2707,7 +2357,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["SessionUsage"];
+                    "application/json": components["schemas"]["SessionView"];
                 };
             };
             404: {

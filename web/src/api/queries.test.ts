@@ -3,8 +3,8 @@ import { patchPages } from './queries';
 import { BACKOFF_FIRST_MS, BACKOFF_LAST_MS, backoffMs } from './socket';
 import type { SessionSummary } from './types';
 
-const session = (id: string, last_seq: number, phase: SessionSummary['phase'] = 'executing') =>
-  ({ id, last_seq, phase }) as SessionSummary;
+const session = (id: string, last_seq: number, phase: SessionSummary['phase'] = 'executing', archived = false) =>
+  ({ id, last_seq, phase, archived, repository: '/r', person: 'Ada' }) as SessionSummary;
 const pages = (...items: SessionSummary[]) => ({ pages: [{ items, next_cursor: null }], pageParams: [null] });
 
 test('news of a session replaces it where it is', () => {
@@ -22,9 +22,38 @@ test('a session leaves a list whose phase it no longer has', () => {
   expect(patched?.pages[0]?.items).toEqual([]);
 });
 
-test('an unknown session makes the list ask again, but not a list that it cannot be in', () => {
-  expect(patchPages(pages(), {}, session('a', 1))).toBe(null);
-  expect(patchPages(pages(), { phase: 'failed' }, session('a', 1))).toEqual(pages());
+test('a session that is archived leaves the list and joins that of the archived ones', () => {
+  const archived = session('b', 6, 'done', true);
+  expect(patchPages(pages(session('b', 5)), {}, archived)?.pages[0]?.items).toEqual([]);
+  expect(patchPages(pages(), { archived: true }, archived)?.pages[0]?.items).toEqual([archived]);
+});
+
+test('a session that the list did not have gets its place, if the list can have it', () => {
+  const c = session('c', 1);
+  expect(patchPages(pages(session('d', 1), session('b', 1)), {}, c)?.pages[0]?.items.map(({ id }) => id)).toEqual([
+    'd',
+    'c',
+    'b',
+  ]);
+  expect(patchPages(pages(), { phase: 'failed' }, c)).toEqual(pages());
+  expect(patchPages(pages(), { repository: '/other' }, c)).toEqual(pages());
+  expect(patchPages(pages(), { person: 'Grace' }, c)).toEqual(pages());
+  expect(patchPages(pages(), { q: 'words' }, c)).toBe(null);
+});
+
+test('of many pages, it is put into the one that its place is in, and not at all before that one is loaded', () => {
+  const two = {
+    pages: [
+      { items: [session('f', 1), session('e', 1)], next_cursor: 'e' },
+      { items: [session('c', 1), session('b', 1)], next_cursor: 'b' },
+    ],
+    pageParams: [null, 'e'],
+  };
+  const ids = (added: string) =>
+    patchPages(two, {}, session(added, 1))?.pages.map((page) => page.items.map(({ id }) => id).join(''));
+  expect(ids('g')).toEqual(['gfe', 'cb']);
+  expect(ids('d')).toEqual(['fe', 'dcb']);
+  expect(ids('a')).toEqual(['fe', 'cb']);
 });
 
 test('waits between dials double, have a bound, and are spread', () => {

@@ -28,6 +28,7 @@ export function newQueryClient(): QueryClient {
 
 export const agentsQuery = queryOptions({ queryKey: ['agents'], queryFn: api.agents });
 export const repositoriesQuery = queryOptions({ queryKey: ['repositories'], queryFn: api.repositories });
+export const offerQuery = (path: string) => queryOptions({ queryKey: ['offer', path], queryFn: () => api.offer(path) });
 export const keysQuery = queryOptions({ queryKey: ['keys'], queryFn: api.keys });
 export const modelsQuery = queryOptions({ queryKey: ['models'], queryFn: api.models, staleTime: MODELS_STALE_MS });
 export const statusQuery = queryOptions({ queryKey: ['status'], queryFn: api.status });
@@ -54,24 +55,44 @@ type Pages = InfiniteData<SessionPage, string | null>;
 
 /** Whether a list with this filter should hold this session; a text filter is the server's to judge. */
 function mayHold(filter: SessionFilter, summary: SessionSummary): boolean {
-  return !filter.phase || filter.phase === summary.phase;
+  return (
+    (!filter.phase || filter.phase === summary.phase) &&
+    (!filter.repository || filter.repository === summary.repository) &&
+    (!filter.person || filter.person === summary.person) &&
+    (filter.archived ?? false) === summary.archived
+  );
 }
 
-/** Puts a changed session into one list. Null when only the server can say where it belongs. */
+/** Puts a changed session into one list. Null when only the server can say whether it belongs there. */
 export function patchPages(pages: Pages, filter: SessionFilter, summary: SessionSummary): Pages | null {
-  let found = false;
-  const patched = pages.pages.map((page) => ({
-    ...page,
-    items: page.items.flatMap((item) => {
-      if (item.id !== summary.id) return [item];
-      found = true;
-      // News that was overtaken on its way changes nothing.
-      if (summary.last_seq < item.last_seq) return [item];
-      return mayHold(filter, summary) ? [summary] : [];
+  const at = pages.pages.findIndex((page) => page.items.some((item) => item.id === summary.id));
+  if (at !== -1)
+    return { ...pages, pages: pages.pages.map((page, n) => (n === at ? patched(page, filter, summary) : page)) };
+  if (!mayHold(filter, summary)) return pages;
+  return filter.q ? null : inserted(pages, summary);
+}
+
+function patched(page: SessionPage, filter: SessionFilter, summary: SessionSummary): SessionPage {
+  const items = page.items.flatMap((item) => {
+    // News that was overtaken on its way changes nothing.
+    if (item.id !== summary.id || summary.last_seq < item.last_seq) return [item];
+    return mayHold(filter, summary) ? [summary] : [];
+  });
+  return { ...page, items };
+}
+
+/** Lists are in the order of ids, the newest first. What is older than all that is loaded is loaded when its turn comes. */
+function inserted(pages: Pages, summary: SessionSummary): Pages {
+  const holds = (page: SessionPage) => page.next_cursor === null || summary.id > page.next_cursor;
+  const at = pages.pages.findIndex(holds);
+  return {
+    ...pages,
+    pages: pages.pages.map((page, n) => {
+      if (n !== at) return page;
+      const before = page.items.filter((item) => item.id > summary.id);
+      return { ...page, items: [...before, summary, ...page.items.slice(before.length)] };
     }),
-  }));
-  if (found) return { ...pages, pages: patched };
-  return mayHold(filter, summary) ? null : pages;
+  };
 }
 
 /** Keeps every list of sessions live, as long as the caller is shown. */

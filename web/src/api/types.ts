@@ -31,6 +31,7 @@ export type FolderListing = Sent<Schemas['FolderListing']>;
 export type FolderEntry = Sent<Schemas['FolderEntry']>;
 export type AgentInfo = Sent<Schemas['Agent']>;
 export type Repository = Sent<Schemas['Repository']>;
+export type RepositoryOffer = Sent<Schemas['RepositoryOffer']>;
 export type Status = Sent<Schemas['Status']>;
 export type UsageBy = Schemas['UsageBy'];
 export type UsageReport = Sent<Schemas['UsageReport']>;

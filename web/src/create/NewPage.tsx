@@ -14,7 +14,9 @@ import { readStorage, useDraft, useKeys, useTitle, writeStorage } from '../ui/ho
 import { Icon } from '../ui/icons';
 import { ProblemNote } from '../ui/problem';
 import { ThemeToggle } from '../ui/theme';
+import { AS_CONFIGURED, BoundsFields, boundsOf } from './Bounds';
 import { ModelField } from './ModelField';
+import { Template } from './Template';
 
 /** Recent repositories on offer. */
 const RECENT = 5;
@@ -43,6 +45,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
   const [permissions, setPermissions] = useState<Permissions>('allow');
   const [image, setImage] = useState('');
   const [steps, setSteps] = useState('');
+  const [bounds, setBounds] = useState(AS_CONFIGURED);
   const text = useRef<HTMLTextAreaElement>(null);
   // The same task sent twice by accident is one session; another task is another.
   const key = useRef({ spec: '', key: '' });
@@ -76,6 +79,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
     if (!ready) return;
+    const asked = boundsOf(bounds);
     if (chosenAgent) writeStorage(localStorage, LAST_AGENT, chosenAgent);
     create.mutate({
       ...(from.fork === undefined
@@ -90,7 +94,8 @@ export function NewPage({ from }: { from: ForkSearch }) {
       ...(chosenAgent ? { agent: chosenAgent } : {}),
       ...(model.trim() ? { model: model.trim() } : {}),
       ...(base.trim() ? { base: base.trim() } : {}),
-      ...(Number(steps) > 0 ? { limits: { steps: Number(steps) } } : {}),
+      ...asked,
+      ...(Number(steps) > 0 ? { limits: { ...asked.limits, steps: Number(steps) } } : {}),
     });
   };
   const onKeyDown = (event: KeyboardEvent) => {
@@ -133,6 +138,9 @@ export function NewPage({ from }: { from: ForkSearch }) {
                 </DropPlace>
               )}
             </Labelled>
+            {from.fork === undefined ? (
+              <Template repository={chosenRepository} written={prompt} take={setPrompt} />
+            ) : null}
             {from.fork === undefined ? (
               <Labelled label="Repository" hint="Path of a git repository on the machine where Lamplight runs">
                 {(id) => (
@@ -253,6 +261,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
                     </Labelled>
                   </>
                 ) : null}
+                <BoundsFields value={bounds} change={setBounds} />
                 <Labelled label="Steps in a turn, at most">
                   {(id) => (
                     <input

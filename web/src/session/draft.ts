@@ -1,35 +1,35 @@
 /** What each entry of the log does to the timeline. */
-import type { Entry, Event, Json, ToolCall } from '../api/events';
+import type { Entry, Event, ToolCall } from '../api/events';
+import { BOOKKEEPING, head, isTranscript, name, pick } from './entries';
 import { applyFact, filesOf } from './facts';
-import type { Item, PromptItem, Said, SetupStep, ToolItem, TroubleItem } from './items';
+import type { Item, PromptItem, SetupStep, ToolItem, TroubleItem } from './items';
 import { exitText, sentence } from './sentences';
 import { callName, startsCall, type Timeline } from './timeline';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+type Writable<T> = T extends ReadonlyMap<infer Key, infer Value> ? Map<Key, Value> : never;
+type Maps = { [Name in 'places' | 'steps' | 'turns' | 'waiting']: Writable<Timeline[Name]> };
 
 /** One timeline in the making. What it was made from is never touched. */
 export class Draft {
   t: Mutable<Timeline>;
   #items: Item[];
-  #places: Map<string, number>;
-  #steps: Map<number, number>;
-  #turns: Map<number, { startedAt: number; place: number }>;
-  #waiting: Map<string, Said>;
+  /** Those of the maps that are this draft's own. Most batches change none, and in a long session they are large. */
+  #owned = new Set<keyof Maps>();
 
   constructor(from: Timeline) {
     this.#items = from.items.slice();
-    this.#places = new Map(from.places);
-    this.#steps = new Map(from.steps);
-    this.#turns = new Map(from.turns);
-    this.#waiting = new Map(from.waiting);
-    this.t = {
-      ...from,
-      items: this.#items,
-      places: this.#places,
-      steps: this.#steps,
-      turns: this.#turns,
-      waiting: this.#waiting,
-    };
+    this.t = { ...from, items: this.#items };
+  }
+
+  /** To write to; copied when that is done for the first time. */
+  #own<Name extends keyof Maps>(name: Name): Maps[Name] {
+    if (!this.#owned.has(name)) {
+      this.#owned.add(name);
+      Object.assign(this.t, { [name]: new Map(this.t[name] as ReadonlyMap<never, never>) });
+    }
+    // Ours by now.
+    return this.t[name] as unknown as Maps[Name];
   }
 
   apply(entry: Entry): void {
@@ -46,13 +46,20 @@ export class Draft {
   #show(entry: Entry, event: Event): void {
     switch (event.type) {
       case 'prompt_queued':
-        this.#waiting.set(event.prompt, { text: event.text, by: event.by, files: filesOf(event) });
+        this.#own('waiting').set(event.prompt, { text: event.text, by: event.by, files: filesOf(event) });
         // Its place is where it starts. The first in line, with nothing running, is shown where it was said.
-        if (this.t.running === null && this.#waiting.size === 1) this.#prompt(entry, event.prompt, null);
+        if (this.t.running === null && this.t.waiting.size === 1) this.#prompt(entry, event.prompt, null);
         return;
+      case 'prompt_edited': {
+        const { prompt, text, by } = event;
+        this.#own('waiting').set(prompt, { by, files: [], ...this.t.waiting.get(prompt), text });
+        const place = this.t.places.get(`prompt:${prompt}`);
+        if (place !== undefined) this.#change<PromptItem>(place, { text });
+        return;
+      }
       case 'prompt_removed': {
-        this.#waiting.delete(event.prompt);
-        const place = this.#places.get(`prompt:${event.prompt}`);
+        this.#own('waiting').delete(event.prompt);
+        const place = this.t.places.get(`prompt:${event.prompt}`);
         if (place !== undefined) this.#change<PromptItem>(place, { state: 'removed' });
         return;
       }
@@ -65,6 +72,8 @@ export class Draft {
         return;
       case 'model_chosen':
       case 'session_ended':
+      case 'session_archived':
+      case 'session_unarchived':
       case 'pause_requested':
       case 'pause_failed':
       case 'resume_requested':
@@ -149,7 +158,7 @@ export class Draft {
         else this.#trouble(entry, 'agent_exited', null, exitText(event));
         return;
       case 'permission_asked':
-        this.#places.set(
+        this.#own('places').set(
           `permission:${name(event.request)}`,
           this.#push({
             ...head(entry),
@@ -165,7 +174,7 @@ export class Draft {
         );
         return;
       case 'permission_answered': {
-        const place = this.#places.get(`permission:${name(event.request)}`);
+        const place = this.t.places.get(`permission:${name(event.request)}`);
         if (place !== undefined) this.#change(place, { answer: { answer: event.answer, by: event.by } });
         return;
       }
@@ -178,12 +187,14 @@ export class Draft {
         return;
       case 'work_committed':
         this.#push({ ...head(entry), kind: 'commit', turn: event.turn, commit: event.commit });
+        if (event.commit) this.t.committedAt = entry.seq;
         return;
       case 'work_not_committed':
         this.#trouble(entry, 'work_not_committed', event.failure, event.failure.message);
         return;
       case 'branch_merged':
         this.#push({ ...head(entry), kind: 'merged', into: event.into, commit: event.commit, by: event.by });
+        this.t.mergedAt = entry.seq;
         return;
 
       case 'agent_spoke': {
@@ -208,11 +219,11 @@ export class Draft {
         this.#tool(entry, event.turn, event.call);
         return;
       case 'plan_changed': {
-        const place = this.#places.get(`plan:${event.turn}`);
+        const place = this.t.places.get(`plan:${event.turn}`);
         if (place !== undefined) this.#change(place, { entries: event.entries });
         else {
           const item: Item = { ...head(entry), kind: 'plan', turn: event.turn, entries: event.entries };
-          this.#places.set(`plan:${event.turn}`, this.#push(item));
+          this.#own('places').set(`plan:${event.turn}`, this.#push(item));
         }
         return;
       }
@@ -239,18 +250,18 @@ export class Draft {
 
   #startTurn(entry: Entry, event: Event & { type: 'turn_started' }): void {
     if (event.attempt > 1) this.#note(entry, `Sent again after the sandbox was lost (attempt ${event.attempt})`);
-    let place = this.#places.get(`prompt:${event.prompt}`);
+    let place = this.t.places.get(`prompt:${event.prompt}`);
     if (place === undefined) place = this.#prompt(entry, event.prompt, event.turn);
     else this.#change<PromptItem>(place, { state: 'started', turn: event.turn });
-    this.#waiting.delete(event.prompt);
-    if (event.attempt === 1) this.#turns.set(event.turn, { startedAt: entry.at, place });
+    this.#own('waiting').delete(event.prompt);
+    if (event.attempt === 1) this.#own('turns').set(event.turn, { startedAt: entry.at, place });
     this.t.running = event.turn;
     this.t.stopping = false;
     this.t.open = null;
   }
 
   #endTurn(entry: Entry, event: Event & { type: 'turn_ended' }): void {
-    const begun = this.#turns.get(event.turn);
+    const begun = this.t.turns.get(event.turn);
     for (let place = begun?.place ?? 0; place < this.#items.length; place += 1) {
       const item = this.#items[place];
       if (item?.kind === 'tool' && item.turn === event.turn && item.endedAt === null) {
@@ -265,7 +276,8 @@ export class Draft {
       turn: event.turn,
       outcome: event.outcome,
       startedAt: begun?.startedAt ?? null,
-      steps: this.#steps.get(event.turn) ?? 0,
+      // Without its beginning nobody knows how many there were.
+      steps: begun ? (this.t.steps.get(event.turn) ?? 0) : null,
     });
     this.t.running = null;
     this.t.ended = Math.max(this.t.ended, event.turn);
@@ -276,17 +288,17 @@ export class Draft {
       ...head(entry),
       kind: 'prompt',
       prompt,
-      ...(this.#waiting.get(prompt) ?? { text: null, by: null, files: [] }),
+      ...(this.t.waiting.get(prompt) ?? { text: null, by: null, files: [] }),
       state: turn === null ? 'waiting' : 'started',
       turn,
     });
-    this.#places.set(`prompt:${prompt}`, place);
+    this.#own('places').set(`prompt:${prompt}`, place);
     return place;
   }
 
   #tool(entry: Entry, turn: number, call: ToolCall): void {
     const id = callName(turn, call);
-    const place = this.#places.get(id);
+    const place = this.t.places.get(id);
     const ended = call.status === 'completed' || call.status === 'failed';
     if (place === undefined) {
       const item: Item = {
@@ -297,8 +309,8 @@ export class Draft {
         endedAt: ended ? entry.at : null,
         interrupted: false,
       };
-      this.#places.set(id, this.#push(item));
-      this.#steps.set(turn, (this.#steps.get(turn) ?? 0) + 1);
+      this.#own('places').set(id, this.#push(item));
+      this.#own('steps').set(turn, (this.t.steps.get(turn) ?? 0) + 1);
       return;
     }
     const item = this.#items[place] as ToolItem;
@@ -369,30 +381,4 @@ export class Draft {
   #change<T extends Item>(place: number, fields: Partial<Omit<T, 'kind'>> | Partial<Item>): void {
     this.#items[place] = { ...this.#items[place], ...fields } as Item;
   }
-}
-
-function head(entry: Entry): { key: string; seq: number; at: number } {
-  return { key: `e${entry.seq}`, seq: entry.seq, at: entry.at };
-}
-
-function pick(event: Event & { type: 'agent_spoke' }) {
-  return { turn: event.turn, text: event.text, message: event.message };
-}
-
-function name(request: Json): string {
-  return JSON.stringify(request);
-}
-
-/** What agents tell other programs about themselves; nobody who reads a timeline misses it. Kinds of ACP v1, and ours. */
-const BOOKKEEPING = new Set([
-  'available_commands_update',
-  'config_option_update',
-  'current_mode_update',
-  'prompt_result',
-  'session_info_update',
-  'usage_update',
-]);
-
-function isTranscript(event: Event): boolean {
-  return ['agent_spoke', 'agent_thought', 'tool_called', 'plan_changed', 'permission_asked'].includes(event.type);
 }

@@ -26,7 +26,12 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
     case 'prompt_queued':
       return {
         queued: [...view.queued, { prompt: event.prompt, text: event.text, by: event.by, attachments: filesOf(event) }],
+        archived: false,
       };
+    case 'prompt_edited': {
+      const { prompt, text } = event;
+      return { queued: view.queued.map((queued) => (queued.prompt === prompt ? { ...queued, text } : queued)) };
+    }
     case 'prompt_removed':
       return { queued: view.queued.filter((queued) => queued.prompt !== event.prompt) };
     case 'budget_set':
@@ -78,6 +83,10 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
       return { pull_request: event.pull_request };
     case 'session_ended':
       return { ended: true };
+    case 'session_archived':
+      return { archived: true };
+    case 'session_unarchived':
+      return { archived: false };
     default:
       return {};
   }

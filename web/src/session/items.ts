@@ -115,8 +115,9 @@ export interface EndingItem extends Base {
   kind: 'ending';
   turn: number;
   outcome: Outcome;
+  /** Null, both, when the turn's beginning is not loaded. */
   startedAt: number | null;
-  steps: number;
+  steps: number | null;
 }
 
 export interface CommitItem extends Base {

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import type { Entry, Event } from '../api/events';
 import type { SessionView } from '../api/types';
 import type { Item } from './items';
-import { rebuild, reduce, withSnapshot } from './reduce';
+import { rebuild, rebuildInPieces, reduce, withSnapshot } from './reduce';
 import { EMPTY, type Timeline } from './timeline';
 
 const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url));
@@ -82,6 +82,31 @@ describe.each(RECORDED)('the recorded log %s', (name) => {
       const snapshot = rebuild(atFirst(view), log.slice(0, at)).facts as SessionView;
       expect(withSnapshot(whole, snapshot, log).facts).toEqual(whole.facts);
     }
+  });
+
+  test('gives the same when it is made again in pieces, with pauses and with entries that come meanwhile', async () => {
+    const many = Array.from({ length: 200 }, (_, round) =>
+      log.map((entry) => ({ ...entry, seq: entry.seq + round * log.length })),
+    ).flat();
+    const growing = many.slice(0, -log.length);
+    let live = rebuild(view, growing.slice(-100));
+    const made = rebuildInPieces(
+      growing,
+      () => live,
+      () => false,
+    );
+    growing.push(...many.slice(-log.length));
+    live = reduce(live, many.slice(-log.length));
+    const timeline = await made;
+    expect(timeline?.items).toEqual(rebuild(null, many).items);
+    expect(timeline?.facts).toEqual(live.facts);
+    expect(
+      await rebuildInPieces(
+        growing,
+        () => live,
+        () => true,
+      ),
+    ).toBe(null);
   });
 
   test('shows the same items loaded from the middle, once the rest is there', () => {
@@ -264,12 +289,15 @@ test('an agent that goes in the middle of its work is trouble, one that is being
 const SHOWN: Record<Event['type'], boolean> = {
   session_created: false,
   prompt_queued: true,
+  prompt_edited: false,
   prompt_removed: false,
   stop_requested: true,
   model_chosen: true,
   budget_set: true,
   budget_neared: true,
   session_ended: true,
+  session_archived: true,
+  session_unarchived: true,
   sandbox_requested: true,
   setup_begun: true,
   setup_ended: true,

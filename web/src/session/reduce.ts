@@ -28,7 +28,47 @@ export function reduce(timeline: Timeline, entries: readonly Entry[]): Timeline 
  * same are used again, so that what is already shown need not be drawn again.
  */
 export function rebuild(facts: SessionView | null, entries: readonly Entry[], previous: Timeline = EMPTY): Timeline {
-  const whole = reduce({ ...EMPTY, facts }, entries);
+  return reusing(previous, reduce({ ...EMPTY, facts }, entries));
+}
+
+/** Entries that are taken before the page may draw again: some 5 ms of work. */
+const PIECE = 2_000;
+
+/**
+ * `rebuild` of a long log, with pauses in which the page stays alive. `entries` may grow at their end meanwhile, and
+ * `previous` is asked for at the end: it has to have all of them. Null when `isOver` says that nobody wants it any more.
+ */
+export async function rebuildInPieces(
+  entries: readonly Entry[],
+  previous: () => Timeline,
+  isOver: () => boolean,
+): Promise<Timeline | null> {
+  // The header is not made of these: `previous` has the newest.
+  const draft = new Draft({ ...EMPTY, facts: null });
+  for (let next = 0; next < entries.length; next += 1) {
+    if (next % PIECE === PIECE - 1) {
+      await pause();
+      if (isOver()) return null;
+    }
+    draft.apply(entries[next] as Entry);
+  }
+  const shown = previous();
+  return { ...reusing(shown, draft.t), facts: shown.facts };
+}
+
+/** Lets go of the thread, so that the page can draw; unlike timers, also on a page in the background. */
+export function pause(): Promise<void> {
+  return new Promise((resolve) => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => {
+      port1.close();
+      resolve();
+    };
+    port2.postMessage(null);
+  });
+}
+
+function reusing(previous: Timeline, whole: Timeline): Timeline {
   if (previous.items.length === 0) return whole;
   const before = new Map(previous.items.map((item) => [item.key, item]));
   const items = whole.items.map((item) => {

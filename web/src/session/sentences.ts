@@ -8,6 +8,8 @@ type Told = Extract<
     type:
       | 'model_chosen'
       | 'session_ended'
+      | 'session_archived'
+      | 'session_unarchived'
       | 'pause_requested'
       | 'pause_failed'
       | 'resume_requested'
@@ -32,6 +34,10 @@ export function sentence(event: Told, at: number): string {
       return `${event.by} chose the model ${event.model}`;
     case 'session_ended':
       return `${event.by} ended the session`;
+    case 'session_archived':
+      return `${event.by} archived the session`;
+    case 'session_unarchived':
+      return `${event.by} put the session back into the list`;
     case 'pause_requested':
       return `Paused ${event.by ? `by ${event.by}` : 'as there is nothing to do'}: everything in the sandbox stands still, in memory`;
     case 'pause_failed':

@@ -29,6 +29,9 @@ export interface Timeline {
   /** Place of the log item that the next line continues. */
   openLog: number | null;
   setup: number | null;
+  /** Seq of the last commit and of the last merge; 0 when there is none. */
+  committedAt: number;
+  mergedAt: number;
 }
 
 export const EMPTY: Timeline = {
@@ -47,6 +50,8 @@ export const EMPTY: Timeline = {
   open: null,
   openLog: null,
   setup: null,
+  committedAt: 0,
+  mergedAt: 0,
 };
 
 /** Whether this entry is the first of its tool call. */

@@ -1,31 +1,41 @@
 /** Every key of the page, on "?". */
 import { useState } from 'react';
+import { words } from '../text/english';
+import { useCommands } from './commands';
 import { Dialog } from './dialog';
 import { useKeys } from './hooks';
 
 const KEYS: [string[], string][] = [
-  [['j'], 'Next session in the list'],
-  [['k'], 'Previous session in the list'],
-  [['Enter'], 'Open it'],
-  [['/'], 'Filter the list'],
-  [['n'], 'New session'],
-  [['u'], 'Back to all sessions'],
-  [['i'], 'Write a follow-up'],
-  [['d'], 'Show or hide the changes'],
-  [['f'], 'Show or hide the files'],
-  [['c'], 'Show or hide what models cost'],
-  [['y'], 'Show or hide the details'],
-  [['Ctrl', '.'], 'Stop the turn'],
-  [['Ctrl', 'Enter'], 'Start the session'],
-  [['?'], 'This list'],
+  [['Ctrl', 'K'], words.keys.palette],
+  [['j'], words.keys.next],
+  [['k'], words.keys.previous],
+  [['Enter'], words.keys.open],
+  [['/'], words.keys.find],
+  [['x'], words.keys.choose],
+  [['e'], words.keys.archive],
+  [['n'], words.keys.newSession],
+  [['u'], words.keys.list],
+  [['i'], words.keys.followUp],
+  [['d'], words.keys.changes],
+  [['f'], words.keys.files],
+  [['c'], words.keys.cost],
+  [['y'], words.keys.details],
+  [['['], words.keys.previousTurn],
+  [[']'], words.keys.nextTurn],
+  [['G'], words.keys.latest],
+  [['t'], words.keys.times],
+  [['Ctrl', '.'], words.keys.stop],
+  [['Ctrl', 'Enter'], words.keys.start],
+  [['?'], words.keys.keys],
 ];
 
 export function Shortcuts() {
   const [shown, setShown] = useState(false);
   useKeys({ '?': () => setShown(true) });
+  useCommands([{ id: 'keys', title: words.palette.keys, keys: '?', run: () => setShown(true) }]);
   if (!shown) return null;
   return (
-    <Dialog title="Keys" onClose={() => setShown(false)}>
+    <Dialog title={words.keys.title} onClose={() => setShown(false)}>
       <dl className="grid grid-cols-[auto_1fr] items-center gap-x-4 gap-y-2 text-[0.8125rem]">
         {KEYS.map(([keys, does]) => (
           <div key={does} className="contents">

@@ -59,6 +59,16 @@ export function useMedia(query: string): boolean {
   );
 }
 
+/** What it was when it had last not changed for so long. */
+export function usePaused(text: string, pauseMs: number): string {
+  const [paused, setPaused] = useState(text);
+  useEffect(() => {
+    const timer = setTimeout(() => setPaused(text), pauseMs);
+    return () => clearTimeout(timer);
+  }, [text, pauseMs]);
+  return paused;
+}
+
 /** The tab's title, as long as the caller is shown. */
 export function useTitle(title: string): void {
   useEffect(() => {

@@ -1,20 +1,21 @@
 /** A phase as a dot and a word. The word always says what the colour says. */
 import type { Phase } from '../api/types';
+import { words } from '../text/english';
 
-const LOOK: Record<Phase, { word: string; dot: string; text: string }> = {
-  queued: { word: 'Queued', dot: 'border-[1.5px] border-faint', text: 'text-soft' },
-  starting: { word: 'Starting', dot: 'bg-calm text-calm lit', text: 'text-calm' },
-  planning: { word: 'Planning', dot: 'bg-plan text-plan lit', text: 'text-plan' },
-  executing: { word: 'Executing', dot: 'bg-dot-lamp text-dot-lamp lit', text: 'text-lamp' },
-  waiting_for_you: { word: 'Waiting for you', dot: 'bg-dot-warn text-dot-warn lit', text: 'text-warn font-medium' },
-  stuck: { word: 'Stuck', dot: 'border-2 border-dot-warn', text: 'text-warn' },
-  paused: { word: 'Paused', dot: 'border-[1.5px] border-calm', text: 'text-calm' },
-  done: { word: 'Done', dot: 'bg-dot-good', text: 'text-good' },
-  failed: { word: 'Failed', dot: 'bg-dot-bad', text: 'text-bad' },
+const LOOK: Record<Phase, { dot: string; text: string }> = {
+  queued: { dot: 'border-[1.5px] border-faint', text: 'text-soft' },
+  starting: { dot: 'bg-calm text-calm lit', text: 'text-calm' },
+  planning: { dot: 'bg-plan text-plan lit', text: 'text-plan' },
+  executing: { dot: 'bg-dot-lamp text-dot-lamp lit', text: 'text-lamp' },
+  waiting_for_you: { dot: 'bg-dot-warn text-dot-warn lit', text: 'text-warn font-medium' },
+  stuck: { dot: 'border-2 border-dot-warn', text: 'text-warn' },
+  paused: { dot: 'border-[1.5px] border-calm', text: 'text-calm' },
+  done: { dot: 'bg-dot-good', text: 'text-good' },
+  failed: { dot: 'bg-dot-bad', text: 'text-bad' },
 };
 
 export function phaseWord(phase: Phase): string {
-  return LOOK[phase].word;
+  return words.phases[phase];
 }
 
 /** A turn runs, so that time passes and stop does something. */
@@ -37,7 +38,7 @@ export function PhaseLabel({ phase, className = '' }: { phase: Phase; className?
   return (
     <span className={`inline-flex items-center gap-2 whitespace-nowrap ${LOOK[phase].text} ${className}`}>
       <PhaseDot phase={phase} />
-      {LOOK[phase].word}
+      {words.phases[phase]}
     </span>
   );
 }

@@ -2,6 +2,7 @@
 
 use super::Session;
 use super::state::*;
+use super::turn::is_of_a_person;
 use super::view::{Merged, OpenPermission, QueuedPrompt, TurnCommit};
 use crate::event::{Entry, Event, Memory};
 use crate::failure::{Failure, FailureClass};
@@ -17,6 +18,7 @@ impl Session {
             updated_at: entry.at,
             last_seq: entry.seq,
             ended: false,
+            archived: false,
             model: spec.model.clone(),
             spec: (**spec).clone(),
             prompts: Default::default(),
@@ -103,6 +105,10 @@ impl Session {
                 let (prompt, text, by) = (prompt.clone(), text.clone(), by.clone());
                 self.prompt_queued(QueuedPrompt { prompt, text, by, attachments: attachments.clone() }, at);
             }
+            Event::PromptEdited { prompt, text, .. } => {
+                let queued = self.prompts.iter_mut().find(|queued| queued.prompt == *prompt);
+                queued.into_iter().for_each(|queued| queued.text.clone_from(text));
+            }
             Event::PromptRemoved { prompt, .. } => self.prompts.retain(|queued| queued.prompt != *prompt),
             Event::StopRequested { by, .. } => self.begin_stop(at, Why::Person { by: by.clone() }),
             Event::ModelChosen { model, .. } => {
@@ -119,6 +125,8 @@ impl Session {
             }
             Event::BudgetNeared { until: None, .. } => self.budget_neared = true,
             Event::SessionEnded { .. } => self.ended = true,
+            Event::SessionArchived { .. } => self.archived = true,
+            Event::SessionUnarchived { .. } => self.archived = false,
 
             Event::SandboxRequested { generation, attempt } => {
                 self.generation = *generation;
@@ -373,19 +381,4 @@ impl Step {
             Self::Open(memory) | Self::ChooseMode(memory) | Self::ChooseModel(memory) => memory,
         }
     }
-}
-
-/// Whether somebody did something, so that the sandbox is kept for them.
-fn is_of_a_person(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::ModelChosen { .. }
-            | Event::BudgetSet { .. }
-            | Event::PromptRemoved { .. }
-            | Event::BranchMerged { .. }
-            | Event::PullRequestPublished { .. }
-            | Event::RestoreRequested { .. }
-            | Event::PauseRequested { by: Some(_), .. }
-            | Event::ResumeRequested { by: Some(_), .. }
-    )
 }

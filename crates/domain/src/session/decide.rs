@@ -62,10 +62,17 @@ impl Session {
 
 impl Draft {
     fn command(&mut self, command: Command) -> Result<(), Refusal> {
-        if self.session.ended {
-            return Err(Refusal::Ended);
-        }
         match command {
+            Command::Archive { by } if !self.session.archived => {
+                self.record(Event::SessionArchived { by });
+                return Ok(());
+            }
+            Command::Unarchive { by } if self.session.archived => {
+                self.record(Event::SessionUnarchived { by });
+                return Ok(());
+            }
+            Command::Archive { .. } | Command::Unarchive { .. } => return Ok(()),
+            _ if self.session.ended => return Err(Refusal::Ended),
             Command::Prompt { prompt, text, by, attachments } => {
                 if text.trim().is_empty() {
                     return Err(Refusal::EmptyPrompt);
@@ -80,6 +87,15 @@ impl Draft {
                     self.wake_up(Some(&by));
                 }
                 self.record(Event::PromptQueued { prompt, text, by, attachments });
+            }
+            Command::EditPrompt { prompt, text, by } => {
+                if text.trim().is_empty() {
+                    return Err(Refusal::EmptyPrompt);
+                }
+                let queued = self.session.prompts.iter().find(|queued| queued.prompt == prompt);
+                if queued.ok_or(Refusal::PromptNotFound)?.text != text {
+                    self.record(Event::PromptEdited { prompt, text, by });
+                }
             }
             Command::RemovePrompt { prompt, by } => {
                 if !self.session.prompts.iter().any(|queued| queued.prompt == prompt) {

@@ -20,6 +20,12 @@ pub enum Command {
         by: String,
         attachments: Vec<Attachment>,
     },
+    /// Only while it waits.
+    EditPrompt {
+        prompt: PromptId,
+        text: String,
+        by: String,
+    },
     RemovePrompt {
         prompt: PromptId,
         by: String,
@@ -55,6 +61,13 @@ pub enum Command {
         by: String,
     },
     End {
+        by: String,
+    },
+    /// Lists leave it out; nothing else changes. Also of one that has ended.
+    Archive {
+        by: String,
+    },
+    Unarchive {
         by: String,
     },
 }

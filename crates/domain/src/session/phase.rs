@@ -101,6 +101,7 @@ impl Session {
             sandbox_state: self.sandbox_state(),
             enforced: self.enforced.clone(),
             ended: self.ended,
+            archived: self.archived,
             last_seq: self.last_seq,
             created_at: self.created_at,
             updated_at: self.updated_at,

@@ -22,6 +22,8 @@ pub struct Session {
     pub(super) last_seq: Seq,
 
     pub(super) ended: bool,
+    /// Lists leave it out.
+    pub(super) archived: bool,
     pub(super) model: Option<String>,
     pub(super) prompts: VecDeque<QueuedPrompt>,
     /// After a failed turn the queue waits until a person says something.

@@ -110,6 +110,9 @@ pub struct SessionView {
     #[serde(default)]
     pub enforced: Option<Enforced>,
     pub ended: bool,
+    /// Lists leave it out.
+    #[serde(default)]
+    pub archived: bool,
     pub last_seq: Seq,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -226,6 +229,11 @@ pub struct SessionSummary {
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
     pub ended: bool,
+    #[serde(default)]
+    pub archived: bool,
+    /// Who it is for, by name.
+    #[serde(default)]
+    pub person: String,
     /// Its sandbox lacks a wall that nothing should run without.
     #[serde(default)]
     pub is_unsafe: bool,
@@ -254,6 +262,8 @@ impl From<SessionView> for SessionSummary {
             created_at: view.created_at,
             updated_at: view.updated_at,
             ended: view.ended,
+            archived: view.archived,
+            person: view.person.name,
         }
     }
 }

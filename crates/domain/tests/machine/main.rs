@@ -8,5 +8,6 @@ mod fixtures;
 mod late;
 mod pauses;
 mod random;
+mod tidying;
 mod traces;
 mod world;

@@ -222,7 +222,7 @@ fn transcript(world: &mut World, random: &mut fastrand::Rng) {
 
 fn command(world: &mut World, random: &mut fastrand::Rng) {
     let by = "Ada".to_owned();
-    let _ = match random.u32(0..52) {
+    let _ = match random.u32(0..58) {
         0..20 => world.prompt("more"),
         20..28 => world.command(Command::Stop { by }),
         28..32 => world.command(Command::RemovePrompt { prompt: world.last_prompt(), by }),
@@ -236,6 +236,12 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
         42..45 => world.command(Command::Resume { by }),
         49..51 => world.command(Command::SetBudget { budget_micros: random.u64(0..5) * 1_000_000, by }),
         45..49 => world.command(Command::Restore { checkpoint: random.u32(1..12), by }),
+        51..54 => {
+            let text = random.u32(0..3).to_string();
+            world.command(Command::EditPrompt { prompt: world.last_prompt(), text, by })
+        }
+        54 => world.command(Command::Archive { by }),
+        55 => world.command(Command::Unarchive { by }),
         _ => world.command(Command::End { by }),
     };
 }
@@ -311,6 +317,9 @@ impl Watch {
         *self.seen.entry(value["type"].as_str().unwrap().to_owned()).or_insert(0) += 1;
         match event {
             Event::PromptQueued { prompt, .. } => assert!(self.queued.insert(prompt.clone())),
+            Event::PromptEdited { prompt, .. } => {
+                assert!(self.queued.contains(prompt), "only what waits is changed")
+            }
             Event::PromptRemoved { prompt, .. } => {
                 assert!(self.queued.remove(prompt), "only what waits is removed")
             }

@@ -11,6 +11,7 @@
 mod recipe;
 mod shelf;
 
+pub(crate) use recipe::template;
 pub(crate) use shelf::Shelf;
 
 use crate::effects::{Context, clone_into};

@@ -5,6 +5,9 @@
 //! run = "npm ci"                    # a shell script, in the workspace
 //! inputs = ["package-lock.json"]    # what its result depends on; without it, the lock files of the usual package managers
 //! timeout_s = 900
+//!
+//! [task]
+//! template = "What is wrong:\nHow to see it:\n"    # offered to whoever writes a task
 //! ```
 
 use crate::git;
@@ -42,6 +45,35 @@ const LOCK_FILES: &[&str] = &[
 #[serde(deny_unknown_fields)]
 struct File {
     setup: Option<Setup>,
+    task: Option<Task>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Task {
+    template: Option<String>,
+}
+
+impl File {
+    /// As it is in that commit; `None` when there is none.
+    async fn read(at: &Path, commit: &str) -> anyhow::Result<Option<Self>> {
+        let blob = format!("{commit}:{FILE}");
+        if git::line(at, &["rev-parse", "--verify", "--quiet", &blob]).await.is_err() {
+            return Ok(None);
+        }
+        let (text, more) = git::bounded(at, &["cat-file", "blob", &blob], FILE_BYTES).await?;
+        if more {
+            bail!("{FILE} is longer than {} KiB", FILE_BYTES / 1024);
+        }
+        let text = String::from_utf8(text).with_context(|| format!("{FILE} is not UTF-8"))?;
+        toml::from_str(&text).map(Some).map_err(|error| anyhow!("{FILE}: {}", error.message()))
+    }
+}
+
+/// The text that the repository offers to whoever writes a task for it.
+pub(crate) async fn template(repository: &str) -> anyhow::Result<Option<String>> {
+    let file = File::read(Path::new(repository), "HEAD").await?;
+    Ok(file.and_then(|file| file.task?.template).filter(|text| !text.trim().is_empty()))
 }
 
 #[derive(Debug, Deserialize)]
@@ -71,16 +103,7 @@ impl Recipe {
     /// `None` when the repository has none.
     pub(super) async fn read(repository: &str, base: &str) -> anyhow::Result<Option<Self>> {
         let at = Path::new(repository);
-        let blob = format!("refs/heads/{base}:{FILE}");
-        if git::line(at, &["rev-parse", "--verify", "--quiet", &blob]).await.is_err() {
-            return Ok(None);
-        }
-        let (text, more) = git::bounded(at, &["cat-file", "blob", &blob], FILE_BYTES).await?;
-        if more {
-            bail!("{FILE} is longer than {} KiB", FILE_BYTES / 1024);
-        }
-        let text = String::from_utf8(text).with_context(|| format!("{FILE} is not UTF-8"))?;
-        let file: File = toml::from_str(&text).map_err(|error| anyhow!("{FILE}: {}", error.message()))?;
+        let Some(file) = File::read(at, &format!("refs/heads/{base}")).await? else { return Ok(None) };
         let Some(setup) = file.setup.filter(|setup| !setup.run.trim().is_empty()) else { return Ok(None) };
         let timeout = setup.timeout_s.unwrap_or(DEFAULT_TIMEOUT);
         if !(1..=LONGEST_TIMEOUT).contains(&timeout) {

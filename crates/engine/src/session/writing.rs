@@ -94,7 +94,9 @@ fn encode(entry: &Entry) -> Bytes {
 fn searchable(event: &Event) -> Option<String> {
     match event {
         Event::SessionCreated { spec } => Some(spec.title.clone()),
-        Event::PromptQueued { text, .. } | Event::AgentSpoke { text, .. } => Some(text.clone()),
+        Event::PromptQueued { text, .. }
+        | Event::PromptEdited { text, .. }
+        | Event::AgentSpoke { text, .. } => Some(text.clone()),
         Event::ToolCalled { call, .. } => call.title.clone(),
         _ => None,
     }
@@ -126,6 +128,8 @@ pub(crate) fn summary(session: &Session, view: &SessionView) -> SummaryRow {
         repository: view.repository.clone(),
         agent: view.agent.clone(),
         open: !is_quiet(session, view.updated_at),
+        person: view.person.name.clone(),
+        archived: view.archived,
         body: serde_json::to_string(view).expect("a view is strings, numbers and JSON values"),
     }
 }

@@ -170,15 +170,18 @@ impl Client {
             bail!("{text:?} is no part of a session's id; `lamplight sessions` lists them");
         }
         let mut found = Vec::new();
-        let mut cursor = None::<String>;
-        loop {
-            let query = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
-            let page: SessionList = self.get(&format!("/sessions?limit={MAX_LIMIT}{query}")).await?;
-            let matching = page.items.into_iter().map(|session| session.id);
-            found.extend(matching.filter(|id| id.starts_with(&wanted) || id.ends_with(&wanted)));
-            cursor = page.next_cursor;
-            if cursor.is_none() || found.len() > NAMED {
-                break;
+        for archived in [false, true] {
+            let mut cursor = None::<String>;
+            loop {
+                let query = cursor.map(|cursor| format!("&cursor={cursor}")).unwrap_or_default();
+                let path = format!("/sessions?limit={MAX_LIMIT}&archived={archived}{query}");
+                let page: SessionList = self.get(&path).await?;
+                let matching = page.items.into_iter().map(|session| session.id);
+                found.extend(matching.filter(|id| id.starts_with(&wanted) || id.ends_with(&wanted)));
+                cursor = page.next_cursor;
+                if cursor.is_none() || found.len() > NAMED {
+                    break;
+                }
             }
         }
         match found.as_slice() {

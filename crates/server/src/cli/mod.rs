@@ -1,6 +1,7 @@
 //! The command line: one subcommand, one file.
 
 mod agents;
+mod archive;
 mod attach;
 mod budget;
 mod client;
@@ -109,6 +110,8 @@ enum Command {
     PullRequest(pull_request::Arguments),
     /// End a session and remove its sandbox; log and branch stay
     End(end::Arguments),
+    /// Put a session aside: lists leave it out until it is put back, or prompted
+    Archive(archive::Arguments),
     /// List or install agents
     Agents(agents::Arguments),
     /// Make, list or remove images that sandboxes can begin with instead of this machine
@@ -175,6 +178,7 @@ impl Cli {
                 block_on(pull_request::run(&arguments, &common.client()?, output))
             }
             Command::Keys(arguments) => block_on(keys::run(&arguments, &common.client()?, output)),
+            Command::Archive(arguments) => block_on(archive::run(&arguments, &common.client()?, output)),
             Command::End(arguments) => block_on(end::run(&arguments, &common.client()?, output)),
         }
     }

@@ -67,7 +67,10 @@ impl Progress {
             Event::SandboxRequested { .. } | Event::SandboxLost { .. } => self.word = Word::Starting,
             Event::SessionCreated { .. }
             | Event::PromptQueued { .. }
+            | Event::PromptEdited { .. }
             | Event::PromptRemoved { .. }
+            | Event::SessionArchived { .. }
+            | Event::SessionUnarchived { .. }
             | Event::ModelChosen { .. }
             | Event::SandboxCreated { .. }
             | Event::WorkspacePrepared { .. }

@@ -141,11 +141,16 @@ impl<W: Write> Renderer<W> {
                 let text = self.paint(Style::Bold, &first_line(text, WIDTH));
                 format!("{} {text}{files}", self.paint(Style::Warm, "›"))
             }
+            Event::PromptEdited { by, text, .. } => {
+                self.dim(&format!("{} changed a queued prompt: {}", clean(by), first_line(text, WIDTH)))
+            }
             Event::PromptRemoved { by, .. } => {
                 self.dim(&format!("a queued prompt was removed by {}", clean(by)))
             }
             Event::StopRequested { by, .. } => self.dim(&format!("stopped by {}", clean(by))),
             Event::ModelChosen { model, .. } => self.dim(&format!("model: {}", clean(model))),
+            Event::SessionArchived { by } => self.dim(&format!("archived by {}", clean(by))),
+            Event::SessionUnarchived { by } => self.dim(&format!("put back by {}", clean(by))),
             Event::SessionEnded { by } => self.dim(&format!("the session was ended by {}", clean(by))),
             Event::SandboxFailed { failure, .. } => {
                 self.bad(&format!("the sandbox failed: {}", failure.message))

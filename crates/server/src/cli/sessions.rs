@@ -21,6 +21,12 @@ pub(super) struct Arguments {
     /// Only those that contain these words
     #[arg(long, value_name = "WORDS")]
     search: Option<String>,
+    /// Only those that work on this repository
+    #[arg(long, value_name = "DIRECTORY")]
+    repository: Option<String>,
+    /// Those that were put aside with `lamplight archive`, instead of the others
+    #[arg(long)]
+    archived: bool,
     #[arg(long, default_value_t = 50)]
     limit: usize,
     /// One JSON document
@@ -35,6 +41,12 @@ pub(super) async fn run(
 ) -> anyhow::Result<ExitCode> {
     let mut query = vec![("limit", arguments.limit.to_string())];
     query.extend(arguments.phase.clone().map(|phase| ("phase", phase)));
+    let whole = |path: &String| {
+        // As sessions have it: without links, from the root. One of another machine is taken as it is said.
+        std::fs::canonicalize(path).map_or_else(|_| path.clone(), |whole| whole.display().to_string())
+    };
+    query.extend(arguments.repository.as_ref().map(|path| ("repository", whole(path))));
+    query.extend(arguments.archived.then(|| ("archived", "true".to_owned())));
     query.extend(arguments.search.clone().map(|words| ("q", words)));
     let list: SessionList = client.list("/sessions", &query).await?;
     if arguments.json {

@@ -102,7 +102,10 @@ pub fn router(app: App) -> Router {
         .route("/sessions", get(sessions::list::handle).post(sessions::create::handle))
         .route("/sessions/{id}", get(sessions::show::handle))
         .route("/sessions/{id}/prompts", post(sessions::prompt::handle))
-        .route("/sessions/{id}/prompts/{prompt}", delete(sessions::remove_prompt::handle))
+        .route(
+            "/sessions/{id}/prompts/{prompt}",
+            delete(sessions::remove_prompt::handle).put(sessions::edit_prompt::handle),
+        )
         .route("/sessions/{id}/stop", post(sessions::stop::handle))
         .route("/sessions/{id}/pause", post(sessions::pause::handle))
         .route("/sessions/{id}/resume", post(sessions::resume::handle))
@@ -114,6 +117,8 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/merge", post(sessions::merge::handle))
         .route("/sessions/{id}/pull-request", post(sessions::pull_request::handle))
         .route("/sessions/{id}/end", post(sessions::end::handle))
+        .route("/sessions/{id}/archive", post(sessions::archive::handle))
+        .route("/sessions/{id}/unarchive", post(sessions::unarchive::handle))
         .route("/sessions/{id}/secrets/search", post(sessions::search_secrets::handle))
         .route("/sessions/{id}/usage", get(sessions::usage::handle))
         .route("/sessions/{id}/files", get(files::list::handle))
@@ -132,6 +137,7 @@ pub fn router(app: App) -> Router {
         .route("/keys/{name}/test", post(keys::test::handle))
         .route("/models", get(models::handle))
         .route("/repositories", get(repositories::handle))
+        .route("/repositories/offer", get(repositories::offer))
         .route("/status", get(status::handle))
         .route("/usage", get(usage::handle))
         .route("/openapi.json", get(openapi::handle))

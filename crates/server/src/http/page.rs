@@ -34,21 +34,43 @@ pub(super) async fn handle(method: Method, uri: Uri, headers: HeaderMap) -> Resp
         .into_response();
     }
     let path = uri.path().trim_start_matches('/');
-    if let Some(file) = Page::get(path) {
-        return answer(path, file, &headers);
+    if let Some(found) = find(path, &headers) {
+        return answer(path, found, &headers);
     }
     if path.starts_with(HASHED) || path.starts_with("api/") {
         let detail = format!("there is nothing at {}", uri.path());
         return Problem::new(StatusCode::NOT_FOUND, "route_not_found", detail, "Load the page again.")
             .into_response();
     }
-    match Page::get("index.html") {
-        Some(file) => answer("index.html", file, &headers),
+    match find("index.html", &headers) {
+        Some(found) => answer("index.html", found, &headers),
         None => Html(NOT_BUILT).into_response(),
     }
 }
 
-fn answer(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
+/// A file in one of the forms in which it was built, by the name of the form; plain without one.
+struct Found {
+    file: EmbeddedFile,
+    encoding: Option<&'static str>,
+}
+
+/// The smallest form that the client takes. Browsers take Brotli over HTTPS and from this machine, gzip from anywhere.
+fn find(path: &str, headers: &HeaderMap) -> Option<Found> {
+    let accepted = headers.get(header::ACCEPT_ENCODING).and_then(|value| value.to_str().ok()).unwrap_or("");
+    let takes = |name: &str| {
+        accepted.split(',').map(|one| one.trim().split(';')).any(|mut one| {
+            one.next() == Some(name) && one.all(|weight| weight.trim().trim_end_matches(['0', '.']) != "q=")
+        })
+    };
+    for (encoding, ending) in [("br", "br"), ("gzip", "gz")] {
+        if let Some(file) = takes(encoding).then(|| Page::get(&format!("{path}.{ending}"))).flatten() {
+            return Some(Found { file, encoding: Some(encoding) });
+        }
+    }
+    Page::get(path).map(|file| Found { file, encoding: None })
+}
+
+fn answer(path: &str, Found { file, encoding }: Found, headers: &HeaderMap) -> Response {
     let hash: String = file.metadata.sha256_hash()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     let etag = format!("\"{hash}\"");
     let caching = if path.starts_with(HASHED) { "public, max-age=31536000, immutable" } else { "no-cache" };
@@ -62,6 +84,10 @@ fn answer(path: &str, file: EmbeddedFile, headers: &HeaderMap) -> Response {
     };
     let headers = response.headers_mut();
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(caching));
+    headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
+    if let Some(encoding) = encoding.filter(|_| !is_known) {
+        headers.insert(header::CONTENT_ENCODING, HeaderValue::from_static(encoding));
+    }
     headers.insert(header::ETAG, HeaderValue::from_str(&etag).expect("hexadecimal digits in quotes"));
     response
 }

@@ -1,12 +1,13 @@
 //! `GET /repositories`
 
 use super::App;
+use super::extract::Query;
 use super::problem::Problem;
 use super::resources::Moment;
 use axum::Json;
 use axum::extract::State;
 use serde::{Deserialize, Serialize};
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
 
 /// No list of recent repositories is longer.
 const RECENT: usize = 20;
@@ -23,6 +24,34 @@ pub struct Repository {
     pub path: String,
     #[schema(value_type = String, format = DateTime)]
     pub last_used_at: Moment,
+}
+
+/// What a repository offers to whoever writes a task for it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RepositoryOffer {
+    /// A text to begin with: `template` under `[task]` in its `.lamplight.toml`; `null` without one.
+    pub template: Option<String>,
+}
+
+#[derive(Debug, Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub(super) struct Asked {
+    /// Absolute, on the server's machine.
+    path: String,
+}
+
+/// What a repository offers to whoever writes a task for it.
+#[utoipa::path(get, path = "/repositories/offer", operation_id = "show_offer", tag = "server", params(Asked),
+    responses((status = 200, body = RepositoryOffer), (status = 400, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn offer(
+    State(app): State<App>,
+    Query(asked): Query<Asked>,
+) -> Result<Json<RepositoryOffer>, Problem> {
+    if !asked.path.starts_with('/') {
+        return Err(Problem::invalid_request("the path of a repository is absolute"));
+    }
+    Ok(Json(RepositoryOffer { template: app.engine.task_template(&asked.path).await }))
 }
 
 /// The repositories used last, the latest first.

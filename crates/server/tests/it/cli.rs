@@ -48,6 +48,12 @@ async fn a_task_is_run_looked_at_and_merged() {
     assert!(place.say(&["merge", end]).starts_with("Merged into main as "));
     assert_eq!(place.git(&["show", "main:greeting.txt"]), "hello");
     assert!(place.say(&["end", end]).starts_with("Ended"));
+    assert!(place.say(&["archive", end]).starts_with("Archived"));
+    assert!(place.say(&["sessions"]).starts_with("No sessions."));
+    // Named by the end of its id all the same; a directory is named as people name one.
+    assert!(place.say(&["sessions", "--archived", "--repository", "."]).contains(&id[18..]));
+    assert_eq!(place.say(&["archive", end, "--undo"]), "It is in the list again.\n");
+    assert!(place.say(&["sessions"]).contains(&id[18..]));
     server.clear().await;
 }
 

@@ -207,6 +207,10 @@ impl Server {
         answer(self.request(Method::POST, &format!("/api/v1{path}")).json(&body)).await
     }
 
+    pub(crate) async fn put(&self, path: &str, body: Value) -> (StatusCode, Value) {
+        answer(self.request(Method::PUT, &format!("/api/v1{path}")).json(&body)).await
+    }
+
     pub(crate) async fn delete(&self, path: &str) -> (StatusCode, Value) {
         answer(self.request(Method::DELETE, &format!("/api/v1{path}"))).await
     }

@@ -63,10 +63,38 @@ async fn sessions_are_listed_newest_first_in_pages() {
     check(text("%"), &[10, 9, 8, 7, 6, 5, 4, 3, 2, 1]).await;
     check(text("\"; drop"), &[]).await;
     check(SessionQuery { phase: Some("failed".into()), ..text("part 3") }, &[3]).await;
+    check(SessionQuery { person: Some("Grace".into()), ..Default::default() }, &[]).await;
+    let mut aside = append(&session(5), 2, 1);
+    let grace = SummaryRow { person: "Grace".into(), archived: true, last_seq: Seq(3), ..row(5) };
+    aside.summary = Some(grace.clone());
+    store.append(aside).await.unwrap();
+    check(SessionQuery::default(), &[10, 9, 8, 7, 6, 4, 3, 2, 1]).await;
+    check(SessionQuery { person: Some("Grace".into()), ..Default::default() }, &[]).await;
+    let query = SessionQuery {
+        person: Some("Grace".into()),
+        archived: true,
+        repository: Some(grace.repository.clone()),
+        ..Default::default()
+    };
+    assert_eq!(listed(&store, query).await, [grace]);
     assert_eq!(store.summary(&session(4)).await.unwrap(), Some(row(4)));
     assert_eq!(store.summary(&session(11)).await.unwrap(), None);
     let open: Vec<_> = [1, 2, 4, 5, 6, 8, 9, 10].map(session).into();
     assert_eq!(store.unfinished().await.unwrap(), open);
+}
+
+/// The data fixture of the migration: sessions of before lists were filtered by person.
+#[tokio::test]
+async fn sessions_of_before_are_listed_by_whom_they_are_for() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = rusqlite::Connection::open(dir.path().join("lamplight.db")).unwrap();
+    database.execute_batch(include_str!("../../migrations/0001_log.sql")).unwrap();
+    database.execute_batch(include_str!("../fixtures/version_1.sql")).unwrap();
+    database.pragma_update(None, "user_version", 1).unwrap();
+    drop(database);
+    let query = SessionQuery { person: Some("Grace".into()), ..Default::default() };
+    let titles: Vec<_> = listed(&open(&dir), query).await.into_iter().map(|row| row.title).collect();
+    assert_eq!(titles, ["Mend the rest"]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -90,6 +118,8 @@ async fn ten_thousand_sessions_are_listed_as_quickly_as_ten() {
         (all.clone(), 50),
         (SessionQuery { phase: Some("failed".into()), ..all.clone() }, 50),
         (SessionQuery { cursor: Some(session(20).to_string()), ..all.clone() }, 20),
+        (SessionQuery { person: Some("Grace".into()), ..all.clone() }, 0),
+        (SessionQuery { archived: true, ..all.clone() }, 0),
         (SessionQuery { text: Some("part 777".into()), ..all.clone() }, 11),
         (SessionQuery { text: Some("absent".into()), ..all }, 0),
     ] {

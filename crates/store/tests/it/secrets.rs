@@ -36,7 +36,9 @@ async fn a_store_of_the_first_schema_goes_on() {
     store.append(append(&session(1), 0, 3)).await.unwrap();
     store.close().await;
     let connection = rusqlite::Connection::open(dir.path().join("lamplight.db")).unwrap();
-    connection.execute_batch("DROP TABLE secrets; DROP TABLE usage; PRAGMA user_version = 1").unwrap();
+    let later = "DROP INDEX summaries_listed; ALTER TABLE summaries DROP COLUMN person;
+        ALTER TABLE summaries DROP COLUMN archived; DROP TABLE secrets; DROP TABLE usage;";
+    connection.execute_batch(&format!("{later} PRAGMA user_version = 1")).unwrap();
     drop(connection);
 
     let store = open(&dir);

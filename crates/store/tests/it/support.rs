@@ -56,6 +56,8 @@ pub(crate) fn summary(session: &SessionId, last_seq: u64) -> SummaryRow {
         repository: "/home/someone/sample".into(),
         agent: "opencode".into(),
         open: true,
+        person: "Ada".into(),
+        archived: false,
         body: format!(r#"{{"steps":{last_seq}}}"#),
     }
 }

@@ -2,17 +2,15 @@
 import { useMutation } from '@tanstack/react-query';
 import { type KeyboardEvent, type RefObject, useLayoutEffect } from 'react';
 import { api, asApiError } from '../../api/client';
-import type { QueuedPrompt } from '../../api/types';
 import { AttachButton, ChosenFiles, DropPlace } from '../../attach/Chosen';
 import { useFiles } from '../../attach/files';
-import { plural } from '../../text/format';
-import { visible } from '../../text/visible';
 import { Button } from '../../ui/button';
 import { useDraft } from '../../ui/hooks';
 import { Icon } from '../../ui/icons';
 import { isBusy, isWorking } from '../../ui/phase';
 import { ProblemNote } from '../../ui/problem';
 import { useFacts, useSession, useStore } from './context';
+import { Queue } from './Queue';
 
 export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }) {
   const store = useStore();
@@ -64,7 +62,7 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
   return (
     <div className="px-3 pb-2 sm:px-6">
       <div className="mx-auto max-w-[49rem]">
-        {waiting.length > 0 ? <Queue queued={waiting} /> : null}
+        <Queue queued={waiting} />
         {send.error ? <ProblemNote error={asApiError(send.error)} className="mb-2" /> : null}
         <DropPlace
           files={files}
@@ -96,46 +94,5 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
         </DropPlace>
       </div>
     </div>
-  );
-}
-
-function Queue({ queued }: { queued: QueuedPrompt[] }) {
-  const store = useStore();
-  const remove = useMutation({
-    mutationFn: (prompt: string) => api.removePrompt(store.id, prompt),
-    onSettled: () => store.refresh(),
-  });
-  return (
-    <section aria-label="Queued prompts" className="mb-1.5">
-      {remove.error ? <ProblemNote error={asApiError(remove.error)} className="mb-1.5" /> : null}
-      <ul className="space-y-1">
-        {queued.map((prompt, place) => (
-          <li
-            key={prompt.prompt}
-            className="flex items-center gap-2 rounded-lg border border-dashed border-line-strong bg-sunken py-1 pr-1 pl-3 text-[0.8125rem]"
-          >
-            <Icon name="clock" className="size-3.5 text-faint" />
-            <span className="shrink-0 text-faint">
-              {place === 0 ? 'Queued, next' : 'Queued'}, {visible(prompt.by)}
-            </span>
-            <span className="min-w-0 flex-1 truncate" title={visible(prompt.text)}>
-              {visible(prompt.text)}
-            </span>
-            {prompt.attachments.length > 0 ? (
-              <span className="shrink-0 text-2xs text-faint">{plural(prompt.attachments.length, 'file')}</span>
-            ) : null}
-            <Button
-              look="quiet"
-              size="small"
-              aria-label={`Remove queued prompt: ${prompt.text.slice(0, 60)}`}
-              disabled={remove.isPending}
-              onClick={() => remove.mutate(prompt.prompt)}
-            >
-              <Icon name="cross" className="size-3.5" />
-            </Button>
-          </li>
-        ))}
-      </ul>
-    </section>
   );
 }

@@ -5,6 +5,7 @@ import { useState } from 'react';
 import { api, asApiError } from '../../api/client';
 import type { SessionView } from '../../api/types';
 import { CopyButton } from '../../text/Code';
+import { words } from '../../text/english';
 import { baseName, plural, shortCommit } from '../../text/format';
 import { visible } from '../../text/visible';
 import { Button } from '../../ui/button';
@@ -34,6 +35,10 @@ export function Header({ stop }: HeaderProps) {
   const end = useMutation({ mutationFn: () => api.end(store.id), onSuccess: (view) => store.adopt(view) });
   const pause = useMutation({ mutationFn: () => api.pause(store.id), onSuccess: (view) => store.adopt(view) });
   const resume = useMutation({ mutationFn: () => api.resume(store.id), onSuccess: (view) => store.adopt(view) });
+  const archive = useMutation({
+    mutationFn: (away: boolean) => (away ? api.archive(store.id) : api.unarchive(store.id)),
+    onSuccess: (view) => store.adopt(view),
+  });
   const [ending, setEnding] = useState(false);
   useTitle(facts ? `${phaseWord(facts.phase)}: ${facts.title}` : 'Lamplight');
   if (!facts) return null;
@@ -87,6 +92,9 @@ export function Header({ stop }: HeaderProps) {
           <MenuItem disabled={facts.sandbox_state !== 'running'} onSelect={() => pause.mutate()}>
             <Icon name="pause" className="text-soft" /> Pause the sandbox
           </MenuItem>
+          <MenuItem onSelect={() => archive.mutate(!facts.archived)}>
+            <Icon name="box" className="text-soft" /> {facts.archived ? words.palette.unarchive : words.palette.archive}
+          </MenuItem>
           <MenuItem disabled={facts.ended || isWorking(facts.phase)} onSelect={() => setEnding(true)}>
             <Icon name="trash" className="text-soft" /> End this session
           </MenuItem>
@@ -96,6 +104,7 @@ export function Header({ stop }: HeaderProps) {
       {stop.error ? <ProblemNote error={asApiError(stop.error)} className="mt-2" /> : null}
       {pause.error ? <ProblemNote error={asApiError(pause.error)} className="mt-2" /> : null}
       {resume.error ? <ProblemNote error={asApiError(resume.error)} className="mt-2" /> : null}
+      {archive.error ? <ProblemNote error={asApiError(archive.error)} className="mt-2" /> : null}
       {end.error ? <ProblemNote error={asApiError(end.error)} className="mt-2" /> : null}
       {ending ? (
         <Dialog title="End this session?" onClose={() => setEnding(false)}>
@@ -233,10 +242,8 @@ function Merge({ facts }: { facts: SessionView }) {
       store.refresh();
     },
   });
-  const mergedAt = useSession((state) => state.timeline.items.findLast((item) => item.kind === 'merged')?.seq ?? 0);
-  const committedAt = useSession(
-    (state) => state.timeline.items.findLast((item) => item.kind === 'commit' && item.commit !== null)?.seq ?? 0,
-  );
+  const mergedAt = useSession((state) => state.timeline.mergedAt);
+  const committedAt = useSession((state) => state.timeline.committedAt);
   // Merged, and nothing committed since.
   if (facts.merged && mergedAt >= committedAt) {
     return (

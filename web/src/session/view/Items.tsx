@@ -1,8 +1,9 @@
 /** How each kind of item looks. */
 import { useMutation } from '@tanstack/react-query';
-import { memo, useId, useState } from 'react';
+import { memo, useId } from 'react';
 import { api, asApiError } from '../../api/client';
 import { ShownFiles } from '../../attach/Shown';
+import { words } from '../../text/english';
 import { clock, exactTime, plural, shortCommit, took } from '../../text/format';
 import { Markdown } from '../../text/Markdown';
 import { Output } from '../../text/Output';
@@ -25,6 +26,7 @@ import type {
   TroubleItem,
 } from '../items';
 import { useSession, useStore } from './context';
+import { useFold } from './folds';
 import { KeptLine } from './KeptLine';
 import { Permission } from './Permission';
 import { ToolLine } from './ToolLine';
@@ -74,14 +76,14 @@ function Prompt({ item }: { item: PromptItem }) {
   return (
     <div className="mt-2 rounded-xl border border-lamp-fill/25 bg-lamp-tint px-4 py-3">
       <p className="mb-1 flex items-baseline gap-2 text-2xs text-soft">
-        <span className="font-medium">{visible(item.by ?? 'Prompt')}</span>
+        <span className="font-medium">{visible(item.by ?? words.items.prompt)}</span>
         <time dateTime={new Date(item.at).toISOString()} title={exactTime(item.at)}>
           {clock(item.at)}
         </time>
-        {item.state === 'removed' ? <span>removed before it started</span> : null}
+        {item.state === 'removed' ? <span>{words.items.removed}</span> : null}
       </p>
       {item.text === null ? (
-        <p className="text-faint">This prompt is in the earlier part of the log.</p>
+        <p className="text-faint">{words.items.promptEarlier}</p>
       ) : (
         <p
           className={`text-[0.9375rem] whitespace-pre-wrap ${item.state === 'removed' ? 'text-faint line-through' : ''}`}
@@ -98,8 +100,9 @@ function Thought({ item }: { item: ThoughtItem }) {
   const lasted = item.until - item.at;
   return (
     <Folded
+      name={item.key}
       icon="think"
-      label={lasted >= 1_000 ? `Thought for ${took(lasted)}` : 'Thought'}
+      label={lasted >= 1_000 ? words.items.thoughtFor(took(lasted)) : words.items.thought}
       hint={oneLine(item.text.slice(0, 200))}
     >
       <div className="text-soft [&_.prose]:text-[0.84375rem]">
@@ -112,28 +115,32 @@ function Thought({ item }: { item: ThoughtItem }) {
 function AgentLog({ item }: { item: LogItem }) {
   return (
     <Folded
+      name={item.key}
       icon="list"
-      label={`Agent log, ${plural(item.lines, 'entry', 'entries')}`}
+      label={words.items.agentLogOf(item.lines)}
       hint={oneLine(item.text.slice(-160))}
     >
-      <Output text={item.text} label="Agent log" />
+      <Output text={item.text} label={words.items.agentLog} />
     </Folded>
   );
 }
 
 /** A line like a tool call's that opens. */
 function Folded({
+  name,
   icon,
   label,
   hint,
   children,
 }: {
+  /** The item's key. */
+  name: string;
   icon: 'think' | 'list' | 'box';
   label: string;
   hint: string;
   children: React.ReactNode;
 }) {
-  const [open, setOpen] = useState(false);
+  const [open, toggle] = useFold(name);
   const details = useId();
   return (
     <div>
@@ -141,7 +148,7 @@ function Folded({
         type="button"
         aria-expanded={open}
         aria-controls={details}
-        onClick={() => setOpen(!open)}
+        onClick={toggle}
         className="flex w-full items-center gap-2 rounded-md px-2 py-1 text-left text-[0.8125rem] text-faint hover:bg-hover"
       >
         <Icon name={icon} className="size-3.5" />
@@ -157,18 +164,16 @@ function Folded({
 }
 
 const PLAN_MARKS = {
-  pending: { icon: null, text: 'text-soft', word: 'to do' },
-  in_progress: { icon: 'chevron', text: 'text-ink font-medium', word: 'now' },
-  completed: { icon: 'check', text: 'text-faint', word: 'done' },
+  pending: { icon: null, text: 'text-soft' },
+  in_progress: { icon: 'chevron', text: 'text-ink font-medium' },
+  completed: { icon: 'check', text: 'text-faint' },
 } as const;
 
 function Plan({ item }: { item: PlanItem }) {
   const done = item.entries.filter((entry) => entry.status === 'completed').length;
   return (
-    <section className="my-1 rounded-lg border border-line bg-raised px-3 py-2" aria-label="Plan">
-      <p className="mb-1 text-2xs font-medium text-faint">
-        Plan, {done} of {item.entries.length}
-      </p>
+    <section className="my-1 rounded-lg border border-line bg-raised px-3 py-2" aria-label={words.items.plan}>
+      <p className="mb-1 text-2xs font-medium text-faint">{words.items.planOf(done, item.entries.length)}</p>
       <ul className="space-y-0.5 text-[0.8125rem]">
         {item.entries.map((entry, place) => {
           const mark = PLAN_MARKS[entry.status];
@@ -180,7 +185,7 @@ function Plan({ item }: { item: PlanItem }) {
                 {mark.icon ? <Icon name={mark.icon} className="size-3" /> : null}
               </span>
               <span>
-                {visible(entry.text)} <span className="sr-only">({mark.word})</span>
+                {visible(entry.text)} <span className="sr-only">({words.items.planMarks[entry.status]})</span>
               </span>
             </li>
           );
@@ -190,35 +195,26 @@ function Plan({ item }: { item: PlanItem }) {
   );
 }
 
-const STEP_WORDS = {
-  sandbox_requested: 'Sandbox asked for',
-  setup_begun: "Running the repository's setup, once for all sessions to come",
-  setup_ended: 'Setup done',
-  sandbox_created: 'Sandbox there',
-  workspace_prepared: 'Repository checked out',
-  agent_requested: 'Agent starting',
-  agent_opened: 'Agent answered',
-} as const;
-
 function Setup({ item }: { item: SetupItem }) {
   const first = item.steps[0];
   const last = item.steps.at(-1);
   if (!first || !last) return null;
   const withSandbox = first.name === 'sandbox_requested';
-  const again = item.attempt > 1 ? ` (attempt ${item.attempt})` : '';
+  const again = item.attempt > 1 ? words.items.attempt(item.attempt) : '';
   if (item.readyAt === null && item.failure === null) {
     return (
       <p className="flex items-center gap-2 px-2 py-1 text-[0.8125rem] text-soft">
         <Icon name="spinner" className="turning size-3.5 text-lamp" />
-        {STEP_WORDS[last.name]}
+        {words.items.steps[last.name]}
         {again}
       </p>
     );
   }
   const until = item.readyAt ?? last.at;
-  const label = item.failure === null ? (withSandbox ? 'Sandbox and agent ready' : 'Agent ready') : 'Start given up';
+  const label =
+    item.failure === null ? (withSandbox ? words.items.bothReady : words.items.agentReady) : words.items.givenUp;
   return (
-    <Folded icon="box" label={`${label} in ${took(until - first.at)}${again}`} hint="">
+    <Folded name={item.key} icon="box" label={words.items.readyIn(label, took(until - first.at), again)} hint="">
       <ol className="grid grid-cols-[auto_1fr] gap-x-3 text-[0.8125rem] text-soft">
         {[...item.steps, ...(item.readyAt === null ? [] : [{ name: 'ready' as const, at: item.readyAt }])].map(
           (step) => (
@@ -226,7 +222,7 @@ function Setup({ item }: { item: SetupItem }) {
               <span className="text-right font-mono text-2xs leading-5 text-faint tabular-nums">
                 +{took(step.at - first.at)}
               </span>
-              <span>{step.name === 'ready' ? 'Ready for a prompt' : STEP_WORDS[step.name]}</span>
+              <span>{step.name === 'ready' ? words.items.ready : words.items.steps[step.name]}</span>
             </li>
           ),
         )}
@@ -247,7 +243,7 @@ function Trouble({ item, actions }: { item: TroubleItem; actions: Actions }) {
     >
       {item.failure && !transient && item.failure.class !== 'fatal' ? (
         <Button size="small" onClick={actions.followUp}>
-          Write a follow-up
+          {words.items.followUp}
         </Button>
       ) : null}
     </Card>
@@ -259,7 +255,7 @@ function GuardNote({ item, actions }: { item: GuardItem; actions: Actions }) {
   return (
     <Card tone="warn" title={title} detail={item.detail} advice={advice}>
       <Button size="small" onClick={actions.followUp}>
-        Write a follow-up
+        {words.items.followUp}
       </Button>
     </Card>
   );
@@ -295,9 +291,9 @@ function Card({
 }
 
 function Ending({ item, actions }: { item: EndingItem; actions: Actions }) {
-  const words = [
-    `Turn ${item.turn} ${outcomeWords(item.outcome)}`,
-    ...(item.steps > 0 ? [plural(item.steps, 'step')] : []),
+  const said = [
+    words.items.turnOver(item.turn, outcomeWords(item.outcome)),
+    ...(item.steps ? [words.status.steps(item.steps)] : []),
     ...(item.startedAt === null ? [] : [took(item.at - item.startedAt)]),
   ].map(visible);
   return (
@@ -305,7 +301,7 @@ function Ending({ item, actions }: { item: EndingItem; actions: Actions }) {
       {item.outcome.how === 'failed' ? (
         <Card
           tone="bad"
-          title={`Turn ${item.turn} failed`}
+          title={words.items.turnFailed(item.turn)}
           detail={item.outcome.failure.message}
           advice={turnAdvice(item.outcome.failure)}
         >
@@ -313,7 +309,7 @@ function Ending({ item, actions }: { item: EndingItem; actions: Actions }) {
             <>
               <SendAgain turn={item.turn} />
               <Button size="small" onClick={actions.followUp}>
-                Write a follow-up
+                {words.items.followUp}
               </Button>
             </>
           )}
@@ -321,7 +317,7 @@ function Ending({ item, actions }: { item: EndingItem; actions: Actions }) {
       ) : null}
       <p className="flex items-center gap-3 py-1 text-2xs text-faint">
         <span className="h-px grow bg-line" />
-        {words.join(' \u00b7 ')}
+        {said.join(' \u00b7 ')}
         <span className="h-px grow bg-line" />
       </p>
     </div>
@@ -343,7 +339,7 @@ function SendAgain({ turn }: { turn: number }) {
   return (
     <>
       <Button size="small" disabled={send.isPending || send.isSuccess} onClick={() => send.mutate(prompt)}>
-        Send the prompt again
+        {words.items.sendAgain}
       </Button>
       {send.error ? <ProblemNote error={asApiError(send.error)} /> : null}
     </>
@@ -353,11 +349,7 @@ function SendAgain({ turn }: { turn: number }) {
 function CommitLine({ item, actions }: { item: CommitItem; actions: Actions }) {
   const { commit } = item;
   if (commit === null) {
-    return (
-      <p className="flex items-center gap-2 px-2 py-0.5 text-[0.8125rem] text-faint">
-        Nothing changed in this turn, so there is no commit.
-      </p>
-    );
+    return <p className="flex items-center gap-2 px-2 py-0.5 text-[0.8125rem] text-faint">{words.items.noCommit}</p>;
   }
   return (
     <button
@@ -367,7 +359,7 @@ function CommitLine({ item, actions }: { item: CommitItem; actions: Actions }) {
     >
       <Icon name="commit" className="text-good" />
       <span>
-        Committed {plural(commit.files, 'file')}{' '}
+        {words.items.committed(commit.files)}{' '}
         <span className="font-mono text-2xs text-faint">{shortCommit(commit.id)}</span>
       </span>
       <span className="grow" />
@@ -375,7 +367,7 @@ function CommitLine({ item, actions }: { item: CommitItem; actions: Actions }) {
         <span className="text-good">+{commit.insertions}</span>{' '}
         <span className="text-bad">{`\u2212${commit.deletions}`}</span>
       </span>
-      <span className="text-2xs text-faint">Review</span>
+      <span className="text-2xs whitespace-nowrap text-faint">{words.items.review}</span>
       <Icon name="chevron" className="size-3 text-faint" />
     </button>
   );
@@ -386,7 +378,7 @@ function MergedLine({ item }: { item: MergedItem }) {
     <p className="flex items-center gap-2.5 rounded-lg border border-good/30 bg-good-tint px-3 py-2 text-[0.8125rem]">
       <Icon name="merge" className="text-good" />
       <span>
-        {visible(item.by)} merged the branch into <span className="font-mono text-code">{visible(item.into)}</span>{' '}
+        {words.items.mergedInto(visible(item.by))} <span className="font-mono text-code">{visible(item.into)}</span>{' '}
         <span className="font-mono text-2xs text-soft">{shortCommit(item.commit)}</span>
       </span>
     </p>

@@ -4,8 +4,10 @@ import { useNavigate } from '@tanstack/react-router';
 import { useEffect, useMemo, useRef, useState } from 'react';
 import { api } from '../../api/client';
 import { Sidebar } from '../../list/Sidebar';
+import { words } from '../../text/english';
 import { visible } from '../../text/visible';
 import { Button } from '../../ui/button';
+import { useCommands } from '../../ui/commands';
 import { Drawer } from '../../ui/Drawer';
 import { useKeys, useMedia } from '../../ui/hooks';
 import { isWorking } from '../../ui/phase';
@@ -23,6 +25,8 @@ export function SessionPage({ id }: { id: string }) {
   useEffect(() => {
     const opened = new SessionStore(id);
     setStore(opened);
+    // For whoever looks from the console, and for tests: what is shown is made of this.
+    Object.assign(window, { lamplight: opened });
     void opened.open();
     return () => opened.close();
   }, [id]);
@@ -62,6 +66,17 @@ function Session() {
     u: () => void navigate({ to: '/' }),
     n: () => void navigate({ to: '/new' }),
   });
+  const archived = facts?.archived ?? false;
+  useCommands([
+    ...(canStop ? [{ id: 'stop', title: words.palette.stop, keys: 'Ctrl+.', run: () => stop.mutate() }] : []),
+    { id: 'changes', title: words.palette.changes, keys: 'd', run: toggleChanges },
+    { id: 'follow-up', title: words.palette.followUp, keys: 'i', run: () => box.current?.focus() },
+    {
+      id: 'archive',
+      title: archived ? words.palette.unarchive : words.palette.archive,
+      run: () => void (archived ? api.unarchive(store.id) : api.archive(store.id)).then((view) => store.adopt(view)),
+    },
+  ]);
   const actions = useMemo(
     () => ({
       showTurn: (turn: number) => open('changes', turn),

@@ -2,7 +2,8 @@
 import { useEffect, useRef, useState } from 'react';
 import type { ConnectionState } from '../../api/socket';
 import type { SessionView } from '../../api/types';
-import { count, dollars, duration, plural } from '../../text/format';
+import { words } from '../../text/english';
+import { count, dollars, duration } from '../../text/format';
 import { visible } from '../../text/visible';
 import { useNow } from '../../ui/hooks';
 import { Icon } from '../../ui/icons';
@@ -27,7 +28,9 @@ export function StatusBar() {
         ) : null}
       </span>
       <Announcer facts={facts} />
-      {facts.turn > 0 ? <span title={`Tool calls of turn ${facts.turn}`}>{plural(facts.steps, 'step')}</span> : null}
+      {facts.turn > 0 ? (
+        <span title={words.status.stepsTitle(facts.turn)}>{words.status.steps(facts.steps)}</span>
+      ) : null}
       {facts.turn > 0 ? <Elapsed facts={facts} /> : null}
       <TokenCount facts={facts} />
       <Money facts={facts} />
@@ -45,7 +48,7 @@ export function Elapsed({ facts }: { facts: Pick<SessionView, 'phase' | 'turn_st
   const now = useNow(running ? 1_000 : null);
   const ms = running ? now - Date.parse(facts.turn_started_at ?? '') : facts.elapsed_ms;
   return (
-    <span className="tabular-nums" title="Working time of this turn">
+    <span className="tabular-nums" title={words.status.elapsed}>
       {duration(ms)}
     </span>
   );
@@ -57,12 +60,12 @@ function Money({ facts }: { facts: SessionView }) {
   const { micros, is_partial } = facts.cost;
   const budget = facts.budget_micros;
   const near = budget > 0 && micros >= budget * 0.8;
-  const spent = micros > 0 ? `${is_partial ? 'over ' : ''}${dollars(micros)}` : null;
-  const words =
-    budget > 0 ? `${spent ?? (is_partial ? 'unknown' : dollars(0))} of ${dollars(budget)}` : (spent ?? 'No budget');
-  const known = is_partial
-    ? 'By the price lists of the models’ vendors; something has no price there'
-    : 'By the price lists of the models’ vendors';
+  const spent = micros > 0 ? (is_partial ? words.status.over(dollars(micros)) : dollars(micros)) : null;
+  const said =
+    budget > 0
+      ? words.status.spentOf(spent ?? (is_partial ? words.status.unknown : dollars(0)), dollars(budget))
+      : (spent ?? words.status.noBudget);
+  const known = is_partial ? words.status.pricedPartly : words.status.priced;
   return (
     <>
       <button
@@ -70,9 +73,9 @@ function Money({ facts }: { facts: SessionView }) {
         disabled={facts.ended}
         onClick={() => setAsking(true)}
         className={`rounded px-1 tabular-nums enabled:hover:bg-hover ${near ? 'font-medium text-warn' : ''}`}
-        title={`${known}. This turn: ${dollars(facts.turn_cost.micros)}. Set a budget`}
+        title={words.status.moneyTitle(known, dollars(facts.turn_cost.micros))}
       >
-        {words}
+        {said}
       </button>
       {asking ? <BudgetDialog facts={facts} close={() => setAsking(false)} /> : null}
     </>
@@ -83,11 +86,8 @@ function TokenCount({ facts }: { facts: SessionView }) {
   const { input, output, cached } = facts.tokens;
   if (input + output === 0) return null;
   return (
-    <span
-      className="tabular-nums"
-      title={`${input} in, of these ${cached} from the cache; ${output} out; whole session`}
-    >
-      {count(input + output)} tokens
+    <span className="tabular-nums" title={words.status.tokensTitle(input, cached, output)}>
+      {words.status.tokens(count(input + output))}
     </span>
   );
 }
@@ -95,16 +95,10 @@ function TokenCount({ facts }: { facts: SessionView }) {
 /** Whether memory is kept or files alone; nothing is said of a sandbox that runs. */
 function Standstill({ facts }: { facts: SessionView }) {
   if (facts.sandbox_state === 'paused') {
-    return (
-      <span title="Everything in it stands still, kept in memory for as long as the machine is up">Sandbox paused</span>
-    );
+    return <span title={words.status.pausedTitle}>{words.status.paused}</span>;
   }
   if (facts.sandbox_state === 'stopped') {
-    return (
-      <span title="Its processes are gone; the agent loads its conversation with the next prompt">
-        Sandbox stopped, files kept
-      </span>
-    );
+    return <span title={words.status.stoppedTitle}>{words.status.stopped}</span>;
   }
   return null;
 }
@@ -140,7 +134,7 @@ function Slow({ facts }: { facts: SessionView }) {
   if (!busy || !connected || silent < EXPECTED_MS) return null;
   return (
     <span className="truncate text-warn" role="status">
-      Taking longer than expected: nothing new for {duration(silent)}
+      {words.status.slow(duration(silent))}
     </span>
   );
 }
@@ -173,7 +167,7 @@ function Connection() {
       <ConnectionWords connection={connection} />
       {connection.state === 'reconnecting' ? (
         <button type="button" className="underline underline-offset-2" onClick={() => store.retryNow()}>
-          now
+          {words.status.now}
         </button>
       ) : null}
     </span>
@@ -184,14 +178,14 @@ function ConnectionWords({ connection }: { connection: ConnectionState }) {
   const now = useNow(connection.state === 'reconnecting' ? 250 : null);
   switch (connection.state) {
     case 'connecting':
-      return 'Connecting';
+      return words.status.connecting;
     case 'connected':
-      return 'Connected';
+      return words.status.connected;
     case 'offline':
-      return 'Offline: this device has no network';
+      return words.status.offline;
     case 'reconnecting': {
       const seconds = Math.ceil((connection.retryAt - now) / 1000);
-      return seconds > 0 ? `Reconnecting in ${seconds} s` : 'Reconnecting';
+      return words.status.reconnecting(seconds);
     }
   }
 }

@@ -1,5 +1,5 @@
 /** One tool call: a quiet line that opens to what went in and what came out. */
-import { memo, useId, useState } from 'react';
+import { memo, useId } from 'react';
 import type { Json, ToolCall, ToolContent } from '../../api/events';
 import { TextChange } from '../../diff/DiffView';
 import { CodeBlock } from '../../text/Code';
@@ -10,6 +10,7 @@ import { useNow } from '../../ui/hooks';
 import { Icon, type IconName } from '../../ui/icons';
 import { titleOf } from '../facts';
 import type { ToolItem } from '../items';
+import { useFold } from './folds';
 
 const KINDS: Record<string, IconName> = {
   read: 'read',
@@ -37,7 +38,7 @@ function iconOf({ kind, name = '' }: ToolCall): IconName {
 }
 
 export const ToolLine = memo(function ToolLine({ item }: { item: ToolItem }) {
-  const [open, setOpen] = useState(false);
+  const [open, toggle] = useFold(item.key);
   const details = useId();
   const { call } = item;
   const title = oneLine(atHome(titleOf(call)));
@@ -49,7 +50,7 @@ export const ToolLine = memo(function ToolLine({ item }: { item: ToolItem }) {
         type="button"
         aria-expanded={open}
         aria-controls={details}
-        onClick={() => setOpen(!open)}
+        onClick={toggle}
         className="group flex w-full items-center gap-2 rounded-md px-2 py-1 text-left text-[0.8125rem] text-soft hover:bg-hover"
       >
         <Icon name={iconOf(call)} className="size-3.5 text-faint" />

@@ -61,12 +61,15 @@ export interface SessionSearch {
   drawer?: string;
   /** Of which turn the changes are shown; those of the whole branch without it. */
   turn?: number;
+  /** An entry of the log, which is gone to and marked. */
+  at?: number;
 }
 
 export function readSessionSearch(search: Record<string, unknown>): SessionSearch {
   return {
     ...(DRAWERS.some((kind) => kind.id === search.drawer) ? { drawer: search.drawer as string } : {}),
     ...(typeof search.turn === 'number' ? { turn: search.turn } : {}),
+    ...(Number.isInteger(search.at) && Number(search.at) > 0 ? { at: Number(search.at) } : {}),
   };
 }
 
@@ -81,7 +84,13 @@ export function useDrawer(): OpenDrawer {
   const { drawer, turn } = useSearch({ from: '/sessions/$id' });
   const navigate = useNavigate();
   const go = useCallback(
-    (search: SessionSearch) => void navigate({ from: '/sessions/$id', to: '.', search, replace: true }),
+    (search: SessionSearch) =>
+      void navigate({
+        from: '/sessions/$id',
+        to: '.',
+        search: ({ at }) => ({ ...(at === undefined ? {} : { at }), ...search }),
+        replace: true,
+      }),
     [navigate],
   );
   return useMemo(() => {

@@ -192,6 +192,7 @@ impl From<session::SessionView> for SessionView {
             sandbox_state: view.sandbox_state.into(),
             sandbox: view.enforced.map(Sandbox::from),
             ended: view.ended,
+            archived: view.archived,
             last_seq: view.last_seq.0,
             created_at: Moment(view.created_at),
             updated_at: Moment(view.updated_at),
@@ -228,6 +229,8 @@ impl From<session::SessionSummary> for SessionSummary {
             created_at: Moment(summary.created_at),
             updated_at: Moment(summary.updated_at),
             ended: summary.ended,
+            archived: summary.archived,
+            person: summary.person,
             is_unsafe: summary.is_unsafe,
         }
     }

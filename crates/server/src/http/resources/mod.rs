@@ -150,6 +150,8 @@ pub struct SessionView {
     /// What keeps its newest sandbox in; `null` before there was one.
     pub sandbox: Option<Sandbox>,
     pub ended: bool,
+    /// Lists leave it out.
+    pub archived: bool,
     pub last_seq: u64,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Moment,
@@ -314,6 +316,9 @@ pub struct SessionSummary {
     #[schema(value_type = String, format = DateTime)]
     pub updated_at: Moment,
     pub ended: bool,
+    pub archived: bool,
+    /// The name of whom it is for.
+    pub person: String,
     /// Its sandbox lacks a wall that nothing should run without.
     #[serde(rename = "unsafe")]
     pub is_unsafe: bool,

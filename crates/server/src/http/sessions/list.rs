@@ -24,6 +24,12 @@ pub struct Params {
     /// `next_cursor` of the page before.
     cursor: Option<String>,
     phase: Option<Phase>,
+    /// Absolute path on the server's machine.
+    repository: Option<String>,
+    /// The name of whom they are for.
+    person: Option<String>,
+    /// Those that are archived, instead of those that are not.
+    archived: bool,
     /// Words to look for.
     q: Option<String>,
 }
@@ -35,7 +41,7 @@ pub struct SessionList {
     pub next_cursor: Option<String>,
 }
 
-/// Sessions, the newest first.
+/// Sessions, the newest first; without those that are archived, unless such are asked for.
 #[utoipa::path(get, path = "/sessions", operation_id = "list_sessions", tag = "sessions", params(Params),
     responses((status = 200, body = SessionList), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(in crate::http) async fn handle(
@@ -45,6 +51,9 @@ pub(in crate::http) async fn handle(
     let query = SessionQuery {
         text: params.q.filter(|text| !text.trim().is_empty()),
         phase: params.phase.map(|phase| phase.as_str().to_owned()),
+        repository: params.repository,
+        person: params.person,
+        archived: params.archived,
         cursor: params.cursor,
         limit: params.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT),
     };

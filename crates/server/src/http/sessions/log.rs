@@ -15,7 +15,7 @@ use utoipa::{IntoParams, ToSchema};
 /// Entries on a page when nobody says how many.
 const DEFAULT_LIMIT: usize = 500;
 /// No page has more entries.
-pub const MAX_LIMIT: usize = 1_000;
+pub const MAX_LIMIT: usize = 2_000;
 
 #[derive(Debug, Default, Deserialize, IntoParams)]
 #[serde(default, deny_unknown_fields)]
@@ -25,7 +25,7 @@ pub struct Params {
     after: Option<u64>,
     /// The last entries with a lower `seq`, in order.
     before: Option<u64>,
-    /// At most 1,000; 500 by default.
+    /// At most 2,000; 500 by default.
     limit: Option<usize>,
 }
 

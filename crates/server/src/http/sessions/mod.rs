@@ -1,10 +1,12 @@
 //! `/sessions`
 
 pub mod answer;
+pub mod archive;
 pub mod budget;
 pub mod choose_model;
 pub mod create;
 pub mod diff;
+pub mod edit_prompt;
 pub mod end;
 pub mod events;
 pub mod list;
@@ -19,4 +21,5 @@ pub mod resume;
 pub mod search_secrets;
 pub mod show;
 pub mod stop;
+pub mod unarchive;
 pub mod usage;

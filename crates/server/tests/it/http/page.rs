@@ -36,4 +36,13 @@ async fn what_has_not_changed_is_not_sent_again() {
         text.split(['"', '\'']).find(|part| part.starts_with("/assets/")).expect("the page loads a script");
     let asset = server.request(Method::GET, asset).send().await.unwrap();
     assert_eq!(asset.headers()[header::CACHE_CONTROL], "public, max-age=31536000, immutable");
+    let name = asset.url().path().to_owned();
+    let plain = asset.bytes().await.unwrap();
+    for (takes, wanted) in [("gzip, br", "br"), ("gzip;q=0.5, br;q=0", "gzip")] {
+        let request = server.request(Method::GET, &name).header(header::ACCEPT_ENCODING, takes);
+        let sent = request.send().await.unwrap();
+        assert_eq!(sent.headers()[header::CONTENT_ENCODING], wanted);
+        assert_eq!(sent.headers()[header::VARY], "accept-encoding");
+        assert!(sent.bytes().await.unwrap().len() * 2 < plain.len(), "{takes}");
+    }
 }

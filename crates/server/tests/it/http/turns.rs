@@ -15,7 +15,12 @@ async fn prompts_queue_while_a_turn_runs_and_stop_ends_it() {
     let (_, second) = server.post(&format!("/sessions/{id}/prompts"), json!({"text": "never"})).await;
     assert_eq!(second["position"], 1, "{second}");
     let path = format!("/sessions/{id}/prompts/{}", second["prompt"].as_str().unwrap());
+    let edit = async |text: &str| server.put(&path, json!({ "text": text })).await;
+    assert_eq!(edit("not yet").await.0, StatusCode::NO_CONTENT);
+    assert_eq!(server.view(&id).await["queued"][1]["text"], "not yet");
+    assert_eq!(edit("  ").await.1["code"], "empty_prompt");
     assert_eq!(server.delete(&path).await.0, StatusCode::NO_CONTENT);
+    assert_eq!(edit("too late").await.1["code"], "prompt_not_found");
     let (status, gone) = server.delete(&path).await;
     assert_eq!((status, gone["code"].as_str()), (StatusCode::NOT_FOUND, Some("prompt_not_found")));
     let texts = server.view(&id).await["queued"].clone();

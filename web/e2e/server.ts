@@ -1,0 +1,131 @@
+/**
+ * A real server of a test's own, with the scripted agent, which the test may kill and start again. The environment says where
+ * the programs are: LAMPLIGHT and SCRIPTED_AGENT; without them such tests are skipped.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+
+const { LAMPLIGHT, SCRIPTED_AGENT } = process.env;
+export const HAS_SERVER = LAMPLIGHT !== undefined && SCRIPTED_AGENT !== undefined;
+
+/** Longest wait for a server to answer, or for a session to be so. */
+const WAIT_MS = 60_000;
+const LOOK_MS = 50;
+
+/** More than any of these tests calls tools. */
+const LIMITS = { steps: 1_000_000, identical_calls: 1_000_000, failures_in_a_row: 1_000_000 };
+
+export class OwnServer {
+  readonly url: string;
+  readonly #directory: string;
+  readonly #port: number;
+  #process: ChildProcess | null = null;
+
+  private constructor(directory: string, port: number) {
+    this.#directory = directory;
+    this.#port = port;
+    this.url = `http://127.0.0.1:${port}`;
+  }
+
+  static async start(): Promise<OwnServer> {
+    const directory = mkdtempSync(join(tmpdir(), 'lamplight-e2e-'));
+    const tools = join(directory, 'tools');
+    mkdirSync(join(tools, 'scripted'), { recursive: true });
+    copyFileSync(SCRIPTED_AGENT ?? '', join(tools, 'scripted/agent'));
+    chmodSync(join(tools, 'scripted/agent'), 0o755);
+    writeFileSync(
+      join(directory, 'lamplight.toml'),
+      `[agent]\ndefault = "scripted"\ntools_dir = ${JSON.stringify(tools)}\n[log]\nlevel = "warn"\n` +
+        '[person]\nname = "Ada"\nemail = "ada@example.org"\n' +
+        '[[agents]]\nname = "scripted"\ncommand = "{tools}/scripted/agent"\n',
+    );
+    const repository = join(directory, 'repository');
+    mkdirSync(repository);
+    const git = (...words: string[]) =>
+      execFileSync('git', ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.org', ...words], { cwd: repository });
+    git('init', '--quiet', '--initial-branch=main');
+    writeFileSync(join(repository, 'README.md'), 'A repository.\n');
+    git('add', '--all');
+    git('commit', '--quiet', '--no-gpg-sign', '-m', 'Begin');
+    const server = new OwnServer(directory, await freePort());
+    await server.serve();
+    return server;
+  }
+
+  async serve(): Promise<void> {
+    const at = ['--config', join(this.#directory, 'lamplight.toml'), '--data-dir', join(this.#directory, 'data')];
+    this.#process = spawn(LAMPLIGHT ?? '', [...at, 'serve', '--listen', `127.0.0.1:${this.#port}`], {
+      stdio: ['ignore', 'ignore', 'inherit'],
+    });
+    await until('the server answers', () => fetch(`${this.url}/healthz`).then(({ ok }) => ok));
+  }
+
+  /** As a power cut of this one process would: nothing is said to anybody, and the agents live on. */
+  async kill(signal: NodeJS.Signals = 'SIGKILL'): Promise<void> {
+    const ended = new Promise((resolve) => this.#process?.once('exit', resolve));
+    this.#process?.kill(signal);
+    await ended;
+  }
+
+  async close(): Promise<void> {
+    const { items } = (await this.get('/sessions')) as { items: { id: string }[] };
+    for (const { id } of items) {
+      await this.post(`/sessions/${id}/stop`).catch(() => {});
+      await until('the session has ended', () => this.post(`/sessions/${id}/end`).then(() => true));
+    }
+    await this.kill('SIGTERM');
+    rmSync(this.#directory, { recursive: true, force: true });
+  }
+
+  async get(path: string): Promise<unknown> {
+    return this.#call('GET', path);
+  }
+
+  async post(path: string, body?: unknown): Promise<unknown> {
+    return this.#call('POST', path, body);
+  }
+
+  async create(prompt: string, more: object = {}): Promise<string> {
+    const repository = join(this.#directory, 'repository');
+    const view = await this.post('/sessions', { repository, prompt, limits: LIMITS, ...more });
+    return (view as { id: string }).id;
+  }
+
+  /** Waits for a turn to be over and its work to be recorded. */
+  async done(id: string, turn: number): Promise<void> {
+    await until(`turn ${turn} is done`, async () => {
+      const view = (await this.get(`/sessions/${id}`)) as { phase: string; turn: number; queued: unknown[] };
+      return view.turn >= turn && view.phase === 'done' && view.queued.length === 0;
+    });
+  }
+
+  async #call(method: string, path: string, body?: unknown): Promise<unknown> {
+    const response = await fetch(`${this.url}/api/v1${path}`, {
+      method,
+      headers: { 'content-type': 'application/json' },
+      ...(method === 'GET' ? {} : { body: JSON.stringify(body ?? {}) }),
+    });
+    const text = await response.text();
+    if (!response.ok) throw new Error(`${method} ${path} was answered ${response.status}: ${text}`);
+    return text === '' ? undefined : JSON.parse(text);
+  }
+}
+
+export async function until(what: string, holds: () => Promise<boolean>): Promise<void> {
+  for (let waited = 0; !(await holds().catch(() => false)); waited += LOOK_MS) {
+    if (waited > WAIT_MS) throw new Error(`never: ${what}`);
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS));
+  }
+}
+
+function freePort(): Promise<number> {
+  return new Promise((resolve) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const address = server.address();
+      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
+    });
+  });
+}
