@@ -11,6 +11,7 @@ mod guest;
 mod hand_out;
 mod kill;
 mod link;
+mod listening;
 mod options;
 mod ports;
 mod process;
@@ -21,6 +22,7 @@ mod root;
 mod spool;
 mod stdin;
 mod stream;
+mod terminal;
 
 use anyhow::Context;
 use guest::Guest;

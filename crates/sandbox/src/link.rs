@@ -16,13 +16,15 @@ mod files;
 mod run;
 mod stdin;
 mod stream;
+mod terminal;
 
 pub use attached::{Acks, Attached, Output, Reader};
 pub use error::LinkError;
-pub use lamplight_wire::{Bounds, Code, Hello, Offsets, ProcessSpec, ProcessState};
+pub use lamplight_wire::{Bounds, Code, Hello, Offsets, ProcessSpec, ProcessState, TerminalSize};
 pub use run::{RunLimits, RunOutput};
 pub use stdin::Stdin;
 pub use stream::Stream;
+pub use terminal::{Keyboard, Screen, Terminal};
 
 use lamplight_domain::agent::ExitStatus;
 use lamplight_wire::{Generations, Open, Reply};
@@ -154,7 +156,7 @@ impl Link {
         }
     }
 
-    /// Connects to 127.0.0.1:`port` inside. Refused with `NotFound` when nobody listens.
+    /// Connects to `port` of loopback inside. Refused with `NotFound` when nobody listens.
     pub async fn dial(&self, port: u16) -> Result<Stream, LinkError> {
         let (stream, reply) = self.call("dial", &Open::Dial { port }).await?;
         match reply {
@@ -203,6 +205,12 @@ impl Link {
     /// A name that no run of this or an earlier link has.
     fn run_name(&self) -> String {
         format!("run-{}-{}", self.inner.hello.link, self.inner.runs.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+impl std::fmt::Debug for Link {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Link").field("hello", &self.inner.hello).finish_non_exhaustive()
     }
 }
 

@@ -11,6 +11,7 @@
 //! | `stdin` | [`stdin`] messages… | [`stdin`] answers… |
 //! | `read_file` | | [`chunk`]s |
 //! | `write_file` | [`chunk`]s before the reply | |
+//! | `terminal` | [`Typed`]… | [`Output`]…, the last one `Exited` |
 //! | `dial` | raw bytes | raw bytes |
 //! | `gateway` (opened by the guest, no reply) | raw bytes | raw bytes |
 //!
@@ -24,11 +25,13 @@ pub mod open;
 pub mod output;
 pub mod reply;
 pub mod stdin;
+pub mod terminal;
 
 pub use generation::{Generation, Generations};
-pub use open::{GuestOpen, Offsets, Open, ProcessSpec};
+pub use open::{GuestOpen, Offsets, Open, ProcessSpec, TerminalSize};
 pub use output::{Acknowledge, Output};
 pub use reply::{Bounds, Code, ExitStatus, Hello, ProcessState, Refusal, Reply};
+pub use terminal::Typed;
 
 use std::fmt;
 
