@@ -285,7 +285,11 @@ impl Engine {
         self.shared.store.close().await;
     }
 
-    async fn command(&self, id: &SessionId, command: Command) -> Result<SessionView, CommandError> {
+    pub(crate) async fn command(
+        &self,
+        id: &SessionId,
+        command: Command,
+    ) -> Result<SessionView, CommandError> {
         let (reply, answer) = oneshot::channel();
         self.shared.send(id, Message::Command { command, reply }).await?;
         match tokio::time::timeout(ANSWER_WAIT, answer).await {

@@ -4,6 +4,7 @@
 
 mod agents;
 mod budgets;
+mod by_hand;
 mod clock;
 mod config;
 mod create;
@@ -15,11 +16,13 @@ mod hub;
 mod ids;
 mod images;
 mod keys;
+mod passes;
 mod prepared;
 mod provider;
 mod reconcile;
 pub mod review;
 mod session;
+mod terminals;
 mod usage;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
@@ -35,10 +38,14 @@ pub use lamplight_gateway::{
     Model, ModelPrice, NoSuchUpstream, Outside, Price, Resolver, Secret, SystemResolver, Unlisted,
     Unresolved, UpstreamName, install_tls_provider,
 };
+pub use lamplight_sandbox::link::{Keyboard, Output, Screen, Stream, Terminal, TerminalSize};
 pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{Usage, UsageBy, UsageQuery, UsageSum};
+pub use passes::{Pass, PassKind, Passes};
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
+
+pub use terminals::TerminalInfo;
 
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;

@@ -70,6 +70,7 @@ export class Draft {
       case 'resume_requested':
       case 'release_announced':
       case 'sandbox_released':
+      case 'terminal_opened':
       case 'budget_set':
       case 'budget_neared':
       case 'checkpoint_failed':
@@ -137,6 +138,7 @@ export class Draft {
       case 'sandbox_paused':
       case 'sandbox_resumed':
       case 'sandbox_destroyed':
+      case 'sandbox_used':
         return;
       case 'agent_broken':
         this.t.stopping = true;

@@ -309,7 +309,10 @@ impl Session {
                 }
             }
             Event::HostContacted { contact, .. } => Arc::make_mut(&mut self.contacts).push(contact.clone()),
-            Event::AgentLogged { .. } | Event::Noted { .. } => {}
+            Event::TerminalOpened { .. }
+            | Event::SandboxUsed { .. }
+            | Event::AgentLogged { .. }
+            | Event::Noted { .. } => {}
         }
     }
 
@@ -387,6 +390,8 @@ fn is_of_a_person(event: &Event) -> bool {
             | Event::RestoreRequested { .. }
             | Event::PauseRequested { by: Some(_), .. }
             | Event::ResumeRequested { by: Some(_), .. }
+            | Event::TerminalOpened { .. }
+            | Event::SandboxUsed { .. }
     )
 }
 

@@ -222,7 +222,7 @@ fn transcript(world: &mut World, random: &mut fastrand::Rng) {
 
 fn command(world: &mut World, random: &mut fastrand::Rng) {
     let by = "Ada".to_owned();
-    let _ = match random.u32(0..52) {
+    let _ = match random.u32(0..54) {
         0..20 => world.prompt("more"),
         20..28 => world.command(Command::Stop { by }),
         28..32 => world.command(Command::RemovePrompt { prompt: world.last_prompt(), by }),
@@ -235,6 +235,7 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
         39..42 => world.command(Command::Pause { by }),
         42..45 => world.command(Command::Resume { by }),
         49..51 => world.command(Command::SetBudget { budget_micros: random.u64(0..5) * 1_000_000, by }),
+        51..53 => world.command(Command::UseSandbox { by }),
         45..49 => world.command(Command::Restore { checkpoint: random.u32(1..12), by }),
         _ => world.command(Command::End { by }),
     };

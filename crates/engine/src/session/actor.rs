@@ -4,16 +4,17 @@
 use super::running::Running;
 use super::writing::{self, Fact};
 use super::{Durable, Heard, Mailbox, Message};
-use crate::effects::{self, Context};
+use crate::effects::{self, Context, Trouble};
 use crate::engine::Shared;
 use crate::hub::Hub;
 use crate::{CommandError, clock};
 use lamplight_domain::session::{Input, Report, Session, SessionView};
 use lamplight_domain::{Entry, Event, Seq, SessionId, Timestamp};
+use lamplight_sandbox::link::Link;
 use lamplight_store::ReadError;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
 /// Transcript that follows other transcript is held back this long, so that many small pieces become one append.
@@ -141,11 +142,24 @@ impl Actor {
             Message::View { reply } => {
                 let _ = reply.send(self.view());
             }
+            Message::Link { reply } => self.give_link(reply),
             Message::Claims { generation, reply } => {
                 let _ = reply.send(self.session.claims(generation));
             }
         }
         Ok(())
+    }
+
+    /// Dialling may take a while, and the session goes on meanwhile.
+    fn give_link(&self, reply: oneshot::Sender<Option<Result<Link, Trouble>>>) {
+        let Some((generation, handle)) = self.session.running_sandbox() else {
+            let _ = reply.send(None);
+            return;
+        };
+        let (context, handle) = (self.context.clone(), handle.to_owned());
+        self.shared.tasks.spawn(async move {
+            let _ = reply.send(Some(context.link(generation, &handle).await));
+        });
     }
 
     async fn command(&mut self, input: Input) -> Result<SessionView, CommandError> {
@@ -379,5 +393,7 @@ fn changes_the_list(event: &Event) -> bool {
             | Event::AgentSent { .. }
             | Event::AgentLogged { .. }
             | Event::InputQueued { .. }
+            | Event::TerminalOpened { .. }
+            | Event::SandboxUsed { .. }
     )
 }

@@ -7,10 +7,12 @@ pub(crate) mod writing;
 pub(crate) use actor::{Actor, Awake, load};
 
 use crate::CommandError;
+use crate::effects::Trouble;
 use lamplight_domain::agent::AgentReport;
 use lamplight_domain::event::Contact;
 use lamplight_domain::session::{Command, NumberedInput, Report, Session, SessionView};
 use lamplight_domain::{Event, Generation};
+use lamplight_sandbox::link::Link;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
@@ -36,6 +38,10 @@ pub(crate) enum Message {
     Facts(Vec<Event>),
     View {
         reply: oneshot::Sender<SessionView>,
+    },
+    /// The way into the sandbox; `None` while none runs.
+    Link {
+        reply: oneshot::Sender<Option<Result<Link, Trouble>>>,
     },
     /// Whether this sandbox is the session's, so that nobody takes it for an orphan.
     Claims {
