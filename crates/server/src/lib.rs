@@ -6,3 +6,4 @@ pub mod config;
 pub mod doctor;
 pub mod http;
 mod person;
+pub mod preview;

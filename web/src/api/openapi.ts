@@ -316,6 +316,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/ports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ports at which programs listen, in order; none while no sandbox runs. */
+        get: operations["list_ports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/ports/{port}/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Leads a browser to the preview of a port, by an address that lets it in and counts for a minute. */
+        get: operations["open_port"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/prompts": {
         parameters: {
             query?: never;
@@ -415,6 +449,58 @@ export interface paths {
         put?: never;
         /** Stops the running turn: within five seconds nothing of it runs. */
         post: operations["stop_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/terminals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The terminals in the sandbox, oldest first; none while no sandbox runs. Those of a paused one are there again when it goes on. */
+        get: operations["list_terminals"];
+        put?: never;
+        /** Starts a shell in the session's sandbox, in the repository's folder. A paused sandbox goes on for it. */
+        post: operations["open_terminal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/terminals/{terminal}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a terminal's shell, as closing its window does. Of one that is gone is fine. */
+        delete: operations["close_terminal"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/terminals/{terminal}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follows a terminal and types at it. Several may at once. */
+        get: operations["attach_terminal"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -819,6 +905,13 @@ export interface components {
              */
             deadline: string;
         };
+        /** @description How large it is at first, in characters. */
+        OpenTerminal: {
+            /** Format: int32 */
+            rows: number;
+            /** Format: int32 */
+            columns: number;
+        };
         /** @description The checkpoint of another session that a fork began with. */
         Origin: {
             session: string;
@@ -847,6 +940,20 @@ export interface components {
          * @enum {string}
          */
         Phase: "queued" | "starting" | "planning" | "executing" | "waiting_for_you" | "stuck" | "paused" | "done" | "failed";
+        /** @description A port at which a program in the sandbox listens. */
+        Port: {
+            /** Format: int32 */
+            port: number;
+            /**
+             * @description Host and port of its preview, to which `…/ports/{port}/open` leads a browser.
+             * @example p3000-01jd5zk8w3q4r6t7v8x9y0z1a2.localhost:7410
+             */
+            authority: string;
+        };
+        /** @description In order. */
+        PortList: {
+            items: components["schemas"]["Port"][];
+        };
         /** @description An error answer. */
         Problem: {
             /** @description Always `about:blank`: `code` tells the kinds apart. */
@@ -1102,6 +1209,25 @@ export interface components {
          * @enum {string}
          */
         Strength: "enforced" | "soft" | "missing";
+        /** @description A shell on a terminal of its own. */
+        Terminal: {
+            id: string;
+            /**
+             * Format: int32
+             * @description Of a shell that has ended.
+             */
+            exit_code?: number | null;
+            /**
+             * Format: int32
+             * @description Of one that was ended by a signal.
+             */
+            signal?: number | null;
+            running: boolean;
+        };
+        /** @description Oldest first. */
+        TerminalList: {
+            items: components["schemas"]["Terminal"][];
+        };
         /** @description Tokens of the whole session; `cached` is the part of `input` that the model had cached. */
         Tokens: {
             /** Format: int64 */
@@ -1926,6 +2052,74 @@ export interface operations {
             };
         };
     };
+    list_ports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description sandbox_too_old */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_port: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                port: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the preview, on its own origin */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description session_not_found, nothing_listens */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     prompt_session: {
         parameters: {
             query?: never;
@@ -2154,6 +2348,146 @@ export interface operations {
             };
             /** @description no_turn_running, session_ended */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_terminals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TerminalList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_terminal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenTerminal"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Terminal"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no_sandbox, sandbox_starting, sandbox_lost, sandbox_too_old, too_many_terminals, terminal_refused, session_ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    close_terminal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                terminal: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no_sandbox, sandbox_starting, session_ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    attach_terminal: {
+        parameters: {
+            query?: {
+                /** @description Bytes of output that the client has; 0 for all that is kept. */
+                from?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+                terminal: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A WebSocket */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -11,6 +11,7 @@ pub mod live;
 pub mod models;
 pub mod openapi;
 mod page;
+pub mod ports;
 pub mod problem;
 mod redact;
 mod refusals;
@@ -19,13 +20,16 @@ pub mod resources;
 mod serve;
 pub mod sessions;
 pub mod status;
+pub mod terminals;
 pub mod usage;
 
 pub use serve::serve;
 
 use crate::config::Config;
+use crate::preview::{self, Previews};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderValue;
 use axum::middleware;
 use axum::routing::{any, delete, get, post, put};
 use lamplight_domain::Person;
@@ -53,12 +57,19 @@ pub struct Inner {
     /// The address that is listened on, with the port that was really taken.
     pub listen: SocketAddr,
     pub timings: Timings,
+    pub(crate) previews: Previews,
+    /// What every preview says of who may show it in a frame.
+    pub(crate) frame_ancestors: HeaderValue,
+    /// What our own answers say of what they may do.
+    content_security_policy: HeaderValue,
     started: Instant,
     person: OnceCell<Person>,
     /// Cancelled when the server is going away.
-    going_away: CancellationToken,
-    /// Every open event stream.
-    streams: TaskTracker,
+    pub(crate) going_away: CancellationToken,
+    /// Every open event stream, and every terminal that is looked at.
+    pub(crate) streams: TaskTracker,
+    /// The latter alone.
+    terminals: TaskTracker,
 }
 
 impl std::ops::Deref for App {
@@ -70,19 +81,31 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    pub fn new(engine: Engine, config: Config, listen: SocketAddr, timings: Timings) -> Self {
+    /// Fails when the system gives no random bytes.
+    pub fn new(
+        engine: Engine,
+        config: Config,
+        listen: SocketAddr,
+        timings: Timings,
+    ) -> std::io::Result<Self> {
         let person =
             config.person.clone().map_or_else(OnceCell::new, |person| OnceCell::new_with(Some(person)));
-        Self(Arc::new(Inner {
+        let frame_ancestors = preview::frame_ancestors(&config.server.hosts);
+        let content_security_policy = guard::content_security_policy(config.server.preview_domain.as_deref());
+        Ok(Self(Arc::new(Inner {
             engine,
             config,
             listen,
             timings,
+            previews: Previews::new()?,
+            frame_ancestors,
+            content_security_policy,
             started: Instant::now(),
             person,
             going_away: CancellationToken::new(),
             streams: TaskTracker::new(),
-        }))
+            terminals: TaskTracker::new(),
+        })))
     }
 
     /// Who uses this server. It has one user, so this is who configuration or git say that is.
@@ -111,6 +134,11 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/secrets/search", post(sessions::search_secrets::handle))
         .route("/sessions/{id}/log", get(sessions::log::handle))
         .route("/sessions/{id}/events", get(sessions::events::handle))
+        .route("/sessions/{id}/terminals", get(terminals::list::handle).post(terminals::open::handle))
+        .route("/sessions/{id}/terminals/{terminal}", delete(terminals::close::handle))
+        .route("/sessions/{id}/terminals/{terminal}/stream", get(terminals::stream::handle))
+        .route("/sessions/{id}/ports", get(ports::list::handle))
+        .route("/sessions/{id}/ports/{port}/open", get(ports::open::handle))
         .route("/events", get(changes::handle))
         .route("/agents", get(agents::handle))
         .route("/keys", get(keys::list::handle))
@@ -131,6 +159,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn(deadline::deadline))
         .layer(middleware::from_fn_with_state(app.clone(), redact::redact))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
+        .layer(middleware::from_fn_with_state(app.clone(), preview::divert))
         .with_state(app)
 }
 

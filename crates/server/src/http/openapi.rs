@@ -1,6 +1,6 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
-use super::{agents, changes, keys, models, repositories, sessions, status, usage};
+use super::{agents, changes, keys, models, ports, repositories, sessions, status, terminals, usage};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
@@ -33,6 +33,12 @@ use utoipa::OpenApi;
         sessions::search_secrets::handle,
         sessions::log::handle,
         sessions::events::handle,
+        terminals::list::handle,
+        terminals::open::handle,
+        terminals::close::handle,
+        terminals::stream::handle,
+        ports::list::handle,
+        ports::open::handle,
         changes::handle,
         agents::handle,
         keys::list::handle,

@@ -52,6 +52,8 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::NoTurnRunning => (StatusCode::CONFLICT, "Nothing: no turn is running."),
         Refusal::NothingToPause => (StatusCode::CONFLICT, "Nothing: no sandbox of it runs."),
         Refusal::NotPaused => (StatusCode::CONFLICT, "Nothing: it is not paused."),
+        Refusal::SandboxStarting => (StatusCode::CONFLICT, "Wait a moment."),
+        Refusal::NoSandbox => (StatusCode::CONFLICT, "Send a prompt; the sandbox is started for it."),
         Refusal::CheckpointNotFound { .. } => {
             (StatusCode::NOT_FOUND, "Take one of the session's `checkpoints`; each turn leaves one.")
         }
@@ -79,6 +81,13 @@ fn invalid_status(code: &str) -> StatusCode {
         "merge_conflict" | "nothing_to_merge" | "turn_running" | "busy" | "secrets_key" => {
             StatusCode::CONFLICT
         }
+        "terminal_not_found" | "nothing_listens" => StatusCode::NOT_FOUND,
+        "too_many_terminals"
+        | "sandbox_lost"
+        | "sandbox_too_old"
+        | "terminal_refused"
+        | "port_refused"
+        | "sandbox_not_running" => StatusCode::CONFLICT,
         "idempotency_key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::BAD_REQUEST,
     }
