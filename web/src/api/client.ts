@@ -7,11 +7,13 @@ import type {
   KeyTest,
   Merged,
   NewSession,
+  Port,
   Problem,
   Repository,
   SessionPage,
   SessionView,
   Status,
+  Terminal,
   UpstreamModels,
   UsageBy,
   UsageReport,
@@ -115,6 +117,14 @@ export const api = {
   /** `option` null cancels the request. */
   answerPermission: (id: string, request: Json, option: string | null): Promise<unknown> =>
     call('POST', `${session(id)}/permission`, { request, option }),
+  terminals: (id: string): Promise<{ items: Terminal[] }> => call('GET', `${session(id)}/terminals`),
+  openTerminal: (id: string, size: { rows: number; columns: number }): Promise<Terminal> =>
+    call('POST', `${session(id)}/terminals`, size),
+  closeTerminal: (id: string, terminal: string): Promise<void> =>
+    call('DELETE', `${session(id)}/terminals/${encodeURIComponent(terminal)}`),
+  ports: (id: string): Promise<{ items: Port[] }> => call('GET', `${session(id)}/ports`),
+  /** Where a browser is led on to the preview of a port. */
+  portAddress: (id: string, port: number): string => `${BASE}${session(id)}/ports/${port}/open`,
   diff: (id: string, turn: number | null): Promise<Diff> =>
     call('GET', `${session(id)}/diff${turn === null ? '' : `?turn=${turn}`}`),
   merge: (id: string): Promise<Merged> => call('POST', `${session(id)}/merge`),

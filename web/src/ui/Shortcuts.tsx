@@ -12,6 +12,8 @@ const KEYS: [string[], string][] = [
   [['u'], 'Back to all sessions'],
   [['i'], 'Write a follow-up'],
   [['d'], 'Show or hide the changes'],
+  [['t'], 'Show or hide the terminals'],
+  [['p'], 'Show or hide the ports'],
   [['Ctrl', '.'], 'Stop the turn'],
   [['Ctrl', 'Enter'], 'Start the session'],
   [['?'], 'This list'],
