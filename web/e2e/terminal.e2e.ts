@@ -79,6 +79,10 @@ test.skipIf(ON_DOUBLE)('a shell in the sandbox, across a reload, a cut and hosti
   await rows(page).getByText('link', { exact: true }).last().click({ force: true });
   expect(await page.title()).toBe(title);
 
+  await drawer(page).locator('textarea').focus();
+  await page.keyboard.press('Shift+Escape');
+  expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Shell 1');
+
   await page.getByRole('button', { name: 'Open another terminal' }).click();
   await page.getByRole('button', { name: 'Shell 2', exact: true }).waitFor();
   await ready(page);

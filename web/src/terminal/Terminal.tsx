@@ -24,6 +24,7 @@ export function Terminal({ session, terminal, paused, resume, openAnother }: Ter
     const emulator: Emulator = openEmulator(place.current, {
       onKeys: (keys) => connection?.type(keys),
       onSize: (rows, columns) => connection?.resize(rows, columns),
+      onLeave: () => place.current?.closest('section')?.querySelector('button')?.focus(),
     });
     const size = emulator.size();
     connection = new TerminalConnection({

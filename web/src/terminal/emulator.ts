@@ -26,6 +26,8 @@ export interface Emulator {
 export interface EmulatorOptions {
   onKeys: (keys: string) => void;
   onSize: (rows: number, columns: number) => void;
+  /** All other keys go inside, Tab too; this one leads a keyboard out again. */
+  onLeave: () => void;
 }
 
 /** Whether a click may lead there. */
@@ -33,7 +35,7 @@ export function isWebLink(address: string): boolean {
   return URL.canParse(address) && ['http:', 'https:'].includes(new URL(address).protocol);
 }
 
-export function openEmulator(parent: HTMLElement, { onKeys, onSize }: EmulatorOptions): Emulator {
+export function openEmulator(parent: HTMLElement, { onKeys, onSize, onLeave }: EmulatorOptions): Emulator {
   const relax = beStrict();
   const terminal = new Terminal({
     scrollback: SCROLLBACK_LINES,
@@ -60,6 +62,11 @@ export function openEmulator(parent: HTMLElement, { onKeys, onSize }: EmulatorOp
   terminal.loadAddon(fit);
   terminal.open(parent);
   terminal.textarea?.setAttribute('aria-label', 'Terminal');
+  terminal.attachCustomKeyEventHandler((event) => {
+    if (event.key !== 'Escape' || !event.shiftKey) return true;
+    if (event.type === 'keydown') onLeave();
+    return false;
+  });
   terminal.onData(onKeys);
   terminal.onBinary(onKeys);
   terminal.onResize(({ rows, cols }) => onSize(rows, cols));

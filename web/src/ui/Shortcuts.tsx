@@ -13,6 +13,7 @@ const KEYS: [string[], string][] = [
   [['i'], 'Write a follow-up'],
   [['d'], 'Show or hide the changes'],
   [['t'], 'Show or hide the terminals'],
+  [['Shift', 'Esc'], 'Leave the terminal'],
   [['p'], 'Show or hide the ports'],
   [['Ctrl', '.'], 'Stop the turn'],
   [['Ctrl', 'Enter'], 'Start the session'],
