@@ -48,9 +48,17 @@ test.skipIf(ON_DOUBLE)('a shell in the sandbox, across a reload, a cut and hosti
   await page.getByText(/opened a terminal/).waitFor();
   await shot(page, 'terminal');
 
+  const width = () => drawer(page).evaluate((panel) => panel.clientWidth);
+  const before = await width();
+  await page.getByRole('separator', { name: 'Width of the drawer' }).focus();
+  await page.keyboard.press('ArrowLeft');
+  await page.keyboard.press('ArrowLeft');
+  await expect.poll(width).toBe(before + 64);
+
   await page.reload();
   await ready(page);
   await shows(page, 'first 42');
+  expect(await width()).toBe(before + 64);
 
   stage.cutter.refusing = true;
   stage.cutter.cut();

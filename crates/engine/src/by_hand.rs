@@ -5,7 +5,7 @@ use crate::effects::Trouble;
 use crate::engine::{ANSWER_WAIT, Engine};
 use crate::session::Message;
 use lamplight_domain::SessionId;
-use lamplight_domain::session::{Command, SandboxState};
+use lamplight_domain::session::{Command, Refusal, SandboxState};
 use lamplight_sandbox::link::{Code, Link, LinkError, Stream};
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -28,7 +28,10 @@ impl Engine {
     pub async fn dial(&self, id: &SessionId, port: u16, by: Option<String>) -> Result<Stream, CommandError> {
         let link = match by {
             Some(by) => self.link_for(id, by).await?,
-            None => self.running_link(id).await?.ok_or_else(not_running)?,
+            None => match self.running_link(id).await? {
+                Some(link) => link,
+                None => return Err(self.why_none_runs(id).await?),
+            },
         };
         link.dial(port).await.map_err(explain)
     }
@@ -55,6 +58,21 @@ impl Engine {
         tokio::time::timeout(GOING_ON, going_on).await.unwrap_or(Err(CommandError::Busy))
     }
 
+    /// For who may not wake the sandbox.
+    pub(crate) async fn why_none_runs(&self, id: &SessionId) -> Result<CommandError, CommandError> {
+        let view = self.view(id).await?;
+        Ok(match view.sandbox_state {
+            _ if view.ended => Refusal::Ended.into(),
+            SandboxState::Running | SandboxState::Paused => CommandError::invalid(
+                "sandbox_paused",
+                "the sandbox is paused, and everything in it stands still",
+                "Resume the session.",
+            ),
+            SandboxState::Starting => Refusal::SandboxStarting.into(),
+            SandboxState::None | SandboxState::Stopped => Refusal::NoSandbox.into(),
+        })
+    }
+
     /// `None` while no sandbox runs.
     pub(crate) async fn running_link(&self, id: &SessionId) -> Result<Option<Link>, CommandError> {
         let (reply, answer) = oneshot::channel();
@@ -71,14 +89,6 @@ impl Engine {
             Ok(Err(_)) | Err(_) => Err(CommandError::Busy),
         }
     }
-}
-
-fn not_running() -> CommandError {
-    CommandError::invalid(
-        "sandbox_not_running",
-        "the session's sandbox is paused, or there is none",
-        "Resume the session, or load the page again.",
-    )
 }
 
 fn explain(error: LinkError) -> CommandError {

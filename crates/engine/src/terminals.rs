@@ -61,15 +61,15 @@ impl Engine {
         info(state).ok_or(CommandError::Busy)
     }
 
-    /// Sits down at a terminal, beside all who have: its output from this byte on, or from the oldest that is kept.
+    /// Sits down at a terminal, beside all who have: its output from this byte on, or from the oldest that is kept. Who only looks wakes
+    /// nothing: of a paused sandbox it is refused.
     pub async fn terminal(
         &self,
         id: &SessionId,
         terminal: &str,
         from: u64,
-        by: String,
     ) -> Result<Terminal, CommandError> {
-        let link = self.link_for(id, by).await?;
+        let Some(link) = self.running_link(id).await? else { return Err(self.why_none_runs(id).await?) };
         link.terminal(&format!("{PREFIX}{terminal}"), from).await.map_err(explain)
     }
 

@@ -132,6 +132,8 @@ export class Draft {
         this.#push({ ...head(entry), kind: 'kept', checkpoint: event.checkpoint });
         return;
       case 'checkpoint_requested':
+      case 'context_measured':
+      case 'tokens_used':
       case 'input_queued':
       case 'prompt_retried':
       case 'cancel_answered':
@@ -187,7 +189,6 @@ export class Draft {
       case 'branch_merged':
         this.#push({ ...head(entry), kind: 'merged', into: event.into, commit: event.commit, by: event.by });
         return;
-
       case 'agent_spoke': {
         const open = this.t.open === null ? undefined : this.#items[this.t.open];
         const same = open?.kind === 'message' && open.turn === event.turn;
@@ -218,9 +219,6 @@ export class Draft {
         }
         return;
       }
-      case 'context_measured':
-      case 'tokens_used':
-        return;
       case 'host_contacted':
         if (event.refused) this.#note(entry, `${event.host} was not reached: ${event.refused}`);
         return;

@@ -6,6 +6,9 @@ import { type Ending, TerminalConnection } from './connection';
 import { type Emulator, openEmulator } from './emulator';
 import { endingText } from './ending';
 
+/** Before sitting down again at a terminal of a sandbox that goes on, in ms. */
+const AGAIN_MS = 300;
+
 interface TerminalProps {
   session: string;
   terminal: string;
@@ -18,6 +21,18 @@ export function Terminal({ session, terminal, paused, resume, openAnother }: Ter
   const place = useRef<HTMLDivElement>(null);
   const [state, setState] = useState<ConnectionState>({ state: 'connecting' });
   const [ending, setEnding] = useState<Ending | null>(null);
+  // Counts the times that we sat down.
+  const [times, setTimes] = useState(0);
+  const waits = ending?.kind === 'refused' && ending.code === 'sandbox_paused';
+  useEffect(() => {
+    if (!waits || paused) return;
+    const timer = setTimeout(() => {
+      setEnding(null);
+      setTimes((before) => before + 1);
+    }, AGAIN_MS);
+    return () => clearTimeout(timer);
+  }, [waits, paused]);
+  // biome-ignore lint/correctness/useExhaustiveDependencies: another time is another connection.
   useEffect(() => {
     if (!place.current) return;
     let connection: TerminalConnection | null = null;
@@ -41,11 +56,13 @@ export function Terminal({ session, terminal, paused, resume, openAnother }: Ter
       connection?.close();
       emulator.close();
     };
-  }, [session, terminal]);
+  }, [session, terminal, times]);
   return (
     <div className="flex min-h-0 flex-1 flex-col">
       <div ref={place} data-terminal={state.state} className="min-h-0 flex-1 overflow-hidden pt-1 pl-2" />
-      {ending ? (
+      {waits ? (
+        <Line action={resume}>The sandbox is paused, and this shell stands still with it.</Line>
+      ) : ending ? (
         <Line action={openAnother}>{endingText(ending)}</Line>
       ) : paused ? (
         <Line action={resume}>

@@ -1,5 +1,6 @@
 //! How the log makes the state. Total: whatever was recorded is taken; nothing is decided here.
 
+use super::standstill::is_of_a_person;
 use super::state::*;
 use super::view::{Merged, OpenPermission, QueuedPrompt, TurnCommit};
 use super::{ANSWER_BYTES, Session};
@@ -377,22 +378,6 @@ impl Step {
             Self::Open(memory) | Self::ChooseMode(memory) | Self::ChooseModel(memory) => memory,
         }
     }
-}
-
-/// Whether somebody did something, so that the sandbox is kept for them.
-fn is_of_a_person(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::ModelChosen { .. }
-            | Event::BudgetSet { .. }
-            | Event::PromptRemoved { .. }
-            | Event::BranchMerged { .. }
-            | Event::RestoreRequested { .. }
-            | Event::PauseRequested { by: Some(_), .. }
-            | Event::ResumeRequested { by: Some(_), .. }
-            | Event::TerminalOpened { .. }
-            | Event::SandboxUsed { .. }
-    )
 }
 
 /// Cuts `text` to its last `bytes`, at a character's boundary.

@@ -7,6 +7,18 @@ use crate::event::Event;
 use crate::{Generation, Timestamp};
 
 impl Session {
+    /// The sandbox that can be worked in now, by the provider's handle.
+    pub fn running_sandbox(&self) -> Option<(Generation, &str)> {
+        match &self.sandbox {
+            Sandbox::Ready { handle } => Some((self.generation, handle)),
+            Sandbox::None
+            | Sandbox::Requested { .. }
+            | Sandbox::Created { .. }
+            | Sandbox::Paused { .. }
+            | Sandbox::BackingOff { .. } => None,
+        }
+    }
+
     pub(super) fn pause_requested(&mut self, by: Option<&str>, at: Timestamp) {
         let because = by.map_or(Pause::Idle, |by| Pause::Person { by: by.to_owned() });
         match &mut self.sandbox {
@@ -141,4 +153,20 @@ impl Draft {
             && matches!(self.session.sandbox,
                 Sandbox::Paused { still: true, pause, why: Pause::Over { .. }, .. } if pause == of)
     }
+}
+
+/// Whether somebody did something, so that the sandbox is kept for them.
+pub(super) fn is_of_a_person(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::ModelChosen { .. }
+            | Event::BudgetSet { .. }
+            | Event::PromptRemoved { .. }
+            | Event::BranchMerged { .. }
+            | Event::RestoreRequested { .. }
+            | Event::PauseRequested { by: Some(_), .. }
+            | Event::ResumeRequested { by: Some(_), .. }
+            | Event::TerminalOpened { .. }
+            | Event::SandboxUsed { .. }
+    )
 }

@@ -123,18 +123,6 @@ impl Session {
         self.turn_number
     }
 
-    /// The sandbox that can be worked in now, by the provider's handle.
-    pub fn running_sandbox(&self) -> Option<(Generation, &str)> {
-        match &self.sandbox {
-            Sandbox::Ready { handle } => Some((self.generation, handle)),
-            Sandbox::None
-            | Sandbox::Requested { .. }
-            | Sandbox::Created { .. }
-            | Sandbox::Paused { .. }
-            | Sandbox::BackingOff { .. } => None,
-        }
-    }
-
     /// Whether the agent is loading a conversation: what it sends then is the past, told again.
     pub fn is_loading(&self) -> bool {
         matches!(

@@ -82,12 +82,8 @@ fn invalid_status(code: &str) -> StatusCode {
             StatusCode::CONFLICT
         }
         "terminal_not_found" | "nothing_listens" => StatusCode::NOT_FOUND,
-        "too_many_terminals"
-        | "sandbox_lost"
-        | "sandbox_too_old"
-        | "terminal_refused"
-        | "port_refused"
-        | "sandbox_not_running" => StatusCode::CONFLICT,
+        "too_many_terminals" | "sandbox_lost" | "sandbox_too_old" | "terminal_refused" | "port_refused"
+        | "sandbox_paused" => StatusCode::CONFLICT,
         "idempotency_key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::BAD_REQUEST,
     }

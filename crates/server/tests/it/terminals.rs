@@ -137,6 +137,11 @@ async fn a_pause_freezes_shells_and_typing_wakes_them() {
     seat.until("before 2").await;
     server.post(&format!("/sessions/{id}/pause"), Value::Null).await;
     server.until(&id, "sandbox_paused", 1).await;
+    // Who only looks wakes nobody.
+    let mut looking = Seat::at(&server, &id, &terminal, 0).await;
+    let word = looking.last_word().await;
+    assert_eq!((&word["control"], &word["code"]), (&json!("refused"), &json!("sandbox_paused")), "{word}");
+    assert_eq!(server.view(&id).await["sandbox_state"], "paused");
     seat.say("echo after $((2 + 2))\r").await;
     seat.until("after 4").await;
     server.until(&id, "sandbox_resumed", 1).await;

@@ -126,7 +126,7 @@ struct Heard {
 
 async fn run(app: &App, id: &SessionId, terminal: &str, from: u64, mut socket: WebSocket) {
     let by = app.person().await.name.clone();
-    let sat_down = match app.engine.terminal(id, terminal, from, by.clone()).await {
+    let sat_down = match app.engine.terminal(id, terminal, from).await {
         Ok(sat_down) => sat_down,
         Err(error) => {
             let problem = Problem::from(error);
