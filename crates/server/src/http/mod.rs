@@ -26,6 +26,7 @@ pub mod usage;
 pub use serve::serve;
 
 use crate::config::Config;
+use crate::places::Places;
 use crate::preview::{self, Previews};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -68,8 +69,7 @@ pub struct Inner {
     pub(crate) going_away: CancellationToken,
     /// Every open event stream, and every terminal that is looked at.
     pub(crate) streams: TaskTracker,
-    /// The latter alone.
-    terminals: TaskTracker,
+    terminal_places: Places,
 }
 
 impl std::ops::Deref for App {
@@ -104,7 +104,7 @@ impl App {
             person,
             going_away: CancellationToken::new(),
             streams: TaskTracker::new(),
-            terminals: TaskTracker::new(),
+            terminal_places: Places::new(terminals::stream::SEATS),
         })))
     }
 

@@ -46,10 +46,6 @@ impl Problem {
         Self::new(StatusCode::BAD_REQUEST, "invalid_request", detail, what_to_do)
     }
 
-    pub fn busy(detail: impl Into<Box<str>>, what_to_do: impl Into<Cow<'static, str>>) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail, what_to_do)
-    }
-
     pub fn session_not_found(id: &str) -> Self {
         let detail = format!("there is no session {id}");
         Self::new(

@@ -12,12 +12,12 @@ mod entrance;
 mod forward;
 mod headers;
 mod host;
-mod places;
 
 pub(crate) use headers::frame_ancestors;
 pub use host::PreviewHost;
 
 use crate::http::App;
+use crate::places::Places;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
@@ -25,9 +25,10 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use lamplight_domain::Timestamp;
 use lamplight_engine::{Pass, PassKind, Passes};
-use places::Places;
 use std::time::Duration;
 
+/// Connections to programs of one session, at once.
+const CONNECTIONS: usize = 48;
 /// How long an address for an entrance counts.
 const ENTRANCE: Duration = Duration::from_secs(60);
 /// How long who is in stays in.
@@ -42,7 +43,7 @@ pub struct Previews {
 impl Previews {
     /// With a key of its own.
     pub fn new() -> std::io::Result<Self> {
-        Ok(Self { passes: Passes::new()?, places: Places::default() })
+        Ok(Self { passes: Passes::new()?, places: Places::new(CONNECTIONS) })
     }
 
     /// The path that lets a browser in to this host for a minute.

@@ -18,6 +18,7 @@ use crate::http::sessions::events::not_a_websocket;
 use axum::extract::ws::rejection::WebSocketUpgradeRejection;
 use axum::extract::ws::{Message, WebSocket};
 use axum::extract::{Path, State, WebSocketUpgrade};
+use axum::http::StatusCode;
 use axum::response::Response;
 use bytes::{BufMut, BytesMut};
 use futures::stream::{SplitSink, SplitStream};
@@ -32,8 +33,8 @@ use utoipa::IntoParams;
 
 /// The most bytes in one frame of a client.
 const CLIENT_FRAME: usize = 64 * 1024;
-/// Terminals that are looked at, at once.
-const MAX_STREAMS: usize = 256;
+/// How many may sit at the terminals of one session, at once.
+pub(in crate::http) const SEATS: usize = 32;
 /// Bytes of output that a client may not have seen yet, before it gets more.
 const UNSEEN: u64 = 512 * 1024;
 /// Between two times that the session hears of somebody typing.
@@ -62,17 +63,15 @@ pub(in crate::http) async fn handle(
     let id = session(&id)?;
     app.engine.view(&id).await?;
     let upgrade = upgrade.map_err(|error| not_a_websocket(&error.to_string()))?;
-    if app.terminals.len() >= MAX_STREAMS {
-        return Err(Problem::busy(
-            format!("{MAX_STREAMS} terminals are open already"),
-            "Close some of them.",
-        ));
-    }
-    let (token, streams) = (app.terminals.token(), app.streams.token());
+    let Some(seat) = app.terminal_places.take(&id).await else {
+        let detail = format!("{SEATS} people sit at the session's terminals already");
+        return Err(Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail, "Close some of them."));
+    };
+    let token = app.streams.token();
     let upgrade = upgrade.max_message_size(CLIENT_FRAME).max_frame_size(CLIENT_FRAME);
     Ok(upgrade.on_upgrade(move |socket| async move {
         run(&app, &id, &terminal, params.from, socket).await;
-        drop((token, streams));
+        drop((seat, token));
     }))
 }
 
