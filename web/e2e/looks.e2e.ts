@@ -175,6 +175,12 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
       await page.getByText(/files? changed/).waitFor();
       await page.locator('.hljs-keyword').last().waitFor();
       await check('changes');
+      await page.keyboard.press('p');
+      await page
+        .getByRole('region', { name: 'Ports', exact: true })
+        .getByText(/sandbox/)
+        .waitFor();
+      await check('ports');
       expect(complaintsOf(page)).toEqual([]);
     }
   });

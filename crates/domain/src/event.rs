@@ -56,6 +56,14 @@ pub enum Event {
         model: String,
         by: String,
     },
+    /// A shell of a person's own, in the sandbox.
+    TerminalOpened {
+        by: String,
+    },
+    /// A person works in the sandbox by hand. Not every time: often enough that it is not taken for idle.
+    SandboxUsed {
+        by: String,
+    },
     /// What all turns together may cost from here on, in millionths of a dollar; 0 is no bound.
     BudgetSet {
         budget_micros: u64,

@@ -10,6 +10,10 @@ pub(crate) fn prompt_id() -> PromptId {
     fresh().parse().expect("a ULID in its text form is an id")
 }
 
+pub(crate) fn terminal_id() -> String {
+    fresh()
+}
+
 /// Bytes that nobody can guess, from the kernel.
 pub(crate) fn random<const N: usize>() -> std::io::Result<[u8; N]> {
     let mut bytes = [0; N];

@@ -5,6 +5,7 @@
 mod agents;
 mod attachments;
 mod budgets;
+mod by_hand;
 mod clock;
 mod config;
 mod create;
@@ -17,6 +18,7 @@ mod hub;
 mod ids;
 mod images;
 mod keys;
+mod passes;
 mod patch;
 mod prepared;
 mod provider;
@@ -25,6 +27,7 @@ mod reconcile;
 pub mod review;
 mod session;
 mod spent;
+mod terminals;
 mod tidying;
 mod usage;
 
@@ -44,12 +47,17 @@ pub use lamplight_gateway::{
     Unresolved, UpstreamName, install_tls_provider,
 };
 pub use lamplight_integrations::GitHubConfig;
-pub use lamplight_sandbox::link::{FileKind, FileReader, Folder, FolderEntry};
+pub use lamplight_sandbox::link::{
+    FileKind, FileReader, Folder, FolderEntry, Keyboard, Output, Screen, Stream, Terminal, TerminalSize,
+};
 pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{Usage, UsageBy, UsageQuery, UsageSum};
+pub use passes::{Pass, PassKind, Passes};
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 pub use spent::Spent;
+
+pub use terminals::TerminalInfo;
 
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;

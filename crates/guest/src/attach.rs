@@ -84,7 +84,7 @@ async fn tell(process: &Process, mut sent: Offsets, mut writer: WriteHalf<Stream
 }
 
 /// The next bytes that this host has not got, with their offset; counted as sent.
-fn unsent(spool: &Spool, sent: &mut u64) -> io::Result<Option<(u64, Bytes)>> {
+pub(crate) fn unsent(spool: &Spool, sent: &mut u64) -> io::Result<Option<(u64, Bytes)>> {
     let offset = *sent;
     let waiting = spool.bounds().end.saturating_sub(offset);
     if waiting == 0 {
@@ -99,7 +99,11 @@ fn unsent(spool: &Spool, sent: &mut u64) -> io::Result<Option<(u64, Bytes)>> {
     Ok(Some((offset, Bytes::from(bytes))))
 }
 
-async fn write(writer: &mut WriteHalf<Stream>, frame: &mut BytesMut, output: &Output) -> io::Result<()> {
+pub(crate) async fn write(
+    writer: &mut WriteHalf<Stream>,
+    frame: &mut BytesMut,
+    output: &Output,
+) -> io::Result<()> {
     frame.clear();
     output.encode(frame).map_err(io::Error::other)?;
     writer.write_all(frame).await

@@ -2,7 +2,7 @@
 
 use crate::guest::{Guest, failed, refusal};
 use crate::stream::{Stream, parse, receive_text, send};
-use crate::{attach, files, folder, kill, ports, process, stdin};
+use crate::{attach, files, folder, kill, listening, ports, process, stdin, terminal};
 use lamplight_wire::{Code, Generations, Hello, Open, Refusal, Reply};
 use rustix::process::Signal;
 use std::io;
@@ -48,6 +48,15 @@ pub(crate) async fn answer(guest: Rc<Guest>, link: u64, mut stream: Stream) -> i
             let processes = guest.processes.borrow().values().map(|process| process.state()).collect();
             Ok(Reply::Processes { processes })
         }
+        Open::SpawnTerminal { process, spec, size } => {
+            process::spawn_on_terminal(&guest, process, &spec, size)
+                .map(|process| Reply::Process(process.state()))
+        }
+        Open::Terminal { process, from } => match guest.process(&process) {
+            Ok(process) => return terminal::serve(&process, from, stream).await,
+            Err(refused) => Err(refused),
+        },
+        Open::Ports => Ok(Reply::Ports { ports: listening::ports() }),
     };
     send(&mut stream, &reply.unwrap_or_else(Reply::Refused)).await
 }

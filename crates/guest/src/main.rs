@@ -12,6 +12,7 @@ mod guest;
 mod hand_out;
 mod kill;
 mod link;
+mod listening;
 mod options;
 mod ports;
 mod process;
@@ -22,6 +23,7 @@ mod root;
 mod spool;
 mod stdin;
 mod stream;
+mod terminal;
 
 use anyhow::Context;
 use guest::Guest;

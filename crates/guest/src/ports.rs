@@ -5,7 +5,7 @@ use crate::stream::{Stream, send};
 use anyhow::Context;
 use lamplight_wire::{GuestOpen, Reply};
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
@@ -67,7 +67,7 @@ async fn open(guest: &Guest) -> Stream {
 
 /// Connects the host to a port in here.
 pub(crate) async fn dial(port: u16, mut stream: Stream) -> io::Result<()> {
-    match TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
+    match connect(port).await {
         Ok(connection) => {
             send(&mut stream, &Reply::Done).await?;
             carry(connection, stream).await;
@@ -77,6 +77,16 @@ pub(crate) async fn dial(port: u16, mut stream: Stream) -> io::Result<()> {
             let refused = failed(format!("connect to port {port}"), &error);
             send(&mut stream, &Reply::Refused(refused)).await
         }
+    }
+}
+
+/// A program that listens at `localhost` may have taken the IPv6 of it alone.
+async fn connect(port: u16) -> io::Result<TcpStream> {
+    match TcpStream::connect((Ipv4Addr::LOCALHOST, port)).await {
+        Err(error) if error.kind() == io::ErrorKind::ConnectionRefused => {
+            TcpStream::connect((Ipv6Addr::LOCALHOST, port)).await.map_err(|_| error)
+        }
+        other => other,
     }
 }
 

@@ -10,13 +10,14 @@ use crate::guest::{Guest, failed, refusal};
 use crate::pump::pump;
 use crate::spool::Spool;
 use crate::stdin::{self, Input};
-use lamplight_wire::{Code, ExitStatus, ProcessSpec, ProcessState, Refusal};
+use crate::terminal::{self, Terminal};
+use lamplight_wire::{Code, ExitStatus, ProcessSpec, ProcessState, Refusal, TerminalSize};
 use rustix::process::{Pid, Signal, kill_process_group};
 use std::cell::Cell;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::Duration;
 use tokio::net::unix::pipe;
@@ -38,6 +39,8 @@ pub(crate) struct Process {
     pub(crate) stdout: Rc<Spool>,
     pub(crate) stderr: Rc<Spool>,
     pub(crate) input: Rc<Input>,
+    /// Its own, in the place of its standard streams.
+    pub(crate) terminal: Option<Rc<Terminal>>,
     exit: watch::Sender<Option<ExitStatus>>,
     /// The link that a transient process lives no longer than.
     transient: Option<u64>,
@@ -117,6 +120,33 @@ pub(crate) fn spawn(
     if let Ok(existing) = guest.process(&name) {
         return Ok(existing);
     }
+    let process = add(guest, name, spec, |name| start(guest, name, spec, transient))?;
+    if transient.is_some() {
+        guest.tasks.spawn_local(end_when_abandoned(Rc::clone(guest), Rc::clone(&process)));
+    }
+    Ok(process)
+}
+
+/// The same, with a terminal of its own. It lives until it is forgotten.
+pub(crate) fn spawn_on_terminal(
+    guest: &Rc<Guest>,
+    name: String,
+    spec: &ProcessSpec,
+    size: TerminalSize,
+) -> Result<Rc<Process>, Refusal> {
+    match guest.process(&name) {
+        Ok(existing) => Ok(existing),
+        Err(_) => add(guest, name, spec, |name| start_on_terminal(guest, name, spec, size)),
+    }
+}
+
+/// Starts one more, if there is a place for it.
+fn add(
+    guest: &Guest,
+    name: String,
+    spec: &ProcessSpec,
+    start: impl FnOnce(&str) -> io::Result<Process>,
+) -> Result<Rc<Process>, Refusal> {
     if guest.processes.borrow().len() >= MAX_PROCESSES {
         return Err(refusal(Code::TooMany, format!("there are {MAX_PROCESSES} processes already")));
     }
@@ -124,36 +154,19 @@ pub(crate) fn spawn(
         return Err(refusal(Code::TooMany, format!("a process name has at most {MAX_NAME} bytes")));
     }
     let program = spec.argv.first().cloned().unwrap_or_default();
-    let process = start(guest, &name, spec, transient).map_err(|error| {
+    let process = start(&name).map_err(|error| {
         failed(format!("start {program} in {}", spec.cwd.as_deref().unwrap_or(".")), &error)
     })?;
     let process = Rc::new(process);
     guest.processes.borrow_mut().insert(name, Rc::clone(&process));
-    if transient.is_some() {
-        guest.tasks.spawn_local(end_when_abandoned(Rc::clone(guest), Rc::clone(&process)));
-    }
     Ok(process)
 }
 
 fn start(guest: &Guest, name: &str, spec: &ProcessSpec, transient: Option<u64>) -> io::Result<Process> {
-    let Some((program, arguments)) = spec.argv.split_first() else {
-        return Err(io::Error::new(io::ErrorKind::InvalidInput, "argv is empty"));
-    };
     let (stdout, stderr) = (Rc::new(Spool::new(&guest.spool)?), Rc::new(Spool::new(&guest.spool)?));
-    let mut command = Command::new(program);
-    command.args(arguments).envs(&spec.env);
+    let mut command = command(guest, spec, Streams::Pipes)?;
     command.stdin(if spec.stdin { Stdio::piped() } else { Stdio::null() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
-    if let Some(cwd) = &spec.cwd {
-        command.current_dir(cwd);
-    }
-    let agent = guest.agent;
-    let prepare = move || {
-        rustix::process::setsid()?;
-        agent.map_or(Ok(()), Agent::become_for_good)
-    };
-    // SAFETY: between fork and exec it only makes system calls, which are async-signal-safe.
-    unsafe { command.pre_exec(prepare) };
 
     // Nobody else waits for this child before this function returns: the reaper runs on the same thread.
     let mut child = command.spawn()?;
@@ -174,19 +187,87 @@ fn start(guest: &Guest, name: &str, spec: &ProcessSpec, transient: Option<u64>) 
         }
         None => stdin::Input::absent(),
     };
-    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
     Ok(Process {
         name: name.to_owned(),
-        pid: pid.expect("a child has a positive number"),
+        pid: pid_of(&child),
         stdout,
         stderr,
         input: Rc::new(input),
+        terminal: None,
         exit,
         transient,
         abandoned: Cell::new(false),
         abandon: watch::Sender::new(false),
         _tasks: tasks,
     })
+}
+
+fn start_on_terminal(
+    guest: &Guest,
+    name: &str,
+    spec: &ProcessSpec,
+    size: TerminalSize,
+) -> io::Result<Process> {
+    let (terminal, inner) = Terminal::open(size)?;
+    let (terminal, stdout) = (Rc::new(terminal), Rc::new(Spool::in_memory(terminal::KEPT_BYTES)?));
+    let stderr = Rc::new(Spool::in_memory(terminal::KEPT_BYTES)?);
+    stderr.process_ended(0);
+    let mut command = command(guest, spec, Streams::Terminal)?;
+    command.stdin(inner.try_clone()?).stdout(inner.try_clone()?).stderr(inner);
+    let child = command.spawn()?;
+    // With it go the copies that the child was to get: only those inside are open from here on.
+    drop(command);
+    let exit = watch::Sender::new(None);
+    let mut tasks = JoinSet::new();
+    tasks.spawn_local(terminal::pump(Rc::clone(&terminal), Rc::clone(&stdout), exit.subscribe()));
+    Ok(Process {
+        name: name.to_owned(),
+        pid: pid_of(&child),
+        stdout,
+        stderr,
+        input: Rc::new(Input::absent()),
+        terminal: Some(terminal),
+        exit,
+        transient: None,
+        abandoned: Cell::new(false),
+        abandon: watch::Sender::new(false),
+        _tasks: tasks,
+    })
+}
+
+/// What a process gets as its standard streams.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Streams {
+    Pipes,
+    /// It becomes the terminal of the process's session.
+    Terminal,
+}
+
+fn command(guest: &Guest, spec: &ProcessSpec, streams: Streams) -> io::Result<Command> {
+    let Some((program, arguments)) = spec.argv.split_first() else {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "argv is empty"));
+    };
+    let mut command = Command::new(program);
+    command.args(arguments).envs(&spec.env);
+    if let Some(cwd) = &spec.cwd {
+        command.current_dir(cwd);
+    }
+    let agent = guest.agent;
+    let prepare = move || {
+        rustix::process::setsid()?;
+        if streams == Streams::Terminal {
+            rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
+        }
+        agent.map_or(Ok(()), Agent::become_for_good)
+    };
+    // SAFETY: between fork and exec it only makes system calls, which are async-signal-safe.
+    unsafe { command.pre_exec(prepare) };
+    Ok(command)
+}
+
+fn pid_of(child: &Child) -> Pid {
+    let pid = i32::try_from(child.id()).ok().and_then(Pid::from_raw);
+    pid.expect("a child has a positive number")
 }
 
 /// Ends and forgets a transient process once nobody waits for it.

@@ -26,8 +26,14 @@ impl Ring {
     /// In a nameless file in `folder`, or in memory where that folder cannot hold one.
     pub(crate) fn new(folder: &Path, capacity: u64) -> io::Result<Self> {
         let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        let file = open(folder, flags, Mode::RUSR | Mode::WUSR)
-            .or_else(|_| memfd_create("output", MemfdFlags::CLOEXEC))?;
+        match open(folder, flags, Mode::RUSR | Mode::WUSR) {
+            Ok(file) => Ok(Self { file: file.into(), capacity, released: 0, start: 0, end: 0 }),
+            Err(_) => Self::in_memory(capacity),
+        }
+    }
+
+    pub(crate) fn in_memory(capacity: u64) -> io::Result<Self> {
+        let file = memfd_create("output", MemfdFlags::CLOEXEC)?;
         Ok(Self { file: file.into(), capacity, released: 0, start: 0, end: 0 })
     }
 

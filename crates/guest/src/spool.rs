@@ -23,13 +23,22 @@ pub(crate) struct Spool {
 
 impl Spool {
     pub(crate) fn new(folder: &Path) -> io::Result<Self> {
-        Ok(Self {
-            ring: RefCell::new(Ring::new(folder, SPOOL_BYTES)?),
+        Ok(Self::of(Ring::new(folder, SPOOL_BYTES)?))
+    }
+
+    /// One that holds the newest bytes and never makes anybody wait.
+    pub(crate) fn in_memory(capacity: u64) -> io::Result<Self> {
+        Ok(Self::of(Ring::in_memory(capacity)?))
+    }
+
+    fn of(ring: Ring) -> Self {
+        Self {
+            ring: RefCell::new(ring),
             grown: Notify::new(),
             freed: Notify::new(),
             last: Cell::new(None),
             discarding: Cell::new(false),
-        })
+        }
     }
 
     pub(crate) fn bounds(&self) -> Bounds {
@@ -63,6 +72,17 @@ impl Spool {
         let wanted = self.last.get().map_or(u64::MAX, |last| last - ring.end());
         let kept = wanted.min(bytes.len() as u64) as usize;
         ring.append(&bytes[..kept])?;
+        self.grown.notify_waiters();
+        Ok(())
+    }
+
+    /// Appends, and lets go of as many of the oldest bytes as there is no room for; at most as many as all of the room.
+    pub(crate) fn append_newest(&self, bytes: &[u8]) -> io::Result<()> {
+        let mut ring = self.ring.borrow_mut();
+        let missing = (bytes.len() as u64).saturating_sub(ring.room());
+        let start = ring.start() + missing;
+        ring.acknowledge(start);
+        ring.append(bytes)?;
         self.grown.notify_waiters();
         Ok(())
     }

@@ -16,15 +16,17 @@ mod files;
 mod run;
 mod stdin;
 mod stream;
+mod terminal;
 
 pub use attached::{Acks, Attached, Output, Reader};
 pub use error::LinkError;
 pub use files::{FileReader, Folder};
 pub use lamplight_wire::folder::{FileKind, FolderEntry};
-pub use lamplight_wire::{Bounds, Code, Hello, Offsets, ProcessSpec, ProcessState};
+pub use lamplight_wire::{Bounds, Code, Hello, Offsets, ProcessSpec, ProcessState, TerminalSize};
 pub use run::{RunLimits, RunOutput};
 pub use stdin::Stdin;
 pub use stream::Stream;
+pub use terminal::{Keyboard, Screen, Terminal};
 
 use lamplight_domain::agent::ExitStatus;
 use lamplight_wire::{Generations, Open, Reply};
@@ -156,7 +158,7 @@ impl Link {
         }
     }
 
-    /// Connects to 127.0.0.1:`port` inside. Refused with `NotFound` when nobody listens.
+    /// Connects to `port` of loopback inside. Refused with `NotFound` when nobody listens.
     pub async fn dial(&self, port: u16) -> Result<Stream, LinkError> {
         let (stream, reply) = self.call("dial", &Open::Dial { port }).await?;
         match reply {

@@ -6,3 +6,5 @@ pub mod config;
 pub mod doctor;
 pub mod http;
 mod person;
+mod places;
+pub mod preview;

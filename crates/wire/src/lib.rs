@@ -12,6 +12,7 @@
 //! | `read_file` | | [`chunk`]s |
 //! | `write_file` | [`chunk`]s before the reply | |
 //! | `list_folder` | | [`folder::Listed`]…, the last one `End` |
+//! | `terminal` | [`Typed`]… | [`Output`]…, the last one `Exited` |
 //! | `dial` | raw bytes | raw bytes |
 //! | `gateway` (opened by the guest, no reply) | raw bytes | raw bytes |
 //!
@@ -26,11 +27,13 @@ pub mod open;
 pub mod output;
 pub mod reply;
 pub mod stdin;
+pub mod terminal;
 
 pub use generation::{Generation, Generations};
-pub use open::{GuestOpen, Offsets, Open, ProcessSpec};
+pub use open::{GuestOpen, Offsets, Open, ProcessSpec, TerminalSize};
 pub use output::{Acknowledge, Output};
 pub use reply::{Bounds, Code, ExitStatus, Hello, ProcessState, Refusal, Reply};
+pub use terminal::Typed;
 
 use std::fmt;
 

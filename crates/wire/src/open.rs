@@ -58,11 +58,27 @@ pub enum Open {
         path: String,
         mode: u32,
     },
-    /// A TCP connection to 127.0.0.1 inside.
+    /// A TCP connection to loopback inside.
     Dial {
         port: u16,
     },
     Processes,
+    /// Like `spawn`, with a terminal of its own in the place of the three standard streams. What it writes is kept as standard
+    /// output; it never waits for a reader: the newest of it stays.
+    SpawnTerminal {
+        process: String,
+        #[serde(flatten)]
+        spec: ProcessSpec,
+        size: TerminalSize,
+    },
+    /// Joins a process on a terminal, beside all others who have: its output from this offset on, or from the oldest that is
+    /// still there, and back what is typed.
+    Terminal {
+        process: String,
+        from: u64,
+    },
+    /// Where somebody listens that `dial` would reach.
+    Ports,
 }
 
 /// The first message on a stream that the guest opens.
@@ -85,6 +101,13 @@ pub struct ProcessSpec {
     /// Whether standard input is a pipe that `stdin` writes to; otherwise it is `/dev/null`.
     #[serde(default)]
     pub stdin: bool,
+}
+
+/// How many characters a terminal has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TerminalSize {
+    pub rows: u16,
+    pub columns: u16,
 }
 
 /// Places in the two outputs of a process: how many bytes of each lie before.

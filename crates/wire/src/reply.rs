@@ -11,7 +11,7 @@ pub enum Reply {
     Refused(Refusal),
     /// To `hello`.
     Hello(Hello),
-    /// To `spawn`, `attach` and `stdin`.
+    /// To `spawn`, `attach`, `stdin`, `spawn_terminal` and `terminal`.
     Process(ProcessState),
     /// To `signal`, `forget`, `write_file` and `dial`.
     Done,
@@ -28,6 +28,10 @@ pub enum Reply {
     /// To `processes`.
     Processes {
         processes: Vec<ProcessState>,
+    },
+    /// To `ports`, each once, in order.
+    Ports {
+        ports: Vec<u16>,
     },
 }
 

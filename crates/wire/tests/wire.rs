@@ -4,7 +4,8 @@ use bytes::{Bytes, BytesMut};
 use lamplight_wire::folder::{FileKind, FolderEntry, Listed, MAX_ENTRIES, MAX_TARGET};
 use lamplight_wire::{
     Acknowledge, Bounds, Code, ExitStatus, Generation, Generations, GuestOpen, Hello, Offsets, Open, Output,
-    ProcessSpec, ProcessState, Refusal, Reply, WireError, chunk, message, output, stdin,
+    ProcessSpec, ProcessState, Refusal, Reply, TerminalSize, Typed, WireError, chunk, message, output, stdin,
+    terminal,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -36,6 +37,18 @@ fn opens() -> Vec<Open> {
         Open::Dial { port: 8080 },
         Open::Processes,
         Open::ListFolder { path: "/workspace".into(), limit: 1000 },
+        Open::SpawnTerminal {
+            process: "terminal-1".into(),
+            spec: ProcessSpec {
+                argv: vec!["/bin/bash".into()],
+                env: [("TERM".to_owned(), "xterm-256color".to_owned())].into(),
+                cwd: Some("/workspace".into()),
+                stdin: false,
+            },
+            size: TerminalSize { rows: 24, columns: 80 },
+        },
+        Open::Terminal { process: "terminal-1".into(), from: 4096 },
+        Open::Ports,
     ]
 }
 
@@ -59,6 +72,7 @@ fn replies() -> Vec<Reply> {
         Reply::File { mode: 0o644 },
         Reply::Processes { processes: vec![state(Some(ExitStatus::Signal { signal: 9 }))] },
         Reply::Folder,
+        Reply::Ports { ports: vec![3000, 8080] },
     ]
 }
 
@@ -112,6 +126,14 @@ fn outputs() -> Vec<Output> {
     ]
 }
 
+fn typed() -> Vec<Typed> {
+    vec![
+        Typed::Keys(Bytes::from_static(b"ls\r")),
+        Typed::Keys(Bytes::new()),
+        Typed::Size(TerminalSize { rows: 50, columns: 300 }),
+    ]
+}
+
 fn hex(bytes: &[u8]) -> String {
     bytes.iter().fold(String::new(), |mut text, byte| {
         write!(text, "{byte:02x}").expect("a String takes everything");
@@ -120,6 +142,12 @@ fn hex(bytes: &[u8]) -> String {
 }
 
 fn encoded(frame: &Output) -> BytesMut {
+    let mut bytes = BytesMut::new();
+    frame.encode(&mut bytes).unwrap();
+    bytes
+}
+
+fn encoded_typed(frame: &Typed) -> BytesMut {
     let mut bytes = BytesMut::new();
     frame.encode(&mut bytes).unwrap();
     bytes
@@ -141,6 +169,7 @@ fn generation_1_is_read_and_written_as_it_was_frozen() {
         "stdin": hex(&stdin::encode_header(3, 5).unwrap()),
         "stdin_close": hex(&stdin::encode_header(stdin::CLOSE, 0).unwrap()),
         "stdin_ended": hex(&stdin::ENDED.to_be_bytes()),
+        "terminal": typed().iter().map(|frame| hex(&encoded_typed(frame))).collect::<Vec<_>>(),
         "chunk": hex(&chunk::encode_header(5).unwrap()),
         "chunk_end": hex(&chunk::END),
         "chunk_failed": hex(&chunk::FAILED),
@@ -149,6 +178,7 @@ fn generation_1_is_read_and_written_as_it_was_frozen() {
             "output": output::MAX_OUTPUT,
             "stdin": stdin::MAX_STDIN_MESSAGE,
             "chunk": chunk::MAX_CHUNK,
+            "terminal": terminal::MAX_TYPED,
         },
     });
     assert_eq!(now, frozen, "this build no longer writes generation 1:\n{now:#}");
@@ -195,6 +225,24 @@ fn output_frames_survive_any_split() {
 }
 
 #[test]
+fn terminal_frames_survive_any_split() {
+    let frames = typed();
+    let wire: BytesMut = frames.iter().flat_map(encoded_typed).collect();
+    for cut in 0..wire.len() {
+        let mut buffer = BytesMut::new();
+        let mut seen = Vec::new();
+        for piece in [&wire[..cut], &wire[cut..]] {
+            buffer.extend_from_slice(piece);
+            while let Some(frame) = Typed::decode(&mut buffer).unwrap() {
+                seen.push(frame);
+            }
+        }
+        assert_eq!(seen, frames, "cut at {cut}");
+        assert!(buffer.is_empty());
+    }
+}
+
+#[test]
 fn nonsense_is_refused_before_it_is_buffered() {
     let decode = |bytes: &[u8]| Output::decode(&mut BytesMut::from(bytes));
     let header = |kind: u8, length: u32| [&[kind][..], &[0; 8], &length.to_be_bytes()].concat();
@@ -203,6 +251,12 @@ fn nonsense_is_refused_before_it_is_buffered() {
     assert!(matches!(decode(&header(3, 5)), Err(WireError::TooLong { .. })));
     assert!(matches!(decode(&header(9, 0)), Err(WireError::UnknownKind { kind: 9, .. })));
     assert!(matches!(decode(&header(0, 0)), Err(WireError::UnknownKind { kind: 0, .. })));
+
+    let typed = |bytes: &[u8]| Typed::decode(&mut BytesMut::from(bytes));
+    assert!(matches!(typed(&[1, 0xff, 0xff]), Err(WireError::TooLong { .. })));
+    assert!(matches!(typed(&[2, 0, 5]), Err(WireError::TooLong { .. })));
+    assert!(matches!(typed(&[3, 0, 0]), Err(WireError::UnknownKind { kind: 3, .. })));
+    assert!(Typed::Keys(vec![0; terminal::MAX_TYPED + 1].into()).encode(&mut BytesMut::new()).is_err());
 
     let bytes = Bytes::from(vec![0; output::MAX_OUTPUT + 1]);
     assert!(Output::Stdout { offset: 0, bytes }.encode(&mut BytesMut::new()).is_err());
@@ -218,6 +272,8 @@ fn random_bytes_never_panic_a_decoder() {
         let bytes: Vec<u8> = std::iter::repeat_with(|| random.u8(..)).take(length).collect();
         let mut buffer = BytesMut::from(&bytes[..]);
         while let Ok(Some(_)) = Output::decode(&mut buffer) {}
+        let mut buffer = BytesMut::from(&bytes[..]);
+        while let Ok(Some(_)) = Typed::decode(&mut buffer) {}
         let _ = message::decode::<Open>(&bytes);
         let _ = message::decode::<Reply>(&bytes);
     }

@@ -9,6 +9,7 @@ import type {
   KeyTest,
   Merged,
   NewSession,
+  Port,
   Problem,
   PullRequest,
   Repository,
@@ -17,6 +18,7 @@ import type {
   SessionUsageItem,
   SessionView,
   Status,
+  Terminal,
   UpstreamModels,
   UsageBy,
   UsageReport,
@@ -138,6 +140,14 @@ export const api = {
   /** `option` null cancels the request. */
   answerPermission: (id: string, request: Json, option: string | null): Promise<unknown> =>
     call('POST', `${session(id)}/permission`, { request, option }),
+  terminals: (id: string): Promise<{ items: Terminal[] }> => call('GET', `${session(id)}/terminals`),
+  openTerminal: (id: string, size: { rows: number; columns: number }): Promise<Terminal> =>
+    call('POST', `${session(id)}/terminals`, size),
+  closeTerminal: (id: string, terminal: string): Promise<void> =>
+    call('DELETE', `${session(id)}/terminals/${encodeURIComponent(terminal)}`),
+  ports: (id: string): Promise<{ items: Port[] }> => call('GET', `${session(id)}/ports`),
+  /** Where a browser is led on to the preview of a port. */
+  portAddress: (id: string, port: number): string => `${BASE}${session(id)}/ports/${port}/open`,
   diff: (id: string, turn: number | null): Promise<Diff> =>
     call('GET', `${session(id)}/diff${turn === null ? '' : `?turn=${turn}`}`),
   sessionUsage: (id: string): Promise<{ items: SessionUsageItem[] }> => call('GET', `${session(id)}/usage`),

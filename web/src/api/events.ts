@@ -29,6 +29,8 @@ export type Event =
   | { type: 'stop_requested'; turn: number; by: string }
   | { type: 'model_chosen'; model: string; by: string }
   | { type: 'budget_set'; budget_micros: number; by: string }
+  | { type: 'terminal_opened'; by: string }
+  | { type: 'sandbox_used'; by: string }
   | { type: 'session_ended'; by: string }
   | { type: 'session_archived'; by: string }
   | { type: 'session_unarchived'; by: string }

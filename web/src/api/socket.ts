@@ -29,14 +29,17 @@ const CONNECTING = 0;
 const STABLE_MS = 5_000;
 
 /** How long to wait before the n-th dial in a row, n from 1; `chance` in 0..1 spreads it over the upper half. */
-export function backoffMs(attempt: number, chance: number): number {
-  const full = Math.min(BACKOFF_LAST_MS, BACKOFF_FIRST_MS * 2 ** (attempt - 1));
+export function backoffMs(attempt: number, chance: number, first = BACKOFF_FIRST_MS): number {
+  const full = Math.min(BACKOFF_LAST_MS, first * 2 ** (attempt - 1));
   return Math.round(full * (0.5 + chance / 2));
 }
 
 export interface SocketOptions {
   address: () => string;
   onMessage: (data: string) => void;
+  onBytes?: (data: ArrayBuffer) => void;
+  /** Before the first dial after a failure, in ms. */
+  firstWaitMs?: number;
   onState: (state: ConnectionState) => void;
   /** Another way to make a socket, for programs that are not browsers. */
   dial?: (address: string) => WebSocket;
@@ -75,9 +78,9 @@ export class ReconnectingSocket {
   }
 
   /** False when there is no open connection; nothing is kept for later. */
-  send(text: string): boolean {
+  send(data: string | Uint8Array<ArrayBuffer>): boolean {
     if (this.#socket?.readyState !== 1) return false;
-    this.#socket.send(text);
+    this.#socket.send(data);
     return true;
   }
 
@@ -103,6 +106,7 @@ export class ReconnectingSocket {
     if (this.#attempt === 0) this.#options.onState({ state: 'connecting' });
     const address = this.#options.address();
     const socket = this.#options.dial?.(address) ?? new WebSocket(address);
+    socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     this.#timers.dial = setTimeout(() => socket.close(), DIAL_TIMEOUT_MS);
     socket.onopen = () => {
@@ -118,6 +122,7 @@ export class ReconnectingSocket {
       if (socket !== this.#socket) return;
       this.#heard();
       if (typeof message.data === 'string') this.#options.onMessage(message.data);
+      else if (message.data instanceof ArrayBuffer) this.#options.onBytes?.(message.data);
     };
     socket.onclose = () => this.#lost(socket);
     // A close always follows an error; without a handler some WebSocket implementations throw.
@@ -142,7 +147,7 @@ export class ReconnectingSocket {
       return;
     }
     this.#attempt += 1;
-    const wait = backoffMs(this.#attempt, Math.random());
+    const wait = backoffMs(this.#attempt, Math.random(), this.#options.firstWaitMs);
     this.#options.onState({ state: 'reconnecting', retryAt: Date.now() + wait, attempt: this.#attempt });
     this.#timers.retry = setTimeout(() => this.#dial(), wait);
   }

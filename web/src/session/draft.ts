@@ -79,6 +79,7 @@ export class Draft {
       case 'resume_requested':
       case 'release_announced':
       case 'sandbox_released':
+      case 'terminal_opened':
       case 'budget_set':
       case 'budget_neared':
       case 'checkpoint_failed':
@@ -140,12 +141,15 @@ export class Draft {
         this.#push({ ...head(entry), kind: 'kept', checkpoint: event.checkpoint });
         return;
       case 'checkpoint_requested':
+      case 'context_measured':
+      case 'tokens_used':
       case 'input_queued':
       case 'prompt_retried':
       case 'cancel_answered':
       case 'sandbox_paused':
       case 'sandbox_resumed':
       case 'sandbox_destroyed':
+      case 'sandbox_used':
         return;
       case 'agent_broken':
         this.t.stopping = true;
@@ -196,7 +200,6 @@ export class Draft {
         this.#push({ ...head(entry), kind: 'merged', into: event.into, commit: event.commit, by: event.by });
         this.t.mergedAt = entry.seq;
         return;
-
       case 'agent_spoke': {
         const open = this.t.open === null ? undefined : this.#items[this.t.open];
         const same = open?.kind === 'message' && open.turn === event.turn;
@@ -227,9 +230,6 @@ export class Draft {
         }
         return;
       }
-      case 'context_measured':
-      case 'tokens_used':
-        return;
       case 'host_contacted':
         if (event.refused) this.#note(entry, `${event.host} was not reached: ${event.refused}`);
         return;

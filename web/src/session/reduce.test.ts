@@ -295,6 +295,8 @@ const SHOWN: Record<Event['type'], boolean> = {
   model_chosen: true,
   budget_set: true,
   budget_neared: true,
+  terminal_opened: true,
+  sandbox_used: false,
   session_ended: true,
   session_archived: true,
   session_unarchived: true,

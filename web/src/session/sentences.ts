@@ -15,6 +15,7 @@ type Told = Extract<
       | 'resume_requested'
       | 'release_announced'
       | 'sandbox_released'
+      | 'terminal_opened'
       | 'budget_set'
       | 'budget_neared'
       | 'checkpoint_failed'
@@ -48,6 +49,8 @@ export function sentence(event: Told, at: number): string {
       return `Nothing was asked of this session for a while. Its sandbox is stopped in ${duration(event.at - at)}; its files are kept.`;
     case 'sandbox_released':
       return `Sandbox given back${event.keep_files ? ', its files are kept' : ''}: ${event.reason}`;
+    case 'terminal_opened':
+      return `${event.by} opened a terminal`;
     case 'budget_set':
       return event.budget_micros === 0
         ? `${event.by} took the budget away`

@@ -1,8 +1,8 @@
 //! How the log makes the state. Total: whatever was recorded is taken; nothing is decided here.
 
 use super::Session;
+use super::standstill::is_of_a_person;
 use super::state::*;
-use super::turn::is_of_a_person;
 use super::view::{Merged, OpenPermission, QueuedPrompt, TurnCommit};
 use crate::event::{Entry, Event, Memory};
 use crate::failure::{Failure, FailureClass};
@@ -316,7 +316,10 @@ impl Session {
                 }
             }
             Event::HostContacted { contact, .. } => Arc::make_mut(&mut self.contacts).push(contact.clone()),
-            Event::AgentLogged { .. } | Event::Noted { .. } => {}
+            Event::TerminalOpened { .. }
+            | Event::SandboxUsed { .. }
+            | Event::AgentLogged { .. }
+            | Event::Noted { .. } => {}
         }
     }
 

@@ -106,6 +106,7 @@ impl Draft {
             Command::Stop { by } => self.stop(by)?,
             Command::Pause { by } => self.pause(by)?,
             Command::Resume { by } => self.resume(by)?,
+            Command::UseSandbox { by } => self.use_sandbox(by)?,
             Command::Restore { checkpoint, by } => {
                 self.refuse_while_working()?;
                 self.restore(checkpoint, by)?;

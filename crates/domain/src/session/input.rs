@@ -40,6 +40,10 @@ pub enum Command {
     Resume {
         by: String,
     },
+    /// A person does something in the sandbox by hand. One that is paused goes on for it.
+    UseSandbox {
+        by: String,
+    },
     /// The session's files become those of a checkpoint, and its conversation and commits what they were then.
     Restore {
         checkpoint: u32,

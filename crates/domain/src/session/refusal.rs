@@ -14,6 +14,10 @@ pub enum Refusal {
     /// There is no sandbox that runs, or it cannot be paused.
     NothingToPause,
     NotPaused,
+    /// It is being made.
+    SandboxStarting,
+    /// It was given back, or never was.
+    NoSandbox,
     CheckpointNotFound {
         checkpoint: u32,
         known: Vec<u32>,
@@ -53,6 +57,8 @@ impl Refusal {
             Self::NoTurnRunning => "no_turn_running",
             Self::NothingToPause => "nothing_to_pause",
             Self::NotPaused => "not_paused",
+            Self::SandboxStarting => "sandbox_starting",
+            Self::NoSandbox => "no_sandbox",
             Self::CheckpointNotFound { .. } => "checkpoint_not_found",
             Self::RestoreRunning => "restore_running",
             Self::BudgetSpent { .. } => "budget_spent",
@@ -77,6 +83,11 @@ impl std::fmt::Display for Refusal {
                 write!(f, "no sandbox of this session runs that could be paused")
             }
             Self::NotPaused => write!(f, "the session is not paused, so there is nothing to resume"),
+            Self::SandboxStarting => write!(f, "the session's sandbox is being started; wait a moment"),
+            Self::NoSandbox => write!(
+                f,
+                "the session has no sandbox now, only its files; the next prompt starts one with them"
+            ),
             Self::CheckpointNotFound { checkpoint, known } if known.is_empty() => {
                 write!(f, "there is no checkpoint {checkpoint}: the session has none yet")
             }

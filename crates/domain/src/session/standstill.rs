@@ -105,6 +105,30 @@ impl Draft {
         }
     }
 
+    /// Recorded no more often than it takes to keep the sandbox from being paused or given back.
+    pub(super) fn use_sandbox(&mut self, by: String) -> Result<(), Refusal> {
+        match &self.session.sandbox {
+            Sandbox::Ready { .. } => {
+                let limits = &self.session.spec.limits;
+                let idle_ms = limits.pause_ms.min(limits.idle_ms);
+                let enough = self.session.busy_at.plus_ms(idle_ms / 4);
+                if !self.session.has_work() && self.now >= enough {
+                    self.record(Event::SandboxUsed { by });
+                }
+                Ok(())
+            }
+            Sandbox::Paused { .. } => {
+                self.wake_up(Some(&by));
+                Ok(())
+            }
+            Sandbox::Requested { .. } | Sandbox::Created { .. } | Sandbox::BackingOff { .. } => {
+                Err(Refusal::SandboxStarting)
+            }
+            Sandbox::None if self.session.has_work() => Err(Refusal::SandboxStarting),
+            Sandbox::None => Err(Refusal::NoSandbox),
+        }
+    }
+
     /// What stands still cannot be stopped: it goes on first.
     pub(super) fn wake_up(&mut self, by: Option<&str>) {
         if let Sandbox::Paused { why: Pause::Idle | Pause::Person { .. }, .. } = &self.session.sandbox {
@@ -123,4 +147,22 @@ impl Draft {
             && matches!(self.session.sandbox,
                 Sandbox::Paused { still: true, pause, why: Pause::Over { .. }, .. } if pause == of)
     }
+}
+
+/// Whether somebody did something, so that the sandbox is kept for them.
+pub(super) fn is_of_a_person(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::ModelChosen { .. }
+            | Event::BudgetSet { .. }
+            | Event::PromptEdited { .. }
+            | Event::PromptRemoved { .. }
+            | Event::BranchMerged { .. }
+            | Event::PullRequestPublished { .. }
+            | Event::RestoreRequested { .. }
+            | Event::PauseRequested { by: Some(_), .. }
+            | Event::ResumeRequested { by: Some(_), .. }
+            | Event::TerminalOpened { .. }
+            | Event::SandboxUsed { .. }
+    )
 }

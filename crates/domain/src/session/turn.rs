@@ -3,7 +3,7 @@
 use super::state::*;
 use super::view::QueuedPrompt;
 use super::{ANSWER_BYTES, HISTORY_EXCHANGES, Session};
-use crate::event::{Event, Guard, Memory, Outcome};
+use crate::event::{Guard, Memory, Outcome};
 use crate::failure::{Failure, FailureClass};
 use crate::{PromptId, Timestamp, TurnNumber};
 
@@ -105,22 +105,6 @@ impl Turn {
         self.answer.push_str(text);
         keep_end(&mut self.answer, ANSWER_BYTES);
     }
-}
-
-/// Whether somebody did something, so that the sandbox is kept for them.
-pub(super) fn is_of_a_person(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::ModelChosen { .. }
-            | Event::BudgetSet { .. }
-            | Event::PromptEdited { .. }
-            | Event::PromptRemoved { .. }
-            | Event::BranchMerged { .. }
-            | Event::PullRequestPublished { .. }
-            | Event::RestoreRequested { .. }
-            | Event::PauseRequested { by: Some(_), .. }
-            | Event::ResumeRequested { by: Some(_), .. }
-    )
 }
 
 /// Cuts `text` to its last `bytes`, at a character's boundary.

@@ -146,3 +146,37 @@ fn a_sandbox_that_dies_while_paused_is_replaced_when_there_is_work() {
     assert_eq!(world.session.phase().0, Phase::Done);
     assert_eq!(world.running.first().copied(), Some(generation.next()));
 }
+
+#[test]
+fn who_works_in_the_sandbox_by_hand_keeps_it_and_wakes_it() {
+    let by_hand = |world: &mut World| world.command(Command::UseSandbox { by: "Ada".into() });
+    let mut world = World::new(spec());
+    let limits = spec().limits;
+    assert_eq!(by_hand(&mut world), Err(Refusal::SandboxStarting));
+    world.settle(true);
+    let before = world.log.len();
+    // Every second for half an hour: told to the log now and then, never taken for idle.
+    for _ in 0..1_800 {
+        world.pass(1_000);
+        by_hand(&mut world).unwrap();
+        world.settle(true);
+    }
+    let story = world.story(before);
+    assert!(story.iter().all(|event| event == "sandbox_used"), "{story:?}");
+    assert!((4..=30).contains(&story.len()), "{} of them", story.len());
+
+    // Who only looks is nobody.
+    let before = world.log.len();
+    world.pass(limits.pause_ms);
+    world.settle(true);
+    assert_eq!(world.story(before), ["pause_requested", "sandbox_paused"]);
+    let before = world.log.len();
+    by_hand(&mut world).unwrap();
+    world.settle(true);
+    assert_eq!(world.story(before), ["resume_requested", "sandbox_resumed"]);
+
+    world.pass(limits.idle_ms);
+    world.settle(true);
+    assert_eq!(state(&world), SandboxState::Stopped);
+    assert_eq!(by_hand(&mut world), Err(Refusal::NoSandbox));
+}

@@ -222,7 +222,7 @@ fn transcript(world: &mut World, random: &mut fastrand::Rng) {
 
 fn command(world: &mut World, random: &mut fastrand::Rng) {
     let by = "Ada".to_owned();
-    let _ = match random.u32(0..58) {
+    let _ = match random.u32(0..60) {
         0..20 => world.prompt("more"),
         20..28 => world.command(Command::Stop { by }),
         28..32 => world.command(Command::RemovePrompt { prompt: world.last_prompt(), by }),
@@ -235,13 +235,14 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
         39..42 => world.command(Command::Pause { by }),
         42..45 => world.command(Command::Resume { by }),
         49..51 => world.command(Command::SetBudget { budget_micros: random.u64(0..5) * 1_000_000, by }),
+        51..53 => world.command(Command::UseSandbox { by }),
         45..49 => world.command(Command::Restore { checkpoint: random.u32(1..12), by }),
-        51..54 => {
+        53..56 => {
             let text = random.u32(0..3).to_string();
             world.command(Command::EditPrompt { prompt: world.last_prompt(), text, by })
         }
-        54 => world.command(Command::Archive { by }),
-        55 => world.command(Command::Unarchive { by }),
+        56 => world.command(Command::Archive { by }),
+        57 => world.command(Command::Unarchive { by }),
         _ => world.command(Command::End { by }),
     };
 }

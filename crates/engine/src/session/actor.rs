@@ -393,5 +393,7 @@ fn changes_the_list(event: &Event) -> bool {
             | Event::AgentSent { .. }
             | Event::AgentLogged { .. }
             | Event::InputQueued { .. }
+            | Event::TerminalOpened { .. }
+            | Event::SandboxUsed { .. }
     )
 }

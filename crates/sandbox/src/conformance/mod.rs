@@ -18,6 +18,7 @@ mod network;
 mod packages;
 mod pausing;
 mod stage;
+mod terminals;
 mod work;
 
 pub use measure::{Spread, create_to_answer};
@@ -223,6 +224,11 @@ fn cases() -> Vec<Listed> {
         attaching::a_signal_reaches_the_process,
         attaching::what_ended_is_known_until_it_is_forgotten,
         attaching::a_new_link_replaces_the_old_one,
+        terminals::a_shell_sits_at_a_terminal,
+        terminals::a_terminal_outlives_who_sits_at_it,
+        terminals::a_terminal_keeps_the_newest_and_waits_for_nobody,
+        terminals::closing_a_terminal_ends_what_runs_in_it,
+        terminals::what_listens_is_listed_and_reached,
         files::the_agent_is_at_home,
         files::the_toolchain_is_there,
         files::the_environment_is_made_from_nothing,

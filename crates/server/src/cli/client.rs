@@ -62,6 +62,17 @@ impl Client {
         format!("ws://{authority}/api/v1/sessions/{session}/events?resume={seq}")
     }
 
+    /// Address of a terminal, from all that is kept of it on.
+    pub(super) fn terminal(&self, session: &str, terminal: &str) -> String {
+        let authority = self.base.trim_start_matches("http://");
+        format!("ws://{authority}/api/v1/sessions/{session}/terminals/{terminal}/stream")
+    }
+
+    /// Where a browser is led on to the preview of a port.
+    pub(super) fn preview(&self, session: &str, port: u16) -> String {
+        format!("{}/api/v1/sessions/{session}/ports/{port}/open", self.base)
+    }
+
     /// Whether a Lamplight server answers.
     pub(super) async fn is_there(&self) -> bool {
         let answer = self.http.get(format!("{}/healthz", self.base)).send().await;

@@ -17,6 +17,7 @@ mod merge;
 mod model;
 mod output;
 mod pause;
+mod ports;
 mod progress;
 mod prompt;
 mod pull_request;
@@ -32,6 +33,7 @@ mod server_process;
 mod sessions;
 mod show;
 mod stop;
+mod terminal;
 mod usage;
 mod watch;
 
@@ -91,6 +93,10 @@ enum Command {
     Pause(pause::Arguments),
     /// Let what was paused go on
     Resume(resume::Arguments),
+    /// Open a shell in a session's sandbox; Ctrl-] leaves, and the shell goes on
+    Terminal(terminal::Arguments),
+    /// List what programs in a session's sandbox serve, with addresses for a browser
+    Ports(ports::Arguments),
     /// Set what a session may cost
     Budget(budget::Arguments),
     /// Sum up what models were asked for, and what it cost
@@ -167,6 +173,8 @@ impl Cli {
             Command::Stop(arguments) => block_on(stop::run(&arguments, &common.client()?, output)),
             Command::Pause(arguments) => block_on(pause::run(&arguments, &common.client()?, output)),
             Command::Resume(arguments) => block_on(resume::run(&arguments, &common.client()?, output)),
+            Command::Terminal(arguments) => block_on(terminal::run(&arguments, &common.client()?, output)),
+            Command::Ports(arguments) => block_on(ports::run(&arguments, &common.client()?, output)),
             Command::Budget(arguments) => block_on(budget::run(&arguments, &common.client()?, output)),
             Command::Usage(arguments) => block_on(usage::run(&arguments, &common.client()?, output)),
             Command::Model(arguments) => block_on(model::run(&arguments, &common.client()?, output)),

@@ -103,6 +103,8 @@ impl Progress {
             | Event::AgentSent { .. }
             | Event::AgentLogged { .. }
             | Event::HostContacted { .. }
+            | Event::TerminalOpened { .. }
+            | Event::SandboxUsed { .. }
             | Event::BudgetSet { .. }
             | Event::BudgetNeared { .. }
             | Event::SetupBegun { .. }

@@ -217,6 +217,7 @@ impl<W: Write> Renderer<W> {
             Event::RetryPlanned { retry, failure, .. } => {
                 self.dim(&format!("{} trying again in a moment ({retry} of 3)", clean(&failure.message)))
             }
+            Event::TerminalOpened { by } => self.dim(&format!("{} opened a terminal", clean(by))),
             Event::BudgetSet { budget_micros: 0, by } => {
                 self.dim(&format!("{} took the budget away", clean(by)))
             }
@@ -270,6 +271,7 @@ impl<W: Write> Renderer<W> {
             | Event::AgentThought { .. }
             | Event::SandboxRequested { .. }
             | Event::CheckpointRequested { .. }
+            | Event::SandboxUsed { .. }
             | Event::SandboxCreated { .. }
             | Event::SandboxPaused { .. }
             | Event::SandboxResumed { .. }

@@ -49,7 +49,7 @@ async fn serve(config: Config, engine: lamplight_engine::Config, output: &mut Ou
         .with_context(|| format!("cannot listen on {}", config.server.listen))?;
     let listen = listener.local_addr()?;
     let engine = Engine::open(engine).await?;
-    let app = App::new(engine.clone(), config, listen, Timings::default());
+    let app = App::new(engine.clone(), config, listen, Timings::default())?;
     // Whoever started this process in the background waits for this line.
     output.line(&format!("Lamplight {} on http://{listen}", env!("CARGO_PKG_VERSION")))?;
     let stop = async move {

@@ -37,6 +37,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_LISTEN", "server.listen", Kind::Text),
     variable("LAMPLIGHT_DATA_DIR", "server.data_dir", Kind::Text),
     variable("LAMPLIGHT_HOSTS", "server.hosts", Kind::List),
+    variable("LAMPLIGHT_PREVIEW_DOMAIN", "server.preview_domain", Kind::Text),
     variable("LAMPLIGHT_THREADS", "server.threads", Kind::Number),
     variable("LAMPLIGHT_LOG_LEVEL", "log.level", Kind::Text),
     variable("LAMPLIGHT_LOG_FORMAT", "log.format", Kind::Text),

@@ -18,6 +18,10 @@ pub struct Server {
     pub data_dir: PathBuf,
     /// Host names, beyond loopback and the listen address, under which the page may be reached.
     pub hosts: Vec<String>,
+    /// Where previews of ports are: `p3000-<session>` under it. It may have a port, needs TLS, and must be no host of the page.
+    /// Default: `localhost`, which browsers take for their own machine.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub preview_domain: Option<String>,
     /// Threads that serve requests.
     pub threads: usize,
 }
@@ -31,6 +35,7 @@ impl Default for Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 7410)),
             data_dir: PathBuf::new(),
             hosts: Vec::new(),
+            preview_domain: None,
             threads: 2,
         }
     }
@@ -45,11 +50,25 @@ impl Server {
                 self.listen
             )));
         }
+        if let Some(domain) = self.preview_domain.as_ref().filter(|domain| !is_domain(domain)) {
+            return Err(ConfigError::Invalid(format!(
+                "server.preview_domain is {domain:?}, which is no domain; say it like previews.example.org, with :8443 behind it if need be"
+            )));
+        }
         if self.threads == 0 || self.threads > MAX_THREADS {
             return Err(ConfigError::Invalid(format!("server.threads must be between 1 and {MAX_THREADS}")));
         }
         Ok(())
     }
+}
+
+/// A name, and a port if one is said.
+fn is_domain(text: &str) -> bool {
+    let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
+    let is_label = |label: &str| {
+        !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+    };
+    name.split('.').all(is_label) && port.is_none_or(|port| port.parse::<u16>().is_ok())
 }
 
 /// `[log]`: what the server writes to standard error.

@@ -11,9 +11,9 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use std::net::{IpAddr, SocketAddr};
 
-/// No script but our own files, no frame around us, nothing sent elsewhere.
+/// No script but our own files, no frame around us, none in us but previews, nothing sent elsewhere.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self'; object-src 'none'; \
-    base-uri 'none'; form-action 'self'; frame-ancestors 'none'";
+    base-uri 'none'; form-action 'self'; frame-ancestors 'none'; frame-src 'self' http://*.localhost:* https://*.localhost:*";
 
 /// Judges every request before anything else sees it, and puts the security headers on every answer.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
@@ -24,12 +24,21 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     let headers = response.headers_mut();
     // What is somebody else's, such as an attached file, has a stricter one.
     let policy = headers.entry(header::CONTENT_SECURITY_POLICY);
-    policy.or_insert(HeaderValue::from_static(CONTENT_SECURITY_POLICY));
+    policy.or_insert_with(|| app.content_security_policy.clone());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
     response
+}
+
+/// The policy of our own answers; previews may be under a domain of the configuration's.
+pub(super) fn content_security_policy(preview_domain: Option<&str>) -> HeaderValue {
+    let policy = match preview_domain {
+        Some(domain) => format!("{CONTENT_SECURITY_POLICY} http://*.{domain} https://*.{domain}"),
+        None => CONTENT_SECURITY_POLICY.to_owned(),
+    };
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static(CONTENT_SECURITY_POLICY))
 }
 
 fn judge(headers: &HeaderMap, listen: SocketAddr, hosts: &[String]) -> Result<(), Problem> {
@@ -42,6 +51,14 @@ fn judge(headers: &HeaderMap, listen: SocketAddr, hosts: &[String]) -> Result<()
             format!("Use http://{listen}, or add the name to server.hosts in the configuration."),
         ));
     };
+    if is_part_of_another_site(headers) {
+        return Err(Problem::new(
+            StatusCode::FORBIDDEN,
+            "origin_not_allowed",
+            "requests from other sites are refused",
+            format!("Open http://{listen} itself."),
+        ));
+    }
     if !headers.contains_key(header::ORIGIN) {
         return Ok(());
     }
@@ -55,6 +72,14 @@ fn judge(headers: &HeaderMap, listen: SocketAddr, hosts: &[String]) -> Result<()
             format!("Open http://{listen} itself."),
         )),
     }
+}
+
+/// Browsers say who asks even where they send no `Origin`: for a script, an image, a frame. Other sites may lead to our page, by a
+/// link for instance. Source: Fetch Metadata Request Headers, section 2.
+fn is_part_of_another_site(headers: &HeaderMap) -> bool {
+    let value = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok());
+    let elsewhere = value("sec-fetch-site").is_some_and(|site| !matches!(site, "same-origin" | "none"));
+    elsewhere && (value("sec-fetch-mode"), value("sec-fetch-dest")) != (Some("navigate"), Some("document"))
 }
 
 /// The header's value if it is there exactly once.

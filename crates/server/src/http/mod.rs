@@ -13,6 +13,7 @@ pub mod live;
 pub mod models;
 pub mod openapi;
 mod page;
+pub mod ports;
 pub mod problem;
 mod redact;
 mod refusals;
@@ -21,13 +22,17 @@ pub mod resources;
 mod serve;
 pub mod sessions;
 pub mod status;
+pub mod terminals;
 pub mod usage;
 
 pub use serve::serve;
 
 use crate::config::Config;
+use crate::places::Places;
+use crate::preview::{self, Previews};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::http::HeaderValue;
 use axum::middleware;
 use axum::routing::{any, delete, get, post, put};
 use lamplight_domain::Person;
@@ -55,14 +60,20 @@ pub struct Inner {
     /// The address that is listened on, with the port that was really taken.
     pub listen: SocketAddr,
     pub timings: Timings,
+    pub(crate) previews: Previews,
+    /// What every preview says of who may show it in a frame.
+    pub(crate) frame_ancestors: HeaderValue,
+    /// What our own answers say of what they may do.
+    content_security_policy: HeaderValue,
     started: Instant,
     person: OnceCell<Person>,
     /// Cancelled when the server is going away.
-    going_away: CancellationToken,
+    pub(crate) going_away: CancellationToken,
     /// Who follows which session.
     presence: Presence,
-    /// Every open event stream.
-    streams: TaskTracker,
+    /// Every open event stream, and every terminal that is looked at.
+    pub(crate) streams: TaskTracker,
+    terminal_places: Places,
 }
 
 impl std::ops::Deref for App {
@@ -74,20 +85,32 @@ impl std::ops::Deref for App {
 }
 
 impl App {
-    pub fn new(engine: Engine, config: Config, listen: SocketAddr, timings: Timings) -> Self {
+    /// Fails when the system gives no random bytes.
+    pub fn new(
+        engine: Engine,
+        config: Config,
+        listen: SocketAddr,
+        timings: Timings,
+    ) -> std::io::Result<Self> {
         let person =
             config.person.clone().map_or_else(OnceCell::new, |person| OnceCell::new_with(Some(person)));
-        Self(Arc::new(Inner {
+        let frame_ancestors = preview::frame_ancestors(&config.server.hosts);
+        let content_security_policy = guard::content_security_policy(config.server.preview_domain.as_deref());
+        Ok(Self(Arc::new(Inner {
             engine,
             config,
             listen,
             timings,
+            previews: Previews::new()?,
+            frame_ancestors,
+            content_security_policy,
             started: Instant::now(),
             person,
             going_away: CancellationToken::new(),
             presence: Presence::default(),
             streams: TaskTracker::new(),
-        }))
+            terminal_places: Places::new(terminals::stream::SEATS),
+        })))
     }
 
     /// Who uses this server. It has one user, so this is who configuration or git say that is.
@@ -130,6 +153,11 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/events", get(sessions::events::handle))
         .route("/attachments", post(attachments::upload::handle).layer(DefaultBodyLimit::disable()))
         .route("/attachments/{id}", get(attachments::show::handle))
+        .route("/sessions/{id}/terminals", get(terminals::list::handle).post(terminals::open::handle))
+        .route("/sessions/{id}/terminals/{terminal}", delete(terminals::close::handle))
+        .route("/sessions/{id}/terminals/{terminal}/stream", get(terminals::stream::handle))
+        .route("/sessions/{id}/ports", get(ports::list::handle))
+        .route("/sessions/{id}/ports/{port}/open", get(ports::open::handle))
         .route("/events", get(changes::handle))
         .route("/agents", get(agents::handle))
         .route("/keys", get(keys::list::handle))
@@ -151,6 +179,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn(deadline::deadline))
         .layer(middleware::from_fn_with_state(app.clone(), redact::redact))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
+        .layer(middleware::from_fn_with_state(app.clone(), preview::divert))
         .with_state(app)
 }
 

@@ -1,6 +1,8 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
-use super::{agents, attachments, changes, files, keys, models, repositories, sessions, status, usage};
+use super::{
+    agents, attachments, changes, files, keys, models, ports, repositories, sessions, status, terminals, usage,
+};
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use utoipa::OpenApi;
@@ -43,6 +45,12 @@ use utoipa::OpenApi;
         sessions::events::handle,
         attachments::upload::handle,
         attachments::show::handle,
+        terminals::list::handle,
+        terminals::open::handle,
+        terminals::close::handle,
+        terminals::stream::handle,
+        ports::list::handle,
+        ports::open::handle,
         changes::handle,
         agents::handle,
         keys::list::handle,

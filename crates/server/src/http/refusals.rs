@@ -52,6 +52,8 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::NoTurnRunning => (StatusCode::CONFLICT, "Nothing: no turn is running."),
         Refusal::NothingToPause => (StatusCode::CONFLICT, "Nothing: no sandbox of it runs."),
         Refusal::NotPaused => (StatusCode::CONFLICT, "Nothing: it is not paused."),
+        Refusal::SandboxStarting => (StatusCode::CONFLICT, "Wait a moment."),
+        Refusal::NoSandbox => (StatusCode::CONFLICT, "Send a prompt; the sandbox is started for it."),
         Refusal::CheckpointNotFound { .. } => {
             (StatusCode::NOT_FOUND, "Take one of the session's `checkpoints`; each turn leaves one.")
         }
@@ -94,6 +96,8 @@ fn invalid_status(code: &str) -> StatusCode {
         "attachment_not_found" => StatusCode::NOT_FOUND,
         "attachment_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "uploads_full" => StatusCode::TOO_MANY_REQUESTS,
+        "terminal_not_found" | "nothing_listens" => StatusCode::NOT_FOUND,
+        "too_many_terminals" | "terminal_refused" | "port_refused" => StatusCode::CONFLICT,
         "idempotency_key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::BAD_REQUEST,
     }

@@ -58,7 +58,7 @@ export function Header({ stop }: HeaderProps) {
           {visible(facts.title)}
         </h1>
         {/* On a phone a row of their own, below the facts. */}
-        <div className="flex items-center gap-1.5 max-sm:order-2 max-sm:w-full max-sm:overflow-x-auto max-sm:pb-0.5 sm:gap-2">
+        <div className="flex items-center gap-1.5 max-sm:order-2 max-sm:w-full max-sm:flex-wrap max-sm:pb-0.5 sm:gap-2">
           <Button
             look="danger"
             onClick={stop.run}
@@ -129,7 +129,7 @@ export function Header({ stop }: HeaderProps) {
   );
 }
 
-/** One button a drawer; the names of all but the first are left out where there is little room. */
+/** One button a drawer; names are not shown where there is little room, that of the first last. */
 function DrawerButtons({ facts }: { facts: SessionView }) {
   const { drawer, toggle } = useDrawer();
   return (
@@ -140,12 +140,11 @@ function DrawerButtons({ facts }: { facts: SessionView }) {
           key={id}
           onClick={() => toggle(id)}
           aria-expanded={drawer === id}
-          aria-label={place === 0 ? undefined : title}
           title={`${shows} (${shortcut})`}
           className={`px-2.5! not-first:-ml-px not-first:rounded-l-none not-last:rounded-r-none ${drawer === id ? 'bg-hover' : ''}`}
         >
           <Icon name={icon} />
-          <span className={place === 0 ? '' : 'hidden @5xl:inline'}>{title}</span>
+          <span className={`sr-only ${place === 0 ? '@md:not-sr-only' : '@5xl:not-sr-only'}`}>{title}</span>
           {place === 0 ? <Totals facts={facts} /> : null}
         </Button>
       ))}
@@ -226,7 +225,7 @@ function Totals({ facts }: { facts: SessionView }) {
   const added = facts.commits.reduce((sum, commit) => sum + commit.insertions, 0);
   const removed = facts.commits.reduce((sum, commit) => sum + commit.deletions, 0);
   return (
-    <span className="font-mono text-2xs tabular-nums">
+    <span className="hidden font-mono text-2xs tabular-nums @md:inline">
       <span className="text-good">+{added}</span> <span className="text-bad">{`\u2212${removed}`}</span>
     </span>
   );

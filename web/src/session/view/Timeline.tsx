@@ -192,18 +192,18 @@ export function Timeline({ actions }: { actions: Actions }) {
     'mod+f': openFind,
     '[': () => turn > 0 && goToTurn(Math.max(1, turn - 1)),
     ']': () => (turn < turnCount ? goToTurn(turn + 1) : toEnd()),
-    t: () => setTimes(!timed),
+    T: () => setTimes(!timed),
     G: toEnd,
   });
   useCommands([
     { id: 'find', title: words.palette.find, keys: '/', run: openFind },
     { id: 'latest', title: words.palette.latest, keys: 'G', run: toEnd },
-    { id: 'times', title: words.palette.times, keys: 't', run: () => setTimes(!timed) },
+    { id: 'times', title: words.palette.times, keys: 'T', run: () => setTimes(!timed) },
   ]);
   const link = useCallback(
     (seq: number) => {
       pressed.current = seq;
-      void navigate({ search: { at: seq }, replace: true, resetScroll: false });
+      void navigate({ search: (now) => ({ ...now, at: seq }), replace: true, resetScroll: false });
     },
     [navigate],
   );

@@ -31,6 +31,22 @@ export const DRAWERS: DrawerKind[] = [
     panel: lazy(() => import('../../diff/Changes').then((module) => ({ default: module.Changes }))),
   },
   {
+    id: 'terminal',
+    title: 'Terminal',
+    icon: 'execute',
+    shortcut: 't',
+    shows: 'Terminals in the sandbox',
+    panel: lazy(() => import('../../terminal/TerminalPanel').then((module) => ({ default: module.TerminalPanel }))),
+  },
+  {
+    id: 'ports',
+    title: 'Ports',
+    icon: 'fetch',
+    shortcut: 'p',
+    shows: 'What programs in the sandbox serve',
+    panel: lazy(() => import('../../ports/PortsPanel').then((module) => ({ default: module.PortsPanel }))),
+  },
+  {
     id: 'files',
     title: 'Files',
     icon: 'folder',

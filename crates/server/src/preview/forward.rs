@@ -1,0 +1,89 @@
+//! One request to a program inside, on a connection of its own.
+
+use super::headers::{to_browser, to_program};
+use super::refused;
+use crate::http::App;
+use axum::body::Body;
+use axum::extract::Request;
+use axum::http::uri::{PathAndQuery, Uri};
+use axum::http::{StatusCode, Version};
+use axum::response::Response;
+use hyper::client::conn::http1;
+use hyper::upgrade::{OnUpgrade, Upgraded};
+use hyper_util::rt::TokioIo;
+use lamplight_engine::Stream;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::io::copy_bidirectional;
+use tokio::sync::OwnedSemaphorePermit;
+
+/// From a request to the header of its answer; a browser may have given up long before.
+const ANSWER: Duration = Duration::from_secs(10 * 60);
+
+/// Passes the request on and the answer back, as they come; a connection that becomes something else, such as a WebSocket, too.
+pub(super) async fn forward(
+    app: &App,
+    stream: Stream,
+    mut request: Request,
+    place: OwnedSemaphorePermit,
+) -> Response {
+    let Ok((mut sender, connection)) = http1::handshake(TokioIo::new(stream)).await else {
+        return broken();
+    };
+    let (going_away, place) = (app.going_away.clone(), Arc::new(place));
+    let taken = place.clone();
+    app.streams.spawn(async move {
+        let _taken = taken;
+        // How it ends, the browser sees by its answer.
+        let _ = going_away.run_until_cancelled(connection.with_upgrades()).await;
+    });
+    let path = request.uri().path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
+    *request.uri_mut() = Uri::from(path);
+    *request.version_mut() = Version::HTTP_11;
+    let upgrade =
+        to_program(request.headers_mut()).and_then(|_| request.extensions_mut().remove::<OnUpgrade>());
+    let mut response = match tokio::time::timeout(ANSWER, sender.send_request(request)).await {
+        Ok(Ok(response)) => response,
+        Ok(Err(_)) => return broken(),
+        Err(_) => {
+            return refused(
+                StatusCode::GATEWAY_TIMEOUT,
+                "The program does not answer",
+                "Look at what it does.",
+            );
+        }
+    };
+    if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+        let Some(browser) = upgrade else { return broken() };
+        join(app, browser, hyper::upgrade::on(&mut response), place);
+        return response.map(|_| Body::empty());
+    }
+    to_browser(response.headers_mut());
+    response.map(Body::new)
+}
+
+/// Both ways until either ends, or the server does.
+fn join(app: &App, browser: OnUpgrade, program: OnUpgrade, place: Arc<OwnedSemaphorePermit>) {
+    let going_away = app.going_away.clone();
+    app.streams.spawn(async move {
+        let _place = place;
+        let both = async {
+            let (Ok(browser), Ok(program)) = tokio::join!(browser, program) else { return };
+            carry(browser, program).await;
+        };
+        let _ = going_away.run_until_cancelled(both).await;
+    });
+}
+
+async fn carry(browser: Upgraded, program: Upgraded) {
+    // Which of the two went first is seen by the other.
+    let _ = copy_bidirectional(&mut TokioIo::new(browser), &mut TokioIo::new(program)).await;
+}
+
+fn broken() -> Response {
+    refused(
+        StatusCode::BAD_GATEWAY,
+        "The program in the sandbox gave no answer that a browser understands",
+        "Look at what it prints.",
+    )
+}

@@ -1,0 +1,140 @@
+/** The drawer with what programs in the sandbox serve: a list, and one of them in a frame. */
+import { useMutation, useQuery } from '@tanstack/react-query';
+import { useState } from 'react';
+import { api, asApiError } from '../api/client';
+import type { Port } from '../api/types';
+import { useFacts, useStore } from '../session/view/context';
+import { Button, buttonClass } from '../ui/button';
+import { Panel, type PanelProps } from '../ui/Drawer';
+import { Icon } from '../ui/icons';
+import { ProblemNote } from '../ui/problem';
+
+/** Between two looks at what listens, while the drawer is open, in ms. */
+const LOOK_MS = 3_000;
+
+/**
+ * What a preview may do in its frame. It is on an origin of its own, so that its scripts and its storage are its own too; it may not
+ * lead this page elsewhere.
+ */
+const MAY = 'allow-scripts allow-same-origin allow-forms allow-popups allow-modals allow-downloads';
+
+export function PortsPanel({ close }: PanelProps) {
+  const store = useStore();
+  const sandbox = useFacts()?.sandbox_state ?? 'none';
+  const running = sandbox === 'running';
+  const [shown, show] = useState<number | null>(null);
+  const list = useQuery({
+    queryKey: ['ports', store.id],
+    queryFn: () => api.ports(store.id),
+    enabled: running,
+    refetchInterval: LOOK_MS,
+  });
+  const resume = useMutation({ mutationFn: () => api.resume(store.id), onSuccess: (view) => store.adopt(view) });
+  const ports = running ? (list.data?.items ?? []) : [];
+  const framed = ports.find((port) => port.port === shown);
+  const failure = list.error ?? resume.error;
+  return (
+    <Panel title="Ports" shortcut="p" close={close}>
+      {failure ? <ProblemNote error={asApiError(failure)} className="m-3" /> : null}
+      {ports.length > 0 ? (
+        <ul aria-label="Ports" className="max-h-1/3 shrink-0 overflow-y-auto border-b border-line p-1.5">
+          {ports.map((port) => (
+            <Row key={port.port} session={store.id} port={port} shown={port.port === shown} show={show} />
+          ))}
+        </ul>
+      ) : (
+        <div className="m-auto flex max-w-80 flex-col items-center gap-3 p-6 text-center text-soft">
+          <p>{EMPTY[sandbox]}</p>
+          {sandbox === 'paused' ? (
+            <Button size="small" onClick={() => resume.mutate()} disabled={resume.isPending}>
+              <Icon name="play" className="size-3.5" /> Resume
+            </Button>
+          ) : null}
+        </div>
+      )}
+      {framed ? <Frame key={framed.port} session={store.id} port={framed} /> : null}
+      {ports.length > 0 && !framed ? (
+        <p className="m-auto max-w-80 p-6 text-center text-faint">
+          Show one of them here, or open it in a tab of its own. Each has an address of its own, and can touch nothing
+          of this page.
+        </p>
+      ) : null}
+    </Panel>
+  );
+}
+
+const EMPTY = {
+  none: 'There is no sandbox, so nothing listens in it.',
+  starting: 'The sandbox is being started.',
+  running:
+    'Nothing listens in the sandbox. What a program there serves, such as a development server, appears here by itself.',
+  paused: 'The sandbox is paused, and its programs stand still with it.',
+  stopped: 'The sandbox was given back, and its programs ended with it. The next prompt starts another one.',
+} as const;
+
+interface RowProps {
+  session: string;
+  port: Port;
+  shown: boolean;
+  show: (port: number | null) => void;
+}
+
+function Row({ session, port, shown, show }: RowProps) {
+  return (
+    <li className={`flex items-center gap-2 rounded-md py-0.5 pr-1 pl-2 ${shown ? 'bg-hover' : ''}`}>
+      <span className="font-mono text-code font-semibold tabular-nums">{port.port}</span>
+      <span className="min-w-0 flex-1 truncate font-mono text-2xs text-faint" title={port.authority}>
+        {port.authority}
+      </span>
+      <Button
+        look="quiet"
+        size="small"
+        aria-pressed={shown}
+        aria-label={`Show port ${port.port} here`}
+        onClick={() => show(shown ? null : port.port)}
+      >
+        {shown ? 'Hide' : 'Show'}
+      </Button>
+      <a
+        href={api.portAddress(session, port.port)}
+        target="_blank"
+        rel="noopener noreferrer"
+        aria-label={`Open port ${port.port} in a tab`}
+        className={buttonClass({ look: 'quiet', size: 'small' })}
+      >
+        Open
+        <Icon name="out" className="size-3.5" />
+      </a>
+    </li>
+  );
+}
+
+function Frame({ session, port }: { session: string; port: Port }) {
+  // Another number loads it anew.
+  const [load, setLoad] = useState(0);
+  return (
+    <div className="flex min-h-0 flex-1 flex-col">
+      <div className="flex items-center gap-2 border-b border-line bg-sunken px-3 py-1 text-2xs text-soft">
+        <span className="min-w-0 flex-1 truncate font-mono">{port.authority}</span>
+        <Button
+          look="quiet"
+          size="small"
+          aria-label="Load the preview again"
+          title="Load again"
+          onClick={() => setLoad(load + 1)}
+        >
+          <Icon name="again" className="size-3.5" />
+        </Button>
+      </div>
+      <iframe
+        key={load}
+        title={`Port ${port.port}`}
+        src={api.portAddress(session, port.port)}
+        sandbox={MAY}
+        referrerPolicy="no-referrer"
+        // Its ground is its own business, and usually white.
+        className="min-h-0 w-full flex-1 bg-white"
+      />
+    </div>
+  );
+}
