@@ -28,7 +28,7 @@ pub use models::{Model, Price, Unlisted};
 pub use serve::Gateway;
 pub use tls::install_tls_provider;
 pub use upstream::{
-    ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, NoSuchUpstream, OPENAI_BASE, Secret, Upstream, UpstreamName,
-    Upstreams,
+    ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, NoSuchUpstream, OPENAI_BASE, Secret, Tariff, Upstream,
+    UpstreamName, Upstreams,
 };
 pub use web::{Arrivals, Outside, Resolver, SystemResolver, Unresolved};

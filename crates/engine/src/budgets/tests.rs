@@ -7,7 +7,8 @@ use lamplight_domain::event::Contact;
 use lamplight_domain::transcript::Tokens;
 use lamplight_domain::{Network, SessionId, Timestamp};
 use lamplight_gateway::{
-    Gateway, Grant, Ledger, ModelPrice, NotReserved, Outside, Reservation, Secret, Upstream, Upstreams,
+    Gateway, Grant, Ledger, ModelPrice, NotReserved, Outside, Reservation, Secret, Tariff, Upstream,
+    Upstreams,
 };
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -235,8 +236,15 @@ async fn ask(gateway: &Gateway, ledger: Arc<Adding>) -> u16 {
 async fn two_hundred_requests_at_once_pass_a_budget_by_no_more_than_one() {
     let (base, asked, _serving) = model().await;
     let prices =
-        vec![ModelPrice { model: "ours".into(), input: 1.0, cached: None, cache_written: None, output: 1.0 }];
-    let openai = Some(Upstream { base, key: Secret::new("key") });
+        vec![ModelPrice {
+            model: "ours".into(),
+            tier: None,
+            input: 1.0,
+            cached: None,
+            cache_written: None,
+            output: 1.0,
+        }];
+    let openai = Some(Upstream { base, key: Secret::new("key"), tariff: Tariff::Listed });
     let upstreams = Upstreams { openai, prices, ..Upstreams::default() };
     let gateway = Arc::new(Gateway::new(upstreams, Outside::default()).unwrap());
     let mut accounts = Accounts::new(Month::of(NOW));

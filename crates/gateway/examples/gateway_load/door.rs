@@ -6,7 +6,7 @@ use lamplight_domain::Network;
 use lamplight_domain::event::Contact;
 use lamplight_domain::transcript::Tokens;
 use lamplight_gateway::{
-    Arrivals, Gateway, Grant, Ledger, NotReserved, Outside, Reservation, Secret, Upstream, Upstreams,
+    Arrivals, Gateway, Grant, Ledger, NotReserved, Outside, Reservation, Secret, Tariff, Upstream, Upstreams,
 };
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ impl Ledger for Nobody {
 }
 
 pub(crate) async fn serve(port: u16, proxy_port: u16, upstream: &str, repository: &str) -> Result<()> {
-    let openai = Some(Upstream { base: upstream.to_owned(), key: Secret::new("key") });
+    let openai = Some(Upstream { base: upstream.to_owned(), key: Secret::new("key"), tariff: Tariff::Free });
     let upstreams = Upstreams { openai, ..Upstreams::default() };
     let outside = Outside { allow_private: vec!["127.0.0.1".parse()?], ..Outside::default() };
     let gateway = Arc::new(Gateway::new(upstreams, outside)?);

@@ -4,6 +4,7 @@
 //! Bodies are not touched in either direction, because prompt caches and signatures of reasoning depend on every byte; but for
 //! one thing: a streamed chat is made to say what it cost ([`asking`]), and the client that did not ask is not told ([`unasked`]).
 
+mod admission;
 pub(crate) mod asking;
 mod estimate;
 mod headers;
@@ -11,12 +12,12 @@ mod listing;
 mod mask;
 pub(crate) mod price;
 mod refusal;
-mod set_aside;
 mod unasked;
 mod usage;
 mod vendor;
 
 use crate::serve::Link;
+use admission::Admission;
 use axum::Router;
 use axum::body::Body;
 use axum::body::HttpBody;
@@ -30,7 +31,6 @@ use futures::{Stream, StreamExt};
 pub(crate) use listing::list;
 pub use listing::{Model, Unlisted};
 pub use price::Price;
-use set_aside::SetAside;
 use std::io;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -103,37 +103,33 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
             return refusal::unreachable(vendor);
         }
     };
-    let is_chat = vendor.has_to_be_asked_for_usage(rest);
-    let is_bounded = vendor.is_paid(request.method(), rest) && link.ledger.is_bounded();
-    let (rest, base) = (rest.to_owned(), backend.base());
+    let (is_chat, is_paid) =
+        (vendor.has_to_be_asked_for_usage(rest), vendor.is_paid(request.method(), rest));
+    let rest = rest.to_owned();
     let (mut head, body) = request.into_parts();
-    let outgoing = if is_chat || is_bounded {
-        match Outgoing::whole(&link, &mut head.headers, body, is_chat).await {
+    let (outgoing, admission) = if is_paid {
+        let outgoing = match Outgoing::whole(&link, &mut head.headers, body, is_chat).await {
             Ok(outgoing) => outgoing,
             Err(refused) => return refusal::chat(vendor, refused),
-        }
-    } else {
-        Outgoing::as_it_is(body)
-    };
-    let mut set_aside = None;
-    if is_bounded {
+        };
         let body = outgoing.body.as_bytes().unwrap_or_default();
-        match SetAside::of(vendor, &link, &base, &rest, body).await {
-            Ok(money) => set_aside = Some(money),
+        match Admission::of(vendor, &link, &backend, &rest, body).await {
+            Ok(admission) => (outgoing, Some(admission)),
             Err(refused) => return *refused,
         }
-    }
-    let asking = client
+    } else {
+        (Outgoing::as_it_is(body), None)
+    };
+    let asked = client
         .request(head.method.clone(), address)
         .headers(backend.with_key(headers::request(&head.headers)))
         .body(outgoing.body)
-        .send();
-    // So that what an answer costs is known when it ends.
-    let (asked, ()) = tokio::join!(asking, link.door.price_lists());
+        .send()
+        .await;
     drop(outgoing.memory);
     match asked {
         Ok(answer) => {
-            let account = Account { link, base, set_aside, meter: None };
+            let account = admission.map(|admission| Account { link, admission, meter: None });
             mask::masked(pass_on(vendor, account, answer, outgoing.unasked), redactor)
         }
         Err(error) => {
@@ -187,13 +183,13 @@ impl Outgoing {
 
 fn pass_on(
     vendor: Vendor,
-    mut account: Account,
+    account: Option<Account>,
     answer: reqwest::Response,
     unasked: Option<Unasked>,
 ) -> Response {
     let (status, mut headers) = (answer.status(), headers::response(answer.headers()));
-    let body = match format(status, &headers) {
-        Some(format) => {
+    let body = match format(status, &headers).zip(account) {
+        Some((format, mut account)) => {
             let unasked = unasked.filter(|_| format == Format::Events);
             if unasked.is_some() {
                 headers.remove(CONTENT_LENGTH);
@@ -282,10 +278,7 @@ impl Passing {
 /// What one answer costs. A client that leaves before the end is billed for what was seen.
 struct Account {
     link: Link,
-    /// Where the model was asked.
-    base: String,
-    /// Until it is settled.
-    set_aside: Option<SetAside>,
+    admission: Admission,
     /// Gone once it is settled; none where there is nothing to read.
     meter: Option<Meter>,
 }
@@ -297,17 +290,16 @@ impl Account {
         }
     }
 
-    /// Settled by a task of the door's: it happens whether or not anyone still waits for it.
+    /// Settled by a task of the door's: it happens whether or not anyone still waits for it. What was set aside is given back after
+    /// that, with this.
     fn start_settling(&mut self) -> Option<tokio::task::JoinHandle<()>> {
         let spent = self.meter.take()?.finish()?;
-        let (ledger, base) = (self.link.ledger.clone(), std::mem::take(&mut self.base));
-        let set_aside = self.set_aside.take();
-        let by_what_was_asked = || set_aside.as_ref()?.price(&self.link, &base, &spent);
-        let cost_micros = price::price(&self.link.door.prices, &base, &spent).or_else(by_what_was_asked);
+        let ledger = self.link.ledger.clone();
+        let (held, cost_micros) = (self.admission.reservation.take(), self.admission.price(&spent));
         let Spent { model, tokens, .. } = spent;
         Some(self.link.door.tasks.spawn(async move {
             ledger.used(&model, tokens, cost_micros).await;
-            drop(set_aside);
+            drop(held);
         }))
     }
 

@@ -32,6 +32,13 @@ pub(super) struct Spent {
     pub(super) service_tier: Option<String>,
 }
 
+impl Spent {
+    /// Nothing but this, of the usual tier.
+    pub(super) fn of(model: &str, tokens: Tokens) -> Self {
+        Self { model: model.to_owned(), tokens, cache_written_for_1h: 0, service_tier: None }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// Server-sent events: one JSON object behind each `data:`.
@@ -93,7 +100,7 @@ impl Meter {
         Some(Spent {
             model: self.model.unwrap_or_else(|| UNNAMED_MODEL.to_owned()),
             cache_written_for_1h: written.unwrap_or(0),
-            service_tier: usage.service_tier.take().or(self.service_tier),
+            service_tier: usage.tier().or(self.service_tier),
             tokens: usage.tokens(self.vendor),
         })
     }
@@ -205,7 +212,10 @@ struct Usage {
     #[serde(alias = "cachedContentTokenCount")]
     cache_read_input_tokens: Option<u64>,
     cache_creation: Option<CacheCreation>,
+    #[serde(alias = "serviceTier")]
     service_tier: Option<String>,
+    /// Anthropic's other word for a tier with a price of its own.
+    speed: Option<String>,
     #[serde(alias = "prompt_tokens_details")]
     input_tokens_details: Option<Details>,
     #[serde(alias = "completion_tokens_details")]
@@ -242,10 +252,16 @@ impl Usage {
         self.cache_read_input_tokens = later.cache_read_input_tokens.or(self.cache_read_input_tokens);
         self.cache_creation = later.cache_creation.or(self.cache_creation.take());
         self.service_tier = later.service_tier.or(self.service_tier.take());
+        self.speed = later.speed.or(self.speed.take());
         self.input_tokens_details = later.input_tokens_details.or(self.input_tokens_details.take());
         self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details.take());
         self.tool_use_prompt = later.tool_use_prompt.or(self.tool_use_prompt);
         self.thoughts = later.thoughts.or(self.thoughts);
+    }
+
+    /// What decides about the price beside the model, where it was said.
+    fn tier(&mut self) -> Option<String> {
+        self.speed.take().filter(|speed| speed != "standard").or(self.service_tier.take())
     }
 
     fn tokens(self, vendor: Vendor) -> Tokens {

@@ -15,6 +15,7 @@ mod reserving;
 mod sdk;
 mod ssrf;
 mod stage;
+mod unpriced;
 mod upstream;
 mod usage;
 mod web;

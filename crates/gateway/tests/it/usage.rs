@@ -8,6 +8,7 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 const EVENTS: &str = "text/event-stream";
+const ASKED: &str = r#"{"model":"asked"}"#;
 
 /// Asks once, checks that the answer passes byte by byte, and gives what the ledger was told by the time it had ended.
 pub(crate) async fn cost(path: &str, content_type: &'static str, body: &str) -> Vec<(String, Tokens)> {
@@ -21,7 +22,7 @@ pub(crate) async fn cost(path: &str, content_type: &'static str, body: &str) -> 
         };
         let vendor = Vendor::with([answer]).await;
         let door = Door::open(grant(Path::new("/nowhere")), vendor.upstreams()).await;
-        let answer = reqwest::Client::new().post(door.url(path)).body("{}").send().await.unwrap();
+        let answer = reqwest::Client::new().post(door.url(path)).body(ASKED).send().await.unwrap();
         assert_eq!(answer.bytes().await.unwrap(), body);
         costs.push(door.used());
     }
@@ -134,7 +135,7 @@ async fn an_endless_line_is_passed_on_and_forgotten() {
     };
     let door = Door::open(grant(Path::new("/nowhere")), vendor.upstreams()).await;
     let answer =
-        reqwest::Client::new().post(door.url("/openai/v1/chat/completions")).body("{}").send().await.unwrap();
+        reqwest::Client::new().post(door.url("/openai/v1/chat/completions")).body(ASKED).send().await.unwrap();
     assert_eq!(answer.bytes().await.unwrap().len(), long.len());
     assert_eq!(door.used(), one("m", 1, 2, 0));
 }

@@ -172,7 +172,7 @@ async fn people_are_told_at_four_fifths_and_what_follows_is_refused_to_programs(
     let noted = log.iter().any(|entry| {
         entry["event"]["text"]
             .as_str()
-            .is_some_and(|text| text.contains("nobody knows what the model \"theirs\" costs"))
+            .is_some_and(|text| text.contains("the model \"theirs\" is not asked"))
     });
     assert!(noted, "{log:?}");
     let text = server.place.say(&["usage"]);
