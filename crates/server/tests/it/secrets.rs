@@ -58,7 +58,7 @@ fn gossip() -> String {
 /// A step in which a program inside asks a model, and prints everything that comes back.
 fn ask(path: &str) -> String {
     format!(
-        "!run python3 -c 'import http.client as h; c = h.HTTPConnection(\"127.0.0.1\", 7411); c.request(\"POST\", \"{path}\", b\"{{}}\"); \
+        "!run python3 -c 'import http.client as h; c = h.HTTPConnection(\"127.0.0.1\", 7411); c.request(\"POST\", \"{path}\", b\"{{\\\"model\\\":\\\"m\\\"}}\"); \
          a = c.getresponse(); print(a.headers, a.read())'"
     )
 }
@@ -68,7 +68,8 @@ pub(crate) fn place() -> Place {
     let config = std::fs::read_to_string(place.path("lamplight.toml")).unwrap();
     let base = gossip();
     let more = format!(
-        "[log]\nlevel = 'trace'\n[models.openai]\nbase = '{base}'\n[models.anthropic]\nbase = '{}'\nkey_env = 'ANTHROPIC_API_KEY'\n",
+        "[log]\nlevel = 'trace'\n[models.openai]\nbase = '{base}'\nprice = 'free'\n\
+         [models.anthropic]\nbase = '{}'\nprice = 'free'\nkey_env = 'ANTHROPIC_API_KEY'\n",
         base.trim_end_matches("/v1")
     );
     std::fs::write(place.path("lamplight.toml"), config + &more).unwrap();
