@@ -23,7 +23,7 @@ mod tls;
 mod upstream;
 mod web;
 
-pub use grant::{Grant, Ledger, NotReserved, Reservation};
+pub use grant::{Grant, Ledger, NotReserved, Reservation, Used};
 pub use models::{Model, Price, Unlisted};
 pub use serve::Gateway;
 pub use tls::install_tls_provider;

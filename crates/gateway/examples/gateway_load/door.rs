@@ -4,9 +4,9 @@ use anyhow::Result;
 use async_trait::async_trait;
 use lamplight_domain::Network;
 use lamplight_domain::event::Contact;
-use lamplight_domain::transcript::Tokens;
 use lamplight_gateway::{
     Arrivals, Gateway, Grant, Ledger, NotReserved, Outside, Reservation, Secret, Tariff, Upstream, Upstreams,
+    Used,
 };
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -23,7 +23,7 @@ impl Ledger for Nobody {
     async fn reserve(&self, _: u64) -> Result<Reservation, NotReserved> {
         Ok(Reservation::new(()))
     }
-    async fn used(&self, _: &str, _: Tokens, _: Option<u64>) {}
+    async fn used(&self, _: Used) {}
     async fn pushed(&self, _: &str) {}
     async fn contacted(&self, _: Contact) {}
     async fn refused(&self, _: &str) {}

@@ -2,10 +2,10 @@
 
 use super::estimate::Asked;
 use super::price::Prices;
-use super::usage::Spent;
+use super::usage::Seen;
 use super::{Backend, Vendor, refusal};
 use crate::serve::Link;
-use crate::{Reservation, Tariff};
+use crate::{Reservation, Tariff, Used};
 use axum::response::Response;
 
 /// Characters of a name that are told.
@@ -50,9 +50,12 @@ impl Admission {
         Ok(Self { asked, prices, reservation })
     }
 
-    /// What was used cost so many millionths of a dollar.
-    pub(super) fn price(&self, spent: &Spent) -> Option<u64> {
-        self.prices.of_answer(spent, &self.asked.model, self.asked.tier.as_deref())
+    /// What is to be written down of an answer of which this was seen.
+    pub(super) fn used(&self, seen: Seen) -> Used {
+        let (spent, is_estimated) = self.asked.spent(seen);
+        let cost = self.prices.of_answer(&spent, &self.asked.model, self.asked.tier.as_deref());
+        let (cost_micros, priced_by) = cost.map(|cost| (cost.micros, cost.priced_by)).unzip();
+        Used { model: spent.model, tokens: spent.tokens, cost_micros, priced_by, is_estimated }
     }
 }
 

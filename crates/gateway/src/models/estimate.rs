@@ -1,7 +1,7 @@
 //! What a request says before it is answered: which model it asks, and what it may cost at most.
 
 use super::price::Prices;
-use super::usage::Spent;
+use super::usage::{Seen, Spent};
 use super::vendor::Vendor;
 use lamplight_domain::transcript::Tokens;
 use serde::Deserialize;
@@ -21,6 +21,8 @@ pub(super) struct Asked {
     pub(super) tier: Option<String>,
     /// What it may use at most.
     most: Tokens,
+    /// What is probably in it; tokens.
+    probable_input: u64,
     /// Whether what is kept in the model's cache may be for an hour, which costs more.
     may_cache_for_1h: bool,
 }
@@ -78,7 +80,8 @@ impl Asked {
         };
         let is_said = |word: &String| !word.is_empty();
         let tier = asked.speed.filter(|speed| speed != "standard").or(asked.service_tier).filter(is_said);
-        Some(Self { model, tier, most, may_cache_for_1h: vendor == Vendor::Anthropic })
+        let probable_input = tokens_in(body).min(most.input);
+        Some(Self { model, tier, most, probable_input, may_cache_for_1h: vendor == Vendor::Anthropic })
     }
 
     /// What it may cost, in millionths of a dollar; `None` where no price is known.
@@ -95,6 +98,44 @@ impl Asked {
         let plain = prices.of(&plain)?;
         [prices.of(&written), prices.of(&usual)].into_iter().flatten().chain([plain]).max()
     }
+}
+
+/// About so many bytes of text or code are one token. Source: OpenAI's help, "What are tokens and how to count them".
+const BYTES_A_TOKEN: u64 = 4;
+/// No word of a text is longer; what is, is a picture or a document in base64.
+const LONGEST_WORD: usize = 1024;
+/// What vendors take one picture for, at most. Source: Anthropic's guide to vision, "Evaluate image size".
+const PICTURE: u64 = 1600;
+
+impl Asked {
+    /// What an answer used, and whether that had to be guessed, at least in part, from what was seen of it.
+    pub(super) fn spent(&self, seen: Seen) -> (Spent, bool) {
+        let mut tokens = seen.tokens.unwrap_or(Tokens { input: self.probable_input, ..Tokens::default() });
+        if !seen.is_all_said {
+            let text = seen.text_bytes.div_ceil(BYTES_A_TOKEN).min(self.most.output);
+            tokens.output = tokens.output.max(text);
+        }
+        let spent = Spent {
+            model: seen.model.unwrap_or_else(|| self.model.clone()),
+            tokens,
+            cache_written_for_1h: seen.cache_written_for_1h,
+            service_tier: seen.service_tier,
+        };
+        (spent, !seen.is_all_said)
+    }
+}
+
+/// About how many tokens a request is.
+fn tokens_in(body: &[u8]) -> u64 {
+    let is_base64 = |byte: &u8| byte.is_ascii_alphanumeric() || b"+/=-_".contains(byte);
+    let (mut text, mut pictures) = (0, 0);
+    for word in body.split(|byte| !is_base64(byte)) {
+        match word.len() {
+            0..=LONGEST_WORD => text += word.len() as u64 + 1,
+            _ => pictures += 1,
+        }
+    }
+    text.div_ceil(BYTES_A_TOKEN) + pictures * PICTURE
 }
 
 #[cfg(test)]
@@ -178,5 +219,31 @@ mod tests {
         };
         assert_eq!(micros(own(2.0, 50.0)), Some(2 * body.len() as u64 + 500));
         assert_eq!(micros(own(0.0, 0.0)), Some(0), "a model of one's own may cost nothing");
+    }
+
+    #[test]
+    fn what_an_answer_did_not_say_is_guessed_from_what_was_seen() {
+        let words = "a word ".repeat(100);
+        let body = format!(r#"{{"model":"m","max_tokens":50,"messages":"{words}"}}"#);
+        let asked = Asked::read(Vendor::OpenAi, "chat/completions", body.as_bytes()).unwrap();
+        let check = |seen: Seen, input: u64, output: u64, is_guessed: bool| {
+            let (spent, guessed) = asked.spent(seen);
+            assert_eq!((spent.tokens.input, spent.tokens.output, guessed), (input, output, is_guessed));
+        };
+        let probable = (body.len() as u64 + 1).div_ceil(4);
+        check(Seen::default(), probable, 0, true);
+        check(Seen { text_bytes: 9, ..Seen::default() }, probable, 3, true);
+        check(Seen { text_bytes: 9000, ..Seen::default() }, probable, 50, true);
+        let said = Some(Tokens { input: 70, output: 4, cached: 60, ..Tokens::default() });
+        check(Seen { tokens: said, text_bytes: 9, ..Seen::default() }, 70, 4, true);
+        check(Seen { tokens: said, text_bytes: 90, ..Seen::default() }, 70, 23, true);
+        check(Seen { tokens: said, text_bytes: 90, is_all_said: true, ..Seen::default() }, 70, 4, false);
+    }
+
+    #[test]
+    fn a_picture_is_not_taken_for_text() {
+        let picture = format!(r#"{{"url":"data:image/png;base64,{}"}}"#, "iVBORw0K".repeat(10_000));
+        assert_eq!(tokens_in(picture.as_bytes()), 1600 + 8);
+        assert_eq!(tokens_in(b""), 1);
     }
 }

@@ -14,6 +14,11 @@ pub(crate) fn read_lists() {
     let _ = genai_prices::Calculator::bundled();
 }
 
+/// The crate that has them, and its version, which a test compares with Cargo.lock.
+const LISTS: &str = "genai-prices 0.2.1";
+/// How usage becomes a price here. Grows when the same usage would get another price by the same list.
+const EDITION: u32 = 1;
+
 /// Tokens for which a price is asked to tell what a million costs: few, because some vendors ask more for long requests.
 const FEW: u64 = 1000;
 
@@ -29,6 +34,17 @@ pub struct Price {
     pub output: f64,
 }
 
+/// A sum, and how it came about.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Cost {
+    /// Millionths of a dollar.
+    pub(super) micros: u64,
+    /// The list of prices with its version, and behind a plus sign the edition of ours of reading it: `genai-prices 0.2.1+1`. The
+    /// deployment's own prices are told themselves: `configuration 3/0.3/3.75/15+1` is dollars for a million tokens in, cached,
+    /// written to the cache, and out.
+    pub(super) priced_by: String,
+}
+
 /// By what the models of one upstream are priced.
 pub(crate) struct Prices {
     /// The deployment's own, before every list.
@@ -41,12 +57,13 @@ pub(crate) struct Prices {
 impl Prices {
     /// In millionths of a dollar; `None` where no price is known of this model in this tier.
     pub(super) fn of(&self, spent: &Spent) -> Option<u64> {
-        self.find(&[&spent.model], unusual(spent.service_tier.as_deref()), spent)
+        let cost = self.find(&[&spent.model], unusual(spent.service_tier.as_deref()), spent)?;
+        Some(cost.micros)
     }
 
-    /// What an answer cost, in millionths of a dollar. Where what it says of its model and tier has no price, that counts which
+    /// What an answer cost. Where what it says of its model and tier has no price, that counts which
     /// was asked for.
-    pub(super) fn of_answer(&self, spent: &Spent, model: &str, tier: Option<&str>) -> Option<u64> {
+    pub(super) fn of_answer(&self, spent: &Spent, model: &str, tier: Option<&str>) -> Option<Cost> {
         let models = [spent.model.as_str(), model];
         let asked = unusual(tier);
         let said = if spent.service_tier.is_some() { unusual(spent.service_tier.as_deref()) } else { asked };
@@ -72,8 +89,18 @@ impl Prices {
         })
     }
 
-    fn find(&self, models: &[&str], tier: Option<&str>, spent: &Spent) -> Option<u64> {
-        micros(self.dollars(models, tier, spent)?)
+    fn find(&self, models: &[&str], tier: Option<&str>, spent: &Spent) -> Option<Cost> {
+        let micros = micros(self.dollars(models, tier, spent)?)?;
+        let list = match (self.own(models, tier), self.tariff) {
+            (Some(own), _) => {
+                let ModelPrice { input, cached, cache_written, output, .. } = own;
+                let (cached, written) = (cached.unwrap_or(*input), cache_written.unwrap_or(*input));
+                format!("configuration {input}/{cached}/{written}/{output}")
+            }
+            (None, Tariff::Free) => "configuration free".to_owned(),
+            (None, Tariff::Listed | Tariff::AsVendor) => LISTS.to_owned(),
+        };
+        Some(Cost { micros, priced_by: format!("{list}+{EDITION}") })
     }
 
     /// By the first of these names that has a price.
@@ -196,7 +223,7 @@ mod tests {
         assert_eq!(price(ANTHROPIC_BASE, &in_tier("fast", Spent::of("claude-opus-4-6", MUCH))), None);
         // Whoever was asked may serve in another tier than was asked for.
         let prices = prices(OPENAI_BASE, &[], Tariff::Listed);
-        let answer = |spent: Spent| prices.of_answer(&spent, "o3", Some("flex"));
+        let answer = |spent: Spent| Some(prices.of_answer(&spent, "o3", Some("flex"))?.micros);
         assert_eq!(answer(o3()), Some(5_000_000), "it says nothing of the tier");
         assert_eq!(answer(in_tier("default", o3())), Some(10_000_000));
         assert_eq!(answer(in_tier("nobody-knows", o3())), Some(5_000_000));
@@ -231,7 +258,7 @@ mod tests {
         // What was asked for has a price here, what the answer calls it has one there.
         let dated = Spent { model: "gpt-5.1-2025-11-13".to_owned(), ..spent };
         let prices = prices(OPENAI_BASE, &[own(None)], Tariff::Listed);
-        assert_eq!(prices.of_answer(&dated, "gpt-5.1", None), Some(2700));
+        assert_eq!(prices.of_answer(&dated, "gpt-5.1", None).unwrap().micros, 2700);
     }
 
     #[test]
@@ -243,6 +270,22 @@ mod tests {
         let prices = prices("http://127.0.0.1:1", &[own(None)], Tariff::Free);
         assert_eq!(prices.of(&named), Some(52_000_000));
         assert!(!prices.need_lists("o3", None) && !prices.need_lists("gpt-5.1", None));
+    }
+
+    #[test]
+    fn a_sum_says_by_which_list_it_is() {
+        let spent = Spent::of("gpt-5.1", MUCH);
+        let by = |own: &[ModelPrice], tariff| {
+            prices(OPENAI_BASE, own, tariff).of_answer(&spent, "gpt-5.1", None).unwrap().priced_by
+        };
+        assert_eq!(by(&[], Tariff::Listed), format!("{LISTS}+{EDITION}"));
+        assert_eq!(by(&[own(Some(0.25))], Tariff::Listed), format!("configuration 2/0.25/4/50+{EDITION}"));
+        assert_eq!(by(&[own(None)], Tariff::Free), format!("configuration 2/2/4/50+{EDITION}"));
+        assert_eq!(by(&[], Tariff::Free), format!("configuration free+{EDITION}"));
+        let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock")).unwrap();
+        let (name, version) = LISTS.split_once(' ').unwrap();
+        let locked = format!("name = \"{name}\"\nversion = \"{version}\"\n");
+        assert!(lock.contains(&locked), "{LISTS} is not what Cargo.lock has");
     }
 
     #[test]

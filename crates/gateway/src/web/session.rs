@@ -187,10 +187,9 @@ impl fmt::Display for Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{NotReserved, Reservation, Resolver};
+    use crate::{NotReserved, Reservation, Resolver, Used};
     use async_trait::async_trait;
     use lamplight_domain::Network;
-    use lamplight_domain::transcript::Tokens;
 
     /// A name that leads to public machines and to this one.
     struct Mixed;
@@ -215,7 +214,7 @@ mod tests {
         async fn reserve(&self, _: u64) -> Result<Reservation, NotReserved> {
             Ok(Reservation::new(()))
         }
-        async fn used(&self, _: &str, _: Tokens, _: Option<u64>) {}
+        async fn used(&self, _: Used) {}
         async fn pushed(&self, _: &str) {}
         async fn contacted(&self, _: Contact) {}
         async fn refused(&self, _: &str) {}

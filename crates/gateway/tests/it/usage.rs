@@ -78,9 +78,10 @@ async fn openai_chat_says_it_in_its_last_event() {
 }
 
 #[tokio::test]
-async fn openai_chat_that_was_not_asked_for_usage_costs_nothing_that_we_know() {
+async fn openai_chat_that_does_not_say_it_is_counted_by_what_was_seen() {
     let body = "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\ndata: [DONE]\n\n";
-    assert_eq!(cost("/openai/v1/chat/completions", EVENTS, body).await, []);
+    // 17 bytes were asked and two answered, of which four are about one token.
+    assert_eq!(cost("/openai/v1/chat/completions", EVENTS, body).await, one("m", 5, 1, 0));
 }
 
 #[tokio::test]
@@ -116,7 +117,7 @@ async fn whole_documents_are_read_as_well() {
     let message = r#"{"model":"m","content":[],"usage":{"input_tokens":5,"output_tokens":6,"cache_read_input_tokens":4}}"#;
     assert_eq!(cost("/anthropic/v1/messages", json, message).await, one("m", 9, 6, 4));
     assert_eq!(cost("/anthropic/v1/messages/count_tokens", json, r#"{"input_tokens":5}"#).await, []);
-    assert_eq!(cost("/anthropic/v1/messages", json, "not \"usage\" at all").await, []);
+    assert_eq!(cost("/anthropic/v1/messages", json, "not \"usage\" at all").await, one("asked", 5, 0, 0));
 }
 
 /// A line that is longer than what is kept passes all the same, and so does what follows it.
