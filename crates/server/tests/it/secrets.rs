@@ -194,6 +194,40 @@ async fn what_an_agent_shows_of_a_key_does_not_come_into_the_log() {
     server.clear().await;
 }
 
+/// An agent says a key letter by letter, with a server that is killed in the middle of it.
+#[tokio::test]
+async fn a_key_that_an_agent_says_in_pieces_is_found_whoever_hears_them() {
+    let server = Server::start_in(place());
+    assert!(set_key(&server.place, STORED).status.success());
+    let (first, rest) = STORED.split_at(9);
+    let letters: Vec<String> = rest.chars().map(String::from).collect();
+    let prompt = format!(
+        "!pieces 60 It is |{first}|{}|, and no other.\n!pieces 0 Begun.|{first}\n!wait 4000\n!pieces 0 {rest}| is it.\n!say done",
+        letters.join("|")
+    );
+    let id = server.create(&prompt).await;
+    let spoken = |log: &[Value]| -> String {
+        let texts = log.iter().filter(|entry| entry["event"]["type"] == "agent_spoke");
+        texts.map(|entry| entry["event"]["text"].as_str().unwrap()).collect()
+    };
+    let mut seen = 1;
+    loop {
+        let log = server.until(&id, "agent_spoke", seen).await;
+        if spoken(&log).contains("no other.") {
+            break;
+        }
+        seen += 1;
+    }
+    // What was heard of the second one is in no log yet.
+    server.signal("KILL");
+    let server = Server::start_in(server.ended().1);
+    let log = server.until(&id, "work_committed", 1).await;
+    let said = "It is [secret openai key], and no other.Begun.[secret openai key] is it.done";
+    assert_eq!(spoken(&log), said);
+    check_clean("the log", Value::from(log).to_string().as_bytes());
+    server.clear().await;
+}
+
 #[tokio::test]
 async fn a_key_is_stored_listed_and_removed() {
     let server = Server::start_in(place());
