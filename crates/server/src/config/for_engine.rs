@@ -7,6 +7,7 @@ use lamplight_engine::{
     BudgetsConfig, Configured, EndpointConfig, ModelPrice, ModelsConfig, Outside, RepositoryConfig,
     SandboxConfig, Tariff,
 };
+use std::num::NonZeroU64;
 
 impl Config {
     pub fn engine(&self) -> lamplight_engine::Config {
@@ -34,7 +35,11 @@ impl Config {
             },
             network: self.sandbox.network(),
             image: self.sandbox.image.clone(),
-            outside: Outside { allow_private: self.sandbox.allow_private.clone(), ..Outside::default() },
+            outside: Outside {
+                allow_private: self.sandbox.allow_private.clone(),
+                bytes_per_minute: NonZeroU64::new(self.sandbox.network_bytes_per_minute),
+                ..Outside::default()
+            },
             repositories: self.repositories.iter().map(Repository::engine).collect(),
         }
     }

@@ -75,6 +75,11 @@ fn mistakes_are_told_with_their_place() {
         &[],
         "DIR/lamplight.toml:2: \"http://db\" names no host",
     );
+    check(
+        "[sandbox]\nnetwork_bytes_per_minute = 1000\n",
+        &[],
+        "the configuration cannot be used: sandbox.network_bytes_per_minute is 1000; the least is 1048576",
+    );
     check("[sandbox]\nnetwork = 'closed'\n", &[], "DIR/lamplight.toml:2: unknown variant");
     check(
         "[[repositories]]\npath = '/r'\nsandbox.allow = ['a.example']\n",
@@ -212,7 +217,7 @@ fn every_variable_sets_a_key_that_exists() {
             "sandbox.network" => "none",
             "sandbox.allow" => "example.org",
             "models.scripted" | "sandbox.unsafe" | "sandbox.limits.nested_sandboxes" => "true",
-            key if key.starts_with("sandbox.limits") => "1073741824",
+            key if key.starts_with("sandbox.limits") || key.ends_with("per_minute") => "1073741824",
             key if key.ends_with(".price") => "free",
             _ => "7",
         };
