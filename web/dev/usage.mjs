@@ -5,15 +5,24 @@ export function usage(sessions, query, person, repositories) {
   const by = query.get('by') ?? 'repository';
   const of = (session) => {
     const view = session.view();
-    const key = { repository: view.repository, person: person.name, model: 'scripted', session: view.id }[by];
+    const key = { repository: view.repository, person: person.name, model: 'scripted', session: view.id, prices: '' }[
+      by
+    ];
     const title = by === 'session' ? view.title : null;
-    return { key: key ?? view.created_at.slice(0, 10), title, requests: 1, unpriced: 1, tokens: view.tokens };
+    return {
+      key: key ?? view.created_at.slice(0, 10),
+      title,
+      requests: 1,
+      unpriced: 1,
+      estimated: 0,
+      tokens: view.tokens,
+    };
   };
   const sum = (rows, key, title) => {
     const tokens = { input: 0, output: 0, cached: 0, cache_written: 0, reasoning: 0 };
     for (const row of rows) for (const kind of Object.keys(tokens)) tokens[kind] += row.tokens[kind];
     const cost = { micros: 0, is_partial: rows.length > 0 };
-    return { key, title, requests: rows.length, unpriced: rows.length, tokens, cost };
+    return { key, title, requests: rows.length, unpriced: rows.length, estimated: 0, tokens, cost };
   };
   const rows = sessions.map(of);
   const items = [...new Set(rows.map((row) => row.key))].map((key) => {

@@ -333,6 +333,12 @@ pub enum Event {
         /// In millionths of a dollar; missing where no price is known.
         #[serde(default, skip_serializing_if = "Option::is_none")]
         cost_micros: Option<u64>,
+        /// By which list of prices that is, and behind a plus sign by which edition of ours of reading it: `genai-prices 0.2.1+1`.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        priced_by: Option<String>,
+        /// The answer broke off or did not say all that it used, so that this is in part made from what was seen of it.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        is_estimated: bool,
     },
     /// Something inside asked for a host for the first time, or for the first time with this answer.
     HostContacted {

@@ -5,7 +5,7 @@ use crate::keys::SealingSource;
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{ImageChoice, Limits, Network, Person, Redaction, SandboxLimits, SomeLimits};
-use lamplight_gateway::{ModelPrice, Outside, Secret, UpstreamName};
+use lamplight_gateway::{ModelPrice, Outside, Secret, Tariff, UpstreamName};
 use lamplight_integrations::GitHubConfig;
 use std::path::{Path, PathBuf};
 
@@ -77,6 +77,7 @@ pub struct EndpointConfig {
     pub key: Option<Secret>,
     /// The name of the variable that the key is from.
     pub variable: Option<String>,
+    pub tariff: Tariff,
 }
 
 impl ModelsConfig {

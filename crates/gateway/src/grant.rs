@@ -43,6 +43,20 @@ pub enum NotReserved {
     Busy(String),
 }
 
+/// What one request to a model used.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Used {
+    /// The name that the upstream answered with, else the one that was asked for.
+    pub model: String,
+    pub tokens: Tokens,
+    /// In millionths of a dollar.
+    pub cost_micros: Option<u64>,
+    /// By which list of prices that is, and by which edition of ours of reading it, such as `genai-prices 0.2.1+1`.
+    pub priced_by: Option<String>,
+    /// The answer did not say all that it used, so that this is in part made from what was seen of it.
+    pub is_estimated: bool,
+}
+
 /// Who writes down what passed. Each call is made once, and the answer that it is about ends only after it returns.
 #[async_trait]
 pub trait Ledger: Send + Sync {
@@ -51,9 +65,8 @@ pub trait Ledger: Send + Sync {
     /// Sets aside what one request may cost, in millionths of a dollar. What it did cost is told by [`Ledger::used`] before the
     /// reservation is dropped.
     async fn reserve(&self, micros: u64) -> Result<Reservation, NotReserved>;
-    /// One model request was answered and used this much. `model` is the name that the upstream answered with; `cost_micros` is in
-    /// millionths of a dollar, `None` where no price list knows the model.
-    async fn used(&self, model: &str, tokens: Tokens, cost_micros: Option<u64>);
+    /// One model request was answered, or broke off, and used this much.
+    async fn used(&self, used: Used);
     /// The session's branch in the person's repository now is `commit` (hexadecimal).
     async fn pushed(&self, commit: &str);
     /// A host was asked for, for the first time or with another answer than before. A port of 0: only its name was asked for.

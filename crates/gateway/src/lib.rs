@@ -23,12 +23,12 @@ mod tls;
 mod upstream;
 mod web;
 
-pub use grant::{Grant, Ledger, NotReserved, Reservation};
+pub use grant::{Grant, Ledger, NotReserved, Reservation, Used};
 pub use models::{Model, Price, Unlisted};
 pub use serve::Gateway;
 pub use tls::install_tls_provider;
 pub use upstream::{
-    ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, NoSuchUpstream, OPENAI_BASE, Secret, Upstream, UpstreamName,
-    Upstreams,
+    ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, NoSuchUpstream, OPENAI_BASE, Secret, Tariff, Upstream,
+    UpstreamName, Upstreams,
 };
 pub use web::{Arrivals, Outside, Resolver, SystemResolver, Unresolved};

@@ -80,8 +80,10 @@ impl Upstreams {
 /// What one model costs, in dollars for a million tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelPrice {
-    /// As its answers name it.
+    /// As it is asked for, or as its answers name it.
     pub model: String,
+    /// The tier of service that this is the price of, in the vendor's word; `None` is the usual one.
+    pub tier: Option<String>,
     pub input: f64,
     /// Of input that is read from the model's cache; as any other where it is not said, and so for the next.
     pub cached: Option<f64>,
@@ -95,6 +97,19 @@ pub struct Upstream {
     /// As the vendor's SDKs take it: with `/v1` for OpenAI, without a version for Anthropic and Gemini.
     pub base: String,
     pub key: Secret,
+    pub tariff: Tariff,
+}
+
+/// What those models of an upstream cost that the deployment has named no price for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Tariff {
+    /// What the public price lists say of its address.
+    #[default]
+    Listed,
+    /// What they cost at the vendor whose protocol it speaks.
+    AsVendor,
+    /// Nothing.
+    Free,
 }
 
 /// A text that does not print.

@@ -92,6 +92,10 @@ pub struct UsageRow {
     pub tokens: Tokens,
     /// In millionths of a dollar; `None` where no price was known.
     pub cost_micros: Option<u64>,
+    /// By which list of prices; `None` in logs of before.
+    pub priced_by: Option<String>,
+    /// It is in part made from what was seen of an answer that did not say it.
+    pub is_estimated: bool,
 }
 
 /// What is summed up together.
@@ -100,6 +104,8 @@ pub enum UsageBy {
     Person,
     Repository,
     Model,
+    /// The list of prices that the money was counted by; empty where that was not written down.
+    Prices,
     Session,
     /// In UTC, as `2026-01-31`.
     Day,
@@ -143,7 +149,7 @@ pub struct Usage {
 
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct UsageSum {
-    /// The person, repository, model, session or day.
+    /// The person, repository, model, list of prices, session or day.
     pub key: String,
     /// Of a session.
     pub title: Option<String>,
@@ -154,4 +160,6 @@ pub struct UsageSum {
     pub cost_micros: u64,
     /// Requests without a price, so that this is not all.
     pub unpriced: u64,
+    /// Requests whose answers did not say all that they used.
+    pub estimated: u64,
 }

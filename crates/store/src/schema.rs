@@ -15,7 +15,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0001_log.sql"),
     include_str!("../migrations/0002_secrets.sql"),
     include_str!("../migrations/0003_usage.sql"),
-    include_str!("../migrations/0006_lists.sql"),
+    include_str!("../migrations/0004_usage_priced_by.sql"),
+    include_str!("../migrations/0005_lists.sql"),
 ];
 
 /// How long a statement waits for a lock. Nobody but us holds one; this is for a person with a SQLite shell.

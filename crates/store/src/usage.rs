@@ -11,14 +11,16 @@ const MOST: u64 = 1_000_000_000_000;
 
 const SUMS: &str = "COUNT(*), COALESCE(SUM(input), 0), COALESCE(SUM(output), 0), COALESCE(SUM(cached), 0),
     COALESCE(SUM(cache_written), 0), COALESCE(SUM(reasoning), 0), COALESCE(SUM(cost_micros), 0),
-    COUNT(*) - COUNT(cost_micros)";
+    COUNT(*) - COUNT(cost_micros), COALESCE(SUM(estimated), 0)";
+/// Columns of that.
+const SUM_COLUMNS: usize = 9;
 
 pub(crate) fn store(connection: &Connection, log: i64, row: &UsageRow) -> rusqlite::Result<()> {
     let tokens = &row.tokens;
     connection
         .prepare_cached(
             "INSERT INTO usage (log, seq, at, person, repository, model, input, output, cached, cache_written, reasoning,
-             cost_micros) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+             cost_micros, priced_by, estimated) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
         )?
         .execute(params![
             log,
@@ -33,6 +35,8 @@ pub(crate) fn store(connection: &Connection, log: i64, row: &UsageRow) -> rusqli
             count(tokens.cache_written),
             count(tokens.reasoning),
             row.cost_micros.map(count),
+            row.priced_by,
+            row.is_estimated,
         ])?;
     Ok(())
 }
@@ -50,6 +54,8 @@ pub(crate) fn sums(connection: &Connection, query: &UsageQuery) -> rusqlite::Res
         UsageBy::Person => ("person", "NULL", "cost DESC, key"),
         UsageBy::Repository => ("repository", "NULL", "cost DESC, key"),
         UsageBy::Model => ("model", "NULL", "cost DESC, key"),
+        // Rows of before do not say it.
+        UsageBy::Prices => ("COALESCE(priced_by, '')", "NULL", "cost DESC, key"),
         UsageBy::Session => (
             "(SELECT session FROM logs WHERE number = log)",
             "(SELECT title FROM summaries WHERE summaries.log = usage.log)",
@@ -67,7 +73,7 @@ pub(crate) fn sums(connection: &Connection, query: &UsageQuery) -> rusqlite::Res
     );
     let mut sums: Vec<UsageSum> = connection
         .prepare_cached(&sql)?
-        .query_map(stretch, |row| sum(row, row.get(8)?, row.get(9)?))?
+        .query_map(stretch, |row| sum(row, row.get(SUM_COLUMNS)?, row.get(SUM_COLUMNS + 1)?))?
         .collect::<rusqlite::Result<_>>()?;
     let is_cut = sums.len() > USAGE_SUMS;
     sums.truncate(USAGE_SUMS);
@@ -111,6 +117,7 @@ fn sum(row: &Row<'_>, key: String, title: Option<String>) -> rusqlite::Result<Us
         },
         cost_micros: number(6)?,
         unpriced: number(7)?,
+        estimated: number(8)?,
     })
 }
 

@@ -93,7 +93,17 @@ export type Event =
   | { type: 'tool_called'; turn: number; call: ToolCall }
   | { type: 'plan_changed'; turn: number; entries: PlanEntry[] }
   | { type: 'context_measured'; turn: number; used: number; size: number }
-  | { type: 'tokens_used'; turn: number; model: string; tokens: Tokens; cost_micros?: number }
+  | {
+      type: 'tokens_used';
+      turn: number;
+      model: string;
+      tokens: Tokens;
+      cost_micros?: number;
+      /** The list of prices and its version. */
+      priced_by?: string;
+      /** In part made from what was seen of the answer. */
+      is_estimated?: boolean;
+    }
   | {
       type: 'host_contacted';
       turn: number;

@@ -1216,10 +1216,13 @@ export interface components {
          * @description What is summed up together.
          * @enum {string}
          */
-        UsageBy: "repository" | "person" | "model" | "session" | "day";
+        UsageBy: "repository" | "person" | "model" | "prices" | "session" | "day";
         /** @description One sum. */
         UsageItem: {
-            /** @description The path of the repository, the name of the person or of the model, the id of the session, or the day; of the total it is empty. */
+            /**
+             * @description The path of the repository, the name of the person or of the model, the id of the session, the day, or the list of prices with
+             *     its version, such as `genai-prices 0.2.1+1` (empty: not written down, as before 0.2); of the total it is empty.
+             */
             key: string;
             /** @description Of a session. */
             title?: string | null;
@@ -1233,6 +1236,11 @@ export interface components {
              * @description Those of them whose price nobody knows.
              */
             unpriced: number;
+            /**
+             * Format: int64
+             * @description Those of them that did not say all that they used, so that it is in part guessed.
+             */
+            estimated: number;
             tokens: components["schemas"]["Tokens"];
             cost: components["schemas"]["Cost"];
         };

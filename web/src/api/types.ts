@@ -47,7 +47,14 @@ export type Problem = Sent<Schemas['Problem']>;
 /** What a new session may be asked for; fields may be left out. */
 export type NewSession = Schemas['NewSessionRequest'];
 
-export const USAGE_BY = ['repository', 'person', 'model', 'session', 'day'] as const satisfies readonly UsageBy[];
+export const USAGE_BY = [
+  'repository',
+  'person',
+  'model',
+  'session',
+  'day',
+  'prices',
+] as const satisfies readonly UsageBy[];
 
 /** In the order of a session's life. */
 export const PHASES = [

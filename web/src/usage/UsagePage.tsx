@@ -29,6 +29,7 @@ const WORDS: Record<UsageBy, string> = {
   model: 'Model',
   session: 'Session',
   day: 'Day (UTC)',
+  prices: 'List of prices',
 };
 
 export interface UsageFilter {
@@ -169,7 +170,10 @@ function Sums({ by, items, total, isCut }: { by: UsageBy; items: UsageItem[]; to
 }
 
 function Sum({ item, name }: { item: UsageItem; name: ReactNode }) {
-  const unpriced = item.unpriced > 0 ? `${plural(item.unpriced, 'request')} without a known price` : undefined;
+  const parts = [
+    item.unpriced > 0 ? `${plural(item.unpriced, 'request')} without a known price` : '',
+    item.estimated > 0 ? `${plural(item.estimated, 'request')} estimated: the answer broke off` : '',
+  ].filter((part) => part !== '');
   return (
     <tr>
       <th scope="row" className="w-full max-w-0 truncate py-2 text-left font-normal">
@@ -179,7 +183,7 @@ function Sum({ item, name }: { item: UsageItem; name: ReactNode }) {
       <td className={`${NUMBER} max-sm:hidden`}>{count(item.tokens.input)}</td>
       <td className={`${NUMBER} max-sm:hidden`}>{count(item.tokens.cached)}</td>
       <td className={`${NUMBER} max-sm:hidden`}>{count(item.tokens.output)}</td>
-      <td className={NUMBER} title={unpriced}>
+      <td className={NUMBER} title={parts.length > 0 ? parts.join('; ') : undefined}>
         {costs(item.cost)}
       </td>
     </tr>
@@ -200,6 +204,8 @@ function Name({ by, item }: { by: UsageBy; item: UsageItem }) {
     case 'model':
     case 'day':
       return visible(item.key);
+    case 'prices':
+      return visible(item.key === '' ? 'not written down' : item.key);
   }
 }
 

@@ -326,7 +326,8 @@ impl World {
 
     pub(crate) fn spend(&mut self, micros: u64) {
         let (turn, model, tokens) = (self.session.turn_number(), "m".to_owned(), Tokens::default());
-        self.append(Event::TokensUsed { turn, model, tokens, cost_micros: Some(micros) });
+        let (cost_micros, priced_by) = (Some(micros), Some("by hand+1".to_owned()));
+        self.append(Event::TokensUsed { turn, model, tokens, cost_micros, priced_by, is_estimated: false });
         self.report(Report::Tick);
     }
 

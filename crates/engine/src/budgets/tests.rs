@@ -4,10 +4,10 @@ use super::accounts::{Account, Accounts, Full, Scope};
 use super::month::Month;
 use super::{Budgets, Money};
 use lamplight_domain::event::Contact;
-use lamplight_domain::transcript::Tokens;
 use lamplight_domain::{Network, SessionId, Timestamp};
 use lamplight_gateway::{
-    Gateway, Grant, Ledger, ModelPrice, NotReserved, Outside, Reservation, Secret, Upstream, Upstreams,
+    Gateway, Grant, Ledger, ModelPrice, NotReserved, Outside, Reservation, Secret, Tariff, Upstream,
+    Upstreams, Used,
 };
 use std::collections::HashMap;
 use std::path::PathBuf;
@@ -194,9 +194,9 @@ impl Ledger for Adding {
         assert_eq!(micros, SET_ASIDE);
         self.money.reserve(micros)
     }
-    async fn used(&self, _: &str, _: Tokens, cost_micros: Option<u64>) {
-        self.money.spend(cost_micros.unwrap());
-        self.told.lock().unwrap().push(cost_micros.unwrap());
+    async fn used(&self, used: Used) {
+        self.money.spend(used.cost_micros.unwrap());
+        self.told.lock().unwrap().push(used.cost_micros.unwrap());
     }
     async fn pushed(&self, _: &str) {}
     async fn contacted(&self, _: Contact) {}
@@ -235,8 +235,15 @@ async fn ask(gateway: &Gateway, ledger: Arc<Adding>) -> u16 {
 async fn two_hundred_requests_at_once_pass_a_budget_by_no_more_than_one() {
     let (base, asked, _serving) = model().await;
     let prices =
-        vec![ModelPrice { model: "ours".into(), input: 1.0, cached: None, cache_written: None, output: 1.0 }];
-    let openai = Some(Upstream { base, key: Secret::new("key") });
+        vec![ModelPrice {
+            model: "ours".into(),
+            tier: None,
+            input: 1.0,
+            cached: None,
+            cache_written: None,
+            output: 1.0,
+        }];
+    let openai = Some(Upstream { base, key: Secret::new("key"), tariff: Tariff::Listed });
     let upstreams = Upstreams { openai, prices, ..Upstreams::default() };
     let gateway = Arc::new(Gateway::new(upstreams, Outside::default()).unwrap());
     let mut accounts = Accounts::new(Month::of(NOW));
@@ -264,5 +271,5 @@ async fn two_hundred_requests_at_once_pass_a_budget_by_no_more_than_one() {
     assert!((BUDGET..BUDGET + SET_ASIDE).contains(&spent), "{spent} of {BUDGET}");
     let count = |wanted: u16| statuses.iter().filter(|status| **status == wanted).count() as u64;
     assert_eq!((count(200) + count(403), count(200)), (REQUESTS as u64, asked.load(Ordering::SeqCst)));
-    assert!(count(200) > spent / COST, "what breaks off is given back");
+    assert!(count(200) > spent / COST, "of what breaks off only what was seen costs something");
 }

@@ -7,9 +7,8 @@ use crate::session::{Durable, Message};
 use futures::FutureExt as _;
 use lamplight_domain::event::Contact;
 use lamplight_domain::session::{Report, Session};
-use lamplight_domain::transcript::Tokens;
 use lamplight_domain::{Event, Generation, SessionId, SessionSpec};
-use lamplight_gateway::{Arrivals, Grant, Ledger, NotReserved, Reservation};
+use lamplight_gateway::{Arrivals, Grant, Ledger, NotReserved, Reservation, Used};
 use lamplight_sandbox::egress::Egress;
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{GatewayStream, Link};
@@ -260,11 +259,12 @@ impl Ledger for Book {
         reserved
     }
 
-    async fn used(&self, model: &str, tokens: Tokens, cost_micros: Option<u64>) {
+    async fn used(&self, used: Used) {
+        let Used { model, tokens, cost_micros, priced_by, is_estimated } = used;
         self.money.spend(cost_micros.unwrap_or(0));
         let turn = self.durable.borrow().turn;
-        let model = model.to_owned();
-        self.tell(Message::Facts(vec![Event::TokensUsed { turn, model, tokens, cost_micros }])).await;
+        let used = Event::TokensUsed { turn, model, tokens, cost_micros, priced_by, is_estimated };
+        self.tell(Message::Facts(vec![used])).await;
         self.tell_of_budgets().await;
     }
 

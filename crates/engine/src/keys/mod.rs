@@ -126,10 +126,11 @@ impl Keys {
             Some(Stored { secret: Err(_), .. }) => return None,
             None => configured.key.clone(),
         };
+        let tariff = configured.tariff;
         match (key, &configured.base) {
-            (Some(key), _) => Some(Upstream { base: self.base(name), key }),
+            (Some(key), _) => Some(Upstream { base: self.base(name), key, tariff }),
             // A model of one's own often needs none.
-            (None, Some(base)) => Some(Upstream { base: base.clone(), key: Secret::new("") }),
+            (None, Some(base)) => Some(Upstream { base: base.clone(), key: Secret::new(""), tariff }),
             (None, None) => None,
         }
     }

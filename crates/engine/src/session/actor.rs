@@ -1,6 +1,7 @@
 //! The loop of one session: receive, decide, append, apply, publish, start what is owed. No `if` about a session's life is
 //! here; those are in the machine.
 
+use super::gathering::Gathering;
 use super::running::Running;
 use super::writing::{self, Fact};
 use super::{Durable, Heard, Mailbox, Message};
@@ -17,10 +18,6 @@ use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-/// Transcript that follows other transcript is held back this long, so that many small pieces become one append.
-const GATHER: Duration = Duration::from_millis(20);
-/// Unless this much of it has gathered; bytes of text, roughly.
-const GATHER_BYTES: usize = 4096;
 /// What one reading of the log brings when a session wakes.
 const WAKE_ENTRIES: usize = 2_000;
 const WAKE_BYTES: usize = 4 << 20;
@@ -45,10 +42,7 @@ pub(crate) struct Actor {
     running: Running,
     /// When time was last taken into account.
     decided_at: Timestamp,
-    /// Transcript that is not appended yet, and since when it may be.
-    gathered: Vec<Fact>,
-    gathered_bytes: usize,
-    gather_until: Option<Instant>,
+    gathering: Gathering,
 }
 
 impl Actor {
@@ -81,9 +75,7 @@ impl Actor {
             context,
             running: Running::default(),
             decided_at: Timestamp::default(),
-            gathered: Vec::new(),
-            gathered_bytes: 0,
-            gather_until: None,
+            gathering: Gathering::default(),
         };
         let result = actor.live().await;
         actor.running.shut_down().await;
@@ -110,7 +102,7 @@ impl Actor {
                 () = self.running.ended() => {}
                 () = self.hub.unfollowed(), if self.hub.is_followed() && self.may_sleep() => {}
                 () = sleep_until(deadline) => {
-                    if self.gather_until.is_some_and(|until| Instant::now() >= until) {
+                    if self.gathering.is_due(Instant::now()) {
                         self.flush().await?;
                     }
                     self.report(Report::Tick, None).await?;
@@ -138,7 +130,10 @@ impl Actor {
                 }
                 self.let_go(run, end);
             }
-            Message::Facts(events) => self.gather(events.into_iter().map(Fact::from)).await?,
+            Message::Facts(events) => {
+                events.into_iter().for_each(|event| self.gathering.add(event.into()));
+                self.flush_what_is_due().await?;
+            }
             Message::View { reply } => {
                 let _ = reply.send(self.view());
             }
@@ -182,7 +177,8 @@ impl Actor {
         }
         let Heard { mut events, reports, end } = line;
         let last = events.pop().map(|event| Fact { event, read: Some(end) });
-        self.gather(events.into_iter().map(Fact::from).chain(last)).await?;
+        events.into_iter().map(Fact::from).chain(last).for_each(|fact| self.gathering.hear(fact));
+        self.flush_what_is_due().await?;
         for report in reports {
             self.report(Report::Agent { run, report: Box::new(report) }, Some(end)).await?;
         }
@@ -191,7 +187,7 @@ impl Actor {
 
     /// Lines that put nothing into the log move nothing in it either; without this the guest would keep them for ever.
     fn let_go(&mut self, run: u32, end: u64) {
-        if run == self.session.run() && self.gathered.is_empty() {
+        if run == self.session.run() && self.gathering.is_empty() {
             self.durable.send_if_modified(|durable| {
                 let news = end > durable.read;
                 durable.read = durable.read.max(end);
@@ -204,7 +200,10 @@ impl Actor {
     async fn report(&mut self, report: Report, read: Option<u64>) -> Result<(), CommandError> {
         let at = clock::now();
         self.decided_at = at;
-        let mut facts = self.take_gathered();
+        let mut facts = match ends_message(&report) {
+            true => self.gathering.take_all(),
+            false => self.gathering.take(Instant::now(), &self.shared.config.redaction.now()),
+        };
         let mut draft = self.session.clone();
         for entry in self.entries(&draft, at, facts.iter().map(|fact| (fact.event.clone(), fact.read))) {
             draft.apply(&entry);
@@ -215,34 +214,18 @@ impl Actor {
     }
 
     /// Transcript: the first piece at once, what follows it within a moment together.
-    async fn gather(&mut self, facts: impl Iterator<Item = Fact>) -> Result<(), CommandError> {
-        for fact in facts {
-            self.gathered_bytes += weight(&fact.event);
-            let joined = self.gathered.last_mut().is_some_and(|last| join(last, &fact));
-            if !joined {
-                self.gathered.push(fact);
-            }
-        }
-        let waits = self.gather_until.is_some_and(|until| Instant::now() < until);
-        if self.gathered.is_empty() || (waits && self.gathered_bytes < GATHER_BYTES) {
-            return Ok(());
-        }
-        self.flush().await
+    async fn flush_what_is_due(&mut self) -> Result<(), CommandError> {
+        if self.gathering.is_due(Instant::now()) { self.flush().await } else { Ok(()) }
     }
 
     /// Appends what was gathered, and what the guards make of it.
     async fn flush(&mut self) -> Result<(), CommandError> {
-        if self.gathered.is_empty() {
-            self.gather_until = None;
+        if self.gathering.is_empty() {
+            self.gathering.rest();
             return Ok(());
         }
-        self.gather_until = Some(Instant::now() + GATHER);
+        self.gathering.follow(Instant::now());
         self.report(Report::Tick, None).await
-    }
-
-    fn take_gathered(&mut self) -> Vec<Fact> {
-        self.gathered_bytes = 0;
-        std::mem::take(&mut self.gathered)
     }
 
     async fn record(&mut self, facts: Vec<Fact>, at: Timestamp) -> Result<(), CommandError> {
@@ -301,7 +284,7 @@ impl Actor {
     }
 
     fn may_sleep(&self) -> bool {
-        self.gathered.is_empty() && writing::is_quiet(&self.session, self.decided_at)
+        self.gathering.is_empty() && writing::is_quiet(&self.session, self.decided_at)
     }
 
     /// The next moment at which something may have to be done though nothing arrives.
@@ -311,8 +294,7 @@ impl Actor {
             let wait = Duration::from_millis(at.since_ms(now)).max(AFTER_DEADLINE);
             Instant::now() + wait
         });
-        let gathered = if self.gathered.is_empty() { None } else { self.gather_until };
-        [deadline, gathered, self.running.next_start()].into_iter().flatten().min()
+        [deadline, self.gathering.next_look(), self.running.next_start()].into_iter().flatten().min()
     }
 }
 
@@ -348,38 +330,9 @@ fn unreadable(id: &SessionId, seq: Seq, error: &serde_json::Error) -> CommandErr
     )))
 }
 
-/// Roughly what a fact weighs in the log; bytes.
-fn weight(event: &Event) -> usize {
-    match event {
-        Event::AgentSpoke { text, .. } | Event::AgentThought { text, .. } | Event::AgentLogged { text } => {
-            text.len() + 64
-        }
-        _ => GATHER_BYTES / 4,
-    }
-}
-
-/// Puts a piece of the same message behind the one before it.
-fn join(last: &mut Fact, next: &Fact) -> bool {
-    let joined = match (&mut last.event, &next.event) {
-        (
-            Event::AgentSpoke { turn, text, message },
-            Event::AgentSpoke { turn: same, text: more, message: too },
-        ) => turn == same && message == too && push(text, more),
-        (Event::AgentThought { turn, text }, Event::AgentThought { turn: same, text: more }) => {
-            turn == same && push(text, more)
-        }
-        (Event::AgentLogged { text }, Event::AgentLogged { text: more }) => push(text, &format!("\n{more}")),
-        _ => false,
-    };
-    if joined {
-        last.read = next.read.or(last.read);
-    }
-    joined
-}
-
-fn push(text: &mut String, more: &str) -> bool {
-    text.push_str(more);
-    true
+/// Whether the agent says nothing more of the message that it was in the middle of.
+fn ends_message(report: &Report) -> bool {
+    matches!(report, Report::Agent { .. } | Report::AgentExited { .. } | Report::SandboxLost { .. })
 }
 
 /// Whether lists may show something else after this.

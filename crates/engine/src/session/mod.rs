@@ -1,6 +1,7 @@
 //! The awake session: one task owns its state; everybody else holds a mailbox.
 
 mod actor;
+mod gathering;
 mod running;
 pub(crate) mod writing;
 

@@ -104,7 +104,9 @@ fn searchable(event: &Event) -> Option<String> {
 
 /// What the store sums up.
 fn used(spec: &SessionSpec, entry: &Entry) -> Option<UsageRow> {
-    let Event::TokensUsed { model, tokens, cost_micros, .. } = &entry.event else { return None };
+    let Event::TokensUsed { model, tokens, cost_micros, priced_by, is_estimated, .. } = &entry.event else {
+        return None;
+    };
     Some(UsageRow {
         seq: entry.seq,
         at: entry.at,
@@ -113,6 +115,8 @@ fn used(spec: &SessionSpec, entry: &Entry) -> Option<UsageRow> {
         model: model.clone(),
         tokens: *tokens,
         cost_micros: *cost_micros,
+        priced_by: priced_by.clone(),
+        is_estimated: *is_estimated,
     })
 }
 

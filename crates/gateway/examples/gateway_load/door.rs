@@ -4,9 +4,9 @@ use anyhow::Result;
 use async_trait::async_trait;
 use lamplight_domain::Network;
 use lamplight_domain::event::Contact;
-use lamplight_domain::transcript::Tokens;
 use lamplight_gateway::{
-    Arrivals, Gateway, Grant, Ledger, NotReserved, Outside, Reservation, Secret, Upstream, Upstreams,
+    Arrivals, Gateway, Grant, Ledger, NotReserved, Outside, Reservation, Secret, Tariff, Upstream, Upstreams,
+    Used,
 };
 use std::net::Ipv4Addr;
 use std::sync::Arc;
@@ -23,14 +23,14 @@ impl Ledger for Nobody {
     async fn reserve(&self, _: u64) -> Result<Reservation, NotReserved> {
         Ok(Reservation::new(()))
     }
-    async fn used(&self, _: &str, _: Tokens, _: Option<u64>) {}
+    async fn used(&self, _: Used) {}
     async fn pushed(&self, _: &str) {}
     async fn contacted(&self, _: Contact) {}
     async fn refused(&self, _: &str) {}
 }
 
 pub(crate) async fn serve(port: u16, proxy_port: u16, upstream: &str, repository: &str) -> Result<()> {
-    let openai = Some(Upstream { base: upstream.to_owned(), key: Secret::new("key") });
+    let openai = Some(Upstream { base: upstream.to_owned(), key: Secret::new("key"), tariff: Tariff::Free });
     let upstreams = Upstreams { openai, ..Upstreams::default() };
     let outside = Outside { allow_private: vec!["127.0.0.1".parse()?], ..Outside::default() };
     let gateway = Arc::new(Gateway::new(upstreams, outside)?);

@@ -1,6 +1,6 @@
 //! What an upstream says it has: asked by this process for people who choose, not by a sandbox.
 
-use super::price::{self, Price};
+use super::price::Price;
 use crate::serve::Door;
 use crate::{Upstream, UpstreamName};
 use lamplight_domain::Redactor;
@@ -93,9 +93,11 @@ pub(crate) async fn list(door: &Door, name: UpstreamName) -> Result<Vec<Model>, 
     let (asked, ()) = tokio::join!(asked, door.price_lists());
     let listed = asked.unwrap_or_else(|_| Err(late())).and_then(|answer| read(name, &answer));
     let mut models = listed.map_err(|why| why.without(&door.redactor()))?;
-    let base = upstream.base.trim_end_matches('/');
-    for model in &mut models {
-        model.price = price::per_million(&door.prices, base, &model.id);
+    if let Some(backend) = door.backend(name.into()) {
+        let prices = backend.prices(&door.prices);
+        for model in &mut models {
+            model.price = prices.per_million(&model.id);
+        }
     }
     Ok(models)
 }

@@ -4,6 +4,8 @@
 //! Bodies are not touched in either direction, because prompt caches and signatures of reasoning depend on every byte; but for
 //! one thing: a streamed chat is made to say what it cost ([`asking`]), and the client that did not ask is not told ([`unasked`]).
 
+mod account;
+mod admission;
 pub(crate) mod asking;
 mod estimate;
 mod headers;
@@ -11,31 +13,29 @@ mod listing;
 mod mask;
 pub(crate) mod price;
 mod refusal;
-mod set_aside;
+mod text;
 mod unasked;
 mod usage;
 mod vendor;
 
 use crate::serve::Link;
+use account::Account;
+use admission::Admission;
 use axum::Router;
 use axum::body::Body;
 use axum::body::HttpBody;
 use axum::extract::{Request, State};
 use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, UPGRADE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use axum::routing::any;
-use bytes::Bytes;
-use futures::{Stream, StreamExt};
 pub(crate) use listing::list;
 pub use listing::{Model, Unlisted};
 pub use price::Price;
-use set_aside::SetAside;
-use std::io;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use unasked::Unasked;
-use usage::{Format, Meter, Spent};
+use usage::{Format, Meter};
 pub(crate) use vendor::{Backend, Vendor};
 
 /// To reach an upstream.
@@ -103,40 +103,36 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
             return refusal::unreachable(vendor);
         }
     };
-    let is_chat = vendor.has_to_be_asked_for_usage(rest);
-    let is_bounded = vendor.is_paid(request.method(), rest) && link.ledger.is_bounded();
-    let (rest, base) = (rest.to_owned(), backend.base());
+    let (is_chat, is_paid) =
+        (vendor.has_to_be_asked_for_usage(rest), vendor.is_paid(request.method(), rest));
+    let rest = rest.to_owned();
     let (mut head, body) = request.into_parts();
-    let outgoing = if is_chat || is_bounded {
-        match Outgoing::whole(&link, &mut head.headers, body, is_chat).await {
+    let (outgoing, admission) = if is_paid {
+        let outgoing = match Outgoing::whole(&link, &mut head.headers, body, is_chat).await {
             Ok(outgoing) => outgoing,
             Err(refused) => return refusal::chat(vendor, refused),
-        }
-    } else {
-        Outgoing::as_it_is(body)
-    };
-    let mut set_aside = None;
-    if is_bounded {
+        };
         let body = outgoing.body.as_bytes().unwrap_or_default();
-        match SetAside::of(vendor, &link, &base, &rest, body).await {
-            Ok(money) => set_aside = Some(money),
+        match Admission::of(vendor, &link, &backend, &rest, body).await {
+            Ok(admission) => (outgoing, Some(admission)),
             Err(refused) => return *refused,
         }
-    }
-    let asking = client
+    } else {
+        (Outgoing::as_it_is(body), None)
+    };
+    // From here on somebody may have to pay, whoever leaves.
+    let account = admission.map(|admission| Account::open(link.clone(), admission));
+    let asked = client
         .request(head.method.clone(), address)
         .headers(backend.with_key(headers::request(&head.headers)))
         .body(outgoing.body)
-        .send();
-    // So that what an answer costs is known when it ends.
-    let (asked, ()) = tokio::join!(asking, link.door.price_lists());
+        .send()
+        .await;
     drop(outgoing.memory);
     match asked {
-        Ok(answer) => {
-            let account = Account { link, base, set_aside, meter: None };
-            mask::masked(pass_on(vendor, account, answer, outgoing.unasked), redactor)
-        }
+        Ok(answer) => mask::masked(pass_on(vendor, account, answer, outgoing.unasked), redactor),
         Err(error) => {
+            account.into_iter().for_each(Account::nothing_was_used);
             let error = error.without_url();
             tracing::warn!(session.id = %link.grant.session, error = %anyhow::Error::from(error), "a model provider was not reached");
             refusal::unreachable(vendor)
@@ -187,19 +183,24 @@ impl Outgoing {
 
 fn pass_on(
     vendor: Vendor,
-    mut account: Account,
+    account: Option<Account>,
     answer: reqwest::Response,
     unasked: Option<Unasked>,
 ) -> Response {
     let (status, mut headers) = (answer.status(), headers::response(answer.headers()));
-    let body = match format(status, &headers) {
-        Some(format) => {
+    let body = match account {
+        Some(account) if status.is_success() => {
+            let format = format(&headers);
             let unasked = unasked.filter(|_| format == Format::Events);
             if unasked.is_some() {
                 headers.remove(CONTENT_LENGTH);
             }
-            account.meter = Some(Meter::new(vendor, format));
-            Body::from_stream(metered(Passing { answer, account, unasked }))
+            let account = account.answered(Meter::new(vendor, format));
+            Body::from_stream(account::metered(answer, account, unasked))
+        }
+        Some(account) => {
+            account.nothing_was_used();
+            Body::new(reqwest::Body::from(answer))
         }
         None => Body::new(reqwest::Body::from(answer)),
     };
@@ -209,117 +210,12 @@ fn pass_on(
     response
 }
 
-/// How usage is to be read; `None` where there is none.
-fn format(status: StatusCode, headers: &HeaderMap) -> Option<Format> {
-    if !status.is_success() {
-        return None;
-    }
-    let content_type = headers.get(CONTENT_TYPE)?.to_str().ok()?;
-    match content_type.split(';').next()?.trim() {
-        "text/event-stream" => Some(Format::Events),
-        "application/json" => Some(Format::Objects),
-        _ => None,
-    }
-}
-
-/// An answer on its way.
-struct Passing {
-    answer: reqwest::Response,
-    account: Account,
-    unasked: Option<Unasked>,
-}
-
-/// How far an answer has come.
-enum Flow {
-    Passing(Box<Passing>),
-    /// The client has all that was said, and is to be told that this was not all.
-    Broken,
-    Ended,
-}
-
-/// The answer's body, piece by piece as it comes. It ends when the ledger knows what it cost.
-fn metered(passing: Passing) -> impl Stream<Item = io::Result<Bytes>> {
-    let pieces = futures::stream::unfold(Flow::Passing(Box::new(passing)), |flow| async {
-        match flow {
-            Flow::Passing(mut passing) => match passing.answer.chunk().await {
-                Ok(Some(piece)) => {
-                    passing.account.read(&piece);
-                    let piece = match &mut passing.unasked {
-                        Some(unasked) => unasked.take_out(piece),
-                        None => piece,
-                    };
-                    Some((Ok(piece), Flow::Passing(passing)))
-                }
-                Ok(None) => Some((Ok(passing.end().await), Flow::Ended)),
-                Err(error) => {
-                    let error = error.without_url();
-                    tracing::debug!(error = %error, "a model's answer broke off");
-                    Some((Ok(passing.end().await), Flow::Broken))
-                }
-            },
-            Flow::Broken => {
-                // What was given before is sent meanwhile; with the error it would be dropped.
-                tokio::task::yield_now().await;
-                Some((Err(io::Error::other("the model provider's answer broke off")), Flow::Ended))
-            }
-            Flow::Ended => None,
-        }
-    });
-    pieces.filter(|piece| {
-        let is_nothing = piece.as_ref().is_ok_and(Bytes::is_empty);
-        std::future::ready(!is_nothing)
-    })
-}
-
-impl Passing {
-    /// Settles, and gives what was held back.
-    async fn end(self) -> Bytes {
-        self.account.settle().await;
-        self.unasked.map(|mut unasked| unasked.rest()).unwrap_or_default()
-    }
-}
-
-/// What one answer costs. A client that leaves before the end is billed for what was seen.
-struct Account {
-    link: Link,
-    /// Where the model was asked.
-    base: String,
-    /// Until it is settled.
-    set_aside: Option<SetAside>,
-    /// Gone once it is settled; none where there is nothing to read.
-    meter: Option<Meter>,
-}
-
-impl Account {
-    fn read(&mut self, piece: &[u8]) {
-        if let Some(meter) = &mut self.meter {
-            meter.read(piece);
-        }
-    }
-
-    /// Settled by a task of the door's: it happens whether or not anyone still waits for it.
-    fn start_settling(&mut self) -> Option<tokio::task::JoinHandle<()>> {
-        let spent = self.meter.take()?.finish()?;
-        let (ledger, base) = (self.link.ledger.clone(), std::mem::take(&mut self.base));
-        let set_aside = self.set_aside.take();
-        let by_what_was_asked = || set_aside.as_ref()?.price(&self.link, &base, &spent);
-        let cost_micros = price::price(&self.link.door.prices, &base, &spent).or_else(by_what_was_asked);
-        let Spent { model, tokens, .. } = spent;
-        Some(self.link.door.tasks.spawn(async move {
-            ledger.used(&model, tokens, cost_micros).await;
-            drop(set_aside);
-        }))
-    }
-
-    async fn settle(mut self) {
-        if let Some(settling) = self.start_settling() {
-            let _settled_or_shut_down = settling.await;
-        }
-    }
-}
-
-impl Drop for Account {
-    fn drop(&mut self) {
-        self.start_settling();
+/// How usage is to be read.
+fn format(headers: &HeaderMap) -> Format {
+    let content_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    match content_type.and_then(|value| value.split(';').next()).map(str::trim) {
+        Some("text/event-stream") => Format::Events,
+        Some("application/json") => Format::Objects,
+        Some(_) | None => Format::Unknown,
     }
 }

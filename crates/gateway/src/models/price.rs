@@ -1,9 +1,11 @@
-//! What tokens cost: as the deployment says, else by the public price lists of the vendors. What neither knows has no price.
+//! What tokens cost: as the deployment says, else by the public price lists of the vendors. What neither knows has no price, and is
+//! not asked.
 
 use super::usage::Spent;
-use crate::upstream::ModelPrice;
+use crate::upstream::{ModelPrice, Tariff};
 use genai_prices::{PriceRequest, Usage};
 use lamplight_domain::transcript::Tokens;
+use std::sync::Arc;
 
 const MILLION: f64 = 1e6;
 
@@ -12,8 +14,16 @@ pub(crate) fn read_lists() {
     let _ = genai_prices::Calculator::bundled();
 }
 
+/// The crate that has them, and its version, which a test compares with Cargo.lock.
+const LISTS: &str = "genai-prices 0.2.1";
+/// How usage becomes a price here. Grows when the same usage would get another price by the same list.
+const EDITION: u32 = 1;
+
 /// Tokens for which a price is asked to tell what a million costs: few, because some vendors ask more for long requests.
 const FEW: u64 = 1000;
+
+/// What vendors call the tier of service that one has who asks for none.
+const USUAL_TIERS: [&str; 5] = ["", "auto", "default", "standard", "standard_only"];
 
 /// Dollars for a million tokens.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -24,51 +34,129 @@ pub struct Price {
     pub output: f64,
 }
 
-/// `None` where the price is not known.
-pub(super) fn per_million(own: &[ModelPrice], base: &str, model: &str) -> Option<Price> {
-    let of = |tokens: Tokens| {
-        let spent = Spent { model: model.to_owned(), tokens, cache_written_for_1h: 0, service_tier: None };
-        let cost = dollars(own, base, &spent)? * MILLION / FEW as f64;
-        // The lists are in cents and less; what is behind that is the arithmetic's.
-        Some((cost * MILLION).round() / MILLION)
-    };
-    Some(Price {
-        input: of(Tokens { input: FEW, ..Tokens::default() })?,
-        cached: of(Tokens { input: FEW, cached: FEW, ..Tokens::default() })?,
-        output: of(Tokens { output: FEW, ..Tokens::default() })?,
-    })
+/// A sum, and how it came about.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Cost {
+    /// Millionths of a dollar.
+    pub(super) micros: u64,
+    /// The list of prices with its version, and behind a plus sign the edition of ours of reading it: `genai-prices 0.2.1+1`. The
+    /// deployment's own prices are told themselves: `configuration 3/0.3/3.75/15+1` is dollars for a million tokens in, cached,
+    /// written to the cache, and out.
+    pub(super) priced_by: String,
 }
 
-/// In millionths of a dollar. `base` is the address that the model was asked at: who bills it is known by that.
-pub(super) fn price(own: &[ModelPrice], base: &str, spent: &Spent) -> Option<u64> {
-    micros(dollars(own, base, spent)?)
+/// By what the models of one upstream are priced.
+pub(crate) struct Prices {
+    /// The deployment's own, before every list.
+    pub(crate) own: Arc<[ModelPrice]>,
+    /// The address of whoever bills: it is known by that.
+    pub(crate) base: String,
+    pub(crate) tariff: Tariff,
 }
 
-fn dollars(own: &[ModelPrice], base: &str, spent: &Spent) -> Option<f64> {
-    if let Some(own) = own.iter().find(|own| own.model == spent.model) {
-        return Some(own_price(own, spent));
+impl Prices {
+    /// In millionths of a dollar; `None` where no price is known of this model in this tier.
+    pub(super) fn of(&self, spent: &Spent) -> Option<u64> {
+        let cost = self.find(&[&spent.model], unusual(spent.service_tier.as_deref()), spent)?;
+        Some(cost.micros)
     }
-    let tokens = &spent.tokens;
-    let rows = [
-        ("input_tokens", tokens.input),
-        ("cache_read_tokens", tokens.cached),
-        ("cache_write_tokens", tokens.cache_written),
-        ("cache_write_1h_tokens", spent.cache_written_for_1h),
-        ("output_tokens", tokens.output),
-    ];
-    let mut usage = Usage::new();
-    for (key, count) in rows.into_iter().filter(|(_, count)| *count > 0) {
-        usage.insert(key, count as f64);
+
+    /// What an answer cost. Where what it says of its model and tier has no price, that counts which
+    /// was asked for.
+    pub(super) fn of_answer(&self, spent: &Spent, model: &str, tier: Option<&str>) -> Option<Cost> {
+        let models = [spent.model.as_str(), model];
+        let asked = unusual(tier);
+        let said = if spent.service_tier.is_some() { unusual(spent.service_tier.as_deref()) } else { asked };
+        [said, asked, None].into_iter().find_map(|tier| self.find(&models, tier, spent))
     }
-    let mut request = PriceRequest::new(&spent.model, &usage).with_provider_api_url(base);
-    if let Some(tier) = &spent.service_tier {
-        request = request.with_price_context("service_tier", tier);
+
+    /// Whether the public lists have to be read to tell the price of this.
+    pub(super) fn need_lists(&self, model: &str, tier: Option<&str>) -> bool {
+        self.tariff != Tariff::Free && self.own(&[model], unusual(tier)).is_none()
     }
-    Some(genai_prices::calculate(&request).ok()?.total_price)
+
+    /// `None` where the price is not known.
+    pub(super) fn per_million(&self, model: &str) -> Option<Price> {
+        let of = |tokens: Tokens| {
+            let cost = self.dollars(&[model], None, &Spent::of(model, tokens))? * MILLION / FEW as f64;
+            // The lists are in cents and less; what is behind that is the arithmetic's.
+            Some((cost * MILLION).round() / MILLION)
+        };
+        Some(Price {
+            input: of(Tokens { input: FEW, ..Tokens::default() })?,
+            cached: of(Tokens { input: FEW, cached: FEW, ..Tokens::default() })?,
+            output: of(Tokens { output: FEW, ..Tokens::default() })?,
+        })
+    }
+
+    fn find(&self, models: &[&str], tier: Option<&str>, spent: &Spent) -> Option<Cost> {
+        let micros = micros(self.dollars(models, tier, spent)?)?;
+        let list = match (self.own(models, tier), self.tariff) {
+            (Some(own), _) => {
+                let ModelPrice { input, cached, cache_written, output, .. } = own;
+                let (cached, written) = (cached.unwrap_or(*input), cache_written.unwrap_or(*input));
+                format!("configuration {input}/{cached}/{written}/{output}")
+            }
+            (None, Tariff::Free) => "configuration free".to_owned(),
+            (None, Tariff::Listed | Tariff::AsVendor) => LISTS.to_owned(),
+        };
+        Some(Cost { micros, priced_by: format!("{list}+{EDITION}") })
+    }
+
+    /// By the first of these names that has a price.
+    fn dollars(&self, models: &[&str], tier: Option<&str>, spent: &Spent) -> Option<f64> {
+        match (self.own(models, tier), self.tariff) {
+            (Some(own), _) => Some(own_price(own, &spent.tokens)),
+            (None, Tariff::Free) => Some(0.0),
+            (None, Tariff::Listed | Tariff::AsVendor) => {
+                models.iter().find_map(|model| self.listed(model, tier, spent))
+            }
+        }
+    }
+
+    fn own(&self, models: &[&str], tier: Option<&str>) -> Option<&ModelPrice> {
+        let is_it = |own: &&ModelPrice, model: &str| own.model == model && unusual(own.tier.as_deref()) == tier;
+        models.iter().find_map(|model| self.own.iter().find(|own| is_it(own, model)))
+    }
+
+    /// The lists give a tier that they do not know the price of the usual one; here it has none.
+    fn listed(&self, model: &str, tier: Option<&str>, spent: &Spent) -> Option<f64> {
+        if tier.is_some() {
+            let few = Spent::of(model, Tokens { input: FEW, output: FEW, ..Tokens::default() });
+            if self.in_lists(model, tier, &few) == self.in_lists(model, None, &few) {
+                return None;
+            }
+        }
+        self.in_lists(model, tier, spent)
+    }
+
+    fn in_lists(&self, model: &str, tier: Option<&str>, spent: &Spent) -> Option<f64> {
+        let tokens = &spent.tokens;
+        let rows = [
+            ("input_tokens", tokens.input),
+            ("cache_read_tokens", tokens.cached),
+            ("cache_write_tokens", tokens.cache_written),
+            ("cache_write_1h_tokens", spent.cache_written_for_1h),
+            ("output_tokens", tokens.output),
+        ];
+        let mut usage = Usage::new();
+        for (key, count) in rows.into_iter().filter(|(_, count)| *count > 0) {
+            usage.insert(key, count as f64);
+        }
+        let mut request = PriceRequest::new(model, &usage).with_provider_api_url(&self.base);
+        if let Some(tier) = tier {
+            request = request.with_price_context("service_tier", tier);
+        }
+        Some(genai_prices::calculate(&request).ok()?.total_price)
+    }
 }
 
-fn own_price(own: &ModelPrice, spent: &Spent) -> f64 {
-    let tokens = &spent.tokens;
+/// The tier, where it is another than the usual one.
+pub(super) fn unusual(tier: Option<&str>) -> Option<&str> {
+    tier.filter(|tier| !USUAL_TIERS.contains(tier))
+}
+
+fn own_price(own: &ModelPrice, tokens: &Tokens) -> f64 {
     let plain = tokens.input.saturating_sub(tokens.cached).saturating_sub(tokens.cache_written);
     let rows = [
         (plain, own.input),
@@ -87,60 +175,124 @@ fn micros(dollars: f64) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{ModelPrice, Spent};
+    use super::*;
     use crate::{ANTHROPIC_BASE, GEMINI_BASE, OPENAI_BASE};
-    use lamplight_domain::transcript::Tokens;
 
-    fn spent(model: &str, tokens: Tokens) -> Spent {
-        Spent { model: model.to_owned(), tokens, cache_written_for_1h: 0, service_tier: None }
+    fn prices(base: &str, own: &[ModelPrice], tariff: Tariff) -> Prices {
+        Prices { own: own.into(), base: base.to_owned(), tariff }
     }
 
+    fn price(base: &str, spent: &Spent) -> Option<u64> {
+        prices(base, &[], Tariff::Listed).of(spent)
+    }
+
+    fn in_tier(tier: &str, spent: Spent) -> Spent {
+        Spent { service_tier: Some(tier.to_owned()), ..spent }
+    }
+
+    const MUCH: Tokens =
+        Tokens { input: 1_000_000, output: 1_000_000, cached: 0, cache_written: 0, reasoning: 0 };
+
     /// By hand, from the vendors' price pages: per million tokens, Sonnet 4.5 is 3 $ in, 0.30 read, 3.75 written (6 for an hour), 15 out;
-    /// GPT-5.1 is 1.25 $ in, 0.125 read, 10 out; o3 is 2 $ in and 8 out, half of that as `flex`; Gemini 2.5 Flash is 0.30 $ in, 2.50 out, thoughts included.
+    /// GPT-5.1 is 1.25 $ in, 0.125 read, 10 out; o3 is 2 $ in and 8 out; Gemini 2.5 Flash is 0.30 $ in, 2.50 out, thoughts included.
     #[test]
     fn what_a_request_costs_is_what_the_price_list_says() {
         let tokens = Tokens { input: 1040, output: 20, cached: 900, cache_written: 40, reasoning: 0 };
-        let sonnet = spent("claude-sonnet-4-5", tokens);
+        let sonnet = Spent::of("claude-sonnet-4-5", tokens);
         assert_eq!(price(ANTHROPIC_BASE, &sonnet), Some(300 + 270 + 150 + 300));
         let for_1h = Spent { cache_written_for_1h: 40, ..sonnet };
         assert_eq!(price(ANTHROPIC_BASE, &for_1h), Some(300 + 270 + 240 + 300));
         let gpt = Tokens { input: 1000, output: 20, cached: 900, cache_written: 0, reasoning: 8 };
-        assert_eq!(price(OPENAI_BASE, &spent("gpt-5.1-2025-11-13", gpt)), Some(438));
-        let o3 = Tokens { input: 1_000_000, output: 1_000_000, ..Tokens::default() };
-        let flex = Spent { service_tier: Some("flex".to_owned()), ..spent("o3", o3) };
-        assert_eq!(price(OPENAI_BASE, &flex), Some(5_000_000));
-        assert_eq!(price(OPENAI_BASE, &spent("o3", o3)), Some(10_000_000));
+        assert_eq!(price(OPENAI_BASE, &Spent::of("gpt-5.1-2025-11-13", gpt)), Some(438));
+        assert_eq!(price(OPENAI_BASE, &Spent::of("o3", MUCH)), Some(10_000_000));
         let gemini = Tokens { input: 1_000_000, output: 100_000, reasoning: 60_000, ..Tokens::default() };
         let base = format!("{GEMINI_BASE}/v1beta");
-        assert_eq!(price(&base, &spent("gemini-2.5-flash", gemini)), Some(300_000 + 250_000));
+        assert_eq!(price(&base, &Spent::of("gemini-2.5-flash", gemini)), Some(300_000 + 250_000));
+    }
+
+    /// o3 is half as dear as `flex`, and 3.50 $ in and 14 out as `priority`.
+    #[test]
+    fn a_tier_has_its_own_price_or_none() {
+        let o3 = || Spent::of("o3", MUCH);
+        for usual in USUAL_TIERS {
+            assert_eq!(price(OPENAI_BASE, &in_tier(usual, o3())), Some(10_000_000), "{usual}");
+        }
+        assert_eq!(price(OPENAI_BASE, &in_tier("flex", o3())), Some(5_000_000));
+        assert_eq!(price(OPENAI_BASE, &in_tier("priority", o3())), Some(17_500_000));
+        assert_eq!(price(OPENAI_BASE, &in_tier("nobody-knows", o3())), None);
+        assert_eq!(price(ANTHROPIC_BASE, &in_tier("fast", Spent::of("claude-opus-4-6", MUCH))), None);
+        // Whoever was asked may serve in another tier than was asked for.
+        let prices = prices(OPENAI_BASE, &[], Tariff::Listed);
+        let answer = |spent: Spent| Some(prices.of_answer(&spent, "o3", Some("flex"))?.micros);
+        assert_eq!(answer(o3()), Some(5_000_000), "it says nothing of the tier");
+        assert_eq!(answer(in_tier("default", o3())), Some(10_000_000));
+        assert_eq!(answer(in_tier("nobody-knows", o3())), Some(5_000_000));
+        assert_eq!(answer(Spent::of("nobody-knows", MUCH)), Some(5_000_000));
+    }
+
+    fn own(cached: Option<f64>) -> ModelPrice {
+        ModelPrice {
+            model: "gpt-5.1".to_owned(),
+            tier: None,
+            input: 2.0,
+            cached,
+            cache_written: Some(4.0),
+            output: 50.0,
+        }
     }
 
     #[test]
     fn what_the_deployment_says_counts_before_every_list() {
         let tokens = Tokens { input: 1000, output: 10, cached: 600, cache_written: 100, reasoning: 0 };
-        let own = |cached| ModelPrice {
-            model: "gpt-5.1".to_owned(),
-            input: 2.0,
-            cached,
-            cache_written: Some(4.0),
-            output: 50.0,
-        };
-        let spent = spent("gpt-5.1", tokens);
-        assert_eq!(super::price(&[own(Some(0.5))], OPENAI_BASE, &spent), Some(600 + 300 + 400 + 500));
-        assert_eq!(super::price(&[own(None)], "http://127.0.0.1:1", &spent), Some(600 + 1200 + 400 + 500));
+        let spent = Spent::of("gpt-5.1", tokens);
+        let by = |own: ModelPrice, base: &str, spent: &Spent| prices(base, &[own], Tariff::Listed).of(spent);
+        assert_eq!(by(own(Some(0.5)), OPENAI_BASE, &spent), Some(600 + 300 + 400 + 500));
+        assert_eq!(by(own(None), "http://127.0.0.1:1", &spent), Some(600 + 1200 + 400 + 500));
         let wrong = ModelPrice { input: f64::NAN, ..own(None) };
-        assert_eq!(super::price(&[wrong], OPENAI_BASE, &spent), None);
+        assert_eq!(by(wrong, OPENAI_BASE, &spent), None);
+        // The price of one tier is not that of another.
+        let fast = ModelPrice { tier: Some("fast".to_owned()), ..own(None) };
+        let tiers = prices("http://127.0.0.1:1", &[fast], Tariff::Listed);
+        assert_eq!(tiers.of(&in_tier("fast", spent.clone())), Some(2700));
+        assert_eq!(tiers.of(&spent), None);
+        // What was asked for has a price here, what the answer calls it has one there.
+        let dated = Spent { model: "gpt-5.1-2025-11-13".to_owned(), ..spent };
+        let prices = prices(OPENAI_BASE, &[own(None)], Tariff::Listed);
+        assert_eq!(prices.of_answer(&dated, "gpt-5.1", None).unwrap().micros, 2700);
     }
 
-    fn price(base: &str, spent: &Spent) -> Option<u64> {
-        super::price(&[], base, spent)
+    #[test]
+    fn an_address_of_ones_own_may_be_free_or_cost_what_the_vendor_asks() {
+        let spent = in_tier("flex", Spent::of("o3", MUCH));
+        assert_eq!(prices("http://127.0.0.1:1", &[], Tariff::Free).of(&spent), Some(0));
+        assert_eq!(prices(OPENAI_BASE, &[], Tariff::AsVendor).of(&spent), Some(5_000_000));
+        let named = Spent::of("gpt-5.1", MUCH);
+        let prices = prices("http://127.0.0.1:1", &[own(None)], Tariff::Free);
+        assert_eq!(prices.of(&named), Some(52_000_000));
+        assert!(!prices.need_lists("o3", None) && !prices.need_lists("gpt-5.1", None));
+    }
+
+    #[test]
+    fn a_sum_says_by_which_list_it_is() {
+        let spent = Spent::of("gpt-5.1", MUCH);
+        let by = |own: &[ModelPrice], tariff| {
+            prices(OPENAI_BASE, own, tariff).of_answer(&spent, "gpt-5.1", None).unwrap().priced_by
+        };
+        assert_eq!(by(&[], Tariff::Listed), format!("{LISTS}+{EDITION}"));
+        assert_eq!(by(&[own(Some(0.25))], Tariff::Listed), format!("configuration 2/0.25/4/50+{EDITION}"));
+        assert_eq!(by(&[own(None)], Tariff::Free), format!("configuration 2/2/4/50+{EDITION}"));
+        assert_eq!(by(&[], Tariff::Free), format!("configuration free+{EDITION}"));
+        let lock = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../../Cargo.lock")).unwrap();
+        let (name, version) = LISTS.split_once(' ').unwrap();
+        let locked = format!("name = \"{name}\"\nversion = \"{version}\"\n");
+        assert!(lock.contains(&locked), "{LISTS} is not what Cargo.lock has");
     }
 
     #[test]
     fn what_no_list_knows_has_no_price() {
         let tokens = Tokens { input: 1, ..Tokens::default() };
-        assert_eq!(price("http://127.0.0.1:11434/v1", &spent("gpt-5.1", tokens)), None);
-        assert_eq!(price(OPENAI_BASE, &spent("nobody-knows", tokens)), None);
-        assert_eq!(price(OPENAI_BASE, &spent("gpt-5.1", Tokens::default())), Some(0));
+        assert_eq!(price("http://127.0.0.1:11434/v1", &Spent::of("gpt-5.1", tokens)), None);
+        assert_eq!(price(OPENAI_BASE, &Spent::of("nobody-knows", tokens)), None);
+        assert_eq!(price(OPENAI_BASE, &Spent::of("gpt-5.1", Tokens::default())), Some(0));
     }
 }

@@ -51,7 +51,12 @@ pub(super) fn not_reserved(vendor: Vendor, why: &NotReserved) -> Response {
 }
 
 pub(super) fn unpriced(vendor: Vendor, what: &str) -> Response {
-    final_word(vendor, StatusCode::FORBIDDEN, Kind::Budget, what)
+    final_word(vendor, StatusCode::FORBIDDEN, Kind::Permission, what)
+}
+
+pub(super) fn unreadable(vendor: Vendor) -> Response {
+    let sentence = "The request names no model, or is no JSON document that can be read in only one way.";
+    final_word(vendor, StatusCode::BAD_REQUEST, Kind::Request, sentence)
 }
 
 pub(super) fn chat(vendor: Vendor, refused: asking::Refused) -> Response {

@@ -1,4 +1,5 @@
-//! Reads what an answer cost while it passes. It never changes, delays or holds back a byte, and what it keeps is bounded.
+//! Reads what an answer used while it passes. It never changes, delays or holds back a byte, and what it keeps is bounded. Beside what
+//! the answer says it counts the text that it brings, for those that break off before they say it.
 //!
 //! | protocol | where | meaning |
 //! |---|---|---|
@@ -11,15 +12,12 @@
 //! references.
 
 use super::Vendor;
+use super::text::Text;
 use lamplight_domain::transcript::Tokens;
 use serde::Deserialize;
 
 /// The longest line or object that is looked at. The last event of OpenAI's responses repeats the whole answer.
 const MAX_KEPT_BYTES: usize = 8 << 20;
-/// What it has to contain to be worth parsing: `usage`, or Gemini's `usageMetadata`.
-const MARK: &[u8] = b"\"usage";
-/// Recorded for an answer that does not say which model gave it.
-const UNNAMED_MODEL: &str = "unknown";
 
 /// What one answer used, with all that its price depends on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +30,36 @@ pub(super) struct Spent {
     pub(super) service_tier: Option<String>,
 }
 
+impl Spent {
+    /// Nothing but this, of the usual tier.
+    pub(super) fn of(model: &str, tokens: Tokens) -> Self {
+        Self { model: model.to_owned(), tokens, cache_written_for_1h: 0, service_tier: None }
+    }
+}
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Format {
     /// Server-sent events: one JSON object behind each `data:`.
     Events,
     /// One JSON object, or an array of them that comes bit by bit.
     Objects,
+    /// Neither: whatever it is counts as text.
+    Unknown,
+}
+
+/// What was seen of an answer.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Seen {
+    pub(super) model: Option<String>,
+    /// The vendor's own word.
+    pub(super) service_tier: Option<String>,
+    /// As the answer says it.
+    pub(super) tokens: Option<Tokens>,
+    pub(super) cache_written_for_1h: u64,
+    /// Nothing came behind that, and nothing is missing from it.
+    pub(super) is_all_said: bool,
+    /// Of all that the model said as far as it came; bytes.
+    pub(super) text_bytes: u64,
 }
 
 /// The running account of one answer.
@@ -52,6 +74,8 @@ pub(super) struct Meter {
     model: Option<String>,
     service_tier: Option<String>,
     usage: Option<Usage>,
+    is_all_said: bool,
+    text_bytes: u64,
 }
 
 impl Meter {
@@ -65,10 +89,15 @@ impl Meter {
             model: None,
             service_tier: None,
             usage: None,
+            is_all_said: false,
+            text_bytes: 0,
         }
     }
 
     pub(super) fn read(&mut self, mut piece: &[u8]) {
+        if self.format == Format::Unknown {
+            return self.saw(piece.len() as u64);
+        }
         while let Some(end) = self.end_in(piece) {
             self.end(&piece[..end]);
             piece = &piece[end..];
@@ -81,27 +110,45 @@ impl Meter {
         let last = match self.format {
             Format::Events => piece.iter().position(|byte| *byte == b'\n'),
             Format::Objects => piece.iter().position(|byte| self.inside.ends_object(*byte)),
+            Format::Unknown => None,
         };
         last.map(|last| last + 1)
     }
 
-    /// What was used; `None` if the answer did not say.
-    pub(super) fn finish(mut self) -> Option<Spent> {
+    /// What was seen of the whole answer, or of as much of it as came.
+    pub(super) fn finish(mut self) -> Seen {
+        let begun = if self.kept.contains(&b'{') { self.kept.len() as u64 } else { 0 };
+        let before = self.text_bytes;
         self.end(&[]);
-        let mut usage = self.usage?;
-        let written = usage.cache_creation.take().and_then(|creation| creation.ephemeral_1h_input_tokens);
-        Some(Spent {
-            model: self.model.unwrap_or_else(|| UNNAMED_MODEL.to_owned()),
-            cache_written_for_1h: written.unwrap_or(0),
-            service_tier: usage.service_tier.take().or(self.service_tier),
-            tokens: usage.tokens(self.vendor),
-        })
+        // What has no end cannot be read: then all of it counts.
+        if self.format == Format::Objects && self.usage.is_none() && self.text_bytes == before {
+            self.text_bytes += begun;
+        }
+        let mut usage = self.usage;
+        let written = usage.as_mut().and_then(|usage| usage.cache_creation.take());
+        Seen {
+            model: self.model,
+            cache_written_for_1h: written.and_then(|written| written.ephemeral_1h_input_tokens).unwrap_or(0),
+            service_tier: usage.as_mut().and_then(Usage::tier).or(self.service_tier),
+            tokens: usage.map(|usage| usage.tokens(self.vendor)),
+            is_all_said: self.is_all_said,
+            text_bytes: self.text_bytes,
+        }
+    }
+
+    /// So much of what the model says, which no usage tells of yet.
+    fn saw(&mut self, text_bytes: u64) {
+        if text_bytes > 0 {
+            self.text_bytes += text_bytes;
+            self.is_all_said = false;
+        }
     }
 
     fn keep(&mut self, piece: &[u8]) {
         if self.too_long || self.kept.len() + piece.len() > MAX_KEPT_BYTES {
             self.too_long = true;
-            self.kept = Vec::new();
+            let lost = std::mem::take(&mut self.kept).len() + piece.len();
+            self.saw(lost as u64);
         } else {
             self.kept.extend_from_slice(piece);
         }
@@ -123,16 +170,13 @@ impl Meter {
             Format::Events => line.strip_prefix(b"data:"),
             // What stands between the objects of an array belongs to the next of them.
             Format::Objects => line.iter().position(|byte| *byte == b'{').map(|start| &line[start..]),
+            Format::Unknown => None,
         };
-        let Some(json) = json else { return };
-        if !json.windows(MARK.len()).any(|window| window == MARK) {
-            return;
-        }
-        let Ok(Said { model, service_tier, usage, usage_metadata, message, response }) =
-            serde_json::from_slice(json)
-        else {
-            return;
-        };
+        let Some(Ok(said)) = json.map(serde_json::from_slice::<Said>) else { return };
+        self.saw(said.text_bytes());
+        let Said { model, service_tier, usage, usage_metadata, message, response, .. } = said;
+        // The usage at the beginning of a message of Anthropic's does not know the end.
+        self.is_all_said |= usage.is_some() || usage_metadata.is_some() || response_says(&response);
         let usage = usage.or(usage_metadata);
         let inner = message.or(response).unwrap_or_default();
         if let Some(model) = inner.model.or(model) {
@@ -145,6 +189,10 @@ impl Meter {
             self.usage.get_or_insert_default().replace(usage);
         }
     }
+}
+
+fn response_says(response: &Option<Inner>) -> bool {
+    response.as_ref().is_some_and(|response| response.usage.is_some())
 }
 
 /// How deep in JSON a byte is.
@@ -185,6 +233,26 @@ struct Said {
     usage_metadata: Option<Usage>,
     message: Option<Inner>,
     response: Option<Inner>,
+    /// Where the text is: of Anthropic and OpenAI's responses, of chats, of Gemini, and of documents.
+    #[serde(default)]
+    delta: Text,
+    #[serde(default)]
+    choices: Text,
+    #[serde(default)]
+    candidates: Text,
+    #[serde(default)]
+    content: Text,
+    #[serde(default)]
+    output: Text,
+}
+
+impl Said {
+    fn text_bytes(&self) -> u64 {
+        [&self.delta, &self.choices, &self.candidates, &self.content, &self.output]
+            .into_iter()
+            .map(|text| text.0)
+            .sum()
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -205,7 +273,10 @@ struct Usage {
     #[serde(alias = "cachedContentTokenCount")]
     cache_read_input_tokens: Option<u64>,
     cache_creation: Option<CacheCreation>,
+    #[serde(alias = "serviceTier")]
     service_tier: Option<String>,
+    /// Anthropic's other word for a tier with a price of its own.
+    speed: Option<String>,
     #[serde(alias = "prompt_tokens_details")]
     input_tokens_details: Option<Details>,
     #[serde(alias = "completion_tokens_details")]
@@ -242,10 +313,16 @@ impl Usage {
         self.cache_read_input_tokens = later.cache_read_input_tokens.or(self.cache_read_input_tokens);
         self.cache_creation = later.cache_creation.or(self.cache_creation.take());
         self.service_tier = later.service_tier.or(self.service_tier.take());
+        self.speed = later.speed.or(self.speed.take());
         self.input_tokens_details = later.input_tokens_details.or(self.input_tokens_details.take());
         self.output_tokens_details = later.output_tokens_details.or(self.output_tokens_details.take());
         self.tool_use_prompt = later.tool_use_prompt.or(self.tool_use_prompt);
         self.thoughts = later.thoughts.or(self.thoughts);
+    }
+
+    /// What decides about the price beside the model, where it was said.
+    fn tier(&mut self) -> Option<String> {
+        self.speed.take().filter(|speed| speed != "standard").or(self.service_tier.take())
     }
 
     fn tokens(self, vendor: Vendor) -> Tokens {

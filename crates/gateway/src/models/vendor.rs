@@ -1,9 +1,11 @@
 //! What differs between vendors of models: paths, keys, and where a request may go.
 
-use crate::{Upstream, UpstreamName};
+use super::price::Prices;
+use crate::{ModelPrice, Tariff, Upstream, UpstreamName};
 use anyhow::{Context, Result, ensure};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use reqwest::Url;
+use std::sync::Arc;
 
 /// Whose protocol is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,6 +109,16 @@ impl Vendor {
     }
 }
 
+impl From<UpstreamName> for Vendor {
+    fn from(name: UpstreamName) -> Self {
+        match name {
+            UpstreamName::OpenAi => Self::OpenAi,
+            UpstreamName::Anthropic => Self::Anthropic,
+            UpstreamName::Gemini => Self::Gemini,
+        }
+    }
+}
+
 /// Such as `models/gemini-2.5-pro:generateContent`. Source: Google's Gemini API reference.
 fn is_gemini_call(rest: &str) -> bool {
     let call = rest.strip_prefix("models/").and_then(|rest| rest.rsplit_once(':'));
@@ -129,6 +141,8 @@ pub(crate) struct Backend {
     /// Without a slash at the end; what follows the vendor's prefix in a request's path is put behind it.
     base: String,
     key: (HeaderName, HeaderValue),
+    vendor: Vendor,
+    tariff: Tariff,
 }
 
 impl Backend {
@@ -163,12 +177,25 @@ impl Backend {
             Vendor::Anthropic => format!("{base}/v1"),
             Vendor::Gemini => format!("{base}/v1beta"),
         };
-        Ok(Self { base, key: (name, value) })
+        Ok(Self { base, key: (name, value), vendor, tariff: upstream.tariff })
     }
 
-    /// Where it is asked; no secret.
-    pub(super) fn base(&self) -> String {
-        self.base.clone()
+    /// By what its models are priced; `own` is the deployment's list.
+    pub(crate) fn prices(&self, own: &Arc<[ModelPrice]>) -> Prices {
+        let base = match self.tariff {
+            Tariff::AsVendor => self.vendor.name().base(),
+            Tariff::Listed | Tariff::Free => &self.base,
+        };
+        Prices { own: own.clone(), base: base.to_owned(), tariff: self.tariff }
+    }
+
+    pub(super) fn tariff(&self) -> Tariff {
+        self.tariff
+    }
+
+    /// Whether the vendor itself is asked, and not somebody who speaks its protocol.
+    pub(super) fn is_vendors_own(&self) -> bool {
+        self.base.starts_with(self.vendor.name().base())
     }
 
     pub(super) fn address(&self, rest: &str, query: Option<&str>) -> Result<Url> {

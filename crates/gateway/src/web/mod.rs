@@ -11,6 +11,7 @@ mod address;
 mod dns;
 mod host;
 mod names;
+mod pace;
 mod proxy;
 mod relay;
 mod resolver;
@@ -26,6 +27,7 @@ use session::Session;
 use std::fmt;
 use std::io;
 use std::net::SocketAddrV4;
+use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -54,17 +56,22 @@ pub struct Outside {
     /// Hosts that may be reached although their addresses are not public, by whoever may reach them at all.
     pub allow_private: Vec<HostPattern>,
     pub resolver: Arc<dyn Resolver>,
+    /// What all connections of one session together may carry, both ways; what is more is slowed down. `None` is no bound.
+    pub bytes_per_minute: Option<NonZeroU64>,
 }
 
 impl Default for Outside {
     fn default() -> Self {
-        Self { allow_private: Vec::new(), resolver: Arc::new(SystemResolver) }
+        Self { allow_private: Vec::new(), resolver: Arc::new(SystemResolver), bytes_per_minute: None }
     }
 }
 
 impl fmt::Debug for Outside {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Outside").field("allow_private", &self.allow_private).finish_non_exhaustive()
+        f.debug_struct("Outside")
+            .field("allow_private", &self.allow_private)
+            .field("bytes_per_minute", &self.bytes_per_minute)
+            .finish_non_exhaustive()
     }
 }
 
@@ -158,7 +165,7 @@ async fn serve_one(
         None => proxy::serve(session, &mut connection).await,
         Some(address) if address.port() == DNS => serve_questions(session, &mut connection).await,
         Some(address) => match session.connect((*address.ip()).into(), address.port()).await {
-            Ok(outside) => relay::relay(&mut connection, outside).await,
+            Ok(outside) => relay::relay(&session.pace, &mut connection, outside).await,
             Err(refused) => Err(io::Error::other(format!("{address}: {refused}"))),
         },
     };

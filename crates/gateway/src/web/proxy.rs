@@ -48,8 +48,9 @@ where
                 Some(head) => outside.write_all(head).await?,
                 None => client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?,
             }
+            session.pace.pass(rest.len()).await;
             outside.write_all(&rest).await?;
-            relay(client, outside).await
+            relay(&session.pace, client, outside).await
         }
         Err(refused) => {
             let status = match &refused {
@@ -188,7 +189,7 @@ where
     // From which address is nobody's business inside.
     client.write_all(&[SOCKS_5, reply as u8, 0, 1, 0, 0, 0, 0, 0, 0]).await?;
     match outside {
-        Some(outside) => relay(client, outside).await,
+        Some(outside) => relay(&session.pace, client, outside).await,
         None => client.shutdown().await,
     }
 }

@@ -1,5 +1,6 @@
 //! Bytes of two connections, each to the other, until both have ended or nothing passes any more.
 
+use super::pace::Pace;
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -15,13 +16,17 @@ const BUFFER_BYTES: usize = 64 * 1024;
 
 /// Carries both ways. An end on one side is passed on as an end, and the other way goes on; what breaks is reset outside, and an
 /// error for whoever has the inside.
-pub(super) async fn relay(inside: impl AsyncRead + AsyncWrite, mut outside: TcpStream) -> io::Result<()> {
+pub(super) async fn relay(
+    pace: &Pace,
+    inside: impl AsyncRead + AsyncWrite,
+    mut outside: TcpStream,
+) -> io::Result<()> {
     let (inside_reader, inside_writer) = tokio::io::split(inside);
     let (outside_reader, outside_writer) = outside.split();
     let passed = AtomicU64::new(0);
     let carried = tokio::try_join!(
-        carry(inside_reader, outside_writer, &passed),
-        carry(outside_reader, inside_writer, &passed)
+        carry(pace, inside_reader, outside_writer, &passed),
+        carry(pace, outside_reader, inside_writer, &passed)
     );
     if carried.is_err() {
         outside.set_zero_linger()?;
@@ -30,6 +35,7 @@ pub(super) async fn relay(inside: impl AsyncRead + AsyncWrite, mut outside: TcpS
 }
 
 async fn carry(
+    pace: &Pace,
     mut from: impl AsyncRead + Unpin,
     mut to: impl AsyncWrite + Unpin,
     passed: &AtomicU64,
@@ -46,6 +52,7 @@ async fn carry(
         if length == 0 {
             return to.shutdown().await;
         }
+        pace.pass(length).await;
         match timeout(IDLE_TIMEOUT, to.write_all(&buffer[..length])).await {
             Ok(written) => written?,
             Err(_) => return Err(io::ErrorKind::TimedOut.into()),

@@ -5,6 +5,7 @@ use super::Outside;
 use super::address;
 use super::host::Host;
 use super::names::{self, Names};
+use super::pace::Pace;
 use super::resolver::Unresolved;
 use crate::{Grant, Ledger};
 use lamplight_domain::event::Contact;
@@ -29,6 +30,7 @@ const MAX_TOLD: usize = 1024;
 pub(crate) struct Session {
     pub(super) outside: Arc<Outside>,
     pub(super) grant: Arc<Grant>,
+    pub(super) pace: Pace,
     ledger: Arc<dyn Ledger>,
     names: Mutex<Names>,
     /// What the ledger was told: the host, and whether it was reached.
@@ -53,7 +55,8 @@ impl Session {
         contacts: &[Contact],
     ) -> Self {
         let names = Mutex::new(Names::remembered(contacts));
-        Self { outside, grant, ledger, names, told: Mutex::default() }
+        let pace = Pace::new(outside.bytes_per_minute);
+        Self { outside, grant, pace, ledger, names, told: Mutex::default() }
     }
 
     /// A connection to what was asked for. An address that stands for a name is that name.
@@ -187,10 +190,9 @@ impl fmt::Display for Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{NotReserved, Reservation, Resolver};
+    use crate::{NotReserved, Reservation, Resolver, Used};
     use async_trait::async_trait;
     use lamplight_domain::Network;
-    use lamplight_domain::transcript::Tokens;
 
     /// A name that leads to public machines and to this one.
     struct Mixed;
@@ -215,7 +217,7 @@ mod tests {
         async fn reserve(&self, _: u64) -> Result<Reservation, NotReserved> {
             Ok(Reservation::new(()))
         }
-        async fn used(&self, _: &str, _: Tokens, _: Option<u64>) {}
+        async fn used(&self, _: Used) {}
         async fn pushed(&self, _: &str) {}
         async fn contacted(&self, _: Contact) {}
         async fn refused(&self, _: &str) {}
@@ -232,7 +234,7 @@ mod tests {
             models: false,
             network: Network::Open,
         };
-        let outside = Outside { allow_private: Vec::new(), resolver: Arc::new(Mixed) };
+        let outside = Outside { resolver: Arc::new(Mixed), ..Outside::default() };
         let session = Session::new(Arc::new(outside), Arc::new(grant), Arc::new(Deaf), &[]);
         // The second time it is known, and judged again.
         for _ in 0..2 {

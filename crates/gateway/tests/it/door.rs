@@ -4,7 +4,7 @@ use async_trait::async_trait;
 use lamplight_domain::Network;
 use lamplight_domain::event::Contact;
 use lamplight_domain::transcript::Tokens;
-use lamplight_gateway::{Gateway, Grant, Ledger, NotReserved, Outside, Reservation, Upstreams};
+use lamplight_gateway::{Gateway, Grant, Ledger, NotReserved, Outside, Reservation, Upstreams, Used};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -25,9 +25,7 @@ pub(crate) struct Door {
 /// A ledger that can be read.
 #[derive(Default)]
 pub(crate) struct Book {
-    pub(crate) used: Mutex<Vec<(String, Tokens)>>,
-    /// Of each, in millionths of a dollar.
-    pub(crate) costs: Mutex<Vec<Option<u64>>>,
+    pub(crate) used: Mutex<Vec<Used>>,
     pub(crate) pushed: Mutex<Vec<String>>,
     pub(crate) refused: Mutex<Vec<String>>,
     pub(crate) contacted: Mutex<Vec<Contact>>,
@@ -86,12 +84,11 @@ impl Ledger for Book {
     async fn reserve(&self, micros: u64) -> Result<Reservation, NotReserved> {
         self.money.lock().unwrap().as_ref().expect("only what is bounded is reserved").reserve(micros)
     }
-    async fn used(&self, model: &str, tokens: Tokens, cost_micros: Option<u64>) {
-        self.used.lock().unwrap().push((model.to_owned(), tokens));
-        self.costs.lock().unwrap().push(cost_micros);
+    async fn used(&self, used: Used) {
         if let Some(Purse(sums)) = &*self.money.lock().unwrap() {
-            sums.lock().unwrap().spent += cost_micros.expect("what is bounded has a price");
+            sums.lock().unwrap().spent += used.cost_micros.expect("what is bounded has a price");
         }
+        self.used.lock().unwrap().push(used);
     }
     async fn pushed(&self, commit: &str) {
         self.pushed.lock().unwrap().push(commit.to_owned());
@@ -170,7 +167,12 @@ impl Door {
     }
 
     pub(crate) fn used(&self) -> Vec<(String, Tokens)> {
-        self.ledger.used.lock().unwrap().clone()
+        self.ledger.used.lock().unwrap().iter().map(|used| (used.model.clone(), used.tokens)).collect()
+    }
+    /// Of each, what it cost in millionths of a dollar, by which list, and whether that was guessed.
+    pub(crate) fn costs(&self) -> Vec<(Option<u64>, Option<String>, bool)> {
+        let used = self.ledger.used.lock().unwrap();
+        used.iter().map(|used| (used.cost_micros, used.priced_by.clone(), used.is_estimated)).collect()
     }
     pub(crate) fn pushed(&self) -> Vec<String> {
         self.ledger.pushed.lock().unwrap().clone()

@@ -61,7 +61,7 @@ async fn a_stream_that_does_not_ask_is_counted_and_gets_every_other_byte() {
 #[tokio::test]
 async fn a_stream_that_asks_by_itself_passes_both_ways_unchanged() {
     let whole = [DELTAS, USAGE, DONE].concat();
-    let asked = "{\"stream\":true, \"stream_options\": {\"include_usage\":true}}";
+    let asked = "{\"model\":\"m\",\"stream\":true, \"stream_options\": {\"include_usage\":true}}";
     let (received, got, used) = ask("/openai/v1/chat/completions", asked, in_pieces(&whole, 7)).await;
     assert_eq!((received.as_str(), got, used), (asked, whole, spent()));
 }
@@ -70,11 +70,10 @@ async fn a_stream_that_asks_by_itself_passes_both_ways_unchanged() {
 async fn what_has_no_such_option_or_does_not_stream_passes_unchanged() {
     let document = r#"{"model":"gpt-5.1","choices":[],"usage":{"prompt_tokens":10,"completion_tokens":3,"prompt_tokens_details":{"cached_tokens":4}}}"#;
     for (path, asked) in [
-        ("/openai/v1/chat/completions", "{\"stream\": false}"),
-        ("/openai/v1/chat/completions", "{\"stream\":true"),
-        ("/openai/v1/responses", "{\"stream\":true}"),
-        ("/openai/v1/embeddings", "{\"stream\":true}"),
-        ("/anthropic/v1/messages", "{\"stream\":true}"),
+        ("/openai/v1/chat/completions", "{\"model\":\"m\",\"stream\": false}"),
+        ("/openai/v1/responses", "{\"model\":\"m\",\"stream\":true}"),
+        ("/openai/v1/embeddings", "{\"model\":\"m\",\"stream\":true}"),
+        ("/anthropic/v1/messages", "{\"model\":\"m\",\"stream\":true}"),
     ] {
         let answer = Answer::Whole(200, "application/json", Bytes::from_static(document.as_bytes()));
         let (received, got, _) = ask(path, asked, answer).await;
@@ -83,11 +82,11 @@ async fn what_has_no_such_option_or_does_not_stream_passes_unchanged() {
     // A vendor that answers with a document although it was to stream, and with an error.
     for status in [200, 400] {
         let answer = Answer::Whole(status, "application/json", Bytes::from_static(document.as_bytes()));
-        let (_, got, _) = ask("/openai/v1/chat/completions", "{\"stream\":true}", answer).await;
+        let (_, got, _) = ask("/openai/v1/chat/completions", "{\"model\":\"m\",\"stream\":true}", answer).await;
         assert_eq!(got, document);
     }
     // Another's events.
-    let (_, got, _) = ask("/openai/v1/responses", "{\"stream\":true}", in_pieces(USAGE, 7)).await;
+    let (_, got, _) = ask("/openai/v1/responses", "{\"model\":\"m\",\"stream\":true}", in_pieces(USAGE, 7)).await;
     assert_eq!(got, USAGE);
 }
 
@@ -98,7 +97,7 @@ async fn each_event_comes_before_the_next_is_said_and_what_breaks_off_comes_as_f
     let door = door(&vendor).await;
     let mut answer = reqwest::Client::new()
         .post(door.url("/openai/v1/chat/completions"))
-        .body("{\"stream\":true}")
+        .body("{\"model\":\"m\",\"stream\":true}")
         .send()
         .await
         .unwrap();
@@ -126,11 +125,11 @@ async fn a_chat_of_unknown_length_is_read_and_what_cannot_be_read_is_refused() {
     let door = door(&vendor).await;
     let client = reqwest::Client::new();
     let url = door.url("/openai/v1/chat/completions");
-    let chunks = futures::stream::iter(["{\"stream\"", ":true}"].map(Ok::<_, io::Error>));
+    let chunks = futures::stream::iter(["{\"model\":\"m\",\"stream\"", ":true}"].map(Ok::<_, io::Error>));
     let answer = client.post(&url).body(reqwest::Body::wrap_stream(chunks)).send().await.unwrap();
     assert_eq!(answer.bytes().await.unwrap().len(), 0);
     let received = vendor.received().remove(0);
-    assert_eq!(received.body, "{\"stream\":true,\"stream_options\":{\"include_usage\":true}}");
+    assert_eq!(received.body, "{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":true}}");
     assert_eq!(door.used(), spent());
 
     let compressed = client.post(&url).header("content-encoding", "gzip").body("x").send().await.unwrap();
@@ -149,7 +148,7 @@ async fn chats_wait_for_memory_and_get_it() {
     let vendor = Vendor::with((0..8).map(|_| in_pieces(USAGE, 1000))).await;
     let door = door(&vendor).await;
     let client = reqwest::Client::new();
-    let body = format!("{{\"stream\":true,\"messages\":\"{}\"}}", "x".repeat(40 << 20));
+    let body = format!("{{\"model\":\"m\",\"stream\":true,\"messages\":\"{}\"}}", "x".repeat(40 << 20));
     let asking =
         (0..3).map(|_| client.post(door.url("/openai/v1/chat/completions")).body(body.clone()).send());
     for answer in futures::future::join_all(asking).await {

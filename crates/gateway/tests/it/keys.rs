@@ -3,16 +3,18 @@
 use crate::door::{Door, grant};
 use crate::upstream::{Answer, KEY, Vendor};
 use bytes::Bytes;
-use lamplight_gateway::{Price, Secret, Unlisted, Upstream, UpstreamName, Upstreams};
+use lamplight_gateway::{Price, Secret, Tariff, Unlisted, Upstream, UpstreamName, Upstreams};
 use std::path::Path;
 use tokio::sync::mpsc;
+
+const ASKED: &str = r#"{"model":"m"}"#;
 
 async fn door(upstreams: Upstreams) -> Door {
     Door::open(grant(Path::new("/nowhere")), upstreams).await
 }
 
 async fn ask(door: &Door) -> reqwest::Response {
-    reqwest::Client::new().post(door.url("/openai/v1/chat/completions")).body("{}").send().await.unwrap()
+    reqwest::Client::new().post(door.url("/openai/v1/chat/completions")).body(ASKED).send().await.unwrap()
 }
 
 fn whole(status: u16, body: String) -> Answer {
@@ -57,7 +59,7 @@ async fn a_new_key_is_used_by_the_next_request() {
     assert_eq!(ask(&door).await.status(), 403);
     door.gateway().set_upstreams(vendor.upstreams()).unwrap();
     assert_eq!(ask(&door).await.status(), 200);
-    let broken = Upstream { base: "nowhere".to_owned(), key: Secret::new(KEY) };
+    let broken = Upstream { base: "nowhere".to_owned(), key: Secret::new(KEY), tariff: Tariff::Free };
     let broken = Upstreams { openai: Some(broken), ..Upstreams::default() };
     assert!(door.gateway().set_upstreams(broken).is_err());
     assert_eq!(ask(&door).await.status(), 200, "what cannot be used changes nothing");
@@ -72,11 +74,13 @@ async fn an_upstream_lists_its_models_with_their_prices() {
     let mut upstreams = vendor.upstreams();
     upstreams.prices = vec![lamplight_gateway::ModelPrice {
         model: "ours".to_owned(),
+        tier: None,
         input: 3.0,
         cached: Some(0.25),
         cache_written: None,
         output: 15.0,
     }];
+    upstreams.openai.as_mut().unwrap().tariff = Tariff::Listed;
     let door = door(upstreams).await;
     let models = door.gateway().models(UpstreamName::OpenAi).await.unwrap();
     assert_eq!(vendor.received()[0].line, "GET /v1/models");
@@ -97,7 +101,7 @@ async fn why_there_is_no_list_is_told_without_the_key() {
     let strange = list(UpstreamName::Anthropic).await;
     assert!(matches!(strange, Unlisted::Strange { .. }) && !strange.to_string().contains(KEY), "{strange}");
     assert_eq!(list(UpstreamName::Gemini).await, Unlisted::NotConfigured);
-    let nowhere = Upstream { base: "http://127.0.0.1:1".to_owned(), key: Secret::new(KEY) };
+    let nowhere = Upstream { base: "http://127.0.0.1:1".to_owned(), key: Secret::new(KEY), tariff: Tariff::Free };
     door.gateway().set_upstreams(Upstreams { gemini: Some(nowhere), ..Upstreams::default() }).unwrap();
     let unreachable = list(UpstreamName::Gemini).await;
     assert!(

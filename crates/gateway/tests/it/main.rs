@@ -1,5 +1,6 @@
 //! The gateway as a program inside a sandbox sees it: through a socket, by real git and real HTTP.
 
+mod broken_off;
 mod crafted;
 mod door;
 mod fetch;
@@ -15,6 +16,7 @@ mod reserving;
 mod sdk;
 mod ssrf;
 mod stage;
+mod unpriced;
 mod upstream;
 mod usage;
 mod web;

@@ -3,7 +3,7 @@
 use crate::door::{Door, grant};
 use crate::upstream::{Answer, KEY, Vendor, streaming};
 use bytes::Bytes;
-use lamplight_gateway::{Gateway, Outside, Secret, Upstream, Upstreams};
+use lamplight_gateway::{Gateway, Outside, Secret, Tariff, Upstream, Upstreams};
 use std::io;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -11,6 +11,7 @@ use std::time::Duration;
 
 /// Long enough for a machine that is busy; reached only by a test that fails.
 const SOON: Duration = Duration::from_secs(20);
+const ASKED: &str = r#"{"model":"m"}"#;
 
 async fn door(upstreams: Upstreams) -> Door {
     Door::open(grant(Path::new("/nowhere")), upstreams).await
@@ -82,7 +83,7 @@ async fn an_answer_passes_unchanged_errors_included() {
                 .await;
         let door = door(vendor.upstreams()).await;
         let answer =
-            reqwest::Client::new().post(door.url("/anthropic/v1/messages")).body("{}").send().await.unwrap();
+            reqwest::Client::new().post(door.url("/anthropic/v1/messages")).body(ASKED).send().await.unwrap();
         assert_eq!(answer.status(), status);
         assert_eq!(answer.headers()["retry-after"], "7");
         assert_eq!(answer.headers()["request-id"], "req_1");
@@ -98,7 +99,7 @@ async fn each_piece_of_an_answer_comes_before_the_next_is_said() {
     let vendor = Vendor::with([answer]).await;
     let door = door(vendor.upstreams()).await;
     let mut answer =
-        reqwest::Client::new().post(door.url("/openai/v1/responses")).body("{}").send().await.unwrap();
+        reqwest::Client::new().post(door.url("/openai/v1/responses")).body(ASKED).send().await.unwrap();
     for number in 0..5 {
         let said = Bytes::from(format!("event: x\ndata: {{\"number\":{number}}}\n\n"));
         pieces.send(Ok(said.clone())).await.unwrap();
@@ -116,7 +117,7 @@ async fn a_vendor_that_dies_in_the_middle_is_not_taken_for_one_that_has_finished
     let vendor = Vendor::with([answer]).await;
     let door = door(vendor.upstreams()).await;
     let mut answer =
-        reqwest::Client::new().post(door.url("/anthropic/v1/messages")).body("{}").send().await.unwrap();
+        reqwest::Client::new().post(door.url("/anthropic/v1/messages")).body(ASKED).send().await.unwrap();
     let start = Bytes::from_static(
         b"data: {\"type\":\"message_start\",\"message\":{\"model\":\"m\",\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n",
     );
@@ -136,7 +137,7 @@ async fn a_client_that_leaves_pays_for_what_it_saw_and_the_vendor_is_let_go() {
     let vendor = Vendor::with([answer]).await;
     let door = door(vendor.upstreams()).await;
     let mut answer =
-        reqwest::Client::new().post(door.url("/anthropic/v1/messages")).body("{}").send().await.unwrap();
+        reqwest::Client::new().post(door.url("/anthropic/v1/messages")).body(ASKED).send().await.unwrap();
     let start = Bytes::from_static(
         b"data: {\"type\":\"message_start\",\"message\":{\"model\":\"m\",\"usage\":{\"input_tokens\":9,\"output_tokens\":1}}}\n",
     );
@@ -157,7 +158,7 @@ async fn without_a_key_the_client_reads_what_to_do_and_does_not_try_again() {
             "no model key is configured: run `lamplight keys set {vendor}` where the Lamplight server runs, or set {variable} there and restart it"
         )
     };
-    let answer = client.post(door.url("/openai/v1/chat/completions")).body("{}").send().await.unwrap();
+    let answer = client.post(door.url("/openai/v1/chat/completions")).body(ASKED).send().await.unwrap();
     assert_eq!(answer.status(), 403);
     assert_eq!(answer.headers()["x-should-retry"], "false");
     let error: serde_json::Value = answer.json().await.unwrap();
@@ -165,7 +166,7 @@ async fn without_a_key_the_client_reads_what_to_do_and_does_not_try_again() {
         error,
         serde_json::json!({"error": {"message": sentence("openai", "OPENAI_API_KEY"), "type": "invalid_request_error", "param": null, "code": "invalid_api_key"}})
     );
-    let answer = client.post(door.url("/anthropic/v1/messages")).body("{}").send().await.unwrap();
+    let answer = client.post(door.url("/anthropic/v1/messages")).body(ASKED).send().await.unwrap();
     assert_eq!(answer.status(), 403);
     let error: serde_json::Value = answer.json().await.unwrap();
     assert_eq!(
@@ -205,7 +206,7 @@ async fn nothing_but_models_is_opened_by_the_key() {
     let mut without_models = grant(Path::new("/nowhere"));
     without_models.models = false;
     let door = Door::open(without_models, vendor.upstreams()).await;
-    let answer = client.post(door.url("/openai/v1/responses")).body("{}").send().await.unwrap();
+    let answer = client.post(door.url("/openai/v1/responses")).body(ASKED).send().await.unwrap();
     assert_eq!(answer.status(), 403);
     assert_eq!(vendor.received().len(), 0);
 }
@@ -226,10 +227,10 @@ async fn a_vendor_that_cannot_be_reached_is_said_to_be_without_saying_where_it_i
     let base = format!("http://{}/secret-path", closed.local_addr().unwrap());
     drop(closed);
     let door =
-        door(Upstreams { openai: Some(Upstream { base, key: Secret::new(KEY) }), ..Upstreams::default() })
+        door(Upstreams { openai: Some(Upstream { base, key: Secret::new(KEY), tariff: Tariff::Free }), ..Upstreams::default() })
             .await;
     let answer =
-        reqwest::Client::new().post(door.url("/openai/v1/responses")).body("{}").send().await.unwrap();
+        reqwest::Client::new().post(door.url("/openai/v1/responses")).body(ASKED).send().await.unwrap();
     assert_eq!(answer.status(), 502);
     let text = answer.text().await.unwrap();
     assert!(text.contains("cannot be reached") && !text.contains("secret-path"), "{text}");
@@ -245,7 +246,7 @@ fn a_configuration_that_cannot_work_is_refused_and_its_secrets_are_not_repeated(
         ("https://example.org/v1", "sk-canary-3b7f9e\nhidden-word"),
     ] {
         let upstreams = Upstreams {
-            openai: Some(Upstream { base: base.to_owned(), key: Secret::new(key) }),
+            openai: Some(Upstream { base: base.to_owned(), key: Secret::new(key), tariff: Tariff::Listed }),
             ..Upstreams::default()
         };
         let printed = format!("{upstreams:?}");
@@ -287,7 +288,7 @@ async fn a_key_is_in_no_log_whatever_happens() {
     for (path, status) in
         [("/anthropic/v1/messages", 200), ("/anthropic/v1/messages", 418), ("/openai/v1/responses", 502)]
     {
-        let answer = reqwest::Client::new().post(door.url(path)).body("{}").send().await.unwrap();
+        let answer = reqwest::Client::new().post(door.url(path)).body(ASKED).send().await.unwrap();
         assert_eq!(answer.status(), status);
         assert!(!format!("{answer:?} {:?}", answer.headers()).contains(KEY));
         assert!(!answer.text().await.unwrap().contains(KEY));

@@ -109,8 +109,9 @@ struct Case {
     then: Then,
     text: &'static str,
     tool: bool,
-    /// Whether the SDK knows what was used; the ledger does in any case, unless this is nothing.
+    /// Whether the SDK knows what was used.
     told: bool,
+    /// What the ledger is told; where the vendor does not say it, it is guessed from the text, of which each time two tokens come.
     used: Option<Tokens>,
     error: Option<&'static str>,
 }
@@ -222,7 +223,14 @@ async fn what_the_sdks_make_of_an_answer_is_what_the_ledger_was_told() {
             None => assert_eq!(made["error"], Value::Null, "{what}"),
         }
         let ledger: Vec<Tokens> = door.used().into_iter().map(|(_, tokens)| tokens).collect();
-        assert_eq!(ledger, case.used.into_iter().collect::<Vec<_>>(), "{what}");
+        match (case.used, &ledger[..]) {
+            (Some(used), ledger) => assert_eq!(ledger, [used], "{what}"),
+            (None, [guessed]) => {
+                assert!(guessed.input > 10 && guessed.output == 2, "{guessed:?}: {what}");
+                assert!(door.costs()[0].2, "{what}");
+            }
+            (None, ledger) => panic!("{ledger:?}: {what}"),
+        }
         if case.told {
             // Some say nothing of what their vendor does not count.
             let counts: Tokens = serde_json::from_value(made["counts"].clone()).unwrap();

@@ -8,6 +8,7 @@ use lamplight_gateway::{Arrivals, Gateway, Grant, Outside, Resolver, Unresolved,
 use std::collections::HashMap;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, SocketAddrV4};
+use std::num::NonZeroU64;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, LazyLock, Mutex};
@@ -85,7 +86,16 @@ impl Stage {
         Self::with(network, allow_private, Hosts::default()).await
     }
 
-    pub(crate) async fn with(network: Network, allow_private: &[&str], mut hosts: Hosts) -> Self {
+    pub(crate) async fn with(network: Network, allow_private: &[&str], hosts: Hosts) -> Self {
+        Self::paced(network, allow_private, hosts, None).await
+    }
+
+    pub(crate) async fn paced(
+        network: Network,
+        allow_private: &[&str],
+        mut hosts: Hosts,
+        bytes_per_minute: Option<NonZeroU64>,
+    ) -> Self {
         for (name, addresses) in HOSTS {
             let addresses = addresses.iter().map(|address| address.parse().unwrap()).collect();
             hosts.answers.entry(name).or_insert_with(|| vec![addresses]);
@@ -98,6 +108,7 @@ impl Stage {
         let outside = Outside {
             allow_private: allow_private.iter().map(|text| text.parse::<HostPattern>().unwrap()).collect(),
             resolver: hosts.clone(),
+            bytes_per_minute,
         };
         let gateway = Gateway::new(Upstreams::default(), outside).unwrap();
         let grant = Arc::new(Grant { network, ..grant(Path::new("/nowhere")) });

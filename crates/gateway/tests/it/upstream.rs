@@ -7,7 +7,7 @@ use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt;
-use lamplight_gateway::{Secret, Upstream, Upstreams};
+use lamplight_gateway::{Secret, Tariff, Upstream, Upstreams};
 use std::io;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -73,9 +73,9 @@ impl Vendor {
         Self { address, seen, _serving: serving }
     }
 
-    /// Reached as each of the vendors.
+    /// Reached as each of the vendors, and free.
     pub(crate) fn upstreams(&self) -> Upstreams {
-        let at = |base: String| Some(Upstream { base, key: Secret::new(KEY) });
+        let at = |base: String| Some(Upstream { base, key: Secret::new(KEY), tariff: Tariff::Free });
         Upstreams {
             openai: at(format!("{}/v1", self.address)),
             anthropic: at(self.address.clone()),

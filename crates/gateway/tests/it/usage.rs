@@ -8,6 +8,7 @@ use std::path::Path;
 use tokio::sync::mpsc;
 
 const EVENTS: &str = "text/event-stream";
+const ASKED: &str = r#"{"model":"asked"}"#;
 
 /// Asks once, checks that the answer passes byte by byte, and gives what the ledger was told by the time it had ended.
 pub(crate) async fn cost(path: &str, content_type: &'static str, body: &str) -> Vec<(String, Tokens)> {
@@ -21,7 +22,7 @@ pub(crate) async fn cost(path: &str, content_type: &'static str, body: &str) -> 
         };
         let vendor = Vendor::with([answer]).await;
         let door = Door::open(grant(Path::new("/nowhere")), vendor.upstreams()).await;
-        let answer = reqwest::Client::new().post(door.url(path)).body("{}").send().await.unwrap();
+        let answer = reqwest::Client::new().post(door.url(path)).body(ASKED).send().await.unwrap();
         assert_eq!(answer.bytes().await.unwrap(), body);
         costs.push(door.used());
     }
@@ -77,9 +78,10 @@ async fn openai_chat_says_it_in_its_last_event() {
 }
 
 #[tokio::test]
-async fn openai_chat_that_was_not_asked_for_usage_costs_nothing_that_we_know() {
+async fn openai_chat_that_does_not_say_it_is_counted_by_what_was_seen() {
     let body = "data: {\"model\":\"m\",\"choices\":[{\"delta\":{\"content\":\"hi\"}}]}\n\ndata: [DONE]\n\n";
-    assert_eq!(cost("/openai/v1/chat/completions", EVENTS, body).await, []);
+    // 17 bytes were asked and two answered, of which four are about one token.
+    assert_eq!(cost("/openai/v1/chat/completions", EVENTS, body).await, one("m", 5, 1, 0));
 }
 
 #[tokio::test]
@@ -115,7 +117,7 @@ async fn whole_documents_are_read_as_well() {
     let message = r#"{"model":"m","content":[],"usage":{"input_tokens":5,"output_tokens":6,"cache_read_input_tokens":4}}"#;
     assert_eq!(cost("/anthropic/v1/messages", json, message).await, one("m", 9, 6, 4));
     assert_eq!(cost("/anthropic/v1/messages/count_tokens", json, r#"{"input_tokens":5}"#).await, []);
-    assert_eq!(cost("/anthropic/v1/messages", json, "not \"usage\" at all").await, []);
+    assert_eq!(cost("/anthropic/v1/messages", json, "not \"usage\" at all").await, one("asked", 5, 0, 0));
 }
 
 /// A line that is longer than what is kept passes all the same, and so does what follows it.
@@ -134,7 +136,7 @@ async fn an_endless_line_is_passed_on_and_forgotten() {
     };
     let door = Door::open(grant(Path::new("/nowhere")), vendor.upstreams()).await;
     let answer =
-        reqwest::Client::new().post(door.url("/openai/v1/chat/completions")).body("{}").send().await.unwrap();
+        reqwest::Client::new().post(door.url("/openai/v1/chat/completions")).body(ASKED).send().await.unwrap();
     assert_eq!(answer.bytes().await.unwrap().len(), long.len());
     assert_eq!(door.used(), one("m", 1, 2, 0));
 }

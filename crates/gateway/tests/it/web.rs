@@ -3,9 +3,12 @@
 use crate::stage::{Hosts, Stage, question};
 use lamplight_domain::Network;
 use std::net::Ipv4Addr;
+use std::num::NonZeroU64;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream, UdpSocket};
+use tokio::time::Instant;
 
 #[tokio::test]
 async fn an_answer_that_changes_is_dialled_as_it_was_judged() {
@@ -175,4 +178,29 @@ async fn an_end_in_one_direction_leaves_the_other() {
     sent.unwrap();
     got.unwrap();
     assert!(back == all, "{} bytes came back of {}", back.len(), all.len());
+}
+
+/// Two connections of one session, each of which sends and gets back 75,000 bytes where 100,000 a second may pass.
+#[tokio::test]
+async fn what_is_more_than_may_pass_in_a_minute_is_slowed_down_and_all_arrives() {
+    const BYTES: usize = 75_000;
+    let stage =
+        Stage::paced(Network::Open, &["service.test"], Hosts::default(), NonZeroU64::new(6_000_000)).await;
+    let head = format!("CONNECT service.test:{} HTTP/1.1\r\n\r\n", stage.victim.port());
+    let echoed = async || {
+        let mut connection = TcpStream::connect(stage.proxy).await.unwrap();
+        connection.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = [0; 39];
+        connection.read_exact(&mut answer).await.unwrap();
+        assert!(answer.ends_with(b"established\r\n\r\n"), "{}", String::from_utf8_lossy(&answer));
+        connection.write_all(&[7; BYTES]).await.unwrap();
+        connection.shutdown().await.unwrap();
+        let mut echo = Vec::new();
+        connection.read_to_end(&mut echo).await.unwrap();
+        assert!(echo == [7; BYTES], "{} bytes came", echo.len());
+    };
+    let begun = Instant::now();
+    tokio::join!(echoed(), echoed());
+    // The first 100,000 may pass at once.
+    assert!(begun.elapsed() >= Duration::from_millis(1900), "{:?}", begun.elapsed());
 }

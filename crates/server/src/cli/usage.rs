@@ -101,7 +101,8 @@ fn name(by: UsageBy, item: &UsageItem) -> String {
             format!("{id}  {}", first_line(item.title.as_deref().unwrap_or_default(), WIDTH - SHORT_ID - 2))
         }
         UsageBy::Repository => end(&clean(&item.key)),
-        UsageBy::Person | UsageBy::Model | UsageBy::Day => first_line(&item.key, WIDTH),
+        UsageBy::Prices if item.key.is_empty() => "not written down".to_owned(),
+        UsageBy::Person | UsageBy::Model | UsageBy::Prices | UsageBy::Day => first_line(&item.key, WIDTH),
     }
 }
 

@@ -1,12 +1,13 @@
 //! What the engine is told of the configuration.
 
-use super::models::Price;
-use super::{Budgets, Config, CustomAgent, ModelEndpoint, Repository};
+use super::models::{EndpointPrice, Price};
+use super::{Budgets, Config, CustomAgent, ModelEndpoint, Models, Repository};
 use lamplight_domain::Redaction;
 use lamplight_engine::{
     BudgetsConfig, Configured, EndpointConfig, ModelPrice, ModelsConfig, Outside, RepositoryConfig,
-    SandboxConfig,
+    SandboxConfig, Tariff,
 };
+use std::num::NonZeroU64;
 
 impl Config {
     pub fn engine(&self) -> lamplight_engine::Config {
@@ -16,12 +17,7 @@ impl Config {
             default_agent: self.agent.default.clone(),
             default_model: self.agent.model.clone(),
             agents: self.agents.iter().map(CustomAgent::configured).collect(),
-            models: ModelsConfig {
-                openai: self.models.openai.engine(),
-                anthropic: self.models.anthropic.engine(),
-                gemini: self.models.gemini.engine(),
-                prices: self.models.prices.iter().map(Price::engine).collect(),
-            },
+            models: self.models.engine(),
             github: self.github.engine(),
             sealing: self.secrets.source(&self.server.data_dir),
             redaction: Redaction::default(),
@@ -40,16 +36,38 @@ impl Config {
             },
             network: self.sandbox.network(),
             image: self.sandbox.image.clone(),
-            outside: Outside { allow_private: self.sandbox.allow_private.clone(), ..Outside::default() },
+            outside: Outside {
+                allow_private: self.sandbox.allow_private.clone(),
+                bytes_per_minute: NonZeroU64::new(self.sandbox.network_bytes_per_minute),
+                ..Outside::default()
+            },
             repositories: self.repositories.iter().map(Repository::engine).collect(),
         }
     }
 }
 
+impl Models {
+    fn engine(&self) -> ModelsConfig {
+        // A script costs nothing, unless it is to be shown what it would cost.
+        let otherwise = if self.scripted { Tariff::Free } else { Tariff::Listed };
+        ModelsConfig {
+            openai: self.openai.engine(otherwise),
+            anthropic: self.anthropic.engine(otherwise),
+            gemini: self.gemini.engine(otherwise),
+            prices: self.prices.iter().map(Price::engine).collect(),
+        }
+    }
+}
+
 impl ModelEndpoint {
-    fn engine(&self) -> EndpointConfig {
+    fn engine(&self, otherwise: Tariff) -> EndpointConfig {
         let key = self.key.as_ref().map(|key| lamplight_engine::Secret::new(key.reveal()));
-        EndpointConfig { base: self.base.clone(), key, variable: self.key_env.clone() }
+        let tariff = match self.price {
+            Some(EndpointPrice::Free) => Tariff::Free,
+            Some(EndpointPrice::Vendor) => Tariff::AsVendor,
+            None => otherwise,
+        };
+        EndpointConfig { base: self.base.clone(), key, variable: self.key_env.clone(), tariff }
     }
 }
 
@@ -79,6 +97,7 @@ impl Price {
     fn engine(&self) -> ModelPrice {
         ModelPrice {
             model: self.model.clone(),
+            tier: self.tier.clone(),
             input: self.input,
             cached: self.cached,
             cache_written: self.cache_written,

@@ -1,6 +1,7 @@
 //! Where models are, what opens them, and what they cost here.
 
 use super::{ConfigError, Environment, Secret};
+use lamplight_engine::UpstreamName;
 use serde::{Deserialize, Serialize};
 
 /// `[models]`: where models are, seen from the host.
@@ -21,8 +22,11 @@ pub struct Models {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Price {
-    /// As its answers name it.
+    /// As it is asked for, or as its answers name it.
     pub model: String,
+    /// The tier of service that this is the price of, in the vendor's word; the usual one where it is not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tier: Option<String>,
     pub input: f64,
     /// Of input that is read from the model's cache; as any other where it is not said, and so for the next.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -63,7 +67,23 @@ impl Models {
                 )));
             }
         }
+        for name in UpstreamName::ALL {
+            let endpoint = self.of(name);
+            if endpoint.price.is_some() && endpoint.is_vendors_own(name) {
+                return Err(ConfigError::Invalid(format!(
+                    "models.{name}.price is for an address of your own, which models.{name}.base has to name; what single models cost is said by [[models.prices]]"
+                )));
+            }
+        }
         Ok(())
+    }
+
+    fn of(&self, name: UpstreamName) -> &ModelEndpoint {
+        match name {
+            UpstreamName::OpenAi => &self.openai,
+            UpstreamName::Anthropic => &self.anthropic,
+            UpstreamName::Gemini => &self.gemini,
+        }
     }
 }
 
@@ -92,12 +112,31 @@ pub struct ModelEndpoint {
     /// Name of the variable that holds the key.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_env: Option<String>,
+    /// What those models cost at an address of one's own that `[[models.prices]]` does not name; else what the public price lists
+    /// say of the address, and what they do not know is not asked.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub price: Option<EndpointPrice>,
     /// Its value, if it is set and not empty.
     #[serde(skip)]
     pub key: Option<Secret>,
 }
 
+/// What all models at one address cost.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndpointPrice {
+    /// Nothing.
+    Free,
+    /// What they cost at the vendor whose protocol it speaks.
+    Vendor,
+}
+
 impl ModelEndpoint {
+    /// Whether the vendor itself is asked.
+    fn is_vendors_own(&self, name: UpstreamName) -> bool {
+        self.base.as_ref().is_none_or(|base| base.trim_end_matches('/') == name.base())
+    }
+
     fn take_key(&mut self, environment: &Environment) {
         let value = self.key_env.as_ref().and_then(|name| environment.get(name));
         self.key = value.map(|value| value.trim()).filter(|value| !value.is_empty()).map(Secret::new);

@@ -168,6 +168,9 @@ pub struct Sandbox {
     pub allow: Vec<HostPattern>,
     /// Hosts that may be reached although their addresses are private, this machine's own or otherwise not public.
     pub allow_private: Vec<HostPattern>,
+    /// What all connections of one sandbox to the outside together carry in a minute, both ways; what is more is slowed down. 0 is no
+    /// bound. Models and git are not counted.
+    pub network_bytes_per_minute: u64,
     /// Run sandboxes even where this machine cannot put up a wall that nothing should run without; every view of such a
     /// session says so.
     #[serde(rename = "unsafe")]
@@ -175,6 +178,9 @@ pub struct Sandbox {
     /// `[sandbox.limits]`: what each sandbox may use, where a session asks for nothing else.
     pub limits: SandboxLimits,
 }
+
+/// With less, connections would be taken for idle ones before it is their turn.
+const LEAST_BYTES_PER_MINUTE: u64 = 1 << 20;
 
 /// What programs inside sandboxes may connect to.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -196,6 +202,12 @@ impl Sandbox {
                 "sandbox.launcher is empty; it is \"own\", or the name or path of a container runtime"
                     .to_owned(),
             ));
+        }
+        if (1..LEAST_BYTES_PER_MINUTE).contains(&self.network_bytes_per_minute) {
+            return Err(ConfigError::Invalid(format!(
+                "sandbox.network_bytes_per_minute is {}; the least is {LEAST_BYTES_PER_MINUTE}, and 0 is no bound",
+                self.network_bytes_per_minute
+            )));
         }
         match (self.network, self.allow.is_empty()) {
             (NetworkPolicy::Open | NetworkPolicy::None, false) => Err(ConfigError::Invalid(

@@ -1,4 +1,5 @@
 use super::*;
+use lamplight_engine::Tariff;
 
 fn environment(pairs: &[(&str, &str)]) -> Environment {
     let home = [("HOME".to_owned(), "/home/someone".to_owned())];
@@ -74,6 +75,11 @@ fn mistakes_are_told_with_their_place() {
         &[],
         "DIR/lamplight.toml:2: \"http://db\" names no host",
     );
+    check(
+        "[sandbox]\nnetwork_bytes_per_minute = 1000\n",
+        &[],
+        "the configuration cannot be used: sandbox.network_bytes_per_minute is 1000; the least is 1048576",
+    );
     check("[sandbox]\nnetwork = 'closed'\n", &[], "DIR/lamplight.toml:2: unknown variant");
     check(
         "[[repositories]]\npath = '/r'\nsandbox.allow = ['a.example']\n",
@@ -137,6 +143,30 @@ fn secrets_come_from_the_environment_and_never_show() {
 }
 
 #[test]
+fn what_models_cost_is_said_of_single_ones_or_of_an_address_of_ones_own() {
+    let tariffs = |file: &str, environment: &[(&str, &str)]| {
+        let models = load(file, Flags::default(), environment)?.engine().models;
+        Ok::<_, String>([models.openai.tariff, models.anthropic.tariff, models.gemini.tariff])
+    };
+    let (listed, free) = (Tariff::Listed, Tariff::Free);
+    assert_eq!(tariffs("", &[]), Ok([listed; 3]));
+    let file = "[models.openai]\nbase = 'http://127.0.0.1:11434/v1'\nprice = 'free'\n\
+        [models.gemini]\nbase = 'https://models.example.org'\nprice = 'vendor'\n";
+    assert_eq!(tariffs(file, &[]), Ok([free, listed, Tariff::AsVendor]));
+    assert_eq!(tariffs("[models]\nscripted = true\n", &[]), Ok([free; 3]));
+    for base in ["", "base = 'https://api.openai.com/v1/'\n"] {
+        let error = tariffs(&format!("[models.openai]\n{base}price = 'free'\n"), &[]).unwrap_err();
+        assert!(error.contains("models.openai.price is for an address of your own"), "{error}");
+    }
+    let error = tariffs("[models.openai]\nprice = 'cheap'\n", &[]).unwrap_err();
+    assert!(error.contains("unknown variant"), "{error}");
+    let row = "[[models.prices]]\nmodel = 'o3'\ntier = 'flex'\ninput = 1\noutput = 4\n";
+    let config = load(row, Flags::default(), &[]).unwrap();
+    assert_eq!(config.engine().models.prices[0].tier.as_deref(), Some("flex"));
+    assert_eq!(load(&config.to_toml(), Flags::default(), &[]), Ok(config));
+}
+
+#[test]
 fn budgets_of_a_month_are_of_all_of_people_and_of_repositories() {
     let file = "[budgets]\nmonth_micros = 5\n[[budgets.people]]\nname = 'Ada'\nmonth_micros = 3\n\
         [[repositories]]\npath = '/r'\nbudget_month_micros = 2\n";
@@ -188,11 +218,17 @@ fn every_variable_sets_a_key_that_exists() {
             "github.api" | "github.git" => "https://example.org",
             "sandbox.allow" => "example.org",
             "models.scripted" | "sandbox.unsafe" | "sandbox.limits.nested_sandboxes" => "true",
-            key if key.starts_with("sandbox.limits") => "1073741824",
+            key if key.starts_with("sandbox.limits") || key.ends_with("per_minute") => "1073741824",
+            key if key.ends_with(".price") => "free",
             _ => "7",
         };
         let person = [("LAMPLIGHT_PERSON_NAME", "a"), ("LAMPLIGHT_PERSON_EMAIL", "b"), (row.name, value)];
-        let file = if row.key == "sandbox.allow" { "[sandbox]\nnetwork = 'allowlist'\n" } else { "" };
+        let file = match row.key.rsplit_once('.') {
+            _ if row.key == "sandbox.allow" => "[sandbox]\nnetwork = 'allowlist'\n".to_owned(),
+            Some((section, "price")) => format!("[{section}]\nbase = 'http://127.0.0.1:9'\n"),
+            _ => String::new(),
+        };
+        let file = file.as_str();
         let config =
             load(file, Flags::default(), &person).unwrap_or_else(|error| panic!("{}: {error}", row.name));
         let default = load(file, Flags::default(), &person[..2]).unwrap();

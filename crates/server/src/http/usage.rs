@@ -39,6 +39,8 @@ pub enum UsageBy {
     Person,
     /// As the answers name it.
     Model,
+    /// By which list of prices the money was counted.
+    Prices,
     Session,
     /// In UTC.
     Day,
@@ -87,7 +89,8 @@ pub enum BudgetWhose {
 /// One sum.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct UsageItem {
-    /// The path of the repository, the name of the person or of the model, the id of the session, or the day; of the total it is empty.
+    /// The path of the repository, the name of the person or of the model, the id of the session, the day, or the list of prices with
+    /// its version, such as `genai-prices 0.2.1+1` (empty: not written down, as before 0.2); of the total it is empty.
     pub key: String,
     /// Of a session.
     pub title: Option<String>,
@@ -95,6 +98,8 @@ pub struct UsageItem {
     pub requests: u64,
     /// Those of them whose price nobody knows.
     pub unpriced: u64,
+    /// Those of them that did not say all that they used, so that it is in part guessed.
+    pub estimated: u64,
     pub tokens: Tokens,
     pub cost: Cost,
 }
@@ -167,6 +172,7 @@ impl From<UsageBy> for lamplight_engine::UsageBy {
             UsageBy::Repository => Self::Repository,
             UsageBy::Person => Self::Person,
             UsageBy::Model => Self::Model,
+            UsageBy::Prices => Self::Prices,
             UsageBy::Session => Self::Session,
             UsageBy::Day => Self::Day,
         }
@@ -180,6 +186,7 @@ impl From<UsageSum> for UsageItem {
             title: sum.title,
             requests: sum.requests,
             unpriced: sum.unpriced,
+            estimated: sum.estimated,
             tokens: sum.tokens.into(),
             cost: Cost { micros: sum.cost_micros, is_partial: sum.unpriced > 0 },
         }

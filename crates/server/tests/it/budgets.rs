@@ -96,12 +96,25 @@ async fn what_models_cost_is_counted_told_and_bounded() {
 }
 
 #[tokio::test]
-async fn what_has_no_price_is_told_as_unknown_and_not_as_free() {
+async fn what_has_no_price_is_not_asked_until_it_is_said_to_be_free() {
     let server = server("");
+    let id = server.create(ASK).await;
+    let noted = server.until(&id, "noted", 1).await.pop().unwrap()["event"]["text"].clone();
+    let noted = noted.as_str().unwrap();
+    assert!(noted.starts_with("Refused: In Lamplight, the model \"ours\" is not asked"), "{noted}");
+    assert!(noted.contains("price = \"free\" into [models.openai]"), "{noted}");
+    server.until(&id, "work_committed", 1).await;
+    assert_eq!(server.view(&id).await["tokens"]["input"], 0);
+    server.signal("TERM");
+    let place = server.ended().1;
+    let config = fs::read_to_string(place.path("lamplight.toml")).unwrap();
+    let free = config.replace("[models.openai]\n", "[models.openai]\nprice = \"free\"\n");
+    fs::write(place.path("lamplight.toml"), free).unwrap();
+    let server = Server::start_in(place);
     let id = server.create(ASK).await;
     server.until(&id, "work_committed", 1).await;
     let view = server.view(&id).await;
-    assert_eq!(view["cost"], json!({"micros": 0, "is_partial": true}), "{view}");
+    assert_eq!(view["cost"], json!({"micros": 0, "is_partial": false}), "{view}");
     assert_eq!(view["tokens"]["input"], 100_000);
     server.clear().await;
 }

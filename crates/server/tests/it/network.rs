@@ -95,7 +95,7 @@ async fn start(place: &Place, network: Network) -> Engine {
     config.sandbox.launcher = Some(LAMPLIGHT.into());
     config.network = network;
     config.outside =
-        Outside { allow_private: vec!["service.test".parse().unwrap()], resolver: Arc::new(Here) };
+        Outside { allow_private: vec!["service.test".parse().unwrap()], resolver: Arc::new(Here), ..Outside::default() };
     Engine::open(config).await.unwrap()
 }
 

@@ -58,7 +58,7 @@ fn gossip() -> String {
 /// A step in which a program inside asks a model, and prints everything that comes back.
 fn ask(path: &str) -> String {
     format!(
-        "!run python3 -c 'import http.client as h; c = h.HTTPConnection(\"127.0.0.1\", 7411); c.request(\"POST\", \"{path}\", b\"{{}}\"); \
+        "!run python3 -c 'import http.client as h; c = h.HTTPConnection(\"127.0.0.1\", 7411); c.request(\"POST\", \"{path}\", b\"{{\\\"model\\\":\\\"m\\\"}}\"); \
          a = c.getresponse(); print(a.headers, a.read())'"
     )
 }
@@ -68,7 +68,8 @@ pub(crate) fn place() -> Place {
     let config = std::fs::read_to_string(place.path("lamplight.toml")).unwrap();
     let base = gossip();
     let more = format!(
-        "[log]\nlevel = 'trace'\n[models.openai]\nbase = '{base}'\n[models.anthropic]\nbase = '{}'\nkey_env = 'ANTHROPIC_API_KEY'\n",
+        "[log]\nlevel = 'trace'\n[models.openai]\nbase = '{base}'\nprice = 'free'\n\
+         [models.anthropic]\nbase = '{}'\nprice = 'free'\nkey_env = 'ANTHROPIC_API_KEY'\n",
         base.trim_end_matches("/v1")
     );
     std::fs::write(place.path("lamplight.toml"), config + &more).unwrap();
@@ -190,6 +191,40 @@ async fn what_an_agent_shows_of_a_key_does_not_come_into_the_log() {
     for file in ["data/lamplight.db", "data/lamplight.db-wal"] {
         check_clean(file, &std::fs::read(server.place.path(file)).unwrap_or_default());
     }
+    server.clear().await;
+}
+
+/// An agent says a key letter by letter, with a server that is killed in the middle of it.
+#[tokio::test]
+async fn a_key_that_an_agent_says_in_pieces_is_found_whoever_hears_them() {
+    let server = Server::start_in(place());
+    assert!(set_key(&server.place, STORED).status.success());
+    let (first, rest) = STORED.split_at(9);
+    let letters: Vec<String> = rest.chars().map(String::from).collect();
+    let prompt = format!(
+        "!pieces 60 It is |{first}|{}|, and no other.\n!pieces 0 Begun.|{first}\n!wait 4000\n!pieces 0 {rest}| is it.\n!say done",
+        letters.join("|")
+    );
+    let id = server.create(&prompt).await;
+    let spoken = |log: &[Value]| -> String {
+        let texts = log.iter().filter(|entry| entry["event"]["type"] == "agent_spoke");
+        texts.map(|entry| entry["event"]["text"].as_str().unwrap()).collect()
+    };
+    let mut seen = 1;
+    loop {
+        let log = server.until(&id, "agent_spoke", seen).await;
+        if spoken(&log).contains("no other.") {
+            break;
+        }
+        seen += 1;
+    }
+    // What was heard of the second one is in no log yet.
+    server.signal("KILL");
+    let server = Server::start_in(server.ended().1);
+    let log = server.until(&id, "work_committed", 1).await;
+    let said = "It is [secret openai key], and no other.Begun.[secret openai key] is it.done";
+    assert_eq!(spoken(&log), said);
+    check_clean("the log", Value::from(log).to_string().as_bytes());
     server.clear().await;
 }
 

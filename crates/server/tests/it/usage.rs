@@ -10,15 +10,20 @@ use std::sync::mpsc;
 
 /// A model of one's own. Chats are answered whole, and say that they took 80,000 tokens in and 1,000 out: 0.25 $ by [`PRICES`]. Of
 /// messages comes the beginning, which says that 100,000 were read and 1 was written; what was begun is handed over, to be held open.
-fn model() -> (String, mpsc::Receiver<TcpStream>) {
+/// Whoever asks for the list of models says by that that the beginning has come: each time is told too.
+fn model() -> (String, mpsc::Receiver<TcpStream>, mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let (begun, held) = mpsc::channel();
+    let (came, arrived) = mpsc::channel();
     std::thread::spawn(move || {
         for socket in listener.incoming() {
             let mut socket = socket.unwrap();
             let mut request = vec![0; 64 * 1024];
             let length = socket.read(&mut request).unwrap();
+            if request[..length].starts_with(b"GET /v1/models") {
+                let _ = came.send(());
+            }
             let (kind, body, length) = if request[..length].starts_with(b"POST /v1/messages") {
                 let start = json!({"type": "message_start", "message": {"model": "ours", "usage": {"input_tokens": 100_000, "output_tokens": 1}}});
                 ("text/event-stream", format!("event: message_start\ndata: {start}\n\n"), String::new())
@@ -36,7 +41,7 @@ fn model() -> (String, mpsc::Receiver<TcpStream>) {
             }
         }
     });
-    (base, held)
+    (base, held, arrived)
 }
 
 const PRICES: &str = "[[models.prices]]\nmodel = 'ours'\ninput = 3\noutput = 10\n";
@@ -52,19 +57,29 @@ fn chat() -> String {
     ask("/openai/v1/chat/completions", r#"{"model":"ours","max_tokens":1000}"#)
 }
 
+/// A program inside asks for an answer that does not end, and tells the model once its beginning has come through.
+fn ask_for_long() -> String {
+    let body = r#"{"model":"ours","max_tokens":1000}"#;
+    let url = "http://127.0.0.1:7411/anthropic/v1";
+    format!(
+        "!run curl -s -N -m 60 -H 'content-type: application/json' -d '{body}' {url}/messages | (head -c 1 >/dev/null; curl -s -o /dev/null -m 60 {url}/models; cat >/dev/null) || true\n"
+    )
+}
+
 struct Stage {
     config: String,
     held: mpsc::Receiver<TcpStream>,
+    arrived: mpsc::Receiver<()>,
 }
 
 impl Stage {
     fn new() -> (Self, Place) {
         let place = Place::new();
-        let (base, held) = model();
+        let (base, held, arrived) = model();
         let models =
             format!("[models.openai]\nbase = '{base}/v1'\n[models.anthropic]\nbase = '{base}'\n{PRICES}");
         let config = fs::read_to_string(place.path("lamplight.toml")).unwrap() + &models;
-        (Self { config, held }, place)
+        (Self { config, held, arrived }, place)
     }
 
     fn start(&self, place: Place, budgets: &str) -> Server {
@@ -190,7 +205,7 @@ async fn people_are_told_at_four_fifths_and_what_follows_is_refused_to_programs(
     let noted = log.iter().any(|entry| {
         entry["event"]["text"]
             .as_str()
-            .is_some_and(|text| text.contains("nobody knows what the model \"theirs\" costs"))
+            .is_some_and(|text| text.contains("the model \"theirs\" is not asked"))
     });
     assert!(noted, "{log:?}");
     let text = server.place.say(&["usage"]);
@@ -240,14 +255,14 @@ async fn usage_is_summed_up_by_whatever_is_asked() {
 async fn a_restart_in_the_middle_of_an_answer_settles_or_releases_what_was_set_aside() {
     let (stage, place) = Stage::new();
     let mut server = stage.start(place, &of_ada(9_000_000));
-    let messages = ask("/anthropic/v1/messages", r#"{"model":"ours","max_tokens":1000}"#);
+    let messages = ask_for_long();
     let id = server.create(&format!("{messages}!hang")).await;
     // What was read of the answer is known when the server has time to say it, and not when it has none.
     for (turn, signal, spent) in [(1, "TERM", 300_010), (2, "KILL", 300_010)] {
         let answering = stage.held.recv().unwrap();
-        while budget(&server).await.1 == 0 {
-            tokio::task::yield_now().await;
-        }
+        // The gateway has read what a program inside has got.
+        stage.arrived.recv().unwrap();
+        assert_ne!(budget(&server).await.1, 0);
         server.signal(signal);
         let (_, place) = server.ended();
         drop(answering);

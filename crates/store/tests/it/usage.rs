@@ -20,6 +20,8 @@ fn used(seq: u64, day: i64, person: &str, model: &str, input: u64, cost_micros: 
         model: model.into(),
         tokens: Tokens { input, output: 2, cached: 1, cache_written: 1, reasoning: 1 },
         cost_micros,
+        priced_by: cost_micros.map(|_| "list 1".into()),
+        is_estimated: model == "own",
     }
 }
 
@@ -66,6 +68,8 @@ async fn what_was_used_is_summed_up_by_whatever_is_asked() {
     check(&store, UsageBy::Day, &[("2025-11-22", 3, 1011, 5050, 1), ("2025-11-21", 1, 100, 500, 0)]).await;
     let (one, two) = (session(1).to_string(), session(2).to_string());
     check(&store, UsageBy::Session, &[of(two.as_str(), grace), of(one.as_str(), ada)]).await;
+    check(&store, UsageBy::Prices, &[("list 1", 3, 1110, 5550, 0), ("", 1, 1, 0, 1)]).await;
+    assert_eq!(sums(&store, UsageBy::Prices).await.sums[1].estimated, 1);
     assert_eq!(sums(&store, UsageBy::Session).await.sums[0].title.as_deref(), Some("Mend the sum"));
     let tokens = sums(&store, UsageBy::Day).await.total.tokens;
     assert_eq!(tokens, Tokens { input: 1111, output: 8, cached: 4, cache_written: 4, reasoning: 4 });
@@ -176,4 +180,30 @@ async fn logs_of_before_are_counted_when_the_table_is_made() {
     let tokens = usage.sums[0].tokens;
     assert_eq!(tokens, Tokens { input: 1010, output: 22, cached: 900, cache_written: 3, reasoning: 1 });
     assert_eq!(sums(&open(&dir), UsageBy::Repository).await.sums[0].key, "/home/ada/sample");
+}
+
+/// Rows of before are there as they were, and the server of before, which may still run, can add more.
+#[tokio::test]
+async fn rows_that_do_not_say_how_they_were_priced_stay() {
+    let dir = tempfile::tempdir().unwrap();
+    let database = rusqlite::Connection::open(dir.path().join("lamplight.db")).unwrap();
+    database.execute_batch(include_str!("../../migrations/0001_log.sql")).unwrap();
+    database.execute_batch(include_str!("../fixtures/version_1.sql")).unwrap();
+    for migration in
+        [include_str!("../../migrations/0002_secrets.sql"), include_str!("../../migrations/0003_usage.sql")]
+    {
+        database.execute_batch(migration).unwrap();
+    }
+    database.pragma_update(None, "user_version", 3).unwrap();
+    drop(database);
+    let before = sums(&open(&dir), UsageBy::Person).await;
+    let database = rusqlite::Connection::open(dir.path().join("lamplight.db")).unwrap();
+    let insert = "INSERT INTO usage (log, seq, at, person, repository, model, input, output, cached, cache_written,
+        reasoning, cost_micros) VALUES (99, 1, 0, 'Ada', '/r', 'm', 1, 1, 0, 0, 0, 5)";
+    assert_eq!(database.execute(insert, []).unwrap(), 1);
+    drop(database);
+    let usage = sums(&open(&dir), UsageBy::Prices).await;
+    let found: Vec<_> = usage.sums.iter().map(|sum| (sum.key.as_str(), sum.requests, sum.estimated)).collect();
+    assert_eq!(found, [("", before.total.requests + 1, 0)]);
+    assert_eq!(usage.total.cost_micros, before.total.cost_micros + 5);
 }

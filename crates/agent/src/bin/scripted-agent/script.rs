@@ -16,6 +16,8 @@ pub(crate) enum Step {
     Run(String),
     /// `stream CHUNKS MS`: says numbered words, `MS` apart.
     Stream(u64, u64),
+    /// `pieces MS ONE|TWO`: says one piece after the other, `MS` apart.
+    Pieces(u64, Vec<String>),
     /// `ask TITLE`: asks for permission and says what the answer was.
     Ask(String),
     /// `ask-flood N`: asks N times and waits for no answer in between.
@@ -83,6 +85,7 @@ fn step(line: &str) -> Step {
         "write" => Step::Write(pair().0.to_owned(), format!("{}\n", pair().1)),
         "run" => Step::Run(rest.to_owned()),
         "stream" => Step::Stream(number(pair().0), number(pair().1)),
+        "pieces" => Step::Pieces(number(pair().0), pair().1.split('|').map(str::to_owned).collect()),
         "ask" => Step::Ask(rest.to_owned()),
         "ask-flood" => Step::AskFlood(number(rest)),
         "call" => {

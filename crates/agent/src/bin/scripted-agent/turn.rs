@@ -95,6 +95,12 @@ impl<'a> Turn<'a> {
                     self.wait(Some(Duration::from_millis(ms)))?;
                 }
             }
+            Step::Pieces(ms, pieces) => {
+                for piece in pieces {
+                    self.chunk("agent_message_chunk", &piece);
+                    self.wait(Some(Duration::from_millis(ms)))?;
+                }
+            }
             Step::Ask(title) => return self.ask_and_wait(&title),
             Step::AskFlood(times) => {
                 for n in 1..=times {
