@@ -1,5 +1,9 @@
 //! The log. An event is a fact, in the past tense; everything shown anywhere is derived from a session's events.
 
+mod parts;
+
+pub use parts::{Commit, Contact, Guard, Memory, Outcome};
+
 use crate::agent::{AgentInput, ExitStatus, Opened};
 use crate::permission::{Answer, AnsweredBy, PermissionOption};
 use crate::pull_request::PullRequest;
@@ -9,7 +13,6 @@ use crate::{
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-use std::net::Ipv4Addr;
 
 /// One entry of a session's log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -360,66 +363,4 @@ pub enum Event {
     Noted {
         text: String,
     },
-}
-
-/// A host that something inside asked for, and the answer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Contact {
-    /// A name, or an address that was asked for as such.
-    pub host: String,
-    pub port: u16,
-    /// The address that stands for the name inside the sandbox.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub known_as: Option<Ipv4Addr>,
-    /// Why not; `None` when it was reached.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub refused: Option<String>,
-}
-
-/// How much a new agent process knows of what went before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Memory {
-    /// There was nothing before.
-    Fresh,
-    /// The agent loaded its own conversation.
-    Loaded,
-    /// The agent could not load it, and gets a digest of the log with the next prompt.
-    Digest,
-}
-
-/// What a guard watches. Each ends the turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Guard {
-    Steps,
-    FailuresInARow,
-    IdenticalCalls,
-    Silence,
-    WallClock,
-    /// A person paused the turn, and nobody resumed it.
-    Paused,
-    /// All that the session may cost is spent.
-    Budget,
-    /// All that others may cost with it in this month is spent.
-    MonthBudget,
-}
-
-/// How a turn ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "how", rename_all = "snake_case")]
-pub enum Outcome {
-    Completed { stop_reason: crate::agent::StopReason },
-    Stopped { by: String },
-    Tripped { guard: Guard, detail: String },
-    Failed { failure: Failure },
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Commit {
-    /// Forty hexadecimal digits.
-    pub id: String,
-    pub files: u32,
-    pub insertions: u32,
-    pub deletions: u32,
 }

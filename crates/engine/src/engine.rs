@@ -173,16 +173,6 @@ impl Engine {
         self.command(id, Command::Restore { checkpoint, by }).await
     }
 
-    /// What all turns of the session together may cost, in millionths of a dollar; 0 is no bound.
-    pub async fn set_budget(
-        &self,
-        id: &SessionId,
-        budget_micros: u64,
-        by: String,
-    ) -> Result<SessionView, CommandError> {
-        self.command(id, Command::SetBudget { budget_micros, by }).await
-    }
-
     pub async fn choose_model(
         &self,
         id: &SessionId,

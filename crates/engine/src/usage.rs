@@ -1,6 +1,8 @@
 //! What models were asked for, over all sessions.
 
 use crate::{BudgetStanding, CommandError, Engine, Usage, UsageQuery};
+use lamplight_domain::SessionId;
+use lamplight_domain::session::{Command, SessionView};
 
 impl Engine {
     /// Summed up as is asked; every answer that a reader of a log has seen is in it.
@@ -11,5 +13,15 @@ impl Engine {
     /// The budgets of this month: of all sessions, of people, of repositories.
     pub fn budgets(&self) -> Vec<BudgetStanding> {
         self.shared.budgets.standings()
+    }
+
+    /// What all turns of the session together may cost, in millionths of a dollar; 0 is no bound.
+    pub async fn set_budget(
+        &self,
+        id: &SessionId,
+        budget_micros: u64,
+        by: String,
+    ) -> Result<SessionView, CommandError> {
+        self.command(id, Command::SetBudget { budget_micros, by }).await
     }
 }

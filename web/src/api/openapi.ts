@@ -21,6 +21,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/attachments": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Takes a file of at most 10 MiB, which a prompt has to name within a day; the body is its content, whatever its type. */
+        post: operations["upload_attachment"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/attachments/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is in a file, harmless: images and plain text are shown by a browser, all else it can only save. */
+        get: operations["show_attachment"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/events": {
         parameters: {
             query?: never;
@@ -254,10 +288,52 @@ export interface paths {
         /**
          * Entries as in the log, one text frame each, without gap or double, then live; between them control frames
          *     `{"control":"live"}`, `{"control":"heartbeat"}` and, before the server closes, `{"control":"resume","seq":N}`.
+         *     With `presence`, `{"control":"present","people":[{"name":"Ada","streams":1}]}` says who follows, whenever that changes.
          *     The client sends `{"ack":N}` at least every 100 entries or 5 seconds.
          */
         get: operations["follow_session"];
         put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/files": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What is in a folder of the session's sandbox, which has to run. Links are told, not followed. */
+        get: operations["list_files"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/files/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * A file of the session's sandbox, of at most 1 GiB, as it is. Links are followed inside of the sandbox. One that cannot be read to
+         *     its end breaks off.
+         */
+        get: operations["read_file"];
+        /**
+         * Makes or replaces a file in the session's sandbox, and the folders above it; the body is its content, at most 256 MiB. It is there
+         *     whole or not at all, and the log tells who did it.
+         */
+        put: operations["write_file"];
         post?: never;
         delete?: never;
         options?: never;
@@ -350,6 +426,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/ports": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The ports at which programs listen, in order; none while no sandbox runs. */
+        get: operations["list_ports"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/ports/{port}/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Leads a browser to the preview of a port, by an address that lets it in and counts for a minute. */
+        get: operations["open_port"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/prompts": {
         parameters: {
             query?: never;
@@ -380,6 +490,26 @@ export interface paths {
         post?: never;
         /** Takes back a prompt that has not been sent yet. */
         delete: operations["remove_prompt"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/pull-request": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Pushes the session's branch to the GitHub repository that its repository is a clone of, and opens a draft pull request for it, or brings the
+         *     open one up to date. Asking again does no harm.
+         */
+        post: operations["publish_pull_request"];
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -456,6 +586,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/terminals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The terminals in the sandbox, oldest first; none while no sandbox runs. Those of a paused one are there again when it goes on. */
+        get: operations["list_terminals"];
+        put?: never;
+        /** Starts a shell in the session's sandbox, in the repository's folder. A paused sandbox goes on for it. */
+        post: operations["open_terminal"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/terminals/{terminal}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Ends a terminal's shell, as closing its window does. Of one that is gone is fine. */
+        delete: operations["close_terminal"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/terminals/{terminal}/stream": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Follows a terminal and types at it. Several may at once. */
+        get: operations["attach_terminal"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/unarchive": {
         parameters: {
             query?: never;
@@ -467,6 +649,23 @@ export interface paths {
         put?: never;
         /** Lists have the session again. Asking again changes nothing. */
         post: operations["unarchive_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/usage": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the session's models were asked for and what that cost, turn by turn. */
+        get: operations["session_usage"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -534,6 +733,26 @@ export interface components {
             /** @description Id of one of the options; `null` cancels the request. */
             option?: string | null;
         };
+        /** @description An uploaded file, for a prompt. */
+        AttachRequest: {
+            /** @description As the upload was answered. */
+            id: string;
+            name: string;
+        };
+        /** @description A file that came with a prompt, or is to. */
+        Attachment: {
+            /** @description SHA-256 of its content: 64 hexadecimal digits. */
+            id: string;
+            /** @description What it is called in the sandbox. */
+            name: string;
+            /**
+             * @description By its content: `image/png`, `image/jpeg`, `image/gif`, `image/webp`, `application/pdf`, `text/plain` or
+             *     `application/octet-stream`.
+             */
+            media_type: string;
+            /** Format: int64 */
+            bytes: number;
+        };
         /** @description What a session may cost. */
         BudgetRequest: {
             /**
@@ -594,6 +813,12 @@ export interface components {
             /** @description Where a renamed file was before. */
             old_path?: string | null;
             status: components["schemas"]["FileStatus"];
+            /**
+             * @description What git calls the file's mode before and now, where that says something: `100644` a file, `100755` one that can be run,
+             *     `120000` a symbolic link, `160000` a submodule.
+             */
+            old_mode?: string | null;
+            new_mode?: string | null;
             /** Format: int32 */
             insertions: number;
             /** Format: int32 */
@@ -602,8 +827,39 @@ export interface components {
             /** @description Unified hunks, as git writes them; empty for a binary file. */
             patch: string;
         };
+        /**
+         * @description `other` is a device, a pipe or a socket.
+         * @enum {string}
+         */
+        FileKind: "file" | "folder" | "link" | "other";
         /** @enum {string} */
         FileStatus: "added" | "modified" | "deleted" | "renamed";
+        FolderEntry: {
+            /** @description What is no UTF-8 in it is U+FFFD, and such a thing cannot be asked for. */
+            name: string;
+            kind: components["schemas"]["FileKind"];
+            /** Format: int64 */
+            bytes: number;
+            /** Format: date-time */
+            modified_at: string;
+            /**
+             * Format: int32
+             * @description The permission bits.
+             */
+            mode: number;
+            /** @description Of a link: where it says that it leads. */
+            target?: string | null;
+            leads_to?: components["schemas"]["FileKind"] | null;
+        };
+        /** @description What is in a folder. */
+        FolderListing: {
+            /** @description Absolute, in the sandbox. */
+            path: string;
+            /** @description In the order of the names; at most 2000. */
+            entries: components["schemas"]["FolderEntry"][];
+            /** @description There is more than is told. */
+            truncated: boolean;
+        };
         /** @description The session, and its checkpoint, that a fork goes on from. */
         ForkRequest: {
             session: string;
@@ -844,7 +1100,10 @@ export interface components {
         NewSessionRequest: {
             /** @description Absolute path of a git repository on the server's machine. */
             repository?: string;
+            /** @description May be empty where a file says it all. */
             prompt: string;
+            /** @description At most 10, uploaded before. */
+            attachments?: components["schemas"]["AttachRequest"][];
             fork?: components["schemas"]["ForkRequest"] | null;
             agent?: string | null;
             /** @description The agent's own id of a model. */
@@ -870,6 +1129,13 @@ export interface components {
              * @description Rejected then, without an answer.
              */
             deadline: string;
+        };
+        /** @description How large it is at first, in characters. */
+        OpenTerminal: {
+            /** Format: int32 */
+            rows: number;
+            /** Format: int32 */
+            columns: number;
         };
         /** @description The checkpoint of another session that a fork began with. */
         Origin: {
@@ -899,6 +1165,20 @@ export interface components {
          * @enum {string}
          */
         Phase: "queued" | "starting" | "planning" | "executing" | "waiting_for_you" | "stuck" | "paused" | "done" | "failed";
+        /** @description A port at which a program in the sandbox listens. */
+        Port: {
+            /** Format: int32 */
+            port: number;
+            /**
+             * @description Host and port of its preview, to which `…/ports/{port}/open` leads a browser.
+             * @example p3000-01jd5zk8w3q4r6t7v8x9y0z1a2.localhost:7410
+             */
+            authority: string;
+        };
+        /** @description In order. */
+        PortList: {
+            items: components["schemas"]["Port"][];
+        };
         /** @description An error answer. */
         Problem: {
             /** @description Always `about:blank`: `code` tells the kinds apart. */
@@ -923,12 +1203,28 @@ export interface components {
             position: number;
         };
         PromptRequest: {
+            /** @description May be empty where a file says it all. */
             text: string;
+            /** @description At most 10, uploaded before. */
+            attachments?: components["schemas"]["AttachRequest"][];
+        };
+        /** @description Where the branch is reviewed, as it was last published. */
+        PullRequest: {
+            /** @description `owner/name`. */
+            repository: string;
+            /** Format: int64 */
+            number: number;
+            /** @description For people. */
+            url: string;
+            draft: boolean;
+            /** @description The commit that it shows. */
+            head: string;
         };
         QueuedPrompt: {
             prompt: string;
             text: string;
             by: string;
+            attachments: components["schemas"]["Attachment"][];
         };
         /** @description A repository that sessions worked on. */
         Repository: {
@@ -1072,6 +1368,27 @@ export interface components {
             /** @description Its sandbox lacks a wall that nothing should run without. */
             unsafe: boolean;
         };
+        /** @description What models were asked for in one session. */
+        SessionUsage: {
+            /** @description By turn, and in each by model. */
+            items: components["schemas"]["SessionUsageItem"][];
+        };
+        /** @description One model in one turn. */
+        SessionUsageItem: {
+            /**
+             * Format: int32
+             * @description 0 before the first.
+             */
+            turn: number;
+            model: string;
+            /**
+             * Format: int32
+             * @description Answers of the model.
+             */
+            requests: number;
+            tokens: components["schemas"]["Tokens"];
+            cost: components["schemas"]["Cost"];
+        };
         /** @description Everything about one session but its log. */
         SessionView: {
             /** @example 01JD0000000000000000000000 */
@@ -1121,6 +1438,7 @@ export interface components {
             permission?: components["schemas"]["OpenPermission"] | null;
             commits: components["schemas"]["TurnCommit"][];
             merged?: components["schemas"]["Merged"] | null;
+            pull_request?: components["schemas"]["PullRequest"] | null;
             /** @description Moments that can be gone back to, or forked; oldest first, at most 20. */
             checkpoints: components["schemas"]["Checkpoint"][];
             origin?: components["schemas"]["Origin"] | null;
@@ -1164,6 +1482,25 @@ export interface components {
          * @enum {string}
          */
         Strength: "enforced" | "soft" | "missing";
+        /** @description A shell on a terminal of its own. */
+        Terminal: {
+            id: string;
+            /**
+             * Format: int32
+             * @description Of a shell that has ended.
+             */
+            exit_code?: number | null;
+            /**
+             * Format: int32
+             * @description Of one that was ended by a signal.
+             */
+            signal?: number | null;
+            running: boolean;
+        };
+        /** @description Oldest first. */
+        TerminalList: {
+            items: components["schemas"]["Terminal"][];
+        };
         /** @description Tokens of the whole session; `cached` is the part of `input` that the model had cached. */
         Tokens: {
             /** Format: int64 */
@@ -1296,6 +1633,98 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["AgentList"];
+                };
+            };
+        };
+    };
+    upload_attachment: {
+        parameters: {
+            query: {
+                /** @description What it is called; only its last part counts, and of that what is fit for a file's name. */
+                name: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Attachment"];
+                };
+            };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description attachment_too_large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description uploads_full */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description storage_full */
+            507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_attachment: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description attachment_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -1591,7 +2020,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description invalid_request, empty_prompt, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork */
+            /** @description invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -1600,7 +2029,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description session_not_found, checkpoint_not_found: of a fork */
+            /** @description attachment_not_found; session_not_found, checkpoint_not_found: of a fork */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -1813,6 +2242,8 @@ export interface operations {
             query?: {
                 /** @description The last `seq` that the client has; 0 for all. May be sent as the first message, `{"resume": N}`, instead. */
                 resume?: number;
+                /** @description Whether to be told who else follows the session. */
+                presence?: boolean;
             };
             header?: never;
             path: {
@@ -1830,6 +2261,172 @@ export interface operations {
                 content?: never;
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_files: {
+        parameters: {
+            query?: {
+                /** @description Absolute in the sandbox, or below the repository; the repository itself when left out. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["FolderListing"];
+                };
+            };
+            /** @description file_denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_not_found, file_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description sandbox_paused, sandbox_starting, no_sandbox, sandbox_lost, sandbox_too_old, file_failed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    read_file: {
+        parameters: {
+            query: {
+                /** @description Absolute in the sandbox, or below the repository. */
+                path: string;
+                /** @description To be saved, whatever it is. */
+                download?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": number[];
+                };
+            };
+            /** @description file_denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_not_found, file_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description file_unreadable, file_failed, sandbox_paused, sandbox_starting, no_sandbox, sandbox_lost */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    write_file: {
+        parameters: {
+            query?: {
+                /** @description Absolute in the sandbox, or below the repository; the repository itself when left out. */
+                path?: string;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/octet-stream": number[];
+            };
+        };
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description file_denied */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description file_failed, sandbox_paused, sandbox_starting, no_sandbox, sandbox_lost */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description file_too_large */
+            413: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2061,6 +2658,74 @@ export interface operations {
             };
         };
     };
+    list_ports: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PortList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description sandbox_too_old */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_port: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                port: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the preview, on its own origin */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description session_not_found, nothing_listens */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     prompt_session: {
         parameters: {
             query?: never;
@@ -2084,7 +2749,7 @@ export interface operations {
                     "application/json": components["schemas"]["PromptAccepted"];
                 };
             };
-            /** @description invalid_request, empty_prompt */
+            /** @description invalid_request, empty_prompt, too_many_attachments */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2093,6 +2758,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description session_not_found, attachment_not_found */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -2192,6 +2858,62 @@ export interface operations {
             };
             /** @description session_not_found, prompt_not_found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    publish_pull_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullRequest"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description nothing_to_publish, no_forge, push_refused, github_unauthorized, github_forbidden, github_not_found, github_refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description github_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description github_unreachable */
+            502: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2349,6 +3071,146 @@ export interface operations {
             };
         };
     };
+    list_terminals: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TerminalList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_terminal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["OpenTerminal"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Terminal"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no_sandbox, sandbox_starting, sandbox_lost, sandbox_too_old, too_many_terminals, terminal_refused, session_ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    close_terminal: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                terminal: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no_sandbox, sandbox_starting, session_ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    attach_terminal: {
+        parameters: {
+            query?: {
+                /** @description Bytes of output that the client has; 0 for all that is kept. */
+                from?: number;
+            };
+            header?: never;
+            path: {
+                id: string;
+                terminal: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A WebSocket */
+            101: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     unarchive_session: {
         parameters: {
             query?: never;
@@ -2366,6 +3228,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    session_usage: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionUsage"];
                 };
             };
             404: {

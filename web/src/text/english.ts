@@ -98,7 +98,7 @@ export const words = {
     settings: 'Settings: keys of models',
     keys: 'Keys of this page',
     stop: 'Stop the turn',
-    changes: 'Show or hide the changes',
+    drawer: (title: string) => `Show or hide: ${title.toLowerCase()}`,
     followUp: 'Write a follow-up',
     find: 'Find in the log',
     latest: 'Go to the newest entry',

@@ -8,7 +8,8 @@ use crate::event::{Contact, Guard, Memory, Outcome};
 use crate::spec::Origin;
 use crate::transcript::Tokens;
 use crate::{
-    Attachment, BudgetOf, Enforced, Failure, Generation, PromptId, PullRequest, Seq, SessionSpec, Timestamp, TurnNumber,
+    Attachment, BudgetOf, Enforced, Failure, Generation, PromptId, PullRequest, Seq, SessionSpec, Timestamp,
+    TurnNumber,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

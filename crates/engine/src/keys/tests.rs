@@ -86,7 +86,8 @@ async fn what_is_stored_comes_before_the_environment_until_it_is_removed() {
     let mut stage = Stage::new();
     let key = Some(Secret::new("sk-environment-1"));
     let variable = Some("OPENAI_API_KEY".to_owned());
-    stage.config.openai = EndpointConfig { base: None, key, variable: variable.clone(), ..EndpointConfig::default() };
+    stage.config.openai =
+        EndpointConfig { base: None, key, variable: variable.clone(), ..EndpointConfig::default() };
     stage.config.anthropic.base = Some("http://127.0.0.1:1".to_owned());
     let running = stage.start().await;
     assert_eq!(

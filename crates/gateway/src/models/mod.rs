@@ -103,8 +103,7 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
             return refusal::unreachable(vendor);
         }
     };
-    let (is_chat, is_paid) =
-        (vendor.has_to_be_asked_for_usage(rest), vendor.is_paid(request.method(), rest));
+    let (is_chat, is_paid) = (vendor.has_to_be_asked_for_usage(rest), vendor.is_paid(request.method(), rest));
     let rest = rest.to_owned();
     let (mut head, body) = request.into_parts();
     let (outgoing, admission) = if is_paid {

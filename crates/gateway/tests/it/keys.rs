@@ -101,7 +101,8 @@ async fn why_there_is_no_list_is_told_without_the_key() {
     let strange = list(UpstreamName::Anthropic).await;
     assert!(matches!(strange, Unlisted::Strange { .. }) && !strange.to_string().contains(KEY), "{strange}");
     assert_eq!(list(UpstreamName::Gemini).await, Unlisted::NotConfigured);
-    let nowhere = Upstream { base: "http://127.0.0.1:1".to_owned(), key: Secret::new(KEY), tariff: Tariff::Free };
+    let nowhere =
+        Upstream { base: "http://127.0.0.1:1".to_owned(), key: Secret::new(KEY), tariff: Tariff::Free };
     door.gateway().set_upstreams(Upstreams { gemini: Some(nowhere), ..Upstreams::default() }).unwrap();
     let unreachable = list(UpstreamName::Gemini).await;
     assert!(

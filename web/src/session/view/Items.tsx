@@ -4,7 +4,7 @@ import { memo, useId } from 'react';
 import { api, asApiError } from '../../api/client';
 import { ShownFiles } from '../../attach/Shown';
 import { words } from '../../text/english';
-import { clock, exactTime, plural, shortCommit, took } from '../../text/format';
+import { clock, exactTime, shortCommit, took } from '../../text/format';
 import { Markdown } from '../../text/Markdown';
 import { Output } from '../../text/Output';
 import { oneLine, visible } from '../../text/visible';

@@ -69,7 +69,12 @@ function Session() {
   const archived = facts?.archived ?? false;
   useCommands([
     ...(canStop ? [{ id: 'stop', title: words.palette.stop, keys: 'Ctrl+.', run: () => stop.mutate() }] : []),
-    { id: 'changes', title: words.palette.changes, keys: 'd', run: toggleChanges },
+    ...DRAWERS.map((kind) => ({
+      id: kind.id,
+      title: words.palette.drawer(kind.title),
+      keys: kind.shortcut,
+      run: () => toggle(kind.id),
+    })),
     { id: 'follow-up', title: words.palette.followUp, keys: 'i', run: () => box.current?.focus() },
     {
       id: 'archive',
