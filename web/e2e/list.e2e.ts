@@ -2,7 +2,7 @@
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { complaintsOf, openStage, type Stage, shot } from './browser';
-import { HAS_SERVER, OwnServer } from './server';
+import { HAS_SERVER, OwnServer, TEMPLATE } from './server';
 
 const TITLES = ['Paint the fence', 'Mend the roof', 'Sweep the yard', 'Oil the gate'];
 
@@ -97,6 +97,31 @@ describe.runIf(HAS_SERVER)('the list', () => {
     await page.keyboard.press('Control+k');
     await page.keyboard.press('Escape');
     await page.getByRole('dialog').waitFor({ state: 'detached' });
+    expect(complaintsOf(page)).toEqual([]);
+  });
+
+  test('a task begins with what its repository offers, within the bounds that were chosen', async () => {
+    const page = await stage.page();
+    await page.goto(`${server.url}/new`);
+    await page.getByLabel('Repository', { exact: false }).first().fill(server.repository);
+    await page.getByRole('button', { name: /template/ }).click();
+    const task = page.getByLabel('Task');
+    expect(await task.inputValue()).toBe(TEMPLATE);
+    await task.pressSequentially('nothing at all');
+    expect(await page.getByRole('button', { name: /template/ }).count()).toBe(0);
+    await page.getByText('More', { exact: true }).click();
+    await page.getByLabel('Network').selectOption('Only these hosts');
+    await page.getByLabel('Hosts').fill('registry.npmjs.org, *.example.org');
+    await page.getByLabel('Budget in dollars, at most').fill('2.50');
+    await shot(page, 'new-bounds');
+    await page.getByRole('button', { name: 'Start session' }).click();
+    await page.locator('[data-kind=message]').getByText('What is wrong: nothing at all').waitFor();
+    const id = new URL(page.url()).pathname.split('/').at(-1) ?? '';
+    await server.done(id, 1);
+    expect(await server.get(`/sessions/${id}`)).toMatchObject({
+      network: { policy: 'allowlist', hosts: ['registry.npmjs.org', '*.example.org'] },
+      budget_micros: 2_500_000,
+    });
     expect(complaintsOf(page)).toEqual([]);
   });
 });

@@ -18,14 +18,20 @@ const LOOK_MS = 50;
 /** More than any of these tests calls tools. */
 const LIMITS = { steps: 1_000_000, identical_calls: 1_000_000, failures_in_a_row: 1_000_000 };
 
+/** What the repository offers to begin a task with. */
+export const TEMPLATE = '!say What is wrong: ';
+
 export class OwnServer {
   readonly url: string;
+  /** Absolute path. */
+  readonly repository: string;
   readonly #directory: string;
   readonly #port: number;
   #process: ChildProcess | null = null;
 
   private constructor(directory: string, port: number) {
     this.#directory = directory;
+    this.repository = join(directory, 'repository');
     this.#port = port;
     this.url = `http://127.0.0.1:${port}`;
   }
@@ -48,6 +54,7 @@ export class OwnServer {
       execFileSync('git', ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.org', ...words], { cwd: repository });
     git('init', '--quiet', '--initial-branch=main');
     writeFileSync(join(repository, 'README.md'), 'A repository.\n');
+    writeFileSync(join(repository, '.lamplight.toml'), `[task]\ntemplate = ${JSON.stringify(TEMPLATE)}\n`);
     git('add', '--all');
     git('commit', '--quiet', '--no-gpg-sign', '-m', 'Begin');
     const server = new OwnServer(directory, await freePort());
@@ -89,8 +96,7 @@ export class OwnServer {
   }
 
   async create(prompt: string, more: object = {}): Promise<string> {
-    const repository = join(this.#directory, 'repository');
-    const view = await this.post('/sessions', { repository, prompt, limits: LIMITS, ...more });
+    const view = await this.post('/sessions', { repository: this.repository, prompt, limits: LIMITS, ...more });
     return (view as { id: string }).id;
   }
 

@@ -81,7 +81,8 @@ test('go back to what was kept, and fork it', async () => {
   const dialog = page.getByRole('dialog');
   await shot(page, 'go-back');
   await dialog.getByRole('button', { name: 'Go back', exact: true }).click();
-  await page.getByRole('button', { name: 'Jump to latest' }).click();
+  await dialog.waitFor({ state: 'detached' });
+  await page.keyboard.press('G');
   await page.getByText('Files, conversation and commits are those of checkpoint 1').waitFor();
   await phase(page, 'Done').waitFor();
 

@@ -130,6 +130,21 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 }
 
 /// `v20.20.2` → (20, 20).
+/// Debian's, installed when we may.
+pub(crate) fn chromium() -> Option<PathBuf> {
+    if let Some(found) = find("chromium") {
+        return Some(found);
+    }
+    println!("chromium is missing; it is needed because the page is tried in a browser");
+    match apt_install(&["chromium"]) {
+        Ok(()) => find("chromium"),
+        Err(error) => {
+            println!("{error:#}");
+            None
+        }
+    }
+}
+
 fn node_version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.trim().strip_prefix('v')?.split('.').map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))

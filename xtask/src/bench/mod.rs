@@ -10,6 +10,7 @@ mod gateway_peers;
 mod http;
 mod kills;
 mod machine;
+mod page;
 mod peers;
 mod process;
 mod sandbox;
@@ -43,19 +44,20 @@ const BUILT: [(&str, &str, &str); 7] = [
 
 type Measure = fn(&Bench) -> Result<Vec<Table>>;
 
-const BENCHES: [(&str, Measure); 7] = [
+const BENCHES: [(&str, Measure); 8] = [
     ("start", start::measure),
     ("sandbox", sandbox::measure),
     ("gateway", gateway::measure),
     ("delivery", events::delivery),
     ("durable", events::durable),
     ("sessions", sessions::measure),
+    ("page", page::measure),
     ("kills", kills::measure),
 ];
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Which: start, sandbox, gateway, delivery, durable, sessions, kills; all without any
+    /// Which: start, sandbox, gateway, delivery, durable, sessions, page, kills; all without any
     names: Vec<String>,
 }
 
@@ -95,20 +97,20 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     missing::provide(&[GIT])?;
     let path = missing::provide_node(&workspace)?;
-    // Everything else is measured with the server.
-    let only = match arguments.names.as_slice() {
-        [name] if name == "sandbox" => Some("lamplight-sandbox"),
-        [name] if name == "gateway" => Some("lamplight-gateway"),
-        _ => None,
+    // What is measured by itself needs less; all but these two are measured with the server.
+    let (only, serves) = match arguments.names.as_slice() {
+        [name] if name == "sandbox" => (vec!["lamplight-sandbox"], false),
+        [name] if name == "gateway" => (vec!["lamplight-gateway"], false),
+        [name] if name == "page" => (vec!["lamplight-agent", "lamplight-store"], true),
+        _ => (BUILT.iter().map(|(package, ..)| *package).collect(), true),
     };
-    if only.is_none() {
+    if serves {
         build::all(&workspace, RELEASE)?;
     }
     // One call, or cargo would build what they share once for each of them.
     let mut programs = Command::new(cargo());
     programs.current_dir(&workspace.root).args(["build", "--locked", "--profile", RELEASE]);
-    for (package, kind, name) in BUILT.iter().filter(|(package, ..)| only.is_none_or(|only| only == *package))
-    {
+    for (package, kind, name) in BUILT.iter().filter(|(package, ..)| only.contains(package)) {
         programs.args(["--package", package, kind, name]);
     }
     run_command(&mut programs)?;

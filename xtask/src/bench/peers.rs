@@ -194,6 +194,17 @@ impl Lamplight {
 
 /// A new session on a new repository; its id.
 pub(super) fn create(bench: &Bench, url: &str, prompt: &str, agent: &str) -> Result<String> {
+    create_with(bench, url, prompt, agent, &json!({}))
+}
+
+/// The same within other limits than the configured ones.
+pub(super) fn create_with(
+    bench: &Bench,
+    url: &str,
+    prompt: &str,
+    agent: &str,
+    limits: &Value,
+) -> Result<String> {
     let repository = bench.fresh("repository")?;
     let git = |arguments: &[&str]| {
         let mut git = Command::new("git");
@@ -209,7 +220,7 @@ pub(super) fn create(bench: &Bench, url: &str, prompt: &str, agent: &str) -> Res
     std::fs::write(repository.join("README.md"), "A repository.\n")?;
     git(&["add", "--all"])?;
     git(&["commit", "--quiet", "--no-gpg-sign", "-m", "Begin"])?;
-    let session = json!({ "repository": repository, "prompt": prompt, "agent": agent });
+    let session = json!({ "repository": repository, "prompt": prompt, "agent": agent, "limits": limits });
     let view = http::post(&format!("{url}/api/v1/sessions"), &session)?;
     Ok(view["id"].as_str().context("a session has an id")?.to_owned())
 }

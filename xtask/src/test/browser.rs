@@ -2,11 +2,13 @@
 
 use super::tally::Tally;
 use super::{DEV, Run};
+use crate::command::run as run_command;
 use crate::missing;
 use crate::stage::{Agent, Model, Sample, Server, Stage};
-use crate::{build, workspace::Workspace};
+use crate::{build, workspace::Workspace, workspace::cargo};
 use anyhow::Result;
 use std::path::PathBuf;
+use std::process::Command;
 
 /// Something that changes a file in every session, however often it is asked.
 const FIX: &str = "Note the time of this [[scenario:note]]";
@@ -16,10 +18,16 @@ const SLOW: &str = "Wait until you are stopped [[scenario:wait]]";
 const SCRIPT: &str = "xtask/browser.json";
 
 pub(super) fn check(run: &Run) -> Result<Tally> {
-    let Some(chromium) = chromium() else {
+    let Some(chromium) = missing::chromium() else {
         return Ok(Tally::skipped("there is no chromium; apt-get install -y chromium"));
     };
     let mut double = end_to_end(&run.workspace, run, &chromium);
+    // Tests that kill a server have one of their own.
+    let mut agent = Command::new(cargo());
+    agent.current_dir(&run.workspace.root).args(["build", "--locked", "--profile", DEV]);
+    run_command(agent.args(["--package", "lamplight-agent", "--bin", "scripted-agent"]))?;
+    double.env("LAMPLIGHT", run.workspace.program(DEV, "lamplight"));
+    double.env("SCRIPTED_AGENT", run.workspace.program(DEV, "scripted-agent"));
     let with_double = Tally::of(double.env("SHOTS", run.directory("shots-double")), "Tests")?;
 
     let stage = Stage::open(&run.workspace, DEV, run.directory("browser"), run.path.clone())?;
@@ -40,23 +48,8 @@ pub(super) fn check(run: &Run) -> Result<Tally> {
     Ok(with_double + Tally { skipped: 0, ..with_server? })
 }
 
-fn end_to_end(workspace: &Workspace, run: &Run, chromium: &PathBuf) -> std::process::Command {
+fn end_to_end(workspace: &Workspace, run: &Run, chromium: &PathBuf) -> Command {
     let mut npm = build::npm(&workspace.web(), &run.path);
     npm.args(["run", "--silent", "e2e"]).env("CHROMIUM", chromium);
     npm
-}
-
-/// Debian's, installed when we may.
-fn chromium() -> Option<PathBuf> {
-    if let Some(found) = missing::find("chromium") {
-        return Some(found);
-    }
-    println!("chromium is missing; it is needed because the page is tested in a browser");
-    match missing::apt_install(&["chromium"]) {
-        Ok(()) => missing::find("chromium"),
-        Err(error) => {
-            println!("{error:#}");
-            None
-        }
-    }
 }
