@@ -32,8 +32,8 @@ pub use keys::{KeyInfo, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamMod
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
 pub use lamplight_agent::install::Progress;
 pub use lamplight_gateway::{
-    Model, ModelPrice, NoSuchUpstream, Outside, Price, Resolver, Secret, SystemResolver, Tariff,
-    Unlisted, Unresolved, UpstreamName, install_tls_provider,
+    Model, ModelPrice, NoSuchUpstream, Outside, Price, Resolver, Secret, SystemResolver, Tariff, Unlisted,
+    Unresolved, UpstreamName, install_tls_provider,
 };
 pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};

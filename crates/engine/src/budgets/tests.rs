@@ -234,15 +234,14 @@ async fn ask(gateway: &Gateway, ledger: Arc<Adding>) -> u16 {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn two_hundred_requests_at_once_pass_a_budget_by_no_more_than_one() {
     let (base, asked, _serving) = model().await;
-    let prices =
-        vec![ModelPrice {
-            model: "ours".into(),
-            tier: None,
-            input: 1.0,
-            cached: None,
-            cache_written: None,
-            output: 1.0,
-        }];
+    let prices = vec![ModelPrice {
+        model: "ours".into(),
+        tier: None,
+        input: 1.0,
+        cached: None,
+        cache_written: None,
+        output: 1.0,
+    }];
     let openai = Some(Upstream { base, key: Secret::new("key"), tariff: Tariff::Listed });
     let upstreams = Upstreams { openai, prices, ..Upstreams::default() };
     let gateway = Arc::new(Gateway::new(upstreams, Outside::default()).unwrap());

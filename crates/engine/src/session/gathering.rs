@@ -64,7 +64,8 @@ impl Gathering {
     pub(super) fn is_due(&self, now: Instant) -> bool {
         let is_over = |until: Instant| now >= until;
         let has_gathered = self.quiet_until.is_none_or(is_over) || self.bytes >= GATHER_BYTES;
-        !self.is_empty() && (self.is_news && has_gathered || self.held.is_some_and(|(_, until)| is_over(until)))
+        !self.is_empty()
+            && (self.is_news && has_gathered || self.held.is_some_and(|(_, until)| is_over(until)))
     }
 
     /// When some of it is to be appended, if nothing more comes.

@@ -61,7 +61,8 @@ impl Admission {
 
 /// Says what to write, and where.
 fn unpriced(vendor: Vendor, backend: &Backend, asked: &Asked) -> String {
-    let clean = |name: &str| name.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect::<String>();
+    let clean =
+        |name: &str| name.chars().filter(|c| !c.is_control()).take(MAX_NAME_CHARS).collect::<String>();
     let model = clean(&asked.model);
     let (of_tier, row) = match &asked.tier {
         Some(tier) => {

@@ -115,7 +115,8 @@ impl Prices {
     }
 
     fn own(&self, models: &[&str], tier: Option<&str>) -> Option<&ModelPrice> {
-        let is_it = |own: &&ModelPrice, model: &str| own.model == model && unusual(own.tier.as_deref()) == tier;
+        let is_it =
+            |own: &&ModelPrice, model: &str| own.model == model && unusual(own.tier.as_deref()) == tier;
         models.iter().find_map(|model| self.own.iter().find(|own| is_it(own, model)))
     }
 

@@ -55,7 +55,11 @@ async fn check(path: &str, events: &[&str], input: u64, output: u64, is_estimate
         }
         door.settled().await;
         let [(model, tokens)] = &door.used()[..] else { panic!("{path}: {:?}", door.used()) };
-        assert_eq!((model.as_str(), tokens.input, tokens.output), ("ours", input, output), "{path} {events:?}");
+        assert_eq!(
+            (model.as_str(), tokens.input, tokens.output),
+            ("ours", input, output),
+            "{path} {events:?}"
+        );
         let cost = input + 2 * output;
         assert_eq!(door.costs(), [(Some(cost), Some("configuration 1/1/1/2+1".into()), is_estimated)]);
         assert_eq!((purse.sums().spent, purse.sums().reserved), (cost, 0), "{path}");
@@ -64,7 +68,8 @@ async fn check(path: &str, events: &[&str], input: u64, output: u64, is_estimate
 
 #[tokio::test]
 async fn what_was_seen_is_counted_in_every_protocol() {
-    let chat = r#"{"model":"ours","choices":[{"delta":{"role":"assistant","content":"nine byte"}}],"usage":null}"#;
+    let chat =
+        r#"{"model":"ours","choices":[{"delta":{"role":"assistant","content":"nine byte"}}],"usage":null}"#;
     check("/openai/v1/chat/completions", &[chat], PROBABLE, 3, true).await;
     check("/openai/v1/chat/completions", &[chat, chat], PROBABLE, 5, true).await;
     let call = r#"{"choices":[{"delta":{"tool_calls":[{"index":0,"function":{"arguments":"nine byte"}}]}}]}"#;
@@ -79,7 +84,8 @@ async fn what_was_seen_is_counted_in_every_protocol() {
     check("/openai/v1/responses", &[created, delta, done], PROBABLE, 3, true).await;
 
     let start = r#"{"type":"message_start","message":{"model":"ours","content":[],"usage":{"input_tokens":70,"output_tokens":1}}}"#;
-    let delta = r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"nine byte"}}"#;
+    let delta =
+        r#"{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":"nine byte"}}"#;
     let thought = r#"{"type":"content_block_delta","index":0,"delta":{"type":"thinking_delta","thinking":"nine byte"}}"#;
     let end = r#"{"type":"message_delta","delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":9}}"#;
     check("/anthropic/v1/messages", &[start, delta, thought], 70, 5, true).await;

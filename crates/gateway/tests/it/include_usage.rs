@@ -82,11 +82,13 @@ async fn what_has_no_such_option_or_does_not_stream_passes_unchanged() {
     // A vendor that answers with a document although it was to stream, and with an error.
     for status in [200, 400] {
         let answer = Answer::Whole(status, "application/json", Bytes::from_static(document.as_bytes()));
-        let (_, got, _) = ask("/openai/v1/chat/completions", "{\"model\":\"m\",\"stream\":true}", answer).await;
+        let (_, got, _) =
+            ask("/openai/v1/chat/completions", "{\"model\":\"m\",\"stream\":true}", answer).await;
         assert_eq!(got, document);
     }
     // Another's events.
-    let (_, got, _) = ask("/openai/v1/responses", "{\"model\":\"m\",\"stream\":true}", in_pieces(USAGE, 7)).await;
+    let (_, got, _) =
+        ask("/openai/v1/responses", "{\"model\":\"m\",\"stream\":true}", in_pieces(USAGE, 7)).await;
     assert_eq!(got, USAGE);
 }
 
@@ -129,7 +131,10 @@ async fn a_chat_of_unknown_length_is_read_and_what_cannot_be_read_is_refused() {
     let answer = client.post(&url).body(reqwest::Body::wrap_stream(chunks)).send().await.unwrap();
     assert_eq!(answer.bytes().await.unwrap().len(), 0);
     let received = vendor.received().remove(0);
-    assert_eq!(received.body, "{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":true}}");
+    assert_eq!(
+        received.body,
+        "{\"model\":\"m\",\"stream\":true,\"stream_options\":{\"include_usage\":true}}"
+    );
     assert_eq!(door.used(), spent());
 
     let compressed = client.post(&url).header("content-encoding", "gzip").body("x").send().await.unwrap();

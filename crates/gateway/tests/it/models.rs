@@ -226,9 +226,11 @@ async fn a_vendor_that_cannot_be_reached_is_said_to_be_without_saying_where_it_i
     let closed = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let base = format!("http://{}/secret-path", closed.local_addr().unwrap());
     drop(closed);
-    let door =
-        door(Upstreams { openai: Some(Upstream { base, key: Secret::new(KEY), tariff: Tariff::Free }), ..Upstreams::default() })
-            .await;
+    let door = door(Upstreams {
+        openai: Some(Upstream { base, key: Secret::new(KEY), tariff: Tariff::Free }),
+        ..Upstreams::default()
+    })
+    .await;
     let answer =
         reqwest::Client::new().post(door.url("/openai/v1/responses")).body(ASKED).send().await.unwrap();
     assert_eq!(answer.status(), 502);

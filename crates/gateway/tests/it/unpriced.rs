@@ -48,7 +48,11 @@ async fn a_model_without_a_price_is_not_asked_and_it_is_said_what_to_write() {
     for (path, body, expected) in [
         (CHAT, r#"{"model":"theirs"}"#, sentence(theirs, r#"model = "theirs""#, "openai")),
         ("/openai/v1/responses", r#"{"model":"theirs"}"#, sentence(theirs, r#"model = "theirs""#, "openai")),
-        ("/anthropic/v1/messages", r#"{"model":"theirs"}"#, sentence(theirs, r#"model = "theirs""#, "anthropic")),
+        (
+            "/anthropic/v1/messages",
+            r#"{"model":"theirs"}"#,
+            sentence(theirs, r#"model = "theirs""#, "anthropic"),
+        ),
         (
             "/gemini/v1beta/models/theirs:generateContent",
             r#"{"contents":[]}"#,
@@ -98,5 +102,8 @@ async fn of_a_vendor_only_single_models_can_be_priced() {
     let door = Door::open(grant(Path::new("/nowhere")), upstreams).await;
     let (status, message) = ask(&door, CHAT, r#"{"model":"theirs"}"#).await;
     assert_eq!(status, 403);
-    assert!(message.contains("of its server [[models.prices]] with") && !message.contains("free"), "{message}");
+    assert!(
+        message.contains("of its server [[models.prices]] with") && !message.contains("free"),
+        "{message}"
+    );
 }

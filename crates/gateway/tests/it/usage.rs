@@ -135,8 +135,12 @@ async fn an_endless_line_is_passed_on_and_forgotten() {
         Vendor::with([Answer::Pieces(answer)]).await
     };
     let door = Door::open(grant(Path::new("/nowhere")), vendor.upstreams()).await;
-    let answer =
-        reqwest::Client::new().post(door.url("/openai/v1/chat/completions")).body(ASKED).send().await.unwrap();
+    let answer = reqwest::Client::new()
+        .post(door.url("/openai/v1/chat/completions"))
+        .body(ASKED)
+        .send()
+        .await
+        .unwrap();
     assert_eq!(answer.bytes().await.unwrap().len(), long.len());
     assert_eq!(door.used(), one("m", 1, 2, 0));
 }

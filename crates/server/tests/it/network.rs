@@ -94,8 +94,11 @@ async fn start(place: &Place, network: Network) -> Engine {
     let mut config = Config::load(&flags, &[home].into()).unwrap().engine();
     config.sandbox.launcher = Some(LAMPLIGHT.into());
     config.network = network;
-    config.outside =
-        Outside { allow_private: vec!["service.test".parse().unwrap()], resolver: Arc::new(Here), ..Outside::default() };
+    config.outside = Outside {
+        allow_private: vec!["service.test".parse().unwrap()],
+        resolver: Arc::new(Here),
+        ..Outside::default()
+    };
     Engine::open(config).await.unwrap()
 }
 

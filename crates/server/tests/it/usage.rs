@@ -185,9 +185,7 @@ async fn people_are_told_at_four_fifths_and_what_follows_is_refused_to_programs(
     assert_eq!(status, StatusCode::ACCEPTED);
     let log = server.until(&id, "guard_tripped", 1).await;
     let noted = log.iter().any(|entry| {
-        entry["event"]["text"]
-            .as_str()
-            .is_some_and(|text| text.contains("the model \"theirs\" is not asked"))
+        entry["event"]["text"].as_str().is_some_and(|text| text.contains("the model \"theirs\" is not asked"))
     });
     assert!(noted, "{log:?}");
     let text = server.place.say(&["usage"]);

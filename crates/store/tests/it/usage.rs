@@ -198,12 +198,14 @@ async fn rows_that_do_not_say_how_they_were_priced_stay() {
     drop(database);
     let before = sums(&open(&dir), UsageBy::Person).await;
     let database = rusqlite::Connection::open(dir.path().join("lamplight.db")).unwrap();
-    let insert = "INSERT INTO usage (log, seq, at, person, repository, model, input, output, cached, cache_written,
+    let insert =
+        "INSERT INTO usage (log, seq, at, person, repository, model, input, output, cached, cache_written,
         reasoning, cost_micros) VALUES (99, 1, 0, 'Ada', '/r', 'm', 1, 1, 0, 0, 0, 5)";
     assert_eq!(database.execute(insert, []).unwrap(), 1);
     drop(database);
     let usage = sums(&open(&dir), UsageBy::Prices).await;
-    let found: Vec<_> = usage.sums.iter().map(|sum| (sum.key.as_str(), sum.requests, sum.estimated)).collect();
+    let found: Vec<_> =
+        usage.sums.iter().map(|sum| (sum.key.as_str(), sum.requests, sum.estimated)).collect();
     assert_eq!(found, [("", before.total.requests + 1, 0)]);
     assert_eq!(usage.total.cost_micros, before.total.cost_micros + 5);
 }
