@@ -77,6 +77,8 @@ pub struct EndpointConfig {
     pub key: Option<Secret>,
     /// The name of the variable that the key is from.
     pub variable: Option<String>,
+    /// A variable that holds the vendor's key, and that key, which is not sent to this address.
+    pub kept_back: Option<(String, Secret)>,
     pub tariff: Tariff,
 }
 

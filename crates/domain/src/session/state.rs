@@ -7,9 +7,9 @@ use crate::agent::{AgentInput, Model, Opened};
 use crate::event::{Contact, Guard, Memory, Outcome};
 use crate::spec::Origin;
 use crate::transcript::Tokens;
+use crate::pull_request::PullRequest;
 use crate::{
-    Attachment, BudgetOf, Enforced, Failure, Generation, PromptId, PullRequest, Seq, SessionSpec, Timestamp,
-    TurnNumber,
+    Attachment, BudgetOf, Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;

@@ -48,8 +48,10 @@ pub enum KeySource {
     Environment {
         variable: String,
     },
-    /// There is an address that is asked without one.
-    NotNeeded,
+    /// There is an address that is asked without one. `variable` holds the vendor's, which is not sent there.
+    NotNeeded {
+        variable: Option<String>,
+    },
     Missing,
 }
 
@@ -152,7 +154,10 @@ impl Keys {
                 (KeySource::Stored { set_at: *set_at, variable }, secret.as_ref().err().cloned())
             }
             (None, Some(variable), _) => (KeySource::Environment { variable }, None),
-            (None, None, Some(_)) => (KeySource::NotNeeded, None),
+            (None, None, Some(_)) => {
+                let variable = configured.kept_back.as_ref().map(|(variable, _)| variable.clone());
+                (KeySource::NotNeeded { variable }, None)
+            }
             (None, None, None) => (KeySource::Missing, None),
         };
         KeyInfo { name, source, base: self.base(name), problem }
@@ -222,9 +227,11 @@ impl Keys {
     fn learn(&self) {
         let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
         let of = |name| {
-            let environment = self.config.of(name).key.clone();
+            let configured = self.config.of(name);
+            let kept_back = configured.kept_back.clone().map(|(_, key)| key);
+            let environment = configured.key.clone().into_iter().chain(kept_back);
             let stored = stored.get(&name).and_then(|stored| stored.secret.clone().ok());
-            environment.into_iter().chain(stored).map(move |secret: Secret| (name, secret))
+            environment.chain(stored).map(move |secret: Secret| (name, secret))
         };
         let all = UpstreamName::ALL.into_iter().flat_map(of);
         self.redaction.learn(

@@ -89,12 +89,16 @@ async fn what_is_stored_comes_before_the_environment_until_it_is_removed() {
     stage.config.openai =
         EndpointConfig { base: None, key, variable: variable.clone(), ..EndpointConfig::default() };
     stage.config.anthropic.base = Some("http://127.0.0.1:1".to_owned());
+    let kept_back = "sk-kept-back-1";
+    stage.config.anthropic.kept_back = Some(("ANTHROPIC_API_KEY".to_owned(), Secret::new(kept_back)));
     let running = stage.start().await;
     assert_eq!(
         running.keys.info(UpstreamName::OpenAi).source,
         KeySource::Environment { variable: "OPENAI_API_KEY".to_owned() }
     );
-    assert_eq!(running.keys.info(UpstreamName::Anthropic).source, KeySource::NotNeeded);
+    let not_sent = KeySource::NotNeeded { variable: Some("ANTHROPIC_API_KEY".to_owned()) };
+    assert_eq!(running.keys.info(UpstreamName::Anthropic).source, not_sent);
+    assert_eq!(running.keys.redaction.now().text(kept_back), "[secret anthropic key]", "and seen nowhere");
     assert_eq!(running.asked_with(UpstreamName::Anthropic).as_deref(), Some(""));
     let info = running.set(UpstreamName::OpenAi, CANARY).await.unwrap();
     assert!(matches!(info.source, KeySource::Stored { variable: also, .. } if also == variable));

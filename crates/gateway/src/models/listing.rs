@@ -1,5 +1,6 @@
 //! What an upstream says it has: asked by this process for people who choose, not by a sandbox.
 
+use super::Backend;
 use super::price::Price;
 use crate::serve::Door;
 use crate::{Upstream, UpstreamName};
@@ -71,6 +72,20 @@ impl fmt::Display for Unlisted {
 }
 
 impl Unlisted {
+    /// Says what to do where a key is wanted and there is none.
+    fn explained(self, backend: Option<&Backend>) -> Self {
+        match self {
+            Self::Refused { status, message } => {
+                let hint = backend.and_then(|backend| backend.wants_a_key(status));
+                let parts = [message, hint.unwrap_or_default()];
+                let said: Vec<&str> =
+                    parts.iter().map(|part| part.trim()).filter(|part| !part.is_empty()).collect();
+                Self::Refused { status, message: said.join(" ") }
+            }
+            Self::NotConfigured | Self::Unreachable { .. } | Self::Strange { .. } => self,
+        }
+    }
+
     /// An upstream may repeat the key that it was asked with.
     fn without(self, redactor: &Redactor) -> Self {
         let clean = |text: String| -> String {
@@ -92,8 +107,9 @@ pub(crate) async fn list(door: &Door, name: UpstreamName) -> Result<Vec<Model>, 
     let late = || Unlisted::Unreachable { why: format!("no answer within {} s", ANSWER.as_secs()) };
     let (asked, ()) = tokio::join!(asked, door.price_lists());
     let listed = asked.unwrap_or_else(|_| Err(late())).and_then(|answer| read(name, &answer));
-    let mut models = listed.map_err(|why| why.without(&door.redactor()))?;
-    if let Some(backend) = door.backend(name.into()) {
+    let backend = door.backend(name.into());
+    let mut models = listed.map_err(|why| why.without(&door.redactor()).explained(backend.as_deref()))?;
+    if let Some(backend) = backend {
         let prices = backend.prices(&door.prices);
         for model in &mut models {
             model.price = prices.per_million(&model.id);

@@ -129,7 +129,12 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
         .await;
     drop(outgoing.memory);
     match asked {
-        Ok(answer) => mask::masked(pass_on(vendor, account, answer, outgoing.unasked), redactor),
+        Ok(answer) => {
+            if let Some(what) = backend.wants_a_key(answer.status().as_u16()) {
+                link.ledger.refused(&what).await;
+            }
+            mask::masked(pass_on(vendor, account, answer, outgoing.unasked), redactor)
+        }
         Err(error) => {
             account.into_iter().for_each(Account::nothing_was_used);
             let error = error.without_url();

@@ -141,6 +141,7 @@ pub(crate) struct Backend {
     /// Without a slash at the end; what follows the vendor's prefix in a request's path is put behind it.
     base: String,
     key: (HeaderName, HeaderValue),
+    is_without_key: bool,
     vendor: Vendor,
     tariff: Tariff,
 }
@@ -177,7 +178,8 @@ impl Backend {
             Vendor::Anthropic => format!("{base}/v1"),
             Vendor::Gemini => format!("{base}/v1beta"),
         };
-        Ok(Self { base, key: (name, value), vendor, tariff: upstream.tariff })
+        let is_without_key = upstream.key.expose().is_empty();
+        Ok(Self { base, key: (name, value), is_without_key, vendor, tariff: upstream.tariff })
     }
 
     /// By what its models are priced; `own` is the deployment's list.
@@ -187,6 +189,16 @@ impl Backend {
             Tariff::Listed | Tariff::Free => &self.base,
         };
         Prices { own: own.clone(), base: base.to_owned(), tariff: self.tariff }
+    }
+
+    /// What people are told when whoever is asked without a key refuses with this status as one who wants one.
+    pub(super) fn wants_a_key(&self, status: u16) -> Option<String> {
+        let name = self.vendor.name();
+        (self.is_without_key && matches!(status, 401 | 403)).then(|| {
+            format!(
+                "The address of [models.{name}] is asked without a key, and refuses that: run `lamplight keys set {name}` where the Lamplight server runs, or name the variable that has the key with key_env in [models.{name}]."
+            )
+        })
     }
 
     pub(super) fn tariff(&self) -> Tariff {

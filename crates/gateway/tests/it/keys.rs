@@ -110,3 +110,20 @@ async fn why_there_is_no_list_is_told_without_the_key() {
         "{unreachable}"
     );
 }
+
+/// Whoever wants a key and is sent none answers as it does; people are told what to do.
+#[tokio::test]
+async fn an_address_that_is_asked_without_a_key_and_wants_one_says_what_to_do() {
+    let vendor = Vendor::with([]).await;
+    let mut upstreams = vendor.upstreams();
+    upstreams.openai.as_mut().unwrap().key = Secret::new("");
+    let door = door(upstreams).await;
+    assert_eq!(ask(&door).await.status(), 401);
+    let what = door.refused().remove(0);
+    assert!(
+        what.contains("lamplight keys set openai") && what.contains("key_env in [models.openai]"),
+        "{what}"
+    );
+    let refused = door.gateway().models(UpstreamName::OpenAi).await.unwrap_err().to_string();
+    assert!(refused.starts_with("refused with 401") && refused.ends_with(&what), "{refused}");
+}

@@ -115,7 +115,15 @@ fn row(key: &Key, output: &Output) -> String {
             (Style::Good, format!("stored {age} ago{unused}"))
         }
         KeySource::Environment => (Style::Good, format!("from {}", variable.unwrap_or_default())),
-        KeySource::NotNeeded => (Style::Good, "asked without a key".to_owned()),
+        KeySource::NotNeeded => {
+            let unused = variable.map(|variable| {
+                let name = &key.name;
+                format!(
+                    "; {variable} is not sent there, unless key_env = {variable:?} in [models.{name}] says so"
+                )
+            });
+            (Style::Good, format!("asked without a key{}", unused.unwrap_or_default()))
+        }
         KeySource::Missing => (Style::Dim, format!("none; lamplight keys set {}", key.name)),
     };
     let style = if key.problem.is_some() { Style::Bad } else { style };

@@ -67,7 +67,10 @@ impl ModelEndpoint {
             Some(EndpointPrice::Vendor) => Tariff::AsVendor,
             None => otherwise,
         };
-        EndpointConfig { base: self.base.clone(), key, variable: self.key_env.clone(), tariff }
+        let kept_back = self.kept_back.as_ref();
+        let kept_back =
+            kept_back.map(|(name, key)| (name.clone(), lamplight_engine::Secret::new(key.reveal())));
+        EndpointConfig { base: self.base.clone(), key, variable: self.key_env.clone(), kept_back, tariff }
     }
 }
 

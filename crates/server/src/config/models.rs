@@ -5,7 +5,7 @@ use lamplight_engine::UpstreamName;
 use serde::{Deserialize, Serialize};
 
 /// `[models]`: where models are, seen from the host.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Models {
     pub openai: ModelEndpoint,
@@ -36,18 +36,38 @@ pub struct Price {
     pub output: f64,
 }
 
-/// The variables that people have a key for Gemini in; the first that is set counts.
-const GEMINI_KEYS: [&str; 2] = ["GEMINI_API_KEY", "GOOGLE_API_KEY"];
+/// Where people have the key of a vendor, the first that is set counts; and the address that they want to send it to.
+fn well_known(name: UpstreamName) -> (&'static [&'static str], &'static str) {
+    match name {
+        UpstreamName::OpenAi => (&["OPENAI_API_KEY"], "OPENAI_BASE_URL"),
+        UpstreamName::Anthropic => (&["ANTHROPIC_API_KEY"], "ANTHROPIC_BASE_URL"),
+        UpstreamName::Gemini => (&["GEMINI_API_KEY", "GOOGLE_API_KEY"], "GOOGLE_GEMINI_BASE_URL"),
+    }
+}
 
 impl Models {
+    /// A well-known variable has the vendor's key: it is sent to the vendor, or to the address that stands beside it in the
+    /// environment. To an address of the configuration's goes only what `key_env` names.
     pub(super) fn take_keys(&mut self, environment: &Environment) {
-        if self.gemini.key_env.as_deref() == Some(GEMINI_KEYS[0]) {
-            let is_set = |name: &&str| environment.get(*name).is_some_and(|value| !value.trim().is_empty());
-            let name = GEMINI_KEYS.into_iter().find(is_set).unwrap_or(GEMINI_KEYS[0]);
-            self.gemini.key_env = Some(name.to_owned());
-        }
-        for endpoint in [&mut self.openai, &mut self.anthropic, &mut self.gemini] {
-            endpoint.take_key(environment);
+        let read = |name: &str| {
+            let value = environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+            value.map(Secret::new)
+        };
+        let all = [
+            (UpstreamName::OpenAi, &mut self.openai),
+            (UpstreamName::Anthropic, &mut self.anthropic),
+            (UpstreamName::Gemini, &mut self.gemini),
+        ];
+        for (name, endpoint) in all {
+            let (keys, base) = well_known(name);
+            let variable = *keys.iter().find(|name| read(name).is_some()).unwrap_or(&keys[0]);
+            let is_beside = endpoint.base.is_some() && endpoint.base.as_ref() == environment.get(base);
+            if endpoint.key_env.is_none() && (endpoint.is_vendors_own(name) || is_beside) {
+                endpoint.key_env = Some(variable.to_owned());
+            }
+            endpoint.key = endpoint.key_env.as_deref().and_then(read);
+            let kept_back = || Some((variable.to_owned(), read(variable)?));
+            endpoint.kept_back = if endpoint.key_env.is_none() { kept_back() } else { None };
         }
     }
 
@@ -87,21 +107,6 @@ impl Models {
     }
 }
 
-impl Default for Models {
-    fn default() -> Self {
-        Self {
-            openai: ModelEndpoint { key_env: Some("OPENAI_API_KEY".to_owned()), ..ModelEndpoint::default() },
-            anthropic: ModelEndpoint {
-                key_env: Some("ANTHROPIC_API_KEY".to_owned()),
-                ..ModelEndpoint::default()
-            },
-            gemini: ModelEndpoint { key_env: Some(GEMINI_KEYS[0].to_owned()), ..ModelEndpoint::default() },
-            scripted: false,
-            prices: Vec::new(),
-        }
-    }
-}
-
 /// `[models.openai]`, `[models.anthropic]`, `[models.gemini]`: one model protocol's upstream.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -109,7 +114,8 @@ pub struct ModelEndpoint {
     /// The address, the vendor's own when there is only a key; an address without a key is used without one.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub base: Option<String>,
-    /// Name of the variable that holds the key.
+    /// Name of the variable that holds the key. The vendor's well-known one where it is the vendor that is asked, or where the address is
+    /// from the environment too; otherwise none.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub key_env: Option<String>,
     /// What those models cost at an address of one's own that `[[models.prices]]` does not name; else what the public price lists
@@ -119,6 +125,9 @@ pub struct ModelEndpoint {
     /// Its value, if it is set and not empty.
     #[serde(skip)]
     pub key: Option<Secret>,
+    /// A well-known variable that is set, and its value, which is not sent to this address because nobody asked for that.
+    #[serde(skip)]
+    pub kept_back: Option<(String, Secret)>,
 }
 
 /// What all models at one address cost.
@@ -135,11 +144,6 @@ impl ModelEndpoint {
     /// Whether the vendor itself is asked.
     fn is_vendors_own(&self, name: UpstreamName) -> bool {
         self.base.as_ref().is_none_or(|base| base.trim_end_matches('/') == name.base())
-    }
-
-    fn take_key(&mut self, environment: &Environment) {
-        let value = self.key_env.as_ref().and_then(|name| environment.get(name));
-        self.key = value.map(|value| value.trim()).filter(|value| !value.is_empty()).map(Secret::new);
     }
 
     pub fn is_configured(&self) -> bool {

@@ -235,3 +235,28 @@ fn every_variable_sets_a_key_that_exists() {
         assert!(config != default, "{} changes nothing", row.name);
     }
 }
+
+#[test]
+fn a_vendors_key_goes_to_nobody_else_unless_it_is_said() {
+    let check = |file: &str, more: &[(&str, &str)], key: Option<&str>, kept_back: Option<&str>| {
+        let environment = [[("OPENAI_API_KEY", "sk-1"), ("MINE", "sk-2")].as_slice(), more].concat();
+        let openai = load(file, Flags::default(), &environment).unwrap().models.openai;
+        assert_eq!(openai.key.as_ref().map(Secret::reveal), key, "{file} {more:?}");
+        assert_eq!(openai.kept_back.map(|(name, _)| name).as_deref(), kept_back, "{file} {more:?}");
+    };
+    let base = "[models.openai]\nbase = 'http://127.0.0.1:1/v1'\n";
+    check("", &[], Some("sk-1"), None);
+    check("[models.openai]\nbase = 'https://api.openai.com/v1/'\n", &[], Some("sk-1"), None);
+    check(base, &[], None, Some("OPENAI_API_KEY"));
+    check(&format!("{base}key_env = 'OPENAI_API_KEY'\n"), &[], Some("sk-1"), None);
+    check(&format!("{base}key_env = 'MINE'\n"), &[], Some("sk-2"), None);
+    // As everywhere, the key is for the address that stands beside it.
+    let beside = ("OPENAI_BASE_URL", "http://127.0.0.1:2/v1");
+    check("", &[beside], Some("sk-1"), None);
+    check(
+        "",
+        &[beside, ("LAMPLIGHT_MODELS_OPENAI_BASE", "http://127.0.0.1:1/v1")],
+        None,
+        Some("OPENAI_API_KEY"),
+    );
+}

@@ -22,7 +22,7 @@ pub struct Key {
     /// Of a stored one.
     #[schema(value_type = Option<String>, format = DateTime)]
     pub set_at: Option<Moment>,
-    /// The variable of the server that has a key; with a stored one it is not used.
+    /// The variable of the server that has a key; with a stored one, and at an address that is asked without one, it is not used.
     pub variable: Option<String>,
     /// Where the upstream is asked.
     pub base: String,
@@ -49,7 +49,7 @@ impl From<KeyInfo> for Key {
             lamplight_engine::KeySource::Environment { variable } => {
                 (KeySource::Environment, None, Some(variable))
             }
-            lamplight_engine::KeySource::NotNeeded => (KeySource::NotNeeded, None, None),
+            lamplight_engine::KeySource::NotNeeded { variable } => (KeySource::NotNeeded, None, variable),
             lamplight_engine::KeySource::Missing => (KeySource::Missing, None, None),
         };
         let (name, base, problem) = (info.name.to_string(), info.base, info.problem);
