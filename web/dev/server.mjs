@@ -9,23 +9,14 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
-import { Refused, Session } from './session.mjs';
+import { HEADERS, TYPES } from './headers.mjs';
+import { Refused } from './refused.mjs';
+import { Session } from './session.mjs';
 import { usage } from './usage.mjs';
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const BODY_LIMIT = 1 << 20;
 const HEARTBEAT_MS = 30_000;
-const TYPES = {
-  '.html': 'text/html; charset=utf-8',
-  '.js': 'text/javascript',
-  '.css': 'text/css',
-  '.svg': 'image/svg+xml',
-};
-const HEADERS = {
-  'content-security-policy': "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'",
-  'x-content-type-options': 'nosniff',
-  'referrer-policy': 'no-referrer',
-};
 const PERSON = { name: 'Ada', email: 'ada@example.com' };
 const REPOSITORIES = ['/srv/code/stats', '/srv/code/website', '/srv/code/compiler'];
 

@@ -1,14 +1,8 @@
 /** One session of the dev double: a log in memory, the view of it, and an agent that plays a story. */
 import { EventEmitter } from 'node:events';
+import { Refused } from './refused.mjs';
 import { FILES, storyFor } from './story.mjs';
 import { ulid } from './ulid.mjs';
-
-export class Refused extends Error {
-  constructor(status, code, detail, whatToDo) {
-    super(detail);
-    Object.assign(this, { status, code, whatToDo });
-  }
-}
 
 const MODELS = [
   { id: 'scripted-1', name: 'Scripted one' },

@@ -5,11 +5,10 @@ use super::guards::GuardCounts;
 use super::view::{Cost, Merged, OpenPermission, QueuedPrompt, TurnCommit};
 use crate::agent::{AgentInput, Model, Opened};
 use crate::event::{Contact, Guard, Memory, Outcome};
-use crate::spec::Origin;
+use crate::spec::{Origin, SessionSpec};
 use crate::transcript::Tokens;
-use crate::pull_request::PullRequest;
 use crate::{
-    Attachment, BudgetOf, Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber,
+    Attachment, BudgetOf, Enforced, Failure, Generation, PromptId, PullRequest, Seq, Timestamp, TurnNumber,
 };
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
