@@ -9,7 +9,7 @@ use crate::{PromptId, Timestamp, TurnNumber};
 
 impl Session {
     pub(super) fn prompt_queued(&mut self, prompt: QueuedPrompt, at: Timestamp) {
-        self.held = false;
+        (self.held, self.archived) = (false, false);
         self.restore_owed_since(at);
         self.prompts.push_back(prompt);
     }
