@@ -2,7 +2,15 @@
  * What opens at the right of a page: one panel, as wide as a person drew it. On narrow windows it takes the whole width.
  * It knows nothing of what is in it; which drawers a session has is in session/view/drawers.tsx.
  */
-import { type CSSProperties, type KeyboardEvent, type PointerEvent, type ReactNode, Suspense, useRef, useState } from 'react';
+import {
+  type CSSProperties,
+  type KeyboardEvent,
+  type PointerEvent,
+  type ReactNode,
+  Suspense,
+  useRef,
+  useState,
+} from 'react';
 import { Button } from './button';
 import { readStorage, writeStorage } from './hooks';
 import { Icon } from './icons';
