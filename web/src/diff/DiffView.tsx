@@ -9,7 +9,7 @@ import { compareTexts, type Hunk, type Row } from './patch';
 
 /** Rows shown at first, and more with each step. */
 const FIRST_ROWS = 400;
-const MORE_ROWS = 2_000;
+const MORE_ROWS = 1_000;
 /** Longer lines (minified files) are cut; nobody reads them here. */
 const LINE_LIMIT = 2_000;
 
