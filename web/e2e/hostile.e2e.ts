@@ -1,11 +1,12 @@
 /**
  * What an agent or a repository could try on the person who looks: nothing runs, nothing is loaded, nothing freezes, and what
- * pretends to be something else is seen. Against a real server with the scripted agent; the looks of it on the double.
+ * pretends to be something else is seen. Against a real server of its own with the scripted agent; the looks of it on the double.
  */
 import { execFileSync } from 'node:child_process';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { complaintsOf, openStage, REPOSITORY, type Stage, shot } from './browser';
+import { complaintsOf, openStage, type Stage, shot } from './browser';
+import { HAS_SERVER, OwnServer } from './server';
 
 const AGENT_MS = 60_000;
 /** How long the page may be busy with one thing. */
@@ -14,6 +15,7 @@ const RUN = '<img src=x onerror=window.ran=1>';
 const BRANCH = '<img/src=x/onerror=window.ran=1>';
 const RLO = '\u202e';
 
+let server: OwnServer;
 let stage: Stage;
 
 /** Nothing ran, nothing was asked for, no dialog came up, and no address runs anything. */
@@ -60,21 +62,25 @@ async function longestFreeze(page: Page, act: () => Promise<unknown>): Promise<n
   });
 }
 
-describe.runIf(process.env.SCRIPTED)('hostile content', () => {
+describe.runIf(HAS_SERVER)('hostile content', () => {
   beforeAll(async () => {
-    stage = await openStage();
-    execFileSync('git', ['-C', REPOSITORY, 'branch', '--force', BRANCH]);
+    server = await OwnServer.start();
+    stage = await openStage([server.url]);
+    execFileSync('git', ['-C', server.repository, 'branch', '--force', BRANCH]);
   });
-  afterAll(() => stage?.close());
+  afterAll(async () => {
+    await stage?.close();
+    await server?.close();
+  });
 
   async function run(page: Page, prompt: string): Promise<void> {
     page.on('dialog', (dialog) => {
       void dialog.dismiss();
       throw new Error(`a dialog came up: ${dialog.message()}`);
     });
-    await page.goto(`${stage.url}/new`);
+    await page.goto(`${server.url}/new`);
     await page.getByLabel('Task').fill(prompt);
-    await page.getByLabel('Repository', { exact: false }).first().fill(REPOSITORY);
+    await page.getByLabel('Repository', { exact: false }).first().fill(server.repository);
     await page.getByText('More', { exact: true }).click();
     await page.getByLabel('Start from').fill(BRANCH);
     await page.getByRole('button', { name: 'Start session' }).click();

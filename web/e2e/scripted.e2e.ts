@@ -1,11 +1,12 @@
 /**
- * What a person does beside talking: attaching pictures, commenting on lines, seeing others. Only against a real server whose
- * default agent is the scripted one with `--images`, because it has to do exactly what it is told.
+ * What a person does beside talking: attaching pictures, commenting on lines, seeing others. Against a real server of its own
+ * with the scripted agent, because that has to do exactly what it is told.
  */
 import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { complaintsOf, openStage, REPOSITORY, type Stage, shot } from './browser';
+import { complaintsOf, openStage, type Stage, shot } from './browser';
+import { HAS_SERVER, OwnServer } from './server';
 
 /** Longest wait for an agent to get somewhere. */
 const AGENT_MS = 60_000;
@@ -15,12 +16,13 @@ const PNG = Buffer.from(
   'base64',
 );
 
+let server: OwnServer;
 let stage: Stage;
 
 async function begin(page: Page, prompt: string): Promise<void> {
-  await page.goto(`${stage.url}/new`);
+  await page.goto(`${server.url}/new`);
   await page.getByLabel('Task').fill(prompt);
-  await page.getByLabel('Repository', { exact: false }).first().fill(REPOSITORY);
+  await page.getByLabel('Repository', { exact: false }).first().fill(server.repository);
 }
 
 async function start(page: Page): Promise<void> {
@@ -41,11 +43,15 @@ async function isAccessible(page: Page): Promise<void> {
   expect(found).toEqual([]);
 }
 
-describe.runIf(process.env.SCRIPTED)('with the scripted agent', () => {
+describe.runIf(HAS_SERVER)('with the scripted agent', () => {
   beforeAll(async () => {
-    stage = await openStage();
+    server = await OwnServer.start();
+    stage = await openStage([server.url]);
   });
-  afterAll(() => stage?.close());
+  afterAll(async () => {
+    await stage?.close();
+    await server?.close();
+  });
 
   test('a picture is pasted, survives a reload, is seen by the agent and shown in the timeline', async () => {
     const page = await stage.page();
@@ -70,7 +76,7 @@ describe.runIf(process.env.SCRIPTED)('with the scripted agent', () => {
     await page.reload();
     await chosen.locator('img').waitFor();
     expect(await page.getByLabel('Task').inputValue()).toBe('!say done');
-    await page.getByLabel('Repository', { exact: false }).first().fill(REPOSITORY);
+    await page.getByLabel('Repository', { exact: false }).first().fill(server.repository);
     await start(page);
     await page.getByText(`I see image/png of ${PNG.length} bytes.`).waitFor({ timeout: AGENT_MS });
     await page.locator('[data-kind=prompt]').getByRole('button', { name: 'Open shot.png' }).click();

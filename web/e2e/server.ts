@@ -46,14 +46,16 @@ export class OwnServer {
       join(directory, 'lamplight.toml'),
       `[agent]\ndefault = "scripted"\ntools_dir = ${JSON.stringify(tools)}\n[log]\nlevel = "warn"\n` +
         '[person]\nname = "Ada"\nemail = "ada@example.org"\n' +
-        '[[agents]]\nname = "scripted"\ncommand = "{tools}/scripted/agent"\n',
+        '[[agents]]\nname = "scripted"\ncommand = "{tools}/scripted/agent"\nargs = ["--images"]\n',
     );
     const repository = join(directory, 'repository');
     mkdirSync(repository);
     const git = (...words: string[]) =>
       execFileSync('git', ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.org', ...words], { cwd: repository });
     git('init', '--quiet', '--initial-branch=main');
-    writeFileSync(join(repository, 'README.md'), 'A repository.\n');
+    writeFileSync(join(repository, 'readme.txt'), 'A repository.\n');
+    mkdirSync(join(repository, 'src'));
+    writeFileSync(join(repository, 'src/main.rs'), 'fn main() {\n    println!("Hello");\n}\n');
     writeFileSync(join(repository, '.lamplight.toml'), `[task]\ntemplate = ${JSON.stringify(TEMPLATE)}\n`);
     git('add', '--all');
     git('commit', '--quiet', '--no-gpg-sign', '-m', 'Begin');
