@@ -8,6 +8,7 @@ use std::path::Path;
 use std::time::Duration;
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 /// Long enough for a machine that is busy; reached only by a test that fails.
 const SOON: Duration = Duration::from_secs(20);
@@ -121,13 +122,14 @@ async fn a_client_that_leaves_before_there_is_an_answer_pays_for_what_it_asked()
     let base = format!("http://{}/v1", silent.local_addr().unwrap());
     let openai = Some(Upstream { base, key: Secret::new("key"), tariff: Tariff::Free });
     let (door, purse) = door(Upstreams { openai, ..Upstreams::default() }).await;
-    let asking = tokio::spawn(url(&door, "/openai/v1/responses").send());
+    let mut asking = JoinSet::new();
+    asking.spawn(url(&door, "/openai/v1/responses").send());
     let (mut socket, _) = silent.accept().await.unwrap();
     let mut request = Vec::new();
     while !request.ends_with(ASKED.as_bytes()) {
         assert!(socket.read_buf(&mut request).await.unwrap() > 0);
     }
-    asking.abort();
+    asking.abort_all();
     tokio::time::timeout(SOON, socket.read_to_end(&mut request)).await.unwrap().unwrap();
     door.settled().await;
     assert_eq!((purse.sums().spent, purse.sums().reserved), (PROBABLE, 0));
