@@ -895,7 +895,7 @@ export interface components {
              * @description Of a stored one.
              */
             set_at?: string | null;
-            /** @description The variable of the server that has a key; with a stored one it is not used. */
+            /** @description The variable of the server that has a key; with a stored one, and at an address that is asked without one, it is not used. */
             variable?: string | null;
             /** @description Where the upstream is asked. */
             base: string;

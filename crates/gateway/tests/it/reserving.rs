@@ -35,9 +35,8 @@ async fn priced(mut upstreams: Upstreams) -> Door {
         output: 2.0,
     };
     upstreams.prices = vec![price];
-    for upstream in
-        [&mut upstreams.openai, &mut upstreams.anthropic, &mut upstreams.gemini].into_iter().flatten()
-    {
+    let all = [&mut upstreams.openai, &mut upstreams.anthropic, &mut upstreams.gemini];
+    for upstream in all.into_iter().flatten() {
         upstream.tariff = Tariff::Listed;
     }
     Door::open(grant(Path::new("/nowhere")), upstreams).await
