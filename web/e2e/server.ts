@@ -54,7 +54,8 @@ export class OwnServer {
       execFileSync('git', ['-c', 'user.name=Ada', '-c', 'user.email=ada@example.org', ...words], { cwd: repository });
     git('init', '--quiet', '--initial-branch=main');
     writeFileSync(join(repository, 'readme.txt'), 'A repository.\n');
-    mkdirSync(join(repository, 'src'));
+    mkdirSync(join(repository, 'src/deep/er'), { recursive: true });
+    writeFileSync(join(repository, 'src/deep/er/a.txt'), 'one\ntwo\nthree\n');
     writeFileSync(join(repository, 'src/main.rs'), 'fn main() {\n    println!("Hello");\n}\n');
     writeFileSync(join(repository, '.lamplight.toml'), `[task]\ntemplate = ${JSON.stringify(TEMPLATE)}\n`);
     git('add', '--all');

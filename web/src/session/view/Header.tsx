@@ -54,7 +54,7 @@ export function Header({ stop }: HeaderProps) {
           <Icon name="back" />
         </Link>
         <PhaseDot phase={facts.phase} className="mx-1" />
-        <h1 className="min-w-0 flex-1 truncate text-[0.9375rem] font-semibold" title={visible(facts.title)}>
+        <h1 className="min-w-40 flex-1 truncate text-[0.9375rem] font-semibold" title={visible(facts.title)}>
           {visible(facts.title)}
         </h1>
         {/* On a phone a row of their own, below the facts. */}
