@@ -46,6 +46,7 @@ test('create, watch, reload in the middle, review, merge', async () => {
   expect(await call.getAttribute('aria-expanded')).toBe('true');
   await page.locator('[data-kind=tool] pre').first().waitFor();
 
+  await page.keyboard.press('G');
   await page.locator('[data-kind=commit] button').click();
   const changes = page.getByRole('region', { name: 'Changes', exact: true });
   await changes.getByText(/files? changed/).waitFor();
@@ -70,11 +71,13 @@ test('go back to what was kept, and fork it', async () => {
   await page.locator('[data-kind=kept] button').waitFor({ timeout: AGENT_MS });
   await page.getByLabel('Follow-up', { exact: true }).fill(PROMPTS.fix);
   await page.keyboard.press('Control+Enter');
-  await page.locator('[data-kind=kept] button').nth(1).waitFor({ timeout: AGENT_MS });
+  const allKept = async () => (await shown(page)).items.filter((item) => item.kind === 'kept');
+  await expect.poll(async () => (await allKept()).length, { timeout: AGENT_MS }).toBe(2);
 
   // By the link to its entry: it may be far above what is on the page.
-  const kept = (await shown(page)).items.find((item) => item.kind === 'kept' && item.checkpoint === 1);
+  const [kept] = await allKept();
   const first = page.locator(`[id=${kept?.key}]`);
+  await page.goto(`${stage.url}/sessions/${id}?at=${kept?.seq}`);
   await first.hover();
   await shot(page, 'kept');
   await first.getByRole('button', { name: 'Go back to here' }).click();
@@ -159,7 +162,7 @@ test('the list is live, and keys are enough', async () => {
   await page.keyboard.press('k');
   await page.keyboard.press('Enter');
   await page.waitForURL(/\/sessions\//);
-  await page.locator('[data-kind=prompt]').first().waitFor();
+  await page.locator('[data-kind]').first().waitFor();
   await page.keyboard.press('d');
   await page.getByRole('region', { name: 'Changes', exact: true }).waitFor();
   await page.keyboard.press('d');

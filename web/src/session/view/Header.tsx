@@ -144,7 +144,7 @@ function DrawerButtons({ facts }: { facts: SessionView }) {
           className={`px-2.5! not-first:-ml-px not-first:rounded-l-none not-last:rounded-r-none ${drawer === id ? 'bg-hover' : ''}`}
         >
           <Icon name={icon} />
-          <span className={`sr-only ${place === 0 ? '@md:not-sr-only' : '@5xl:not-sr-only'}`}>{title}</span>
+          <span className={`sr-only ${place === 0 ? '@md:not-sr-only' : '@7xl:not-sr-only'}`}>{title}</span>
           {place === 0 ? <Totals facts={facts} /> : null}
         </Button>
       ))}
