@@ -2,8 +2,6 @@
 //! opens nothing that was made inside, and follows no path of it.
 
 use crate::Engine;
-use crate::effects::Trouble;
-use crate::engine::ANSWER_WAIT;
 use crate::error::CommandError;
 use crate::session::Message;
 use bytes::Bytes;
@@ -12,7 +10,6 @@ use lamplight_domain::session::SandboxState;
 use lamplight_domain::{Event, SessionId};
 use lamplight_sandbox::link::{Code, FileReader, Folder, Link, LinkError};
 use lamplight_sandbox::provider::inside;
-use tokio::sync::oneshot;
 
 /// The largest file that is read out of a sandbox; bytes.
 pub const DOWNLOAD_BYTES: u64 = 1 << 30;
@@ -60,19 +57,7 @@ impl Engine {
     /// The way into a sandbox that runs.
     async fn link_inside(&self, id: &SessionId) -> Result<Link, CommandError> {
         let state = self.view(id).await?.sandbox_state;
-        let (reply, answer) = oneshot::channel();
-        self.shared.send(id, Message::Link { reply }).await?;
-        match tokio::time::timeout(ANSWER_WAIT, answer).await {
-            Ok(Ok(Some(Ok(link)))) => Ok(link),
-            Ok(Ok(None)) => Err(none_runs(state)),
-            Ok(Ok(Some(Err(Trouble::Lost(detail))))) => Err(CommandError::invalid(
-                "sandbox_lost",
-                format!("the sandbox is gone: {detail}"),
-                "send a prompt; another one is started with its files",
-            )),
-            Ok(Ok(Some(Err(Trouble::Again(error))))) => Err(CommandError::Failed(error)),
-            Ok(Err(_)) | Err(_) => Err(CommandError::Busy),
-        }
+        self.running_link(id).await?.ok_or_else(|| none_runs(state))
     }
 }
 

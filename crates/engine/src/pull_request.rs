@@ -24,7 +24,7 @@ const LAST_BYTES: usize = 1 << 20;
 const SAID_BYTES: usize = 2_000;
 
 /// Answers git with the token, which is in the environment: command lines are seen by everybody.
-const CREDENTIALS: &str = "credential.helper=!f() { test \"$1\" = get && \
+const HELPER: &str = "!f() { test \"$1\" = get && \
     printf 'username=x-access-token\\npassword=%s\\n' \"$LAMPLIGHT_PUSH_TOKEN\"; }; f";
 
 impl Engine {
@@ -144,9 +144,11 @@ async fn push(
     let what = format!("{head}:{reference}");
     let published = view.pull_request.as_ref().filter(|shown| shown.repository == repository.to_string());
     let lease = published.map(|shown| format!("--force-with-lease={reference}:{}", shown.head));
+    // For this GitHub alone, wherever a redirect may lead.
+    let credentials = format!("credential.{}.helper={HELPER}", github.config().git);
     let mut said = String::new();
     for force in std::iter::once(None).chain(lease.as_deref().map(Some)) {
-        let arguments: Vec<&str> = ["-c", "credential.helper=", "-c", CREDENTIALS, "push", "--quiet"]
+        let arguments: Vec<&str> = ["-c", "credential.helper=", "-c", &credentials, "push", "--quiet"]
             .into_iter()
             .chain(force)
             .chain([address.as_str(), &what])
