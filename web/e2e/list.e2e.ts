@@ -111,7 +111,7 @@ describe.runIf(HAS_SERVER)('the list', () => {
     expect(await page.getByRole('button', { name: /template/ }).count()).toBe(0);
     await page.getByText('More', { exact: true }).click();
     await page.getByLabel('Network').selectOption('Only these hosts');
-    await page.getByLabel('Hosts').fill('registry.npmjs.org, *.example.org');
+    await page.getByLabel('Hosts').fill('docs.example.com, *.example.org');
     await page.getByLabel('Budget in dollars, at most').fill('2.50');
     await shot(page, 'new-bounds');
     await page.getByRole('button', { name: 'Start session' }).click();
@@ -119,7 +119,7 @@ describe.runIf(HAS_SERVER)('the list', () => {
     const id = new URL(page.url()).pathname.split('/').at(-1) ?? '';
     await server.done(id, 1);
     expect(await server.get(`/sessions/${id}`)).toMatchObject({
-      network: { policy: 'allowlist', hosts: ['registry.npmjs.org', '*.example.org'] },
+      network: { policy: 'allowlist', hosts: ['docs.example.com', '*.example.org'] },
       budget_micros: 2_500_000,
     });
     expect(complaintsOf(page)).toEqual([]);
