@@ -14,7 +14,7 @@ mod shelf;
 pub(crate) use recipe::template;
 pub(crate) use shelf::Shelf;
 
-use crate::effects::{Context, clone_into};
+use crate::effects::{Context, SAID_CHARACTERS, clone_into, last_words};
 use crate::ids;
 use anyhow::{Context as _, anyhow};
 use lamplight_domain::agent::ExitStatus;
@@ -27,14 +27,15 @@ use lamplight_sandbox::provider::{Files, SandboxSpec, inside};
 use recipe::Recipe;
 use std::sync::Arc;
 
-/// The end of what a setup prints, which explains a failure; bytes.
-const OUTPUT: usize = 1024;
+/// The end of what a setup prints, whose last words explain a failure; bytes. Much more than those: where it is cut, it may be in the
+/// middle of a secret.
+const OUTPUT: usize = 16 * 1024;
 /// As a person would run it, but that the first command that fails ends it.
 const RUN: &str = r#"
 log=$(mktemp)
 sh -e -c "$LAMPLIGHT_SETUP" > "$log" 2>&1 < /dev/null
 code=$?
-tail -c 1000 "$log"
+tail -c 16000 "$log"
 rm -f "$log"
 exit $code
 "#;
@@ -142,8 +143,9 @@ async fn sandbox(context: &Context, recipe: &Recipe, holder: &SessionId) -> anyh
     let output = link.run(&setup, None, limits).await.context("run the setup")?;
     context.close();
     if output.status != (ExitStatus::Code { code: 0 }) {
-        let said = String::from_utf8_lossy(&output.stdout);
-        return Err(anyhow!("{} failed: {}", recipe.command(), said.trim()));
+        let redactor = context.shared.config.redaction.now();
+        let said = last_words(&redactor, &output.stdout, SAID_CHARACTERS);
+        return Err(anyhow!("{} failed: {said}", recipe.command()));
     }
     provider.destroy(&handle, Files::Keep).await.context("end its sandbox")?;
     provider.checkpoint(&handle, GENERATION.0).await.context("keep its files")
