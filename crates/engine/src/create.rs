@@ -3,9 +3,9 @@
 use crate::engine::{Engine, Shared};
 use crate::error::CommandError;
 use crate::images;
+use crate::prepared::{self, Ahead};
 use crate::session::{load, writing};
 use crate::{Fork, NewSession, clock, git, ids};
-use crate::prepared::{self, Ahead};
 use crate::{agents, attachments};
 use lamplight_domain::session::{Session, SessionView};
 use lamplight_domain::{Event, Person, Seq, SessionId, SessionImage, SessionSpec};

@@ -1,4 +1,5 @@
 /** The HTTP API: one function a call. Every failure is an ApiError that says what happened and what to do. */
+import { words } from '../text/english';
 import type { Entry, Json } from './events';
 import type {
   AgentInfo,
@@ -50,8 +51,8 @@ export function asApiError(thrown: unknown): ApiError {
   return new ApiError({
     code: 'unreachable',
     status: 0,
-    detail: 'Lamplight did not answer.',
-    what_to_do: 'Check that `lamplight serve` is running, then try again.',
+    detail: words.problems.unreachable,
+    what_to_do: words.problems.unreachableAdvice,
   });
 }
 
@@ -83,7 +84,7 @@ async function problemOf(response: Response): Promise<ApiError> {
   return new ApiError({
     code: problem.code ?? 'internal',
     status: response.status,
-    detail: problem.detail ?? problem.title ?? `The server answered ${response.status}.`,
+    detail: problem.detail ?? problem.title ?? words.problems.answered(response.status),
     what_to_do: problem.what_to_do ?? '',
   });
 }

@@ -103,7 +103,9 @@ pub(crate) async fn ahead(shared: &Arc<Shared>, spec: SessionSpec) -> anyhow::Re
     if shared.prepared.turn(&recipe).try_lock_owned().is_err() {
         return Ok(Ahead::Begun);
     }
-    let Some(leave) = shared.prepared.ahead() else { return Ok(Ahead::No { why: "enough is being made already" }) };
+    let Some(leave) = shared.prepared.ahead() else {
+        return Ok(Ahead::No { why: "enough is being made already" });
+    };
     let context = Arc::new(Context::alone(ids::session_id(), spec, Arc::clone(shared)));
     shared.tasks.spawn(async move {
         if let Err(error) = make(context, recipe).await {

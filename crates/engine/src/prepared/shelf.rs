@@ -42,7 +42,12 @@ struct Layer {
 
 impl Shelf {
     pub(crate) fn open(data_dir: &Path) -> Self {
-        Self { folder: data_dir.join("prepared"), busy: Mutex::default(), holders: Mutex::default(), ahead: Arc::new(Semaphore::new(AHEAD)) }
+        Self {
+            folder: data_dir.join("prepared"),
+            busy: Mutex::default(),
+            holders: Mutex::default(),
+            ahead: Arc::new(Semaphore::new(AHEAD)),
+        }
     }
 
     /// Removes what was not finished. Before anything is made.

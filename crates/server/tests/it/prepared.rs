@@ -105,7 +105,9 @@ async fn a_clone_that_is_made_ahead_is_brought_up_to_date() {
     fs::write(server.place.repository().join("newer.txt"), "newer\n").unwrap();
     commit(&server.place);
     // A clone of the session's own has no such branch.
-    let id = server.create("!run cat newer.txt > seen.txt; git branch --list lamplight/prepared >> seen.txt").await;
+    let id = server
+        .create("!run cat newer.txt > seen.txt; git branch --list lamplight/prepared >> seen.txt")
+        .await;
     server.until(&id, "work_committed", 1).await;
     let view = server.view(&id).await;
     let branch = view["branch"].as_str().unwrap();
