@@ -44,7 +44,7 @@ export class OwnServer {
     chmodSync(join(tools, 'scripted/agent'), 0o755);
     writeFileSync(
       join(directory, 'lamplight.toml'),
-      `[agent]\ndefault = "scripted"\ntools_dir = ${JSON.stringify(tools)}\n[log]\nlevel = "warn"\n` +
+      `[agent]\ndefault = "scripted"\ntools_dir = ${JSON.stringify(tools)}\n[log]\nlevel = "warn"\n[queue]\nsandboxes_per_person = 0\n` +
         '[person]\nname = "Ada"\nemail = "ada@example.org"\n' +
         '[[agents]]\nname = "scripted"\ncommand = "{tools}/scripted/agent"\nargs = ["--images"]\n',
     );
