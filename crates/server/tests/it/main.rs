@@ -8,6 +8,7 @@ mod hostile;
 mod http;
 mod images;
 mod kills;
+mod metrics;
 mod network;
 mod pauses;
 mod prepared;
