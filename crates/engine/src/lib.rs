@@ -53,7 +53,7 @@ pub use lamplight_sandbox::link::{
 };
 pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
-pub use lamplight_store::{Usage, UsageBy, UsageQuery, UsageSum};
+pub use lamplight_store::{Backup, Usage, UsageBy, UsageQuery, UsageSum};
 pub use metrics::Metrics;
 pub use passes::{Pass, PassKind, Passes};
 pub use prepared::Ahead;
