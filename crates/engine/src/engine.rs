@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::error::{CommandError, StartError};
 use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
 use crate::session::{Actor, Awake, MAILBOX, Message};
@@ -56,6 +57,7 @@ pub(crate) struct Shared {
     pub prepared: Shelf,
     pub budgets: Arc<Budgets>,
     pub queue: Queue,
+    pub metrics: Metrics,
     awake: Mutex<HashMap<SessionId, Awake>>,
     changes: broadcast::Sender<Arc<SessionSummary>>,
     /// What reaches in from sandboxes ends first, so that what it used is still written down.
@@ -103,6 +105,7 @@ impl Engine {
             prepared,
             budgets,
             queue,
+            metrics: Metrics::new(),
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
             closing: watch::Sender::new(false),

@@ -3,6 +3,7 @@
 mod agents;
 mod archive;
 mod attach;
+mod backup;
 mod budget;
 mod client;
 mod config;
@@ -132,6 +133,8 @@ enum Command {
     Keys(keys::Arguments),
     /// Say what is missing on this machine and how to get it
     Doctor(doctor::Arguments),
+    /// Copy what cannot be made again, while the server runs, or bring it back
+    Backup(backup::Arguments),
     /// Print the effective configuration, without secrets
     Config(config::Arguments),
     /// Print the OpenAPI document
@@ -166,6 +169,7 @@ impl Cli {
             Command::Agents(arguments) => agents::run(&arguments, &common, output),
             Command::Image(arguments) => image::run(&arguments, &common, output),
             Command::Doctor(arguments) => doctor::run(&arguments, &common, output),
+            Command::Backup(arguments) => backup::run(&arguments, &common, output),
             Command::Config(arguments) => config::run(&arguments, &common, output),
             Command::Openapi => {
                 output.text(&http::openapi::document())?;
