@@ -8,6 +8,7 @@ export function commandsOf({ id, branch, base, repository, ended }: SessionView)
     ...(ended
       ? []
       : [{ does: 'Say something more, with a picture', command: `lamplight prompt ${id} "…" --attach FILE` }]),
+    ...(ended ? [] : [{ does: 'Open VS Code in its sandbox', command: `lamplight code ${id}` }]),
     { does: 'See its changes', command: `lamplight diff ${id}` },
     { does: 'Try its branch in your own repository', command: `git -C ${quoted(repository)} switch ${quoted(branch)}` },
     { does: `Merge it into ${base}`, command: `lamplight merge ${id}` },

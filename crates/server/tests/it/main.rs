@@ -3,6 +3,7 @@
 mod budgets;
 mod checkpoints;
 mod cli;
+mod code;
 mod configuration;
 mod hostile;
 mod http;

@@ -39,6 +39,14 @@ export const DRAWERS: DrawerKind[] = [
     panel: lazy(() => import('../../terminal/TerminalPanel').then((module) => ({ default: module.TerminalPanel }))),
   },
   {
+    id: 'code',
+    title: 'VS Code',
+    icon: 'code',
+    shortcut: 'e',
+    shows: 'VS Code in the sandbox',
+    panel: lazy(() => import('../../code/CodePanel').then((module) => ({ default: module.CodePanel }))),
+  },
+  {
     id: 'ports',
     title: 'Ports',
     icon: 'fetch',
