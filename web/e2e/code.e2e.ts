@@ -155,8 +155,14 @@ if (HAS_SERVER && CODE_TOOLS !== undefined)
 
       await page.keyboard.press('Control+Backquote');
       await frame(page).locator('.xterm-helper-textarea').first().waitFor({ timeout: CODE_MS });
-      await page.keyboard.type('cp readme.txt copied.txt\n', { delay: 20 });
-      await frame(page).getByRole('treeitem', { name: 'copied.txt' }).waitFor({ timeout: CODE_MS });
+      const copied = frame(page).getByRole('treeitem', { name: 'copied.txt' });
+      // Nothing on the page says when its shell listens.
+      const copies = async () => {
+        await page.keyboard.type('cp readme.txt copied.txt\n');
+        await page.waitForTimeout(1_000);
+        return copied.count();
+      };
+      await expect.poll(copies, { timeout: CODE_MS }).toBe(1);
       await shot(page, 'code-terminal');
       expect(elsewhere).toEqual([]);
       await touchesNothing(inside(page), server.url);

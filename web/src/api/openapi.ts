@@ -2340,7 +2340,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description code_not_installed, code_ended, no_sandbox, sandbox_starting, sandbox_lost, sandbox_too_old, session_ended */
+            /** @description code_not_installed, code_ended, code_port_taken, no_sandbox, sandbox_starting, sandbox_lost, sandbox_too_old, session_ended */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -40,32 +40,32 @@ export function CodePanel({ close }: PanelProps) {
   const up = start.isSuccess && code.data?.running && (running || sandbox === 'paused') ? code.data : null;
   const address = api.codeAddress(store.id);
   return (
-    <Panel title={words.code.title} shortcut="e" beside={up ? <InTab address={address} /> : null} close={close}>
+    <Panel title={words.editor.title} shortcut="e" beside={up ? <InTab address={address} /> : null} close={close}>
       {failure ? (
         <ProblemNote error={asApiError(failure)} className="m-3">
           {start.error ? (
             <Button size="small" onClick={() => start.mutate()}>
-              {words.code.tryAgain}
+              {words.editor.tryAgain}
             </Button>
           ) : null}
         </ProblemNote>
       ) : null}
       {sandbox === 'paused' ? (
-        <Said text={words.code.without.paused} small={up !== null}>
+        <Said text={words.editor.without.paused} small={up !== null}>
           <Button size="small" onClick={() => resume.mutate()} disabled={resume.isPending}>
-            <Icon name="play" className="size-3.5" /> {words.code.resume}
+            <Icon name="play" className="size-3.5" /> {words.editor.resume}
           </Button>
         </Said>
       ) : null}
       {up ? (
-        <Preview key={start.submittedAt} title={words.code.title} authority={up.authority} address={address} />
+        <Preview key={start.submittedAt} title={words.editor.title} authority={up.authority} address={address} />
       ) : null}
-      {sandbox !== 'running' && sandbox !== 'paused' ? <Said text={words.code.without[sandbox]} /> : null}
-      {running && start.isPending ? <Said text={words.code.starting} /> : null}
+      {sandbox !== 'running' && sandbox !== 'paused' ? <Said text={words.editor.without[sandbox]} /> : null}
+      {running && start.isPending ? <Said text={words.editor.starting} /> : null}
       {running && start.isSuccess && code.data?.running === false ? (
-        <Said text={words.code.ended}>
+        <Said text={words.editor.ended}>
           <Button size="small" onClick={() => start.mutate()}>
-            {words.code.openAgain}
+            {words.editor.openAgain}
           </Button>
         </Said>
       ) : null}
@@ -92,7 +92,7 @@ function InTab({ address }: { address: string }) {
       rel="noopener noreferrer"
       className={buttonClass({ look: 'quiet', size: 'small' })}
     >
-      {words.code.inTab}
+      {words.editor.inTab}
       <Icon name="out" className="size-3.5" />
     </a>
   );

@@ -205,7 +205,7 @@ export const words = {
     again: (title: string) => `Load again: ${title}`,
     againTitle: 'Load again',
   },
-  code: {
+  editor: {
     title: 'VS Code',
     shows: 'VS Code in the sandbox',
     starting: 'VS Code is being started.',

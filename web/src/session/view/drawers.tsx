@@ -42,10 +42,10 @@ export const DRAWERS: DrawerKind[] = [
   },
   {
     id: 'code',
-    title: words.code.title,
+    title: words.editor.title,
     icon: 'code',
     shortcut: 'e',
-    shows: words.code.shows,
+    shows: words.editor.shows,
     panel: lazy(() => import('../../code/CodePanel').then((module) => ({ default: module.CodePanel }))),
   },
   {
