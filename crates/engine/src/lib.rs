@@ -19,6 +19,7 @@ mod hub;
 mod ids;
 mod images;
 mod keys;
+mod metrics;
 mod passes;
 mod patch;
 mod prepared;
@@ -55,7 +56,8 @@ pub use lamplight_sandbox::link::{
 };
 pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
-pub use lamplight_store::{Usage, UsageBy, UsageQuery, UsageSum};
+pub use lamplight_store::{Backup, Usage, UsageBy, UsageQuery, UsageSum};
+pub use metrics::Metrics;
 pub use passes::{Pass, PassKind, Passes};
 pub use prepared::Ahead;
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};

@@ -3,6 +3,7 @@
 mod agents;
 mod archive;
 mod attach;
+mod backup;
 mod budget;
 mod client;
 mod code;
@@ -135,6 +136,8 @@ enum Command {
     Keys(keys::Arguments),
     /// Say what is missing on this machine and how to get it
     Doctor(doctor::Arguments),
+    /// Copy what cannot be made again, while the server runs, or bring it back
+    Backup(backup::Arguments),
     /// Print the effective configuration, without secrets
     Config(config::Arguments),
     /// Print the OpenAPI document
@@ -170,6 +173,7 @@ impl Cli {
             Command::Tools(arguments) => tools::run(&arguments, &common, output),
             Command::Image(arguments) => image::run(&arguments, &common, output),
             Command::Doctor(arguments) => doctor::run(&arguments, &common, output),
+            Command::Backup(arguments) => backup::run(&arguments, &common, output),
             Command::Config(arguments) => config::run(&arguments, &common, output),
             Command::Openapi => {
                 output.text(&http::openapi::document())?;

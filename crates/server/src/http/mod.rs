@@ -11,6 +11,7 @@ mod guard;
 mod health;
 pub mod keys;
 pub mod live;
+mod metrics;
 pub mod models;
 pub mod openapi;
 mod page;
@@ -74,6 +75,7 @@ pub struct Inner {
     pub(crate) going_away: CancellationToken,
     /// Who follows which session.
     presence: Presence,
+    requests: metrics::Requests,
     /// Every open event stream, and every terminal that is looked at.
     pub(crate) streams: TaskTracker,
     terminal_places: Places,
@@ -100,8 +102,10 @@ impl App {
             config.person.clone().map_or_else(OnceCell::new, |person| OnceCell::new_with(Some(person)));
         let frame_ancestors = preview::frame_ancestors(&config.server.hosts);
         let content_security_policy = guard::content_security_policy(config.server.preview_domain.as_deref());
+        let requests = metrics::Requests::of(engine.metrics());
         Ok(Self(Arc::new(Inner {
             engine,
+            requests,
             config,
             listen,
             gateway,
@@ -183,12 +187,15 @@ pub fn router(app: App) -> Router {
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(health::handle))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::handle))
         .fallback(page::handle)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(deadline::deadline))
         .layer(middleware::from_fn_with_state(app.clone(), redact::redact))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(middleware::from_fn_with_state(app.clone(), preview::divert))
+        .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
         .with_state(app)
 }
 

@@ -1,5 +1,6 @@
 //! The program from the outside: a real server process, real sandboxes, an agent that does what its prompt says.
 
+mod backups;
 mod budgets;
 mod checkpoints;
 mod cli;
@@ -10,6 +11,7 @@ mod hostile;
 mod http;
 mod images;
 mod kills;
+mod metrics;
 mod network;
 mod pauses;
 mod prepared;
