@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod attachments;
 pub mod changes;
+pub mod code;
 mod deadline;
 mod extract;
 pub mod files;
@@ -170,6 +171,8 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/terminals/{terminal}/stream", get(terminals::stream::handle))
         .route("/sessions/{id}/ports", get(ports::list::handle))
         .route("/sessions/{id}/ports/{port}/open", get(ports::open::handle))
+        .route("/sessions/{id}/code", get(code::show::handle).post(code::start::handle))
+        .route("/sessions/{id}/code/open", get(code::open::handle))
         .route("/events", get(changes::handle))
         .route("/agents", get(agents::handle))
         .route("/keys", get(keys::list::handle))

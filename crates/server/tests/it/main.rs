@@ -4,6 +4,7 @@ mod backups;
 mod budgets;
 mod checkpoints;
 mod cli;
+mod code;
 mod configuration;
 mod gateway;
 mod hostile;
