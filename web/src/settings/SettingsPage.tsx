@@ -14,6 +14,7 @@ import { useKeys, useTitle } from '../ui/hooks';
 import { Icon } from '../ui/icons';
 import { ProblemNote } from '../ui/problem';
 import { ThemeToggle } from '../ui/theme';
+import { Queue } from './Queue';
 
 const TITLES: Record<string, string> = { openai: 'OpenAI', anthropic: 'Anthropic', gemini: 'Gemini' };
 
@@ -47,6 +48,8 @@ export function SettingsPage() {
               <KeyCard key={key.name} known={key} />
             ))}
           </ul>
+          <h2 className="mt-10 font-semibold">{words.line.title}</h2>
+          <Queue />
         </main>
       </div>
     </div>
