@@ -4,6 +4,7 @@
 
 mod agents;
 mod attachments;
+mod audit;
 mod budgets;
 mod by_hand;
 mod clock;
@@ -52,7 +53,9 @@ pub use lamplight_sandbox::link::{
 };
 pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
-pub use lamplight_store::{Usage, UsageBy, UsageQuery, UsageSum};
+pub use lamplight_store::{
+    AuditEntry, AuditPage, AuditQuery, AuditRow, PAGE_AUDIT, Usage, UsageBy, UsageQuery, UsageSum,
+};
 pub use passes::{Pass, PassKind, Passes};
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 pub use spent::Spent;

@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod attachments;
+pub mod audit;
 pub mod changes;
 mod deadline;
 mod extract;
@@ -74,6 +75,7 @@ pub struct Inner {
     /// Every open event stream, and every terminal that is looked at.
     pub(crate) streams: TaskTracker,
     terminal_places: Places,
+    strangers: audit::Strangers,
 }
 
 impl std::ops::Deref for App {
@@ -110,6 +112,7 @@ impl App {
             presence: Presence::default(),
             streams: TaskTracker::new(),
             terminal_places: Places::new(terminals::stream::SEATS),
+            strangers: audit::Strangers::default(),
         })))
     }
 
@@ -160,6 +163,7 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/ports/{port}/open", get(ports::open::handle))
         .route("/events", get(changes::handle))
         .route("/agents", get(agents::handle))
+        .route("/audit", get(audit::list::handle))
         .route("/keys", get(keys::list::handle))
         .route("/keys/{name}", put(keys::set::handle).delete(keys::remove::handle))
         .route("/keys/{name}/test", post(keys::test::handle))
@@ -179,6 +183,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn(deadline::deadline))
         .layer(middleware::from_fn_with_state(app.clone(), redact::redact))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
+        .layer(middleware::from_fn_with_state(app.clone(), audit::record))
         .layer(middleware::from_fn_with_state(app.clone(), preview::divert))
         .with_state(app)
 }
