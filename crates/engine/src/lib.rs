@@ -30,6 +30,7 @@ mod session;
 mod spent;
 mod terminals;
 mod tidying;
+mod tokens;
 mod usage;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
@@ -57,6 +58,7 @@ pub use lamplight_store::{
     AuditEntry, AuditPage, AuditQuery, AuditRow, PAGE_AUDIT, Usage, UsageBy, UsageQuery, UsageSum,
 };
 pub use passes::{Pass, PassKind, Passes};
+pub use prepared::Ahead;
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 pub use spent::Spent;
 

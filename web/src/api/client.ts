@@ -3,6 +3,7 @@ import { words } from '../text/english';
 import type { Entry, Json } from './events';
 import type {
   AgentInfo,
+  Ahead,
   Attachment,
   AuditPage,
   Diff,
@@ -115,6 +116,8 @@ export const api = {
   /** `key` makes a repeated call harmless: it gives the session that the first one made. */
   create: (spec: NewSession, key: string): Promise<SessionView> =>
     call('POST', '/sessions', spec, { 'idempotency-key': key }),
+  /** Makes what a session like this would wait for; starts nothing. */
+  ahead: (spec: NewSession): Promise<Ahead> => call('POST', '/sessions/ahead', spec),
   session: (id: string): Promise<SessionView> => call('GET', session(id)),
   logBefore: (id: string, before: number, limit: number): Promise<LogPage> =>
     call('GET', `${session(id)}/log?before=${before}&limit=${limit}`),

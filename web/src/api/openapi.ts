@@ -210,6 +210,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/ahead": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Somebody is about to start a session like this: what it would wait for, clone and setup, is made in the background. The prompt and
+         *     the attachments are not looked at, and nothing is started; asking again changes nothing.
+         */
+        post: operations["prepare_ahead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}": {
         parameters: {
             query?: never;
@@ -352,6 +372,23 @@ export interface paths {
          */
         put: operations["write_file"];
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/gateway-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** By what the session is known to the gateway over TCP. Asking again gives the same. */
+        post: operations["gateway_token"];
         delete?: never;
         options?: never;
         head?: never;
@@ -744,6 +781,16 @@ export interface components {
         AgentList: {
             items: components["schemas"]["Agent"][];
         };
+        AheadResponse: {
+            state: components["schemas"]["AheadState"];
+            /** @description Why it is not: also what would keep the session from being created as it is. */
+            why?: string | null;
+        };
+        /**
+         * @description How it stands with what the session would wait for.
+         * @enum {string}
+         */
+        AheadState: "ready" | "begun" | "no";
         AnswerRequest: {
             /** @description As in the session's `permission`. */
             request: unknown;
@@ -928,6 +975,13 @@ export interface components {
             name: string;
             /** @description In words. */
             place: string;
+        };
+        /** @description What lets a program use the gateway as the session may. */
+        GatewayToken: {
+            /** @description Of the gateway: models are under `/openai/v1`, `/anthropic` and `/gemini`, git at `/git/repository.git`; it is the web proxy, too. */
+            url: string;
+            /** @description For where a key or a password goes. Worth something while the session has a sandbox that runs, across restarts of the server. */
+            token: string;
         };
         /** @description An image, as it was when the session was made. */
         Image: {
@@ -2161,6 +2215,38 @@ export interface operations {
             };
         };
     };
+    prepare_ahead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSessionRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AheadResponse"];
+                };
+            };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     show_session: {
         parameters: {
             query?: never;
@@ -2521,6 +2607,44 @@ export interface operations {
             };
             /** @description file_too_large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    gateway_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayToken"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gateway_not_served */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -48,6 +48,7 @@ export type AuditItem = Sent<Schemas['AuditItem']>;
 export type AuditOutcome = Schemas['AuditOutcome'];
 export type Problem = Sent<Schemas['Problem']>;
 /** What a new session may be asked for; fields may be left out. */
+export type Ahead = Schemas['AheadResponse'];
 export type NewSession = Schemas['NewSessionRequest'];
 
 export const AUDIT_OUTCOMES = ['done', 'refused', 'failed', 'unanswered'] as const satisfies readonly AuditOutcome[];

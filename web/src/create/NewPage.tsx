@@ -17,6 +17,7 @@ import { readStorage, useDraft, useKeys, useTitle, writeStorage } from '../ui/ho
 import { Icon } from '../ui/icons';
 import { ProblemNote } from '../ui/problem';
 import { ThemeToggle } from '../ui/theme';
+import { Ahead } from './Ahead';
 import { AS_CONFIGURED, BoundsFields, boundsOf } from './Bounds';
 import { ModelField } from './ModelField';
 import { Template } from './Template';
@@ -79,10 +80,17 @@ export function NewPage({ from }: { from: ForkSearch }) {
   const placed = from.fork !== undefined || chosenRepository.trim() !== '';
   const said = prompt.trim() !== '' || files.ready.length > 0;
   const ready = placed && said && !create.isPending && !files.uploading && !files.failed;
+  const asked = boundsOf(bounds);
+  const like = {
+    repository: chosenRepository.trim(),
+    ...(chosenAgent ? { agent: chosenAgent } : {}),
+    ...(base.trim() ? { base: base.trim() } : {}),
+    ...(image.trim() ? { image: image.trim() } : {}),
+    ...(asked.network ? { network: asked.network } : {}),
+  };
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
     if (!ready) return;
-    const asked = boundsOf(bounds);
     if (chosenAgent) writeStorage(localStorage, LAST_AGENT, chosenAgent);
     create.mutate({
       ...(from.fork === undefined
@@ -303,6 +311,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
               <span className="hidden text-2xs text-faint sm:inline">
                 <kbd>{words.create.ctrl}</kbd> <kbd>{words.create.enter}</kbd>
               </span>
+              {from.fork === undefined ? <Ahead begun={said} like={like} /> : null}
               {status.data?.scripted_model ? <span className="text-2xs text-soft">{words.create.scripted}</span> : null}
             </div>
           </form>

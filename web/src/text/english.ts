@@ -110,6 +110,7 @@ export const words = {
     none: 'None, but for models and git',
     hosts: 'Hosts',
     budget: 'Budget in dollars, at most',
+    ahead: { begun: 'Getting the repository ready', ready: 'The repository is ready' },
     title: 'New session',
     fork: 'Fork',
     task: 'Task',

@@ -21,6 +21,7 @@ use utoipa::OpenApi;
     paths(
         sessions::list::handle,
         sessions::create::handle,
+        sessions::ahead::handle,
         sessions::show::handle,
         sessions::prompt::handle,
         sessions::edit_prompt::handle,
@@ -35,6 +36,7 @@ use utoipa::OpenApi;
         sessions::diff::handle,
         sessions::merge::handle,
         sessions::pull_request::handle,
+        sessions::gateway_token::handle,
         sessions::end::handle,
         sessions::archive::handle,
         sessions::unarchive::handle,

@@ -1,5 +1,6 @@
 //! `/sessions`
 
+pub mod ahead;
 pub mod answer;
 pub mod archive;
 pub mod budget;
@@ -9,6 +10,7 @@ pub mod diff;
 pub mod edit_prompt;
 pub mod end;
 pub mod events;
+pub mod gateway_token;
 pub mod list;
 pub mod log;
 pub mod merge;
