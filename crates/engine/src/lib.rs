@@ -8,6 +8,7 @@ mod audit;
 mod budgets;
 mod by_hand;
 mod clock;
+mod code;
 mod config;
 mod create;
 mod effects;
@@ -19,6 +20,7 @@ mod hub;
 mod ids;
 mod images;
 mod keys;
+mod metrics;
 mod passes;
 mod patch;
 mod prepared;
@@ -36,6 +38,7 @@ mod usage;
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
 pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
 pub use budgets::{BudgetStanding, BudgetsConfig};
+pub use code::{CODE_PORT, CodeInfo, install_code, installed_code};
 pub use config::{Config, EndpointConfig, ModelsConfig, RepositoryConfig, SandboxConfig};
 pub use engine::{Engine, now};
 pub use error::{CommandError, StartError};
@@ -55,8 +58,9 @@ pub use lamplight_sandbox::link::{
 pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{
-    AuditEntry, AuditPage, AuditQuery, AuditRow, PAGE_AUDIT, Usage, UsageBy, UsageQuery, UsageSum,
+    AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, PAGE_AUDIT, Usage, UsageBy, UsageQuery, UsageSum,
 };
+pub use metrics::Metrics;
 pub use passes::{Pass, PassKind, Passes};
 pub use prepared::Ahead;
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};

@@ -6,6 +6,7 @@
 
 mod answers;
 mod audit;
+mod backup;
 mod batch;
 mod blobs;
 mod history;
@@ -25,6 +26,7 @@ mod usage;
 mod writer;
 
 pub use audit::{AuditEntry, AuditPage, AuditQuery, AuditRow, PAGE_AUDIT};
+pub use backup::Backup;
 pub use blobs::{BlobError, BlobId, Blobs, NotABlobId};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
 pub use rows::{

@@ -1,7 +1,7 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, attachments, audit, changes, files, keys, models, ports, repositories, sessions, status,
+    agents, attachments, audit, changes, code, files, keys, models, ports, repositories, sessions, status,
     terminals, usage,
 };
 use axum::http::{Method, header};
@@ -55,6 +55,9 @@ use utoipa::OpenApi;
         terminals::stream::handle,
         ports::list::handle,
         ports::open::handle,
+        code::show::handle,
+        code::start::handle,
+        code::open::handle,
         changes::handle,
         agents::handle,
         audit::list::handle,
