@@ -25,7 +25,7 @@ describe.runIf(HAS_SERVER)('the queue', () => {
     await page.getByText('all 1 sandboxes are in use').waitFor();
     await shot(page, 'queued');
 
-    await page.goto(`${server.url}/settings`);
+    await page.goto(`${server.url}/settings/queue`);
     const rows = page.getByRole('list', { name: 'Sessions that wait for a sandbox' }).getByRole('listitem');
     const titles = () => rows.getByRole('link').allInnerTexts();
     await expect.poll(titles).toEqual(['Paint the fence', 'Mend the roof']);

@@ -10,6 +10,7 @@ import { visible } from '../text/visible';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icons';
 import { ProblemNote } from '../ui/problem';
+import { About, Card, Nothing } from './parts';
 
 /** The most that a session is put before others, or behind them. */
 const MOST = 10;
@@ -19,11 +20,9 @@ export function Queue() {
   const items = queue.data?.items ?? [];
   return (
     <>
-      <p className="mt-1 mb-4 max-w-[40rem] text-[0.8125rem] text-soft">{words.line.about}</p>
+      <About>{words.line.about}</About>
       {queue.error ? <ProblemNote error={asApiError(queue.error)} className="mb-4" /> : null}
-      {queue.isSuccess && items.length === 0 ? (
-        <p className="py-6 text-center text-faint">{words.line.nothing}</p>
-      ) : null}
+      {queue.isSuccess && items.length === 0 ? <Nothing>{words.line.nothing}</Nothing> : null}
       <ol aria-label={words.line.label} className="space-y-3">
         {items.map((queued) => (
           <Row key={queued.id} queued={queued} />
@@ -41,7 +40,7 @@ function Row({ queued }: { queued: QueuedSession }) {
   const title = visible(queued.title);
   const failed = move.error ?? cancel.error;
   return (
-    <li className="rounded-lg border border-line bg-raised px-3 py-2.5">
+    <Card>
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
         <span className="w-6 text-right text-soft tabular-nums">{words.line.place(queued.queue_position)}</span>
         <div className="min-w-0 grow">
@@ -83,6 +82,6 @@ function Row({ queued }: { queued: QueuedSession }) {
         </Button>
       </div>
       {failed ? <ProblemNote error={asApiError(failed)} className="mt-2" /> : null}
-    </li>
+    </Card>
   );
 }
