@@ -113,6 +113,20 @@ mod tests {
     }
 
     #[test]
+    fn a_secret_of_several_lines_is_not_cut_between_them() {
+        let value = "BEGIN KEY\n4f2a91b7\n77c1d0e2\nEND KEY";
+        let redactor = Redactor::new(vec![KnownSecret { name: "app key".into(), value: value.into() }]);
+        let text = format!("it is\n{value}\nand so on\n");
+        for length in 1..=text.len() {
+            let mut murmur = Murmur::starting_at(0);
+            let pieces = text.as_bytes().chunks(length);
+            let heard = pieces.filter_map(|piece| murmur.hear(piece, Instant::now(), &redactor));
+            let said: Vec<String> = heard.map(|said| redactor.text(&said.text).into_owned()).collect();
+            assert_eq!(said.join("\n"), "it is\n[secret app key]\nand so on", "in pieces of {length}");
+        }
+    }
+
+    #[test]
     fn what_has_no_end_waits_for_so_long_and_no_longer() {
         let (redactor, now) = (redactor(), Instant::now());
         for (said, wait) in
