@@ -1,6 +1,7 @@
 //! Pull requests. Whether there is something to review, the repository itself says.
 
-use crate::{Shared, problem};
+use crate::content::{moment, person};
+use crate::{Shared, invalid, now_s, problem};
 use axum::Json;
 use axum::body::Bytes;
 use axum::http::StatusCode;
@@ -20,9 +21,29 @@ pub(crate) struct Pull {
     base: String,
     state: String,
     draft: bool,
+    created_s: u64,
 }
 
 impl Pull {
+    /// Every pull request is an issue as well.
+    pub(crate) fn told_as_issue(&self) -> Value {
+        let address = format!("https://github.example/{}/pull/{}", self.repository, self.number);
+        json!({
+            "id": 3_000_000 + self.number,
+            "number": self.number,
+            "html_url": address,
+            "title": self.title,
+            "body": self.body,
+            "state": self.state,
+            "user": person("ada"),
+            "labels": [],
+            "assignees": [],
+            "created_at": moment(self.created_s),
+            "updated_at": moment(self.created_s),
+            "pull_request": { "html_url": address },
+        })
+    }
+
     pub(crate) fn told(&self) -> Value {
         let owner = self.repository.split('/').next();
         json!({
@@ -32,7 +53,11 @@ impl Pull {
             "title": self.title,
             "body": self.body,
             "draft": self.draft,
-            "head": { "ref": self.head, "label": format!("{}:{}", owner.unwrap_or_default(), self.head) },
+            "head": {
+                "ref": self.head,
+                "label": format!("{}:{}", owner.unwrap_or_default(), self.head),
+                "repo": { "full_name": self.repository },
+            },
             "base": { "ref": self.base },
         })
     }
@@ -61,13 +86,10 @@ struct Change {
 }
 
 pub(crate) fn list(shared: &Shared, repository: &str, query: Option<&str>) -> Response {
-    let of = |name: &str| {
-        let parts = query.unwrap_or_default().split('&').filter_map(|part| part.split_once('='));
-        parts.into_iter().find(|(key, _)| *key == name).map(|(_, value)| decoded(value))
-    };
+    let of = |name: &str| parameter(query, name);
     let (head, wanted) = (of("head"), of("state").unwrap_or_else(|| "open".to_owned()));
     if !["open", "closed", "all"].contains(&wanted.as_str()) {
-        return invalid("state", "invalid");
+        return invalid("PullRequest", "state", "invalid");
     }
     // A head without an owner before it is no filter, as on GitHub.
     let head = head.filter(|head| head.contains(':'));
@@ -87,7 +109,7 @@ pub(crate) async fn open(shared: &Shared, repository: &str, directory: &Path, bo
     let (Some(head), Some(base)) = (commit(directory, &new.head).await, commit(directory, &new.base).await)
     else {
         let field = if commit(directory, &new.head).await.is_none() { "head" } else { "base" };
-        return invalid(field, "invalid");
+        return invalid("PullRequest", field, "invalid");
     };
     let range = format!("{base}..{head}");
     if git(directory, &["rev-list", "--count", &range]).await.as_deref() == Some("0") {
@@ -98,7 +120,7 @@ pub(crate) async fn open(shared: &Shared, repository: &str, directory: &Path, bo
         let message = "Draft pull requests are not supported in this repository.";
         return (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "message": message }))).into_response();
     }
-    let number = 1 + state.pulls.values().map(Vec::len).sum::<usize>() as u64;
+    let number = state.next_number(repository);
     let pulls = state.pulls.entry(repository.to_owned()).or_default();
     if pulls.iter().any(|pull| pull.state == "open" && pull.head == new.head && pull.base == new.base) {
         let owner = repository.split('/').next().unwrap_or_default();
@@ -113,10 +135,19 @@ pub(crate) async fn open(shared: &Shared, repository: &str, directory: &Path, bo
         base: new.base,
         state: "open".to_owned(),
         draft: new.draft,
+        created_s: now_s(),
     };
     let told = pull.told();
     pulls.push(pull);
     (StatusCode::CREATED, Json(told)).into_response()
+}
+
+pub(crate) fn show(shared: &Shared, repository: &str, number: &str) -> Response {
+    let state = shared.state();
+    match number.parse().ok().and_then(|number| state.pull(repository, number)) {
+        Some(pull) => Json(pull.told()).into_response(),
+        None => problem(StatusCode::NOT_FOUND, "Not Found"),
+    }
 }
 
 pub(crate) fn change(shared: &Shared, repository: &str, number: &str, body: &Bytes) -> Response {
@@ -141,22 +172,21 @@ fn refused(message: &str) -> Response {
     (StatusCode::UNPROCESSABLE_ENTITY, Json(all)).into_response()
 }
 
-fn invalid(field: &str, code: &str) -> Response {
-    let error = json!({ "resource": "PullRequest", "field": field, "code": code });
-    let all = json!({ "message": "Validation Failed", "errors": [error] });
-    (StatusCode::UNPROCESSABLE_ENTITY, Json(all)).into_response()
-}
-
 async fn commit(directory: &Path, branch: &str) -> Option<String> {
     git(directory, &["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")]).await
 }
 
-async fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
+pub(crate) async fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").arg("-C").arg(directory).args(arguments).output().await.ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Of a value in a query.
+/// What a query says of this.
+pub(crate) fn parameter(query: Option<&str>, name: &str) -> Option<String> {
+    let mut parts = query.unwrap_or_default().split('&').filter_map(|part| part.split_once('='));
+    parts.find(|(key, _)| *key == name).map(|(_, value)| decoded(value))
+}
+
 fn decoded(value: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = value.as_bytes();

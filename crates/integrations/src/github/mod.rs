@@ -1,9 +1,21 @@
-//! GitHub, and GitHub Enterprise Server: what is asked of its REST interface, version 2022-11-28.
+//! GitHub, and GitHub Enterprise Server: what is asked of its REST interface, version 2022-11-28, and what it tells by itself.
 
+mod app;
 mod client;
+mod issue;
+mod occurrence;
+mod poll;
 mod pull_request;
 mod repository;
+mod webhook;
+mod words;
 
-pub use client::{GitHub, GitHubConfig, GitHubError};
+pub use app::Scope;
+pub use client::{Access, Fresh, GitHub, GitHubConfig, GitHubError, Surroundings, Tag};
+pub use issue::{Comment, Issue, Place, RepositoryFacts, User};
+pub use occurrence::{Author, Occurrence, What};
+pub use poll::{Seen, Watch};
 pub use pull_request::{NewPullRequest, PullRequest};
 pub use repository::Repository;
+pub use webhook::{NoDelivery, WebhookSecret, parse as parse_delivery};
+pub use words::{Call, Words};

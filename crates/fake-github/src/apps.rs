@@ -1,0 +1,148 @@
+//! GitHub Apps: who signs what, and the tokens that they get for it.
+//!
+//! Source: docs.github.com, "Generating a JSON Web Token (JWT) for a GitHub App", "Create an installation access token for an app".
+
+use crate::content::moment;
+use crate::{Shared, invalid, now_s, problem};
+use axum::Json;
+use axum::body::Bytes;
+use axum::http::StatusCode;
+use axum::response::{IntoResponse, Response};
+use base64::Engine as _;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use ring::signature::{RSA_PKCS1_2048_8192_SHA256, UnparsedPublicKey};
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The most that a statement may be good for.
+const LONGEST_S: u64 = 10 * 60;
+const TOKEN_S: u64 = 60 * 60;
+/// The one installation.
+pub(crate) const INSTALLATION: u64 = 4711;
+
+/// One App, as GitHub knows it.
+#[derive(Clone)]
+pub struct App {
+    pub id: u64,
+    /// Its comments are by `<slug>[bot]`.
+    pub slug: String,
+    /// Of its public key, PKCS#1 in DER.
+    pub public_key: Vec<u8>,
+    /// What it was given, such as `issues: write`.
+    pub permissions: BTreeMap<String, String>,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
+/// A token that was given out.
+#[derive(Debug, Clone)]
+pub(crate) struct Minted {
+    pub(crate) token: String,
+    /// `owner/name`; `None` is all.
+    repositories: Option<Vec<String>>,
+    permissions: BTreeMap<String, String>,
+    pub(crate) until_s: u64,
+}
+
+impl Minted {
+    pub(crate) fn told(&self) -> String {
+        let of = self.repositories.as_ref().map_or("all".to_owned(), |names| names.join(","));
+        let each = self.permissions.iter().map(|(name, level)| format!("{name}={level}"));
+        format!("{of}: {}", each.collect::<Vec<_>>().join(" "))
+    }
+
+    pub(crate) fn is_for(&self, repository: &str) -> bool {
+        let name = repository.rsplit('/').next().unwrap_or_default();
+        self.repositories.as_ref().is_none_or(|names| names.iter().any(|known| known == name))
+    }
+
+    /// Whoever may write may read.
+    pub(crate) fn may(&self, what: &str, level: &str) -> bool {
+        self.permissions.get(what).is_some_and(|given| given == level || given == "write")
+    }
+}
+
+#[derive(Deserialize)]
+struct Claims {
+    iat: u64,
+    exp: u64,
+    iss: Value,
+}
+
+/// Whether this is a statement of the App's; why not, in GitHub's words.
+pub(crate) fn is_app(shared: &Shared, statement: &str) -> Result<(), Response> {
+    let refused = |message: &str| problem(StatusCode::UNAUTHORIZED, message);
+    let state = shared.state();
+    let (Some(app), Some((signed, signature))) = (&state.app, statement.rsplit_once('.')) else {
+        return Err(refused("A JSON web token could not be decoded"));
+    };
+    let decode = |text: &str| BASE64_URL_SAFE_NO_PAD.decode(text).ok();
+    let key = UnparsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, &app.public_key);
+    let is_signed = decode(signature).is_some_and(|tag| key.verify(signed.as_bytes(), &tag).is_ok());
+    let claims = signed.split_once('.').and_then(|(_, claims)| decode(claims));
+    let claims: Option<Claims> = claims.and_then(|claims| serde_json::from_slice(&claims).ok());
+    let (true, Some(claims)) = (is_signed, claims) else {
+        return Err(refused("A JSON web token could not be decoded"));
+    };
+    let now = now_s();
+    if claims.exp <= now {
+        return Err(refused(
+            "'Expiration time' claim ('exp') must be a numeric value representing the future time at which the assertion expires",
+        ));
+    }
+    if claims.exp > now + LONGEST_S || claims.exp > claims.iat + LONGEST_S {
+        return Err(refused("'Expiration time' claim ('exp') is too far in the future"));
+    }
+    if claims.iat > now {
+        return Err(refused(
+            "'Issued at' claim ('iat') must be an Integer representing the time that the assertion was issued",
+        ));
+    }
+    if claims.iss.as_str().and_then(|id| id.parse().ok()).or(claims.iss.as_u64()) != Some(app.id) {
+        return Err(problem(StatusCode::NOT_FOUND, "Integration not found"));
+    }
+    Ok(())
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+struct Asked {
+    #[serde(default)]
+    repositories: Option<Vec<String>>,
+    #[serde(default)]
+    permissions: Option<BTreeMap<String, String>>,
+}
+
+/// Never more than the App itself was given.
+pub(crate) fn mint(shared: &Shared, body: &Bytes) -> Response {
+    let asked = if body.is_empty() { Ok(Asked::default()) } else { serde_json::from_slice(body) };
+    let Ok(Asked { repositories, permissions }) = asked else {
+        return problem(StatusCode::BAD_REQUEST, "Problems parsing JSON");
+    };
+    let mut state = shared.state();
+    let given = state.app.as_ref().map(|app| app.permissions.clone()).unwrap_or_default();
+    let permissions = permissions.unwrap_or_else(|| given.clone());
+    let has = |name: &String, level: &String| {
+        given.get(name).is_some_and(|given| given == level || given == "write")
+    };
+    if permissions.iter().any(|(name, level)| !has(name, level)) {
+        let message = "The permissions requested are not granted to this installation.";
+        return problem(StatusCode::UNPROCESSABLE_ENTITY, message);
+    }
+    if repositories.as_ref().is_some_and(Vec::is_empty) {
+        return invalid("Installation", "repositories", "invalid");
+    }
+    let until_s = now_s() + TOKEN_S;
+    let token = format!("ghs_{:036}", state.next_id());
+    let told = json!({
+        "token": token, "expires_at": moment(until_s), "permissions": permissions, "repository_selection": "selected",
+    });
+    state.minted.push(Minted { token, repositories, permissions, until_s });
+    (StatusCode::CREATED, Json(told)).into_response()
+}
