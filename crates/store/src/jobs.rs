@@ -1,6 +1,6 @@
 //! What the writer is asked for, and how it answers.
 
-use crate::{Append, AppendError, Committed, Project, Remembered, SealedSecret, WriteError};
+use crate::{Append, AppendError, Committed, ForgeChange, Project, Remembered, SealedSecret, WriteError};
 use lamplight_domain::{SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -32,6 +32,10 @@ pub(crate) enum Record {
         name: String,
         reply: Reply<bool, WriteError>,
     },
+    Forge {
+        change: ForgeChange,
+        reply: Reply<usize, WriteError>,
+    },
 }
 
 pub(crate) enum Job {
@@ -55,6 +59,7 @@ pub(crate) enum Staged {
     Append(Result<Committed, AppendError>),
     Remember(Remembered),
     Removed(bool),
+    Changed(usize),
     Written,
 }
 
@@ -92,6 +97,7 @@ impl Record {
             Self::TouchRepository { path, .. } => path.len(),
             Self::SetSecret { secret, .. } => secret.ciphertext.len(),
             Self::RemoveSecret { name, .. } => name.len(),
+            Self::Forge { change, .. } => change.size(),
         }
     }
 
@@ -101,7 +107,7 @@ impl Record {
             Self::Append { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Append(result)) => result,
-                    Ok(Staged::Remember(_) | Staged::Removed(_) | Staged::Written) => {
+                    Ok(_) => {
                         unreachable!("an append was staged")
                     }
                     Err(trouble) => Err(trouble.into()),
@@ -110,7 +116,7 @@ impl Record {
             Self::Remember { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Remember(answer)) => Ok(answer),
-                    Ok(Staged::Append(_) | Staged::Removed(_) | Staged::Written) => {
+                    Ok(_) => {
                         unreachable!("an answer was staged")
                     }
                     Err(trouble) => Err(trouble.into()),
@@ -119,9 +125,16 @@ impl Record {
             Self::RemoveSecret { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Removed(was_there)) => Ok(was_there),
-                    Ok(Staged::Append(_) | Staged::Remember(_) | Staged::Written) => {
+                    Ok(_) => {
                         unreachable!("a removal was staged")
                     }
+                    Err(trouble) => Err(trouble.into()),
+                });
+            }
+            Self::Forge { reply, .. } => {
+                let _ = reply.send(match staged {
+                    Ok(Staged::Changed(rows)) => Ok(rows),
+                    Ok(_) => unreachable!("a change was staged"),
                     Err(trouble) => Err(trouble.into()),
                 });
             }

@@ -7,6 +7,7 @@
 mod answers;
 mod batch;
 mod blobs;
+mod forge;
 mod history;
 mod jobs;
 mod log;
@@ -24,6 +25,7 @@ mod usage;
 mod writer;
 
 pub use blobs::{BlobError, BlobId, Blobs, NotABlobId};
+pub use forge::{Delivery, ForgeChange, Mark, Thread, Waiting};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
 pub use rows::{
     Hit, PAGE_SESSIONS, REMEMBER_MS, RecentRepository, Remembered, SessionPage, SessionQuery, Spent,

@@ -6,9 +6,9 @@ use crate::quarantine::Quarantine;
 use crate::readers::Readers;
 use crate::writer::Writer;
 use crate::{
-    Append, AppendError, Blobs, Committed, Hit, ReadError, RecentRepository, Remembered, SealedSecret,
-    SessionPage, SessionQuery, Spent, StoreError, SummaryRow, Usage, UsageQuery, UsageRow, WriteError,
-    answers, repositories, schema, search, secrets, summaries, usage,
+    Append, AppendError, Blobs, Committed, ForgeChange, Hit, ReadError, RecentRepository, Remembered,
+    SealedSecret, SessionPage, SessionQuery, Spent, StoreError, SummaryRow, Thread, Usage, UsageQuery,
+    UsageRow, Waiting, WriteError, answers, forge, repositories, schema, search, secrets, summaries, usage,
 };
 use anyhow::Context;
 use bytes::Bytes;
@@ -212,6 +212,51 @@ impl Store {
     /// All secrets, as they are sealed, by name.
     pub async fn secrets(&self) -> Result<Vec<SealedSecret>, ReadError> {
         self.read_rows(secrets::all).await
+    }
+
+    /// Writes down what a forge told, or what was made of it; gives how many rows are new or other than before.
+    pub async fn forge(&self, change: ForgeChange) -> Result<usize, WriteError> {
+        self.ask(|reply| Job::Record(Record::Forge { change, reply })).await
+    }
+
+    /// Deliveries that are due at `now`, the oldest first.
+    pub async fn waiting_deliveries(&self, now: Timestamp, limit: usize) -> Result<Vec<Waiting>, ReadError> {
+        self.read_rows(move |connection| forge::waiting(connection, now, limit)).await
+    }
+
+    /// When the next delivery is due that is not due at `now`.
+    pub async fn next_delivery_due(&self, now: Timestamp) -> Result<Option<Timestamp>, ReadError> {
+        self.read_rows(move |connection| forge::next_due(connection, now)).await
+    }
+
+    pub async fn mark(&self, name: &str) -> Result<Option<String>, ReadError> {
+        let name = name.to_owned();
+        self.read_rows(move |connection| forge::mark(connection, &name)).await
+    }
+
+    /// Of an issue, or of the pull request that came of one.
+    pub async fn thread(&self, repository: &str, number: u64) -> Result<Option<Thread>, ReadError> {
+        let repository = repository.to_owned();
+        self.read_rows(move |connection| forge::thread(connection, &repository, number)).await
+    }
+
+    pub async fn thread_of(&self, session: &SessionId) -> Result<Option<Thread>, ReadError> {
+        let session = session.clone();
+        self.read_rows(move |connection| forge::thread_of(connection, &session)).await
+    }
+
+    pub async fn thread_of_branch(
+        &self,
+        repository: &str,
+        branch: &str,
+    ) -> Result<Option<Thread>, ReadError> {
+        let (repository, branch) = (repository.to_owned(), branch.to_owned());
+        self.read_rows(move |connection| forge::thread_of_branch(connection, &repository, &branch)).await
+    }
+
+    /// Those begun last, the newest first.
+    pub async fn threads(&self, limit: usize) -> Result<Vec<Thread>, ReadError> {
+        self.read_rows(move |connection| forge::threads(connection, limit)).await
     }
 
     /// Derives every summary, every count of what was used and the whole search index again from the logs, in one transaction;

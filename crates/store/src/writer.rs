@@ -17,7 +17,7 @@ use crate::jobs::{Job, Record, Staged, Trouble};
 use crate::quarantine::Quarantine;
 use crate::schema::Opened;
 use crate::{
-    APPEND_BYTES, Append, AppendError, Committed, answers, history, rebuild, repositories, search, secrets,
+    APPEND_BYTES, Append, AppendError, Committed, answers, forge, history, rebuild, repositories, search, secrets,
     summaries, usage,
 };
 use lamplight_domain::{Seq, SessionId};
@@ -186,6 +186,7 @@ impl Writer {
                 secrets::set(&self.connection, secret).map(|()| Staged::Written)
             }
             Record::RemoveSecret { name, .. } => secrets::remove(&self.connection, name).map(Staged::Removed),
+            Record::Forge { change, .. } => forge::change(&self.connection, change).map(Staged::Changed),
         }
     }
 

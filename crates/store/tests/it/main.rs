@@ -3,6 +3,7 @@
 mod append;
 mod damage;
 mod disk;
+mod forge;
 mod full;
 mod kill;
 mod power;
