@@ -3,7 +3,9 @@
 use crate::agents::AgentInfo;
 use crate::budgets::Budgets;
 use crate::config::Config;
+use crate::create::Once;
 use crate::error::{CommandError, StartError};
+use crate::forge::{self, Forge};
 use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
 use crate::prepared::Shelf;
@@ -47,6 +49,7 @@ pub(crate) struct Shared {
     pub provider: Arc<dyn Provider>,
     pub gateway: Gateway,
     pub github: Option<GitHub>,
+    pub forge: Option<Forge>,
     pub keys: Keys,
     pub catalogue: Catalogue,
     pub prepared: Shelf,
@@ -80,6 +83,7 @@ impl Engine {
         let keys = Keys::load(models, sealing, config.redaction.clone(), &store).await?;
         let gateway = Gateway::new(keys.upstreams(), config.outside.clone()).map_err(StartError::Gateway)?;
         let github = pull_request::open(&config)?;
+        let forge = Forge::open(&config);
         let catalogue = agents::catalogue(&config)?;
         let prepared = Shelf::open(&config.data_dir);
         prepared.clear(&provider).await;
@@ -90,6 +94,7 @@ impl Engine {
             provider,
             gateway,
             github,
+            forge,
             keys,
             catalogue,
             prepared,
@@ -105,12 +110,14 @@ impl Engine {
             shared.wake(&id);
         }
         shared.tasks.spawn(reconcile::run(shared.clone()));
-        Ok(Self { shared })
+        let engine = Self { shared };
+        forge::start(&engine);
+        Ok(engine)
     }
 
     /// Makes a session; when this returns it is on disk.
     pub async fn create(&self, new: NewSession) -> Result<SessionView, CommandError> {
-        create::create(&self.shared, new, None).await
+        create::create(&self.shared, new, Once::Never).await
     }
 
     /// Makes a session once for this key: the same request again gives the same session, another request is refused.
@@ -120,7 +127,7 @@ impl Engine {
         fingerprint: &str,
         new: NewSession,
     ) -> Result<SessionView, CommandError> {
-        create::create(&self.shared, new, Some((key, fingerprint))).await
+        create::create(&self.shared, new, Once::For { key, fingerprint }).await
     }
 
     /// Queues a prompt behind those that wait.

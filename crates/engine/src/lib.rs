@@ -13,6 +13,7 @@ mod effects;
 mod engine;
 mod error;
 mod files;
+mod forge;
 mod git;
 mod hub;
 mod ids;
@@ -37,6 +38,7 @@ pub use budgets::{BudgetStanding, BudgetsConfig};
 pub use config::{Config, EndpointConfig, ModelsConfig, RepositoryConfig, SandboxConfig};
 pub use engine::{Engine, now};
 pub use error::{CommandError, StartError};
+pub use forge::{Delivered, ForgeConfig, GitHubDelivery, NotDelivered};
 pub use files::{DOWNLOAD_BYTES, UPLOAD_BYTES};
 pub use hub::Follower;
 pub use keys::{KeyInfo, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
@@ -46,7 +48,7 @@ pub use lamplight_gateway::{
     Model, ModelPrice, NoSuchUpstream, Outside, Price, Resolver, Secret, SystemResolver, Tariff, Unlisted,
     Unresolved, UpstreamName, install_tls_provider,
 };
-pub use lamplight_integrations::GitHubConfig;
+pub use lamplight_integrations::github::{Access, GitHubConfig, Words};
 pub use lamplight_sandbox::link::{
     FileKind, FileReader, Folder, FolderEntry, Keyboard, Output, Screen, Stream, Terminal, TerminalSize,
 };

@@ -6,6 +6,7 @@ pub mod changes;
 mod deadline;
 mod extract;
 pub mod files;
+mod github;
 mod guard;
 mod health;
 pub mod keys;
@@ -41,7 +42,7 @@ use live::{Presence, Timings};
 use problem::Problem;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -74,6 +75,8 @@ pub struct Inner {
     /// Every open event stream, and every terminal that is looked at.
     pub(crate) streams: TaskTracker,
     terminal_places: Places,
+    /// For bodies of deliveries.
+    delivery_room: Semaphore,
 }
 
 impl std::ops::Deref for App {
@@ -110,6 +113,7 @@ impl App {
             presence: Presence::default(),
             streams: TaskTracker::new(),
             terminal_places: Places::new(terminals::stream::SEATS),
+            delivery_room: Semaphore::new(github::ROOM_KIB),
         })))
     }
 
@@ -174,6 +178,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(health::handle))
+        .route("/github/webhooks", post(github::handle).layer(DefaultBodyLimit::disable()))
         .fallback(page::handle)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(deadline::deadline))

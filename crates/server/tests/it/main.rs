@@ -4,6 +4,7 @@ mod budgets;
 mod checkpoints;
 mod cli;
 mod configuration;
+mod forge;
 mod hostile;
 mod http;
 mod images;
