@@ -1,8 +1,9 @@
 //! From what a person asks to the first two entries of a session's log.
 
-use crate::engine::Shared;
+use crate::engine::{Engine, Shared};
 use crate::error::CommandError;
 use crate::images;
+use crate::prepared::{self, Ahead};
 use crate::session::{load, writing};
 use crate::{Fork, NewSession, clock, git, ids};
 use crate::{agents, attachments};
@@ -91,6 +92,19 @@ pub(crate) async fn create(
     shared.changed(&view);
     shared.wake(&id);
     Ok(view)
+}
+
+impl Engine {
+    /// Somebody is about to ask for a session like this: what it would wait for, clone and setup, is made in the background. What it
+    /// says is not looked at.
+    pub async fn ahead(&self, new: NewSession) -> Result<Ahead, CommandError> {
+        if new.fork.is_some() {
+            return Ok(Ahead::Ready);
+        }
+        let spec = fresh(&self.shared, &ids::session_id(), new).await?;
+        self.shared.budgets.refuse_if_spent(&self.shared.config, &spec.person.name, &spec.repository)?;
+        prepared::ahead(&self.shared, spec).await.map_err(CommandError::Failed)
+    }
 }
 
 /// A branch is named after the title; what is in its name can no longer be found.

@@ -181,7 +181,7 @@ pub(in crate::http) async fn handle(
 }
 
 impl NewSessionRequest {
-    fn into_new(self, app: &App) -> Result<NewSession, Problem> {
+    pub(super) fn into_new(self, app: &App) -> Result<NewSession, Problem> {
         let network = self.network.map(lamplight_domain::Network::try_from).transpose();
         let network = network.map_err(|error| Problem::invalid_request(error.to_string()))?;
         let image = self.image.map(|image| image.parse::<ImageChoice>()).transpose();
