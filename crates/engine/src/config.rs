@@ -1,7 +1,7 @@
 //! What the engine is told by whoever starts it. Plain data; only the server reads files and the environment.
 
-use crate::forge::ForgeConfig;
 use crate::BudgetsConfig;
+use crate::forge::ForgeConfig;
 use crate::keys::SealingSource;
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;

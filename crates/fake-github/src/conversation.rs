@@ -90,7 +90,8 @@ pub(crate) async fn comment(
         Err(refused) => return refused,
     };
     let login = caller.login(shared);
-    let added = number.parse().ok().and_then(|number| add(&mut shared.state(), repository, number, &login, text));
+    let added =
+        number.parse().ok().and_then(|number| add(&mut shared.state(), repository, number, &login, text));
     let Some(comment) = added else { return not_found() };
     shared.tell_of_comment(&comment).await;
     (StatusCode::CREATED, Json(comment.told())).into_response()
@@ -183,7 +184,8 @@ fn text(body: &Bytes) -> Result<String, Response> {
 /// `since`, `sort`, `direction` as issues and comments take them.
 fn listed(mut all: Vec<Value>, query: Option<&str>) -> Response {
     let since = parameter(query, "since").unwrap_or_default();
-    let key = if parameter(query, "sort").as_deref() == Some("updated") { "updated_at" } else { "created_at" };
+    let key =
+        if parameter(query, "sort").as_deref() == Some("updated") { "updated_at" } else { "created_at" };
     let of = |value: &Value, key: &str| value[key].as_str().unwrap_or_default().to_owned();
     all.retain(|value| of(value, "updated_at") >= since);
     all.sort_by_key(|value| (of(value, key), value["id"].as_u64()));

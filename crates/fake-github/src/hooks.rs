@@ -78,7 +78,10 @@ impl Shared {
             let mut state = self.state();
             let id = state.next_id();
             let id = format!("{id:08x}-0000-11f0-8000-{id:012x}");
-            (state.hook.clone(), Delivery { id, event: event.to_owned(), body: body.to_string(), status: None })
+            (
+                state.hook.clone(),
+                Delivery { id, event: event.to_owned(), body: body.to_string(), status: None },
+            )
         };
         if let Some(hook) = hook {
             delivery.status = post(&hook, &delivery).await;
@@ -88,7 +91,8 @@ impl Shared {
 }
 
 async fn post(hook: &Hook, delivery: &Delivery) -> Option<u16> {
-    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, hook.secret.as_bytes()), delivery.body.as_bytes());
+    let tag =
+        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, hook.secret.as_bytes()), delivery.body.as_bytes());
     let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     let Hook { authority, path, .. } = hook;
     let Delivery { id, event, body, .. } = delivery;

@@ -46,7 +46,9 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Respo
             Err(refused) => refused,
         },
         (&Method::GET, ["repos", owner, name, "installation"]) => match apps::is_app(shared, token) {
-            Ok(()) if shared.directory(owner, name).is_some() => Json(json!({ "id": INSTALLATION })).into_response(),
+            Ok(()) if shared.directory(owner, name).is_some() => {
+                Json(json!({ "id": INSTALLATION })).into_response()
+            }
             Ok(()) => problem(StatusCode::NOT_FOUND, "Not Found"),
             Err(refused) => refused,
         },
@@ -109,7 +111,8 @@ async fn of_repository(
         (&Method::GET, []) => {
             let directory = directory.unwrap_or_default();
             let branch = pulls::git(&directory, &["symbolic-ref", "--short", "HEAD"]).await;
-            Json(json!({ "full_name": repository, "default_branch": branch, "archived": false })).into_response()
+            Json(json!({ "full_name": repository, "default_branch": branch, "archived": false }))
+                .into_response()
         }
         (&Method::GET, ["pulls"]) => pulls::list(shared, repository, query),
         (&Method::POST, ["pulls"]) => {
@@ -117,9 +120,7 @@ async fn of_repository(
         }
         (&Method::GET, ["pulls", number]) => pulls::show(shared, repository, number),
         (&Method::PATCH, ["pulls", number]) => pulls::change(shared, repository, number, body),
-        (&Method::GET, ["collaborators", login, "permission"]) => {
-            conversation::permission(shared, login)
-        }
+        (&Method::GET, ["collaborators", login, "permission"]) => conversation::permission(shared, login),
         (&Method::GET, ["issues"]) => conversation::issues(shared, repository, query),
         (&Method::GET, ["issues", "comments"]) => conversation::all_comments(shared, repository, query),
         (&Method::GET, ["issues", "events"]) => conversation::events(shared, repository, query),
@@ -151,7 +152,8 @@ async fn tagged(answer: Response, head: &Parts, token: &str) -> Response {
     let mut hasher = DefaultHasher::new();
     (&body, token).hash(&mut hasher);
     let tag = format!("W/\"{:016x}\"", hasher.finish());
-    let is_known = head.headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
+    let is_known =
+        head.headers.get(header::IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == tag.as_bytes());
     if let Ok(tag) = HeaderValue::try_from(tag) {
         parts.headers.insert(header::ETAG, tag);
     }

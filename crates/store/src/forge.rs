@@ -59,19 +59,50 @@ pub struct Thread {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ForgeChange {
     /// New ones are kept, and from where on the next are read.
-    Deliver { deliveries: Vec<Delivery>, mark: Option<Mark> },
+    Deliver {
+        deliveries: Vec<Delivery>,
+        mark: Option<Mark>,
+    },
     /// One more try begins.
-    Try { number: i64 },
+    Try {
+        number: i64,
+    },
     /// It is looked at again then.
-    Postpone { number: i64, due: Timestamp, why: String },
-    Finish { number: i64, outcome: String },
+    Postpone {
+        number: i64,
+        due: Timestamp,
+        why: String,
+    },
+    Finish {
+        number: i64,
+        outcome: String,
+    },
     /// Unless there is one of this issue; another session's, `instead_of`, is replaced.
-    BeginThread { thread: Thread, instead_of: Option<SessionId> },
-    Comment { session: SessionId, comment: u64 },
-    Told { session: SessionId, told: String },
-    Branch { session: SessionId, branch: String },
-    PullRequest { session: SessionId, number: u64 },
-    Problem { session: SessionId, problem: Option<String>, at: Option<String> },
+    BeginThread {
+        thread: Thread,
+        instead_of: Option<SessionId>,
+    },
+    Comment {
+        session: SessionId,
+        comment: u64,
+    },
+    Told {
+        session: SessionId,
+        told: String,
+    },
+    Branch {
+        session: SessionId,
+        branch: String,
+    },
+    PullRequest {
+        session: SessionId,
+        number: u64,
+    },
+    Problem {
+        session: SessionId,
+        problem: Option<String>,
+        at: Option<String>,
+    },
 }
 
 impl ForgeChange {
@@ -115,9 +146,7 @@ pub(crate) fn change(connection: &Connection, change: &ForgeChange) -> rusqlite:
             )?
             .execute(params![number, due.0, why]),
         ForgeChange::Finish { number, outcome } => connection
-            .prepare_cached(
-                "UPDATE deliveries SET due_at = NULL, outcome = ?2, body = '' WHERE number = ?1",
-            )?
+            .prepare_cached("UPDATE deliveries SET due_at = NULL, outcome = ?2, body = '' WHERE number = ?1")?
             .execute(params![number, outcome]),
         ForgeChange::BeginThread { thread, instead_of } => begin(connection, thread, instead_of.as_ref()),
         ForgeChange::Comment { session, comment } => set("comment", session, &signed(*comment)),
@@ -150,7 +179,11 @@ fn deliver(connection: &Connection, delivery: &Delivery) -> rusqlite::Result<usi
     Ok(new)
 }
 
-fn begin(connection: &Connection, thread: &Thread, instead_of: Option<&SessionId>) -> rusqlite::Result<usize> {
+fn begin(
+    connection: &Connection,
+    thread: &Thread,
+    instead_of: Option<&SessionId>,
+) -> rusqlite::Result<usize> {
     if let Some(before) = instead_of {
         connection
             .prepare_cached("DELETE FROM threads WHERE repository = ?1 AND number = ?2 AND session = ?3")?
@@ -249,7 +282,8 @@ fn one(
 
 fn read(row: &Row<'_>) -> rusqlite::Result<Thread> {
     let session: String = row.get(2)?;
-    let damaged = |error| rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(error));
+    let damaged =
+        |error| rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(error));
     let unsigned = |value: Option<i64>| value.and_then(|value| u64::try_from(value).ok());
     Ok(Thread {
         repository: row.get(0)?,

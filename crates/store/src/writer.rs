@@ -17,8 +17,8 @@ use crate::jobs::{Job, Record, Staged, Trouble};
 use crate::quarantine::Quarantine;
 use crate::schema::Opened;
 use crate::{
-    APPEND_BYTES, Append, AppendError, Committed, answers, forge, history, rebuild, repositories, search, secrets,
-    summaries, usage,
+    APPEND_BYTES, Append, AppendError, Committed, answers, forge, history, rebuild, repositories, search,
+    secrets, summaries, usage,
 };
 use lamplight_domain::{Seq, SessionId};
 use rusqlite::config::DbConfig;

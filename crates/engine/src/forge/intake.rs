@@ -45,21 +45,17 @@ pub(super) async fn run(engine: Engine) {
 }
 
 /// Begins what is due; gives when to look again though nothing arrives.
-async fn begin(
-    engine: &Engine,
-    running: &mut JoinSet<String>,
-    busy: &mut HashSet<String>,
-) -> Duration {
+async fn begin(engine: &Engine, running: &mut JoinSet<String>, busy: &mut HashSet<String>) -> Duration {
     let now = clock::now();
     let store = &engine.shared.store;
-    let (waiting, due) = match (store.waiting_deliveries(now, LOOKED_AT).await, store.next_delivery_due(now).await)
-    {
-        (Ok(waiting), Ok(due)) => (waiting, due),
-        (Err(error), _) | (_, Err(error)) => {
-            tracing::warn!(%error, "the deliveries could not be read");
-            return UNREADABLE;
-        }
-    };
+    let (waiting, due) =
+        match (store.waiting_deliveries(now, LOOKED_AT).await, store.next_delivery_due(now).await) {
+            (Ok(waiting), Ok(due)) => (waiting, due),
+            (Err(error), _) | (_, Err(error)) => {
+                tracing::warn!(%error, "the deliveries could not be read");
+                return UNREADABLE;
+            }
+        };
     for row in waiting {
         if running.len() >= AT_ONCE {
             break;

@@ -41,7 +41,8 @@ pub(super) async fn bring(
     branch: &str,
 ) -> Result<PathBuf, CommandError> {
     let path = shared.config.data_dir.join(DIRECTORY).join(&repository.host);
-    let path = path.join(repository.owner.to_lowercase()).join(format!("{}.git", repository.name.to_lowercase()));
+    let path =
+        path.join(repository.owner.to_lowercase()).join(format!("{}.git", repository.name.to_lowercase()));
     let forge = shared.forge.as_ref().context("GitHub is not configured")?;
     let turn = forge.mirrors.turn(&path);
     let _alone = turn.lock().await;

@@ -156,7 +156,8 @@ impl Engine {
         let row = occurrence.and_then(|occurrence| forge.delivery(delivery.id.to_owned(), &occurrence));
         let Some(row) = row else { return Ok(Delivered::Ignored) };
         let change = ForgeChange::Deliver { deliveries: vec![row], mark: None };
-        let new = self.shared.store.forge(change).await.map_err(|error| NotDelivered::NotStored(error.into()))?;
+        let new =
+            self.shared.store.forge(change).await.map_err(|error| NotDelivered::NotStored(error.into()))?;
         if new == 0 {
             return Ok(Delivered::Known);
         }

@@ -22,8 +22,7 @@ pub(super) fn first(
 ) -> String {
     let what = if issue.pull_request.is_some() { "pull request" } else { "issue" };
     let number = issue.number;
-    let mut text =
-        format!("{} asks you to work on {what} #{number} of {repository}. {RULES}\n\n", by.login);
+    let mut text = format!("{} asks you to work on {what} #{number} of {repository}. {RULES}\n\n", by.login);
     let author = |user: &Option<lamplight_integrations::github::User>| {
         user.as_ref().map_or("somebody", |user| user.login.as_str()).to_owned()
     };

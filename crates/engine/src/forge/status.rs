@@ -83,6 +83,9 @@ fn comment(session: &SessionId, config: &ForgeConfig, state: &str, facts: &[Stri
         let _ = write!(text, "\n- {fact}");
     }
     let mention = &config.words.mention;
-    let _ = write!(text, "\n<sub>Say more with `{mention} …` here or on the pull request; `{mention} stop` stops it.</sub>");
+    let _ = write!(
+        text,
+        "\n<sub>Say more with `{mention} …` here or on the pull request; `{mention} stop` stops it.</sub>"
+    );
     text
 }

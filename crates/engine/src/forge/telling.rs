@@ -2,9 +2,9 @@
 //! look is complete.
 
 use super::status;
+use crate::Engine;
 use crate::engine::closed;
 use crate::error::CommandError;
-use crate::Engine;
 use futures::StreamExt as _;
 use lamplight_domain::SessionId;
 use lamplight_domain::session::SessionView;
@@ -83,7 +83,9 @@ async fn look(engine: &Engine, hint: Hint, tries: &Tries) {
             found
         }
     };
-    futures::stream::iter(threads).for_each_concurrent(AT_ONCE, |thread| look_at(engine, thread, tries)).await;
+    futures::stream::iter(threads)
+        .for_each_concurrent(AT_ONCE, |thread| look_at(engine, thread, tries))
+        .await;
 }
 
 async fn look_at(engine: &Engine, mut thread: Thread, tries: &Tries) {
@@ -128,7 +130,13 @@ async fn publish(engine: &Engine, thread: &mut Thread, view: &mut SessionView, t
     }
 }
 
-async fn not_published(engine: &Engine, thread: &mut Thread, head: String, error: CommandError, tries: &Tries) {
+async fn not_published(
+    engine: &Engine,
+    thread: &mut Thread,
+    head: String,
+    error: CommandError,
+    tries: &Tries,
+) {
     tracing::warn!(session.id = %thread.session, %error, "the branch could not be published");
     if matches!(error.code(), "github_limited" | "github_unreachable") {
         return;
@@ -153,12 +161,7 @@ async fn not_published(engine: &Engine, thread: &mut Thread, head: String, error
     }
 }
 
-async fn tell(
-    engine: &Engine,
-    github: &GitHub,
-    thread: &Thread,
-    text: String,
-) -> Result<(), CommandError> {
+async fn tell(engine: &Engine, github: &GitHub, thread: &Thread, text: String) -> Result<(), CommandError> {
     let (Some(comment), false) = (thread.comment, thread.told == text) else { return Ok(()) };
     let Some(repository) = github.repository(&thread.repository) else { return Ok(()) };
     match github.edit_comment(&repository, comment, &text).await {

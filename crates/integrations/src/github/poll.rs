@@ -126,8 +126,7 @@ impl GitHub {
         mark: Option<&str>,
         tag: Option<&Tag>,
     ) -> Result<Option<Seen>, GitHubError> {
-        let question =
-            self.ask(Method::GET, repository, "issues/events").query("per_page", PAGE.to_string());
+        let question = self.ask(Method::GET, repository, "issues/events").query("per_page", PAGE.to_string());
         let Some(first) = question.if_changed::<Vec<EventPart>>(tag).await? else { return Ok(None) };
         let Fresh { value: mut page, tag } = first;
         let newest = page.iter().map(|event| event.id).max().unwrap_or(0);

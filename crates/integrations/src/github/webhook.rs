@@ -182,7 +182,10 @@ mod tests {
             ("star", " {"),
             ("issues", r#"{"action": "labeled"}"#),
             ("issues", r#"{"action": "labeled", "issue": {"number": "one"}}"#),
-            ("issue_comment", r#"{"action": "edited", "issue": {"number": 1}, "repository": {"full_name": "a/b"}}"#),
+            (
+                "issue_comment",
+                r#"{"action": "edited", "issue": {"number": 1}, "repository": {"full_name": "a/b"}}"#,
+            ),
         ];
         for (event, body) in ignored {
             assert_eq!(parse(event, body.as_bytes()), Ok(None), "{event} {body}");

@@ -82,8 +82,7 @@ mod tests {
     use super::*;
 
     fn said(text: &str) -> Option<Call> {
-        let words =
-            Words { label: "lamplight".to_owned(), mention: "@lamplight".to_owned(), assignee: None };
+        let words = Words { label: "lamplight".to_owned(), mention: "@lamplight".to_owned(), assignee: None };
         let by = Author { login: "ada".to_owned(), id: 1, is_bot: false };
         let what = What::Commented { comment: 1, text: text.to_owned() };
         let repository = "acme/api".to_owned();

@@ -43,10 +43,7 @@ async fn a_token_is_for_one_repository_and_one_purpose_and_is_used_again() {
         assert_eq!(github.pull_request_of(repository, "work").await.unwrap(), None);
         github.token(repository, Scope::Push).await.unwrap();
     }
-    assert_eq!(
-        fake.minted(),
-        ["api: issues=write metadata=read pull_requests=write", "api: contents=write"]
-    );
+    assert_eq!(fake.minted(), ["api: issues=write metadata=read pull_requests=write", "api: contents=write"]);
     let push = github.token(repository, Scope::Push).await.unwrap();
     let fetch = github.token(repository, Scope::Fetch).await.unwrap();
     assert!(push != fetch && fake.minted()[2] == "api: contents=read");
@@ -79,7 +76,10 @@ async fn shortly_before_its_end_a_token_is_replaced() {
     let ahead = Surroundings { now_s: in_56_minutes, ..surroundings() };
     let config = GitHubConfig { access: Access::App { id: ID, key: pem }, ..stage.github.config().clone() };
     let error = GitHub::new(config, ahead).unwrap().token(&stage.repository, Scope::Talk).await.unwrap_err();
-    assert!(matches!(error, GitHubError::AppUnauthorized { .. }) && error.to_string().contains("clock"), "{error}");
+    assert!(
+        matches!(error, GitHubError::AppUnauthorized { .. }) && error.to_string().contains("clock"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
@@ -100,7 +100,8 @@ async fn what_an_app_may_not_do_is_said() {
 async fn another_apps_key_is_refused_and_no_key_is_shown() {
     let stage = stage().await;
     let (pem, _) = key();
-    let config = GitHubConfig { access: Access::App { id: ID, key: pem.clone() }, ..stage.github.config().clone() };
+    let config =
+        GitHubConfig { access: Access::App { id: ID, key: pem.clone() }, ..stage.github.config().clone() };
     let github = GitHub::new(config, surroundings()).unwrap();
     let error = github.pull_request_of(&stage.repository, "work").await.unwrap_err();
     assert!(matches!(error, GitHubError::AppUnauthorized { .. }), "{error}");

@@ -2,8 +2,8 @@
 
 use super::{Stage, TOKEN, stage};
 use lamplight_fake_github::{Fault, Moment, Permission};
-use lamplight_integrations::github::{Occurrence, Place, Seen, Tag, Watch, What};
 use lamplight_integrations::GitHubError;
+use lamplight_integrations::github::{Occurrence, Place, Seen, Tag, Watch, What};
 
 const MARK: &str = "<!-- mark -->";
 
@@ -58,7 +58,12 @@ async fn only_who_may_push_may_write() {
 }
 
 /// Looks until nothing is new.
-async fn look(stage: &Stage, watch: Watch, mark: &mut Option<String>, tag: &mut Option<Tag>) -> Vec<Occurrence> {
+async fn look(
+    stage: &Stage,
+    watch: Watch,
+    mark: &mut Option<String>,
+    tag: &mut Option<Tag>,
+) -> Vec<Occurrence> {
     let seen = stage.github.look(&stage.repository, watch, mark.as_deref(), tag.as_ref()).await.unwrap();
     let Some(Seen { occurrences, mark: next, tag: now }) = seen else { return Vec::new() };
     (*mark, *tag) = (Some(next), now);
@@ -99,9 +104,12 @@ async fn a_look_brings_what_is_new_and_nothing_of_before_the_first() {
     let before = stage.fake.requests().len();
     assert_eq!(look(&stage, Watch::Events, &mut events.0, &mut events.1).await, []);
     let again = look(&stage, Watch::Comments, &mut comments.0, &mut comments.1).await;
-    assert!(again.iter().all(|occurrence| occurrence.identity() == Some(format!("acme/api/comments/{comment}"))));
+    assert!(
+        again.iter().all(|occurrence| occurrence.identity() == Some(format!("acme/api/comments/{comment}")))
+    );
     assert!(comments.1.is_some(), "the answer has a tag");
-    let question = stage.github.look(&stage.repository, Watch::Comments, comments.0.as_deref(), comments.1.as_ref());
+    let question =
+        stage.github.look(&stage.repository, Watch::Comments, comments.0.as_deref(), comments.1.as_ref());
     assert_eq!(question.await.unwrap(), None, "nothing has changed");
     assert_eq!(stage.fake.requests().len(), before + 3);
 }

@@ -47,12 +47,7 @@ async fn stage_of(access: Access) -> Stage {
     git(&directory, &["update-ref", "refs/heads/main", &first]);
     git(&directory, &["update-ref", "refs/heads/work", &second]);
     let fake = FakeGitHub::start(root.path(), TOKEN).await.unwrap();
-    let config = GitHubConfig {
-        host: "github.com".to_owned(),
-        api: fake.api(),
-        git: fake.git(),
-        access,
-    };
+    let config = GitHubConfig { host: "github.com".to_owned(), api: fake.api(), git: fake.git(), access };
     let repository = Repository::of_address("https://github.com/acme/api").unwrap();
     Stage { fake, github: GitHub::new(config, surroundings()).unwrap(), repository, _root: root }
 }

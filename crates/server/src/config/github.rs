@@ -109,7 +109,10 @@ impl GitHub {
         let wrong = |why: String| Err(ConfigError::Invalid(why));
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
         if self.host.is_empty() || !self.host.chars().all(is_plain) {
-            return wrong(format!("github.host is {:?}, but it should be a name such as github.com", self.host));
+            return wrong(format!(
+                "github.host is {:?}, but it should be a name such as github.com",
+                self.host
+            ));
         }
         for (name, address) in [("api", &self.api), ("git", &self.git)] {
             let is_address =
@@ -121,7 +124,8 @@ impl GitHub {
         if let Some(name) = self.repositories.iter().find(|name| !is_repository(name)) {
             return wrong(format!("github.repositories: {name:?} is no owner/name"));
         }
-        for (name, word) in [("label", &self.label), ("mention", &self.mention), ("closing_word", &self.closing_word)]
+        for (name, word) in
+            [("label", &self.label), ("mention", &self.mention), ("closing_word", &self.closing_word)]
         {
             if word.trim().is_empty() || word.contains(['\n', '\r']) {
                 return wrong(format!("github.{name} is empty or has a line break in it"));
@@ -137,7 +141,9 @@ impl GitHub {
     pub(super) fn read_key(&mut self) -> Result<(), ConfigError> {
         let wrong = |why: String| Err(ConfigError::Invalid(why));
         if self.webhook_secret.as_ref().is_some_and(|secret| secret.reveal().len() < SHORTEST_SECRET) {
-            return wrong(format!("the webhook secret has fewer than {SHORTEST_SECRET} characters; take a longer one"));
+            return wrong(format!(
+                "the webhook secret has fewer than {SHORTEST_SECRET} characters; take a longer one"
+            ));
         }
         let Some(id) = self.app_id else { return Ok(()) };
         let Some(path) = &self.private_key_file else {
@@ -207,8 +213,7 @@ impl GitHub {
 }
 
 fn is_repository(name: &str) -> bool {
-    let is_plain = |part: &str| {
-        !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c))
-    };
+    let is_plain =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     name.split_once('/').is_some_and(|(owner, name)| is_plain(owner) && is_plain(name))
 }

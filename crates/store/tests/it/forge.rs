@@ -22,11 +22,10 @@ async fn the_same_is_new_once_by_its_id_and_by_what_it_is_about() {
     assert_eq!(deliver(&store, vec![delivery("b", Some("comments/1"), 2), delivery("c", None, 2)]).await, 1);
     assert_eq!(deliver(&store, vec![delivery("c", None, 3), delivery("d", None, 3)]).await, 1);
     let waiting = store.waiting_deliveries(Timestamp(9), 10).await.unwrap();
-    assert_eq!(waiting.iter().map(|row| row.body.as_str()).collect::<Vec<_>>(), [
-        r#"{"id":"a"}"#,
-        r#"{"id":"c"}"#,
-        r#"{"id":"d"}"#
-    ]);
+    assert_eq!(
+        waiting.iter().map(|row| row.body.as_str()).collect::<Vec<_>>(),
+        [r#"{"id":"a"}"#, r#"{"id":"c"}"#, r#"{"id":"d"}"#]
+    );
 }
 
 #[tokio::test]
@@ -83,7 +82,11 @@ async fn an_issue_has_one_session_until_another_is_put_in_its_place() {
         ForgeChange::Told { session: session(1), told: "Hello".to_owned() },
         ForgeChange::Branch { session: session(1), branch: "lamplight/x".to_owned() },
         ForgeChange::PullRequest { session: session(1), number: 13 },
-        ForgeChange::Problem { session: session(1), problem: Some("No".to_owned()), at: Some("abc".to_owned()) },
+        ForgeChange::Problem {
+            session: session(1),
+            problem: Some("No".to_owned()),
+            at: Some("abc".to_owned()),
+        },
     ];
     for change in changes {
         assert_eq!(store.forge(change).await.unwrap(), 1);

@@ -36,22 +36,34 @@ async fn from_an_issue_to_a_pull_request_and_on(way: Way) {
     assert!(github.reactions().iter().any(|one| one.starts_with(&format!("acme/api/issues/{issue} eyes "))));
 
     let number = pull["number"].as_u64().unwrap();
-    let comment = github.comment(REPOSITORY, number, "ada", "@lamplight more\n!write b.txt two\n!say Two.").await;
+    let comment =
+        github.comment(REPOSITORY, number, "ada", "@lamplight more\n!write b.txt two\n!say Two.").await;
     stage.server.until(&id, "work_committed", 2).await;
-    let head = |view: &Value| view["commits"].as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned();
+    let head =
+        |view: &Value| view["commits"].as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned();
     let second = head(&stage.server.view(&id).await);
     let branch = view["branch"].as_str().unwrap();
     stage.until("the second commit", || stage.there(&["rev-parse", branch]) == second).await;
-    stage.until("it is told", || github.pulls(REPOSITORY)[0]["body"].as_str().unwrap().contains(&second)).await;
-    assert_eq!((github.pulls(REPOSITORY).len(), stage.ours(issue).len(), stage.ours(number).len()), (1, 1, 0));
+    stage
+        .until("it is told", || github.pulls(REPOSITORY)[0]["body"].as_str().unwrap().contains(&second))
+        .await;
+    assert_eq!(
+        (github.pulls(REPOSITORY).len(), stage.ours(issue).len(), stage.ours(number).len()),
+        (1, 1, 0)
+    );
     let said = format!("acme/api/comments/{comment} eyes ");
     assert!(github.reactions().iter().any(|one| one.starts_with(&said)), "{:?}", github.reactions());
 
     let log = stage.server.until(&id, "pull_request_published", 2).await;
-    let log = serde_json::to_string(&log).unwrap() + &std::fs::read_to_string(stage.server.place.path("server.log")).unwrap();
+    let log = serde_json::to_string(&log).unwrap()
+        + &std::fs::read_to_string(stage.server.place.path("server.log")).unwrap();
     assert!(![TOKEN, SECRET, "ghs_", "PRIVATE KEY"].iter().any(|secret| log.contains(secret)));
     if way == Way::App {
-        let asked = github.requests().iter().filter(|request| request.contains("/repos/") || request.contains("/app/")).count();
+        let asked = github
+            .requests()
+            .iter()
+            .filter(|request| request.contains("/repos/") || request.contains("/app/"))
+            .count();
         println!("{asked} requests for two turns: {:#?}", github.requests());
         assert!(asked <= 2 * 25, "{asked}");
         let scopes = github.minted();
@@ -86,10 +98,12 @@ async fn who_may_not_write_gets_nothing_run() {
     github.comment(REPOSITORY, issue, "nobody", "@lamplight go on").await;
     // A person who may ask comes last, so that all of the others have been looked at.
     let other = github.open_issue(REPOSITORY, "bob", "Mine", "@lamplight\n!say Nothing to do.").await;
-    stage.until("the others were looked at", || {
-        stage.count("GET /repos/acme/api/collaborators/eve/permission") >= 5
-            && stage.count("GET /repos/acme/api/collaborators/nobody/permission") >= 1
-    }).await;
+    stage
+        .until("the others were looked at", || {
+            stage.count("GET /repos/acme/api/collaborators/eve/permission") >= 5
+                && stage.count("GET /repos/acme/api/collaborators/nobody/permission") >= 1
+        })
+        .await;
     let id = stage.session().await;
     stage.until_told(other, "Done for now.").await;
     assert_eq!(stage.session().await, id);

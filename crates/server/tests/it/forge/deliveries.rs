@@ -36,7 +36,10 @@ async fn the_same_delivery_many_times_at_once_and_later_has_one_effect() {
     stage.server.clear().await;
 }
 
-async fn post(stage: &Stage, change: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder) -> (u16, Value) {
+async fn post(
+    stage: &Stage,
+    change: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
+) -> (u16, Value) {
     let request = stage.server.request(Method::POST, "/github/webhooks");
     let request = request.header("content-type", "application/json").header("x-github-event", "issues");
     let answer = change(request.header("x-github-delivery", "a-b-c")).send().await.unwrap();
@@ -62,7 +65,10 @@ async fn what_is_not_githubs_is_refused() {
     // Two content types: the first counts, and the signature is wrong all the same.
     assert!([401, 415].contains(&form.await.0));
     let large = post(&stage, |request| {
-        request.header("x-hub-signature-256", "sha256=00").header("content-length", 26 * 1024 * 1024).body(" ")
+        request
+            .header("x-hub-signature-256", "sha256=00")
+            .header("content-length", 26 * 1024 * 1024)
+            .body(" ")
     });
     assert_eq!(large.await.0, StatusCode::PAYLOAD_TOO_LARGE.as_u16());
     let (status, _) = stage.server.get("/sessions").await;

@@ -40,7 +40,8 @@ async fn a_server_killed_between_any_two_steps_does_each_once() {
         stage.until("a pull request", || stage.github.pulls(REPOSITORY).len() == 1).await;
         stage.until_told(issue, "Done for now.").await;
         stage.until_told(issue, "Pull request: ").await;
-        let counts = (stage.sessions().await.len(), stage.ours(issue).len(), stage.github.pulls(REPOSITORY).len());
+        let counts =
+            (stage.sessions().await.len(), stage.ours(issue).len(), stage.github.pulls(REPOSITORY).len());
         assert_eq!(counts, (1, 1, 1), "{method} {path} {moment:?}");
         let view = stage.server.view(&id).await;
         assert_eq!(view["turn"], 1, "{method} {path} {moment:?}");
@@ -59,7 +60,8 @@ async fn a_comment_that_was_heard_is_said_once_although_the_server_is_killed() {
         stage.github.plan(Fault { method: "POST".parse().unwrap(), path: "/reactions", moment });
         let before = stage.github.requests().len();
         stage.github.comment(REPOSITORY, issue, "bob", "@lamplight more\n!say More.").await;
-        let asked = |stage: &Stage| stage.github.requests()[before..].iter().any(|one| one.ends_with("/reactions"));
+        let asked =
+            |stage: &Stage| stage.github.requests()[before..].iter().any(|one| one.ends_with("/reactions"));
         stage.until("a reaction", || asked(&stage)).await;
         stage = stage.kill().await;
         stage.server.until(&id, "work_committed", turn).await;

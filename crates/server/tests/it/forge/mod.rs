@@ -41,7 +41,9 @@ impl Stage {
         let upstream = place.path("github/acme/api.git").to_string_lossy().into_owned();
         place.git(&["clone", "--quiet", "--bare", ".", &upstream]);
         let github = FakeGitHub::start(&place.path("github"), TOKEN).await.unwrap();
-        for (login, permission) in [("ada", Permission::Admin), ("bob", Permission::Write), ("eve", Permission::Triage)] {
+        for (login, permission) in
+            [("ada", Permission::Admin), ("bob", Permission::Write), ("eve", Permission::Triage)]
+        {
             github.know(login, permission);
         }
         let mut lines = format!("[github]\napi = {:?}\ngit = {:?}\n", github.api(), github.git());
@@ -55,7 +57,9 @@ impl Stage {
         }
         lines += match way {
             Way::App => "poll_seconds = 0\n",
-            Way::Looking | Way::Both => "repositories = ['acme/api']\npoll_seconds = 1\nassignee = 'lamplight-user'\n",
+            Way::Looking | Way::Both => {
+                "repositories = ['acme/api']\npoll_seconds = 1\nassignee = 'lamplight-user'\n"
+            }
         };
         let config = place.path("lamplight.toml");
         write!(OpenOptions::new().append(true).open(config).unwrap(), "{lines}").unwrap();
@@ -92,7 +96,11 @@ impl Stage {
         let begun = now();
         while !is_so() {
             if begun.elapsed() > PATIENCE {
-                panic!("waited too long: {what}\n{:#?}\n{:#?}", self.github.requests(), self.github.comments(REPOSITORY, 1));
+                panic!(
+                    "waited too long: {what}\n{:#?}\n{:#?}",
+                    self.github.requests(),
+                    self.github.comments(REPOSITORY, 1)
+                );
             }
             tokio::time::sleep(Duration::from_millis(20)).await;
         }
