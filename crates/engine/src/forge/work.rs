@@ -95,11 +95,11 @@ pub(super) async fn perform(
         (Call::Stop, ..) => Ok("there is nothing to stop".to_owned()),
         (Call::Say(text), Some(thread), Some(view)) if !view.ended => work.say(&thread, &text).await,
         (Call::Begin, Some(_), Some(view)) if !view.ended => Ok("a session works on it".to_owned()),
-        (_, Some(thread), None) if thread.problem.is_none() => work.begin(thread, again).await,
+        (_, Some(thread), None) if thread.problem.is_none() => work.begin(thread, true).await,
         (Call::Begin, Some(thread), _) if occurrence.at <= thread.begun_at.0 => {
             Ok("it is older than what was done".to_owned())
         }
-        (Call::Begin | Call::Say(_), before, _) => work.begin_anew(before.map(|before| before.session)).await,
+        (Call::Begin | Call::Say(_), before, view) => work.begin_anew(before, view).await,
     }
 }
 
@@ -127,7 +127,21 @@ impl Work<'_> {
         }
     }
 
-    async fn begin_anew(&self, instead_of: Option<SessionId>) -> Result<String, Trouble> {
+    /// What is there of the session before stays as it was last.
+    async fn begin_anew(
+        &self,
+        before: Option<Thread>,
+        view: Option<SessionView>,
+    ) -> Result<String, Trouble> {
+        if let (Some(before), Some(view)) = (&before, &view)
+            && let Some(comment) = before.comment
+        {
+            let text = status::now(view, before, &self.forge.config);
+            match self.github.edit_comment(&self.repository, comment, &text).await {
+                Err(error) if error.passes() => return Err(error.into()),
+                Ok(()) | Err(_) => {}
+            }
+        }
         let thread = Thread {
             repository: self.repository.to_string().to_lowercase(),
             number: self.occurrence.number,
@@ -140,6 +154,7 @@ impl Work<'_> {
             problem: None,
             problem_at: None,
         };
+        let instead_of = before.map(|before| before.session);
         let change = ForgeChange::BeginThread { thread: thread.clone(), instead_of };
         self.engine.shared.store.forge(change).await?;
         self.begin(thread, false).await

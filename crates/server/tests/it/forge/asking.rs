@@ -162,6 +162,10 @@ async fn when_a_session_has_ended_the_next_call_begins_another() {
     let id = stage.session().await;
     stage.server.until(&id, "work_committed", 1).await;
     github.label(REPOSITORY, issue, "ada", "lamplight").await;
+    // Rows of an issue are taken one after the other: when this is answered, the label has been.
+    let stop = github.comment(REPOSITORY, issue, "ada", "@lamplight stop").await;
+    let answered = format!("acme/api/comments/{stop} +1 ");
+    stage.until("an answer", || github.reactions().iter().any(|one| one.starts_with(&answered))).await;
     stage.server.post(&format!("/sessions/{id}/end"), Value::Null).await;
     stage.until_told(issue, "Ended.").await;
     assert_eq!(stage.sessions().await.len(), 1, "while one works, a label does nothing");
