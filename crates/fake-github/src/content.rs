@@ -5,8 +5,9 @@ use crate::faults::Fault;
 use crate::hooks::{Delivery, Hook};
 use crate::now_s;
 use crate::pulls::Pull;
+use crate::reviews::{CheckRun, Review, ReviewComment};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 /// What a person may do with a repository.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,8 +26,13 @@ pub(crate) struct Content {
     pub(crate) issues: BTreeMap<String, Vec<Issue>>,
     pub(crate) comments: Vec<Comment>,
     pub(crate) events: Vec<IssueEvent>,
+    pub(crate) reviews: Vec<Review>,
+    pub(crate) review_comments: Vec<ReviewComment>,
+    pub(crate) checks: Vec<CheckRun>,
     /// `place content by`, each once.
     pub(crate) reactions: Vec<(String, String, String)>,
+    /// `base..head` of which is known whether they can be merged.
+    pub(crate) merges_known: BTreeSet<String>,
     pub(crate) permissions: BTreeMap<String, Permission>,
     pub(crate) faults: Vec<Fault>,
     /// `METHOD /path` of all that was asked.

@@ -1,7 +1,7 @@
 //! Issues, what is said below them and below pull requests, and by whom.
 
 use crate::content::{Comment, Content, moment, person};
-use crate::pulls::parameter;
+use crate::pulls::{page, parameter};
 use crate::rest::Caller;
 use crate::{Shared, invalid, now_s, problem};
 use axum::Json;
@@ -193,15 +193,6 @@ fn listed(mut all: Vec<Value>, query: Option<&str>) -> Response {
         all.reverse();
     }
     page(all, query)
-}
-
-fn page(all: Vec<Value>, query: Option<&str>) -> Response {
-    let number = |name: &str, otherwise: usize| {
-        parameter(query, name).and_then(|value| value.parse().ok()).unwrap_or(otherwise).max(1)
-    };
-    let (size, page) = (number("per_page", 30).min(100), number("page", 1));
-    let shown: Vec<_> = all.into_iter().skip((page - 1) * size).take(size).collect();
-    Json(shown).into_response()
 }
 
 fn not_found() -> Response {

@@ -12,6 +12,7 @@ mod hooks;
 mod people;
 mod pulls;
 mod rest;
+mod reviews;
 
 pub use apps::App;
 pub use content::Permission;

@@ -142,12 +142,30 @@ pub(crate) async fn open(shared: &Shared, repository: &str, directory: &Path, bo
     (StatusCode::CREATED, Json(told)).into_response()
 }
 
-pub(crate) fn show(shared: &Shared, repository: &str, number: &str) -> Response {
-    let state = shared.state();
-    match number.parse().ok().and_then(|number| state.pull(repository, number)) {
-        Some(pull) => Json(pull.told()).into_response(),
-        None => problem(StatusCode::NOT_FOUND, "Not Found"),
-    }
+/// Whether it can be merged is found out beside: who asks first for a commit is told nothing of it yet.
+pub(crate) async fn show(shared: &Shared, repository: &str, directory: &Path, number: &str) -> Response {
+    let found = {
+        let state = shared.state();
+        let pull = number.parse().ok().and_then(|number| state.pull(repository, number));
+        pull.map(|pull| (pull.told(), pull.head.clone(), pull.base.clone()))
+    };
+    let Some((mut told, head, base)) = found else { return problem(StatusCode::NOT_FOUND, "Not Found") };
+    let (Some(head), Some(base)) = (commit(directory, &head).await, commit(directory, &base).await) else {
+        return Json(told).into_response();
+    };
+    let mut merge = Command::new("git");
+    merge.arg("-C").arg(directory).args(["merge-tree", "--write-tree", &base, &head]);
+    let merges = merge.output().await.is_ok_and(|output| output.status.success());
+    let is_known = {
+        let mut state = shared.state();
+        let pair = format!("{base}..{head}");
+        let is_known = state.merges_known.contains(&pair);
+        state.merges_known.insert(pair);
+        is_known
+    };
+    told["head"]["sha"] = head.into();
+    told["mergeable"] = if is_known { merges.into() } else { Value::Null };
+    Json(told).into_response()
 }
 
 pub(crate) fn change(shared: &Shared, repository: &str, number: &str, body: &Bytes) -> Response {
@@ -185,6 +203,15 @@ pub(crate) async fn git(directory: &Path, arguments: &[&str]) -> Option<String> 
 pub(crate) fn parameter(query: Option<&str>, name: &str) -> Option<String> {
     let mut parts = query.unwrap_or_default().split('&').filter_map(|part| part.split_once('='));
     parts.find(|(key, _)| *key == name).map(|(_, value)| decoded(value))
+}
+
+pub(crate) fn page(all: Vec<Value>, query: Option<&str>) -> Response {
+    let number = |name: &str, otherwise: usize| {
+        parameter(query, name).and_then(|value| value.parse().ok()).unwrap_or(otherwise).max(1)
+    };
+    let (size, page) = (number("per_page", 30).min(100), number("page", 1));
+    let shown: Vec<_> = all.into_iter().skip((page - 1) * size).take(size).collect();
+    Json(shown).into_response()
 }
 
 fn decoded(value: &str) -> String {

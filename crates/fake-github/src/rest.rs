@@ -1,7 +1,7 @@
 //! The REST interface: who asks, may they, and which answer is theirs already.
 
 use crate::apps::{self, INSTALLATION, Minted};
-use crate::{Shared, conversation, now_s, problem, pulls};
+use crate::{Shared, conversation, now_s, problem, pulls, reviews};
 use axum::Json;
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
@@ -93,6 +93,7 @@ fn may(caller: &Caller, method: &Method, rest: &[&str]) -> bool {
         ["pulls", ..] => minted.may("pull_requests", level),
         // Comments and reactions on pull requests are taken with either of the two.
         ["issues", ..] => minted.may("issues", level) || minted.may("pull_requests", level),
+        ["commits", _, "check-runs"] => minted.may("checks", "read"),
         _ => false,
     }
 }
@@ -118,7 +119,15 @@ async fn of_repository(
         (&Method::POST, ["pulls"]) => {
             pulls::open(shared, repository, &directory.unwrap_or_default(), body).await
         }
-        (&Method::GET, ["pulls", number]) => pulls::show(shared, repository, number),
+        (&Method::GET, ["pulls", number]) => {
+            pulls::show(shared, repository, &directory.unwrap_or_default(), number).await
+        }
+        (&Method::GET, ["pulls", number, "reviews"]) => reviews::reviews(shared, repository, number, query),
+        (&Method::GET, ["pulls", number, "comments"]) => reviews::comments(shared, repository, number, query),
+        (&Method::POST, ["pulls", _, "comments", id, "replies"]) => {
+            reviews::reply(shared, caller, repository, id, body)
+        }
+        (&Method::GET, ["commits", commit, "check-runs"]) => reviews::check_runs(shared, repository, commit),
         (&Method::PATCH, ["pulls", number]) => pulls::change(shared, repository, number, body),
         (&Method::GET, ["collaborators", login, "permission"]) => conversation::permission(shared, login),
         (&Method::GET, ["issues"]) => conversation::issues(shared, repository, query),

@@ -1,5 +1,6 @@
 //! What a forge told and what was made of it. Of a delivery there is one row, however often and on however many ways it comes.
 
+use crate::reviews::{self, ReviewChange};
 use lamplight_domain::{SessionId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -103,6 +104,7 @@ pub enum ForgeChange {
         problem: Option<String>,
         at: Option<String>,
     },
+    Review(Box<ReviewChange>),
 }
 
 impl ForgeChange {
@@ -153,6 +155,7 @@ pub(crate) fn change(connection: &Connection, change: &ForgeChange) -> rusqlite:
         ForgeChange::Told { session, told } => set("told", session, told),
         ForgeChange::Branch { session, branch } => set("branch", session, branch),
         ForgeChange::PullRequest { session, number } => set("pull_request", session, &signed(*number)),
+        ForgeChange::Review(change) => reviews::change(connection, change),
         ForgeChange::Problem { session, problem, at } => {
             set("problem_at", session, at)?;
             set("problem", session, problem)

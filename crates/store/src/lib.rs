@@ -15,6 +15,7 @@ mod quarantine;
 mod readers;
 mod rebuild;
 mod repositories;
+mod reviews;
 mod rows;
 mod schema;
 mod search;
@@ -27,6 +28,7 @@ mod writer;
 pub use blobs::{BlobError, BlobId, Blobs, NotABlobId};
 pub use forge::{Delivery, ForgeChange, Mark, Thread, Waiting};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
+pub use reviews::{Remark, ReplyOwed, ReviewChange, Reviewed};
 pub use rows::{
     Hit, PAGE_SESSIONS, REMEMBER_MS, RecentRepository, Remembered, SessionPage, SessionQuery, Spent,
     SummaryRow, USAGE_SUMS, Usage, UsageBy, UsageQuery, UsageRow, UsageSum,

@@ -6,9 +6,9 @@ use crate::quarantine::Quarantine;
 use crate::readers::Readers;
 use crate::writer::Writer;
 use crate::{
-    Append, AppendError, Blobs, Committed, ForgeChange, Hit, ReadError, RecentRepository, Remembered,
+    Append, AppendError, Blobs, Committed, ForgeChange, Hit, ReadError, RecentRepository, Remark, Remembered, ReplyOwed, Reviewed,
     SealedSecret, SessionPage, SessionQuery, Spent, StoreError, SummaryRow, Thread, Usage, UsageQuery,
-    UsageRow, Waiting, WriteError, answers, forge, repositories, schema, search, secrets, summaries, usage,
+    UsageRow, Waiting, WriteError, answers, forge, repositories, reviews, schema, search, secrets, summaries, usage,
 };
 use anyhow::Context;
 use bytes::Bytes;
@@ -257,6 +257,24 @@ impl Store {
     /// Those begun last, the newest first.
     pub async fn threads(&self, limit: usize) -> Result<Vec<Thread>, ReadError> {
         self.read_rows(move |connection| forge::threads(connection, limit)).await
+    }
+
+    /// Up to where a session's pull request was read.
+    pub async fn reviewed(&self, session: &SessionId) -> Result<Reviewed, ReadError> {
+        let session = session.clone();
+        self.read_rows(move |connection| reviews::reviewed(connection, &session)).await
+    }
+
+    /// What is to be said to a session.
+    pub async fn remarks(&self, session: &SessionId) -> Result<Vec<Remark>, ReadError> {
+        let session = session.clone();
+        self.read_rows(move |connection| reviews::remarks(connection, &session)).await
+    }
+
+    /// What is to be answered on a session's pull request.
+    pub async fn replies_owed(&self, session: &SessionId) -> Result<Vec<ReplyOwed>, ReadError> {
+        let session = session.clone();
+        self.read_rows(move |connection| reviews::replies(connection, &session)).await
     }
 
     /// Derives every summary, every count of what was used and the whole search index again from the logs, in one transaction;

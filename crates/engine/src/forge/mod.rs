@@ -10,10 +10,12 @@
 //! of it can be taken again: the session's id is written down before anything is done, a prompt's id is made of what was said, a comment
 //! is looked for by its mark. `telling` takes no input: it compares what GitHub shows with what is so, and does what is missing.
 
+mod answering;
 mod intake;
 mod mirror;
 mod polling;
 mod prompt;
+mod reviewing;
 mod status;
 mod telling;
 mod work;
@@ -25,10 +27,15 @@ use crate::error::CommandError;
 use crate::{Engine, Secret, clock};
 use lamplight_domain::{KnownSecret, SessionId};
 use lamplight_integrations::Repository;
-use lamplight_integrations::github::{Call, Occurrence, WebhookSecret, Words, parse_delivery};
+use lamplight_integrations::github::{Call, Occurrence, Told, WebhookSecret, Words, parse_delivery};
 use lamplight_store::{Delivery, ForgeChange};
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
+
+/// Repositories that are remembered to be looked at; what is more waits for the look at all.
+const MOST_HINTS: usize = 1024;
 
 /// What is taken from GitHub, and how.
 #[derive(Debug, Clone)]
@@ -54,6 +61,9 @@ pub(crate) struct Forge {
     pub(super) news: Notify,
     /// There may be something to tell.
     pub(super) tell: Notify,
+    /// Something was said of a pull request, or found in one; and where.
+    pub(super) reviews: Notify,
+    hints: Mutex<HashSet<String>>,
     pub(super) mirrors: mirror::Mirrors,
 }
 
@@ -107,6 +117,8 @@ impl Forge {
             secret,
             news: Notify::new(),
             tell: Notify::new(),
+            reviews: Notify::new(),
+            hints: Mutex::default(),
             mirrors: mirror::Mirrors::default(),
         })
     }
@@ -121,6 +133,20 @@ impl Forge {
 
     fn call(&self, occurrence: &Occurrence) -> Option<Call> {
         self.takes(occurrence).then(|| self.config.words.call(occurrence)).flatten()
+    }
+
+    /// Names of repositories in lower case; there are no more than work is taken from.
+    pub(super) fn take_hints(&self) -> HashSet<String> {
+        std::mem::take(&mut *self.hints.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn hint(&self, repository: &str) {
+        let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
+        if hints.len() < MOST_HINTS {
+            hints.insert(repository.to_lowercase());
+        }
+        drop(hints);
+        self.reviews.notify_one();
     }
 
     /// A row for it, where somebody may mean us.
@@ -139,6 +165,7 @@ pub(crate) fn start(engine: &Engine) {
     let tasks = &engine.shared.tasks;
     tasks.spawn(intake::run(engine.clone()));
     tasks.spawn(telling::run(engine.clone()));
+    tasks.spawn(reviewing::run(engine.clone()));
     if forge.config.poll.is_some() {
         tasks.spawn(polling::run(engine.clone()));
     }
@@ -152,7 +179,15 @@ impl Engine {
         if !secret.has_signed(delivery.body, delivery.signature) {
             return Err(NotDelivered::NotSigned);
         }
-        let occurrence = parse_delivery(delivery.event, delivery.body).map_err(|_| NotDelivered::NotJson)?;
+        let told = parse_delivery(delivery.event, delivery.body).map_err(|_| NotDelivered::NotJson)?;
+        let occurrence = match told {
+            Some(Told::Occurrence(occurrence)) => Some(occurrence),
+            Some(Told::Hint { repository }) => {
+                forge.hint(&repository);
+                None
+            }
+            None => None,
+        };
         let row = occurrence.and_then(|occurrence| forge.delivery(delivery.id.to_owned(), &occurrence));
         let Some(row) = row else { return Ok(Delivered::Ignored) };
         let change = ForgeChange::Deliver { deliveries: vec![row], mark: None };

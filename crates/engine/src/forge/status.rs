@@ -3,22 +3,44 @@
 use super::ForgeConfig;
 use lamplight_domain::SessionId;
 use lamplight_domain::session::{Dollars, Phase, SessionView};
-use lamplight_integrations::github::{Occurrence, What};
+use lamplight_integrations::github::{Occurrence, What, Words};
 use lamplight_integrations::section;
 use lamplight_store::Thread;
 use std::fmt::Write as _;
 
-const MARK: &str = "<!-- lamplight:session:";
+/// What all of our own texts have in them.
+const OURS: &str = "<!-- lamplight:";
 /// Of what explains a session's phase, in characters.
 const REASON_CHARS: usize = 1_000;
 
 /// Stands in the comment of this session and nowhere else.
 pub(super) fn mark(session: &SessionId) -> String {
-    format!("{MARK}{session} -->")
+    format!("{OURS}session:{session} -->")
+}
+
+/// Stands in the answer to this comment or review.
+pub(super) fn answer_mark(about: u64) -> String {
+    format!("{OURS}answer:{about} -->")
+}
+
+/// Stands where a person is asked to look at this commit.
+pub(super) fn ask_mark(commit: &str) -> String {
+    format!("{OURS}ask:{commit} -->")
+}
+
+/// After what was tried by itself.
+pub(super) fn ask(mark: &str, person: &str, conflicts: bool, checks: &[&str], words: &Words) -> String {
+    let what = if conflicts {
+        "the branch still cannot be merged".to_owned()
+    } else {
+        format!("checks still fail ({})", section::harmless(&checks.join(", "), REASON_CHARS))
+    };
+    let mention = &words.mention;
+    format!("{mark}\n@{person}, {what}. Please have a look; `{mention} …` says what to do about it.")
 }
 
 pub(super) fn has_mark(text: Option<&str>) -> bool {
-    text.is_some_and(|text| text.contains(MARK))
+    text.is_some_and(|text| text.contains(OURS))
 }
 
 /// What we said ourselves, under whatever name, is not said to us.

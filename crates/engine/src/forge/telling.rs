@@ -1,7 +1,8 @@
 //! Brings GitHub up to what is so: the branch and its pull request, and the one comment. It takes no input but a hint where to look, and every
 //! look is complete.
 
-use super::status;
+use super::work::Trouble;
+use super::{answering, status};
 use crate::Engine;
 use crate::engine::closed;
 use crate::error::CommandError;
@@ -100,6 +101,9 @@ async fn look_at(engine: &Engine, mut thread: Thread, tries: &Tries) {
     };
     if let Some(seen) = &mut view {
         publish(engine, &mut thread, seen, tries).await;
+    }
+    if let Err(Trouble::Passing(why) | Trouble::Lasting(why)) = answering::answer(engine, &thread).await {
+        tracing::warn!(session.id = %thread.session, why, "what was remarked on GitHub could not be answered");
     }
     let text = match (&view, &thread.problem) {
         (Some(view), _) => status::now(view, &thread, &forge.config),

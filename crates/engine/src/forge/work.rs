@@ -9,7 +9,7 @@ use lamplight_domain::session::{Command, SessionView};
 use lamplight_domain::{Entry, Event, Person, PromptId, SandboxLimits, Seq, SessionId, SomeLimits};
 use lamplight_integrations::github::{Author, Call, Occurrence, Place, What};
 use lamplight_integrations::{GitHub, GitHubError, Repository};
-use lamplight_store::{ForgeChange, Thread};
+use lamplight_store::{ForgeChange, ReviewChange, Thread};
 
 /// Of a title of somebody's, in characters.
 const TITLE_CHARS: usize = 80;
@@ -239,7 +239,7 @@ impl Work<'_> {
     async fn say(&self, thread: &Thread, text: &str) -> Result<String, Trouble> {
         self.react("eyes").await?;
         let prompt = self.prompt_id();
-        if self.again && self.was_said(&thread.session, &prompt).await? {
+        if self.again && was_said(self.engine, &thread.session, &prompt).await? {
             return Ok("it was said before".to_owned());
         }
         let (by, number) = (&self.occurrence.by.login, self.occurrence.number);
@@ -256,6 +256,8 @@ impl Work<'_> {
         match said.await.map_err(Trouble::from) {
             Ok(_) => {
                 self.problem(thread, None).await?;
+                let heard = ReviewChange::Heard { session: thread.session.clone() };
+                self.engine.shared.store.forge(ForgeChange::Review(Box::new(heard))).await?;
                 Ok("the session was told".to_owned())
             }
             Err(Trouble::Lasting(why)) => {
@@ -307,20 +309,25 @@ impl Work<'_> {
         };
         ids::prompt_id_of(self.occurrence.at, number)
     }
+}
 
-    async fn was_said(&self, session: &SessionId, prompt: &PromptId) -> Result<bool, Trouble> {
-        let mut after = Seq(0);
-        loop {
-            let page = self.engine.shared.store.read(session, after, LOG_ENTRIES, LOG_BYTES).await?;
-            let Some((last, _)) = page.last() else { return Ok(false) };
-            after = *last;
-            let is_it = |bytes: &[u8]| match serde_json::from_slice::<Entry>(bytes) {
-                Ok(Entry { event: Event::PromptQueued { prompt: said, .. }, .. }) => said == *prompt,
-                Ok(_) | Err(_) => false,
-            };
-            if page.iter().any(|(_, bytes)| is_it(bytes)) {
-                return Ok(true);
-            }
+/// Whether the session has been given this prompt.
+pub(super) async fn was_said(
+    engine: &Engine,
+    session: &SessionId,
+    prompt: &PromptId,
+) -> Result<bool, Trouble> {
+    let mut after = Seq(0);
+    loop {
+        let page = engine.shared.store.read(session, after, LOG_ENTRIES, LOG_BYTES).await?;
+        let Some((last, _)) = page.last() else { return Ok(false) };
+        after = *last;
+        let is_it = |bytes: &[u8]| match serde_json::from_slice::<Entry>(bytes) {
+            Ok(Entry { event: Event::PromptQueued { prompt: said, .. }, .. }) => said == *prompt,
+            Ok(_) | Err(_) => false,
+        };
+        if page.iter().any(|(_, bytes)| is_it(bytes)) {
+            return Ok(true);
         }
     }
 }

@@ -36,6 +36,8 @@ pub enum Scope {
     Push,
     /// Read and write issues and pull requests.
     Talk,
+    /// Read what programs found.
+    Check,
 }
 
 impl Scope {
@@ -43,6 +45,7 @@ impl Scope {
         match self {
             Self::Fetch => json!({ "contents": "read" }),
             Self::Push => json!({ "contents": "write" }),
+            Self::Check => json!({ "checks": "read" }),
             Self::Talk => json!({ "issues": "write", "metadata": "read", "pull_requests": "write" }),
         }
     }

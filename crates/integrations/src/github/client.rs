@@ -163,6 +163,7 @@ pub(super) struct Question<'a> {
     path: String,
     query: Vec<(&'static str, String)>,
     body: Option<Value>,
+    scope: Scope,
 }
 
 /// An answer that is not the one of before.
@@ -226,7 +227,8 @@ impl GitHub {
     ) -> Question<'a> {
         let path = path.into();
         let path = if path.is_empty() { path } else { format!("/{path}") };
-        Question { github: self, repository, method, path, query: Vec::new(), body: None }
+        let (query, body, scope) = (Vec::new(), None, Scope::Talk);
+        Question { github: self, repository, method, path, query, body, scope }
     }
 
     pub(super) async fn send<T: DeserializeOwned>(
@@ -276,6 +278,12 @@ impl GitHub {
 impl Question<'_> {
     pub(super) fn query(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.query.push((name, value.into()));
+        self
+    }
+
+    /// With a token for something else than talking.
+    pub(super) fn with(mut self, scope: Scope) -> Self {
+        self.scope = scope;
         self
     }
 
@@ -342,7 +350,7 @@ impl Question<'_> {
     }
 
     async fn token(&self) -> Result<String, GitHubError> {
-        self.github.token(self.repository, Scope::Talk).await
+        self.github.token(self.repository, self.scope).await
     }
 
     fn request(&self, token: &str) -> RequestBuilder {

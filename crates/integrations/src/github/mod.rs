@@ -7,6 +7,7 @@ mod occurrence;
 mod poll;
 mod pull_request;
 mod repository;
+mod review;
 mod webhook;
 mod words;
 
@@ -17,5 +18,6 @@ pub use occurrence::{Author, Occurrence, What};
 pub use poll::{Seen, Watch};
 pub use pull_request::{NewPullRequest, PullRequest};
 pub use repository::Repository;
-pub use webhook::{NoDelivery, WebhookSecret, parse as parse_delivery};
+pub use review::{CheckRun, Review, ReviewComment};
+pub use webhook::{NoDelivery, Told, WebhookSecret, parse as parse_delivery};
 pub use words::{Call, Words};

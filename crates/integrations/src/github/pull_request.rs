@@ -17,6 +17,20 @@ pub struct PullRequest {
     #[serde(default)]
     pub body: Option<String>,
     pub head: Head,
+    pub base: Base,
+    /// `open` or `closed`.
+    #[serde(default)]
+    pub state: String,
+    /// Missing while GitHub finds out.
+    #[serde(default)]
+    pub mergeable: Option<bool>,
+}
+
+/// The branch that it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Base {
+    #[serde(rename = "ref")]
+    pub branch: String,
 }
 
 /// The branch with the work.
@@ -24,6 +38,8 @@ pub struct PullRequest {
 pub struct Head {
     #[serde(rename = "ref")]
     pub branch: String,
+    #[serde(default)]
+    pub sha: String,
     /// Missing where it was removed.
     #[serde(default)]
     pub repo: Option<HeadRepository>,

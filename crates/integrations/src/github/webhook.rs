@@ -67,6 +67,14 @@ struct Payload {
 }
 
 #[derive(Debug, Deserialize)]
+struct Hint {
+    #[serde(default)]
+    action: String,
+    #[serde(default)]
+    repository: Option<Named>,
+}
+
+#[derive(Debug, Deserialize)]
 struct Named {
     full_name: String,
 }
@@ -102,8 +110,30 @@ struct CommentPart {
     created_at: Option<jiff::Timestamp>,
 }
 
+/// What a delivery says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Told {
+    Occurrence(Occurrence),
+    /// Something about pull requests of this repository, for whoever looks at them.
+    Hint { repository: String },
+}
+
+/// Events of which it is enough to know that they were.
+const HINTS: [&str; 4] =
+    ["pull_request_review", "pull_request_review_comment", "check_run", "check_suite"];
+
 /// What a delivery of this event says; `None` where it is nothing that could be meant for us.
-pub fn parse(event: &str, body: &[u8]) -> Result<Option<Occurrence>, NoDelivery> {
+pub fn parse(event: &str, body: &[u8]) -> Result<Option<Told>, NoDelivery> {
+    if HINTS.contains(&event) {
+        return match serde_json::from_slice::<Hint>(body) {
+            Ok(Hint { action, .. }) if event.starts_with("check_") && action != "completed" => Ok(None),
+            Ok(Hint { repository, .. }) => {
+                Ok(repository.map(|repository| Told::Hint { repository: repository.full_name }))
+            }
+            Err(error) if error.is_data() => Ok(None),
+            Err(_) => Err(NoDelivery),
+        };
+    }
     if !matches!(event, "issues" | "issue_comment" | "pull_request") {
         return match body.iter().find(|byte| !byte.is_ascii_whitespace()) {
             Some(b'{') => Ok(None),
@@ -111,7 +141,7 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Option<Occurrence>, NoDelivery>
         };
     }
     match serde_json::from_slice::<Payload>(body) {
-        Ok(payload) => Ok(payload.occurrence(event)),
+        Ok(payload) => Ok(payload.occurrence(event).map(Told::Occurrence)),
         Err(error) if error.is_data() => {
             tracing::warn!(event, %error, "a delivery of GitHub's is not as expected and is ignored");
             Ok(None)

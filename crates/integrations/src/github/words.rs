@@ -38,10 +38,14 @@ impl Words {
             What::Opened { text } => begin(self.request(text).is_some()),
             What::Commented { text, .. } => {
                 let request = self.request(text)?;
-                let words = request.trim().trim_end_matches(['.', '!']);
-                Some(if words.eq_ignore_ascii_case("stop") { Call::Stop } else { Call::Say(text.clone()) })
+                Some(if is_stop(request) { Call::Stop } else { Call::Say(text.clone()) })
             }
         }
+    }
+
+    /// Whether a text is the request to stop.
+    pub fn is_stop(&self, text: &str) -> bool {
+        self.request(text).is_some_and(is_stop)
     }
 
     /// What stands behind the first mention: not in a quotation or in code, and not as a part of another word.
@@ -74,6 +78,10 @@ impl Words {
             (is_whole && ticks % 2 == 0).then_some(end)
         })
     }
+}
+
+fn is_stop(request: &str) -> bool {
+    request.trim().trim_end_matches(['.', '!']).eq_ignore_ascii_case("stop")
 }
 
 #[cfg(test)]
