@@ -128,11 +128,7 @@ impl Work<'_> {
     }
 
     /// What is there of the session before stays as it was last.
-    async fn begin_anew(
-        &self,
-        before: Option<Thread>,
-        view: Option<SessionView>,
-    ) -> Result<String, Trouble> {
+    async fn begin_anew(&self, before: Option<Thread>, view: Option<SessionView>) -> Result<String, Trouble> {
         if let (Some(before), Some(view)) = (&before, &view)
             && let Some(comment) = before.comment
         {

@@ -101,7 +101,7 @@ pub(super) struct Tokens {
 
 enum Source {
     Personal(String),
-    App { id: u64, key: AppKey },
+    App { id: u64, key: Box<AppKey> },
 }
 
 #[derive(Default)]
@@ -129,7 +129,7 @@ impl Tokens {
     }
 
     pub(super) fn of_app(id: u64, key: AppKey, surroundings: Surroundings) -> Self {
-        Self { source: Source::App { id, key }, surroundings, state: Mutex::default() }
+        Self { source: Source::App { id, key: Box::new(key) }, surroundings, state: Mutex::default() }
     }
 
     pub(super) fn now_s(&self) -> u64 {

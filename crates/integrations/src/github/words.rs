@@ -75,7 +75,7 @@ impl Words {
             let is_whole = !line[..at].chars().next_back().is_some_and(is_part)
                 && !line[end..].chars().next().is_some_and(is_part);
             let ticks = line[..at].matches('`').count();
-            (is_whole && ticks % 2 == 0).then_some(end)
+            (is_whole && ticks.is_multiple_of(2)).then_some(end)
         })
     }
 }
