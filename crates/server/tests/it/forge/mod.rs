@@ -3,6 +3,7 @@
 mod asking;
 mod deliveries;
 mod kills;
+mod reviews;
 
 use crate::support::{PATIENCE, Place, Server};
 use lamplight_fake_github::{App, FakeGitHub, Hook, Permission};
@@ -173,7 +174,7 @@ fn app(path: &std::path::Path) -> App {
     openssl(&["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out"]);
     let public_key = openssl(&["rsa", "-RSAPublicKey_out", "-outform", "DER", "-in"]);
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let write = ["contents", "issues", "pull_requests"].map(|name| (name.to_owned(), "write".to_owned()));
+    let write = ["checks", "contents", "issues", "pull_requests"].map(|name| (name.to_owned(), "write".to_owned()));
     let permissions: BTreeMap<_, _> =
         write.into_iter().chain([("metadata".to_owned(), "read".to_owned())]).collect();
     App { id: APP, slug: "lamplight".to_owned(), public_key, permissions }
