@@ -90,6 +90,13 @@ impl Shared {
     }
 }
 
+/// Of a body, as `X-Hub-Signature-256` has it.
+pub fn signature(secret: &str, body: &[u8]) -> String {
+    let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), body);
+    let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    format!("sha256={digits}")
+}
+
 async fn post(hook: &Hook, delivery: &Delivery) -> Option<u16> {
     let tag =
         hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, hook.secret.as_bytes()), delivery.body.as_bytes());
@@ -99,7 +106,7 @@ async fn post(hook: &Hook, delivery: &Delivery) -> Option<u16> {
     let request = format!(
         "POST {path} HTTP/1.1\r\nHost: {authority}\r\nUser-Agent: GitHub-Hookshot/0000000\r\nContent-Type: application/json\r\n\
          X-GitHub-Delivery: {id}\r\nX-GitHub-Event: {event}\r\nX-GitHub-Hook-ID: 1\r\nX-GitHub-Hook-Installation-Target-Type: integration\r\n\
-         X-Hub-Signature-256: sha256={digits}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+         X-Hub-Signature-256: {signature}\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
         body.len()
     );
     let answer = async {

@@ -17,7 +17,7 @@ mod reviews;
 pub use apps::App;
 pub use content::Permission;
 pub use faults::{Fault, Moment};
-pub use hooks::{Delivery, Hook};
+pub use hooks::{Delivery, Hook, signature};
 
 use apps::Minted;
 use axum::Router;

@@ -3,6 +3,7 @@
 mod asking;
 mod deliveries;
 mod kills;
+mod recorded;
 mod reviews;
 
 use crate::support::{PATIENCE, Place, Server};
@@ -37,6 +38,11 @@ struct Stage {
 
 impl Stage {
     async fn start(way: Way) -> Self {
+        Self::start_with(way, "").await
+    }
+
+    /// With further lines in `[github]`.
+    async fn start_with(way: Way, more: &str) -> Self {
         let mut place = Place::new();
         std::fs::create_dir_all(place.path("github/acme")).unwrap();
         let upstream = place.path("github/acme/api.git").to_string_lossy().into_owned();
@@ -56,6 +62,7 @@ impl Stage {
             lines += &format!("app_id = {APP}\nprivate_key_file = {key:?}\n");
             place.environment.push(("GITHUB_WEBHOOK_SECRET", SECRET));
         }
+        lines += more;
         lines += match way {
             Way::App => "poll_seconds = 0\n",
             Way::Looking | Way::Both => {
