@@ -11,7 +11,7 @@ use crate::keys::Keys;
 use crate::prepared::Shelf;
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use crate::tokens::Tokens;
-use crate::{Attach, agents, attachments, clock, create, ids, pull_request, reconcile};
+use crate::{Attach, agents, attachments, create, ids, pull_request, reconcile};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, Status};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
@@ -395,9 +395,4 @@ pub(crate) fn parse_view(body: &str) -> Result<SessionView, CommandError> {
 /// Resolves when the engine is being shut down.
 pub(crate) async fn closed(closing: &mut watch::Receiver<bool>) {
     let _ = closing.wait_for(|closing| *closing).await;
-}
-
-/// Now, for those who have to say when something was asked.
-pub fn now() -> Timestamp {
-    clock::now()
 }
