@@ -10,7 +10,8 @@ use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
 use crate::prepared::Shelf;
 use crate::session::{Actor, Awake, MAILBOX, Message};
-use crate::{Attach, agents, attachments, clock, create, ids, pull_request, reconcile};
+use crate::tokens::Tokens;
+use crate::{Attach, agents, attachments, create, ids, pull_request, reconcile};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, Status};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
@@ -21,7 +22,7 @@ use lamplight_sandbox::provider::Provider;
 use lamplight_store::Store;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub github: Option<GitHub>,
     pub forge: Option<Forge>,
     pub keys: Keys,
+    /// Where the gateway is reached over TCP, it knows sessions by these.
+    pub tokens: OnceLock<Arc<Tokens>>,
     pub catalogue: Catalogue,
     pub prepared: Shelf,
     pub budgets: Arc<Budgets>,
@@ -96,6 +99,7 @@ impl Engine {
             github,
             forge,
             keys,
+            tokens: OnceLock::new(),
             catalogue,
             prepared,
             budgets,
@@ -244,7 +248,7 @@ impl Engine {
         Ok(Follower::new(id.clone(), hub, self.shared.store.clone(), after))
     }
 
-    async fn existing(&self, id: &SessionId) -> Result<Seq, CommandError> {
+    pub(crate) async fn existing(&self, id: &SessionId) -> Result<Seq, CommandError> {
         let last = self.shared.store.last_seq(id).await?;
         if last == Seq(0) { Err(CommandError::NotFound) } else { Ok(last) }
     }
@@ -391,9 +395,4 @@ pub(crate) fn parse_view(body: &str) -> Result<SessionView, CommandError> {
 /// Resolves when the engine is being shut down.
 pub(crate) async fn closed(closing: &mut watch::Receiver<bool>) {
     let _ = closing.wait_for(|closing| *closing).await;
-}
-
-/// Now, for those who have to say when something was asked.
-pub fn now() -> Timestamp {
-    clock::now()
 }

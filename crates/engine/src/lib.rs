@@ -30,13 +30,15 @@ mod session;
 mod spent;
 mod terminals;
 mod tidying;
+mod tokens;
 mod usage;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
 pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
 pub use budgets::{BudgetStanding, BudgetsConfig};
+pub use clock::now;
 pub use config::{Config, EndpointConfig, ModelsConfig, RepositoryConfig, SandboxConfig};
-pub use engine::{Engine, now};
+pub use engine::Engine;
 pub use error::{CommandError, StartError};
 pub use files::{DOWNLOAD_BYTES, UPLOAD_BYTES};
 pub use forge::{Delivered, ForgeConfig, GitHubDelivery, NotDelivered};

@@ -76,8 +76,8 @@ struct Claims {
 }
 
 /// Whether this is a statement of the App's; why not, in GitHub's words.
-pub(crate) fn is_app(shared: &Shared, statement: &str) -> Result<(), Response> {
-    let refused = |message: &str| problem(StatusCode::UNAUTHORIZED, message);
+pub(crate) fn is_app(shared: &Shared, statement: &str) -> Result<(), Box<Response>> {
+    let refused = |message: &str| Box::new(problem(StatusCode::UNAUTHORIZED, message));
     let state = shared.state();
     let (Some(app), Some((signed, signature))) = (&state.app, statement.rsplit_once('.')) else {
         return Err(refused("A JSON web token could not be decoded"));
@@ -105,7 +105,7 @@ pub(crate) fn is_app(shared: &Shared, statement: &str) -> Result<(), Response> {
         ));
     }
     if claims.iss.as_str().and_then(|id| id.parse().ok()).or(claims.iss.as_u64()) != Some(app.id) {
-        return Err(problem(StatusCode::NOT_FOUND, "Integration not found"));
+        return Err(Box::new(problem(StatusCode::NOT_FOUND, "Integration not found")));
     }
     Ok(())
 }

@@ -87,7 +87,7 @@ pub(crate) async fn comment(
 ) -> Response {
     let text = match text(body) {
         Ok(text) => text,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let login = caller.login(shared);
     let added =
@@ -124,7 +124,7 @@ pub(crate) fn add(
 pub(crate) fn edit(shared: &Shared, repository: &str, id: &str, body: &Bytes) -> Response {
     let text = match text(body) {
         Ok(text) => text,
-        Err(refused) => return refused,
+        Err(refused) => return *refused,
     };
     let mut state = shared.state();
     let is_it = |comment: &&mut Comment| comment.repository == repository && comment.id.to_string() == id;
@@ -168,15 +168,15 @@ pub(crate) fn react(shared: &Shared, caller: &Caller, place: &str, body: &Bytes)
     (status, Json(json!({ "id": 1, "content": content, "user": person(&login) }))).into_response()
 }
 
-fn text(body: &Bytes) -> Result<String, Response> {
+fn text(body: &Bytes) -> Result<String, Box<Response>> {
     let Ok(Text { body }) = serde_json::from_slice::<Text>(body) else {
-        return Err(problem(StatusCode::BAD_REQUEST, "Problems parsing JSON"));
+        return Err(Box::new(problem(StatusCode::BAD_REQUEST, "Problems parsing JSON")));
     };
     if body.trim().is_empty() {
-        return Err(invalid("IssueComment", "body", "missing_field"));
+        return Err(Box::new(invalid("IssueComment", "body", "missing_field")));
     }
     if body.chars().count() > LONGEST {
-        return Err(invalid("IssueComment", "body", "too_long"));
+        return Err(Box::new(invalid("IssueComment", "body", "too_long")));
     }
     Ok(body)
 }

@@ -43,19 +43,19 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Respo
         (&Method::POST, ["app", "installations", id, "access_tokens"]) => match apps::is_app(shared, token) {
             Ok(()) if *id == INSTALLATION.to_string() => apps::mint(shared, body),
             Ok(()) => problem(StatusCode::NOT_FOUND, "Not Found"),
-            Err(refused) => refused,
+            Err(refused) => *refused,
         },
         (&Method::GET, ["repos", owner, name, "installation"]) => match apps::is_app(shared, token) {
             Ok(()) if shared.directory(owner, name).is_some() => {
                 Json(json!({ "id": INSTALLATION })).into_response()
             }
             Ok(()) => problem(StatusCode::NOT_FOUND, "Not Found"),
-            Err(refused) => refused,
+            Err(refused) => *refused,
         },
         (_, ["repos", owner, name, rest @ ..]) => {
             let caller = match caller(shared, token) {
                 Ok(caller) => caller,
-                Err(refused) => return refused,
+                Err(refused) => return *refused,
             };
             let repository = format!("{owner}/{name}");
             let is_seen = match &caller {
@@ -75,13 +75,16 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Respo
     }
 }
 
-fn caller(shared: &Shared, token: &str) -> Result<Caller, Response> {
+fn caller(shared: &Shared, token: &str) -> Result<Caller, Box<Response>> {
     if token == shared.token {
         return Ok(Caller::Person);
     }
     let state = shared.state();
     let found = state.minted.iter().find(|minted| minted.token == token && minted.until_s > now_s());
-    found.cloned().map(Caller::App).ok_or_else(|| problem(StatusCode::UNAUTHORIZED, "Bad credentials"))
+    found
+        .cloned()
+        .map(Caller::App)
+        .ok_or_else(|| Box::new(problem(StatusCode::UNAUTHORIZED, "Bad credentials")))
 }
 
 /// Source: docs.github.com, "Permissions required for GitHub Apps".

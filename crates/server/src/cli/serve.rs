@@ -10,6 +10,7 @@ use anyhow::Context;
 use clap::Args;
 use lamplight_domain::Redaction;
 use lamplight_engine::Engine;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -57,7 +58,11 @@ async fn serve(
         forge.address = config.address(listen);
     }
     let engine = Engine::open(engine).await?;
-    let app = App::new(engine.clone(), config, listen, Timings::default())?;
+    let gateway = match config.gateway.listen {
+        Some(address) => Some(config.gateway.address(serve_gateway(&engine, address).await?)),
+        None => None,
+    };
+    let app = App::new(engine.clone(), config, listen, gateway, Timings::default())?;
     // Whoever started this process in the background waits for this line.
     output.line(&format!("Lamplight {} on http://{listen}", env!("CARGO_PKG_VERSION")))?;
     let stop = async move {
@@ -71,6 +76,16 @@ async fn serve(
         tracing::warn!("some sessions were still busy; they go on at the next start");
     }
     Ok(())
+}
+
+/// Where it is reached then.
+async fn serve_gateway(engine: &Engine, address: SocketAddr) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} (gateway.listen)"))?;
+    let listening = listener.local_addr()?;
+    engine.serve_gateway(listener).await?;
+    Ok(listening)
 }
 
 fn start_logging(log: &Log, redaction: Redaction) -> anyhow::Result<()> {
