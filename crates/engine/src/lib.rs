@@ -24,6 +24,7 @@ mod patch;
 mod prepared;
 mod provider;
 mod pull_request;
+mod pull_request_now;
 mod reconcile;
 pub mod review;
 mod session;
@@ -59,6 +60,7 @@ pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Ima
 pub use lamplight_store::{Usage, UsageBy, UsageQuery, UsageSum};
 pub use passes::{Pass, PassKind, Passes};
 pub use prepared::Ahead;
+pub use pull_request_now::{Checks, PullRequestChange, PullRequestNow, PullRequestState};
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 pub use spent::Spent;
 

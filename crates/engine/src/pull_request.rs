@@ -195,7 +195,7 @@ async fn show(
     if new == text { Ok(found) } else { github.describe_pull_request(repository, found.number, &new).await }
 }
 
-fn no_token() -> CommandError {
+pub(crate) fn no_token() -> CommandError {
     CommandError::invalid(
         "no_forge",
         "there is no token for GitHub",

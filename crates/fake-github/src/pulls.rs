@@ -44,10 +44,16 @@ impl Pull {
         })
     }
 
+    fn node_id(&self) -> String {
+        format!("PR_{}_{}", self.repository.replace('/', "_"), self.number)
+    }
+
     pub(crate) fn told(&self) -> Value {
         let owner = self.repository.split('/').next();
         json!({
             "number": self.number,
+            "node_id": self.node_id(),
+            "merged": false,
             "html_url": format!("https://github.example/{}/pull/{}", self.repository, self.number),
             "state": self.state,
             "title": self.title,
@@ -166,6 +172,38 @@ pub(crate) async fn show(shared: &Shared, repository: &str, directory: &Path, nu
     told["head"]["sha"] = head.into();
     told["mergeable"] = if is_known { merges.into() } else { Value::Null };
     Json(told).into_response()
+}
+
+/// The one mutation that there is; what is refused is told with status 200, as on GitHub.
+pub(crate) fn graphql(shared: &Shared, may: bool, body: &Bytes) -> Response {
+    #[derive(Deserialize)]
+    struct Asked {
+        query: String,
+        #[serde(default)]
+        variables: Value,
+    }
+    let refused = |kind: &str, message: &str| {
+        Json(json!({ "data": null, "errors": [{ "type": kind, "message": message }] })).into_response()
+    };
+    let Ok(Asked { query, variables }) = serde_json::from_slice::<Asked>(body) else {
+        return problem(StatusCode::BAD_REQUEST, "Problems parsing JSON");
+    };
+    if !query.contains("markPullRequestReadyForReview(input: { pullRequestId: $id })") {
+        return refused("undefinedField", "Field doesn't exist on type 'Mutation'");
+    }
+    if !may {
+        return refused("FORBIDDEN", "Resource not accessible by integration");
+    }
+    let mut state = shared.state();
+    let mut pulls = state.pulls.values_mut().flatten();
+    match pulls.find(|pull| variables["id"] == pull.node_id().as_str()) {
+        Some(pull) => {
+            pull.draft = false;
+            let told = json!({ "markPullRequestReadyForReview": { "pullRequest": { "isDraft": false } } });
+            Json(json!({ "data": told })).into_response()
+        }
+        None => refused("NOT_FOUND", "Could not resolve to a node with the global id"),
+    }
 }
 
 pub(crate) fn change(shared: &Shared, repository: &str, number: &str, body: &Bytes) -> Response {

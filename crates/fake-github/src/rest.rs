@@ -52,6 +52,14 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Respo
             Ok(()) => problem(StatusCode::NOT_FOUND, "Not Found"),
             Err(refused) => *refused,
         },
+        (&Method::POST, ["graphql"]) => match caller(shared, token) {
+            Ok(Caller::Person) => pulls::graphql(shared, true, body),
+            Ok(Caller::App(minted)) => {
+                let may = minted.may("pull_requests", "write") && minted.may("contents", "write");
+                pulls::graphql(shared, may, body)
+            }
+            Err(refused) => *refused,
+        },
         (_, ["repos", owner, name, rest @ ..]) => {
             let caller = match caller(shared, token) {
                 Ok(caller) => caller,

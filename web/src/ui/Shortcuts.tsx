@@ -20,6 +20,7 @@ const KEYS: [string[], string][] = [
   [['t'], words.keys.terminals],
   [['Shift', 'Esc'], words.keys.leaveTerminal],
   [['p'], words.keys.ports],
+  [['g'], words.keys.review],
   [['f'], words.keys.files],
   [['c'], words.keys.cost],
   [['y'], words.keys.details],

@@ -38,6 +38,8 @@ pub enum Scope {
     Talk,
     /// Read what programs found.
     Check,
+    /// Say that a draft is ready, for which GitHub wants both rights (cli/cli issue 6924).
+    Ready,
 }
 
 impl Scope {
@@ -45,6 +47,7 @@ impl Scope {
         match self {
             Self::Fetch => json!({ "contents": "read" }),
             Self::Push => json!({ "contents": "write" }),
+            Self::Ready => json!({ "contents": "write", "pull_requests": "write" }),
             Self::Check => json!({ "checks": "read" }),
             Self::Talk => json!({ "issues": "write", "metadata": "read", "pull_requests": "write" }),
         }

@@ -231,6 +231,34 @@ impl GitHub {
         Question { github: self, repository, method, path, query, body, scope }
     }
 
+    /// Of Enterprise Server it is beside REST, not below it.
+    fn graphql_address(&self) -> String {
+        let api = &self.config.api;
+        api.strip_suffix("/v3").map_or_else(|| format!("{api}/graphql"), |above| format!("{above}/graphql"))
+    }
+
+    /// A change that does the same however often it is asked for. What GraphQL refuses it says with status 200.
+    pub(super) async fn graphql(
+        &self,
+        repository: &Repository,
+        query: &str,
+        variables: Value,
+    ) -> Result<(), GitHubError> {
+        #[derive(Deserialize)]
+        struct Answer {
+            #[serde(default)]
+            errors: Vec<Detail>,
+        }
+        let token = self.token(repository, Scope::Ready).await?;
+        let body = serde_json::json!({ "query": query, "variables": variables });
+        let request = self.http.post(self.graphql_address()).bearer_auth(token).json(&body);
+        let Answer { errors } = self.send(&repository.to_string(), request).await?;
+        if errors.is_empty() {
+            return Ok(());
+        }
+        Err(GitHubError::Refused { message: Refusal { message: String::new(), errors }.in_words() })
+    }
+
     pub(super) async fn send<T: DeserializeOwned>(
         &self,
         what: &str,

@@ -18,6 +18,11 @@ pub struct PullRequest {
     pub body: Option<String>,
     pub head: Head,
     pub base: Base,
+    /// As GraphQL names it.
+    #[serde(default)]
+    pub node_id: String,
+    #[serde(default)]
+    pub merged: bool,
     /// `open` or `closed`.
     #[serde(default)]
     pub state: String,
@@ -121,5 +126,16 @@ impl GitHub {
     ) -> Result<PullRequest, GitHubError> {
         let question = self.ask(Method::PATCH, repository, format!("pulls/{number}"));
         question.json(&json!({ "body": body })).repeatable().await
+    }
+
+    /// No longer a draft. REST takes `draft` and changes nothing; source: docs.github.com, GraphQL, `markPullRequestReadyForReview`.
+    pub async fn mark_ready(&self, repository: &Repository, pull: &PullRequest) -> Result<(), GitHubError> {
+        let query = "mutation($id: ID!) { markPullRequestReadyForReview(input: { pullRequestId: $id }) { pullRequest { isDraft } } }";
+        self.graphql(repository, query, json!({ "id": pull.node_id })).await
+    }
+
+    pub async fn close_pull_request(&self, repository: &Repository, number: u64) -> Result<(), GitHubError> {
+        let question = self.ask(Method::PATCH, repository, format!("pulls/{number}"));
+        question.json(&json!({ "state": "closed" })).repeatable::<PullRequest>().await.map(drop)
     }
 }

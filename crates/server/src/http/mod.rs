@@ -16,6 +16,7 @@ pub mod openapi;
 mod page;
 pub mod ports;
 pub mod problem;
+pub mod pull_request;
 mod redact;
 mod refusals;
 pub mod repositories;
@@ -147,7 +148,12 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/permission", post(sessions::answer::handle))
         .route("/sessions/{id}/diff", get(sessions::diff::handle))
         .route("/sessions/{id}/merge", post(sessions::merge::handle))
-        .route("/sessions/{id}/pull-request", post(sessions::pull_request::handle))
+        .route(
+            "/sessions/{id}/pull-request",
+            get(pull_request::show::handle).post(sessions::pull_request::handle),
+        )
+        .route("/sessions/{id}/pull-request/ready", post(pull_request::ready::handle))
+        .route("/sessions/{id}/pull-request/close", post(pull_request::close::handle))
         .route("/sessions/{id}/gateway-token", post(sessions::gateway_token::handle))
         .route("/sessions/{id}/end", post(sessions::end::handle))
         .route("/sessions/{id}/archive", post(sessions::archive::handle))

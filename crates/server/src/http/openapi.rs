@@ -1,7 +1,7 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, attachments, changes, files, keys, models, ports, repositories, sessions, status, terminals,
+    agents, attachments, changes, files, keys, models, ports, pull_request, repositories, sessions, status, terminals,
     usage,
 };
 use axum::http::header;
@@ -35,6 +35,9 @@ use utoipa::OpenApi;
         sessions::diff::handle,
         sessions::merge::handle,
         sessions::pull_request::handle,
+        pull_request::show::handle,
+        pull_request::ready::handle,
+        pull_request::close::handle,
         sessions::gateway_token::handle,
         sessions::end::handle,
         sessions::archive::handle,
