@@ -42,7 +42,9 @@ pub use config::{Config, EndpointConfig, ModelsConfig, RepositoryConfig, Sandbox
 pub use engine::Engine;
 pub use error::{CommandError, StartError};
 pub use files::{DOWNLOAD_BYTES, UPLOAD_BYTES};
-pub use forge::{Delivered, ForgeConfig, GitHubDelivery, NotDelivered};
+pub use forge::{
+    Delivered, ForgeConfig, GitHubDelivery, GitHubFinding, NotDelivered, examine_github,
+};
 pub use hub::Follower;
 pub use keys::{KeyInfo, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};

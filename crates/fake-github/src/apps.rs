@@ -32,6 +32,8 @@ pub struct App {
     pub public_key: Vec<u8>,
     /// What it was given, such as `issues: write`.
     pub permissions: BTreeMap<String, String>,
+    /// What it is told of.
+    pub events: Vec<String>,
 }
 
 impl fmt::Debug for App {
@@ -108,6 +110,27 @@ pub(crate) fn is_app(shared: &Shared, statement: &str) -> Result<(), Box<Respons
         return Err(Box::new(problem(StatusCode::NOT_FOUND, "Integration not found")));
     }
     Ok(())
+}
+
+pub(crate) fn show(shared: &Shared) -> Response {
+    let state = shared.state();
+    let Some(app) = &state.app else { return problem(StatusCode::NOT_FOUND, "Not Found") };
+    let told = json!({ "id": app.id, "slug": app.slug, "permissions": app.permissions, "events": app.events });
+    Json(told).into_response()
+}
+
+/// The newest first.
+pub(crate) fn deliveries(shared: &Shared) -> Response {
+    let state = shared.state();
+    let told = state.deliveries.iter().rev().map(|one| {
+        let status = match one.status {
+            Some(200..300) => "OK",
+            Some(_) => "Invalid HTTP Response",
+            None => "failed to connect to host",
+        };
+        json!({ "guid": one.id, "event": one.event, "status": status, "status_code": one.status.unwrap_or(0) })
+    });
+    Json(told.collect::<Vec<_>>()).into_response()
 }
 
 #[derive(Deserialize, Default)]

@@ -45,6 +45,19 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Respo
             Ok(()) => problem(StatusCode::NOT_FOUND, "Not Found"),
             Err(refused) => *refused,
         },
+        (&Method::GET, ["app"]) => match apps::is_app(shared, token) {
+            Ok(()) => apps::show(shared),
+            Err(refused) => *refused,
+        },
+        (&Method::GET, ["app", "hook", "deliveries"]) => match apps::is_app(shared, token) {
+            Ok(()) => apps::deliveries(shared),
+            Err(refused) => *refused,
+        },
+        (&Method::GET, ["user"]) => match caller(shared, token) {
+            Ok(Caller::Person) => Json(crate::content::person("ada")).into_response(),
+            Ok(Caller::App(_)) => problem(StatusCode::FORBIDDEN, "Resource not accessible by integration"),
+            Err(refused) => *refused,
+        },
         (&Method::GET, ["repos", owner, name, "installation"]) => match apps::is_app(shared, token) {
             Ok(()) if shared.directory(owner, name).is_some() => {
                 Json(json!({ "id": INSTALLATION })).into_response()
@@ -123,7 +136,7 @@ async fn of_repository(
         (&Method::GET, []) => {
             let directory = directory.unwrap_or_default();
             let branch = pulls::git(&directory, &["symbolic-ref", "--short", "HEAD"]).await;
-            Json(json!({ "full_name": repository, "default_branch": branch, "archived": false }))
+            Json(json!({ "full_name": repository, "default_branch": branch, "archived": false, "permissions": { "push": true } }))
                 .into_response()
         }
         (&Method::GET, ["pulls"]) => pulls::list(shared, repository, query),

@@ -11,6 +11,7 @@
 //! is looked for by its mark. `telling` takes no input: it compares what GitHub shows with what is so, and does what is missing.
 
 mod answering;
+mod examine;
 mod intake;
 mod mirror;
 mod polling;
@@ -20,6 +21,7 @@ mod status;
 mod telling;
 mod work;
 
+pub use examine::{GitHubFinding, examine_github};
 pub(crate) use mirror::is_mirror;
 
 use crate::config::Config;

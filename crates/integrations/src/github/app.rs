@@ -229,6 +229,25 @@ impl GitHub {
         }
     }
 
+    pub(super) fn is_app(&self) -> bool {
+        matches!(self.tokens.source, Source::App { .. })
+    }
+
+    /// Asks who we are: as the App itself, or as the token's owner.
+    pub(super) async fn of_ourselves(&self, path: &str) -> Result<reqwest::Response, GitHubError> {
+        let token = match &self.tokens.source {
+            Source::Personal(token) => token.clone(),
+            Source::App { id, key } => {
+                key.statement(*id, self.tokens.now_s()).map_err(|error| self.app_refused(error))?
+            }
+        };
+        let request = self.http.get(format!("{}/{path}", self.config().api)).bearer_auth(token);
+        match self.answer("this", request).await {
+            Err(GitHubError::Unauthorized { host }) if self.is_app() => Err(unsure_of_app(host)),
+            done => done,
+        }
+    }
+
     /// Asked again by whoever needs it: it changes nothing that anybody sees.
     async fn as_app<T: DeserializeOwned>(
         &self,
@@ -237,10 +256,7 @@ impl GitHub {
         statement: &str,
     ) -> Result<T, GitHubError> {
         match self.send(what, request.bearer_auth(statement)).await {
-            Err(GitHubError::Unauthorized { host }) => {
-                let message = "see that github.app_id and the key are of the same App, and that this machine's clock is right".to_owned();
-                Err(GitHubError::AppUnauthorized { host, message })
-            }
+            Err(GitHubError::Unauthorized { host }) => Err(unsure_of_app(host)),
             done => done,
         }
     }
@@ -248,4 +264,10 @@ impl GitHub {
     fn app_refused(&self, error: BadKey) -> GitHubError {
         GitHubError::AppUnauthorized { host: self.config().host.clone(), message: error.to_string() }
     }
+}
+
+fn unsure_of_app(host: String) -> GitHubError {
+    let message =
+        "see that github.app_id and the key are of the same App, and that this machine's clock is right";
+    GitHubError::AppUnauthorized { host, message: message.to_owned() }
 }

@@ -264,11 +264,18 @@ impl GitHub {
         what: &str,
         request: RequestBuilder,
     ) -> Result<T, GitHubError> {
+        let response = self.answer(what, request).await?;
+        self.read(response).await
+    }
+
+    /// An answer that is no refusal.
+    pub(super) async fn answer(&self, what: &str, request: RequestBuilder) -> Result<Response, GitHubError> {
         let response = request.send().await.map_err(|error| self.unreachable(error))?;
-        if response.status().is_success() {
-            return response.json().await.map_err(|error| self.unreachable(error));
-        }
-        Err(self.refusal(what, response).await)
+        if response.status().is_success() { Ok(response) } else { Err(self.refusal(what, response).await) }
+    }
+
+    pub(super) async fn read<T: DeserializeOwned>(&self, response: Response) -> Result<T, GitHubError> {
+        response.json().await.map_err(|error| self.unreachable(error))
     }
 
     fn unreachable(&self, error: reqwest::Error) -> GitHubError {

@@ -2,6 +2,7 @@
 
 mod app;
 mod client;
+mod examine;
 mod issue;
 mod occurrence;
 mod poll;
@@ -13,6 +14,7 @@ mod words;
 
 pub use app::Scope;
 pub use client::{Access, Fresh, GitHub, GitHubConfig, GitHubError, Surroundings, Tag};
+pub use examine::{Deliveries, Identity};
 pub use issue::{Comment, Issue, Place, RepositoryFacts, User};
 pub use occurrence::{Author, Occurrence, What};
 pub use poll::{Seen, Watch};

@@ -31,7 +31,7 @@ fn all() -> BTreeMap<String, String> {
 async fn stage() -> Stage {
     let (pem, public_key) = key();
     let stage = stage_of(Access::App { id: ID, key: pem }).await;
-    stage.fake.register(App { id: ID, slug: "lamplight".to_owned(), public_key, permissions: all() });
+    stage.fake.register(App { id: ID, slug: "lamplight".to_owned(), public_key, permissions: all(), events: Vec::new() });
     stage
 }
 
@@ -69,7 +69,7 @@ async fn shortly_before_its_end_a_token_is_replaced() {
     }
     let (pem, public_key) = key();
     let stage = stage_of(Access::App { id: ID, key: pem.clone() }).await;
-    stage.fake.register(App { id: ID, slug: "lamplight".to_owned(), public_key, permissions: all() });
+    stage.fake.register(App { id: ID, slug: "lamplight".to_owned(), public_key, permissions: all(), events: Vec::new() });
     let first = stage.github.token(&stage.repository, Scope::Talk).await.unwrap();
     assert_eq!(stage.github.token(&stage.repository, Scope::Talk).await.unwrap(), first);
     // A client whose clock is ahead gives a statement that GitHub does not take, and says what that may be.
@@ -88,7 +88,7 @@ async fn what_an_app_may_not_do_is_said() {
     let stage = stage_of(Access::App { id: ID, key: pem }).await;
     let Stage { fake, github, repository, .. } = &stage;
     let permissions = BTreeMap::from([("metadata".to_owned(), "read".to_owned())]);
-    fake.register(App { id: ID, slug: "lamplight".to_owned(), public_key, permissions });
+    fake.register(App { id: ID, slug: "lamplight".to_owned(), public_key, permissions, events: Vec::new() });
     let error = github.token(repository, Scope::Push).await.unwrap_err();
     assert!(error.to_string().contains("not granted to this installation"), "{error}");
     let other = github.repository("acme/none").unwrap();

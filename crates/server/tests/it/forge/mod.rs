@@ -1,6 +1,7 @@
 //! Work that is asked for on GitHub: from an issue to a draft pull request and on, against a GitHub that is as strict as the real one.
 
 mod asking;
+mod beside;
 mod deliveries;
 mod kills;
 mod recorded;
@@ -184,5 +185,14 @@ fn app(path: &std::path::Path) -> App {
     let write = ["checks", "contents", "issues", "pull_requests"].map(|name| (name.to_owned(), "write".to_owned()));
     let permissions: BTreeMap<_, _> =
         write.into_iter().chain([("metadata".to_owned(), "read".to_owned())]).collect();
-    App { id: APP, slug: "lamplight".to_owned(), public_key, permissions }
+    let events = [
+        "check_run",
+        "issue_comment",
+        "issues",
+        "pull_request",
+        "pull_request_review",
+        "pull_request_review_comment",
+    ];
+    let events = events.map(str::to_owned).to_vec();
+    App { id: APP, slug: "lamplight".to_owned(), public_key, permissions, events }
 }
