@@ -42,9 +42,7 @@ pub use config::{Config, EndpointConfig, ModelsConfig, RepositoryConfig, Sandbox
 pub use engine::Engine;
 pub use error::{CommandError, StartError};
 pub use files::{DOWNLOAD_BYTES, UPLOAD_BYTES};
-pub use forge::{
-    Delivered, ForgeConfig, GitHubDelivery, GitHubFinding, NotDelivered, examine_github,
-};
+pub use forge::{Delivered, ForgeConfig, GitHubDelivery, GitHubFinding, NotDelivered, examine_github};
 pub use hub::Follower;
 pub use keys::{KeyInfo, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
@@ -62,8 +60,8 @@ pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Ima
 pub use lamplight_store::{Usage, UsageBy, UsageQuery, UsageSum};
 pub use passes::{Pass, PassKind, Passes};
 pub use prepared::Ahead;
-pub use pull_request_now::{Checks, PullRequestChange, PullRequestNow, PullRequestState};
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
+pub use pull_request_now::{Checks, PullRequestChange, PullRequestNow, PullRequestState};
 pub use spent::Spent;
 
 pub use terminals::TerminalInfo;

@@ -1,13 +1,13 @@
 //! How a session's pull request stands on GitHub now, and what a person does with it from here.
 
+use crate::Engine;
 use crate::error::CommandError;
 use crate::pull_request::in_words;
-use crate::Engine;
+use crate::session::Message;
 use lamplight_domain::session::{Report, SessionView};
 use lamplight_domain::{PullRequest, SessionId};
 use lamplight_integrations::github::{CheckRun, Review};
 use lamplight_integrations::{GitHub, Repository, github};
-use crate::session::Message;
 use std::collections::BTreeMap;
 
 /// As GitHub tells it at the moment of asking.
@@ -67,7 +67,16 @@ impl Engine {
         let is_current = view.commits.last().is_some_and(|last| last.commit.id == pull.head.sha);
         let (number, url, mergeable) = (pull.number, pull.html_url.clone(), pull.mergeable);
         let state = state(&pull);
-        Ok(PullRequestNow { number, url, state, mergeable, is_current, checks, approved_by, changes_wanted_by })
+        Ok(PullRequestNow {
+            number,
+            url,
+            state,
+            mergeable,
+            is_current,
+            checks,
+            approved_by,
+            changes_wanted_by,
+        })
     }
 
     /// Doing it again does no harm.
@@ -132,12 +141,16 @@ fn verdicts(reviews: &[Review]) -> (Vec<String>, Vec<String>) {
     for review in reviews {
         let Some(user) = &review.user else { continue };
         match review.state.as_str() {
-            "APPROVED" | "CHANGES_REQUESTED" => drop(last.insert(user.login.clone(), review.state == "APPROVED")),
+            "APPROVED" | "CHANGES_REQUESTED" => {
+                drop(last.insert(user.login.clone(), review.state == "APPROVED"))
+            }
             "DISMISSED" => drop(last.remove(&user.login)),
             _ => {}
         }
     }
-    let of = |wanted: bool| last.iter().filter(|(_, approves)| **approves == wanted).map(|(login, _)| login.clone()).collect();
+    let of = |wanted: bool| {
+        last.iter().filter(|(_, approves)| **approves == wanted).map(|(login, _)| login.clone()).collect()
+    };
     (of(true), of(false))
 }
 

@@ -115,7 +115,8 @@ pub(crate) fn is_app(shared: &Shared, statement: &str) -> Result<(), Box<Respons
 pub(crate) fn show(shared: &Shared) -> Response {
     let state = shared.state();
     let Some(app) = &state.app else { return problem(StatusCode::NOT_FOUND, "Not Found") };
-    let told = json!({ "id": app.id, "slug": app.slug, "permissions": app.permissions, "events": app.events });
+    let told =
+        json!({ "id": app.id, "slug": app.slug, "permissions": app.permissions, "events": app.events });
     Json(told).into_response()
 }
 

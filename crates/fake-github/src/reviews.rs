@@ -122,7 +122,14 @@ impl FakeGitHub {
     }
 
     /// What a program says of the newest commit of a pull request; without a conclusion it is still at it.
-    pub async fn check(&self, repository: &str, commit: &str, name: &str, conclusion: Option<&str>, summary: &str) {
+    pub async fn check(
+        &self,
+        repository: &str,
+        commit: &str,
+        name: &str,
+        conclusion: Option<&str>,
+        summary: &str,
+    ) {
         {
             let mut state = self.shared.state();
             state.checks.retain(|check| check.commit != commit || check.name != name);

@@ -40,11 +40,23 @@ pub struct ReplyOwed {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReviewChange {
     /// From here on the next is read; what was found is to be said, and answered.
-    Read { session: SessionId, reviewed: Reviewed, remark: Option<Remark>, replies: Vec<ReplyOwed> },
-    Said { prompt: PromptId },
-    Replied { session: SessionId, about: u64 },
+    Read {
+        session: SessionId,
+        reviewed: Reviewed,
+        remark: Option<Remark>,
+        replies: Vec<ReplyOwed>,
+    },
+    Said {
+        prompt: PromptId,
+    },
+    Replied {
+        session: SessionId,
+        about: u64,
+    },
     /// A person has said something.
-    Heard { session: SessionId },
+    Heard {
+        session: SessionId,
+    },
 }
 
 pub(crate) fn change(connection: &Connection, change: &ReviewChange) -> rusqlite::Result<usize> {

@@ -6,9 +6,10 @@ use crate::quarantine::Quarantine;
 use crate::readers::Readers;
 use crate::writer::Writer;
 use crate::{
-    Append, AppendError, Blobs, Committed, ForgeChange, Hit, ReadError, RecentRepository, Remark, Remembered, ReplyOwed, Reviewed,
-    SealedSecret, SessionPage, SessionQuery, Spent, StoreError, SummaryRow, Thread, Usage, UsageQuery,
-    UsageRow, Waiting, WriteError, answers, forge, repositories, reviews, schema, search, secrets, summaries, usage,
+    Append, AppendError, Blobs, Committed, ForgeChange, Hit, ReadError, RecentRepository, Remark, Remembered,
+    ReplyOwed, Reviewed, SealedSecret, SessionPage, SessionQuery, Spent, StoreError, SummaryRow, Thread,
+    Usage, UsageQuery, UsageRow, Waiting, WriteError, answers, forge, repositories, reviews, schema, search,
+    secrets, summaries, usage,
 };
 use anyhow::Context;
 use bytes::Bytes;

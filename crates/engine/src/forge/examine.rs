@@ -48,7 +48,8 @@ pub async fn examine_github(config: &Config) -> Vec<GitHubFinding> {
         Ok(Some(github)) => github,
         Ok(None) => return Vec::new(),
         Err(error) => {
-            let why = std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
+            let why =
+                std::error::Error::source(&error).map_or_else(|| error.to_string(), ToString::to_string);
             return vec![unwell(why, "see github.private_key_file and the token")];
         }
     };
@@ -89,7 +90,8 @@ async fn identity(github: &GitHub) -> GitHubFinding {
             "take that permission away: then GitHub refuses pushes that change them",
         );
     }
-    let deaf: Vec<_> = EVENTS.into_iter().filter(|event| !told.events.iter().any(|told| told == event)).collect();
+    let deaf: Vec<_> =
+        EVENTS.into_iter().filter(|event| !told.events.iter().any(|told| told == event)).collect();
     match deaf.as_slice() {
         [] => well(format!("the App {} on {host}", told.name)),
         some => unwell(
@@ -115,7 +117,10 @@ async fn deliveries(github: &GitHub, config: &Config) -> Option<GitHubFinding> {
         Ok(Some(found)) => Some(match found.last_failure {
             None => well(format!("{} of the last webhook deliveries arrived", found.count)),
             Some(last) => unwell(
-                format!("{} of the last {} webhook deliveries did not arrive; {last}", found.failed, found.count),
+                format!(
+                    "{} of the last {} webhook deliveries did not arrive; {last}",
+                    found.failed, found.count
+                ),
                 "see that the address of the App's webhook leads to /github/webhooks of this server, and that the secret is the same",
             ),
         }),
@@ -133,6 +138,8 @@ async fn repository(github: &GitHub, name: &str) -> GitHubFinding {
             format!("{name} is archived, or the token may not push to it"),
             "take it out of github.repositories, or take a token that may push",
         ),
-        Err(error) => unwell(error.to_string(), "correct github.repositories, or give the token the right to read it"),
+        Err(error) => {
+            unwell(error.to_string(), "correct github.repositories, or give the token the right to read it")
+        }
     }
 }

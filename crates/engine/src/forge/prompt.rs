@@ -83,13 +83,19 @@ pub(super) fn failed(
     checks: &[&CheckRun],
     mark: &PromptId,
 ) -> String {
-    let mut text = format!("Checks of your pull request #{number} of {repository} failed at {commit}. {RULES}\n\n");
+    let mut text =
+        format!("Checks of your pull request #{number} of {repository} failed at {commit}. {RULES}\n\n");
     for check in checks.iter().take(CHECKS) {
         let output = check.output.as_ref();
         let title = output.and_then(|output| output.title.as_deref()).unwrap_or_default();
         let summary = output.and_then(|output| output.summary.as_deref()).unwrap_or_default();
         let name = check.name.replace(['\n', '\r'], " ");
-        quote(&mut text, &format!("check {name}"), &format!("{title}\n{}", cut(summary, CHECK_BYTES)), mark.as_str());
+        quote(
+            &mut text,
+            &format!("check {name}"),
+            &format!("{title}\n{}", cut(summary, CHECK_BYTES)),
+            mark.as_str(),
+        );
     }
     text.push_str("Find out why and repair it.");
     text

@@ -8,13 +8,13 @@ use super::work::Trouble;
 use super::{Forge, mirror, prompt, status};
 use crate::engine::closed;
 use crate::error::CommandError;
-use crate::{Engine, clock, ids};
+use crate::{Engine, ids};
 use lamplight_domain::SessionId;
 use lamplight_domain::session::{Command, Phase, SessionView};
 use lamplight_integrations::github::{CheckRun, PullRequest, Review, ReviewComment, User};
-use lamplight_integrations::{GitHub, GitHubError, Repository};
+use lamplight_integrations::{GitHub, Repository};
 use lamplight_store::{ForgeChange, Remark, ReplyOwed, ReviewChange, Reviewed, Thread};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::time::Duration;
 
 /// From a hint to the look: what is said within it is one prompt.
@@ -53,7 +53,7 @@ pub(super) async fn run(engine: Engine) {
 }
 
 /// At those of the repositories that something was heard of; without any, at all.
-async fn look_at_all(engine: &Engine, hinted: Option<&std::collections::HashSet<String>>) {
+async fn look_at_all(engine: &Engine, hinted: Option<&HashSet<String>>) {
     let threads = engine.shared.store.threads(THREADS).await.unwrap_or_default();
     let is_meant = |thread: &&Thread| {
         thread.pull_request.is_some() && hinted.is_none_or(|names| names.contains(&thread.repository))
@@ -141,10 +141,12 @@ impl Look<'_> {
             }
         }
         if let Some(by) = said.iter().find(|one| self.forge.config.words.is_stop(one.text())) {
-            self.engine.stop(&self.thread.session, by.by().to_owned()).await.or_else(|error| match error {
-                CommandError::Refused(_) => Ok(self.view.clone()),
-                other => Err(other),
-            })?;
+            self.engine.stop(&self.thread.session, by.by().to_owned()).await.or_else(
+                |error| match error {
+                    CommandError::Refused(_) => Ok(self.view.clone()),
+                    other => Err(other),
+                },
+            )?;
             said.retain(|one| !self.forge.config.words.is_stop(one.text()));
         }
         if said.is_empty() {

@@ -111,7 +111,11 @@ impl GitHub {
         let question = self.ask(Method::POST, repository, path).json(&json!({ "body": text }));
         match question.once::<ReviewComment>().await {
             Err(error @ GitHubError::Unreachable { .. }) => {
-                if is_there().await? { Ok(()) } else { Err(error) }
+                if is_there().await? {
+                    Ok(())
+                } else {
+                    Err(error)
+                }
             }
             done => done.map(drop),
         }

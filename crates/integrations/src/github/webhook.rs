@@ -115,12 +115,13 @@ struct CommentPart {
 pub enum Told {
     Occurrence(Occurrence),
     /// Something about pull requests of this repository, for whoever looks at them.
-    Hint { repository: String },
+    Hint {
+        repository: String,
+    },
 }
 
 /// Events of which it is enough to know that they were.
-const HINTS: [&str; 4] =
-    ["pull_request_review", "pull_request_review_comment", "check_run", "check_suite"];
+const HINTS: [&str; 4] = ["pull_request_review", "pull_request_review_comment", "check_run", "check_suite"];
 
 /// What a delivery of this event says; `None` where it is nothing that could be meant for us.
 pub fn parse(event: &str, body: &[u8]) -> Result<Option<Told>, NoDelivery> {

@@ -31,7 +31,13 @@ fn all() -> BTreeMap<String, String> {
 async fn stage() -> Stage {
     let (pem, public_key) = key();
     let stage = stage_of(Access::App { id: ID, key: pem }).await;
-    stage.fake.register(App { id: ID, slug: "lamplight".to_owned(), public_key, permissions: all(), events: Vec::new() });
+    stage.fake.register(App {
+        id: ID,
+        slug: "lamplight".to_owned(),
+        public_key,
+        permissions: all(),
+        events: Vec::new(),
+    });
     stage
 }
 
@@ -69,7 +75,13 @@ async fn shortly_before_its_end_a_token_is_replaced() {
     }
     let (pem, public_key) = key();
     let stage = stage_of(Access::App { id: ID, key: pem.clone() }).await;
-    stage.fake.register(App { id: ID, slug: "lamplight".to_owned(), public_key, permissions: all(), events: Vec::new() });
+    stage.fake.register(App {
+        id: ID,
+        slug: "lamplight".to_owned(),
+        public_key,
+        permissions: all(),
+        events: Vec::new(),
+    });
     let first = stage.github.token(&stage.repository, Scope::Talk).await.unwrap();
     assert_eq!(stage.github.token(&stage.repository, Scope::Talk).await.unwrap(), first);
     // A client whose clock is ahead gives a statement that GitHub does not take, and says what that may be.

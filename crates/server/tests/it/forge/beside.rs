@@ -47,17 +47,24 @@ fn of_github(said: &str) -> Vec<(String, String)> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_doctor_says_what_is_wrong_on_github() {
     let stage = Stage::start(Way::Both).await;
-    let doctor = || of_github(&String::from_utf8(stage.server.place.run(&["doctor", "--json"]).stdout).unwrap());
+    let doctor =
+        || of_github(&String::from_utf8(stage.server.place.run(&["doctor", "--json"]).stdout).unwrap());
     stage.github.open_issue(REPOSITORY, "bob", "Title", "").await;
     let well = |findings: &[(String, String)]| findings.iter().all(|(state, _)| state == "ok");
     let findings = doctor();
     assert!(well(&findings) && findings.len() == 3, "{findings:?}");
-    assert!(findings[0].1.contains("the App lamplight") && findings[2].1.contains("acme/api"), "{findings:?}");
+    assert!(
+        findings[0].1.contains("the App lamplight") && findings[2].1.contains("acme/api"),
+        "{findings:?}"
+    );
 
     stage.github.send_to(Some(Hook { secret: "another-secret-of-somebody".to_owned(), ..stage.hook() }));
     stage.github.open_issue(REPOSITORY, "bob", "Title", "").await;
     let findings = doctor();
-    assert!(findings[1].1.contains("1 of the last 2 webhook deliveries did not arrive; issues (401)"), "{findings:?}");
+    assert!(
+        findings[1].1.contains("1 of the last 2 webhook deliveries did not arrive; issues (401)"),
+        "{findings:?}"
+    );
 
     let mut app = super::app(&stage.server.place.path("app.pem"));
     app.permissions.remove("checks");

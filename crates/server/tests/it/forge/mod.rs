@@ -182,7 +182,8 @@ fn app(path: &std::path::Path) -> App {
     openssl(&["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048", "-out"]);
     let public_key = openssl(&["rsa", "-RSAPublicKey_out", "-outform", "DER", "-in"]);
     std::fs::set_permissions(path, std::fs::Permissions::from_mode(0o600)).unwrap();
-    let write = ["checks", "contents", "issues", "pull_requests"].map(|name| (name.to_owned(), "write".to_owned()));
+    let write =
+        ["checks", "contents", "issues", "pull_requests"].map(|name| (name.to_owned(), "write".to_owned()));
     let permissions: BTreeMap<_, _> =
         write.into_iter().chain([("metadata".to_owned(), "read".to_owned())]).collect();
     let events = [

@@ -42,7 +42,10 @@ async fn until_published(stage: &Stage, id: &str, turn: usize) -> String {
 async fn remarks_of_a_review_are_one_prompt_and_are_answered_where_they_stand() {
     let mut stage = Stage::start(Way::App).await;
     let (id, pull) = published(&stage).await;
-    let nothing = stage.github.review(REPOSITORY, pull, "eve", "!write eve.txt x", &[("a.txt", 1, "!write eve.txt y")]).await;
+    let nothing = stage
+        .github
+        .review(REPOSITORY, pull, "eve", "!write eve.txt x", &[("a.txt", 1, "!write eve.txt y")])
+        .await;
     // The answer is given, nobody hears of it, and the server is killed.
     let path = "/replies";
     stage.github.plan(Fault { method: "POST".parse().unwrap(), path, moment: Moment::ThenHanging });
@@ -52,19 +55,28 @@ async fn remarks_of_a_review_are_one_prompt_and_are_answered_where_they_stand() 
     stage.until("an answer", || stage.github.replies(ids[0]).len() == 1).await;
     stage = stage.kill().await;
     stage.until("the other answer", || stage.github.replies(ids[1]).len() == 1).await;
-    let ours = |stage: &Stage| stage.github.comments(REPOSITORY, pull).iter().filter(|one| one.contains("lamplight:answer:")).count();
+    let ours = |stage: &Stage| {
+        stage.github.comments(REPOSITORY, pull).iter().filter(|one| one.contains("lamplight:answer:")).count()
+    };
     stage.until("the answer to the whole", || ours(&stage) == 1).await;
 
     let prompts = prompts(&stage, &id).await;
     assert_eq!((prompts.len(), prompts[1].0.as_str()), (2, "bob"));
     let text = &prompts[1].1;
-    for part in ["remark [1], of the whole, by bob", "remark [2], a.txt, line 1, by bob", "remark [3], b.txt, line 7, by bob"] {
+    for part in [
+        "remark [1], of the whole, by bob",
+        "remark [2], a.txt, line 1, by bob",
+        "remark [3], b.txt, line 7, by bob",
+    ] {
         assert!(text.contains(part), "{part}: {text}");
     }
     assert!(!text.contains("eve"), "{text}");
     for comment in ids {
         let replies = stage.github.replies(comment);
-        assert!(replies.len() == 1 && replies[0].starts_with("lamplight[bot]: ") && replies[0].contains("Ready."), "{replies:?}");
+        assert!(
+            replies.len() == 1 && replies[0].starts_with("lamplight[bot]: ") && replies[0].contains("Ready."),
+            "{replies:?}"
+        );
     }
     assert!(stage.github.replies(nothing[0]).is_empty());
     assert_eq!(stage.there(&["show", &format!("{}:a.txt", head(&stage, &id).await)]), "two");
@@ -79,7 +91,9 @@ async fn failed_checks_come_back_twice_and_then_a_person_is_asked() {
     let mut commit = head(&stage, &id).await;
     for round in 1..=2 {
         github.check(REPOSITORY, &commit, "lint", None, "").await;
-        github.check(REPOSITORY, &commit, "tests", Some("failure"), &format!("!write round-{round}.txt x")).await;
+        github
+            .check(REPOSITORY, &commit, "tests", Some("failure"), &format!("!write round-{round}.txt x"))
+            .await;
         // Not before the last of them has ended.
         tokio::time::sleep(std::time::Duration::from_secs(3)).await;
         assert_eq!(prompts(&stage, &id).await.len(), round);
@@ -90,7 +104,13 @@ async fn failed_checks_come_back_twice_and_then_a_person_is_asked() {
         assert!(prompts[round].1.contains("check tests") && !prompts[round].1.contains("check lint"));
     }
     github.check(REPOSITORY, &commit, "tests", Some("failure"), "!write round-3.txt x").await;
-    let asked = || github.comments(REPOSITORY, pull).into_iter().filter(|one| one.contains("lamplight:ask:")).collect::<Vec<_>>();
+    let asked = || {
+        github
+            .comments(REPOSITORY, pull)
+            .into_iter()
+            .filter(|one| one.contains("lamplight:ask:"))
+            .collect::<Vec<_>>()
+    };
     stage.until("a person is asked", || asked().len() == 1).await;
     assert!(asked()[0].contains("@bob, checks still fail (tests)"), "{:?}", asked());
     assert_eq!(prompts(&stage, &id).await.len(), 3);
@@ -122,6 +142,10 @@ async fn a_conflict_with_the_base_comes_back() {
     assert!(prompts[1].1.contains("merge origin/main"), "{}", prompts[1].1);
     let mirror = stage.server.view(&id).await["repository"].as_str().unwrap().to_owned();
     let output = Command::new("git").args(["-C", &mirror, "show", "main:a.txt"]).output().unwrap();
-    assert_eq!(String::from_utf8_lossy(&output.stdout), "three\n", "the session can fetch what it conflicts with");
+    assert_eq!(
+        String::from_utf8_lossy(&output.stdout),
+        "three\n",
+        "the session can fetch what it conflicts with"
+    );
     stage.server.clear().await;
 }
