@@ -98,9 +98,7 @@ pub fn signature(secret: &str, body: &[u8]) -> String {
 }
 
 async fn post(hook: &Hook, delivery: &Delivery) -> Option<u16> {
-    let tag =
-        hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, hook.secret.as_bytes()), delivery.body.as_bytes());
-    let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+    let signature = signature(&hook.secret, delivery.body.as_bytes());
     let Hook { authority, path, .. } = hook;
     let Delivery { id, event, body, .. } = delivery;
     let request = format!(
