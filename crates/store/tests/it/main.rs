@@ -8,6 +8,7 @@ mod full;
 mod kill;
 mod power;
 mod projections;
+mod reviews;
 mod secrets;
 mod support;
 mod sync;

@@ -2,9 +2,9 @@
 
 use super::{REPOSITORY, SECRET, Stage, Way};
 use axum::http::StatusCode;
-use lamplight_fake_github::Hook;
+use lamplight_fake_github::{Hook, signature};
 use reqwest::Method;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 #[tokio::test]
 async fn the_same_delivery_many_times_at_once_and_later_has_one_effect() {
@@ -82,4 +82,42 @@ async fn without_a_secret_nothing_is_taken() {
     let stage = Stage::start(Way::Looking).await;
     let answer = post(&stage, |request| request.header("x-hub-signature-256", "sha256=00").body("{}")).await;
     assert_eq!((answer.0, &answer.1["code"]), (404, &"webhooks_not_configured".into()));
+}
+
+/// So many at once, each about another issue.
+const BURST: usize = 1_000;
+
+#[tokio::test]
+async fn of_a_burst_each_is_answered_and_none_is_lost_although_the_server_is_killed() {
+    let stage = Stage::start(Way::App).await;
+    let send = |n: usize| {
+        let body = json!({
+            "action": "created", "repository": { "full_name": REPOSITORY }, "issue": { "number": n },
+            "comment": {
+                "id": n, "body": "@lamplight go on", "created_at": "2026-01-31T12:00:00Z",
+                "user": { "login": format!("nobody-{n}"), "id": n, "type": "User" },
+            },
+            "padding": "x".repeat(20_000),
+        });
+        let body = serde_json::to_vec(&body).unwrap();
+        let request = stage.server.request(Method::POST, "/github/webhooks");
+        let request = request.header("content-type", "application/json");
+        let request = request.header("x-github-event", "issue_comment");
+        let request = request.header("x-github-delivery", format!("burst-{n}"));
+        request.header("x-hub-signature-256", signature(SECRET, &body)).body(body).send()
+    };
+    let begun = super::now();
+    let answers = futures::future::join_all((1..=BURST).map(send)).await;
+    println!("{BURST} deliveries of 20 KB answered in {} ms", begun.elapsed().as_millis());
+    for answer in answers {
+        assert_eq!(answer.unwrap().status(), StatusCode::ACCEPTED);
+    }
+    let stage = stage.kill().await;
+    let asked = || {
+        let all = stage.github.requests();
+        let people = all.iter().filter(|request| request.contains("/collaborators/nobody-"));
+        people.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    stage.until("each was looked at", || asked() == BURST).await;
+    assert!(stage.sessions().await.is_empty());
 }
