@@ -51,7 +51,7 @@ pub use lamplight_gateway::{
     Model, ModelPrice, NoSuchUpstream, Outside, Price, Resolver, Secret, SystemResolver, Tariff, Unlisted,
     Unresolved, UpstreamName, install_tls_provider,
 };
-pub use lamplight_integrations::github::{Access, GitHubConfig, Words};
+pub use lamplight_integrations::github::{Access, GitHubConfig, NewApp, Words, manifest, take_app};
 pub use lamplight_sandbox::link::{
     FileKind, FileReader, Folder, FolderEntry, Keyboard, Output, Screen, Stream, Terminal, TerminalSize,
 };

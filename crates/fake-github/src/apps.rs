@@ -15,6 +15,9 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 use std::fmt;
+use std::process::Stdio;
+use tokio::io::AsyncWriteExt;
+use tokio::process::Command;
 
 /// The most that a statement may be good for.
 const LONGEST_S: u64 = 10 * 60;
@@ -169,4 +172,101 @@ pub(crate) fn mint(shared: &Shared, body: &Bytes) -> Response {
     });
     state.minted.push(Minted { token, repositories, permissions, until_s });
     (StatusCode::CREATED, Json(told)).into_response()
+}
+
+/// Source: docs.github.com, "Registering a GitHub App from a manifest".
+#[derive(Deserialize)]
+struct Manifest {
+    name: String,
+    url: String,
+    redirect_url: String,
+    #[serde(default)]
+    hook_attributes: Option<HookAttributes>,
+    #[serde(default)]
+    default_permissions: BTreeMap<String, String>,
+    #[serde(default)]
+    default_events: Vec<String>,
+}
+
+#[derive(Deserialize)]
+struct HookAttributes {
+    url: String,
+}
+
+/// A manifest that was sent, and not taken yet.
+#[derive(Debug)]
+pub(crate) struct Ordered {
+    code: String,
+    app: App,
+    secret: Option<String>,
+    pem: String,
+}
+
+/// A person presses the button of a page elsewhere, and is led back.
+pub(crate) async fn order(shared: &Shared, query: Option<&str>, body: &Bytes) -> Response {
+    let form = std::str::from_utf8(body).ok();
+    let Some(manifest) = crate::pulls::parameter(form, "manifest")
+        .and_then(|text| serde_json::from_str::<Manifest>(&text).ok())
+        .filter(|manifest| !manifest.name.is_empty() && manifest.url.starts_with("http"))
+    else {
+        return problem(StatusCode::UNPROCESSABLE_ENTITY, "Error Invalid GitHub App configuration");
+    };
+    // Without a hook there is nobody to be told of anything.
+    if manifest.hook_attributes.is_none() && !manifest.default_events.is_empty() {
+        return problem(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "Error Default events are not supported without a hook",
+        );
+    }
+    let Some((pem, public_key)) = key().await else {
+        return problem(StatusCode::INTERNAL_SERVER_ERROR, "Server Error");
+    };
+    let mut state = shared.state();
+    let id = state.next_id();
+    let code = format!("{id:020x}");
+    let hook = manifest.hook_attributes.filter(|hook| hook.url.starts_with("http"));
+    let app = App {
+        id,
+        slug: manifest.name.to_lowercase().replace(' ', "-"),
+        public_key,
+        permissions: manifest.default_permissions,
+        events: manifest.default_events,
+    };
+    let secret = hook.map(|_| format!("{id:040x}"));
+    state.ordered.push(Ordered { code: code.clone(), app, secret, pem });
+    let given = crate::pulls::parameter(query, "state").unwrap_or_default();
+    let to = format!("{}?code={code}&state={given}", manifest.redirect_url);
+    (StatusCode::FOUND, [(axum::http::header::LOCATION, to)]).into_response()
+}
+
+/// Once for each code.
+pub(crate) fn convert(shared: &Shared, code: &str) -> Response {
+    let mut state = shared.state();
+    let Some(at) = state.ordered.iter().position(|ordered| ordered.code == code) else {
+        return problem(StatusCode::NOT_FOUND, "Not Found");
+    };
+    let Ordered { app, secret, pem, .. } = state.ordered.remove(at);
+    let told = json!({
+        "id": app.id, "slug": app.slug, "html_url": format!("https://github.example/apps/{}", app.slug),
+        "pem": pem, "webhook_secret": secret, "client_id": "Iv1.0", "client_secret": "0",
+    });
+    state.app = Some(app);
+    (StatusCode::CREATED, Json(told)).into_response()
+}
+
+/// A private key in PEM, and its public half in DER.
+async fn key() -> Option<(String, Vec<u8>)> {
+    let make = ["genpkey", "-quiet", "-algorithm", "RSA", "-pkeyopt", "rsa_keygen_bits:2048"];
+    let pem = Command::new("openssl").args(make).output().await.ok()?.stdout;
+    let show = ["rsa", "-RSAPublicKey_out", "-outform", "DER"];
+    let mut child = Command::new("openssl")
+        .args(show)
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .ok()?;
+    child.stdin.take()?.write_all(&pem).await.ok()?;
+    let public = child.wait_with_output().await.ok()?.stdout;
+    Some((String::from_utf8(pem).ok()?, public))
 }

@@ -1,6 +1,6 @@
 //! What there is on it.
 
-use crate::apps::{App, Minted};
+use crate::apps::{App, Minted, Ordered};
 use crate::faults::Fault;
 use crate::hooks::{Delivery, Hook};
 use crate::now_s;
@@ -40,6 +40,7 @@ pub(crate) struct Content {
     pub(crate) without_drafts: bool,
     pub(crate) app: Option<App>,
     pub(crate) minted: Vec<Minted>,
+    pub(crate) ordered: Vec<Ordered>,
     pub(crate) hook: Option<Hook>,
     pub(crate) deliveries: Vec<Delivery>,
     last_id: u64,

@@ -34,6 +34,9 @@ impl Caller {
 
 pub(crate) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Response {
     let text = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if head.uri.path() == "/settings/apps/new" && head.method == Method::POST {
+        return apps::order(shared, head.uri.query(), body).await;
+    }
     if text(header::USER_AGENT).is_empty() {
         return problem(StatusCode::FORBIDDEN, "Request forbidden by administrative rules.");
     }
@@ -45,6 +48,7 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Respo
             Ok(()) => problem(StatusCode::NOT_FOUND, "Not Found"),
             Err(refused) => *refused,
         },
+        (&Method::POST, ["app-manifests", code, "conversions"]) => apps::convert(shared, code),
         (&Method::GET, ["app"]) => match apps::is_app(shared, token) {
             Ok(()) => apps::show(shared),
             Err(refused) => *refused,

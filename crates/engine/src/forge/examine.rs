@@ -3,28 +3,11 @@
 use crate::config::Config;
 use crate::pull_request;
 use lamplight_integrations::GitHub;
+use lamplight_integrations::github::{EVENTS, PERMISSIONS};
 use std::collections::BTreeMap;
 
 /// Clocks may differ by so much; statements of Apps are dated back by a minute.
 const CLOCK_S: i64 = 30;
-/// What an App needs, and the least of it.
-const NEEDED: [(&str, &str); 5] = [
-    ("checks", "read"),
-    ("contents", "write"),
-    ("issues", "write"),
-    ("metadata", "read"),
-    ("pull_requests", "write"),
-];
-/// What an App should be told of.
-const EVENTS: [&str; 6] = [
-    "check_run",
-    "issue_comment",
-    "issues",
-    "pull_request",
-    "pull_request_review",
-    "pull_request_review_comment",
-];
-
 /// One thing that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct GitHubFinding {
@@ -105,7 +88,7 @@ fn missing(permissions: &BTreeMap<String, String>) -> Vec<String> {
     let has = |name: &str, level: &str| {
         permissions.get(name).is_some_and(|given| given == level || given == "write" || given == "admin")
     };
-    let lacks = NEEDED.into_iter().filter(|(name, level)| !has(name, level));
+    let lacks = PERMISSIONS.into_iter().filter(|(name, level)| !has(name, level));
     lacks.map(|(name, level)| format!("{name} ({level})")).collect()
 }
 

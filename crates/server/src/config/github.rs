@@ -4,7 +4,7 @@ use super::{ConfigError, Environment, Secret};
 use lamplight_engine::{Access, ForgeConfig, GitHubConfig, Words};
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::MetadataExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The variables that people have a token in; the first that is set counts.
@@ -45,6 +45,9 @@ pub struct GitHub {
     /// Name of the variable that holds the secret that deliveries are signed with; default: `GITHUB_WEBHOOK_SECRET`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_secret_env: Option<String>,
+    /// A file with that secret, for its owner alone, where the variable is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_secret_file: Option<PathBuf>,
     /// `owner/name` of the repositories that work is taken from. Empty: none; with an App, all that it is installed on and that send webhooks.
     pub repositories: Vec<String>,
     /// An issue with it is worked on.
@@ -79,6 +82,7 @@ impl Default for GitHub {
             app_id: None,
             private_key_file: None,
             webhook_secret_env: None,
+            webhook_secret_file: None,
             repositories: Vec::new(),
             label: "lamplight".to_owned(),
             mention: "@lamplight".to_owned(),
@@ -140,6 +144,9 @@ impl GitHub {
     /// What only the server needs, and what only it should be able to read.
     pub(super) fn read_key(&mut self) -> Result<(), ConfigError> {
         let wrong = |why: String| Err(ConfigError::Invalid(why));
+        if let (None, Some(path)) = (&self.webhook_secret, &self.webhook_secret_file) {
+            self.webhook_secret = Some(Secret::new(read_secret(path)?.trim()));
+        }
         if self.webhook_secret.as_ref().is_some_and(|secret| secret.reveal().len() < SHORTEST_SECRET) {
             return wrong(format!(
                 "the webhook secret has fewer than {SHORTEST_SECRET} characters; take a longer one"
@@ -149,17 +156,21 @@ impl GitHub {
         let Some(path) = &self.private_key_file else {
             return wrong(format!("github.app_id is {id}, but github.private_key_file is missing"));
         };
-        let unreadable = |source| ConfigError::Unreadable { path: path.clone(), source };
-        let found = std::fs::metadata(path).map_err(unreadable)?;
-        if found.mode() & 0o077 != 0 {
-            let path = path.display();
-            return wrong(format!("{path} can be read by others: chmod 600 {path}"));
-        }
-        if found.len() > KEY_BYTES {
-            return wrong(format!("{} is no private key", path.display()));
-        }
-        self.private_key = Some(Secret::new(std::fs::read_to_string(path).map_err(unreadable)?));
+        self.private_key = Some(Secret::new(read_secret(path)?));
         Ok(())
+    }
+
+    /// Of its pages and of git, and of the REST interface; without a slash at their ends.
+    pub fn addresses(&self) -> (String, String) {
+        let plain = |address: &Option<String>, default: String| {
+            address.as_ref().map_or(default, |address| address.trim_end_matches('/').to_owned())
+        };
+        let api = if self.host == PUBLIC {
+            format!("https://api.{PUBLIC}")
+        } else {
+            format!("https://{}/api/v3", self.host)
+        };
+        (plain(&self.git, format!("https://{}", self.host)), plain(&self.api, api))
     }
 
     fn access(&self) -> Option<Access> {
@@ -172,20 +183,8 @@ impl GitHub {
 
     /// `None` without a token or an App.
     pub(super) fn engine(&self) -> Option<GitHubConfig> {
-        let plain = |address: &Option<String>, default: String| {
-            address.as_ref().map_or(default, |address| address.trim_end_matches('/').to_owned())
-        };
-        let api = if self.host == PUBLIC {
-            format!("https://api.{PUBLIC}")
-        } else {
-            format!("https://{}/api/v3", self.host)
-        };
-        Some(GitHubConfig {
-            host: self.host.clone(),
-            api: plain(&self.api, api),
-            git: plain(&self.git, format!("https://{}", self.host)),
-            access: self.access()?,
-        })
+        let (git, api) = self.addresses();
+        Some(GitHubConfig { host: self.host.clone(), api, git, access: self.access()? })
     }
 
     /// `None` where no work is taken from GitHub.
@@ -210,6 +209,20 @@ impl GitHub {
             closing_word: self.closing_word.clone(),
         })
     }
+}
+
+/// For its owner alone.
+fn read_secret(path: &Path) -> Result<String, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    let found = std::fs::metadata(path).map_err(unreadable)?;
+    let shown = path.display();
+    if found.mode() & 0o077 != 0 {
+        return Err(ConfigError::Invalid(format!("{shown} can be read by others: chmod 600 {shown}")));
+    }
+    if found.len() > KEY_BYTES {
+        return Err(ConfigError::Invalid(format!("{shown} is too large for a key or a secret")));
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
 }
 
 fn is_repository(name: &str) -> bool {

@@ -79,6 +79,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_GITHUB_APP_ID", "github.app_id", Kind::Number),
     variable("LAMPLIGHT_GITHUB_PRIVATE_KEY_FILE", "github.private_key_file", Kind::Text),
     variable("LAMPLIGHT_GITHUB_WEBHOOK_SECRET_ENV", "github.webhook_secret_env", Kind::Text),
+    variable("LAMPLIGHT_GITHUB_WEBHOOK_SECRET_FILE", "github.webhook_secret_file", Kind::Text),
     variable("LAMPLIGHT_GITHUB_REPOSITORIES", "github.repositories", Kind::List),
     variable("LAMPLIGHT_GITHUB_LABEL", "github.label", Kind::Text),
     variable("LAMPLIGHT_GITHUB_MENTION", "github.mention", Kind::Text),

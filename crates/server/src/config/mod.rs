@@ -110,6 +110,7 @@ impl Config {
             .chain(&mut self.agent.tools_dir)
             .chain(&mut self.secrets.key_file)
             .chain(&mut self.github.private_key_file)
+            .chain(&mut self.github.webhook_secret_file)
             .chain(&mut self.sandbox.tools)
             .chain(&mut self.sandbox.home)
             .chain(self.repositories.iter_mut().map(|repository| &mut repository.path))
@@ -133,6 +134,12 @@ impl Config {
         self.github.take_secrets(environment);
         self.secrets.complete(environment)?;
         Ok(())
+    }
+
+    /// Where the file of this configuration is, or would be.
+    pub fn directory(flags: &Flags, environment: &Environment) -> Option<PathBuf> {
+        let file = named_file(flags, environment).or_else(|| default_file(environment))?;
+        Some(absolute(&file, environment).ok()?.parent()?.to_owned())
     }
 
     /// Reads what the server needs and nobody else: the private key of a GitHub App.

@@ -6,6 +6,7 @@ mod deliveries;
 mod kills;
 mod recorded;
 mod reviews;
+mod setup;
 
 use crate::support::{PATIENCE, Place, Server};
 use lamplight_fake_github::{App, FakeGitHub, Hook, Permission};
