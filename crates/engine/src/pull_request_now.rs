@@ -142,9 +142,11 @@ fn verdicts(reviews: &[Review]) -> (Vec<String>, Vec<String>) {
         let Some(user) = &review.user else { continue };
         match review.state.as_str() {
             "APPROVED" | "CHANGES_REQUESTED" => {
-                drop(last.insert(user.login.clone(), review.state == "APPROVED"))
+                last.insert(user.login.clone(), review.state == "APPROVED");
             }
-            "DISMISSED" => drop(last.remove(&user.login)),
+            "DISMISSED" => {
+                last.remove(&user.login);
+            }
             _ => {}
         }
     }
