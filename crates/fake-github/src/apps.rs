@@ -126,15 +126,20 @@ pub(crate) fn show(shared: &Shared) -> Response {
 /// The newest first.
 pub(crate) fn deliveries(shared: &Shared) -> Response {
     let state = shared.state();
-    let told = state.deliveries.iter().rev().map(|one| {
+    let told = (1..).zip(&state.deliveries).map(|(id, one): (u64, _)| {
         let status = match one.status {
             Some(200..300) => "OK",
             Some(_) => "Invalid HTTP Response",
             None => "failed to connect to host",
         };
-        json!({ "guid": one.id, "event": one.event, "status": status, "status_code": one.status.unwrap_or(0) })
+        json!({
+            "id": id, "guid": one.id, "event": one.event, "status": status,
+            "status_code": one.status.unwrap_or(0), "delivered_at": moment(one.at_s),
+        })
     });
-    Json(told.collect::<Vec<_>>()).into_response()
+    let mut told: Vec<Value> = told.collect();
+    told.reverse();
+    Json(told).into_response()
 }
 
 #[derive(Deserialize, Default)]

@@ -1,7 +1,7 @@
 //! What it sends by itself, as GitHub does: signed, under a number of its own, once. What does not arrive is not sent again unless somebody asks.
 
 use crate::content::{Comment, person};
-use crate::{FakeGitHub, Shared};
+use crate::{FakeGitHub, Shared, now_s};
 use ring::hmac;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -29,6 +29,7 @@ pub struct Delivery {
     pub body: String,
     /// What it was answered; `None` where nothing was.
     pub status: Option<u16>,
+    pub(crate) at_s: u64,
 }
 
 impl FakeGitHub {
@@ -80,7 +81,7 @@ impl Shared {
             let id = format!("{id:08x}-0000-11f0-8000-{id:012x}");
             (
                 state.hook.clone(),
-                Delivery { id, event: event.to_owned(), body: body.to_string(), status: None },
+                Delivery { id, event: event.to_owned(), body: body.to_string(), status: None, at_s: now_s() },
             )
         };
         if let Some(hook) = hook {
@@ -95,6 +96,21 @@ pub fn signature(secret: &str, body: &[u8]) -> String {
     let tag = hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()), body);
     let digits: String = tag.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
     format!("sha256={digits}")
+}
+
+/// Once more, as its owner asks; GitHub counts it as another attempt.
+pub(crate) async fn attempt(shared: &Shared, id: &str) -> Option<()> {
+    let (hook, delivery) = {
+        let state = shared.state();
+        let at = id.parse::<usize>().ok()?.checked_sub(1)?;
+        (state.hook.clone(), state.deliveries.get(at)?.clone())
+    };
+    let status = match &hook {
+        Some(hook) => post(hook, &delivery).await,
+        None => None,
+    };
+    shared.state().deliveries.push(Delivery { status, at_s: now_s(), ..delivery });
+    Some(())
 }
 
 async fn post(hook: &Hook, delivery: &Delivery) -> Option<u16> {

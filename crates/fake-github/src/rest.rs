@@ -57,6 +57,13 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Respo
             Ok(()) => apps::deliveries(shared),
             Err(refused) => *refused,
         },
+        (&Method::POST, ["app", "hook", "deliveries", id, "attempts"]) => match apps::is_app(shared, token) {
+            Ok(()) => match crate::hooks::attempt(shared, id).await {
+                Some(()) => (StatusCode::ACCEPTED, Json(json!({}))).into_response(),
+                None => problem(StatusCode::NOT_FOUND, "Not Found"),
+            },
+            Err(refused) => *refused,
+        },
         (&Method::GET, ["user"]) => match caller(shared, token) {
             Ok(Caller::Person) => Json(crate::content::person("ada")).into_response(),
             Ok(Caller::App(_)) => problem(StatusCode::FORBIDDEN, "Resource not accessible by integration"),

@@ -14,6 +14,7 @@ mod answering;
 mod examine;
 mod intake;
 mod mirror;
+mod missed;
 mod polling;
 mod prompt;
 mod reviewing;
@@ -168,6 +169,9 @@ pub(crate) fn start(engine: &Engine) {
     tasks.spawn(intake::run(engine.clone()));
     tasks.spawn(telling::run(engine.clone()));
     tasks.spawn(reviewing::run(engine.clone()));
+    if forge.secret.is_some() {
+        tasks.spawn(missed::run(engine.clone()));
+    }
     if forge.config.poll.is_some() {
         tasks.spawn(polling::run(engine.clone()));
     }

@@ -234,14 +234,19 @@ impl GitHub {
     }
 
     /// Asks who we are: as the App itself, or as the token's owner.
-    pub(super) async fn of_ourselves(&self, path: &str) -> Result<reqwest::Response, GitHubError> {
+    pub(super) async fn of_ourselves(
+        &self,
+        method: Method,
+        path: &str,
+    ) -> Result<reqwest::Response, GitHubError> {
         let token = match &self.tokens.source {
             Source::Personal(token) => token.clone(),
             Source::App { id, key } => {
                 key.statement(*id, self.tokens.now_s()).map_err(|error| self.app_refused(error))?
             }
         };
-        let request = self.http.get(format!("{}/{path}", self.config().api)).bearer_auth(token);
+        let address = format!("{}/{path}", self.config().api);
+        let request = self.http.request(method, address).bearer_auth(token);
         match self.answer("this", request).await {
             Err(GitHubError::Unauthorized { host }) if self.is_app() => Err(unsure_of_app(host)),
             done => done,

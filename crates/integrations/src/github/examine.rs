@@ -41,20 +41,31 @@ struct Told {
     events: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Delivery {
+/// One attempt to deliver something.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Attempt {
+    pub id: u64,
+    /// The same for all attempts of one delivery.
+    pub guid: String,
+    pub delivered_at: jiff::Timestamp,
     #[serde(default)]
-    status: String,
+    pub status: String,
     #[serde(default)]
-    status_code: u16,
+    pub status_code: u16,
     #[serde(default)]
-    event: String,
+    pub event: String,
+}
+
+impl Attempt {
+    pub fn has_arrived(&self) -> bool {
+        (200..300).contains(&self.status_code)
+    }
 }
 
 impl GitHub {
     pub async fn identity(&self) -> Result<Identity, GitHubError> {
         let path = if self.is_app() { "app" } else { "user" };
-        let response = self.of_ourselves(path).await?;
+        let response = self.of_ourselves(Method::GET, path).await?;
         let date = response.headers().get("date").and_then(|date| date.to_str().ok());
         let theirs = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
         let ours = i64::try_from(self.tokens.now_s()).unwrap_or(i64::MAX);
@@ -65,18 +76,29 @@ impl GitHub {
 
     /// `None` where it is no App that asks.
     pub async fn deliveries(&self) -> Result<Option<Deliveries>, GitHubError> {
+        let Some(all) = self.attempts(DELIVERIES).await? else { return Ok(None) };
+        let last = all.iter().find(|one| !one.has_arrived());
+        Ok(Some(Deliveries {
+            count: all.len(),
+            failed: all.iter().filter(|one| !one.has_arrived()).count(),
+            last_failure: last.map(|one| format!("{} ({}): {}", one.event, one.status_code, one.status)),
+        }))
+    }
+
+    /// The newest first, a hundred at the most. `None` where it is no App that asks.
+    pub async fn attempts(&self, count: usize) -> Result<Option<Vec<Attempt>>, GitHubError> {
         if !self.is_app() {
             return Ok(None);
         }
-        let response = self.of_ourselves(&format!("app/hook/deliveries?per_page={DELIVERIES}")).await?;
-        let all: Vec<Delivery> = self.read(response).await?;
-        let is_failure = |delivery: &&Delivery| !(200..300).contains(&delivery.status_code);
-        let last = all.iter().find(is_failure);
-        Ok(Some(Deliveries {
-            count: all.len(),
-            failed: all.iter().filter(is_failure).count(),
-            last_failure: last.map(|one| format!("{} ({}): {}", one.event, one.status_code, one.status)),
-        }))
+        let path = format!("app/hook/deliveries?per_page={count}");
+        let response = self.of_ourselves(Method::GET, &path).await?;
+        self.read(response).await.map(Some)
+    }
+
+    /// GitHub delivers it again, under the number that it had. By itself it never does.
+    pub async fn deliver_again(&self, attempt: u64) -> Result<(), GitHubError> {
+        let path = format!("app/hook/deliveries/{attempt}/attempts");
+        self.of_ourselves(Method::POST, &path).await.map(drop)
     }
 
     /// Whether a repository can be worked on; why not, if GitHub says so.

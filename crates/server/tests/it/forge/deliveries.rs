@@ -1,6 +1,7 @@
 //! What is sent to the server's door: taken once, or refused.
 
 use super::{REPOSITORY, SECRET, Stage, Way};
+use crate::support::Server;
 use axum::http::StatusCode;
 use lamplight_fake_github::{Hook, signature};
 use reqwest::Method;
