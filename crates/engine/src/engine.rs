@@ -8,6 +8,7 @@ use crate::error::{CommandError, StartError};
 use crate::forge::{self, Forge};
 use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::prepared::Shelf;
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use crate::tokens::Tokens;
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     pub catalogue: Catalogue,
     pub prepared: Shelf,
     pub budgets: Arc<Budgets>,
+    pub metrics: Metrics,
     awake: Mutex<HashMap<SessionId, Awake>>,
     changes: broadcast::Sender<Arc<SessionSummary>>,
     /// What reaches in from sandboxes ends first, so that what it used is still written down.
@@ -103,6 +105,7 @@ impl Engine {
             catalogue,
             prepared,
             budgets,
+            metrics: Metrics::new(),
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
             closing: watch::Sender::new(false),

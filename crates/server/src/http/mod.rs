@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod attachments;
 pub mod changes;
+pub mod code;
 mod deadline;
 mod extract;
 pub mod files;
@@ -11,6 +12,7 @@ mod guard;
 mod health;
 pub mod keys;
 pub mod live;
+mod metrics;
 pub mod models;
 pub mod openapi;
 mod page;
@@ -75,6 +77,7 @@ pub struct Inner {
     pub(crate) going_away: CancellationToken,
     /// Who follows which session.
     presence: Presence,
+    requests: metrics::Requests,
     /// Every open event stream, and every terminal that is looked at.
     pub(crate) streams: TaskTracker,
     terminal_places: Places,
@@ -103,8 +106,10 @@ impl App {
             config.person.clone().map_or_else(OnceCell::new, |person| OnceCell::new_with(Some(person)));
         let frame_ancestors = preview::frame_ancestors(&config.server.hosts);
         let content_security_policy = guard::content_security_policy(config.server.preview_domain.as_deref());
+        let requests = metrics::Requests::of(engine.metrics());
         Ok(Self(Arc::new(Inner {
             engine,
+            requests,
             config,
             listen,
             gateway,
@@ -174,6 +179,8 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/terminals/{terminal}/stream", get(terminals::stream::handle))
         .route("/sessions/{id}/ports", get(ports::list::handle))
         .route("/sessions/{id}/ports/{port}/open", get(ports::open::handle))
+        .route("/sessions/{id}/code", get(code::show::handle).post(code::start::handle))
+        .route("/sessions/{id}/code/open", get(code::open::handle))
         .route("/events", get(changes::handle))
         .route("/agents", get(agents::handle))
         .route("/keys", get(keys::list::handle))
@@ -191,12 +198,15 @@ pub fn router(app: App) -> Router {
         .nest("/api/v1", api)
         .route("/healthz", get(health::handle))
         .route("/github/webhooks", post(github::handle).layer(DefaultBodyLimit::disable()))
+        .route("/readyz", get(health::ready))
+        .route("/metrics", get(metrics::handle))
         .fallback(page::handle)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(deadline::deadline))
         .layer(middleware::from_fn_with_state(app.clone(), redact::redact))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(middleware::from_fn_with_state(app.clone(), preview::divert))
+        .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
         .with_state(app)
 }
 

@@ -1,8 +1,8 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, attachments, changes, files, keys, models, ports, pull_request, repositories, sessions, status,
-    terminals, usage,
+    agents, attachments, changes, code, files, keys, models, ports, pull_request, repositories, sessions,
+    status, terminals, usage,
 };
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -57,6 +57,9 @@ use utoipa::OpenApi;
         terminals::stream::handle,
         ports::list::handle,
         ports::open::handle,
+        code::show::handle,
+        code::start::handle,
+        code::open::handle,
         changes::handle,
         agents::handle,
         keys::list::handle,

@@ -1,8 +1,10 @@
 //! The program from the outside: a real server process, real sandboxes, an agent that does what its prompt says.
 
+mod backups;
 mod budgets;
 mod checkpoints;
 mod cli;
+mod code;
 mod configuration;
 mod forge;
 mod gateway;
@@ -10,6 +12,7 @@ mod hostile;
 mod http;
 mod images;
 mod kills;
+mod metrics;
 mod network;
 mod pauses;
 mod prepared;
