@@ -117,9 +117,7 @@ impl Engine {
             shared.wake(&id);
         }
         shared.tasks.spawn(reconcile::run(shared.clone()));
-        let engine = Self { shared };
-        forge::start(&engine);
-        Ok(engine)
+        Ok(forge::started(Self { shared }))
     }
 
     /// Makes a session; when this returns it is on disk.

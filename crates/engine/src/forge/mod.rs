@@ -162,9 +162,9 @@ impl Forge {
     }
 }
 
-/// Begins what goes on by itself for as long as the server runs.
-pub(crate) fn start(engine: &Engine) {
-    let Some(forge) = &engine.shared.forge else { return };
+/// With what goes on by itself for as long as the server runs.
+pub(crate) fn started(engine: Engine) -> Engine {
+    let Some(forge) = &engine.shared.forge else { return engine };
     let tasks = &engine.shared.tasks;
     tasks.spawn(intake::run(engine.clone()));
     tasks.spawn(telling::run(engine.clone()));
@@ -175,6 +175,7 @@ pub(crate) fn start(engine: &Engine) {
     if forge.config.poll.is_some() {
         tasks.spawn(polling::run(engine.clone()));
     }
+    engine
 }
 
 impl Engine {
