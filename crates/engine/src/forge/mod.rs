@@ -164,16 +164,17 @@ impl Forge {
 
 /// With what goes on by itself for as long as the server runs.
 pub(crate) fn started(engine: Engine) -> Engine {
-    let Some(forge) = &engine.shared.forge else { return engine };
-    let tasks = &engine.shared.tasks;
-    tasks.spawn(intake::run(engine.clone()));
-    tasks.spawn(telling::run(engine.clone()));
-    tasks.spawn(reviewing::run(engine.clone()));
-    if forge.secret.is_some() {
-        tasks.spawn(missed::run(engine.clone()));
-    }
-    if forge.config.poll.is_some() {
-        tasks.spawn(polling::run(engine.clone()));
+    if let Some(forge) = &engine.shared.forge {
+        let tasks = &engine.shared.tasks;
+        tasks.spawn(intake::run(engine.clone()));
+        tasks.spawn(telling::run(engine.clone()));
+        tasks.spawn(reviewing::run(engine.clone()));
+        if forge.secret.is_some() {
+            tasks.spawn(missed::run(engine.clone()));
+        }
+        if forge.config.poll.is_some() {
+            tasks.spawn(polling::run(engine.clone()));
+        }
     }
     engine
 }
