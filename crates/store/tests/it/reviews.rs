@@ -31,7 +31,7 @@ async fn what_was_read_is_said_once_and_answered_once() {
 
     let store = Store::open(dir.path()).unwrap();
     assert_eq!(store.reviewed(&session(1)).await.unwrap(), reviewed);
-    assert_eq!(store.remarks(&session(1)).await.unwrap(), [remark.clone()]);
+    assert_eq!(store.remarks(&session(1)).await.unwrap(), std::slice::from_ref(&remark));
     assert_eq!(store.replies_owed(&session(1)).await.unwrap(), [owed(7, 1), owed(9, 2)]);
     assert_eq!(store.remarks(&session(2)).await.unwrap(), []);
     change(&store, ReviewChange::Said { prompt: remark.prompt.clone() }).await;

@@ -38,6 +38,21 @@ async fn the_same_delivery_many_times_at_once_and_later_has_one_effect() {
     stage.server.clear().await;
 }
 
+#[tokio::test]
+async fn what_github_could_not_deliver_is_asked_for_again() {
+    let stage = Stage::start(Way::App).await;
+    let issue = stage.github.open_issue(REPOSITORY, "bob", "Once", "!say Done.").await;
+    let Stage { server, github, way } = stage;
+    server.signal("KILL");
+    let place = server.ended().1;
+    github.label(REPOSITORY, issue, "bob", "lamplight").await;
+    assert_eq!(github.deliveries().last().unwrap().status, None);
+    let stage = Stage { server: Server::start_in(place), github, way };
+    stage.until_told(issue, "Done for now.").await;
+    assert_eq!((stage.sessions().await.len(), stage.ours(issue).len()), (1, 1));
+    stage.server.clear().await;
+}
+
 async fn post(
     stage: &Stage,
     change: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
