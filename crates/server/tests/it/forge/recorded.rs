@@ -35,7 +35,7 @@ async fn each_recorded_delivery_is_taken_or_ignored_refused_when_changed_and_kno
     };
     let events: Vec<Event> = serde_json::from_slice(&text).unwrap();
     // Words that stand in what was recorded, so that some of it is meant for us.
-    let stage = Stage::start_with(Way::App, "label = 'bug'\nmention = 'the'\n").await;
+    let stage = Stage::start_with(Way::App, "label = 'bug'\nmention = 'you'\n").await;
     let mut outcomes: BTreeMap<String, usize> = BTreeMap::new();
     let mut count = 0;
     for event in events {

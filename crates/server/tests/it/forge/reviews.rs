@@ -70,7 +70,7 @@ async fn remarks_of_a_review_are_one_prompt_and_are_answered_where_they_stand() 
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    assert!(!text.contains("eve"), "{text}");
+    assert!(!text.contains("by eve"), "{text}");
     for comment in ids {
         let replies = stage.github.replies(comment);
         assert!(
