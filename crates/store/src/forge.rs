@@ -1,6 +1,8 @@
 //! What a forge told and what was made of it. Of a delivery there is one row, however often and on however many ways it comes.
 
+use crate::jobs::{Job, Record};
 use crate::reviews::{self, ReviewChange};
+use crate::{ReadError, Store, WriteError};
 use lamplight_domain::{SessionId, Timestamp};
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
@@ -116,6 +118,53 @@ impl ForgeChange {
             Self::Told { told, .. } => told.len(),
             _ => 64,
         }
+    }
+}
+
+impl Store {
+    /// Writes down what a forge told, or what was made of it; gives how many rows are new or other than before.
+    pub async fn forge(&self, change: ForgeChange) -> Result<usize, WriteError> {
+        self.ask(|reply| Job::Record(Record::Forge { change, reply })).await
+    }
+
+    /// Deliveries that are due at `now`, the oldest first.
+    pub async fn waiting_deliveries(&self, now: Timestamp, limit: usize) -> Result<Vec<Waiting>, ReadError> {
+        self.read_rows(move |connection| waiting(connection, now, limit)).await
+    }
+
+    /// When the next delivery is due that is not due at `now`.
+    pub async fn next_delivery_due(&self, now: Timestamp) -> Result<Option<Timestamp>, ReadError> {
+        self.read_rows(move |connection| next_due(connection, now)).await
+    }
+
+    pub async fn mark(&self, name: &str) -> Result<Option<String>, ReadError> {
+        let name = name.to_owned();
+        self.read_rows(move |connection| mark(connection, &name)).await
+    }
+
+    /// Of an issue, or of the pull request that came of one.
+    pub async fn thread(&self, repository: &str, number: u64) -> Result<Option<Thread>, ReadError> {
+        let repository = repository.to_owned();
+        self.read_rows(move |connection| thread(connection, &repository, number)).await
+    }
+
+    pub async fn thread_of(&self, session: &SessionId) -> Result<Option<Thread>, ReadError> {
+        let session = session.clone();
+        self.read_rows(move |connection| thread_of(connection, &session)).await
+    }
+
+    pub async fn thread_of_branch(
+        &self,
+        repository: &str,
+        branch: &str,
+    ) -> Result<Option<Thread>, ReadError> {
+        let (repository, branch) = (repository.to_owned(), branch.to_owned());
+        self.read_rows(move |connection| thread_of_branch(connection, &repository, &branch)).await
+    }
+
+    /// Those begun last, the newest first.
+    pub async fn threads(&self, limit: usize) -> Result<Vec<Thread>, ReadError> {
+        self.read_rows(move |connection| threads(connection, limit)).await
     }
 }
 

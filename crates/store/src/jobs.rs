@@ -1,6 +1,8 @@
 //! What the writer is asked for, and how it answers.
 
-use crate::{Append, AppendError, Committed, ForgeChange, Project, Remembered, SealedSecret, WriteError};
+use crate::{
+    Append, AppendError, AuditEntry, Committed, ForgeChange, Project, Remembered, SealedSecret, WriteError,
+};
 use lamplight_domain::{SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -35,6 +37,10 @@ pub(crate) enum Record {
     Forge {
         change: ForgeChange,
         reply: Reply<usize, WriteError>,
+    },
+    Audit {
+        entry: AuditEntry,
+        reply: Reply<(), WriteError>,
     },
 }
 
@@ -98,6 +104,7 @@ impl Record {
             Self::SetSecret { secret, .. } => secret.ciphertext.len(),
             Self::RemoveSecret { name, .. } => name.len(),
             Self::Forge { change, .. } => change.size(),
+            Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
         }
     }
 
@@ -138,7 +145,9 @@ impl Record {
                     Err(trouble) => Err(trouble.into()),
                 });
             }
-            Self::TouchRepository { reply, .. } | Self::SetSecret { reply, .. } => {
+            Self::TouchRepository { reply, .. }
+            | Self::SetSecret { reply, .. }
+            | Self::Audit { reply, .. } => {
                 let _ = reply.send(staged.map(|_| ()).map_err(WriteError::from));
             }
         }

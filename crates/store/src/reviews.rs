@@ -1,5 +1,6 @@
 //! What of a pull request's reviews and checks was taken to its session, and what is owed in answer.
 
+use crate::{ReadError, Store};
 use lamplight_domain::{PromptId, SessionId};
 use rusqlite::{Connection, OptionalExtension, params};
 
@@ -57,6 +58,26 @@ pub enum ReviewChange {
     Heard {
         session: SessionId,
     },
+}
+
+impl Store {
+    /// Up to where a session's pull request was read.
+    pub async fn reviewed(&self, session: &SessionId) -> Result<Reviewed, ReadError> {
+        let session = session.clone();
+        self.read_rows(move |connection| reviewed(connection, &session)).await
+    }
+
+    /// What is to be said to a session.
+    pub async fn remarks(&self, session: &SessionId) -> Result<Vec<Remark>, ReadError> {
+        let session = session.clone();
+        self.read_rows(move |connection| remarks(connection, &session)).await
+    }
+
+    /// What is to be answered on a session's pull request.
+    pub async fn replies_owed(&self, session: &SessionId) -> Result<Vec<ReplyOwed>, ReadError> {
+        let session = session.clone();
+        self.read_rows(move |connection| replies(connection, &session)).await
+    }
 }
 
 pub(crate) fn change(connection: &Connection, change: &ReviewChange) -> rusqlite::Result<usize> {

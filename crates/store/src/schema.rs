@@ -17,8 +17,9 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_usage.sql"),
     include_str!("../migrations/0004_usage_priced_by.sql"),
     include_str!("../migrations/0005_lists.sql"),
-    include_str!("../migrations/0006_forge.sql"),
-    include_str!("../migrations/0007_reviews.sql"),
+    include_str!("../migrations/0006_audit.sql"),
+    include_str!("../migrations/0007_forge.sql"),
+    include_str!("../migrations/0008_reviews.sql"),
 ];
 
 /// The database's file in a store's directory.

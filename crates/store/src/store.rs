@@ -6,10 +6,10 @@ use crate::quarantine::Quarantine;
 use crate::readers::Readers;
 use crate::writer::Writer;
 use crate::{
-    Append, AppendError, Blobs, Committed, ForgeChange, Hit, ReadError, RecentRepository, Remark, Remembered,
-    ReplyOwed, Reviewed, SealedSecret, SessionPage, SessionQuery, Spent, StoreError, SummaryRow, Thread,
-    Usage, UsageQuery, UsageRow, Waiting, WriteError, answers, forge, repositories, reviews, schema, search,
-    secrets, summaries, usage,
+    Append, AppendError, AuditEntry, AuditPage, AuditQuery, Blobs, Committed, Hit, ReadError,
+    RecentRepository, Remembered, SealedSecret, SessionPage, SessionQuery, Spent, StoreError, SummaryRow,
+    Usage, UsageQuery, UsageRow, WriteError, answers, audit, repositories, schema, search, secrets,
+    summaries, usage,
 };
 use anyhow::Context;
 use bytes::Bytes;
@@ -228,67 +228,14 @@ impl Store {
         self.read_rows(secrets::all).await
     }
 
-    /// Writes down what a forge told, or what was made of it; gives how many rows are new or other than before.
-    pub async fn forge(&self, change: ForgeChange) -> Result<usize, WriteError> {
-        self.ask(|reply| Job::Record(Record::Forge { change, reply })).await
+    /// Adds to what nobody can change any more. Resolves when it is on disk.
+    pub async fn audit(&self, entry: AuditEntry) -> Result<(), WriteError> {
+        self.ask(|reply| Job::Record(Record::Audit { entry, reply })).await
     }
 
-    /// Deliveries that are due at `now`, the oldest first.
-    pub async fn waiting_deliveries(&self, now: Timestamp, limit: usize) -> Result<Vec<Waiting>, ReadError> {
-        self.read_rows(move |connection| forge::waiting(connection, now, limit)).await
-    }
-
-    /// When the next delivery is due that is not due at `now`.
-    pub async fn next_delivery_due(&self, now: Timestamp) -> Result<Option<Timestamp>, ReadError> {
-        self.read_rows(move |connection| forge::next_due(connection, now)).await
-    }
-
-    pub async fn mark(&self, name: &str) -> Result<Option<String>, ReadError> {
-        let name = name.to_owned();
-        self.read_rows(move |connection| forge::mark(connection, &name)).await
-    }
-
-    /// Of an issue, or of the pull request that came of one.
-    pub async fn thread(&self, repository: &str, number: u64) -> Result<Option<Thread>, ReadError> {
-        let repository = repository.to_owned();
-        self.read_rows(move |connection| forge::thread(connection, &repository, number)).await
-    }
-
-    pub async fn thread_of(&self, session: &SessionId) -> Result<Option<Thread>, ReadError> {
-        let session = session.clone();
-        self.read_rows(move |connection| forge::thread_of(connection, &session)).await
-    }
-
-    pub async fn thread_of_branch(
-        &self,
-        repository: &str,
-        branch: &str,
-    ) -> Result<Option<Thread>, ReadError> {
-        let (repository, branch) = (repository.to_owned(), branch.to_owned());
-        self.read_rows(move |connection| forge::thread_of_branch(connection, &repository, &branch)).await
-    }
-
-    /// Those begun last, the newest first.
-    pub async fn threads(&self, limit: usize) -> Result<Vec<Thread>, ReadError> {
-        self.read_rows(move |connection| forge::threads(connection, limit)).await
-    }
-
-    /// Up to where a session's pull request was read.
-    pub async fn reviewed(&self, session: &SessionId) -> Result<Reviewed, ReadError> {
-        let session = session.clone();
-        self.read_rows(move |connection| reviews::reviewed(connection, &session)).await
-    }
-
-    /// What is to be said to a session.
-    pub async fn remarks(&self, session: &SessionId) -> Result<Vec<Remark>, ReadError> {
-        let session = session.clone();
-        self.read_rows(move |connection| reviews::remarks(connection, &session)).await
-    }
-
-    /// What is to be answered on a session's pull request.
-    pub async fn replies_owed(&self, session: &SessionId) -> Result<Vec<ReplyOwed>, ReadError> {
-        let session = session.clone();
-        self.read_rows(move |connection| reviews::replies(connection, &session)).await
+    /// What was asked for, the newest first.
+    pub async fn audited(&self, query: AuditQuery) -> Result<AuditPage, ReadError> {
+        self.read_rows(move |connection| audit::list(connection, &query)).await
     }
 
     /// Derives every summary, every count of what was used and the whole search index again from the logs, in one transaction;
@@ -337,7 +284,7 @@ impl Store {
         result.map_err(ReadError::from)
     }
 
-    async fn read_rows<T, F>(&self, read: F) -> Result<T, ReadError>
+    pub(crate) async fn read_rows<T, F>(&self, read: F) -> Result<T, ReadError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -351,7 +298,10 @@ impl Store {
         let _: Result<(), WriteError> = self.ask(|reply| Job::Index { reply }).await;
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(Reply<T, WriteError>) -> Job) -> Result<T, WriteError> {
+    pub(crate) async fn ask<T>(
+        &self,
+        job: impl FnOnce(Reply<T, WriteError>) -> Job,
+    ) -> Result<T, WriteError> {
         let (reply, answer) = oneshot::channel();
         self.send(job(reply)).await.map_err(|_| WriteError::Failed(CLOSED.into()))?;
         answer.await.unwrap_or_else(|_| Err(WriteError::Failed(CLOSED.into())))

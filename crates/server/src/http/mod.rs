@@ -2,6 +2,7 @@
 
 pub mod agents;
 pub mod attachments;
+pub mod audit;
 pub mod changes;
 pub mod code;
 mod deadline;
@@ -83,6 +84,7 @@ pub struct Inner {
     terminal_places: Places,
     /// For bodies of deliveries.
     delivery_room: Semaphore,
+    strangers: audit::Strangers,
 }
 
 impl std::ops::Deref for App {
@@ -124,6 +126,7 @@ impl App {
             streams: TaskTracker::new(),
             terminal_places: Places::new(terminals::stream::SEATS),
             delivery_room: Semaphore::new(github::ROOM_KIB),
+            strangers: audit::Strangers::default(),
         })))
     }
 
@@ -183,6 +186,7 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/code/open", get(code::open::handle))
         .route("/events", get(changes::handle))
         .route("/agents", get(agents::handle))
+        .route("/audit", get(audit::list::handle))
         .route("/keys", get(keys::list::handle))
         .route("/keys/{name}", put(keys::set::handle).delete(keys::remove::handle))
         .route("/keys/{name}/test", post(keys::test::handle))
@@ -205,6 +209,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn(deadline::deadline))
         .layer(middleware::from_fn_with_state(app.clone(), redact::redact))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
+        .layer(middleware::from_fn_with_state(app.clone(), audit::record))
         .layer(middleware::from_fn_with_state(app.clone(), preview::divert))
         .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
         .with_state(app)
