@@ -10,6 +10,7 @@ use axum::response::{IntoResponse, Response};
 use lamplight_engine::{CommandError, Delivered, GitHubDelivery, NotDelivered};
 use serde::Serialize;
 
+pub(super) const ROUTE: &str = "/github/webhooks";
 /// GitHub sends nothing larger. Source: docs.github.com, "Webhook events and payloads", "Payload cap".
 const LARGEST: usize = 25 * 1024 * 1024;
 /// Of all deliveries that are being received, in KiB; whoever comes when it is used up waits.

@@ -201,7 +201,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(health::handle))
-        .route("/github/webhooks", post(github::handle).layer(DefaultBodyLimit::disable()))
+        .route(github::ROUTE, post(github::handle).layer(DefaultBodyLimit::disable()))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::handle))
         .fallback(page::handle)
