@@ -232,11 +232,11 @@ fn what_is_printed_can_be_read_again() {
 fn every_variable_sets_a_key_that_exists() {
     for row in VARIABLES {
         let value = match row.key {
-            "server.listen" => "127.0.0.1:9",
+            "server.listen" | "gateway.listen" => "127.0.0.1:9",
             "log.format" => "json",
             "agent.permissions" => "ask",
             "sandbox.network" => "none",
-            "github.api" | "github.git" | "server.public_url" => "https://example.org",
+            "github.api" | "github.git" | "gateway.url" | "server.public_url" => "https://example.org",
             "github.repositories" => "acme/api",
             "sandbox.allow" => "example.org",
             "models.scripted" | "sandbox.unsafe" | "sandbox.limits.nested_sandboxes" => "true",
@@ -247,6 +247,7 @@ fn every_variable_sets_a_key_that_exists() {
         let person = [("LAMPLIGHT_PERSON_NAME", "a"), ("LAMPLIGHT_PERSON_EMAIL", "b"), (row.name, value)];
         let file = match row.key.rsplit_once('.') {
             _ if row.key == "sandbox.allow" => "[sandbox]\nnetwork = 'allowlist'\n".to_owned(),
+            _ if row.key == "gateway.url" => "[gateway]\nlisten = '127.0.0.1:9'\n".to_owned(),
             _ if row.key == "github.private_key_file" => "[github]\napp_id = 1\n".to_owned(),
             Some((section, "price")) => format!("[{section}]\nbase = 'http://127.0.0.1:9'\n"),
             _ => String::new(),
