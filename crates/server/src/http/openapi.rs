@@ -40,6 +40,8 @@ use utoipa::OpenApi;
         pull_request::ready::handle,
         pull_request::close::handle,
         sessions::gateway_token::handle,
+        sessions::priority::handle,
+        crate::http::queue::handle,
         sessions::end::handle,
         sessions::archive::handle,
         sessions::unarchive::handle,
