@@ -1474,6 +1474,7 @@ export interface components {
             approved_by: string[];
             /** @description People whose last review wants changes. */
             changes_wanted_by: string[];
+        };
         QueueList: {
             /** @description The first is the next; at most 200. */
             items: components["schemas"]["QueuedSession"][];
