@@ -43,8 +43,9 @@ impl Murmur {
         self.held.extend_from_slice(bytes);
         let letters = redactor.unfinished(&self.held);
         let safe = self.held.len() - letters;
-        let line = self.held[..safe].iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1);
+        let line = end_of_lines(&self.held[..safe]);
         let ready = if self.held.len() - line > MAX_HELD_BYTES { safe } else { line };
+        let ready = before_secret(&self.held, ready, redactor);
         let murmured = self.let_go(ready);
         let wait = if letters < SHORTEST_SECRET_BYTES { LINE_WAIT } else { MANY_LETTERS_WAIT };
         self.since = (!self.held.is_empty()).then(|| self.since.unwrap_or(now));
@@ -72,6 +73,23 @@ impl Murmur {
         (self.since, self.until) = (None, None);
         Some(Murmured { text, end: self.start })
     }
+}
+
+/// Behind the last line that has ended.
+fn end_of_lines(bytes: &[u8]) -> usize {
+    bytes.iter().rposition(|byte| *byte == b'\n').map_or(0, |end| end + 1)
+}
+
+/// The same place, or the beginning of the line in which a secret begins that it would cut: one may have several lines.
+fn before_secret(bytes: &[u8], at: usize, redactor: &Redactor) -> usize {
+    let mut from = 0;
+    while let Some(found) = redactor.find(bytes, from).filter(|found| found.place.start < at) {
+        if at < found.place.end {
+            return end_of_lines(&bytes[..found.place.start]);
+        }
+        from = found.place.end;
+    }
+    at
 }
 
 /// The last of what a program said, for people: at most so many characters of it, and without a secret that the cut would hide.
