@@ -258,12 +258,6 @@ impl Engine {
         agents::list(&self.shared.config).unwrap_or_default()
     }
 
-    /// The repositories worked on last, newest first.
-    pub async fn repositories(&self, limit: usize) -> Result<Vec<(String, Timestamp)>, CommandError> {
-        let recent = self.shared.store.repositories(limit).await?;
-        Ok(recent.into_iter().map(|repository| (repository.path, repository.last_used_at)).collect())
-    }
-
     pub fn status(&self) -> Status {
         let config = &self.shared.config;
         let upstreams = self.shared.gateway.upstreams();

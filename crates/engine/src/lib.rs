@@ -27,7 +27,9 @@ mod prepared;
 mod provider;
 mod pull_request;
 mod reconcile;
+mod repositories;
 pub mod review;
+mod sandboxes;
 mod session;
 mod spent;
 mod terminals;
@@ -55,7 +57,7 @@ pub use lamplight_integrations::GitHubConfig;
 pub use lamplight_sandbox::link::{
     FileKind, FileReader, Folder, FolderEntry, Keyboard, Output, Screen, Stream, Terminal, TerminalSize,
 };
-pub use lamplight_sandbox::provider::Searched;
+pub use lamplight_sandbox::provider::{Searched, Used};
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{
     AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, PAGE_AUDIT, Usage, UsageBy, UsageQuery, UsageSum,
@@ -64,6 +66,7 @@ pub use metrics::Metrics;
 pub use passes::{Pass, PassKind, Passes};
 pub use prepared::Ahead;
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
+pub use sandboxes::SandboxInfo;
 pub use spent::Spent;
 
 pub use terminals::TerminalInfo;

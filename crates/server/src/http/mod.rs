@@ -22,6 +22,7 @@ mod redact;
 mod refusals;
 pub mod repositories;
 pub mod resources;
+pub mod sandboxes;
 mod serve;
 pub mod sessions;
 pub mod status;
@@ -145,6 +146,7 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/stop", post(sessions::stop::handle))
         .route("/sessions/{id}/pause", post(sessions::pause::handle))
         .route("/sessions/{id}/resume", post(sessions::resume::handle))
+        .route("/sessions/{id}/release", post(sessions::release::handle))
         .route("/sessions/{id}/budget", post(sessions::budget::handle))
         .route("/sessions/{id}/restore", post(sessions::restore::handle))
         .route("/sessions/{id}/model", post(sessions::choose_model::handle))
@@ -183,6 +185,7 @@ pub fn router(app: App) -> Router {
         .route("/models", get(models::handle))
         .route("/repositories", get(repositories::handle))
         .route("/repositories/offer", get(repositories::offer))
+        .route("/sandboxes", get(sandboxes::handle))
         .route("/status", get(status::handle))
         .route("/usage", get(usage::handle))
         .route("/openapi.json", get(openapi::handle))

@@ -1,8 +1,8 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, attachments, audit, changes, code, files, keys, models, ports, repositories, sessions, status,
-    terminals, usage,
+    agents, attachments, audit, changes, code, files, keys, models, ports, repositories, sandboxes, sessions,
+    status, terminals, usage,
 };
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
@@ -29,6 +29,7 @@ use utoipa::OpenApi;
         sessions::stop::handle,
         sessions::pause::handle,
         sessions::resume::handle,
+        sessions::release::handle,
         sessions::restore::handle,
         sessions::budget::handle,
         sessions::choose_model::handle,
@@ -68,6 +69,7 @@ use utoipa::OpenApi;
         models::handle,
         repositories::handle,
         repositories::offer,
+        sandboxes::handle,
         status::handle,
         usage::handle,
     )

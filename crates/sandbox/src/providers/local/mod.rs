@@ -33,6 +33,7 @@ mod limits;
 mod mapped;
 mod masks;
 mod memory;
+mod meter;
 mod mounts;
 mod netlink;
 mod network;
@@ -70,7 +71,7 @@ use crate::egress::Egress;
 use crate::error::{ErrorKind, SandboxError};
 use crate::handle::{Handle, HandleContent};
 use crate::provider::{
-    ByteStream, Files, Inspection, Listed, Provider, ReadOnlyMount, SandboxSpec, Searched,
+    ByteStream, Files, Inspection, Listed, Provider, ReadOnlyMount, SandboxSpec, Searched, Used,
 };
 use anyhow::Context as _;
 use async_trait::async_trait;
@@ -246,6 +247,13 @@ impl Provider for Local {
             Some(record) => Ok(record.inspect(&here)),
             None => Err(SandboxError::new(ErrorKind::Gone, format!("sandbox {handle}: was destroyed"))),
         }
+    }
+
+    async fn used(&self, handle: &Handle) -> Result<Used, SandboxError> {
+        let (_, record) = self.running(handle)?;
+        let disk_bytes = self.watch.taken(&record.session);
+        let used = tokio::task::spawn_blocking(move || meter::used(&record)).await;
+        Ok(Used { disk_bytes, ..used.unwrap_or_default() })
     }
 
     async fn dial(&self, handle: &Handle) -> Result<Box<dyn ByteStream>, SandboxError> {

@@ -17,6 +17,7 @@ pub mod merge;
 pub mod pause;
 pub mod prompt;
 pub mod pull_request;
+pub mod release;
 pub mod remove_prompt;
 pub mod restore;
 pub mod resume;
