@@ -158,6 +158,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sessions that wait for a sandbox, in their order. */
+        get: operations["list_queue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/repositories": {
         parameters: {
             query?: never;
@@ -184,6 +201,23 @@ export interface paths {
         };
         /** What a repository offers to whoever writes a task for it. */
         get: operations["show_offer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sandboxes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sandboxes that there are now, each with what it uses of what it may. */
+        get: operations["list_sandboxes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -549,6 +583,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/priority": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts a session before others that wait for a sandbox, or behind them. */
+        post: operations["set_priority"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/prompts": {
         parameters: {
             query?: never;
@@ -598,6 +649,23 @@ export interface paths {
          *     open one up to date. Asking again does no harm.
          */
         post: operations["publish_pull_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops the session's sandbox between turns: everything in it is ended, its files are kept, and the next prompt starts one with them. */
+        post: operations["release_sandbox"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1332,6 +1400,14 @@ export interface components {
         PortList: {
             items: components["schemas"]["Port"][];
         };
+        /** @description How a session waits for a sandbox. */
+        PriorityRequest: {
+            /**
+             * Format: int32
+             * @description From -10 to 10; 0 is usual. A step up is worth ten minutes of waiting.
+             */
+            priority: number;
+        };
         /** @description An error answer. */
         Problem: {
             /** @description Always `about:blank`: `code` tells the kinds apart. */
@@ -1373,11 +1449,44 @@ export interface components {
             /** @description The commit that it shows. */
             head: string;
         };
+        QueueList: {
+            /** @description The first is the next; at most 200. */
+            items: components["schemas"]["QueuedSession"][];
+        };
         QueuedPrompt: {
             prompt: string;
             text: string;
             by: string;
             attachments: components["schemas"]["Attachment"][];
+        };
+        /** @description A session that waits for a sandbox. */
+        QueuedSession: {
+            id: string;
+            title: string;
+            repository: string;
+            /** @description The name of whom it is for. */
+            person: string;
+            /** @description Always `queued`. */
+            status: components["schemas"]["Phase"];
+            /**
+             * Format: int32
+             * @description From 1.
+             */
+            queue_position: number;
+            /**
+             * Format: int64
+             * @description By how long places were held of late.
+             */
+            estimated_wait_seconds: number;
+            /**
+             * Format: int32
+             * @description A step up is worth ten minutes of waiting; 0 is usual.
+             */
+            priority: number;
+            /** Format: date-time */
+            queued_since: string;
+            /** @description What it waits for, in a few words. */
+            reason: string;
         };
         /** @description A repository that sessions worked on. */
         Repository: {
@@ -1385,6 +1494,7 @@ export interface components {
             path: string;
             /** Format: date-time */
             last_used_at: string;
+            configured?: components["schemas"]["RepositorySettings"] | null;
         };
         RepositoryList: {
             items: components["schemas"]["Repository"][];
@@ -1393,6 +1503,28 @@ export interface components {
         RepositoryOffer: {
             /** @description A text to begin with: `template` under `[task]` in its `.lamplight.toml`; `null` without one. */
             template?: string | null;
+        };
+        /** @description What new sessions on a repository get where they do not say otherwise; `null` is as for every repository. */
+        RepositorySettings: {
+            agent?: string | null;
+            permissions?: components["schemas"]["PermissionPolicy"] | null;
+            network?: components["schemas"]["Network"] | null;
+            image?: string | null;
+            /**
+             * Format: int64
+             * @description Of each session, in millionths of a dollar; 0 is no bound.
+             */
+            budget_micros?: number | null;
+            /**
+             * Format: int64
+             * @description Of all sessions on it in a calendar month (UTC), in millionths of a dollar; 0 is no bound.
+             */
+            budget_month_micros: number;
+            /**
+             * Format: int32
+             * @description Tool calls in a turn, at most.
+             */
+            steps?: number | null;
         };
         /** @description The checkpoint to go back to. */
         RestoreRequest: {
@@ -1405,6 +1537,55 @@ export interface components {
             /** @description It runs although a wall is missing that nothing should run without. */
             unsafe: boolean;
             walls: components["schemas"]["WallState"][];
+        };
+        /** @description A sandbox that runs or stands still, with what it uses now. `null` is what is not known; of a limit, that there is none. */
+        SandboxItem: {
+            /** @description Whose it is. Where there is no `title`, a repository's setup runs in it, for sessions to come. */
+            session: string;
+            /**
+             * Format: int32
+             * @description Which of the session's sandboxes, from 1.
+             */
+            generation: number;
+            title?: string | null;
+            repository?: string | null;
+            /** @description The name of whom it is for. */
+            person?: string | null;
+            phase?: components["schemas"]["Phase"] | null;
+            state: components["schemas"]["SandboxState"];
+            /** Format: int64 */
+            age_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Without what the kernel keeps of files and gives back as soon as somebody needs it.
+             */
+            memory_bytes?: number | null;
+            /** Format: int64 */
+            memory_limit_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description With threads.
+             */
+            processes?: number | null;
+            /** Format: int64 */
+            processes_limit?: number | null;
+            /**
+             * Format: int64
+             * @description Processor time since it was made.
+             */
+            cpu_ms?: number | null;
+            /**
+             * Format: int64
+             * @description In thousandths of one processor.
+             */
+            cpu_limit_thousandths?: number | null;
+            /**
+             * Format: int64
+             * @description All files of the session, as they were within the last minute.
+             */
+            disk_bytes?: number | null;
+            /** Format: int64 */
+            disk_limit_bytes?: number | null;
         };
         /** @description What the session's sandboxes may use; what is left out is as configured. */
         SandboxLimitsRequest: {
@@ -1443,6 +1624,9 @@ export interface components {
              * @default null
              */
             nested_sandboxes?: boolean | null;
+        };
+        SandboxList: {
+            items: components["schemas"]["SandboxItem"][];
         };
         /**
          * @description Where a session's sandbox is. `paused`: everything in it stands still, kept in memory for as long as the machine is up.
@@ -1520,6 +1704,16 @@ export interface components {
             person: string;
             /** @description Its sandbox lacks a wall that nothing should run without. */
             unsafe: boolean;
+            /**
+             * Format: int32
+             * @description Where it waits for a sandbox, from 1; `null` where it does not.
+             */
+            queue_position?: number | null;
+            /**
+             * Format: int64
+             * @description How long that may still take.
+             */
+            estimated_wait_seconds?: number | null;
         };
         /** @description What models were asked for in one session. */
         SessionUsage: {
@@ -1600,6 +1794,21 @@ export interface components {
             /** @description Hosts that were asked for, each once with each kind of answer; at most 256. */
             contacts: components["schemas"]["Contact"][];
             sandbox_state: components["schemas"]["SandboxState"];
+            /**
+             * Format: int32
+             * @description Of waiting for a sandbox: a step up is worth ten minutes; 0 is usual.
+             */
+            priority: number;
+            /**
+             * Format: int32
+             * @description Where it waits for a sandbox, from 1; `null` where it does not.
+             */
+            queue_position?: number | null;
+            /**
+             * Format: int64
+             * @description How long that may still take.
+             */
+            estimated_wait_seconds?: number | null;
             sandbox?: components["schemas"]["Sandbox"] | null;
             ended: boolean;
             /** @description Lists leave it out. */
@@ -2098,6 +2307,25 @@ export interface operations {
             };
         };
     };
+    list_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueList"];
+                };
+            };
+        };
+    };
     list_repositories: {
         parameters: {
             query?: never;
@@ -2143,6 +2371,25 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sandboxes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxList"];
                 };
             };
         };
@@ -3095,6 +3342,56 @@ export interface operations {
             };
         };
     };
+    set_priority: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriorityRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     prompt_session: {
         parameters: {
             query?: never;
@@ -3283,6 +3580,44 @@ export interface operations {
             };
             /** @description github_unreachable */
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    release_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description turn_running, restore_running, sandbox_starting, no_sandbox, session_ended */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

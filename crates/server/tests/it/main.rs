@@ -17,6 +17,7 @@ mod pauses;
 mod prepared;
 mod previews;
 mod pull_requests;
+mod queue;
 mod sandboxes;
 mod secret_search;
 mod secrets;

@@ -6,6 +6,6 @@ export const section: Section = {
   id: 'sandboxes',
   title: words.sandboxes.title,
   icon: 'box',
-  place: 50,
+  place: 55,
   panel: lazy(() => import('../Sandboxes').then((module) => ({ default: module.Sandboxes }))),
 };

@@ -1,13 +1,25 @@
 //! What a sandbox uses now: what its cgroups count, and where it has none, what its processes say of themselves.
 
+use super::Local;
 use super::cgroup;
 use super::processes::inside;
 use super::record::Record;
+use crate::error::SandboxError;
+use crate::handle::Handle;
 use crate::provider::Used;
 use std::fs;
 
+impl Local {
+    pub(super) async fn measure(&self, handle: &Handle) -> Result<Used, SandboxError> {
+        let (_, record) = self.running(handle)?;
+        let disk_bytes = self.watch.taken(&record.session);
+        let used = tokio::task::spawn_blocking(move || used(&record)).await;
+        Ok(Used { disk_bytes, ..used.unwrap_or_default() })
+    }
+}
+
 /// Of a sandbox that runs; without its disk, which somebody else looks at.
-pub(super) fn used(record: &Record) -> Used {
+fn used(record: &Record) -> Used {
     let counted = cgroup::used(&record.cgroups);
     let mut processes = None;
     let mut of_processes = || *processes.get_or_insert_with(|| sum(&inside(record)));

@@ -12,6 +12,7 @@
 mod ahead;
 pub(super) mod attributes;
 mod base;
+mod blocking;
 mod cgroup;
 mod config;
 mod container;
@@ -250,10 +251,7 @@ impl Provider for Local {
     }
 
     async fn used(&self, handle: &Handle) -> Result<Used, SandboxError> {
-        let (_, record) = self.running(handle)?;
-        let disk_bytes = self.watch.taken(&record.session);
-        let used = tokio::task::spawn_blocking(move || meter::used(&record)).await;
-        Ok(Used { disk_bytes, ..used.unwrap_or_default() })
+        self.measure(handle).await
     }
 
     async fn dial(&self, handle: &Handle) -> Result<Box<dyn ByteStream>, SandboxError> {
@@ -384,22 +382,6 @@ impl Provider for Local {
             snapshot::remove(sandboxes, &of, number)
         })
         .await
-    }
-}
-
-impl Local {
-    /// Works with files, away from the event loop.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        what: String,
-        work: impl FnOnce(&Sandboxes) -> anyhow::Result<T> + Send + 'static,
-    ) -> Result<T, SandboxError> {
-        let sandboxes = self.sandboxes.clone();
-        let done = tokio::task::spawn_blocking(move || work(&sandboxes)).await;
-        done.unwrap_or_else(|panic| Err(panic.into())).map_err(|error| {
-            let kind = snapshot::kind(&error);
-            SandboxError::new(kind, format!("{what}: {error:#}"))
-        })
     }
 }
 
