@@ -1,6 +1,9 @@
 //! What the writer is asked for, and how it answers.
 
-use crate::{Append, AppendError, Committed, Project, Remembered, SealedSecret, WriteError};
+use crate::{
+    Append, AppendError, Committed, PeopleChange, PeopleOutcome, Project, Remembered, SealedSecret,
+    WriteError,
+};
 use lamplight_domain::{SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -32,6 +35,10 @@ pub(crate) enum Record {
         name: String,
         reply: Reply<bool, WriteError>,
     },
+    People {
+        change: Box<PeopleChange>,
+        reply: Reply<PeopleOutcome, WriteError>,
+    },
 }
 
 pub(crate) enum Job {
@@ -55,6 +62,7 @@ pub(crate) enum Staged {
     Append(Result<Committed, AppendError>),
     Remember(Remembered),
     Removed(bool),
+    People(PeopleOutcome),
     Written,
 }
 
@@ -92,6 +100,7 @@ impl Record {
             Self::TouchRepository { path, .. } => path.len(),
             Self::SetSecret { secret, .. } => secret.ciphertext.len(),
             Self::RemoveSecret { name, .. } => name.len(),
+            Self::People { change, .. } => change.size(),
         }
     }
 
@@ -101,7 +110,7 @@ impl Record {
             Self::Append { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Append(result)) => result,
-                    Ok(Staged::Remember(_) | Staged::Removed(_) | Staged::Written) => {
+                    Ok(Staged::Remember(_) | Staged::Removed(_) | Staged::People(_) | Staged::Written) => {
                         unreachable!("an append was staged")
                     }
                     Err(trouble) => Err(trouble.into()),
@@ -110,7 +119,7 @@ impl Record {
             Self::Remember { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Remember(answer)) => Ok(answer),
-                    Ok(Staged::Append(_) | Staged::Removed(_) | Staged::Written) => {
+                    Ok(Staged::Append(_) | Staged::Removed(_) | Staged::People(_) | Staged::Written) => {
                         unreachable!("an answer was staged")
                     }
                     Err(trouble) => Err(trouble.into()),
@@ -119,8 +128,17 @@ impl Record {
             Self::RemoveSecret { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Removed(was_there)) => Ok(was_there),
-                    Ok(Staged::Append(_) | Staged::Remember(_) | Staged::Written) => {
+                    Ok(Staged::Append(_) | Staged::Remember(_) | Staged::People(_) | Staged::Written) => {
                         unreachable!("a removal was staged")
+                    }
+                    Err(trouble) => Err(trouble.into()),
+                });
+            }
+            Self::People { reply, .. } => {
+                let _ = reply.send(match staged {
+                    Ok(Staged::People(outcome)) => Ok(outcome),
+                    Ok(Staged::Append(_) | Staged::Remember(_) | Staged::Removed(_) | Staged::Written) => {
+                        unreachable!("a change of people was staged")
                     }
                     Err(trouble) => Err(trouble.into()),
                 });

@@ -10,6 +10,7 @@ mod blobs;
 mod history;
 mod jobs;
 mod log;
+mod people;
 mod quarantine;
 mod readers;
 mod rebuild;
@@ -25,6 +26,7 @@ mod writer;
 
 pub use blobs::{BlobError, BlobId, Blobs, NotABlobId};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
+pub use people::{Credential, CredentialKind, Identity, PeopleChange, PeopleOutcome, PersonRow, SecretHash};
 pub use rows::{
     Hit, PAGE_SESSIONS, REMEMBER_MS, RecentRepository, Remembered, SessionPage, SessionQuery, Spent,
     SummaryRow, USAGE_SUMS, Usage, UsageBy, UsageQuery, UsageRow, UsageSum,

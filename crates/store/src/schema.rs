@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_usage.sql"),
     include_str!("../migrations/0004_usage_priced_by.sql"),
     include_str!("../migrations/0005_lists.sql"),
+    include_str!("../migrations/0006_people.sql"),
 ];
 
 /// How long a statement waits for a lock. Nobody but us holds one; this is for a person with a SQLite shell.

@@ -5,6 +5,7 @@ mod damage;
 mod disk;
 mod full;
 mod kill;
+mod people;
 mod power;
 mod projections;
 mod secrets;
