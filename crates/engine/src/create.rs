@@ -205,7 +205,7 @@ async fn spec(
 }
 
 /// The top of the repository that `path` is in.
-async fn find_repository(path: &str) -> Result<PathBuf, CommandError> {
+pub(crate) async fn find_repository(path: &str) -> Result<PathBuf, CommandError> {
     let wrong = |message: String| {
         CommandError::invalid(
             "repository_not_found",

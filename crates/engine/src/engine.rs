@@ -19,6 +19,7 @@ use lamplight_sandbox::provider::Provider;
 use lamplight_store::Store;
 use serde_json::Value;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -51,6 +52,8 @@ pub(crate) struct Shared {
     pub catalogue: Catalogue,
     pub prepared: Shelf,
     pub budgets: Arc<Budgets>,
+    /// How often people, or what lets them in, have changed.
+    pub people_changes: watch::Sender<u64>,
     awake: Mutex<HashMap<SessionId, Awake>>,
     changes: broadcast::Sender<Arc<SessionSummary>>,
     /// What reaches in from sandboxes ends first, so that what it used is still written down.
@@ -94,6 +97,7 @@ impl Engine {
             catalogue,
             prepared,
             budgets,
+            people_changes: watch::Sender::new(0),
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
             closing: watch::Sender::new(false),
@@ -255,6 +259,11 @@ impl Engine {
     pub async fn repositories(&self, limit: usize) -> Result<Vec<(String, Timestamp)>, CommandError> {
         let recent = self.shared.store.repositories(limit).await?;
         Ok(recent.into_iter().map(|repository| (repository.path, repository.last_used_at)).collect())
+    }
+
+    /// The repository that this path is in, as sessions of it name it.
+    pub async fn repository_at(&self, path: &str) -> Result<PathBuf, CommandError> {
+        create::find_repository(path).await
     }
 
     pub fn status(&self) -> Status {

@@ -20,6 +20,7 @@ mod images;
 mod keys;
 mod passes;
 mod patch;
+pub mod people;
 mod prepared;
 mod provider;
 mod pull_request;
