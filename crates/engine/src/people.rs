@@ -184,8 +184,8 @@ impl Engine {
         let change = PeopleChange::Enter {
             once,
             now,
-            person: is_new.then(|| person.clone()),
-            identity,
+            person: is_new.then(|| Box::new(person.clone())),
+            identity: identity.map(Box::new),
             credential: credential.clone(),
         };
         match self.change_people(change).await? {

@@ -88,8 +88,8 @@ pub enum PeopleChange {
         once: Option<SecretHash>,
         now: Timestamp,
         /// Who is new.
-        person: Option<PersonRow>,
-        identity: Option<Identity>,
+        person: Option<Box<PersonRow>>,
+        identity: Option<Box<Identity>>,
         credential: Credential,
     },
     SetRole {

@@ -15,13 +15,13 @@ mod sections;
 
 pub use error::ConfigError;
 pub use github::GitHub;
-pub use layers::{Environment, VARIABLES, Variable};
+pub use layers::{Environment, TOKEN_VARIABLE, VARIABLES, Variable};
 pub use models::{ModelEndpoint, Models};
 pub use secret::Secret;
 pub use secrets::Secrets;
 pub use sections::{
-    Agent, Budgets, CustomAgent, Launcher, Log, LogFormat, NetworkPolicy, PersonBudget, Provider, Repository,
-    Sandbox, Server,
+    Agent, Auth, Budgets, CustomAgent, Launcher, Log, LogFormat, NetworkPolicy, PersonBudget, Provider,
+    Repository, Sandbox, Server, Tls,
 };
 
 use lamplight_domain::{Limits, Person};
@@ -33,6 +33,7 @@ use std::path::{Path, PathBuf};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub server: Server,
+    pub auth: Auth,
     pub log: Log,
     /// Who the commits and commands are attributed to; `None` is who git says this is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -116,7 +117,7 @@ impl Config {
         {
             *program = absolute(Path::new(program.as_str()), environment)?.to_string_lossy().into_owned();
         }
-        self.server.check()?;
+        self.server.check(&self.auth)?;
         self.sandbox.check()?;
         self.models.check()?;
         self.budgets.check()?;

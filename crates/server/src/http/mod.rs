@@ -1,5 +1,6 @@
 //! The HTTP surface: the API under `/api/v1`, the event streams, and the page. One verb, one file.
 
+pub mod access;
 pub mod agents;
 pub mod attachments;
 pub mod changes;
@@ -10,9 +11,11 @@ mod guard;
 mod health;
 pub mod keys;
 pub mod live;
+pub mod me;
 pub mod models;
 pub mod openapi;
 mod page;
+pub mod people;
 pub mod ports;
 pub mod problem;
 mod redact;
@@ -21,8 +24,10 @@ pub mod repositories;
 pub mod resources;
 mod serve;
 pub mod sessions;
+pub mod sign_in;
 pub mod status;
 pub mod terminals;
+pub mod tokens;
 pub mod usage;
 
 pub use serve::serve;
@@ -113,7 +118,7 @@ impl App {
         })))
     }
 
-    /// Who uses this server. It has one user, so this is who configuration or git say that is.
+    /// Who uses this server where there is no sign-in: who configuration or git say that is.
     pub async fn person(&self) -> &Person {
         self.person.get_or_init(crate::person::from_git).await
     }
@@ -168,7 +173,22 @@ pub fn router(app: App) -> Router {
         .route("/repositories/offer", get(repositories::offer))
         .route("/status", get(status::handle))
         .route("/usage", get(usage::handle))
+        .route("/sign-in", get(sign_in::ways::handle).post(sign_in::enter::handle))
+        .route("/sign-out", post(sign_in::out::handle))
+        .route("/sign-out/everywhere", post(sign_in::everywhere::handle))
+        .route("/me", get(me::handle))
+        .route("/tokens", get(tokens::list::handle).post(tokens::create::handle))
+        .route("/tokens/{id}", delete(tokens::revoke::handle))
+        .route("/people", get(people::list::handle))
+        .route("/people/invitations", post(people::invite::handle))
+        .route("/people/invitations/{id}", delete(people::uninvite::handle))
+        .route("/people/{id}", delete(people::remove::handle))
+        .route("/people/{id}/role", put(people::set_role::handle))
+        .route("/people/{id}/link", post(people::link::handle))
+        .route("/people/{id}/tokens", get(people::tokens::list))
+        .route("/people/{id}/tokens/{token}", delete(people::tokens::revoke))
         .route("/openapi.json", get(openapi::handle))
+        .route_layer(middleware::from_fn_with_state(app.clone(), access::check))
         .fallback(any(unknown_route))
         .method_not_allowed_fallback(method_not_allowed);
     Router::new()

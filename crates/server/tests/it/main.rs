@@ -1,5 +1,6 @@
 //! The program from the outside: a real server process, real sandboxes, an agent that does what its prompt says.
 
+mod access;
 mod budgets;
 mod checkpoints;
 mod cli;
@@ -10,6 +11,7 @@ mod images;
 mod kills;
 mod network;
 mod pauses;
+mod people;
 mod prepared;
 mod previews;
 mod pull_requests;

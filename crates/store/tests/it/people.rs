@@ -36,14 +36,16 @@ async fn enter(
     hash: u8,
     identity: Option<&str>,
 ) -> PeopleOutcome {
-    let identity = identity.map(|subject| Identity {
-        issuer: "https://id.example".into(),
-        subject: subject.into(),
-        person: new.id.clone(),
-        login: new.name.clone(),
+    let identity = identity.map(|subject| {
+        Box::new(Identity {
+            issuer: "https://id.example".into(),
+            subject: subject.into(),
+            person: new.id.clone(),
+            login: new.name.clone(),
+        })
     });
     let credential = token(&format!("token-{hash}"), hash, &new.name);
-    let change = PeopleChange::Enter { once, now: NOON, person: Some(new), identity, credential };
+    let change = PeopleChange::Enter { once, now: NOON, person: Some(Box::new(new)), identity, credential };
     store.change_people(change).await.unwrap()
 }
 

@@ -1,6 +1,7 @@
 //! `POST /sessions/{id}/permission`
 
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
@@ -28,9 +29,9 @@ pub struct AnswerRequest {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "permission_not_open, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
     extract::Json(request): extract::Json<AnswerRequest>,
 ) -> Result<Json<SessionView>, Problem> {
-    let by = app.person().await.name.clone();
     Ok(Json(app.engine.answer(&id, request.request, request.option, by).await?.into()))
 }

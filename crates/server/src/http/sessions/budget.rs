@@ -1,6 +1,7 @@
 //! `POST /sessions/{id}/budget`
 
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
@@ -26,10 +27,10 @@ pub struct BudgetRequest {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
     extract::Json(request): extract::Json<BudgetRequest>,
 ) -> Result<Json<SessionView>, Problem> {
-    let by = app.person().await.name.clone();
     let view = app.engine.set_budget(&id, request.budget_micros, by).await?;
     Ok(Json(view.into()))
 }
