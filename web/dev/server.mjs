@@ -123,6 +123,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
   const routes = [
     ['GET', /^\/sessions$/, ({ query }) => list(sessions, query)],
     ['POST', /^\/sessions$/, ({ body, headers }) => [201, create(body, headers['idempotency-key']).view()]],
+    ['POST', /^\/sessions\/ahead$/, () => [202, { state: 'ready' }]],
     ['GET', /^\/sessions\/(\w+)$/, ({ ids }) => find(ids[0]).view()],
     ['POST', /^\/sessions\/(\w+)\/prompts$/, ({ ids, body }) => [202, find(ids[0]).prompt(body.text)]],
     [

@@ -113,6 +113,7 @@ describe.runIf(HAS_SERVER)('the list', () => {
     await page.getByLabel('Network').selectOption('Only these hosts');
     await page.getByLabel('Hosts').fill('docs.example.com, *.example.org');
     await page.getByLabel('Budget in dollars, at most').fill('2.50');
+    await page.getByText('The repository is ready').waitFor();
     await shot(page, 'new-bounds');
     await page.getByRole('button', { name: 'Start session' }).click();
     await page.locator('[data-kind=message]').getByText('What is wrong: nothing at all').waitFor();

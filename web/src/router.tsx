@@ -1,10 +1,12 @@
 /** The pages and their addresses. Each page is loaded when it is first gone to. */
+
 import { createRootRoute, createRoute, createRouter, Link, lazyRouteComponent, Outlet } from '@tanstack/react-router';
 import { PHASES, type Phase, USAGE_BY, type UsageBy } from './api/types';
 import type { ForkSearch } from './create/NewPage';
 import { type ListFilter, narrow } from './list/filter';
 import { GROUPINGS, type Grouping } from './list/rows';
 import { readSessionSearch } from './session/view/drawers';
+import { words } from './text/english';
 import { Palette } from './ui/Palette';
 import { Shortcuts } from './ui/Shortcuts';
 import type { UsageFilter } from './usage/UsagePage';
@@ -25,9 +27,9 @@ const root = createRootRoute({
   ),
   notFoundComponent: () => (
     <main className="mx-auto mt-24 max-w-md px-4 text-center">
-      <h1 className="text-lg font-semibold">There is nothing at this address</h1>
+      <h1 className="text-lg font-semibold">{words.common.nothingHere}</h1>
       <Link to="/" className="text-lamp underline underline-offset-4">
-        All sessions
+        {words.common.allSessions}
       </Link>
     </main>
   ),

@@ -1,8 +1,9 @@
 //! From what a person asks to the first two entries of a session's log.
 
-use crate::engine::Shared;
+use crate::engine::{Engine, Shared};
 use crate::error::CommandError;
 use crate::images;
+use crate::prepared::{self, Ahead};
 use crate::session::{load, writing};
 use crate::{Fork, NewSession, clock, git, ids};
 use crate::{agents, attachments};
@@ -66,6 +67,24 @@ pub(crate) async fn create(
     shared.changed(&view);
     shared.wake(&id);
     Ok(view)
+}
+
+impl Engine {
+    /// The repository that this path is in, as sessions of it name it.
+    pub async fn repository_at(&self, path: &str) -> Result<PathBuf, CommandError> {
+        find_repository(path).await
+    }
+
+    /// Somebody is about to ask for a session like this: what it would wait for, clone and setup, is made in the background. What it
+    /// says is not looked at.
+    pub async fn ahead(&self, new: NewSession) -> Result<Ahead, CommandError> {
+        if new.fork.is_some() {
+            return Ok(Ahead::Ready);
+        }
+        let spec = fresh(&self.shared, &ids::session_id(), new).await?;
+        self.shared.budgets.refuse_if_spent(&self.shared.config, &spec.person.name, &spec.repository)?;
+        prepared::ahead(&self.shared, spec).await.map_err(CommandError::Failed)
+    }
 }
 
 /// A branch is named after the title; what is in its name can no longer be found.
@@ -205,7 +224,7 @@ async fn spec(
 }
 
 /// The top of the repository that `path` is in.
-pub(crate) async fn find_repository(path: &str) -> Result<PathBuf, CommandError> {
+async fn find_repository(path: &str) -> Result<PathBuf, CommandError> {
     let wrong = |message: String| {
         CommandError::invalid(
             "repository_not_found",

@@ -19,7 +19,6 @@ use lamplight_sandbox::provider::Provider;
 use lamplight_store::Store;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
@@ -259,11 +258,6 @@ impl Engine {
     pub async fn repositories(&self, limit: usize) -> Result<Vec<(String, Timestamp)>, CommandError> {
         let recent = self.shared.store.repositories(limit).await?;
         Ok(recent.into_iter().map(|repository| (repository.path, repository.last_used_at)).collect())
-    }
-
-    /// The repository that this path is in, as sessions of it name it.
-    pub async fn repository_at(&self, path: &str) -> Result<PathBuf, CommandError> {
-        create::find_repository(path).await
     }
 
     pub fn status(&self) -> Status {

@@ -55,6 +55,7 @@ pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{Usage, UsageBy, UsageQuery, UsageSum};
 pub use passes::{Pass, PassKind, Passes};
+pub use prepared::Ahead;
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 pub use spent::Spent;
 

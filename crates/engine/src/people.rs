@@ -7,6 +7,7 @@
 //! ```
 //! What is decided is read from the store at every request, so that what was revoked does not count from that moment on.
 
+mod refusals;
 mod secret;
 
 pub use lamplight_store::{Credential, CredentialKind, Identity, PersonRow};
@@ -18,6 +19,7 @@ use crate::{clock, ids};
 use anyhow::Context as _;
 use lamplight_domain::{Role, Scope, Timestamp};
 use lamplight_store::{PeopleChange, PeopleOutcome};
+use refusals::{NAME, clean, last_owner, name_taken, no_such_person, not_invited, person_row, used_up};
 use std::sync::Arc;
 use tokio::sync::watch;
 
@@ -33,9 +35,6 @@ pub const ONCE_MS: u64 = 24 * 60 * 60 * 1000;
 const USED_MS: u64 = 10 * 60 * 1000;
 /// Tokens of one person.
 const TOKENS: usize = 100;
-/// Characters of a name, also of a token's, and of an address.
-const NAME: usize = 80;
-const EMAIL: usize = 254;
 
 /// Who asks, and by what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -378,57 +377,4 @@ fn made(
     let expires_at = expires_ms.map(|ms| created_at.plus_ms(ms));
     let id = ids::credential_id();
     Ok((text, Credential { id, hash, kind, created_at, expires_at, used_at: None }))
-}
-
-fn person_row(name: &str, email: &str, role: Role, now: Timestamp) -> Result<PersonRow, CommandError> {
-    let (name, email) = (clean(name, NAME, "a name")?, clean(email, EMAIL, "an e-mail address")?);
-    if !email.contains('@') || email.contains(char::is_whitespace) {
-        return Err(unusable("an e-mail address"));
-    }
-    Ok(PersonRow { id: ids::person_id(), name, email, role, created_at: now, removed_at: None })
-}
-
-/// Names stand in commits, so nothing that git or a terminal would take for something else is in them.
-fn clean(text: &str, longest: usize, what: &'static str) -> Result<String, CommandError> {
-    let text = text.trim();
-    let is_fine = |c: char| !c.is_control() && !matches!(c, '<' | '>');
-    if text.is_empty() || text.chars().count() > longest || !text.chars().all(is_fine) {
-        return Err(unusable(what));
-    }
-    Ok(text.to_owned())
-}
-
-fn unusable(what: &str) -> CommandError {
-    let message = format!("this cannot be {what}");
-    CommandError::invalid("invalid_request", message, "Say it without < and >, on one line, not too long.")
-}
-
-fn used_up() -> CommandError {
-    CommandError::invalid(
-        "link_used_up",
-        "this link was used already, or its time is over",
-        "Ask who sent it for another one.",
-    )
-}
-
-fn name_taken(name: &str) -> CommandError {
-    let message = format!("somebody here is, or was, called {name}");
-    CommandError::invalid("name_taken", message, "Take another name, or ask for a link of your own.")
-}
-
-fn last_owner() -> CommandError {
-    CommandError::invalid("last_owner", "there has to be an owner", "Make somebody else an owner first.")
-}
-
-fn no_such_person() -> CommandError {
-    CommandError::invalid(
-        "person_not_found",
-        "there is no such person",
-        "List people and take an id from there.",
-    )
-}
-
-fn not_invited(login: &str) -> CommandError {
-    let message = format!("nobody has invited {login}");
-    CommandError::invalid("not_invited", message, "Ask an admin of this server for an invitation.")
 }

@@ -1,7 +1,9 @@
 /** The HTTP API: one function a call. Every failure is an ApiError that says what happened and what to do. */
+import { words } from '../text/english';
 import type { Entry, Json } from './events';
 import type {
   AgentInfo,
+  Ahead,
   Attachment,
   Diff,
   FolderListing,
@@ -49,8 +51,8 @@ export function asApiError(thrown: unknown): ApiError {
   return new ApiError({
     code: 'unreachable',
     status: 0,
-    detail: 'Lamplight did not answer.',
-    what_to_do: 'Check that `lamplight serve` is running, then try again.',
+    detail: words.problems.unreachable,
+    what_to_do: words.problems.unreachableAdvice,
   });
 }
 
@@ -82,7 +84,7 @@ async function problemOf(response: Response): Promise<ApiError> {
   return new ApiError({
     code: problem.code ?? 'internal',
     status: response.status,
-    detail: problem.detail ?? problem.title ?? `The server answered ${response.status}.`,
+    detail: problem.detail ?? problem.title ?? words.problems.answered(response.status),
     what_to_do: problem.what_to_do ?? '',
   });
 }
@@ -113,6 +115,8 @@ export const api = {
   /** `key` makes a repeated call harmless: it gives the session that the first one made. */
   create: (spec: NewSession, key: string): Promise<SessionView> =>
     call('POST', '/sessions', spec, { 'idempotency-key': key }),
+  /** Makes what a session like this would wait for; starts nothing. */
+  ahead: (spec: NewSession): Promise<Ahead> => call('POST', '/sessions/ahead', spec),
   session: (id: string): Promise<SessionView> => call('GET', session(id)),
   logBefore: (id: string, before: number, limit: number): Promise<LogPage> =>
     call('GET', `${session(id)}/log?before=${before}&limit=${limit}`),

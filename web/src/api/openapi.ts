@@ -346,6 +346,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/ahead": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Somebody is about to start a session like this: what it would wait for, clone and setup, is made in the background. The prompt and
+         *     the attachments are not looked at, and nothing is started; asking again changes nothing.
+         */
+        post: operations["prepare_ahead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}": {
         parameters: {
             query?: never;
@@ -967,6 +987,16 @@ export interface components {
         AgentList: {
             items: components["schemas"]["Agent"][];
         };
+        AheadResponse: {
+            state: components["schemas"]["AheadState"];
+            /** @description Why it is not: also what would keep the session from being created as it is. */
+            why?: string | null;
+        };
+        /**
+         * @description How it stands with what the session would wait for.
+         * @enum {string}
+         */
+        AheadState: "ready" | "begun" | "no";
         AnswerRequest: {
             /** @description As in the session's `permission`. */
             request: unknown;
@@ -2750,6 +2780,38 @@ export interface operations {
             };
             /** @description storage_full */
             507: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    prepare_ahead: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewSessionRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AheadResponse"];
+                };
+            };
+            /** @description invalid_request */
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -45,6 +45,7 @@ export type KeyTest = Sent<Schemas['KeyTest']>;
 export type UpstreamModels = Sent<Schemas['UpstreamModels']>;
 export type Problem = Sent<Schemas['Problem']>;
 /** What a new session may be asked for; fields may be left out. */
+export type Ahead = Schemas['AheadResponse'];
 export type NewSession = Schemas['NewSessionRequest'];
 
 export const USAGE_BY = [

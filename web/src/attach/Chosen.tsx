@@ -1,6 +1,8 @@
 /** Files that wait for their prompt, and the ways to choose them: a button, pasting, dropping. */
+
 import { type ClipboardEvent, type ReactNode, useEffect, useRef, useState } from 'react';
 import { attachmentAddress } from '../api/client';
+import { words } from '../text/english';
 import { size } from '../text/format';
 import { visible } from '../text/visible';
 import { Button } from '../ui/button';
@@ -59,7 +61,7 @@ export function AttachButton({ files, className = '' }: { files: Files; classNam
         type="file"
         multiple
         hidden
-        aria-label="Files to attach"
+        aria-label={words.attach.choose}
         onChange={(event) => {
           files.add(event.target.files ?? []);
           event.target.value = '';
@@ -69,8 +71,8 @@ export function AttachButton({ files, className = '' }: { files: Files; classNam
         look="quiet"
         size="icon"
         className={className}
-        aria-label="Attach files"
-        title="Attach files; pasting and dropping work too"
+        aria-label={words.attach.button}
+        title={words.attach.hint}
         onClick={() => input.current?.click()}
       >
         <Icon name="clip" />
@@ -82,7 +84,7 @@ export function AttachButton({ files, className = '' }: { files: Files; classNam
 export function ChosenFiles({ files, className = '' }: { files: Files; className?: string }) {
   if (files.items.length === 0) return null;
   return (
-    <ul aria-label="Attached files" className={`flex flex-wrap gap-1.5 ${className}`}>
+    <ul aria-label={words.attach.label} className={`flex flex-wrap gap-1.5 ${className}`}>
       {files.items.map((item) => (
         <Chosen key={item.key} item={item} remove={() => files.remove(item.key)} />
       ))}
@@ -112,11 +114,11 @@ function Chosen({ item, remove }: { item: Waiting; remove: () => void }) {
         </span>
         <span className={`block text-2xs ${failed ? '' : 'text-faint'}`} role={failed ? 'alert' : undefined}>
           {item.state === 'ready' ? size(item.file.bytes) : null}
-          {item.state === 'uploading' ? 'Uploading' : null}
+          {item.state === 'uploading' ? words.attach.uploading : null}
           {failed ? `${item.error.message} ${item.error.whatToDo}` : null}
         </span>
       </span>
-      <Button look="quiet" size="small" aria-label={`Remove ${visible(item.name)}`} onClick={remove}>
+      <Button look="quiet" size="small" aria-label={words.attach.remove(visible(item.name))} onClick={remove}>
         <Icon name="cross" className="size-3.5" />
       </Button>
     </li>

@@ -1,7 +1,9 @@
 /** Files that came with a prompt: images as thumbnails that open, all else as a link that saves it. */
+
 import { useEffect, useRef, useState } from 'react';
 import { attachmentAddress } from '../api/client';
 import type { Attachment } from '../api/types';
+import { words } from '../text/english';
 import { size } from '../text/format';
 import { visible } from '../text/visible';
 import { Button, buttonClass } from '../ui/button';
@@ -12,14 +14,14 @@ export function ShownFiles({ files }: { files: Attachment[] }) {
   if (files.length === 0) return null;
   return (
     <>
-      <ul aria-label="Attached files" className="mt-2 flex flex-wrap gap-1.5">
+      <ul aria-label={words.attach.label} className="mt-2 flex flex-wrap gap-1.5">
         {files.map((file) => (
           <li key={`${file.id} ${file.name}`} className="max-w-full">
             {file.media_type.startsWith('image/') ? (
               <button
                 type="button"
                 onClick={() => setOpen(file)}
-                aria-label={`Open ${visible(file.name)}`}
+                aria-label={words.attach.open(visible(file.name))}
                 title={`${visible(file.name)}, ${size(file.bytes)}`}
                 className="block overflow-hidden rounded-lg border border-line-strong bg-raised hover:border-lamp-fill"
               >
@@ -77,9 +79,9 @@ function Enlarged({ file, close }: { file: Attachment; close: () => void }) {
           download={file.name}
           className={buttonClass({ look: 'quiet', size: 'small' })}
         >
-          <Icon name="down" className="size-3.5" /> Save
+          <Icon name="down" className="size-3.5" /> {words.common.save}
         </a>
-        <Button look="quiet" size="icon" aria-label="Close" onClick={close}>
+        <Button look="quiet" size="icon" aria-label={words.common.close} onClick={close}>
           <Icon name="cross" />
         </Button>
       </div>

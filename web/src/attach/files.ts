@@ -1,7 +1,9 @@
 /** Files for a prompt: uploaded as soon as they are chosen, and remembered by this tab until the prompt is sent. */
+
 import { useCallback, useEffect, useRef, useState } from 'react';
 import { ApiError, api, asApiError } from '../api/client';
 import type { Attachment } from '../api/types';
+import { words } from '../text/english';
 import { size } from '../text/format';
 import { readStorage, writeStorage } from '../ui/hooks';
 
@@ -87,16 +89,16 @@ export function refusal(file: { size: number }, before: number): ApiError | null
     return new ApiError({
       code: 'too_many_attachments',
       status: 400,
-      detail: `A prompt takes at most ${MOST_FILES} files.`,
-      what_to_do: 'Remove some, or put them into one archive.',
+      detail: words.attach.tooMany(MOST_FILES),
+      what_to_do: words.attach.tooManyAdvice,
     });
   }
   if (file.size > LARGEST_BYTES) {
     return new ApiError({
       code: 'attachment_too_large',
       status: 413,
-      detail: `It is larger than ${size(LARGEST_BYTES)}, which is the most that can be attached.`,
-      what_to_do: 'Attach a part of it, or upload it into the sandbox.',
+      detail: words.attach.tooLarge(size(LARGEST_BYTES)),
+      what_to_do: words.attach.tooLargeAdvice,
     });
   }
   return null;

@@ -73,7 +73,7 @@ export function BoundsFields({ value, change }: { value: Bounds; change: (bounds
             className="field font-mono text-code"
             value={value.hosts}
             onChange={(event) => change({ ...value, hosts: event.target.value })}
-            placeholder="docs.example.com, *.example.org"
+            placeholder={words.create.hostsExample}
             spellCheck={false}
             autoComplete="off"
           />

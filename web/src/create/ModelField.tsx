@@ -1,9 +1,11 @@
 /** The model of a new session: any text, with those on offer that really answer. */
+
 import { useQuery } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useId } from 'react';
 import { modelsQuery } from '../api/queries';
 import type { AgentInfo } from '../api/types';
+import { words } from '../text/english';
 import { visible } from '../text/visible';
 import { offers } from './offers';
 
@@ -32,7 +34,7 @@ export function ModelField({
         list={list}
         value={value}
         onChange={(event) => change(event.target.value)}
-        placeholder="The agent's default"
+        placeholder={words.create.agentsDefault}
         spellCheck={false}
         autoComplete="off"
       />
@@ -46,16 +48,16 @@ export function ModelField({
           <p key={upstream} className="mt-1 text-2xs text-warn">
             {visible(upstream)}: {visible(problem)}{' '}
             <Link to="/settings" className="underline underline-offset-2">
-              Settings
+              {words.settings.title}
             </Link>
           </p>
         ),
       )}
       {models.isSuccess && upstreams.length === 0 ? (
         <p className="mt-1 text-2xs text-soft">
-          No model is configured:{' '}
+          {words.create.noModel}{' '}
           <Link to="/settings" className="underline underline-offset-2">
-            set a key
+            {words.create.setKey}
           </Link>
         </p>
       ) : null}

@@ -1,4 +1,5 @@
 /** A new session: where, what, and who does it. */
+
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { type FormEvent, type KeyboardEvent, type ReactNode, useEffect, useId, useRef, useState } from 'react';
@@ -7,6 +8,8 @@ import { agentsQuery, repositoriesQuery, statusQuery } from '../api/queries';
 import type { AgentInfo, NewSession } from '../api/types';
 import { AttachButton, ChosenFiles, DropPlace } from '../attach/Chosen';
 import { useFiles } from '../attach/files';
+import { words } from '../text/english';
+import { Filled } from '../text/Filled';
 import { baseName } from '../text/format';
 import { visible } from '../text/visible';
 import { Button } from '../ui/button';
@@ -14,6 +17,7 @@ import { readStorage, useDraft, useKeys, useTitle, writeStorage } from '../ui/ho
 import { Icon } from '../ui/icons';
 import { ProblemNote } from '../ui/problem';
 import { ThemeToggle } from '../ui/theme';
+import { Ahead } from './Ahead';
 import { AS_CONFIGURED, BoundsFields, boundsOf } from './Bounds';
 import { ModelField } from './ModelField';
 import { Template } from './Template';
@@ -31,7 +35,7 @@ export interface ForkSearch {
 }
 
 export function NewPage({ from }: { from: ForkSearch }) {
-  useTitle(from.fork ? 'Fork' : 'New session');
+  useTitle(from.fork ? words.create.fork : words.create.title);
   const navigate = useNavigate();
   const agents = useQuery(agentsQuery);
   const repositories = useQuery(repositoriesQuery);
@@ -76,10 +80,17 @@ export function NewPage({ from }: { from: ForkSearch }) {
   const placed = from.fork !== undefined || chosenRepository.trim() !== '';
   const said = prompt.trim() !== '' || files.ready.length > 0;
   const ready = placed && said && !create.isPending && !files.uploading && !files.failed;
+  const asked = boundsOf(bounds);
+  const like = {
+    repository: chosenRepository.trim(),
+    ...(chosenAgent ? { agent: chosenAgent } : {}),
+    ...(base.trim() ? { base: base.trim() } : {}),
+    ...(image.trim() ? { image: image.trim() } : {}),
+    ...(asked.network ? { network: asked.network } : {}),
+  };
   const submit = (event?: FormEvent) => {
     event?.preventDefault();
     if (!ready) return;
-    const asked = boundsOf(bounds);
     if (chosenAgent) writeStorage(localStorage, LAST_AGENT, chosenAgent);
     create.mutate({
       ...(from.fork === undefined
@@ -107,19 +118,19 @@ export function NewPage({ from }: { from: ForkSearch }) {
         <header className="flex items-center gap-2 py-4">
           <Link
             to="/"
-            aria-label="All sessions"
-            title="All sessions (u)"
+            aria-label={words.common.allSessions}
+            title={words.common.allSessionsKey}
             className="-ml-1.5 rounded-lg p-1.5 text-soft hover:bg-hover"
           >
             <Icon name="back" />
           </Link>
-          <h1 className="text-lg font-semibold tracking-tight">{from.fork ? 'Fork' : 'New session'}</h1>
+          <h1 className="text-lg font-semibold tracking-tight">{from.fork ? words.create.fork : words.create.title}</h1>
           <span className="grow" />
           <ThemeToggle />
         </header>
         <main>
           <form onSubmit={submit} onKeyDown={onKeyDown} className="space-y-5">
-            <Labelled label="Task">
+            <Labelled label={words.create.task}>
               {(id) => (
                 <DropPlace files={files} className="rounded-lg">
                   <div className="relative">
@@ -129,7 +140,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
                       rows={6}
                       value={prompt}
                       onChange={(event) => setPrompt(event.target.value)}
-                      placeholder="What should be done? The more the agent knows of what you expect, the better: what is wrong, where, how you would check it."
+                      placeholder={words.create.taskHint}
                       className="field field-sizing-content max-h-[50vh] min-h-36 resize-none pb-10! text-[0.9375rem]"
                     />
                     <AttachButton files={files} className="absolute bottom-1.5 left-1.5" />
@@ -142,20 +153,20 @@ export function NewPage({ from }: { from: ForkSearch }) {
               <Template repository={chosenRepository} written={prompt} take={setPrompt} />
             ) : null}
             {from.fork === undefined ? (
-              <Labelled label="Repository" hint="Path of a git repository on the machine where Lamplight runs">
+              <Labelled label={words.create.repository} hint={words.create.repositoryHint}>
                 {(id) => (
                   <>
                     <input
                       id={id}
                       value={chosenRepository}
                       onChange={(event) => setRepository(event.target.value)}
-                      placeholder="/home/you/project"
+                      placeholder={words.create.repositoryExample}
                       spellCheck={false}
                       autoComplete="off"
                       className="field font-mono text-code"
                     />
                     {recent.length > 1 ? (
-                      <fieldset className="mt-2 flex flex-wrap gap-1.5" aria-label="Recent repositories">
+                      <fieldset className="mt-2 flex flex-wrap gap-1.5" aria-label={words.create.recent}>
                         {recent.map(({ path }) => (
                           <Button
                             key={path}
@@ -175,15 +186,24 @@ export function NewPage({ from }: { from: ForkSearch }) {
               </Labelled>
             ) : (
               <p className="rounded-lg border border-line bg-raised px-3 py-2 text-[0.8125rem] text-soft">
-                Starts with the files{sameAgent ? ' and the conversation' : ''} of{' '}
-                <Link to="/sessions/$id" params={{ id: from.fork }} className="text-ink underline underline-offset-4">
-                  {origin.data ? visible(origin.data.title) : 'another session'}
-                </Link>{' '}
-                at checkpoint {from.checkpoint}, on a branch of its own.
+                <Filled
+                  sentence={words.create.forkOf(sameAgent, from.checkpoint ?? 0)}
+                  parts={{
+                    session: (
+                      <Link
+                        to="/sessions/$id"
+                        params={{ id: from.fork }}
+                        className="text-ink underline underline-offset-4"
+                      >
+                        {origin.data ? visible(origin.data.title) : words.create.anotherSession}
+                      </Link>
+                    ),
+                  }}
+                />
               </p>
             )}
             <div className="grid gap-5 sm:grid-cols-2">
-              <Labelled label="Agent">
+              <Labelled label={words.create.agent}>
                 {(id) => (
                   <select
                     id={id}
@@ -194,13 +214,17 @@ export function NewPage({ from }: { from: ForkSearch }) {
                     {(agents.data?.items ?? []).map((offered) => (
                       <option key={offered.name} value={offered.name} disabled={!offered.installed}>
                         {offered.title}
-                        {offered.installed ? (offered.version ? ` ${offered.version}` : '') : ' (not installed)'}
+                        {offered.installed
+                          ? offered.version
+                            ? ` ${offered.version}`
+                            : ''
+                          : ` ${words.create.notInstalled}`}
                       </option>
                     ))}
                   </select>
                 )}
               </Labelled>
-              <Labelled label="Model">
+              <Labelled label={words.create.model}>
                 {(id) => (
                   <ModelField
                     id={id}
@@ -214,38 +238,38 @@ export function NewPage({ from }: { from: ForkSearch }) {
             </div>
             <details className="group">
               <summary className="flex w-fit items-center gap-1.5 rounded text-[0.8125rem] text-soft select-none">
-                <Icon name="chevron" className="size-3 transition-transform group-open:rotate-90" /> More
+                <Icon name="chevron" className="size-3 transition-transform group-open:rotate-90" /> {words.common.more}
               </summary>
               <div className="mt-3 grid gap-5 sm:grid-cols-2">
                 {from.fork === undefined ? (
                   <>
-                    <Labelled label="Start from">
+                    <Labelled label={words.create.base}>
                       {(id) => (
                         <input
                           id={id}
                           className="field"
                           value={base}
                           onChange={(event) => setBase(event.target.value)}
-                          placeholder="Current branch"
+                          placeholder={words.create.baseHint}
                           spellCheck={false}
                           autoComplete="off"
                         />
                       )}
                     </Labelled>
-                    <Labelled label="Image">
+                    <Labelled label={words.create.image}>
                       {(id) => (
                         <input
                           id={id}
                           className="field"
                           value={image}
                           onChange={(event) => setImage(event.target.value)}
-                          placeholder="As configured; host is this machine"
+                          placeholder={words.create.imageHint}
                           spellCheck={false}
                           autoComplete="off"
                         />
                       )}
                     </Labelled>
-                    <Labelled label="Permission requests">
+                    <Labelled label={words.create.permissions}>
                       {(id) => (
                         <select
                           id={id}
@@ -253,16 +277,16 @@ export function NewPage({ from }: { from: ForkSearch }) {
                           value={permissions}
                           onChange={(event) => setPermissions(event.target.value as Permissions)}
                         >
-                          <option value="allow">Allow: the sandbox is the boundary</option>
-                          <option value="ask">Ask me</option>
-                          <option value="reject">Reject</option>
+                          <option value="allow">{words.create.allow}</option>
+                          <option value="ask">{words.create.ask}</option>
+                          <option value="reject">{words.create.reject}</option>
                         </select>
                       )}
                     </Labelled>
                   </>
                 ) : null}
                 <BoundsFields value={bounds} change={setBounds} />
-                <Labelled label="Steps in a turn, at most">
+                <Labelled label={words.create.steps}>
                   {(id) => (
                     <input
                       id={id}
@@ -282,14 +306,13 @@ export function NewPage({ from }: { from: ForkSearch }) {
             {create.error ? <ProblemNote error={asApiError(create.error)} /> : null}
             <div className="flex items-center gap-3">
               <Button type="submit" look="primary" disabled={!ready} className="px-4">
-                {create.isPending ? 'Starting' : 'Start session'}
+                {create.isPending ? words.create.starting : words.create.start}
               </Button>
               <span className="hidden text-2xs text-faint sm:inline">
-                <kbd>Ctrl</kbd> <kbd>Enter</kbd>
+                <kbd>{words.create.ctrl}</kbd> <kbd>{words.create.enter}</kbd>
               </span>
-              {status.data?.scripted_model ? (
-                <span className="text-2xs text-soft">No model key is configured: a scripted model answers.</span>
-              ) : null}
+              {from.fork === undefined ? <Ahead begun={said} like={like} /> : null}
+              {status.data?.scripted_model ? <span className="text-2xs text-soft">{words.create.scripted}</span> : null}
             </div>
           </form>
         </main>

@@ -1,11 +1,13 @@
 /** The drawer with what models cost: by model, turn by turn, and the budget. */
+
 import { useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, asApiError } from '../api/client';
 import type { SessionUsageItem } from '../api/types';
 import { BudgetDialog } from '../session/view/BudgetDialog';
 import { useFacts, useStore } from '../session/view/context';
-import { count, dollars, plural } from '../text/format';
+import { words } from '../text/english';
+import { count, dollars } from '../text/format';
 import { visible } from '../text/visible';
 import { Button } from '../ui/button';
 import { Panel, type PanelProps } from '../ui/Drawer';
@@ -28,34 +30,32 @@ export function Cost({ close }: PanelProps) {
   if (!facts) return null;
   const items = usage.data?.items ?? [];
   return (
-    <Panel title="Cost" shortcut="c" close={close}>
+    <Panel title={words.cost.title} shortcut="c" close={close}>
       <div className="min-h-0 flex-1 space-y-6 overflow-y-auto overscroll-contain p-4">
-        <section aria-label="Whole session" className="flex items-end gap-3">
+        <section aria-label={words.cost.whole} className="flex items-end gap-3">
           <p>
             <span className="block text-2xl font-semibold tabular-nums">{cost(facts.cost)}</span>
             <span className="text-2xs text-soft">
-              {facts.budget_micros > 0 ? `of a budget of ${dollars(facts.budget_micros)}` : 'no budget'},{' '}
-              {count(facts.tokens.input + facts.tokens.output)} tokens
+              {facts.budget_micros > 0 ? words.cost.ofBudget(dollars(facts.budget_micros)) : words.cost.noBudget},{' '}
+              {words.status.tokens(count(facts.tokens.input + facts.tokens.output))}
             </span>
           </p>
           <span className="grow" />
           <Button size="small" disabled={facts.ended} onClick={() => setAsking(true)}>
-            Set a budget
+            {words.cost.setBudget}
           </Button>
         </section>
         {usage.error ? <ProblemNote error={asApiError(usage.error)} /> : null}
         {usage.isSuccess && items.length === 0 ? (
-          <p className="py-6 text-center text-faint">No model was asked anything so far.</p>
+          <p className="py-6 text-center text-faint">{words.cost.nothing}</p>
         ) : null}
         {items.length > 0 ? (
           <>
-            <Sums title="By model" first="Model" sums={byModel(items)} />
-            <Sums title="By turn" first="Turn" sums={byTurn(items)} models={items} />
+            <Sums title={words.cost.byModel} first={words.cost.model} sums={byModel(items)} />
+            <Sums title={words.cost.byTurn} first={words.cost.turn} sums={byTurn(items)} models={items} />
           </>
         ) : null}
-        <p className="text-2xs text-faint">
-          By the price lists of the models’ vendors. Tokens in are all that was sent, those from a cache included.
-        </p>
+        <p className="text-2xs text-faint">{words.cost.prices}</p>
       </div>
       {asking ? <BudgetDialog facts={facts} close={() => setAsking(false)} /> : null}
     </Panel>
@@ -63,7 +63,7 @@ export function Cost({ close }: PanelProps) {
 }
 
 function cost({ micros, is_partial }: Sum['cost']): string {
-  if (is_partial) return micros > 0 ? `over ${dollars(micros)}` : 'unknown';
+  if (is_partial) return micros > 0 ? words.status.over(dollars(micros)) : words.status.unknown;
   return dollars(micros);
 }
 
@@ -85,11 +85,11 @@ function Sums({ title, first, sums, models = [] }: SumsProps) {
           <thead>
             <tr className="border-b border-line text-2xs text-soft">
               <th className="py-1 text-left font-normal">{first}</th>
-              <th className="py-1 pl-3 text-right font-normal">Requests</th>
-              <th className="py-1 pl-3 text-right font-normal">In</th>
-              <th className="py-1 pl-3 text-right font-normal">Cached</th>
-              <th className="py-1 pl-3 text-right font-normal">Out</th>
-              <th className="py-1 pl-3 text-right font-normal">Cost</th>
+              <th className="py-1 pl-3 text-right font-normal">{words.cost.requests}</th>
+              <th className="py-1 pl-3 text-right font-normal">{words.cost.in}</th>
+              <th className="py-1 pl-3 text-right font-normal">{words.cost.cached}</th>
+              <th className="py-1 pl-3 text-right font-normal">{words.cost.out}</th>
+              <th className="py-1 pl-3 text-right font-normal">{words.cost.title}</th>
             </tr>
           </thead>
           <tbody>
@@ -103,7 +103,7 @@ function Sums({ title, first, sums, models = [] }: SumsProps) {
                     </bdi>
                     {of.length > 1 ? <span className="block truncate text-2xs text-faint">{of.join(', ')}</span> : null}
                   </th>
-                  <td className={number} title={plural(sum.requests, 'request')}>
+                  <td className={number} title={words.cost.requestsOf(sum.requests)}>
                     {sum.requests}
                   </td>
                   <td className={number}>{count(sum.tokens.input)}</td>

@@ -1,40 +1,37 @@
 /** The drawer with what this session is: sandbox as enforced, agent, branch, hosts, and the same from a terminal. */
+
 import type { ReactNode } from 'react';
 import type { SessionView } from '../api/types';
 import { useFacts } from '../session/view/context';
 import { TIER, WallLine } from '../session/view/Walls';
 import { CopyButton } from '../text/Code';
+import { words } from '../text/english';
+import { Filled } from '../text/Filled';
 import { exactTime } from '../text/format';
 import { visible } from '../text/visible';
 import { Panel, type PanelProps } from '../ui/Drawer';
 import { Icon } from '../ui/icons';
 import { commandsOf } from './commands';
 
-const SANDBOX_STATE: Record<SessionView['sandbox_state'], string> = {
-  none: 'There is none now',
-  starting: 'Is being made',
-  running: 'Runs',
-  paused: 'Paused: everything in it stands still, in memory',
-  stopped: 'Stopped: its files are kept',
-};
+const SANDBOX_STATE: Record<SessionView['sandbox_state'], string> = words.details.sandboxStates;
 
 export function Details({ close }: PanelProps) {
   const facts = useFacts();
   if (!facts) return null;
   return (
-    <Panel title="Details" shortcut="y" close={close}>
+    <Panel title={words.details.title} shortcut="y" close={close}>
       <div className="min-h-0 flex-1 space-y-6 overflow-y-auto overscroll-contain p-4 text-[0.8125rem]">
-        <Section title="Session">
-          <Fact name="Id" value={facts.id} copies />
-          <Fact name="Repository" value={facts.repository} copies />
-          <Fact name="Branch" value={facts.branch} copies />
-          <Fact name="Merges into" value={facts.base} />
-          <Fact name="Agent" value={facts.agent} />
-          <Fact name="Model" value={facts.model ?? 'the agent’s default'} />
-          <Fact name="Begun by" value={`${facts.person.name} <${facts.person.email}>`} />
-          <Fact name="Begun" value={exactTime(Date.parse(facts.created_at))} />
+        <Section title={words.details.session}>
+          <Fact name={words.details.id} value={facts.id} copies />
+          <Fact name={words.details.repository} value={facts.repository} copies />
+          <Fact name={words.details.branch} value={facts.branch} copies />
+          <Fact name={words.details.base} value={facts.base} />
+          <Fact name={words.details.agent} value={facts.agent} />
+          <Fact name={words.details.model} value={facts.model ?? words.details.agentsDefault} />
+          <Fact name={words.details.person} value={`${facts.person.name} <${facts.person.email}>`} />
+          <Fact name={words.details.begun} value={exactTime(Date.parse(facts.created_at))} />
         </Section>
-        <Section title="From a terminal">
+        <Section title={words.details.commands}>
           <ul className="space-y-1">
             {commandsOf(facts).map(({ does, command }) => (
               <li key={command}>
@@ -43,15 +40,17 @@ export function Details({ close }: PanelProps) {
                   <code className="min-w-0 flex-1 py-1 font-mono text-code [overflow-wrap:anywhere]">
                     {visible(command)}
                   </code>
-                  <CopyButton text={command} label={`Copy: ${does.toLowerCase()}`} />
+                  <CopyButton text={command} label={words.commands.copy(does)} />
                 </span>
               </li>
             ))}
           </ul>
         </Section>
-        <Section title="Sandbox">
+        <Section title={words.details.sandbox}>
           <p className="mb-2">{SANDBOX_STATE[facts.sandbox_state]}.</p>
-          {facts.image ? <Fact name="Image" value={`${facts.image.name} (${facts.image.digest})`} /> : null}
+          {facts.image ? (
+            <Fact name={words.details.image} value={`${facts.image.name} (${facts.image.digest})`} />
+          ) : null}
           {facts.sandbox ? (
             <>
               <p className={`mb-2 ${facts.sandbox.unsafe ? 'font-medium text-bad' : 'text-soft'}`}>
@@ -67,10 +66,16 @@ export function Details({ close }: PanelProps) {
             </>
           ) : null}
         </Section>
-        <Section title="Network">
+        <Section title={words.details.network}>
           <NetworkRule network={facts.network} />
-          <Hosts title="Reached" contacts={facts.contacts.filter((contact) => contact.refused === null)} />
-          <Hosts title="Refused" contacts={facts.contacts.filter((contact) => contact.refused !== null)} />
+          <Hosts
+            title={words.details.reached}
+            contacts={facts.contacts.filter((contact) => contact.refused === null)}
+          />
+          <Hosts
+            title={words.details.refused}
+            contacts={facts.contacts.filter((contact) => contact.refused !== null)}
+          />
         </Section>
       </div>
     </Panel>
@@ -91,7 +96,7 @@ function Fact({ name, value, copies = false }: { name: string; value: string; co
     <div className="flex min-h-7 items-center gap-3">
       <span className="w-24 shrink-0 text-soft">{name}</span>
       <bdi className="min-w-0 break-words [overflow-wrap:anywhere]">{visible(value)}</bdi>
-      {copies ? <CopyButton text={value} label={`Copy ${name.toLowerCase()}`} /> : null}
+      {copies ? <CopyButton text={value} label={words.details.copy(name)} /> : null}
     </div>
   );
 }
@@ -99,14 +104,16 @@ function Fact({ name, value, copies = false }: { name: string; value: string; co
 function NetworkRule({ network }: { network: SessionView['network'] }) {
   switch (network.policy) {
     case 'open':
-      return <p className="text-soft">Programs inside reach every public host.</p>;
+      return <p className="text-soft">{words.details.open}</p>;
     case 'none':
-      return <p className="text-soft">Programs inside reach models and git, and nothing else.</p>;
+      return <p className="text-soft">{words.details.none}</p>;
     case 'allowlist':
       return (
         <p className="text-soft">
-          Programs inside reach models, git and{' '}
-          <bdi className="font-mono text-code">{network.hosts.map(visible).join(', ')}</bdi>.
+          <Filled
+            sentence={words.details.allowlist}
+            parts={{ hosts: <bdi className="font-mono text-code">{network.hosts.map(visible).join(', ')}</bdi> }}
+          />
         </p>
       );
   }

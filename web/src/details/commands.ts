@@ -1,17 +1,17 @@
 /** The command line for what this page does. */
+
 import type { SessionView } from '../api/types';
+import { words } from '../text/english';
 
 export function commandsOf({ id, branch, base, repository, ended }: SessionView): { does: string; command: string }[] {
   return [
-    { does: 'Follow it', command: `lamplight logs -f ${id}` },
-    { does: 'See all about it', command: `lamplight show ${id}` },
-    ...(ended
-      ? []
-      : [{ does: 'Say something more, with a picture', command: `lamplight prompt ${id} "…" --attach FILE` }]),
-    { does: 'See its changes', command: `lamplight diff ${id}` },
-    { does: 'Try its branch in your own repository', command: `git -C ${quoted(repository)} switch ${quoted(branch)}` },
-    { does: `Merge it into ${base}`, command: `lamplight merge ${id}` },
-    ...(ended ? [] : [{ does: 'Stop the turn', command: `lamplight stop ${id}` }]),
+    { does: words.commands.follow, command: `lamplight logs -f ${id}` },
+    { does: words.commands.show, command: `lamplight show ${id}` },
+    ...(ended ? [] : [{ does: words.commands.prompt, command: `lamplight prompt ${id} "…" --attach FILE` }]),
+    { does: words.commands.diff, command: `lamplight diff ${id}` },
+    { does: words.commands.branch, command: `git -C ${quoted(repository)} switch ${quoted(branch)}` },
+    { does: words.commands.merge(base), command: `lamplight merge ${id}` },
+    ...(ended ? [] : [{ does: words.commands.stop, command: `lamplight stop ${id}` }]),
   ];
 }
 

@@ -1,11 +1,12 @@
 /** The drawer with what the branch changes: file tree and hunks, of the whole branch or of one turn, and comments on the lines. */
+
 import { useQuery } from '@tanstack/react-query';
 import { type ReactNode, useCallback, useMemo, useRef, useState } from 'react';
 import { api, asApiError } from '../api/client';
 import type { FileDiff, TurnCommit } from '../api/types';
 import { useFacts, useStore } from '../session/view/context';
 import { useDrawer } from '../session/view/drawers';
-import { plural } from '../text/format';
+import { words } from '../text/english';
 import { visible, visibleName } from '../text/visible';
 import { Button } from '../ui/button';
 import { Panel, type PanelProps } from '../ui/Drawer';
@@ -39,7 +40,7 @@ export function Changes({ close }: PanelProps) {
   const shown = diff.data?.files;
   return (
     <Panel
-      title="Changes"
+      title={words.changes.title}
       shortcut="d"
       beside={
         <TurnChoice
@@ -55,15 +56,15 @@ export function Changes({ close }: PanelProps) {
           {diff.error ? (
             <ProblemNote error={asApiError(diff.error)} className="m-3">
               <Button size="small" onClick={() => void diff.refetch()}>
-                Try again
+                {words.common.tryAgain}
               </Button>
             </ProblemNote>
           ) : null}
-          {shown?.length === 0 ? <p className="p-6 text-center text-faint">Nothing is changed so far.</p> : null}
+          {shown?.length === 0 ? <p className="p-6 text-center text-faint">{words.changes.nothing}</p> : null}
           {shown && shown.length > 0 ? <Files key={`${turn}`} files={shown} commented={comments.all()} /> : null}
           {diff.data?.truncated ? (
             <p className="p-3 text-2xs text-faint">
-              The change is larger than what is shown here. The whole:{' '}
+              {words.changes.truncated}{' '}
               <code className="font-mono">
                 git diff {visible(facts?.base ?? '')}...{visible(facts?.branch ?? '')}
               </code>
@@ -107,8 +108,8 @@ function Files({ files, commented }: { files: FileDiff[]; commented: readonly Li
   const tree = useMemo(() => treeOf(files), [files]);
   return (
     <>
-      <nav aria-label="Changed files" className="border-b border-line px-1.5 py-1.5">
-        <p className="px-1.5 pb-1 text-2xs text-faint">{plural(files.length, 'file')} changed</p>
+      <nav aria-label={words.changes.files} className="border-b border-line px-1.5 py-1.5">
+        <p className="px-1.5 pb-1 text-2xs text-faint">{words.changes.changed(files.length)}</p>
         <Tree nodes={tree} openFolders={files.length <= OPEN_TREE} goTo={goTo} />
       </nav>
       <div ref={list}>
@@ -189,15 +190,15 @@ function TurnChoice({
 }) {
   return (
     <select
-      aria-label="Changes of"
+      aria-label={words.changes.of}
       value={turn ?? ''}
       onChange={(event) => chooseTurn(event.target.value === '' ? null : Number(event.target.value))}
       className="h-7 rounded-md border border-line-strong bg-raised px-1.5 text-[0.8125rem]"
     >
-      <option value="">Whole branch</option>
+      <option value="">{words.changes.whole}</option>
       {commits.map((commit) => (
         <option key={commit.id} value={commit.turn}>
-          Turn {commit.turn}
+          {words.log.turn(commit.turn)}
         </option>
       ))}
     </select>

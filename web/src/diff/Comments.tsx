@@ -1,9 +1,10 @@
 /** A comment under its line, and at the end of the changes the button that sends all of them. */
+
 import { useMutation } from '@tanstack/react-query';
 import { type KeyboardEvent, useEffect, useRef, useSyncExternalStore } from 'react';
 import { api, asApiError } from '../api/client';
 import { useStore } from '../session/view/context';
-import { plural } from '../text/format';
+import { words } from '../text/english';
 import { visible, visibleName } from '../text/visible';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icons';
@@ -39,16 +40,16 @@ function Writing({ comment, store }: { comment: LineComment; store: CommentStore
         value={comment.text}
         onChange={(event) => store.change(comment.id, { text: event.target.value })}
         onKeyDown={onKeyDown}
-        aria-label={`Comment on line ${comment.line} of ${visibleName(comment.path)}`}
-        placeholder="What should be another way?"
+        aria-label={words.comments.about(comment.line, visibleName(comment.path))}
+        placeholder={words.comments.hint}
         className="field-sizing-content block max-h-60 min-h-12 w-full resize-none bg-transparent px-2 py-1 outline-none placeholder:text-faint"
       />
       <div className="flex justify-end gap-1">
         <Button look="quiet" size="small" onClick={() => store.remove(comment.id)}>
-          Discard
+          {words.comments.discard}
         </Button>
         <Button look="primary" size="small" disabled={empty} onClick={done}>
-          Keep
+          {words.comments.keep}
         </Button>
       </div>
     </div>
@@ -62,12 +63,12 @@ function Written({ comment, store }: { comment: LineComment; store: CommentStore
       <Button
         look="quiet"
         size="small"
-        aria-label="Edit the comment"
+        aria-label={words.comments.edit}
         onClick={() => store.change(comment.id, { open: true })}
       >
         <Icon name="edit" className="size-3.5" />
       </Button>
-      <Button look="quiet" size="small" aria-label="Remove the comment" onClick={() => store.remove(comment.id)}>
+      <Button look="quiet" size="small" aria-label={words.comments.remove} onClick={() => store.remove(comment.id)}>
         <Icon name="cross" className="size-3.5" />
       </Button>
     </div>
@@ -90,12 +91,12 @@ export function CommentsBar({ store, shown }: { store: CommentStore; shown: (com
   if (all.length === 0) return null;
   const elsewhere = all.filter((comment) => !shown(comment));
   return (
-    <section aria-label="Comments" className="border-t border-line bg-raised px-3 py-2">
+    <section aria-label={words.comments.label} className="border-t border-line bg-raised px-3 py-2">
       {send.error ? <ProblemNote error={asApiError(send.error)} className="mb-2" /> : null}
       {elsewhere.length > 0 ? (
         <details className="mb-2 text-[0.8125rem]">
           <summary className="w-fit rounded text-soft select-none">
-            {plural(elsewhere.length, 'comment is', 'comments are')} on lines that are not shown here
+            {words.comments.elsewhere(elsewhere.length)}
           </summary>
           <ul className="mt-1 max-h-40 space-y-1 overflow-y-auto">
             {elsewhere.map((comment) => (
@@ -109,7 +110,7 @@ export function CommentsBar({ store, shown }: { store: CommentStore; shown: (com
                 <Button
                   look="quiet"
                   size="small"
-                  aria-label="Remove the comment"
+                  aria-label={words.comments.remove}
                   onClick={() => store.remove(comment.id)}
                 >
                   <Icon name="cross" className="size-3.5" />
@@ -120,10 +121,10 @@ export function CommentsBar({ store, shown }: { store: CommentStore; shown: (com
         </details>
       ) : null}
       <div className="flex items-center gap-2">
-        <span className="text-[0.8125rem] text-soft">{plural(finished.length, 'comment')}</span>
+        <span className="text-[0.8125rem] text-soft">{words.comments.count(finished.length)}</span>
         <span className="grow" />
         <Button look="quiet" size="small" disabled={send.isPending} onClick={() => store.clear()}>
-          Discard all
+          {words.comments.discardAll}
         </Button>
         <Button
           look="primary"
@@ -131,7 +132,7 @@ export function CommentsBar({ store, shown }: { store: CommentStore; shown: (com
           disabled={finished.length === 0 || send.isPending || ended}
           onClick={() => send.mutate()}
         >
-          <Icon name="send" className="size-3.5" /> Send to the agent
+          <Icon name="send" className="size-3.5" /> {words.comments.send}
         </Button>
       </div>
     </section>

@@ -1,6 +1,8 @@
 /** Hunks as a table that reads well aloud, too: every row begins with what happened to the line. */
+
 import { Fragment, memo, useMemo, useState } from 'react';
 import { languageOf, spans, useHighlight } from '../text/Code';
+import { words } from '../text/english';
 import { visible } from '../text/visible';
 import { Button } from '../ui/button';
 import { CommentBox } from './Comments';
@@ -15,8 +17,8 @@ const LINE_LIMIT = 2_000;
 
 const LOOK = {
   context: { row: '', mark: '', word: '' },
-  added: { row: 'bg-good-tint', mark: '+', word: 'added: ' },
-  removed: { row: 'bg-bad-tint', mark: '\u2212', word: 'removed: ' },
+  added: { row: 'bg-good-tint', mark: '+', word: words.changes.addedLine },
+  removed: { row: 'bg-bad-tint', mark: '\u2212', word: words.changes.removedLine },
 } as const;
 
 export const DiffView = memo(function DiffView({ hunks, path }: { hunks: Hunk[]; path: string }) {
@@ -28,7 +30,7 @@ export const DiffView = memo(function DiffView({ hunks, path }: { hunks: Hunk[];
   return (
     <section
       className="@container overflow-x-auto font-mono text-code"
-      aria-label={`Changes of ${visible(path)}`}
+      aria-label={words.changes.ofFile(visible(path))}
       tabIndex={0}
     >
       <table className="w-full border-collapse">
@@ -40,7 +42,7 @@ export const DiffView = memo(function DiffView({ hunks, path }: { hunks: Hunk[];
             return [
               <tr key={`h${hunk.oldStart}.${hunk.newStart}`} className="bg-sunken text-faint">
                 <td colSpan={4} className="px-2 py-0.5 text-2xs select-none">
-                  {`\u22ef line ${hunk.newStart}`} {visible(hunk.heading)}
+                  {words.changes.line(hunk.newStart)} {visible(hunk.heading)}
                 </td>
               </tr>,
               ...rows.map((row) => (
@@ -66,7 +68,7 @@ export const DiffView = memo(function DiffView({ hunks, path }: { hunks: Hunk[];
       {total > most ? (
         <p className="border-t border-line p-2 font-sans">
           <Button look="quiet" size="small" onClick={() => setMost(most + MORE_ROWS)}>
-            Show {Math.min(MORE_ROWS, total - most)} more of {total} lines
+            {words.changes.more(Math.min(MORE_ROWS, total - most), total)}
           </Button>
         </p>
       ) : null}
@@ -92,13 +94,13 @@ const Line = memo(function Line({ row, language, path, store }: LineProps) {
       <LineNumber n={row.new} />
       <td className="relative w-4 text-center text-soft select-none">
         <span aria-hidden="true">{LOOK[row.kind].mark}</span>
-        <span className="sr-only">{LOOK[row.kind].word}</span>
+        <span className="sr-only">{LOOK[row.kind].word} </span>
         {store ? (
           <button
             type="button"
             onClick={() => store.begin(path, row)}
-            aria-label={`Comment on line ${placeOf(row).line}${row.new === null ? ' as it was' : ''}`}
-            title="Comment on this line"
+            aria-label={words.comments.on(placeOf(row).line, row.new === null)}
+            title={words.comments.begin}
             className="absolute inset-y-0 -left-1 w-5 rounded bg-lamp-fill leading-none text-on-lamp opacity-0 group-hover/line:opacity-100 focus-visible:opacity-100 pointer-coarse:opacity-45"
           >
             +
@@ -121,9 +123,13 @@ export function TextChange({ path, before, after }: { path: string; before: stri
     <div className="overflow-hidden rounded-lg border border-line bg-raised">
       <p className="border-b border-line bg-sunken px-3 py-1 font-mono text-2xs text-soft">
         {visible(path)}
-        {before === null ? ' (new file)' : ''}
+        {before === null ? ` ${words.changes.newFile}` : ''}
       </p>
-      {hunks.length > 0 ? <DiffView hunks={hunks} path={path} /> : <p className="px-3 py-1.5 text-faint">No change</p>}
+      {hunks.length > 0 ? (
+        <DiffView hunks={hunks} path={path} />
+      ) : (
+        <p className="px-3 py-1.5 text-faint">{words.changes.noChange}</p>
+      )}
     </div>
   );
 }

@@ -1,6 +1,8 @@
 /** One changed file: its name and numbers, and when it is opened what changed in it. */
+
 import { useMemo } from 'react';
 import type { FileDiff } from '../api/types';
+import { words } from '../text/english';
 import { visibleName } from '../text/visible';
 import { Icon } from '../ui/icons';
 import { DiffView } from './DiffView';
@@ -14,18 +16,16 @@ const MARKS = {
 } as const;
 
 /** What git calls modes, in words. */
-const MODES: Record<string, string> = {
-  '100644': 'an ordinary file',
-  '100755': 'executable',
-  '120000': 'a symbolic link',
-  '160000': 'a submodule',
-};
+const MODES: Record<string, string | undefined> = words.changes.modes;
 
 export function Mark({ status }: { status: FileDiff['status'] }) {
   return (
-    <span className={`w-3 shrink-0 text-center text-2xs font-semibold ${MARKS[status].look}`} title={status}>
+    <span
+      className={`w-3 shrink-0 text-center text-2xs font-semibold ${MARKS[status].look}`}
+      title={words.changes.statuses[status]}
+    >
       {MARKS[status].letter}
-      <span className="sr-only"> {status}</span>
+      <span className="sr-only"> {words.changes.statuses[status]}</span>
     </span>
   );
 }
@@ -80,18 +80,18 @@ export function File({ file, open, toggle }: { file: FileDiff; open: boolean; to
 
 /** That a file became another kind of thing, or is not an ordinary one. */
 export function modeChange({ old_mode, new_mode }: Pick<FileDiff, 'old_mode' | 'new_mode'>): string | null {
-  const words = (mode: string) => MODES[mode] ?? `mode ${mode}`;
-  if (old_mode && new_mode) return `Was ${words(old_mode)}, is ${words(new_mode)}`;
-  if (new_mode) return `Is ${words(new_mode)}`;
-  if (old_mode) return `Was ${words(old_mode)}`;
+  const kind = (mode: string) => MODES[mode] ?? words.changes.mode(mode);
+  if (old_mode && new_mode) return words.changes.wasAndIs(kind(old_mode), kind(new_mode));
+  if (new_mode) return words.changes.is(kind(new_mode));
+  if (old_mode) return words.changes.was(kind(old_mode));
   return null;
 }
 
 function FileBody({ file }: { file: FileDiff }) {
   const hunks = useMemo(() => parsePatch(file.patch), [file.patch]);
-  if (file.binary) return <p className="px-4 py-2 text-[0.8125rem] text-faint">A binary file.</p>;
+  if (file.binary) return <p className="px-4 py-2 text-[0.8125rem] text-faint">{words.changes.binary}</p>;
   if (hunks.length === 0) {
-    const empty = file.status === 'renamed' ? 'Renamed, content unchanged.' : 'No lines to show.';
+    const empty = file.status === 'renamed' ? words.changes.renamed : words.changes.noLines;
     return <p className="px-4 py-2 text-[0.8125rem] text-faint">{empty}</p>;
   }
   return <DiffView hunks={hunks} path={file.path} />;

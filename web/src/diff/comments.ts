@@ -2,7 +2,9 @@
  * Comments on lines of a change: collected where they are, kept by this browser until they are sent as one prompt. What is being
  * written is kept like what is finished, so that a reload loses neither.
  */
+
 import { createContext, useContext, useSyncExternalStore } from 'react';
+import { words } from '../text/english';
 import { visible } from '../text/visible';
 import { readStorage, writeStorage } from '../ui/hooks';
 import type { Row } from './patch';
@@ -123,12 +125,11 @@ export function promptOf(comments: readonly LineComment[]): string {
     .map(({ path, side, line, quoted, text }) => {
       // A name that could pass for something else is told as a string.
       const name = visible(path) === path && !path.includes('\n') ? path : JSON.stringify(path);
-      const where = `${name}, line ${line}${side === 'old' ? ' of what was there before' : ''}:`;
+      const where = words.comments.where(name, line, side === 'old');
       return `${where}\n> ${quoted}\n${text.trim()}`;
     });
   if (said.length === 0) return '';
-  const begin = said.length === 1 ? 'A comment on your changes:' : `${said.length} comments on your changes:`;
-  return [begin, ...said].join('\n\n');
+  return [words.comments.prompt(said.length), ...said].join('\n\n');
 }
 
 export const CommentContext = createContext<CommentStore | null>(null);

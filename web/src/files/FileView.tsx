@@ -1,9 +1,11 @@
 /** One file of the sandbox: text with colours, an image, or that it is neither. */
+
 import { useQuery } from '@tanstack/react-query';
 import { api, asApiError, fileAddress } from '../api/client';
 import type { FolderEntry } from '../api/types';
 import { useStore } from '../session/view/context';
 import { CodeBlock, languageOf } from '../text/Code';
+import { words } from '../text/english';
 import { exactTime, size } from '../text/format';
 import { visibleName } from '../text/visible';
 import { Button } from '../ui/button';
@@ -26,7 +28,7 @@ export function FileView({ folder, file }: { folder: string; file: FolderEntry }
   return (
     <div className="flex min-h-0 flex-1 flex-col">
       <div className="flex items-center gap-3 border-b border-line px-3 py-1.5 text-2xs text-soft">
-        <span>{file.kind === 'link' ? 'a link' : size(file.bytes)}</span>
+        <span>{file.kind === 'link' ? words.files.link : size(file.bytes)}</span>
         <span className="truncate">{exactTime(Date.parse(file.modified_at))}</span>
         <span className="grow" />
         <SaveLink path={path} name={file.name} />
@@ -35,23 +37,19 @@ export function FileView({ folder, file }: { folder: string; file: FolderEntry }
         {content.error ? (
           <ProblemNote error={asApiError(content.error)}>
             <Button size="small" onClick={() => void content.refetch()}>
-              Try again
+              {words.common.tryAgain}
             </Button>
           </ProblemNote>
         ) : null}
         {shown?.kind === 'image' ? (
           <img src={fileAddress(store.id, path, false)} alt={visibleName(file.name)} className="max-w-full" />
         ) : null}
-        {shown?.kind === 'other' ? (
-          <p className="py-6 text-center text-faint">Neither text nor an image; save it to open it elsewhere.</p>
-        ) : null}
+        {shown?.kind === 'other' ? <p className="py-6 text-center text-faint">{words.files.other}</p> : null}
         {shown?.kind === 'text' ? (
           <>
-            {shown.text === '' ? <p className="py-6 text-center text-faint">An empty file.</p> : null}
+            {shown.text === '' ? <p className="py-6 text-center text-faint">{words.files.empty}</p> : null}
             {shown.text === '' ? null : <CodeBlock code={shown.text} language={languageOf(file.name)} />}
-            {shown.whole ? null : (
-              <p className="pt-2 text-2xs text-faint">This is only its beginning; save it for the whole.</p>
-            )}
+            {shown.whole ? null : <p className="pt-2 text-2xs text-faint">{words.files.beginning}</p>}
           </>
         ) : null}
       </div>

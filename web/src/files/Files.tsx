@@ -1,11 +1,13 @@
 /** The drawer with the files of the sandbox: looked through, opened, saved, and put there. */
+
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useRef, useState } from 'react';
 import { api, asApiError, fileAddress } from '../api/client';
 import type { FolderEntry, SessionView } from '../api/types';
 import { useFacts, useStore } from '../session/view/context';
 import { useDrawer } from '../session/view/drawers';
-import { plural, size } from '../text/format';
+import { words } from '../text/english';
+import { size } from '../text/format';
 import { visibleName } from '../text/visible';
 import { Button, buttonClass } from '../ui/button';
 import { Panel, type PanelProps } from '../ui/Drawer';
@@ -28,7 +30,7 @@ export function Files({ close }: PanelProps) {
     setFolder(path);
   };
   return (
-    <Panel title="Files" shortcut="f" close={close}>
+    <Panel title={words.files.title} shortcut="f" close={close}>
       {facts.sandbox_state === 'running' ? (
         <>
           <Where path={folder} file={file} go={go} />
@@ -49,7 +51,7 @@ function Where({ path, file, go }: { path: string; file: FolderEntry | null; go:
   const parts = partsOf(path);
   return (
     <nav
-      aria-label="Folders above"
+      aria-label={words.files.above}
       className="flex flex-wrap items-center border-b border-line px-2 py-1 font-mono text-code"
     >
       {parts.map((part, place) => (
@@ -96,14 +98,14 @@ function Folder({ path, go, open, working }: FolderProps) {
         {listing.error ? (
           <ProblemNote error={asApiError(listing.error)} className="m-3">
             <Button size="small" onClick={() => void listing.refetch()}>
-              Try again
+              {words.common.tryAgain}
             </Button>
           </ProblemNote>
         ) : null}
         {listing.isSuccess && entries.length === 0 ? (
-          <p className="p-6 text-center text-faint">Nothing in here.</p>
+          <p className="p-6 text-center text-faint">{words.files.nothing}</p>
         ) : null}
-        <ul aria-label="Files" className="p-1.5">
+        <ul aria-label={words.files.title} className="p-1.5">
           {path === '/' ? null : (
             <li>
               <button
@@ -111,7 +113,7 @@ function Folder({ path, go, open, working }: FolderProps) {
                 onClick={() => go(parent(path))}
                 className="flex w-full items-center gap-2 rounded-md px-1.5 py-1 text-left font-mono text-code text-soft hover:bg-hover"
               >
-                <Icon name="back" className="size-3.5" /> ..<span className="sr-only"> (the folder above)</span>
+                <Icon name="back" className="size-3.5" /> ..<span className="sr-only"> {words.files.parent}</span>
               </button>
             </li>
           )}
@@ -122,9 +124,7 @@ function Folder({ path, go, open, working }: FolderProps) {
           ))}
         </ul>
         {listing.data?.truncated ? (
-          <p className="px-3 pb-3 text-2xs text-faint">
-            The first {plural(entries.length, 'entry', 'entries')}; there are more. A terminal shows all.
-          </p>
+          <p className="px-3 pb-3 text-2xs text-faint">{words.files.truncated(entries.length)}</p>
         ) : null}
       </div>
       <Uploads folder={path} />
@@ -201,7 +201,7 @@ function Uploads({ folder }: { folder: string }) {
         type="file"
         multiple
         hidden
-        aria-label="Files to upload"
+        aria-label={words.files.choose}
         onChange={(event) => {
           take(event.target.files ?? []);
           event.target.value = '';
@@ -209,10 +209,10 @@ function Uploads({ folder }: { folder: string }) {
       />
       <div className="flex items-center gap-3">
         <Button size="small" disabled={upload.isPending} onClick={() => input.current?.click()}>
-          <Icon name="send" className="size-3.5" /> {upload.isPending ? 'Uploading' : 'Upload into this folder'}
+          <Icon name="send" className="size-3.5" /> {upload.isPending ? words.files.uploading : words.files.upload}
         </Button>
         <span role="status" className="text-2xs text-faint">
-          {upload.isSuccess ? `${plural(upload.data, 'file')} uploaded` : null}
+          {upload.isSuccess ? words.files.uploaded(upload.data) : null}
         </span>
       </div>
     </div>
@@ -225,27 +225,25 @@ function NotNow({ facts }: { facts: SessionView }) {
   const drawer = useDrawer();
   const resume = useMutation({ mutationFn: () => api.resume(store.id), onSuccess: (view) => store.adopt(view) });
   const paused = facts.sandbox_state === 'paused';
-  const words = {
+  const why = {
     running: '',
-    paused: 'The sandbox is paused: everything in it stands still. Let it go on to look into it.',
-    starting: 'The sandbox is being made ready.',
-    stopped: 'The sandbox was given back, and its files are kept. The next prompt starts one with them.',
-    none: facts.ended
-      ? 'This session has ended, and its sandbox is gone. What was committed is in its branch.'
-      : 'There is no sandbox now. The next prompt starts one.',
+    paused: words.files.paused,
+    starting: words.files.starting,
+    stopped: words.files.stopped,
+    none: facts.ended ? words.files.ended : words.files.none,
   }[facts.sandbox_state];
   return (
     <div className="space-y-3 p-6 text-center">
-      <p className="text-soft">{words}</p>
+      <p className="text-soft">{why}</p>
       {resume.error ? <ProblemNote error={asApiError(resume.error)} className="text-left" /> : null}
       <p className="flex justify-center gap-2">
         {paused ? (
           <Button look="primary" size="small" disabled={resume.isPending} onClick={() => resume.mutate()}>
-            <Icon name="play" className="size-3.5" /> Resume
+            <Icon name="play" className="size-3.5" /> {words.common.resume}
           </Button>
         ) : null}
         <Button size="small" onClick={() => drawer.open('changes')}>
-          <Icon name="diff" className="size-3.5" /> See the changes
+          <Icon name="diff" className="size-3.5" /> {words.files.changes}
         </Button>
       </p>
     </div>
@@ -261,7 +259,7 @@ export function SaveLink({ path, name }: { path: string; name: string }) {
       download={name}
       className={buttonClass({ look: 'outline', size: 'small' })}
     >
-      <Icon name="down" className="size-3.5" /> Save
+      <Icon name="down" className="size-3.5" /> {words.common.save}
     </a>
   );
 }

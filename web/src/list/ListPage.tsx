@@ -43,7 +43,7 @@ export function ListPage() {
   const items = useMemo(() => sessions.data?.pages.flatMap((page) => page.items) ?? [], [sessions.data]);
   const rows = useMemo(() => grouped(items, group, now), [items, group, now]);
   const waiting = items.filter((session) => session.phase === 'waiting_for_you').length;
-  useTitle(waiting > 0 ? `(${waiting}) Lamplight` : 'Lamplight');
+  useTitle(waiting > 0 ? words.list.waitingTitle(waiting) : words.common.product);
 
   const { hasNextPage, isFetching, fetchNextPage } = sessions;
   const loadMore = useCallback(() => {
@@ -87,7 +87,7 @@ export function ListPage() {
       <div className="mx-auto w-full max-w-[68rem] px-3 sm:px-6">
         <header className="flex items-center gap-2 py-3">
           <Lamp className="size-6" />
-          <h1 className="text-lg font-semibold tracking-tight whitespace-nowrap">Lamplight</h1>
+          <h1 className="text-lg font-semibold tracking-tight whitespace-nowrap">{words.common.product}</h1>
           <ServerNote />
           <span className="grow" />
           {connection.state === 'reconnecting' || connection.state === 'offline' ? (

@@ -4,7 +4,7 @@ import { memo, useEffect, useRef } from 'react';
 import type { SessionSummary } from '../api/types';
 import { Elapsed } from '../session/view/StatusBar';
 import { words } from '../text/english';
-import { ago, baseName, count, exactTime, plural } from '../text/format';
+import { ago, baseName, count, exactTime } from '../text/format';
 import { visible } from '../text/visible';
 import { PhaseDot, PhaseLabel, phaseWord } from '../ui/phase';
 
@@ -56,12 +56,12 @@ export const SessionRow = memo(function SessionRow({ session, now, active, picke
           <span className="block text-soft tabular-nums">
             {session.turn > 0 ? (
               <>
-                <span className="hidden sm:inline">{plural(session.steps, 'step')} · </span>
+                <span className="hidden sm:inline">{words.status.steps(session.steps)} · </span>
                 <Elapsed facts={session} />
                 {session.tokens.input + session.tokens.output > 0 ? (
                   <span className="hidden md:inline">
                     {' '}
-                    · {count(session.tokens.input + session.tokens.output)} tokens
+                    · {words.status.tokens(count(session.tokens.input + session.tokens.output))}
                   </span>
                 ) : null}
               </>

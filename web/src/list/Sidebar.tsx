@@ -1,7 +1,9 @@
 /** The sessions beside the one that is open, on wide windows. */
+
 import { Link } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { useSessionFeed, useSessions } from '../api/queries';
+import { words } from '../text/english';
 import { baseName } from '../text/format';
 import { visible } from '../text/visible';
 import { buttonClass } from '../ui/button';
@@ -13,21 +15,21 @@ export function Sidebar({ current }: { current: string }): ReactNode {
   const sessions = useSessions({});
   const items = sessions.data?.pages.flatMap((page) => page.items) ?? [];
   return (
-    <nav aria-label="Sessions" className="flex w-64 shrink-0 flex-col border-r border-line bg-sunken">
+    <nav aria-label={words.list.label} className="flex w-64 shrink-0 flex-col border-r border-line bg-sunken">
       <div className="flex items-center gap-2 px-3 pt-2.5 pb-2">
         <Link
           to="/"
           className="flex items-center gap-2 rounded-md text-[0.9375rem] font-semibold"
-          title="All sessions (u)"
+          title={words.common.allSessionsKey}
         >
-          <Lamp /> Lamplight
+          <Lamp /> {words.common.product}
         </Link>
         <span className="grow" />
         <Link
           to="/new"
           className={buttonClass({ look: 'quiet', size: 'icon' })}
-          aria-label="New session"
-          title="New session (n)"
+          aria-label={words.create.title}
+          title={words.list.newTitle}
         >
           <Icon name="plus" />
         </Link>

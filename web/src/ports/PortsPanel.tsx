@@ -1,9 +1,11 @@
 /** The drawer with what programs in the sandbox serve: a list, and one of them in a frame. */
+
 import { useMutation, useQuery } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, asApiError } from '../api/client';
 import type { Port } from '../api/types';
 import { useFacts, useStore } from '../session/view/context';
+import { words } from '../text/english';
 import { Button, buttonClass } from '../ui/button';
 import { Panel, type PanelProps } from '../ui/Drawer';
 import { Icon } from '../ui/icons';
@@ -34,43 +36,31 @@ export function PortsPanel({ close }: PanelProps) {
   const framed = ports.find((port) => port.port === shown);
   const failure = list.error ?? resume.error;
   return (
-    <Panel title="Ports" shortcut="p" close={close}>
+    <Panel title={words.ports.title} shortcut="p" close={close}>
       {failure ? <ProblemNote error={asApiError(failure)} className="m-3" /> : null}
       {ports.length > 0 ? (
-        <ul aria-label="Ports" className="max-h-1/3 shrink-0 overflow-y-auto border-b border-line p-1.5">
+        <ul aria-label={words.ports.title} className="max-h-1/3 shrink-0 overflow-y-auto border-b border-line p-1.5">
           {ports.map((port) => (
             <Row key={port.port} session={store.id} port={port} shown={port.port === shown} show={show} />
           ))}
         </ul>
       ) : (
         <div className="m-auto flex max-w-80 flex-col items-center gap-3 p-6 text-center text-soft">
-          <p>{EMPTY[sandbox]}</p>
+          <p>{words.ports.empty[sandbox]}</p>
           {sandbox === 'paused' ? (
             <Button size="small" onClick={() => resume.mutate()} disabled={resume.isPending}>
-              <Icon name="play" className="size-3.5" /> Resume
+              <Icon name="play" className="size-3.5" /> {words.common.resume}
             </Button>
           ) : null}
         </div>
       )}
       {framed ? <Frame key={framed.port} session={store.id} port={framed} /> : null}
       {ports.length > 0 && !framed ? (
-        <p className="m-auto max-w-80 p-6 text-center text-faint">
-          Show one of them here, or open it in a tab of its own. Each has an address of its own, and can touch nothing
-          of this page.
-        </p>
+        <p className="m-auto max-w-80 p-6 text-center text-faint">{words.ports.hint}</p>
       ) : null}
     </Panel>
   );
 }
-
-const EMPTY = {
-  none: 'There is no sandbox, so nothing listens in it.',
-  starting: 'The sandbox is being started.',
-  running:
-    'Nothing listens in the sandbox. What a program there serves, such as a development server, appears here by itself.',
-  paused: 'The sandbox is paused, and its programs stand still with it.',
-  stopped: 'The sandbox was given back, and its programs ended with it. The next prompt starts another one.',
-} as const;
 
 interface RowProps {
   session: string;
@@ -90,19 +80,19 @@ function Row({ session, port, shown, show }: RowProps) {
         look="quiet"
         size="small"
         aria-pressed={shown}
-        aria-label={`Show port ${port.port} here`}
+        aria-label={words.ports.showHere(port.port)}
         onClick={() => show(shown ? null : port.port)}
       >
-        {shown ? 'Hide' : 'Show'}
+        {shown ? words.ports.hide : words.ports.show}
       </Button>
       <a
         href={api.portAddress(session, port.port)}
         target="_blank"
         rel="noopener noreferrer"
-        aria-label={`Open port ${port.port} in a tab`}
+        aria-label={words.ports.openTab(port.port)}
         className={buttonClass({ look: 'quiet', size: 'small' })}
       >
-        Open
+        {words.ports.open}
         <Icon name="out" className="size-3.5" />
       </a>
     </li>
@@ -119,8 +109,8 @@ function Frame({ session, port }: { session: string; port: Port }) {
         <Button
           look="quiet"
           size="small"
-          aria-label="Load the preview again"
-          title="Load again"
+          aria-label={words.ports.again}
+          title={words.ports.againShort}
           onClick={() => setLoad(load + 1)}
         >
           <Icon name="again" className="size-3.5" />
@@ -128,7 +118,7 @@ function Frame({ session, port }: { session: string; port: Port }) {
       </div>
       <iframe
         key={load}
-        title={`Port ${port.port}`}
+        title={words.ports.port(port.port)}
         src={api.portAddress(session, port.port)}
         sandbox={MAY}
         referrerPolicy="no-referrer"

@@ -1,5 +1,7 @@
 /** What each entry of the log does to the timeline. */
+
 import type { Entry, Event, ToolCall } from '../api/events';
+import { words } from '../text/english';
 import { BOOKKEEPING, head, isTranscript, name, pick } from './entries';
 import { applyFact, filesOf } from './facts';
 import type { Item, PromptItem, SetupStep, ToolItem, TroubleItem } from './items';
@@ -68,7 +70,7 @@ export class Draft {
         return;
       case 'stop_requested':
         this.t.stopping = true;
-        this.#note(entry, `${event.by} asked to stop`);
+        this.#note(entry, words.notes.stop_requested(event.by));
         return;
       case 'model_chosen':
       case 'session_ended':
@@ -106,7 +108,7 @@ export class Draft {
         return;
       case 'setup_ended':
         if (event.failure === undefined) this.#setupStep(entry, event.type, event.generation);
-        else this.#note(entry, `The repository's setup failed, so this session starts without it. ${event.failure}`);
+        else this.#note(entry, words.notes.setup_failed(event.failure));
         return;
       case 'setup_begun':
       case 'sandbox_created':
@@ -119,10 +121,7 @@ export class Draft {
       case 'agent_opened':
         this.#setupStep(entry, event.type, 0);
         if (event.memory === 'digest') {
-          this.#note(
-            entry,
-            'The agent could not load its earlier conversation. It gets a digest of this log with the next prompt.',
-          );
+          this.#note(entry, words.notes.digest);
         }
         return;
       case 'agent_ready':
@@ -231,7 +230,7 @@ export class Draft {
         return;
       }
       case 'host_contacted':
-        if (event.refused) this.#note(entry, `${event.host} was not reached: ${event.refused}`);
+        if (event.refused) this.#note(entry, words.notes.host_refused(event.host, event.refused));
         return;
       case 'agent_sent':
         if (!BOOKKEEPING.has(event.kind)) this.#log(entry, `${event.kind} ${JSON.stringify(event.raw)}`);
@@ -249,7 +248,7 @@ export class Draft {
   }
 
   #startTurn(entry: Entry, event: Event & { type: 'turn_started' }): void {
-    if (event.attempt > 1) this.#note(entry, `Sent again after the sandbox was lost (attempt ${event.attempt})`);
+    if (event.attempt > 1) this.#note(entry, words.notes.sentAgain(event.attempt));
     let place = this.t.places.get(`prompt:${event.prompt}`);
     if (place === undefined) place = this.#prompt(entry, event.prompt, event.turn);
     else this.#change<PromptItem>(place, { state: 'started', turn: event.turn });

@@ -2,8 +2,10 @@
  * The session's header, kept up to date between two looks at the server. The phase and its reason are not derived here:
  * one function on the server does that, and the page asks it again whenever an entry may have changed the answer.
  */
+
 import type { Entry, Event, ToolCall } from '../api/events';
 import type { Attachment, SessionView } from '../api/types';
+import { words } from '../text/english';
 
 /**
  * `view` with one more entry applied; entries that the view already contains change nothing. `startsCall` says whether the
@@ -114,7 +116,7 @@ export function mayChangePhase(entry: Entry, stepsBefore: number): boolean {
 }
 
 export function titleOf(call: ToolCall): string {
-  return call.title ?? call.name ?? call.kind ?? 'a tool';
+  return call.title ?? call.name ?? call.kind ?? words.tool.unnamed;
 }
 
 function plus(cost: SessionView['cost'], micros: number | undefined): SessionView['cost'] {

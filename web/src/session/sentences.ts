@@ -1,5 +1,6 @@
 /** What happened, in one sentence, where a sentence is all there is to see of it. */
 import type { BudgetOf, Event } from '../api/events';
+import { words } from '../text/english';
 import { dollars, duration } from '../text/format';
 
 type Told = Extract<
@@ -32,55 +33,57 @@ type Told = Extract<
 export function sentence(event: Told, at: number): string {
   switch (event.type) {
     case 'model_chosen':
-      return `${event.by} chose the model ${event.model}`;
+      return words.notes.model_chosen(event.by, event.model);
     case 'session_ended':
-      return `${event.by} ended the session`;
+      return words.notes.session_ended(event.by);
     case 'session_archived':
-      return `${event.by} archived the session`;
+      return words.notes.session_archived(event.by);
     case 'session_unarchived':
-      return `${event.by} put the session back into the list`;
+      return words.notes.session_unarchived(event.by);
     case 'pause_requested':
-      return `Paused ${event.by ? `by ${event.by}` : 'as there is nothing to do'}: everything in the sandbox stands still, in memory`;
+      return words.notes.pause_requested(event.by ?? null);
     case 'pause_failed':
-      return `The sandbox cannot be paused, so it runs on: ${event.detail}`;
+      return words.notes.pause_failed(event.detail);
     case 'resume_requested':
-      return event.by ? `Resumed by ${event.by}` : 'Resumed';
+      return words.notes.resume_requested(event.by ?? null);
     case 'release_announced':
-      return `Nothing was asked of this session for a while. Its sandbox is stopped in ${duration(event.at - at)}; its files are kept.`;
+      return words.notes.release_announced(duration(event.at - at));
     case 'sandbox_released':
-      return `Sandbox given back${event.keep_files ? ', its files are kept' : ''}: ${event.reason}`;
+      return words.notes.sandbox_released(event.reason, event.keep_files);
     case 'terminal_opened':
-      return `${event.by} opened a terminal`;
+      return words.notes.terminal_opened(event.by);
     case 'budget_set':
       return event.budget_micros === 0
-        ? `${event.by} took the budget away`
-        : `${event.by} set the budget to ${dollars(event.budget_micros)}`;
+        ? words.notes.budget_taken(event.by)
+        : words.notes.budget_set(event.by, dollars(event.budget_micros));
     case 'budget_neared':
-      return `${dollars(event.spent_micros)} of ${budgetOf(event.of, event.budget_micros)} are spent`;
+      return words.notes.budget_neared(dollars(event.spent_micros), budgetOf(event.of, event.budget_micros));
     case 'checkpoint_failed':
-      return `The files could not be kept: ${event.detail}`;
+      return words.notes.checkpoint_failed(event.detail);
     case 'restore_requested':
-      return `${event.by} goes back to checkpoint ${event.checkpoint}`;
+      return words.notes.restore_requested(event.by, event.checkpoint);
     case 'files_restored':
-      return `Files, conversation and commits are those of checkpoint ${event.checkpoint}`;
+      return words.notes.files_restored(event.checkpoint);
     case 'restore_failed':
-      return `Checkpoint ${event.checkpoint} could not be restored, so everything stays as it is: ${event.detail}`;
+      return words.notes.restore_failed(event.checkpoint, event.detail);
     case 'retry_planned':
-      return `${event.failure.message} Trying again in a moment (${event.retry} of 3)`;
+      return words.notes.retry_planned(event.failure.message, event.retry);
     case 'branch_pushed':
-      return `The agent pushed ${event.commit.slice(0, 8)} to the session's branch`;
-    case 'pull_request_published':
-      return `${event.by} published ${event.pull_request.head.slice(0, 8)} in ${event.pull_request.repository}#${event.pull_request.number}`;
+      return words.notes.branch_pushed(event.commit.slice(0, 8));
+    case 'pull_request_published': {
+      const { head, repository, number } = event.pull_request;
+      return words.notes.pull_request_published(event.by, head.slice(0, 8), `${repository}#${number}`);
+    }
   }
 }
 
 export function exitText(event: Event & { type: 'agent_exited' }): string {
   const how =
     event.status === null
-      ? 'The agent is gone'
+      ? words.notes.agentGone
       : event.status.ended === 'code'
-        ? `The agent exited with code ${event.status.code}`
-        : `The agent was ended by signal ${event.status.signal}`;
+        ? words.notes.agentExited(event.status.code)
+        : words.notes.agentSignalled(event.status.signal);
   return event.detail ? `${how}: ${event.detail}` : how;
 }
 
@@ -89,13 +92,13 @@ export function budgetOf(of: BudgetOf | undefined, micros: number): string {
   const budget = dollars(micros);
   switch (of?.whose) {
     case 'person':
-      return `this month's budget of ${budget} for ${of.name}`;
+      return words.budget.ofPerson(budget, of.name);
     case 'repository':
-      return `this month's budget of ${budget} for the repository ${of.path}`;
+      return words.budget.ofRepository(budget, of.path);
     case 'deployment':
-      return `this month's budget of ${budget} for all sessions`;
+      return words.budget.ofDeployment(budget);
     case 'session':
     case undefined:
-      return `the budget of ${budget}`;
+      return words.budget.ofSession(budget);
   }
 }

@@ -1,11 +1,13 @@
 /** Settings of the server. So far: the keys of models. */
+
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { api, asApiError } from '../api/client';
 import { keysQuery, modelsQuery, statusQuery } from '../api/queries';
 import type { Key, KeyTest } from '../api/types';
-import { exactTime, plural } from '../text/format';
+import { words } from '../text/english';
+import { exactTime } from '../text/format';
 import { visible } from '../text/visible';
 import { Button } from '../ui/button';
 import { useKeys, useTitle } from '../ui/hooks';
@@ -16,7 +18,7 @@ import { ThemeToggle } from '../ui/theme';
 const TITLES: Record<string, string> = { openai: 'OpenAI', anthropic: 'Anthropic', gemini: 'Gemini' };
 
 export function SettingsPage() {
-  useTitle('Settings');
+  useTitle(words.settings.title);
   const navigate = useNavigate();
   const keys = useQuery(keysQuery);
   useKeys({ u: () => void navigate({ to: '/' }) });
@@ -26,23 +28,21 @@ export function SettingsPage() {
         <header className="flex items-center gap-2 py-4">
           <Link
             to="/"
-            aria-label="All sessions"
-            title="All sessions (u)"
+            aria-label={words.common.allSessions}
+            title={words.common.allSessionsKey}
             className="-ml-1.5 rounded-lg p-1.5 text-soft hover:bg-hover"
           >
             <Icon name="back" />
           </Link>
-          <h1 className="text-lg font-semibold tracking-tight">Settings</h1>
+          <h1 className="text-lg font-semibold tracking-tight">{words.settings.title}</h1>
           <span className="grow" />
           <ThemeToggle />
         </header>
         <main>
-          <h2 className="font-semibold">Models</h2>
-          <p className="mt-1 mb-4 text-[0.8125rem] text-soft">
-            Keys stay on the server, encrypted, and are never shown again. No sandbox ever has one.
-          </p>
+          <h2 className="font-semibold">{words.keyring.title}</h2>
+          <p className="mt-1 mb-4 text-[0.8125rem] text-soft">{words.keyring.about}</p>
           {keys.error ? <ProblemNote error={asApiError(keys.error)} className="mb-4" /> : null}
-          <ul aria-label="Keys" className="space-y-3">
+          <ul aria-label={words.keyring.label} className="space-y-3">
             {(keys.data?.items ?? []).map((key) => (
               <KeyCard key={key.name} known={key} />
             ))}
@@ -72,30 +72,35 @@ function KeyCard({ known }: { known: Key }) {
           </p>
         </div>
         {known.source !== 'missing' ? (
-          <Button size="small" disabled={test.isPending} aria-label={`Test ${title}`} onClick={() => test.mutate()}>
-            {test.isPending ? 'Asking' : 'Test'}
+          <Button
+            size="small"
+            disabled={test.isPending}
+            aria-label={words.keyring.testOf(title)}
+            onClick={() => test.mutate()}
+          >
+            {test.isPending ? words.keyring.asking : words.keyring.test}
           </Button>
         ) : null}
         <Button
           size="small"
-          aria-label={`${known.source === 'stored' ? 'Replace' : 'Set'} the key for ${title}`}
+          aria-label={known.source === 'stored' ? words.keyring.replaceOf(title) : words.keyring.setOf(title)}
           aria-expanded={typing}
           onClick={() => setTyping(!typing)}
         >
-          {known.source === 'stored' ? 'Replace' : 'Set key'}
+          {known.source === 'stored' ? words.keyring.replace : words.keyring.set}
         </Button>
         {known.source === 'stored' ? (
           <Button
             size="small"
             look="danger"
             disabled={remove.isPending}
-            aria-label={`Remove the key for ${title}`}
+            aria-label={words.keyring.removeOf(title)}
             onClick={() => {
               test.reset();
               remove.mutate();
             }}
           >
-            Remove
+            {words.keyring.remove}
           </Button>
         ) : null}
       </div>
@@ -126,16 +131,15 @@ function Source({ known }: { known: Key }) {
     case 'stored':
       return (
         <span title={known.set_at ? exactTime(Date.parse(known.set_at)) : undefined}>
-          Stored {known.set_at ? day(known.set_at) : ''}
-          {known.variable ? `; ${visible(known.variable)} is not used` : ''}
+          {words.keyring.stored(known.set_at ? day(known.set_at) : '', known.variable ? visible(known.variable) : null)}
         </span>
       );
     case 'environment':
-      return <span>From {visible(known.variable ?? 'the environment')}</span>;
+      return <span>{words.keyring.from(visible(known.variable ?? words.keyring.theEnvironment))}</span>;
     case 'not_needed':
-      return <span>Asked without a key</span>;
+      return <span>{words.keyring.notNeeded}</span>;
     case 'missing':
-      return <span>No key</span>;
+      return <span>{words.keyring.missing}</span>;
   }
 }
 
@@ -147,7 +151,7 @@ function Tested({ test }: { test: KeyTest }) {
   const good = test.outcome === 'ok';
   return (
     <p role="status" className={`mt-2 text-[0.8125rem] ${good ? 'text-good' : 'text-bad'}`}>
-      {good ? `It works: ${plural(test.models ?? 0, 'model')}.` : visible(test.detail)}
+      {good ? words.keyring.works(test.models ?? 0) : visible(test.detail)}
     </p>
   );
 }
@@ -167,7 +171,7 @@ function KeyForm({ name, title, done }: { name: string; title: string; done: () 
       <input
         ref={field}
         type="password"
-        aria-label={`Key for ${title}`}
+        aria-label={words.keyring.keyFor(title)}
         className="field min-w-0 flex-1 font-mono text-code"
         value={key}
         onChange={(event) => setKey(event.target.value)}
@@ -176,7 +180,7 @@ function KeyForm({ name, title, done }: { name: string; title: string; done: () 
         spellCheck={false}
       />
       <Button type="submit" look="primary" disabled={key.trim() === '' || set.isPending}>
-        Store
+        {words.keyring.store}
       </Button>
       {set.error ? <ProblemNote error={asApiError(set.error)} className="basis-full" /> : null}
     </form>

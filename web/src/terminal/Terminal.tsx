@@ -1,6 +1,8 @@
 /** One terminal: its screen, and a line below it when there is something to know. */
+
 import { type ReactNode, useEffect, useRef, useState } from 'react';
 import type { ConnectionState } from '../api/socket';
+import { words } from '../text/english';
 import { useNow } from '../ui/hooks';
 import { type Ending, TerminalConnection } from './connection';
 import { type Emulator, openEmulator } from './emulator';
@@ -61,13 +63,11 @@ export function Terminal({ session, terminal, paused, resume, openAnother }: Ter
     <div className="flex min-h-0 flex-1 flex-col">
       <div ref={place} data-terminal={state.state} className="min-h-0 flex-1 overflow-hidden pt-1 pl-2" />
       {waits ? (
-        <Line action={resume}>The sandbox is paused, and this shell stands still with it.</Line>
+        <Line action={resume}>{words.terminal.paused}</Line>
       ) : ending ? (
         <Line action={openAnother}>{endingText(ending)}</Line>
       ) : paused ? (
-        <Line action={resume}>
-          The sandbox is paused, and this shell stands still with it. It goes on when you type.
-        </Line>
+        <Line action={resume}>{words.terminal.pausedTyping}</Line>
       ) : state.state === 'reconnecting' || state.state === 'offline' ? (
         <Line>
           <Reconnecting state={state} />
@@ -91,7 +91,7 @@ function Line({ action, children }: { action?: ReactNode; children: ReactNode })
 
 function Reconnecting({ state }: { state: ConnectionState }) {
   const now = useNow(state.state === 'reconnecting' ? 1_000 : null);
-  if (state.state !== 'reconnecting') return 'There is no network. The shell goes on in the sandbox.';
+  if (state.state !== 'reconnecting') return words.terminal.offline;
   const seconds = Math.max(0, Math.round((state.retryAt - now) / 1_000));
-  return `The connection was lost; trying again${seconds > 0 ? ` in ${seconds} s` : ''}. The shell goes on in the sandbox.`;
+  return words.terminal.lost(seconds);
 }

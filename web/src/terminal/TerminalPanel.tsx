@@ -1,9 +1,11 @@
 /** The drawer with shells in the session's sandbox, a tab each. They go on there whoever looks. */
+
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
 import { api, asApiError } from '../api/client';
 import type { Terminal as TerminalInfo } from '../api/types';
 import { useFacts, useStore } from '../session/view/context';
+import { words } from '../text/english';
 import { Button } from '../ui/button';
 import { Panel, type PanelProps } from '../ui/Drawer';
 import { Icon } from '../ui/icons';
@@ -57,18 +59,18 @@ export function TerminalPanel({ close }: PanelProps) {
   const current = items.find((item) => item.id === chosen) ?? items.at(-1);
   const resumeButton = (
     <Button size="small" onClick={() => resume.mutate()} disabled={resume.isPending}>
-      <Icon name="play" className="size-3.5" /> Resume
+      <Icon name="play" className="size-3.5" /> {words.common.resume}
     </Button>
   );
   const openButton = (
     <Button size="small" onClick={() => open.mutate()} disabled={open.isPending || sandbox === 'starting'}>
-      Open a terminal
+      {words.terminal.open}
     </Button>
   );
   const failure = open.error ?? list.error ?? resume.error;
   return (
     <Panel
-      title="Terminal"
+      title={words.terminal.title}
       shortcut="t"
       close={close}
       beside={
@@ -78,8 +80,8 @@ export function TerminalPanel({ close }: PanelProps) {
             <Button
               look="quiet"
               size="icon"
-              aria-label="Open another terminal"
-              title="Open another terminal"
+              aria-label={words.terminal.openAnother}
+              title={words.terminal.openAnother}
               disabled={open.isPending || !running}
               onClick={() => open.mutate()}
             >
@@ -101,7 +103,7 @@ export function TerminalPanel({ close }: PanelProps) {
         />
       ) : (
         <div className="m-auto flex max-w-80 flex-col items-center gap-3 p-6 text-center text-soft">
-          <p>{EMPTY[sandbox]}</p>
+          <p>{words.terminal.empty[sandbox]}</p>
           {sandbox === 'paused' ? resumeButton : null}
           {running && !open.isPending && !list.isPending ? openButton : null}
         </div>
@@ -109,16 +111,6 @@ export function TerminalPanel({ close }: PanelProps) {
     </Panel>
   );
 }
-
-/** What stands in the place of a terminal, by how the sandbox is. */
-const EMPTY = {
-  none: 'There is no sandbox yet, or no more. A terminal can be opened while the session has one.',
-  starting: 'The sandbox is being started.',
-  running: 'No terminal is open.',
-  paused: 'The sandbox is paused, and its terminals stand still with it.',
-  stopped:
-    'The sandbox was given back, and its terminals ended with it. The files are kept: the next prompt starts a sandbox with them.',
-} as const;
 
 interface TabsProps {
   items: TerminalInfo[];
@@ -129,7 +121,7 @@ interface TabsProps {
 
 function Tabs({ items, current, choose, shut }: TabsProps) {
   return (
-    <ul aria-label="Terminals" className="flex min-w-0 gap-1 overflow-x-auto">
+    <ul aria-label={words.terminal.label} className="flex min-w-0 gap-1 overflow-x-auto">
       {items.map((item, place) => (
         <li
           key={item.id}
@@ -141,12 +133,12 @@ function Tabs({ items, current, choose, shut }: TabsProps) {
             onClick={() => choose(item.id)}
             className="h-7 rounded-md pr-1 pl-2 whitespace-nowrap"
           >
-            Shell {place + 1}
+            {words.terminal.shell(place + 1)}
           </button>
           <button
             type="button"
-            aria-label={`Close shell ${place + 1}`}
-            title="End this shell"
+            aria-label={words.terminal.close(place + 1)}
+            title={words.terminal.end}
             onClick={() => shut(item.id)}
             className="grid h-7 w-6 place-items-center rounded-md text-faint hover:text-ink"
           >

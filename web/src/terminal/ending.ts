@@ -1,4 +1,5 @@
 /** Why there will be nothing more of a terminal, in words. */
+import { words } from '../text/english';
 import type { Ending } from './connection';
 
 /** SIGKILL and SIGTERM, by which everything in a sandbox is ended. */
@@ -9,10 +10,7 @@ export function endingText(ending: Ending): string {
     return `${ending.detail.charAt(0).toUpperCase()}${ending.detail.slice(1)}. ${ending.whatToDo}`;
   }
   if (ending.signal !== null) {
-    const stopped = ENDING_SIGNALS.includes(ending.signal)
-      ? ', as everything in the sandbox is when a turn is stopped'
-      : '';
-    return `The shell was ended by signal ${ending.signal}${stopped}.`;
+    return words.terminal.signalled(ending.signal, ENDING_SIGNALS.includes(ending.signal));
   }
-  return `The shell ended with exit code ${ending.exitCode ?? 0}.`;
+  return words.terminal.exited(ending.exitCode ?? 0);
 }

@@ -1,8 +1,10 @@
 /** A block of code: highlighted where the language is known, copied with one click, never turned into HTML. */
+
 import type { RootContent } from 'hast';
 import { Fragment, memo, type ReactNode, useEffect, useState } from 'react';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icons';
+import { words } from './english';
 import { visible } from './visible';
 
 /** Longer code is shown plain: highlighting it would be felt. */
@@ -64,7 +66,7 @@ const COPIED_MS = 1_500;
 
 export function CopyButton({
   text,
-  label = 'Copy',
+  label = words.code.copy,
   className = '',
 }: {
   text: string;
@@ -86,7 +88,7 @@ export function CopyButton({
       size="small"
       className={className}
       onClick={copy}
-      aria-label={copied ? 'Copied' : label}
+      aria-label={copied ? words.code.copied : label}
       title={label}
     >
       <Icon name={copied ? 'check' : 'copy'} className={`size-3.5 ${copied ? 'text-good' : ''}`} />

@@ -6,6 +6,7 @@ import { type ComponentProps, isValidElement, memo, type ReactNode } from 'react
 import ReactMarkdown from 'react-markdown';
 import remarkGfm from 'remark-gfm';
 import { CodeBlock } from './Code';
+import { words } from './english';
 import { visible } from './visible';
 
 /** Longer messages are shown as plain text: parsing them again with each piece would be felt. */
@@ -19,7 +20,7 @@ const COMPONENTS: ComponentProps<typeof ReactMarkdown>['components'] = {
           {children}
         </a>
         {leadsElsewhere(textOf(children), href) ? (
-          <span className="text-2xs text-faint"> (leads to {hostOf(href)})</span>
+          <span className="text-2xs text-faint"> {words.code.leadsTo(hostOf(href))}</span>
         ) : null}
       </>
     ) : (
@@ -28,7 +29,7 @@ const COMPONENTS: ComponentProps<typeof ReactMarkdown>['components'] = {
   img: ({ src, alt }) =>
     typeof src === 'string' && src !== '' ? (
       <a href={src} target="_blank" rel="noopener noreferrer nofollow" title={src}>
-        image: {alt || src}
+        {words.code.image(alt || src)}
       </a>
     ) : (
       <span>{alt}</span>

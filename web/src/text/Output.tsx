@@ -1,8 +1,10 @@
 /** Output of a tool: terminal colours, bounded at first, the rest on demand. */
+
 import { memo, useState } from 'react';
 import { Button } from '../ui/button';
 import { parseAnsi, type Run } from './ansi';
 import { CopyButton } from './Code';
+import { words } from './english';
 import { count } from './format';
 
 /** Shown at first; output beyond is one click away. */
@@ -58,17 +60,17 @@ export const Output = memo(function Output({ text, label }: { text: string; labe
       </pre>
       <CopyButton
         text={text}
-        label={`Copy ${label.toLowerCase()}`}
+        label={words.details.copy(label)}
         className="absolute top-1 right-1 bg-sunken opacity-0 group-focus-within/code:opacity-100 group-hover/code:opacity-100"
       />
       {shown.length < text.length ? (
         <p className="flex items-center gap-2 border-t border-line px-3 py-1 text-2xs text-faint">
-          {count(shown.length)} of {count(text.length)} characters
+          {words.code.characters(count(shown.length), count(text.length))}
           {all ? (
-            ' (copy gives the whole)'
+            ` ${words.code.copyWhole}`
           ) : (
             <Button look="quiet" size="small" onClick={() => setAll(true)}>
-              Show the rest
+              {words.code.rest}
             </Button>
           )}
         </p>

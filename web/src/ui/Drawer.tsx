@@ -2,6 +2,7 @@
  * What opens at the right of a page: one panel, as wide as a person drew it. On narrow windows it takes the whole width.
  * It knows nothing of what is in it; which drawers a session has is in session/view/drawers.tsx.
  */
+
 import {
   type CSSProperties,
   type KeyboardEvent,
@@ -11,6 +12,7 @@ import {
   useRef,
   useState,
 } from 'react';
+import { words } from '../text/english';
 import { Button } from './button';
 import { readStorage, writeStorage } from './hooks';
 import { Icon } from './icons';
@@ -70,7 +72,7 @@ export function Drawer({ children }: { children: ReactNode }) {
       <div
         role="separator"
         aria-orientation="vertical"
-        aria-label="Width of the drawer"
+        aria-label={words.drawer.width}
         aria-valuenow={width}
         aria-valuemin={NARROWEST}
         tabIndex={0}
@@ -111,8 +113,8 @@ export function Panel({
         <Button
           look="quiet"
           size="icon"
-          aria-label={`Close ${title.toLowerCase()}`}
-          title={`Close (${shortcut})`}
+          aria-label={words.drawer.close(title)}
+          title={words.drawer.closeKey(shortcut)}
           onClick={close}
         >
           <Icon name="cross" />

@@ -1,5 +1,7 @@
 /** The browser's own modal dialog: it traps focus, closes on Escape and needs no style sheet at run time. */
+
 import { type ReactNode, useEffect, useRef } from 'react';
+import { words } from '../text/english';
 import { Button } from './button';
 import { Icon } from './icons';
 
@@ -20,7 +22,7 @@ export function Dialog({ title, onClose, children }: { title: string; onClose: (
     >
       <div className="mb-3 flex items-center justify-between">
         <h2 className="text-base font-semibold">{title}</h2>
-        <Button look="quiet" size="icon" aria-label="Close" onClick={onClose}>
+        <Button look="quiet" size="icon" aria-label={words.common.close} onClick={onClose}>
           <Icon name="cross" />
         </Button>
       </div>

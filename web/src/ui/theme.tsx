@@ -1,5 +1,6 @@
 /** Light, dark, or as the system says. public/theme.js applies the choice before the first paint. */
 import { useState } from 'react';
+import { words } from '../text/english';
 import { Button } from './button';
 import { readStorage, useMedia, writeStorage } from './hooks';
 import { Icon } from './icons';
@@ -20,13 +21,7 @@ export function ThemeToggle() {
     setChosen(next);
   };
   return (
-    <Button
-      look="quiet"
-      size="icon"
-      onClick={toggle}
-      aria-label={`Use the ${other} theme`}
-      title={`Use the ${other} theme`}
-    >
+    <Button look="quiet" size="icon" onClick={toggle} aria-label={words.themes[other]} title={words.themes[other]}>
       <Icon name={shown === 'dark' ? 'sun' : 'moon'} />
     </Button>
   );

@@ -1,11 +1,13 @@
 /** What models were asked for and what it cost, over all sessions, and the budgets of this month. */
+
 import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import type { ReactNode } from 'react';
 import { asApiError } from '../api/client';
 import { usageQuery } from '../api/queries';
 import { type MonthBudget, USAGE_BY, type UsageBy, type UsageItem } from '../api/types';
-import { baseName, count, dollars, plural } from '../text/format';
+import { words } from '../text/english';
+import { baseName, count, dollars } from '../text/format';
 import { visible } from '../text/visible';
 import { Button, buttonClass } from '../ui/button';
 import { useKeys, useTitle } from '../ui/hooks';
@@ -16,21 +18,12 @@ import { costs } from './costs';
 
 /** As the API takes it; undefined is the first of this month. */
 const STRETCHES: [string | undefined, string][] = [
-  [undefined, 'This month'],
-  ['1d', 'Last 24 hours'],
-  ['7d', 'Last 7 days'],
-  ['30d', 'Last 30 days'],
-  ['365d', 'Last 365 days'],
+  [undefined, words.usage.stretches.month],
+  ['1d', words.usage.stretches.day],
+  ['7d', words.usage.stretches.week],
+  ['30d', words.usage.stretches.days30],
+  ['365d', words.usage.stretches.year],
 ];
-
-const WORDS: Record<UsageBy, string> = {
-  repository: 'Repository',
-  person: 'Person',
-  model: 'Model',
-  session: 'Session',
-  day: 'Day (UTC)',
-  prices: 'List of prices',
-};
 
 export interface UsageFilter {
   by?: UsageBy;
@@ -42,7 +35,7 @@ export function UsagePage() {
   const navigate = useNavigate({ from: '/usage' });
   const by = filter.by ?? 'repository';
   const usage = useQuery(usageQuery(by, filter.since));
-  useTitle('Usage · Lamplight');
+  useTitle(words.usage.pageTitle);
   useKeys({ u: () => void navigate({ to: '/' }) });
   const report = usage.data;
   return (
@@ -52,27 +45,27 @@ export function UsagePage() {
           <Link
             to="/"
             className={buttonClass({ look: 'quiet', size: 'icon' })}
-            aria-label="All sessions"
-            title="All sessions (u)"
+            aria-label={words.common.allSessions}
+            title={words.common.allSessionsKey}
           >
             <Icon name="back" />
           </Link>
-          <h1 className="text-lg font-semibold tracking-tight">Usage</h1>
+          <h1 className="text-lg font-semibold tracking-tight">{words.usage.title}</h1>
           <span className="grow" />
           <ThemeToggle />
         </header>
         <main>
           <div className="mb-4 flex gap-2">
             <Choice
-              label="Summed up by"
+              label={words.usage.by}
               value={by}
-              options={USAGE_BY.map((each) => [each, `By ${WORDS[each].toLowerCase().replace('utc', 'UTC')}`])}
+              options={USAGE_BY.map((each) => [each, words.usage.bys[each]])}
               choose={(value) => void navigate({ search: { ...filter, by: value as UsageBy }, replace: true })}
             />
             <Choice
-              label="Since"
+              label={words.usage.since}
               value={filter.since ?? ''}
-              options={STRETCHES.map(([since, words]) => [since ?? '', words])}
+              options={STRETCHES.map(([since, said]) => [since ?? '', said])}
               choose={(value) =>
                 void navigate({ search: { by, ...(value === '' ? {} : { since: value }) }, replace: true })
               }
@@ -81,13 +74,13 @@ export function UsagePage() {
           {usage.error ? (
             <ProblemNote error={asApiError(usage.error)} className="my-4">
               <Button size="small" onClick={() => void usage.refetch()}>
-                Try again
+                {words.common.tryAgain}
               </Button>
             </ProblemNote>
           ) : null}
           {report && report.budgets.length > 0 ? <Budgets budgets={report.budgets} /> : null}
           {report && report.total.requests === 0 ? (
-            <p className="py-16 text-center text-soft">No model was asked in this time.</p>
+            <p className="py-16 text-center text-soft">{words.usage.nothing}</p>
           ) : null}
           {report && report.total.requests > 0 ? (
             <Sums by={report.by} items={report.items} total={report.total} isCut={report.is_cut} />
@@ -116,9 +109,9 @@ function Choice({
       value={value}
       onChange={(event) => choose(event.target.value)}
     >
-      {options.map(([each, words]) => (
+      {options.map(([each, said]) => (
         <option key={each} value={each}>
-          {words}
+          {said}
         </option>
       ))}
     </select>
@@ -134,22 +127,22 @@ function Sums({ by, items, total, isCut }: { by: UsageBy; items: UsageItem[]; to
         <thead>
           <tr className="border-b border-line text-left text-2xs text-faint">
             <th scope="col" className="py-2 font-medium">
-              {WORDS[by]}
+              {words.usage.columns[by]}
             </th>
             <th scope="col" className={`${NUMBER} font-medium`}>
-              Requests
+              {words.usage.requests}
             </th>
             <th scope="col" className={`${NUMBER} font-medium max-sm:hidden`}>
-              Tokens in
+              {words.usage.in}
             </th>
             <th scope="col" className={`${NUMBER} font-medium max-sm:hidden`}>
-              From cache
+              {words.usage.cached}
             </th>
             <th scope="col" className={`${NUMBER} font-medium max-sm:hidden`}>
-              Tokens out
+              {words.usage.out}
             </th>
             <th scope="col" className={`${NUMBER} font-medium`}>
-              Cost
+              {words.cost.title}
             </th>
           </tr>
         </thead>
@@ -159,20 +152,18 @@ function Sums({ by, items, total, isCut }: { by: UsageBy; items: UsageItem[]; to
           ))}
         </tbody>
         <tfoot className="border-t border-line-strong font-medium">
-          <Sum item={total} name="All" />
+          <Sum item={total} name={words.usage.all} />
         </tfoot>
       </table>
-      {isCut ? (
-        <p className="pt-3 text-2xs text-faint">There are more than are shown; all of them are in the sum.</p>
-      ) : null}
+      {isCut ? <p className="pt-3 text-2xs text-faint">{words.usage.cut}</p> : null}
     </div>
   );
 }
 
 function Sum({ item, name }: { item: UsageItem; name: ReactNode }) {
   const parts = [
-    item.unpriced > 0 ? `${plural(item.unpriced, 'request')} without a known price` : '',
-    item.estimated > 0 ? `${plural(item.estimated, 'request')} estimated: the answer broke off` : '',
+    item.unpriced > 0 ? words.usage.unpriced(item.unpriced) : '',
+    item.estimated > 0 ? words.usage.estimated(item.estimated) : '',
   ].filter((part) => part !== '');
   return (
     <tr>
@@ -205,14 +196,14 @@ function Name({ by, item }: { by: UsageBy; item: UsageItem }) {
     case 'day':
       return visible(item.key);
     case 'prices':
-      return visible(item.key === '' ? 'not written down' : item.key);
+      return visible(item.key === '' ? words.usage.unknownPrices : item.key);
   }
 }
 
 function Budgets({ budgets }: { budgets: MonthBudget[] }) {
   return (
-    <section aria-label="Budgets of this month" className="mb-6">
-      <h2 className="mb-2 text-2xs font-medium text-faint">Budgets of this month (UTC)</h2>
+    <section aria-label={words.usage.budgetsLabel} className="mb-6">
+      <h2 className="mb-2 text-2xs font-medium text-faint">{words.usage.budgets}</h2>
       <ul className="grid gap-3 sm:grid-cols-2 lg:grid-cols-3">
         {budgets.map((budget) => (
           <Budget key={`${budget.whose} ${budget.name}`} budget={budget} />
@@ -226,7 +217,7 @@ function Budget({ budget }: { budget: MonthBudget }) {
   const { spent_micros: spent, budget_micros: whole, reserved_micros: reserved } = budget;
   const name =
     budget.name === null
-      ? 'All sessions'
+      ? words.common.allSessions
       : visible(budget.whose === 'repository' ? baseName(budget.name) : budget.name);
   const tone = spent >= whole ? 'text-bad' : spent >= whole * 0.8 ? 'text-warn' : 'text-soft';
   return (
@@ -235,12 +226,10 @@ function Budget({ budget }: { budget: MonthBudget }) {
         <span className="min-w-0 flex-1 truncate font-medium" title={budget.name ?? undefined}>
           {name}
         </span>
-        <span className={`text-2xs tabular-nums ${tone}`}>
-          {dollars(spent)} of {dollars(whole)}
-        </span>
+        <span className={`text-2xs tabular-nums ${tone}`}>{words.status.spentOf(dollars(spent), dollars(whole))}</span>
       </span>
       <meter
-        aria-label={`Budget of ${name}: ${dollars(spent)} of ${dollars(whole)} are spent`}
+        aria-label={words.usage.spent(name, dollars(spent), dollars(whole))}
         className="mt-1.5 h-2 w-full"
         min={0}
         max={whole}
@@ -250,11 +239,9 @@ function Budget({ budget }: { budget: MonthBudget }) {
         value={Math.min(spent, whole)}
       />
       {spent >= whole ? (
-        <p className="text-2xs text-faint">
-          New prompts are refused. Raise it in the configuration, or wait for the next month.
-        </p>
+        <p className="text-2xs text-faint">{words.usage.refused}</p>
       ) : reserved > 0 ? (
-        <p className="text-2xs text-faint">{dollars(reserved)} set aside for what is being answered</p>
+        <p className="text-2xs text-faint">{words.usage.reserved(dollars(reserved))}</p>
       ) : null}
     </li>
   );

@@ -26,6 +26,8 @@ pub(crate) struct Context {
     /// The session that this works for.
     owner: SessionId,
     mailbox: mpsc::WeakSender<Message>,
+    /// Whether models may be asked from inside.
+    models: bool,
     link: Mutex<Option<(Generation, Link)>>,
     /// Our own commit is being pushed: it may replace what the agent pushed itself.
     committing: Arc<AtomicBool>,
@@ -48,6 +50,23 @@ impl Context {
             shared,
             durable,
             mailbox,
+            models: true,
+            link: Mutex::new(None),
+            committing: Arc::default(),
+            closed: CancellationToken::new(),
+        }
+    }
+
+    /// For a sandbox that works for no session: nobody hears what is reported, and no model is asked.
+    pub(crate) fn alone(id: SessionId, spec: SessionSpec, shared: Arc<Shared>) -> Self {
+        Self {
+            owner: id.clone(),
+            id,
+            spec,
+            shared,
+            durable: watch::channel(Durable::default()).1,
+            mailbox: mpsc::channel(1).0.downgrade(),
+            models: false,
             link: Mutex::new(None),
             committing: Arc::default(),
             closed: CancellationToken::new(),
@@ -63,6 +82,7 @@ impl Context {
             durable: self.durable.clone(),
             owner: self.owner.clone(),
             mailbox: self.mailbox.clone(),
+            models: self.models,
             link: Mutex::new(None),
             committing: Arc::default(),
             closed: CancellationToken::new(),
@@ -136,7 +156,7 @@ impl Context {
             branch: self.spec.branch.clone(),
             base: self.spec.base.clone(),
             rewrite: false,
-            models: true,
+            models: self.models,
             network: self.spec.network.clone(),
         };
         let (config, person) = (&self.shared.config, &self.spec.person.name);

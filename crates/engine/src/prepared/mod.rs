@@ -5,7 +5,8 @@
 //! first session ──▶ a sandbox of its own: clone, setup ──▶ its files kept as a checkpoint ──▶ the session's files are those
 //! later ones    ───────────────────────────────────────────────────────────────────────────▶ at once
 //! ```
-//! What is made is a sandbox that no session has; its id and what it was made from are in a file below `<data>/prepared`. One that was
+//! Where somebody begins to write a task, the layer is made ahead of the session ([`ahead`]), of a repository without a setup too: then it
+//! is the clone alone. What is made is a sandbox that no session has; its id and what it was made from are in a file below `<data>/prepared`. One that was
 //! not finished when the server ended is removed by the next.
 
 mod recipe;
@@ -15,14 +16,15 @@ pub(crate) use recipe::template;
 pub(crate) use shelf::Shelf;
 
 use crate::effects::{Context, clone_into};
+use crate::engine::Shared;
 use crate::ids;
 use anyhow::{Context as _, anyhow};
 use lamplight_domain::agent::ExitStatus;
 use lamplight_domain::session::Report;
-use lamplight_domain::{Generation, SessionId};
+use lamplight_domain::{Generation, SessionId, SessionSpec};
 use lamplight_sandbox::checkpoint::Checkpoint;
 use lamplight_sandbox::error::ErrorKind;
-use lamplight_sandbox::link::{ProcessSpec, RunLimits};
+use lamplight_sandbox::link::{Link, ProcessSpec, RunLimits};
 use lamplight_sandbox::provider::{Files, SandboxSpec, inside};
 use recipe::Recipe;
 use std::sync::Arc;
@@ -45,15 +47,18 @@ pub(crate) async fn lay(context: &Arc<Context>, generation: Generation) {
     if !context.shared.provider.capabilities().checkpoints {
         return;
     }
-    let recipe = match Recipe::read(&context.spec.repository, &context.spec.base).await {
-        Ok(Some(recipe)) => recipe.on(context.spec.image.as_ref()),
-        Ok(None) => return,
+    let recipe = match recipe_of(&context.spec).await {
+        Ok(recipe) => recipe,
         Err(error) => return ended(context, generation, Some(format!("{error:#}"))).await,
     };
     let shelf = &context.shared.prepared;
     if let Some(found) = shelf.find(&recipe)
         && restore(context, &recipe, found).await
     {
+        return;
+    }
+    // A clone is made as quickly in the session's own sandbox.
+    if !recipe.has_setup() {
         return;
     }
     let command = recipe.command().to_owned();
@@ -66,6 +71,49 @@ pub(crate) async fn lay(context: &Arc<Context>, generation: Generation) {
         Err(error) => Some(format!("{error:#}")),
     };
     ended(context, generation, failure).await;
+}
+
+async fn recipe_of(spec: &SessionSpec) -> anyhow::Result<Recipe> {
+    let recipe = Recipe::read(&spec.repository, &spec.base).await?;
+    let recipe = recipe.unwrap_or_else(|| Recipe::of_clone(&spec.repository, &spec.base));
+    Ok(recipe.on(spec.image.as_ref()))
+}
+
+/// How it stands with what a new session would wait for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ahead {
+    /// It is there.
+    Ready,
+    /// It is being made.
+    Begun,
+    /// It is not, and is not being made; a session makes what it needs itself.
+    No { why: &'static str },
+}
+
+/// Makes the layer that a session like this would start from, unless it is there, without waiting for it. What goes wrong is told to
+/// the session that tries it again.
+pub(crate) async fn ahead(shared: &Arc<Shared>, spec: SessionSpec) -> anyhow::Result<Ahead> {
+    if !shared.provider.capabilities().checkpoints {
+        return Ok(Ahead::No { why: "sandboxes here have no layers" });
+    }
+    let recipe = recipe_of(&spec).await?;
+    if shared.prepared.find(&recipe).is_some() {
+        return Ok(Ahead::Ready);
+    }
+    if shared.prepared.turn(&recipe).try_lock_owned().is_err() {
+        return Ok(Ahead::Begun);
+    }
+    let Some(leave) = shared.prepared.ahead() else {
+        return Ok(Ahead::No { why: "enough is being made already" });
+    };
+    let context = Arc::new(Context::alone(ids::session_id(), spec, Arc::clone(shared)));
+    shared.tasks.spawn(async move {
+        if let Err(error) = make(context, recipe).await {
+            tracing::info!(error = format!("{error:#}"), "a layer could not be made ahead of its session");
+        }
+        drop(leave);
+    });
+    Ok(Ahead::Begun)
 }
 
 async fn ended(context: &Context, generation: Generation, failure: Option<String>) {
@@ -132,6 +180,15 @@ async fn sandbox(context: &Context, recipe: &Recipe, holder: &SessionId) -> anyh
     let link =
         context.link(GENERATION, &name).await.map_err(|trouble| anyhow!("reach the sandbox: {trouble:?}"))?;
     clone_into(&context, &link).await?.map_err(|failure| anyhow!(failure.message))?;
+    if recipe.has_setup() {
+        set_up(&link, recipe).await?;
+    }
+    context.close();
+    provider.destroy(&handle, Files::Keep).await.context("end its sandbox")?;
+    provider.checkpoint(&handle, GENERATION.0).await.context("keep its files")
+}
+
+async fn set_up(link: &Link, recipe: &Recipe) -> anyhow::Result<()> {
     let setup = ProcessSpec {
         argv: ["sh", "-c", RUN, "lamplight"].map(str::to_owned).to_vec(),
         env: [("LAMPLIGHT_SETUP".to_owned(), recipe.run.clone())].into(),
@@ -140,11 +197,9 @@ async fn sandbox(context: &Context, recipe: &Recipe, holder: &SessionId) -> anyh
     };
     let limits = RunLimits { timeout_ms: recipe.timeout_ms, output_bytes: OUTPUT };
     let output = link.run(&setup, None, limits).await.context("run the setup")?;
-    context.close();
     if output.status != (ExitStatus::Code { code: 0 }) {
         let said = String::from_utf8_lossy(&output.stdout);
         return Err(anyhow!("{} failed: {}", recipe.command(), said.trim()));
     }
-    provider.destroy(&handle, Files::Keep).await.context("end its sandbox")?;
-    provider.checkpoint(&handle, GENERATION.0).await.context("keep its files")
+    Ok(())
 }

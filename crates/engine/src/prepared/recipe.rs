@@ -84,7 +84,7 @@ struct Setup {
     timeout_s: Option<u64>,
 }
 
-/// A setup, and all that its result depends on.
+/// A setup, and all that its result depends on. Without anything to run it is the clone alone.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Recipe {
     pub(super) repository: String,
@@ -100,6 +100,22 @@ pub(super) struct Recipe {
 }
 
 impl Recipe {
+    /// The clone alone. On nothing else does it depend: whoever starts from it fetches what is newer.
+    pub(super) fn of_clone(repository: &str, base: &str) -> Self {
+        Self {
+            repository: repository.to_owned(),
+            base: base.to_owned(),
+            run: String::new(),
+            inputs: String::new(),
+            image: None,
+            timeout_ms: 0,
+        }
+    }
+
+    pub(super) fn has_setup(&self) -> bool {
+        !self.run.is_empty()
+    }
+
     /// `None` when the repository has none.
     pub(super) async fn read(repository: &str, base: &str) -> anyhow::Result<Option<Self>> {
         let at = Path::new(repository);

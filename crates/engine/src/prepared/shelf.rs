@@ -12,9 +12,12 @@ use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Of each repository: so many different ones are in use at a time when branches differ in what they depend on.
 const KEPT: usize = 3;
+/// Made at a time without a session that waits for it.
+const AHEAD: usize = 2;
 
 #[derive(Debug)]
 pub(crate) struct Shelf {
@@ -22,6 +25,8 @@ pub(crate) struct Shelf {
     busy: Mutex<HashMap<String, Arc<tokio::sync::Mutex<()>>>>,
     /// Whose sandboxes are being made.
     holders: Mutex<BTreeSet<SessionId>>,
+    /// For those that nobody waits for.
+    ahead: Arc<Semaphore>,
 }
 
 /// One file.
@@ -37,7 +42,12 @@ struct Layer {
 
 impl Shelf {
     pub(crate) fn open(data_dir: &Path) -> Self {
-        Self { folder: data_dir.join("prepared"), busy: Mutex::default(), holders: Mutex::default() }
+        Self {
+            folder: data_dir.join("prepared"),
+            busy: Mutex::default(),
+            holders: Mutex::default(),
+            ahead: Arc::new(Semaphore::new(AHEAD)),
+        }
     }
 
     /// Removes what was not finished. Before anything is made.
@@ -57,6 +67,11 @@ impl Shelf {
     /// One at a time makes a layer.
     pub(super) fn turn(&self, recipe: &Recipe) -> Arc<tokio::sync::Mutex<()>> {
         Arc::clone(lock(&self.busy).entry(name(recipe)).or_default())
+    }
+
+    /// Leave to make one ahead of its session, while no more than [`AHEAD`] are; until it is dropped.
+    pub(super) fn ahead(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.ahead).try_acquire_owned().ok()
     }
 
     /// Also notes that it is used.
@@ -154,7 +169,7 @@ fn is_same(one: &Recipe, other: &Recipe) -> bool {
 /// The name of its file. Another version's name is another file, which nobody uses and [`Shelf::tidy`] removes.
 fn name(recipe: &Recipe) -> String {
     let mut hasher = DefaultHasher::new();
-    (&recipe.repository, &recipe.base, &recipe.run, &recipe.inputs).hash(&mut hasher);
+    (&recipe.repository, &recipe.base, &recipe.run, &recipe.inputs, &recipe.image).hash(&mut hasher);
     format!("{:016x}.json", hasher.finish())
 }
 

@@ -128,6 +128,7 @@ impl App {
 pub fn router(app: App) -> Router {
     let api = Router::new()
         .route("/sessions", get(sessions::list::handle).post(sessions::create::handle))
+        .route("/sessions/ahead", post(sessions::ahead::handle))
         .route("/sessions/{id}", get(sessions::show::handle))
         .route("/sessions/{id}/prompts", post(sessions::prompt::handle))
         .route(

@@ -20,6 +20,7 @@ use utoipa::OpenApi;
     paths(
         sessions::list::handle,
         sessions::create::handle,
+        sessions::ahead::handle,
         sessions::show::handle,
         sessions::prompt::handle,
         sessions::edit_prompt::handle,

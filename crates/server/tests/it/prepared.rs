@@ -1,7 +1,7 @@
 //! A repository's own setup is done once for each content of what it depends on, and new sessions start with what it makes.
 
 use crate::support::{Place, Server};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::Path;
 
@@ -69,6 +69,62 @@ async fn what_a_setup_makes_is_made_once_for_what_it_depends_on() {
     }
     assert_eq!(layers(&server.place), 3, "those that are used");
     server.clear().await;
+}
+
+/// Asks until what a session would wait for is there.
+async fn ahead(server: &Server, repository: &Path) {
+    loop {
+        let asked = json!({ "repository": repository, "prompt": "" });
+        let (status, answer) = server.post("/sessions/ahead", asked).await;
+        assert_eq!(status, 202, "{answer}");
+        match answer["state"].as_str().unwrap() {
+            "ready" => return,
+            state => assert_eq!(state, "begun"),
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_is_made_ahead_is_what_the_session_starts_from() {
+    let server = Server::start_in(place(SETUP));
+    ahead(&server, &server.place.repository()).await;
+    let (_, list) = server.get("/sessions").await;
+    assert_eq!(list["items"].as_array().unwrap().len(), 0, "nobody has asked for a session");
+    let (first, _, log) = look(&server).await;
+    assert_eq!(events(&log, "setup_begun").len(), 0, "{log:?}");
+    let (second, ..) = look(&server).await;
+    assert_eq!((first, layers(&server.place)), (second, 1));
+    server.clear().await;
+}
+
+#[tokio::test]
+async fn a_clone_that_is_made_ahead_is_brought_up_to_date() {
+    let server = Server::start_in(Place::new());
+    ahead(&server, &server.place.repository()).await;
+    fs::write(server.place.repository().join("newer.txt"), "newer\n").unwrap();
+    commit(&server.place);
+    // A clone of the session's own has no such branch.
+    let id = server
+        .create("!run cat newer.txt > seen.txt; git branch --list lamplight/prepared >> seen.txt")
+        .await;
+    server.until(&id, "work_committed", 1).await;
+    let view = server.view(&id).await;
+    let branch = view["branch"].as_str().unwrap();
+    assert_eq!(server.place.git(&["show", &format!("{branch}:seen.txt")]), "newer\n  lamplight/prepared");
+    assert_eq!(server.place.git(&["diff", "--name-only", "main", branch]), "seen.txt");
+    assert_eq!(layers(&server.place), 1);
+    server.clear().await;
+}
+
+#[tokio::test]
+async fn nothing_is_made_ahead_of_what_could_not_be_created() {
+    let server = Server::start_in(Place::new());
+    let asked = json!({ "repository": "/nowhere", "prompt": "" });
+    let (status, answer) = server.post("/sessions/ahead", asked).await;
+    assert_eq!((status.as_u16(), &answer["state"]), (202, &json!("no")));
+    assert!(answer["why"].as_str().unwrap().contains("/nowhere"), "{answer}");
+    assert_eq!(layers(&server.place), 0);
 }
 
 #[tokio::test]

@@ -1,8 +1,10 @@
 /** What a session may cost, set by a person. */
+
 import { useMutation } from '@tanstack/react-query';
 import { type FormEvent, useState } from 'react';
 import { api, asApiError } from '../../api/client';
 import type { SessionView } from '../../api/types';
+import { words } from '../../text/english';
 import { Button } from '../../ui/button';
 import { Dialog } from '../../ui/dialog';
 import { ProblemNote } from '../../ui/problem';
@@ -25,28 +27,25 @@ export function BudgetDialog({ facts, close }: { facts: SessionView; close: () =
     if (!wrong) set.mutate(Math.round(amount * 1e6));
   };
   return (
-    <Dialog title="Budget of this session" onClose={close}>
+    <Dialog title={words.budget.title} onClose={close}>
       <form onSubmit={submit}>
         <label className="block text-soft">
-          All its turns together may cost, in dollars
+          {words.budget.label}
           <input
             inputMode="decimal"
             value={text}
             onChange={(event) => setText(event.target.value)}
-            placeholder="No bound"
+            placeholder={words.budget.none}
             aria-invalid={wrong}
             className="field mt-1.5"
           />
         </label>
-        <p className="mt-2 text-2xs text-faint">
-          The turn that comes to it is stopped, and what was done is kept. While there is a budget, models without a
-          known price are refused.
-        </p>
+        <p className="mt-2 text-2xs text-faint">{words.budget.hint}</p>
         {set.error ? <ProblemNote error={asApiError(set.error)} className="mt-3" /> : null}
         <div className="mt-4 flex justify-end gap-2">
-          <Button onClick={close}>Cancel</Button>
+          <Button onClick={close}>{words.common.cancel}</Button>
           <Button type="submit" look="primary" disabled={wrong || set.isPending}>
-            Set budget
+            {words.budget.set}
           </Button>
         </div>
       </form>

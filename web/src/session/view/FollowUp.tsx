@@ -1,9 +1,11 @@
 /** The box for the next prompt, under it what waits. A draft survives a reload. */
+
 import { useMutation } from '@tanstack/react-query';
 import { type KeyboardEvent, type RefObject, useLayoutEffect } from 'react';
 import { api, asApiError } from '../../api/client';
 import { AttachButton, ChosenFiles, DropPlace } from '../../attach/Chosen';
 import { useFiles } from '../../attach/files';
+import { words } from '../../text/english';
 import { Button } from '../../ui/button';
 import { useDraft } from '../../ui/hooks';
 import { Icon } from '../../ui/icons';
@@ -39,9 +41,7 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
   if (!facts) return null;
   if (facts.ended) {
     return (
-      <p className="border-t border-line px-4 py-3 text-center text-[0.8125rem] text-faint">
-        This session has ended. Its log and branch stay.
-      </p>
+      <p className="border-t border-line px-4 py-3 text-center text-[0.8125rem] text-faint">{words.followUp.ended}</p>
     );
   }
   const running = isWorking(facts.phase) || isBusy(facts.phase);
@@ -77,8 +77,8 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
               value={text}
               onChange={(event) => setText(event.target.value)}
               onKeyDown={onKeyDown}
-              aria-label="Follow-up"
-              placeholder={running ? 'Follow up: waits until this turn ends' : 'Follow up'}
+              aria-label={words.followUp.label}
+              placeholder={running ? words.followUp.waits : words.followUp.placeholder}
               className="min-h-9 flex-1 resize-none bg-transparent px-1.5 py-1.5 text-[0.9375rem] outline-none placeholder:text-faint"
             />
             <Button
@@ -86,7 +86,7 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
               size="icon"
               onClick={submit}
               disabled={!ready}
-              aria-label={running ? 'Queue the follow-up' : 'Send the follow-up'}
+              aria-label={running ? words.followUp.queue : words.followUp.send}
             >
               <Icon name="send" />
             </Button>

@@ -6,7 +6,8 @@ import { api, asApiError } from '../../api/client';
 import type { SessionView } from '../../api/types';
 import { CopyButton } from '../../text/Code';
 import { words } from '../../text/english';
-import { baseName, plural, shortCommit } from '../../text/format';
+import { Filled } from '../../text/Filled';
+import { baseName, shortCommit } from '../../text/format';
 import { visible } from '../../text/visible';
 import { Button } from '../../ui/button';
 import { Dialog } from '../../ui/dialog';
@@ -40,15 +41,15 @@ export function Header({ stop }: HeaderProps) {
     onSuccess: (view) => store.adopt(view),
   });
   const [ending, setEnding] = useState(false);
-  useTitle(facts ? `${phaseWord(facts.phase)}: ${facts.title}` : 'Lamplight');
+  useTitle(facts ? words.session.title(phaseWord(facts.phase), facts.title) : words.common.product);
   if (!facts) return null;
   return (
     <header className="@container border-b border-line px-3 pt-2 pb-1.5 sm:px-4">
       <div className="flex flex-wrap items-center gap-x-1.5 gap-y-0.5 sm:gap-x-2">
         <Link
           to="/"
-          aria-label="All sessions"
-          title="All sessions (u)"
+          aria-label={words.common.allSessions}
+          title={words.common.allSessionsKey}
           className="-ml-1 rounded-lg p-1.5 text-soft hover:bg-hover"
         >
           <Icon name="back" />
@@ -63,18 +64,14 @@ export function Header({ stop }: HeaderProps) {
             look="danger"
             onClick={stop.run}
             disabled={!stop.possible || stop.pending}
-            title="Stop this turn (Ctrl+.)"
+            title={words.header.stopTitle}
             aria-keyshortcuts="Control+."
           >
-            <Icon name="stop" className="size-3.5" /> {stop.pending ? 'Stopping' : 'Stop'}
+            <Icon name="stop" className="size-3.5" /> {stop.pending ? words.header.stopping : words.header.stop}
           </Button>
           {facts.sandbox_state === 'paused' ? (
-            <Button
-              onClick={() => resume.mutate()}
-              disabled={resume.isPending}
-              title="Everything in the sandbox goes on"
-            >
-              <Icon name="play" className="size-3.5" /> Resume
+            <Button onClick={() => resume.mutate()} disabled={resume.isPending} title={words.header.resumeTitle}>
+              <Icon name="play" className="size-3.5" /> {words.common.resume}
             </Button>
           ) : null}
           <Review facts={facts} />
@@ -84,19 +81,19 @@ export function Header({ stop }: HeaderProps) {
         <ThemeToggle />
         <Menu
           trigger={
-            <Button look="quiet" size="icon" aria-label="More">
+            <Button look="quiet" size="icon" aria-label={words.common.more}>
               <Icon name="more" />
             </Button>
           }
         >
           <MenuItem disabled={facts.sandbox_state !== 'running'} onSelect={() => pause.mutate()}>
-            <Icon name="pause" className="text-soft" /> Pause the sandbox
+            <Icon name="pause" className="text-soft" /> {words.header.pause}
           </MenuItem>
           <MenuItem onSelect={() => archive.mutate(!facts.archived)}>
             <Icon name="box" className="text-soft" /> {facts.archived ? words.palette.unarchive : words.palette.archive}
           </MenuItem>
           <MenuItem disabled={facts.ended || isWorking(facts.phase)} onSelect={() => setEnding(true)}>
-            <Icon name="trash" className="text-soft" /> End this session
+            <Icon name="trash" className="text-soft" /> {words.header.end}
           </MenuItem>
         </Menu>
         <Facts facts={facts} />
@@ -107,12 +104,10 @@ export function Header({ stop }: HeaderProps) {
       {archive.error ? <ProblemNote error={asApiError(archive.error)} className="mt-2" /> : null}
       {end.error ? <ProblemNote error={asApiError(end.error)} className="mt-2" /> : null}
       {ending ? (
-        <Dialog title="End this session?" onClose={() => setEnding(false)}>
-          <p className="text-soft">
-            The sandbox is removed, and whatever is not committed goes with it. The log and the branch stay.
-          </p>
+        <Dialog title={words.header.endTitle} onClose={() => setEnding(false)}>
+          <p className="text-soft">{words.header.endText}</p>
           <div className="mt-4 flex justify-end gap-2">
-            <Button onClick={() => setEnding(false)}>Keep it</Button>
+            <Button onClick={() => setEnding(false)}>{words.header.keep}</Button>
             <Button
               look="danger"
               onClick={() => {
@@ -120,7 +115,7 @@ export function Header({ stop }: HeaderProps) {
                 end.mutate();
               }}
             >
-              End session
+              {words.header.endNow}
             </Button>
           </div>
         </Dialog>
@@ -134,7 +129,7 @@ function DrawerButtons({ facts }: { facts: SessionView }) {
   const { drawer, toggle } = useDrawer();
   return (
     // biome-ignore lint/a11y/useSemanticElements: these are no fields of a form.
-    <div role="group" aria-label="Drawers" className="flex">
+    <div role="group" aria-label={words.header.drawers} className="flex">
       {DRAWERS.map(({ id, title, icon, shortcut, shows }, place) => (
         <Button
           key={id}
@@ -160,16 +155,16 @@ function Facts({ facts }: { facts: SessionView }) {
           {visible(baseName(facts.repository))}
         </span>
         <Icon name="move" className="size-3" />
-        <span className="truncate" title={`${visible(facts.branch)}, from ${visible(facts.base)}`}>
+        <span className="truncate" title={words.header.branchTitle(visible(facts.branch), visible(facts.base))}>
           {visible(facts.branch)}
         </span>
-        <CopyButton text={facts.branch} label="Copy branch" className="-my-1 h-6! px-1!" />
+        <CopyButton text={facts.branch} label={words.header.copyBranch} className="-my-1 h-6! px-1!" />
       </span>
       <span className="hidden shrink-0 sm:inline">{visible(facts.agent)}</span>
       <ModelPicker facts={facts} />
       {facts.image ? (
-        <span className="hidden shrink-0 sm:inline" title={`Its files begin with this image, ${facts.image.digest}`}>
-          on {visible(facts.image.name)}
+        <span className="hidden shrink-0 sm:inline" title={words.header.imageTitle(facts.image.digest)}>
+          {words.header.onImage(visible(facts.image.name))}
         </span>
       ) : null}
       <Walls facts={facts} />
@@ -193,11 +188,11 @@ function ModelPicker({ facts }: { facts: SessionView }) {
           <button
             type="button"
             disabled={running || facts.ended || choose.isPending}
-            title={running ? 'The model can be changed between turns' : 'Choose the model'}
-            aria-label={`Model: ${visible(name ?? 'Default model')}`}
+            title={running ? words.header.modelFixed : words.header.chooseModel}
+            aria-label={words.header.model(visible(name ?? words.header.defaultModel))}
             className="flex min-w-0 items-center gap-1 rounded px-1 py-0.5 text-soft enabled:hover:bg-hover disabled:opacity-70"
           >
-            <span className="truncate">{visible(name ?? 'Default model')}</span>
+            <span className="truncate">{visible(name ?? words.header.defaultModel)}</span>
             <Icon name="chevron" className="size-3 rotate-90" />
           </button>
         }
@@ -248,10 +243,10 @@ function Merge({ facts }: { facts: SessionView }) {
     return (
       <span
         className="flex items-center gap-1.5 rounded-lg bg-good-tint px-2 py-1.5 text-[0.8125rem] text-good"
-        title={`Merged as ${facts.merged.commit}`}
+        title={words.header.mergedAs(facts.merged.commit)}
       >
         <Icon name="merge" />
-        <span>Merged into {visible(facts.merged.into)}</span>
+        <span>{words.header.mergedInto(visible(facts.merged.into))}</span>
         <span className="hidden font-mono text-2xs lg:inline">{shortCommit(facts.merged.commit)}</span>
       </span>
     );
@@ -263,32 +258,35 @@ function Merge({ facts }: { facts: SessionView }) {
       <Button
         look="primary"
         disabled={running}
-        title={running ? 'Wait for the turn to end, or stop it' : `Merge into ${facts.base}`}
+        title={running ? words.common.waitForTurn : words.header.mergeInto(facts.base)}
         onClick={() => setAsking(true)}
       >
         <Icon name="merge" />
-        Merge
+        {words.header.merge}
       </Button>
       {asking ? (
         <Dialog
-          title={`Merge into ${facts.base}?`}
+          title={words.header.mergeAsk(facts.base)}
           onClose={() => {
             setAsking(false);
             merge.reset();
           }}
         >
           <p className="text-soft">
-            {plural(facts.commits.length, 'commit')} of{' '}
-            <span className="font-mono text-code">{visible(facts.branch)}</span>{' '}
-            {facts.commits.length === 1 ? 'goes' : 'go'} into{' '}
-            <span className="font-mono text-code">{visible(facts.base)}</span> of{' '}
-            <span className="font-mono text-code">{visible(facts.repository)}</span>.
+            <Filled
+              sentence={words.header.mergeText(facts.commits.length)}
+              parts={{
+                branch: <span className="font-mono text-code">{visible(facts.branch)}</span>,
+                base: <span className="font-mono text-code">{visible(facts.base)}</span>,
+                repository: <span className="font-mono text-code">{visible(facts.repository)}</span>,
+              }}
+            />
           </p>
           {merge.error ? <ProblemNote error={asApiError(merge.error)} className="mt-3" /> : null}
           <div className="mt-4 flex justify-end gap-2">
-            <Button onClick={() => setAsking(false)}>Cancel</Button>
+            <Button onClick={() => setAsking(false)}>{words.common.cancel}</Button>
             <Button look="primary" disabled={merge.isPending} onClick={() => merge.mutate()}>
-              {merge.isPending ? 'Merging' : 'Merge'}
+              {merge.isPending ? words.header.merging : words.header.merge}
             </Button>
           </div>
         </Dialog>

@@ -1,8 +1,10 @@
 /** A moment that the session can go back to, or that another session can start from. */
+
 import { useMutation } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, asApiError } from '../../api/client';
+import { words } from '../../text/english';
 import { Button, buttonClass } from '../../ui/button';
 import { Dialog } from '../../ui/dialog';
 import { Icon } from '../../ui/icons';
@@ -27,7 +29,7 @@ export function KeptLine({ item }: { item: KeptItem }) {
   const busy = facts !== null && (isWorking(facts.phase) || facts.phase === 'starting');
   return (
     <div className="group flex min-h-7 items-center gap-2 px-2 text-[0.8125rem] text-faint">
-      <span>Files kept as checkpoint {item.checkpoint}</span>
+      <span>{words.kept.line(item.checkpoint)}</span>
       {there ? (
         // Seen by those who look for them: with a pointer here, with the keyboard in here, or on a screen that is touched.
         <span className="flex items-center gap-1 transition-opacity group-focus-within:opacity-100 group-hover:opacity-100 [@media(hover:hover)]:opacity-0">
@@ -35,38 +37,35 @@ export function KeptLine({ item }: { item: KeptItem }) {
             look="quiet"
             size="small"
             disabled={busy}
-            title={busy ? 'Wait for the turn to end, or stop it' : 'Make everything what it was here'}
+            title={busy ? words.common.waitForTurn : words.kept.restoreTitle}
             onClick={() => setAsking(true)}
           >
-            <Icon name="rewind" className="size-3.5" /> Go back to here
+            <Icon name="rewind" className="size-3.5" /> {words.kept.restore}
           </Button>
           <Link
             to="/new"
             search={{ fork: store.id, checkpoint: item.checkpoint }}
             className={buttonClass({ look: 'quiet', size: 'small' })}
-            title="Start another session from here"
+            title={words.kept.forkTitle}
           >
-            <Icon name="fork" className="size-3.5" /> Fork
+            <Icon name="fork" className="size-3.5" /> {words.create.fork}
           </Link>
         </span>
       ) : null}
       {asking ? (
         <Dialog
-          title={`Go back to checkpoint ${item.checkpoint}?`}
+          title={words.kept.ask(item.checkpoint)}
           onClose={() => {
             setAsking(false);
             restore.reset();
           }}
         >
-          <p className="text-soft">
-            Files, conversation and commits become what they were here, and the next prompt goes on from there. What was
-            kept later stays, so that you can come back.
-          </p>
+          <p className="text-soft">{words.kept.text}</p>
           {restore.error ? <ProblemNote error={asApiError(restore.error)} className="mt-3" /> : null}
           <div className="mt-4 flex justify-end gap-2">
-            <Button onClick={() => setAsking(false)}>Cancel</Button>
+            <Button onClick={() => setAsking(false)}>{words.common.cancel}</Button>
             <Button look="primary" disabled={restore.isPending} onClick={() => restore.mutate()}>
-              {restore.isPending ? 'Going back' : 'Go back'}
+              {restore.isPending ? words.kept.goingBack : words.kept.goBack}
             </Button>
           </div>
         </Dialog>

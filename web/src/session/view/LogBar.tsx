@@ -153,7 +153,7 @@ function Turns({ turn, goToTurn }: Pick<LogBarProps, 'turn' | 'goToTurn'>) {
   return (
     <Menu
       trigger={
-        <button type="button" className={quiet} title={`${words.log.turns} ([ and ])`}>
+        <button type="button" className={quiet} title={words.log.turnsTitle}>
           <span className="tabular-nums">{turn === 0 ? words.log.noTurn : words.log.turnOf(turn, last)}</span>
           <Icon name="chevron" className="size-3 rotate-90" />
         </button>

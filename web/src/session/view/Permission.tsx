@@ -1,8 +1,10 @@
 /** A request for permission. While it is open it has buttons and says when it answers itself; afterwards it is one line. */
+
 import { useMutation } from '@tanstack/react-query';
 import { api, asApiError } from '../../api/client';
 import type { Answer, AnsweredBy, OptionKind } from '../../api/events';
 import { TextChange } from '../../diff/DiffView';
+import { words } from '../../text/english';
 import { duration } from '../../text/format';
 import { oneLine, visible } from '../../text/visible';
 import { Button } from '../../ui/button';
@@ -34,11 +36,7 @@ export function Permission({ item }: { item: PermissionItem }) {
     );
   }
   if (item.closed) {
-    return (
-      <p className="px-2 py-1 text-[0.8125rem] text-faint">
-        Permission for {title} was asked for; the turn ended without an answer.
-      </p>
-    );
+    return <p className="px-2 py-1 text-[0.8125rem] text-faint">{words.permission.unanswered(title)}</p>;
   }
   return <Open item={item} title={title} />;
 }
@@ -53,10 +51,13 @@ function Open({ item, title }: { item: PermissionItem; title: string }) {
   const { input, content = [] } = item.call;
   const left = item.deadline - now;
   return (
-    <section aria-label="Permission" className="my-1 rounded-xl border border-warn/50 bg-lamp-tint px-4 py-3">
+    <section
+      aria-label={words.permission.label}
+      className="my-1 rounded-xl border border-warn/50 bg-lamp-tint px-4 py-3"
+    >
       <p className="flex items-center gap-2 font-medium">
         <Icon name="hand" className="text-warn" />
-        The agent asks for permission
+        {words.permission.title}
       </p>
       <p className="mt-1">
         <bdi>{title}</bdi>
@@ -81,11 +82,11 @@ function Open({ item, title }: { item: PermissionItem; title: string }) {
           </Button>
         ))}
         <Button look="quiet" disabled={answer.isPending || answer.isSuccess} onClick={() => answer.mutate(null)}>
-          Cancel the request
+          {words.permission.cancel}
         </Button>
       </div>
       <p className="mt-2 text-2xs text-soft">
-        {left > 0 ? `Without an answer it is rejected in ${duration(left)}.` : 'The time for an answer is over.'}
+        {left > 0 ? words.permission.rejectedIn(duration(left)) : words.permission.over}
       </p>
       {answer.error ? <ProblemNote error={asApiError(answer.error)} className="mt-2" /> : null}
     </section>
@@ -93,20 +94,20 @@ function Open({ item, title }: { item: PermissionItem; title: string }) {
 }
 
 function answerWords(item: PermissionItem, answer: Answer): string {
-  if (answer.answer === 'cancelled') return 'Request cancelled:';
+  if (answer.answer === 'cancelled') return words.permission.cancelled;
   const option = item.options.find((offered) => offered.id === answer.option);
-  return option?.kind.startsWith('allow') ? 'Allowed:' : 'Rejected:';
+  return option?.kind.startsWith('allow') ? words.permission.allowed : words.permission.rejected;
 }
 
 function byWords(by: AnsweredBy): string {
   switch (by.by) {
     case 'policy':
-      return 'by policy';
+      return words.permission.byPolicy;
     case 'person':
-      return `by ${visible(by.name)}`;
+      return words.permission.byPerson(visible(by.name));
     case 'deadline':
-      return 'nobody answered in time';
+      return words.permission.byDeadline;
     case 'stop':
-      return 'the turn was being stopped';
+      return words.permission.byStop;
   }
 }

@@ -1,8 +1,11 @@
 /** The pull request that shows the session's branch, and the way there. */
+
 import { useMutation } from '@tanstack/react-query';
 import { useState } from 'react';
 import { api, asApiError } from '../../api/client';
 import type { SessionView } from '../../api/types';
+import { words } from '../../text/english';
+import { Filled } from '../../text/Filled';
 import { shortCommit } from '../../text/format';
 import { visible } from '../../text/visible';
 import { Button } from '../../ui/button';
@@ -35,29 +38,33 @@ export function Review({ facts }: { facts: SessionView }) {
           href={isAddress(shown.url) ? shown.url : undefined}
           target="_blank"
           rel="noreferrer"
-          title={`${shown.repository}, at ${shortCommit(shown.head)}`}
+          title={words.review.at(shown.repository, shortCommit(shown.head))}
           className="rounded-lg px-2 py-1.5 text-[0.8125rem] text-link hover:underline"
         >
-          {shown.draft ? 'Draft ' : ''}#{shown.number}
+          {words.review.number(shown.number, shown.draft)}
         </a>
       ) : null}
       {shown === null || isBehind ? (
-        <Button onClick={() => setAsking(true)} title="For review on GitHub">
-          {isBehind ? 'Update' : 'Pull request'}
+        <Button onClick={() => setAsking(true)} title={words.review.title}>
+          {isBehind ? words.review.update : words.review.open}
         </Button>
       ) : null}
       {asking ? (
-        <Dialog title={isBehind ? 'Update the pull request?' : 'Open a pull request?'} onClose={close}>
+        <Dialog title={isBehind ? words.review.askUpdate : words.review.askOpen} onClose={close}>
           <p className="text-soft">
-            <span className="font-mono text-code">{visible(facts.branch)}</span> is pushed to where{' '}
-            <span className="font-mono text-code">{visible(facts.repository)}</span> comes from
-            {isBehind ? ', and its pull request told what is new.' : ', and a draft pull request opened for it.'}
+            <Filled
+              sentence={isBehind ? words.review.textUpdate : words.review.textOpen}
+              parts={{
+                branch: <span className="font-mono text-code">{visible(facts.branch)}</span>,
+                repository: <span className="font-mono text-code">{visible(facts.repository)}</span>,
+              }}
+            />
           </p>
           {publish.error ? <ProblemNote error={asApiError(publish.error)} className="mt-3" /> : null}
           <div className="mt-4 flex justify-end gap-2">
-            <Button onClick={close}>Cancel</Button>
+            <Button onClick={close}>{words.common.cancel}</Button>
             <Button look="primary" disabled={publish.isPending} onClick={() => publish.mutate()}>
-              {publish.isPending ? 'Publishing' : 'Publish'}
+              {publish.isPending ? words.review.publishing : words.review.publish}
             </Button>
           </div>
         </Dialog>

@@ -94,14 +94,14 @@ function Session() {
     return (
       <main className="mx-auto mt-24 w-full max-w-md px-4">
         <h1 className="mb-3 text-lg font-semibold">
-          {loadError.code === 'session_not_found' ? 'No such session' : 'The session could not be loaded'}
+          {loadError.code === 'session_not_found' ? words.session.notThere : words.session.notLoaded}
         </h1>
         <ProblemNote error={loadError}>
           <Button size="small" onClick={() => void store.open()}>
-            Try again
+            {words.common.tryAgain}
           </Button>
           <Button size="small" onClick={() => void navigate({ to: '/' })}>
-            All sessions
+            {words.common.allSessions}
           </Button>
         </ProblemNote>
       </main>

@@ -108,16 +108,16 @@ function People() {
   const people = useSession((state) => state.people);
   const streams = people.reduce((sum, present) => sum + present.streams, 0);
   if (streams < 2) return null;
-  const words = people.map(({ name, streams: n }) => (n > 1 ? `${visible(name)} \u00d7${n}` : visible(name)));
+  const names = people.map(({ name, streams: n }) => (n > 1 ? `${visible(name)} \u00d7${n}` : visible(name)));
   return (
     <span
       className="flex min-w-0 items-center gap-1"
-      title={`Looking at this session, pages and commands: ${words.join(', ')}`}
+      title={words.status.peopleTitle(names.join(', '))}
       data-people={streams}
     >
       <Icon name="people" className="size-3.5" />
-      <span className="sr-only">Here: </span>
-      <bdi className="truncate max-sm:hidden">{words.join(', ')}</bdi>
+      <span className="sr-only">{words.status.people} </span>
+      <bdi className="truncate max-sm:hidden">{names.join(', ')}</bdi>
       <span className="sm:hidden" aria-hidden="true">
         {streams}
       </span>

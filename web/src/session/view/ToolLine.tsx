@@ -1,8 +1,10 @@
 /** One tool call: a quiet line that opens to what went in and what came out. */
+
 import { memo, useId } from 'react';
 import type { Json, ToolCall, ToolContent } from '../../api/events';
 import { TextChange } from '../../diff/DiffView';
 import { CodeBlock } from '../../text/Code';
+import { words } from '../../text/english';
 import { took } from '../../text/format';
 import { Output } from '../../text/Output';
 import { oneLine, visible } from '../../text/visible';
@@ -89,16 +91,16 @@ function ToolState({ item }: { item: ToolItem }) {
       <span className="flex shrink-0 items-center gap-1.5">
         {time}
         <Icon name="spinner" className="turning size-3.5 text-lamp" />
-        <span className="sr-only">running</span>
+        <span className="sr-only">{words.tool.running}</span>
       </span>
     );
   }
-  if (item.interrupted) return <span className="shrink-0 text-2xs text-faint">cut short</span>;
+  if (item.interrupted) return <span className="shrink-0 text-2xs text-faint">{words.tool.interrupted}</span>;
   return (
     <span className="flex shrink-0 items-center gap-1.5">
       {time}
       <Icon name={failed ? 'cross' : 'check'} className={`size-3.5 ${failed ? 'text-bad' : 'text-faint'}`} />
-      <span className="sr-only">{failed ? 'failed' : 'done'}</span>
+      <span className="sr-only">{failed ? words.tool.failed : words.tool.done}</span>
     </span>
   );
 }
@@ -117,20 +119,20 @@ function ToolDetails({ item }: { item: ToolItem }) {
         part.show === 'diff' ? (
           <TextChange key={place} path={atHome(part.path)} before={part.old ?? null} after={part.new} />
         ) : (
-          <Output key={place} text={JSON.stringify(part.raw, null, 2)} label="Other content" />
+          <Output key={place} text={JSON.stringify(part.raw, null, 2)} label={words.tool.other} />
         ),
       )}
       {texts.map((text, place) => (
-        <Output key={place} text={unfence(text)} label="Output" />
+        <Output key={place} text={unfence(text)} label={words.tool.output} />
       ))}
-      {raw ? <Output text={raw} label="Output" /> : null}
+      {raw ? <Output text={raw} label={words.tool.output} /> : null}
       {locations.length > 0 ? (
         <p className="font-mono text-2xs text-faint">
           {locations.map(({ path, line }) => visible(atHome(line ? `${path}:${line}` : path))).join('  \u00b7  ')}
         </p>
       ) : null}
       {!hasValue(input) && texts.length + rest.length === 0 && !raw ? (
-        <p className="text-[0.8125rem] text-faint">The agent told no more about this call.</p>
+        <p className="text-[0.8125rem] text-faint">{words.tool.nothing}</p>
       ) : null}
     </div>
   );

@@ -4,8 +4,10 @@
  *
  * A new one is a row of DRAWERS. Its panel is loaded when it is first opened.
  */
+
 import { useNavigate, useSearch } from '@tanstack/react-router';
 import { type ComponentType, type LazyExoticComponent, lazy, useCallback, useMemo } from 'react';
+import { words } from '../../text/english';
 import type { PanelProps } from '../../ui/Drawer';
 import type { IconName } from '../../ui/icons';
 
@@ -24,50 +26,50 @@ interface DrawerKind {
 export const DRAWERS: DrawerKind[] = [
   {
     id: 'changes',
-    title: 'Changes',
+    title: words.changes.title,
     icon: 'diff',
     shortcut: 'd',
-    shows: 'Changes of the branch',
+    shows: words.changes.shows,
     panel: lazy(() => import('../../diff/Changes').then((module) => ({ default: module.Changes }))),
   },
   {
     id: 'terminal',
-    title: 'Terminal',
+    title: words.terminal.title,
     icon: 'execute',
     shortcut: 't',
-    shows: 'Terminals in the sandbox',
+    shows: words.terminal.shows,
     panel: lazy(() => import('../../terminal/TerminalPanel').then((module) => ({ default: module.TerminalPanel }))),
   },
   {
     id: 'ports',
-    title: 'Ports',
+    title: words.ports.title,
     icon: 'fetch',
     shortcut: 'p',
-    shows: 'What programs in the sandbox serve',
+    shows: words.ports.shows,
     panel: lazy(() => import('../../ports/PortsPanel').then((module) => ({ default: module.PortsPanel }))),
   },
   {
     id: 'files',
-    title: 'Files',
+    title: words.files.title,
     icon: 'folder',
     shortcut: 'f',
-    shows: 'Files of the sandbox',
+    shows: words.files.shows,
     panel: lazy(() => import('../../files/Files').then((module) => ({ default: module.Files }))),
   },
   {
     id: 'cost',
-    title: 'Cost',
+    title: words.cost.title,
     icon: 'coins',
     shortcut: 'c',
-    shows: 'What models cost, by model and turn',
+    shows: words.cost.shows,
     panel: lazy(() => import('../../details/Cost').then((module) => ({ default: module.Cost }))),
   },
   {
     id: 'details',
-    title: 'Details',
+    title: words.details.title,
     icon: 'info',
     shortcut: 'y',
-    shows: 'Sandbox, agent, branch, hosts, commands',
+    shows: words.details.shows,
     panel: lazy(() => import('../../details/Details').then((module) => ({ default: module.Details }))),
   },
 ];

@@ -36,6 +36,7 @@ impl Need {
 pub const TABLE: &[(&str, &str, Need)] = &[
     ("GET", "/sessions", Need::Look),
     ("POST", "/sessions", Need::Start),
+    ("POST", "/sessions/ahead", Need::Start),
     ("GET", "/sessions/{id}", Need::Look),
     ("POST", "/sessions/{id}/prompts", Need::Steer),
     ("PUT", "/sessions/{id}/prompts/{prompt}", Need::Steer),

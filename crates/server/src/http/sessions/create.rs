@@ -175,10 +175,7 @@ pub(in crate::http) async fn handle(
     let key = idempotency_key(&headers)?.map(|key| own(&caller, key));
     let fingerprint = fingerprint(&request);
     let new = request.into_new(&app, &caller).await?;
-    match &new.fork {
-        Some(fork) => may_use(&app, &caller, &app.engine.view(&fork.session).await?.repository)?,
-        None => may_begin(&app, &caller, &new.repository).await?,
-    }
+    may_make(&app, &caller, &new).await?;
     let view: session::SessionView = match key {
         Some(key) => app.engine.create_once(&key, &fingerprint, new).await?,
         None => app.engine.create(new).await?,
@@ -188,7 +185,7 @@ pub(in crate::http) async fn handle(
 }
 
 impl NewSessionRequest {
-    async fn into_new(self, app: &App, caller: &Caller) -> Result<NewSession, Problem> {
+    pub(super) async fn into_new(self, app: &App, caller: &Caller) -> Result<NewSession, Problem> {
         let network = self.network.map(lamplight_domain::Network::try_from).transpose();
         let network = network.map_err(|error| Problem::invalid_request(error.to_string()))?;
         let image = self.image.map(|image| image.parse::<ImageChoice>()).transpose();
@@ -230,6 +227,14 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         Ok(_) | Err(_) => Err(Problem::invalid_request(format!(
             "Idempotency-Key must be 1 to {MAX_KEY} visible ASCII characters"
         ))),
+    }
+}
+
+/// Refuses unless the session's repository is one that they may use.
+pub(super) async fn may_make(app: &App, caller: &Caller, new: &NewSession) -> Result<(), Problem> {
+    match &new.fork {
+        Some(fork) => may_use(app, caller, &app.engine.view(&fork.session).await?.repository),
+        None => may_begin(app, caller, &new.repository).await,
     }
 }
 

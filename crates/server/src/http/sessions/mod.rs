@@ -1,5 +1,6 @@
 //! `/sessions`
 
+pub mod ahead;
 pub mod answer;
 pub mod archive;
 pub mod budget;
