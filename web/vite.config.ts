@@ -7,7 +7,7 @@ import { defineConfig } from 'vitest/config';
 
 // The server refuses other origins than its own address, so the Host header stays what the browser sent.
 // `npm run dev` sets this to the dev double; point it at a real `lamplight serve` to work against that.
-const server = process.env.LAMPLIGHT_SERVER ?? 'http://127.0.0.1:7411';
+const server = process.env.DEV_SERVER ?? 'http://127.0.0.1:7411';
 
 /** Each text beside itself as it is sent: the server has no work with it. */
 const compressed = {

@@ -8,6 +8,7 @@ use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
 use crate::prepared::Shelf;
 use crate::session::{Actor, Awake, MAILBOX, Message};
+use crate::tokens::Tokens;
 use crate::{Attach, agents, attachments, clock, create, ids, pull_request, reconcile};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, Status};
 use lamplight_agent::Catalogue;
@@ -19,7 +20,7 @@ use lamplight_sandbox::provider::Provider;
 use lamplight_store::Store;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use tokio::sync::{broadcast, mpsc, oneshot, watch};
 use tokio_util::task::TaskTracker;
@@ -48,6 +49,8 @@ pub(crate) struct Shared {
     pub gateway: Gateway,
     pub github: Option<GitHub>,
     pub keys: Keys,
+    /// Where the gateway is reached over TCP, it knows sessions by these.
+    pub tokens: OnceLock<Arc<Tokens>>,
     pub catalogue: Catalogue,
     pub prepared: Shelf,
     pub budgets: Arc<Budgets>,
@@ -93,6 +96,7 @@ impl Engine {
             gateway,
             github,
             keys,
+            tokens: OnceLock::new(),
             catalogue,
             prepared,
             budgets,
@@ -240,7 +244,7 @@ impl Engine {
         Ok(Follower::new(id.clone(), hub, self.shared.store.clone(), after))
     }
 
-    async fn existing(&self, id: &SessionId) -> Result<Seq, CommandError> {
+    pub(crate) async fn existing(&self, id: &SessionId) -> Result<Seq, CommandError> {
         let last = self.shared.store.last_seq(id).await?;
         if last == Seq(0) { Err(CommandError::NotFound) } else { Ok(last) }
     }

@@ -73,6 +73,8 @@ pub enum StartError {
     Provider(#[source] anyhow::Error),
     #[error("the gateway could not be made")]
     Gateway(#[source] anyhow::Error),
+    #[error("the gateway cannot be reached over TCP, because there is no key to make tokens with: {0}")]
+    Tokens(String),
     #[error("GitHub cannot be asked")]
     GitHub(#[source] anyhow::Error),
 }

@@ -30,6 +30,7 @@ mod session;
 mod spent;
 mod terminals;
 mod tidying;
+mod tokens;
 mod usage;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};

@@ -11,9 +11,12 @@
 //!                ├─ /gemini/v1beta/…        an upstream, with the key added here
 //!                └─ anything else           404
 //! ```
+//! Those who come by no link of ours use the same over TCP, and say who they are by a token: [`Gateway::listen`].
 //! Connections to the outside and questions for names arrive over sockets of the sandbox's network instead:
 //! [`Gateway::serve_web`], and `web` for what is decided there.
 
+mod begun;
+mod entrance;
 mod git;
 mod grant;
 mod models;
@@ -23,6 +26,7 @@ mod tls;
 mod upstream;
 mod web;
 
+pub use entrance::{Asker, Doorkeeper};
 pub use grant::{Grant, Ledger, NotReserved, Reservation, Used};
 pub use models::{Model, Price, Unlisted};
 pub use serve::Gateway;
@@ -31,4 +35,4 @@ pub use upstream::{
     ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, NoSuchUpstream, OPENAI_BASE, Secret, Tariff, Upstream,
     UpstreamName, Upstreams,
 };
-pub use web::{Arrivals, Outside, Resolver, SystemResolver, Unresolved};
+pub use web::{Arrivals, Outside, Resolver, SystemResolver, Unresolved, WayOut};

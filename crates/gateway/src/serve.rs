@@ -3,8 +3,8 @@
 use crate::models::{Backend, Vendor};
 use crate::slots::Slots;
 use crate::{
-    Arrivals, Grant, Ledger, Model, ModelPrice, Outside, Unlisted, Upstream, UpstreamName, Upstreams, git,
-    install_tls_provider, models, web,
+    Arrivals, Grant, Ledger, Model, ModelPrice, Outside, Unlisted, Upstream, UpstreamName, Upstreams, WayOut,
+    git, install_tls_provider, models, web,
 };
 use anyhow::{Context, Result};
 use axum::Router;
@@ -23,9 +23,10 @@ use tokio_util::task::TaskTracker;
 /// How long a connection may take to send the head of a request, or stay idle between two.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5 * 60);
 /// The most that one connection buffers in each direction; also the longest head of a request.
-const MAX_BUFFER_BYTES: usize = 64 * 1024;
+pub(crate) const MAX_BUFFER_BYTES: usize = 64 * 1024;
 
-/// The one door: made once, serving the streams of every sandbox.
+/// The one door: made once, serving the streams of every sandbox. Cheap to clone.
+#[derive(Clone)]
 pub struct Gateway {
     door: Arc<Door>,
     router: Router<Link>,
@@ -140,7 +141,7 @@ impl Gateway {
         stream: impl AsyncRead + AsyncWrite + Unpin + Send + 'static,
     ) -> Result<()> {
         let session = grant.session.clone();
-        let router = self.router.clone().with_state(Link { door: self.door.clone(), grant, ledger });
+        let router = self.router(grant, ledger);
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
@@ -154,15 +155,19 @@ impl Gateway {
         }
     }
 
-    /// Serves what programs inside ask of the outside, until it is dropped. `contacts` are the hosts that they know already.
-    pub async fn serve_web(
-        &self,
-        grant: Arc<Grant>,
-        ledger: Arc<dyn Ledger>,
-        contacts: &[Contact],
-        arrivals: Arrivals,
-    ) {
-        web::serve(self.outside.clone(), &self.places, grant, ledger, contacts, arrivals).await;
+    /// All requests are answered by the same.
+    pub(crate) fn router(&self, grant: Arc<Grant>, ledger: Arc<dyn Ledger>) -> Router {
+        self.router.clone().with_state(Link { door: self.door.clone(), grant, ledger })
+    }
+
+    /// One session's way to the outside. `contacts` are the hosts that its programs know already.
+    pub fn way_out(&self, grant: Arc<Grant>, ledger: Arc<dyn Ledger>, contacts: &[Contact]) -> WayOut {
+        WayOut::new(self.outside.clone(), &self.places, grant, ledger, contacts)
+    }
+
+    /// Serves what programs inside ask of the outside, until it is dropped.
+    pub async fn serve_web(&self, way_out: WayOut, arrivals: Arrivals) {
+        web::serve(way_out, arrivals).await;
     }
 
     /// Waits for what outlives its request: pushes that have arrived, and entries of the ledger. For a shutdown, after the

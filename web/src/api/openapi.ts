@@ -514,6 +514,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/gateway-token": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** By what the session is known to the gateway over TCP. Asking again gives the same. */
+        post: operations["gateway_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/log": {
         parameters: {
             query?: never;
@@ -1166,6 +1183,13 @@ export interface components {
             name: string;
             /** @description In words. */
             place: string;
+        };
+        /** @description What lets a program use the gateway as the session may. */
+        GatewayToken: {
+            /** @description Of the gateway: models are under `/openai/v1`, `/anthropic` and `/gemini`, git at `/git/repository.git`; it is the web proxy, too. */
+            url: string;
+            /** @description For where a key or a password goes. Worth something while the session has a sandbox that runs, across restarts of the server. */
+            token: string;
         };
         /** @description An image, as it was when the session was made. */
         Image: {
@@ -3181,6 +3205,44 @@ export interface operations {
             };
             /** @description file_too_large */
             413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    gateway_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GatewayToken"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description gateway_not_served */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

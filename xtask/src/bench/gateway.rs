@@ -48,13 +48,15 @@ struct Stage<'a> {
 }
 
 impl Stage<'_> {
-    /// A gateway of its own, and the port of its web proxy.
-    fn door(&self) -> Result<(Running, u16)> {
-        let (port, proxy) = (free_port()?, free_port()?);
+    /// A gateway of its own.
+    fn door(&self) -> Result<Door> {
+        let [port, proxy, by_token] = [free_port()?, free_port()?, free_port()?];
         let mut door = Command::new(&self.load);
-        door.args(["door", &port.to_string(), &proxy.to_string(), &self.direct]).arg(&self.repository);
+        door.arg("door").args([port, proxy, by_token].map(|port| port.to_string()));
+        door.arg(&self.direct).arg(&self.repository);
         let ready = "/git/repository.git/info/refs?service=git-upload-pack";
-        Ok((Running::start(door, port, ready, &self.bench.fresh("door")?.join("log"))?, proxy))
+        let running = Running::start(door, port, ready, &self.bench.fresh("door")?.join("log"))?;
+        Ok(Door { running, proxy, by_token })
     }
 
     /// The report of one run of the load.
@@ -62,6 +64,13 @@ impl Stage<'_> {
         let report = output_of(Command::new(&self.load).args(arguments))?;
         serde_json::from_str(&report).context("the load reports JSON")
     }
+}
+
+/// The gateway, and the ports of its web proxy and for those with a token.
+struct Door {
+    running: Running,
+    proxy: u16,
+    by_token: u16,
 }
 
 /// One way to the model.
@@ -79,7 +88,7 @@ fn models(stage: &Stage) -> Result<Table> {
         "Gateway, models",
         "Streamed chats on loopback, through each way by turns; a piece: from its being said to its being read, one every 2 ms. Added: the difference of the same quantiles. What one more process costs on this machine \
          whatever it does is shown by our web proxy, which carries bytes. \
-         Lamplight reads usage, and asks for it where the client did not. Streams: of 50 pieces, 32 at a time. Memory: 500 open streams, proportional set size as a difference. \
+         Lamplight twice: a connection in the place of a stream that a sandbox opens, without the sandbox and the link; and `gateway.listen`, which is reached and asked as litellm is. It reads usage, and asks for it where the client did not. Streams: of 50 pieces, 32 at a time. Memory: 500 open streams, proportional set size as a difference. \
          Goals: a first byte +0.5 ms p50, +2 ms p99; a piece +50 µs; 40 KiB a stream.",
         &[
             "way",
@@ -95,9 +104,10 @@ fn models(stage: &Stage) -> Result<Table> {
             "memory a stream",
         ],
     );
-    let (door, proxy) = stage.door()?;
-    let door_url = format!("{}/openai/v1", door.url);
-    let relay = format!("{}@http://127.0.0.1:{proxy}", stage.direct);
+    let (inside, by_token) = (stage.door()?, stage.door()?);
+    let inside_url = format!("{}/openai/v1", inside.running.url);
+    let token_url = format!("http://127.0.0.1:{}/openai/v1", by_token.by_token);
+    let relay = format!("{}@http://127.0.0.1:{}", stage.direct, inside.proxy);
     let litellm = gateway_peers::litellm(stage.bench, &stage.direct)
         .map(|running| (format!("{}/v1", running.url), Some(running)));
     let ways = [
@@ -114,9 +124,15 @@ fn models(stage: &Stage) -> Result<Table> {
             slow: false,
         },
         Way {
-            name: "Lamplight".to_owned(),
+            name: "Lamplight, as a stream of a link".to_owned(),
             short: "lamplight",
-            base: Ok((door_url, Some(door))),
+            base: Ok((inside_url, Some(inside.running))),
+            slow: false,
+        },
+        Way {
+            name: "Lamplight, by a token".to_owned(),
+            short: "token",
+            base: Ok((token_url, Some(by_token.running))),
             slow: false,
         },
         Way { name: format!("litellm[proxy] {LITELLM}"), short: "litellm", base: litellm, slow: true },
@@ -213,11 +229,11 @@ fn passing(stage: &Stage) -> Result<Table> {
 }
 
 fn clones(stage: &Stage) -> Result<Vec<String>> {
-    let (door, _) = stage.door()?;
+    let door = stage.door()?;
     let parent = stage.repository.parent().context("a repository is in a directory")?;
     let nginx = gateway_peers::nginx(stage.bench, parent)?;
     let name = stage.repository.file_name().context("a repository has a name")?.to_string_lossy();
-    let urls = [format!("{}/git/repository.git", door.url), format!("{}/git/{name}", nginx.url)];
+    let urls = [format!("{}/git/repository.git", door.running.url), format!("{}/git/{name}", nginx.url)];
     let mut times = [Vec::new(), Vec::new()];
     for turn in 0..=CLONES {
         for (url, times) in urls.iter().zip(&mut times) {
@@ -242,11 +258,11 @@ fn clones(stage: &Stage) -> Result<Vec<String>> {
 }
 
 fn tunnels(stage: &Stage) -> Result<Vec<String>> {
-    let (_door, proxy) = stage.door()?;
+    let door = stage.door()?;
     let (_peer, peer) = gateway_peers::tinyproxy(stage.bench)?;
     let target = format!("127.0.0.1:{}", stage.upstream_port);
     let words = ["tunnel".to_owned(), TUNNEL_BYTES.to_string(), target, "direct=".to_owned()];
-    let proxies = [format!("lamplight=127.0.0.1:{proxy}"), format!("tinyproxy=127.0.0.1:{peer}")];
+    let proxies = [format!("lamplight=127.0.0.1:{}", door.proxy), format!("tinyproxy=127.0.0.1:{peer}")];
     let report = stage.load(&[&words[..], &proxies[..]].concat())?;
     let rate = |name: &str| report[name].as_f64().context("the load reports rates");
     let (ours, theirs, direct) = (rate("lamplight")?, rate("tinyproxy")?, rate("direct")?);

@@ -13,6 +13,12 @@ impl Session {
         Some((self.generation, handle))
     }
 
+    /// The sandbox in which something may run now, though it may not be ready for work yet.
+    pub fn sandbox_in_use(&self) -> Option<Generation> {
+        let is_in_use = matches!(self.sandbox, Sandbox::Created { .. } | Sandbox::Ready { .. });
+        is_in_use.then_some(self.generation)
+    }
+
     pub(super) fn pause_requested(&mut self, by: Option<&str>, at: Timestamp) {
         let because = by.map_or(Pause::Idle, |by| Pause::Person { by: by.to_owned() });
         match &mut self.sandbox {

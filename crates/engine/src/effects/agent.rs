@@ -2,6 +2,7 @@
 //! and taken up again at any byte.
 
 use super::context::Context;
+use super::murmur::{Murmur, Murmured, last_words};
 use super::{Trouble, limits};
 use crate::images;
 use crate::session::{Heard, Message};
@@ -14,7 +15,7 @@ use lamplight_domain::{Event, Generation};
 use lamplight_sandbox::link::{Acks, Code, Link, LinkError, Offsets, Output, ProcessState, Reader, Stdin};
 use lamplight_sandbox::provider::inside;
 use std::collections::{BTreeMap, VecDeque};
-use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::time::{Instant, sleep_until};
 
 /// Between asking everything in the sandbox to end and killing it; ms.
 const KILL_GRACE_MS: u64 = 500;
@@ -22,8 +23,9 @@ const KILL_GRACE_MS: u64 = 500;
 const FILE_MODE: u32 = 0o600;
 /// And of files that people attach: the agent's own programs may run as others.
 const ATTACHED_MODE: u32 = 0o644;
-/// The end of standard error that explains an exit; bytes.
+/// The end of standard error that explains an exit; characters, and the bytes that it is taken from.
 const LAST_WORDS: usize = 600;
+const KEPT_WORDS: usize = 16 * 1024;
 
 fn process_name(run: u32) -> String {
     format!("agent-{run}")
@@ -65,9 +67,8 @@ pub(super) async fn run(
     let attached = link.attach(&name, Offsets { stdout: read, stderr: state.stderr.start }).await?;
     let stdin = link.stdin(&name).await;
     let (reader, acks) = attached.split();
-    let end = AtomicU64::new(state.stderr.start);
     tokio::select! {
-        exited = hear(context, run, reader, read, &end) => {
+        exited = hear(context, run, reader, Offsets { stdout: read, stderr: state.stderr.start }) => {
             let (status, detail) = exited?;
             let detail = limits::explain(context, handle, detail).await;
             link.kill_all(0).await?;
@@ -75,7 +76,7 @@ pub(super) async fn run(
         }
         Err(trouble) = tell(context, &link, stdin) => Err(trouble),
         Err(trouble) = limits::tell(context, handle) => Err(trouble),
-        Err(trouble) = acknowledge(context, acks, &end) => Err(trouble),
+        Err(trouble) = acknowledge(context, run, acks, state.stderr.start) => Err(trouble),
     }
 }
 
@@ -152,13 +153,18 @@ async fn closed_input(error: LinkError) -> Result<std::convert::Infallible, Trou
 /// Tells the guest what it need not keep any longer.
 async fn acknowledge(
     context: &Context,
+    run: u32,
     mut acks: Acks,
-    stderr: &AtomicU64,
+    stderr: u64,
 ) -> Result<std::convert::Infallible, Trouble> {
     let mut durable = context.durable.clone();
     loop {
-        let read = durable.borrow_and_update().read;
-        acks.ack(Offsets { stdout: read, stderr: stderr.load(Ordering::Relaxed) }).await?;
+        let offsets = {
+            let durable = durable.borrow_and_update();
+            let logged = durable.logged.filter(|(of, _)| *of == run);
+            Offsets { stdout: durable.read, stderr: logged.map_or(stderr, |(_, end)| end) }
+        };
+        acks.ack(offsets).await?;
         if durable.changed().await.is_err() {
             std::future::pending::<()>().await;
         }
@@ -170,34 +176,54 @@ async fn hear(
     context: &Context,
     run: u32,
     mut reader: Reader,
-    read: u64,
-    stderr_end: &AtomicU64,
+    from: Offsets,
 ) -> Result<(ExitStatus, String), Trouble> {
-    let mut lines = Lines::starting_at(read);
+    let redaction = &context.shared.config.redaction;
+    let mut lines = Lines::starting_at(from.stdout);
+    let mut murmur = Murmur::starting_at(from.stderr);
     let mut understanding = AgentReader::default();
-    let mut last_words = VecDeque::new();
+    let mut words = VecDeque::new();
     loop {
-        match reader.next().await? {
+        let output = tokio::select! {
+            output = reader.next() => output?,
+            () = reached(murmur.until()) => {
+                log(context, run, murmur.rest()).await;
+                continue;
+            }
+        };
+        match output {
             Some(Output::Stdout { bytes, .. }) => {
                 let heard = understand(context, &mut lines, &mut understanding, &bytes);
                 if !heard.is_empty() {
                     context.send(Message::Heard { run, lines: heard }).await;
                 }
             }
-            Some(Output::Stderr { offset, bytes }) => {
-                last_words.extend(bytes.iter().copied());
-                let excess = last_words.len().saturating_sub(LAST_WORDS);
-                last_words.drain(..excess);
-                stderr_end.store(offset + bytes.len() as u64, Ordering::Relaxed);
-                let text = String::from_utf8_lossy(&bytes).trim_end().to_owned();
-                context.send(Message::Facts(vec![Event::AgentLogged { text }])).await;
+            Some(Output::Stderr { bytes, .. }) => {
+                words.extend(bytes.iter().copied());
+                let excess = words.len().saturating_sub(KEPT_WORDS);
+                words.drain(..excess);
+                log(context, run, murmur.hear(&bytes, Instant::now(), &redaction.now())).await;
             }
             Some(Output::Exited { status }) => {
-                let words: Vec<u8> = last_words.into();
-                return Ok((status, describe(status, String::from_utf8_lossy(&words).trim())));
+                log(context, run, murmur.rest()).await;
+                let words = last_words(&redaction.now(), words.make_contiguous(), LAST_WORDS);
+                return Ok((status, describe(status, &words)));
             }
             None => std::future::pending().await,
         }
+    }
+}
+
+async fn log(context: &Context, run: u32, murmured: Option<Murmured>) {
+    if let Some(Murmured { text, end }) = murmured {
+        context.send(Message::Logged { run, text, end }).await;
+    }
+}
+
+async fn reached(moment: Option<Instant>) {
+    match moment {
+        Some(moment) => sleep_until(moment).await,
+        None => std::future::pending().await,
     }
 }
 

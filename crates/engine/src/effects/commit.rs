@@ -90,7 +90,7 @@ pub(super) async fn commit(
     let _committing = context.committing();
     let output = link.run(&script(context, COMMIT, &more), None, LIMITS).await?;
     if output.status != (ExitStatus::Code { code: 0 }) {
-        let failure = command_failed("the commit could not be made or pushed", &output.stderr);
+        let failure = command_failed(context, "the commit could not be made or pushed", &output.stderr);
         return Ok(Report::WorkNotCommitted { turn, failure });
     }
     Ok(Report::WorkCommitted { turn, commit: parse(&String::from_utf8_lossy(&output.stdout)) })

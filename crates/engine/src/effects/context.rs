@@ -8,13 +8,13 @@ use futures::FutureExt as _;
 use lamplight_domain::event::Contact;
 use lamplight_domain::session::{Report, Session};
 use lamplight_domain::{Event, Generation, SessionId, SessionSpec};
-use lamplight_gateway::{Arrivals, Grant, Ledger, NotReserved, Reservation, Used};
+use lamplight_gateway::{Arrivals, Asker, Grant, Ledger, NotReserved, Reservation, Used, WayOut};
 use lamplight_sandbox::egress::Egress;
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{GatewayStream, Link};
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{self, Arc};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -29,6 +29,8 @@ pub(crate) struct Context {
     /// Whether models may be asked from inside.
     models: bool,
     link: Mutex<Option<(Generation, Link)>>,
+    /// The newest sandbox's, for all that comes from it.
+    door: sync::Mutex<Option<(Generation, Door)>>,
     /// Our own commit is being pushed: it may replace what the agent pushed itself.
     committing: Arc<AtomicBool>,
     closed: CancellationToken,
@@ -52,6 +54,7 @@ impl Context {
             mailbox,
             models: true,
             link: Mutex::new(None),
+            door: sync::Mutex::default(),
             committing: Arc::default(),
             closed: CancellationToken::new(),
         }
@@ -68,6 +71,7 @@ impl Context {
             mailbox: mpsc::channel(1).0.downgrade(),
             models: false,
             link: Mutex::new(None),
+            door: sync::Mutex::default(),
             committing: Arc::default(),
             closed: CancellationToken::new(),
         }
@@ -84,6 +88,7 @@ impl Context {
             mailbox: self.mailbox.clone(),
             models: self.models,
             link: Mutex::new(None),
+            door: sync::Mutex::default(),
             committing: Arc::default(),
             closed: CancellationToken::new(),
         }
@@ -128,8 +133,7 @@ impl Context {
             .tasks
             .spawn(self.closed.clone().run_until_cancelled_owned(serve_gateway(door.clone(), gateway)));
         if !self.spec.network.is_none() {
-            let contacts = self.durable.borrow().contacts.clone();
-            let serving = serve_web(door, handle.to_owned(), contacts, link.clone());
+            let serving = serve_web(door, handle.to_owned(), link.clone());
             self.shared.tasks.spawn(self.closed.clone().run_until_cancelled_owned(serving));
         }
         Ok(link)
@@ -141,6 +145,10 @@ impl Context {
         if let Some((_, link)) = slot.take_if(|(of, _)| *of == generation) {
             link.close();
         }
+        let door = self.lock_door().take_if(|(of, _)| *of == generation);
+        if let Some((_, door)) = door {
+            door.gone.cancel();
+        }
     }
 
     /// Until this is dropped, connections from inside may replace the session's branch.
@@ -149,7 +157,29 @@ impl Context {
         Committing(self.committing.clone())
     }
 
+    /// The gateway, for one who has the session's token.
+    pub(crate) fn asker(&self, generation: Generation) -> Asker {
+        let door = self.door(generation);
+        Asker { grant: door.grant(), ledger: door.ledger, way_out: door.way_out, gone: door.gone }
+    }
+
+    fn lock_door(&self) -> sync::MutexGuard<'_, Option<(Generation, Door)>> {
+        self.door.lock().unwrap_or_else(sync::PoisonError::into_inner)
+    }
+
     fn door(&self, generation: Generation) -> Door {
+        let mut slot = self.lock_door();
+        if let Some((_, door)) = slot.as_ref().filter(|(of, _)| *of == generation) {
+            return door.clone();
+        }
+        let door = self.open_door(generation);
+        if let Some((_, before)) = slot.replace((generation, door.clone())) {
+            before.gone.cancel();
+        }
+        door
+    }
+
+    fn open_door(&self, generation: Generation) -> Door {
         let grant = Grant {
             session: self.id.clone(),
             repository: PathBuf::from(&self.spec.repository),
@@ -161,18 +191,23 @@ impl Context {
         };
         let (config, person) = (&self.shared.config, &self.spec.person.name);
         let money = self.shared.budgets.money(config, &self.owner, person, &self.spec.repository);
+        let ledger = Arc::new(Book {
+            generation,
+            shared: self.shared.clone(),
+            owner: self.owner.clone(),
+            money,
+            mailbox: self.mailbox.clone(),
+            durable: self.durable.clone(),
+        });
+        let contacts = self.durable.borrow().contacts.clone();
+        let way_out = self.shared.gateway.way_out(Arc::new(grant.clone()), ledger.clone(), &contacts);
         Door {
             shared: self.shared.clone(),
             grant,
             committing: self.committing.clone(),
-            ledger: Arc::new(Book {
-                generation,
-                shared: self.shared.clone(),
-                owner: self.owner.clone(),
-                money,
-                mailbox: self.mailbox.clone(),
-                durable: self.durable.clone(),
-            }),
+            ledger,
+            way_out,
+            gone: self.closed.child_token(),
         }
     }
 }
@@ -184,6 +219,16 @@ struct Door {
     grant: Grant,
     committing: Arc<AtomicBool>,
     ledger: Arc<dyn Ledger>,
+    way_out: WayOut,
+    /// Cancelled with the sandbox.
+    gone: CancellationToken,
+}
+
+impl Door {
+    /// As it is for what begins now.
+    fn grant(&self) -> Arc<Grant> {
+        Arc::new(Grant { rewrite: self.committing.load(Ordering::Relaxed), ..self.grant.clone() })
+    }
 }
 
 /// Takes the leave to replace the branch back.
@@ -198,8 +243,7 @@ impl Drop for Committing {
 /// Serves what programs inside connect to, until the link is gone.
 async fn serve_gateway(door: Door, mut streams: mpsc::Receiver<GatewayStream>) {
     while let Some(stream) = streams.recv().await {
-        let grant =
-            Arc::new(Grant { rewrite: door.committing.load(Ordering::Relaxed), ..door.grant.clone() });
+        let grant = door.grant();
         let (shared, ledger) = (door.shared.clone(), door.ledger.clone());
         door.shared.streams.spawn(async move {
             let mut closing = shared.closing();
@@ -216,7 +260,7 @@ async fn serve_gateway(door: Door, mut streams: mpsc::Receiver<GatewayStream>) {
 }
 
 /// Serves what programs inside ask of the outside, until the link is gone: then the sandbox is, or another link follows.
-async fn serve_web(door: Door, handle: String, contacts: Arc<Vec<Contact>>, link: Link) {
+async fn serve_web(door: Door, handle: String, link: Link) {
     let egress = match door.shared.provider.egress(&Handle::from_log(handle)).await {
         Ok(Some(egress)) => egress,
         Ok(None) => return,
@@ -228,7 +272,7 @@ async fn serve_web(door: Door, handle: String, contacts: Arc<Vec<Contact>>, link
     let arrivals = Arrivals { tcp: egress.tcp, dns: egress.dns, destination: Egress::destination };
     let mut closing = door.shared.closing();
     tokio::select! {
-        () = door.shared.gateway.serve_web(Arc::new(door.grant), door.ledger, &contacts, arrivals) => {}
+        () = door.shared.gateway.serve_web(door.way_out, arrivals) => {}
         () = link.closed() => {}
         () = crate::engine::closed(&mut closing) => {}
     }

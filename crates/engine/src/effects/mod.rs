@@ -6,10 +6,12 @@ mod commit;
 mod context;
 mod files;
 mod limits;
+mod murmur;
 mod sandbox;
 mod workspace;
 
 pub(crate) use context::Context;
+pub(crate) use murmur::last_words;
 pub(crate) use workspace::clone_into;
 
 use crate::prepared;
@@ -19,6 +21,9 @@ use lamplight_sandbox::error::{ErrorKind, SandboxError};
 use lamplight_sandbox::link::LinkError;
 use std::future::Future;
 use std::sync::Arc;
+
+/// The end of what a command of ours said, which explains its failure; characters.
+pub(crate) const SAID_CHARACTERS: usize = 600;
 
 /// Why an effect did not come to its report.
 #[derive(Debug)]
@@ -128,8 +133,7 @@ fn handle(effect: &Effect) -> Option<&str> {
 }
 
 /// A command of ours inside the sandbox that failed by itself, such as a clone.
-pub(crate) fn command_failed(what: &str, stderr: &[u8]) -> Failure {
-    let text = String::from_utf8_lossy(stderr);
-    let end: String = text.trim().chars().rev().take(600).collect::<Vec<_>>().into_iter().rev().collect();
+pub(crate) fn command_failed(context: &Context, what: &str, stderr: &[u8]) -> Failure {
+    let end = last_words(&context.shared.config.redaction.now(), stderr, SAID_CHARACTERS);
     Failure::infrastructure(FailureClass::Persistent, format!("{what}: {end}"))
 }

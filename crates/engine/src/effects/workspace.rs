@@ -71,7 +71,8 @@ pub(crate) async fn clone_into(context: &Context, link: &Link) -> Result<Result<
     let more = [("LAMPLIGHT_FORKED", forked.to_owned())];
     let output = link.run(&script(context, PREPARE, &more), None, LIMITS).await?;
     if output.status != (ExitStatus::Code { code: 0 }) {
-        let failure = command_failed("the repository could not be cloned into the sandbox", &output.stderr);
+        let failure =
+            command_failed(context, "the repository could not be cloned into the sandbox", &output.stderr);
         return Ok(Err(failure));
     }
     Ok(Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()))

@@ -207,15 +207,28 @@ impl Keys {
 
     /// A file that is gone is made anew only when nothing but this key is sealed with the one that was in it.
     async fn sealing_key(&self, name: UpstreamName) -> Result<SealingKey, CommandError> {
-        let others =
-            self.stored.read().unwrap_or_else(PoisonError::into_inner).keys().any(|stored| *stored != name);
-        let read = if others { self.source.read().await } else { self.source.read_or_make().await };
+        let read = self.read_sealing(Some(name)).await;
         let refused = |error: NoSealingKey| {
             CommandError::invalid("secrets_key", error.to_string(), "See docs/configuration.md, [secrets].")
         };
         let key = read.map_err(refused)?;
         self.learn_sealing(&key);
         Ok(key)
+    }
+
+    /// What tokens are made with: it is there as soon as it is wanted, unless it was there before and is gone.
+    pub(crate) async fn token_key(&self) -> Result<Secret, String> {
+        let _alone = self.changing.lock().await;
+        let key = self.read_sealing(None).await.map_err(|error| error.to_string())?;
+        self.learn_sealing(&key);
+        Ok(key.text)
+    }
+
+    /// Makes it where nothing is sealed with it, but perhaps this.
+    async fn read_sealing(&self, but: Option<UpstreamName>) -> Result<SealingKey, NoSealingKey> {
+        let is_another = |stored: &UpstreamName| Some(*stored) != but;
+        let others = self.stored.read().unwrap_or_else(PoisonError::into_inner).keys().any(is_another);
+        if others { self.source.read().await } else { self.source.read_or_make().await }
     }
 
     fn learn_sealing(&self, key: &SealingKey) {

@@ -15,7 +15,7 @@ mod shelf;
 pub(crate) use recipe::template;
 pub(crate) use shelf::Shelf;
 
-use crate::effects::{Context, clone_into};
+use crate::effects::{Context, SAID_CHARACTERS, clone_into, last_words};
 use crate::engine::Shared;
 use crate::ids;
 use anyhow::{Context as _, anyhow};
@@ -29,14 +29,15 @@ use lamplight_sandbox::provider::{Files, SandboxSpec, inside};
 use recipe::Recipe;
 use std::sync::Arc;
 
-/// The end of what a setup prints, which explains a failure; bytes.
-const OUTPUT: usize = 1024;
+/// The end of what a setup prints, whose last words explain a failure; bytes. Much more than those: where it is cut, it may be in the
+/// middle of a secret.
+const OUTPUT: usize = 16 * 1024;
 /// As a person would run it, but that the first command that fails ends it.
 const RUN: &str = r#"
 log=$(mktemp)
 sh -e -c "$LAMPLIGHT_SETUP" > "$log" 2>&1 < /dev/null
 code=$?
-tail -c 1000 "$log"
+tail -c 16000 "$log"
 rm -f "$log"
 exit $code
 "#;
@@ -181,14 +182,14 @@ async fn sandbox(context: &Context, recipe: &Recipe, holder: &SessionId) -> anyh
         context.link(GENERATION, &name).await.map_err(|trouble| anyhow!("reach the sandbox: {trouble:?}"))?;
     clone_into(&context, &link).await?.map_err(|failure| anyhow!(failure.message))?;
     if recipe.has_setup() {
-        set_up(&link, recipe).await?;
+        set_up(&context, &link, recipe).await?;
     }
     context.close();
     provider.destroy(&handle, Files::Keep).await.context("end its sandbox")?;
     provider.checkpoint(&handle, GENERATION.0).await.context("keep its files")
 }
 
-async fn set_up(link: &Link, recipe: &Recipe) -> anyhow::Result<()> {
+async fn set_up(context: &Context, link: &Link, recipe: &Recipe) -> anyhow::Result<()> {
     let setup = ProcessSpec {
         argv: ["sh", "-c", RUN, "lamplight"].map(str::to_owned).to_vec(),
         env: [("LAMPLIGHT_SETUP".to_owned(), recipe.run.clone())].into(),
@@ -198,8 +199,9 @@ async fn set_up(link: &Link, recipe: &Recipe) -> anyhow::Result<()> {
     let limits = RunLimits { timeout_ms: recipe.timeout_ms, output_bytes: OUTPUT };
     let output = link.run(&setup, None, limits).await.context("run the setup")?;
     if output.status != (ExitStatus::Code { code: 0 }) {
-        let said = String::from_utf8_lossy(&output.stdout);
-        return Err(anyhow!("{} failed: {}", recipe.command(), said.trim()));
+        let redactor = context.shared.config.redaction.now();
+        let said = last_words(&redactor, &output.stdout, SAID_CHARACTERS);
+        return Err(anyhow!("{} failed: {said}", recipe.command()));
     }
     Ok(())
 }

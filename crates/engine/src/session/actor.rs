@@ -43,6 +43,8 @@ pub(crate) struct Actor {
     /// When time was last taken into account.
     decided_at: Timestamp,
     gathering: Gathering,
+    /// Of whose standard error how many bytes have come: with the next append they are in the log, because none of it is held back.
+    logged: Option<(u32, u64)>,
 }
 
 impl Actor {
@@ -76,6 +78,7 @@ impl Actor {
             running: Running::default(),
             decided_at: Timestamp::default(),
             gathering: Gathering::default(),
+            logged: None,
         };
         let result = actor.live().await;
         actor.running.shut_down().await;
@@ -134,10 +137,19 @@ impl Actor {
                 events.into_iter().for_each(|event| self.gathering.add(event.into()));
                 self.flush_what_is_due().await?;
             }
+            Message::Logged { run, text, end } => {
+                self.gathering.add(Event::AgentLogged { text }.into());
+                self.logged = Some((run, end));
+                self.flush_what_is_due().await?;
+            }
             Message::View { reply } => {
                 let _ = reply.send(self.view());
             }
             Message::Link { reply } => self.give_link(reply),
+            Message::Admit { reply } => {
+                let generation = self.session.sandbox_in_use();
+                let _ = reply.send(generation.map(|generation| self.context.asker(generation)));
+            }
             Message::Claims { generation, reply } => {
                 let _ = reply.send(self.session.claims(generation));
             }
@@ -266,10 +278,10 @@ impl Actor {
         self.session = next;
         self.shared.changed(view);
         self.shared.budgets.session_is(&self.id, &self.session);
-        let next = Durable::of(&self.session);
+        let (next, logged) = (Durable::of(&self.session), self.logged);
         self.durable.send_modify(|durable| {
             let read = if next.run == durable.run { next.read.max(durable.read) } else { next.read };
-            *durable = Durable { read, ..next };
+            *durable = Durable { read, logged, ..next };
         });
     }
 

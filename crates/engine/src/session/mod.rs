@@ -13,6 +13,7 @@ use lamplight_domain::agent::AgentReport;
 use lamplight_domain::event::Contact;
 use lamplight_domain::session::{Command, NumberedInput, Report, Session, SessionView};
 use lamplight_domain::{Event, Generation};
+use lamplight_gateway::Asker;
 use lamplight_sandbox::link::Link;
 use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
@@ -23,7 +24,6 @@ pub(crate) const MAILBOX: usize = 64;
 pub(crate) type Mailbox = mpsc::Sender<Message>;
 
 /// What a session's actor is sent.
-#[derive(Debug)]
 pub(crate) enum Message {
     Command {
         command: Command,
@@ -35,7 +35,13 @@ pub(crate) enum Message {
         run: u32,
         lines: Vec<Heard>,
     },
-    /// Facts that are neither from the agent's output nor decided: metered tokens, standard error.
+    /// Standard error of the agent, up to this byte of it.
+    Logged {
+        run: u32,
+        text: String,
+        end: u64,
+    },
+    /// Facts that are neither from the agent's output nor decided, such as metered tokens.
     Facts(Vec<Event>),
     View {
         reply: oneshot::Sender<SessionView>,
@@ -43,6 +49,10 @@ pub(crate) enum Message {
     /// The way into the sandbox; `None` while none runs.
     Link {
         reply: oneshot::Sender<Option<Result<Link, Trouble>>>,
+    },
+    /// The gateway, as this session may use it; `None` while it has no sandbox that could.
+    Admit {
+        reply: oneshot::Sender<Option<Asker>>,
     },
     /// Whether this sandbox is the session's, so that nobody takes it for an orphan.
     Claims {
@@ -65,6 +75,8 @@ pub(crate) struct Heard {
 pub(crate) struct Durable {
     /// Bytes of output that are in the log or have nothing that belongs there, so that the guest may let go of them.
     pub read: u64,
+    /// Of whose standard error how many bytes are in the log, so far as this process knows.
+    pub logged: Option<(u32, u64)>,
     /// Messages that may not have been written yet.
     pub inputs: Vec<NumberedInput>,
     pub run: u32,
@@ -79,6 +91,7 @@ impl Durable {
     pub(crate) fn of(session: &Session) -> Self {
         Self {
             read: session.read(),
+            logged: None,
             inputs: session.inputs().cloned().collect(),
             run: session.run(),
             loading: session.is_loading(),

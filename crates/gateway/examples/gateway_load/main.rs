@@ -2,7 +2,8 @@
 //!
 //! ```text
 //! gateway_load upstream PORT                                a model that says what it is asked to, and a source of bytes
-//! gateway_load door PORT PROXY_PORT UPSTREAM REPOSITORY     the gateway, over TCP: models and git, and the web proxy
+//! gateway_load door PORT PROXY TOKENS UPSTREAM REPOSITORY   the gateway: each connection as a stream of a link gives it, the web proxy,
+//!                                                           and by a token, each on a port
 //! gateway_load first COUNT NAME=URL...                      from asking to the first piece of the answer, by turns
 //! gateway_load pieces COUNT NAME=URL...                     from a piece's being said to its being read, one stream after the other
 //! gateway_load streams COUNT NAME=URL...                    whole answers, as many at a time as are open to a busy team
@@ -24,8 +25,8 @@ async fn main() -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["upstream", port] => upstream::serve(port.parse()?).await,
-        ["door", port, proxy_port, upstream, repository] => {
-            door::serve(port.parse()?, proxy_port.parse()?, upstream, repository).await
+        ["door", port, proxy, tokens, upstream, repository] => {
+            door::serve([port.parse()?, proxy.parse()?, tokens.parse()?], upstream, repository).await
         }
         ["first", count, ref targets @ ..] => load::first(count.parse()?, targets).await,
         ["pieces", count, ref targets @ ..] => load::pieces(count.parse()?, targets).await,

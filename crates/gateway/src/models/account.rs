@@ -11,9 +11,12 @@ use super::admission::Admission;
 use super::unasked::Unasked;
 use super::usage::Meter;
 use crate::serve::Link;
+use axum::body::HttpBody;
 use bytes::Bytes;
-use futures::{Stream, StreamExt};
+use futures::Stream;
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
 use tokio::task::JoinHandle;
 
 pub(super) struct Account {
@@ -56,12 +59,6 @@ impl Account {
             drop(held);
         }))
     }
-
-    async fn settle(mut self) {
-        if let Some(settling) = self.start_settling() {
-            let _settled_or_shut_down = settling.await;
-        }
-    }
 }
 
 impl Drop for Account {
@@ -70,64 +67,142 @@ impl Drop for Account {
     }
 }
 
-/// An answer on its way.
-struct Passing {
-    answer: reqwest::Response,
-    account: Account,
+/// The answer's body, piece by piece as it comes. It ends when the ledger knows what it cost.
+///
+/// A piece is passed on before it is read for what it used: whoever waits for it does not wait for that.
+pub(super) struct Metered {
+    body: reqwest::Body,
+    account: Option<Account>,
     unasked: Option<Unasked>,
+    flow: Flow,
 }
 
 /// How far an answer has come.
 enum Flow {
-    Passing(Box<Passing>),
+    Passing,
+    /// The last piece is passed on, and not read.
+    Unread(Bytes, Turn),
+    /// The ledger is being told what it cost.
+    Settling(Option<JoinHandle<()>>, Last),
     /// The client has all that was said, and is to be told that this was not all.
-    Broken,
+    Broken(Turn),
     Ended,
 }
 
-/// The answer's body, piece by piece as it comes. It ends when the ledger knows what it cost.
-pub(super) fn metered(
-    answer: reqwest::Response,
-    account: Account,
-    unasked: Option<Unasked>,
-) -> impl Stream<Item = io::Result<Bytes>> {
-    let passing = Flow::Passing(Box::new(Passing { answer, account, unasked }));
-    let pieces = futures::stream::unfold(passing, |flow| async {
-        match flow {
-            Flow::Passing(mut passing) => match passing.answer.chunk().await {
-                Ok(Some(piece)) => {
-                    passing.account.read(&piece);
-                    let piece = match &mut passing.unasked {
-                        Some(unasked) => unasked.take_out(piece),
-                        None => piece,
-                    };
-                    Some((Ok(piece), Flow::Passing(passing)))
-                }
-                Ok(None) => Some((Ok(passing.end().await), Flow::Ended)),
-                Err(error) => {
-                    let error = error.without_url();
-                    tracing::debug!(error = %error, "a model's answer broke off");
-                    Some((Ok(passing.end().await), Flow::Broken))
-                }
-            },
-            Flow::Broken => {
-                // What was given before is sent meanwhile; with the error it would be dropped.
-                tokio::task::yield_now().await;
-                Some((Err(io::Error::other("the model provider's answer broke off")), Flow::Ended))
-            }
-            Flow::Ended => None,
-        }
-    });
-    pieces.filter(|piece| {
-        let is_nothing = piece.as_ref().is_ok_and(Bytes::is_empty);
-        std::future::ready(!is_nothing)
-    })
+/// What has been given is sent when its taker finds nothing more to take.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Turn {
+    /// It is still being taken.
+    Ours,
+    /// It is being sent.
+    Theirs,
 }
 
-impl Passing {
-    /// Settles, and gives what was held back.
-    async fn end(self) -> Bytes {
-        self.account.settle().await;
-        self.unasked.map(|mut unasked| unasked.rest()).unwrap_or_default()
+#[derive(Clone, Copy)]
+enum Last {
+    Whole,
+    Broken,
+}
+
+impl Metered {
+    pub(super) fn new(answer: reqwest::Response, account: Account, unasked: Option<Unasked>) -> Self {
+        let body = axum::http::Response::from(answer).into_body();
+        Self { body, account: Some(account), unasked, flow: Flow::Passing }
+    }
+
+    fn read(&mut self) {
+        if let Flow::Unread(piece, _) = std::mem::replace(&mut self.flow, Flow::Passing)
+            && let Some(account) = &mut self.account
+        {
+            account.read(&piece);
+        }
+    }
+
+    /// The next piece of the vendor's, as it may pass; empty where all of it is held back. `None` at the end.
+    fn poll_piece(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        let frame = match Pin::new(&mut self.body).poll_frame(context) {
+            Poll::Ready(frame) => frame,
+            Poll::Pending => return self.nothing_yet(context),
+        };
+        self.read();
+        let last = match frame {
+            Some(Ok(frame)) => {
+                let piece = frame.into_data().unwrap_or_default();
+                self.flow = Flow::Unread(piece.clone(), Turn::Ours);
+                return Poll::Ready(Some(match &mut self.unasked {
+                    Some(unasked) => unasked.take_out(piece),
+                    None => piece,
+                }));
+            }
+            Some(Err(error)) => {
+                let error = error.without_url();
+                tracing::debug!(error = %error, "a model's answer broke off");
+                Last::Broken
+            }
+            None => Last::Whole,
+        };
+        let settling = self.account.take().and_then(|mut account| account.start_settling());
+        self.flow = Flow::Settling(settling, last);
+        Poll::Ready(None)
+    }
+
+    /// The time in which what has passed is read: once it has been sent.
+    fn nothing_yet(&mut self, context: &mut Context<'_>) -> Poll<Option<Bytes>> {
+        match &mut self.flow {
+            Flow::Unread(_, turn @ Turn::Ours) => {
+                *turn = Turn::Theirs;
+                context.waker().wake_by_ref();
+            }
+            _ => self.read(),
+        }
+        Poll::Pending
+    }
+}
+
+impl Stream for Metered {
+    type Item = io::Result<Bytes>;
+
+    fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let this = self.get_mut();
+        loop {
+            match &mut this.flow {
+                Flow::Passing | Flow::Unread(..) => match ready!(this.poll_piece(context)) {
+                    Some(piece) if !piece.is_empty() => return Poll::Ready(Some(Ok(piece))),
+                    Some(_) | None => {}
+                },
+                Flow::Settling(settling, last) => {
+                    if let Some(settling) = settling {
+                        let _settled_or_shut_down = ready!(Pin::new(settling).poll(context));
+                    }
+                    this.flow = match last {
+                        Last::Whole => Flow::Ended,
+                        Last::Broken => Flow::Broken(Turn::Ours),
+                    };
+                    let rest = this.unasked.as_mut().map(Unasked::rest).unwrap_or_default();
+                    if !rest.is_empty() {
+                        return Poll::Ready(Some(Ok(rest)));
+                    }
+                }
+                // With the error, what was given before would be dropped.
+                Flow::Broken(turn @ Turn::Ours) => {
+                    *turn = Turn::Theirs;
+                    context.waker().wake_by_ref();
+                    return Poll::Pending;
+                }
+                Flow::Broken(Turn::Theirs) => {
+                    this.flow = Flow::Ended;
+                    let broken = io::Error::other("the model provider's answer broke off");
+                    return Poll::Ready(Some(Err(broken)));
+                }
+                Flow::Ended => return Poll::Ready(None),
+            }
+        }
+    }
+}
+
+/// A client that leaves has been given the last piece all the same.
+impl Drop for Metered {
+    fn drop(&mut self) {
+        self.read();
     }
 }

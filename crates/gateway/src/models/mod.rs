@@ -19,7 +19,7 @@ mod usage;
 mod vendor;
 
 use crate::serve::Link;
-use account::Account;
+use account::{Account, Metered};
 use admission::Admission;
 use axum::Router;
 use axum::body::Body;
@@ -29,9 +29,12 @@ use axum::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, UPGRADE
 use axum::http::{HeaderMap, HeaderValue};
 use axum::response::Response;
 use axum::routing::any;
+use lamplight_domain::Redactor;
 pub(crate) use listing::list;
 pub use listing::{Model, Unlisted};
 pub use price::Price;
+pub(crate) use refusal::unauthorized;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
 use unasked::Unasked;
@@ -133,7 +136,7 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
             if let Some(what) = backend.wants_a_key(answer.status().as_u16()) {
                 link.ledger.refused(&what).await;
             }
-            mask::masked(pass_on(vendor, account, answer, outgoing.unasked), redactor)
+            pass_on(vendor, account, answer, outgoing.unasked, redactor)
         }
         Err(error) => {
             account.into_iter().for_each(Account::nothing_was_used);
@@ -190,8 +193,10 @@ fn pass_on(
     account: Option<Account>,
     answer: reqwest::Response,
     unasked: Option<Unasked>,
+    redactor: Arc<Redactor>,
 ) -> Response {
     let (status, mut headers) = (answer.status(), headers::response(answer.headers()));
+    mask::headers(&mut headers, &redactor);
     let body = match account {
         Some(account) if status.is_success() => {
             let format = format(&headers);
@@ -200,13 +205,13 @@ fn pass_on(
                 headers.remove(CONTENT_LENGTH);
             }
             let account = account.answered(Meter::new(vendor, format));
-            Body::from_stream(account::metered(answer, account, unasked))
+            mask::body(Metered::new(answer, account, unasked), redactor)
         }
         Some(account) => {
             account.nothing_was_used();
-            Body::new(reqwest::Body::from(answer))
+            mask::body(Body::new(reqwest::Body::from(answer)).into_data_stream(), redactor)
         }
-        None => Body::new(reqwest::Body::from(answer)),
+        None => mask::body(Body::new(reqwest::Body::from(answer)).into_data_stream(), redactor),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;

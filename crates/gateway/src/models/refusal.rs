@@ -24,6 +24,11 @@ pub(super) fn upgrade(vendor: Vendor) -> Response {
     ([(UPGRADE, "HTTP/1.1")], answer).into_response()
 }
 
+/// For those who come by TCP.
+pub(crate) fn unauthorized(vendor: Vendor, what: &str) -> Response {
+    final_word(vendor, StatusCode::UNAUTHORIZED, Kind::Key, what)
+}
+
 pub(super) fn not_granted(vendor: Vendor) -> Response {
     final_word(vendor, StatusCode::FORBIDDEN, Kind::Permission, "This session may not use models.")
 }
@@ -138,6 +143,7 @@ fn answer(vendor: Vendor, status: StatusCode, kind: Kind, sentence: &str) -> Res
         Vendor::Gemini => {
             let kind = match kind {
                 Kind::Request => "INVALID_ARGUMENT",
+                Kind::Key if status == StatusCode::UNAUTHORIZED => "UNAUTHENTICATED",
                 Kind::Permission | Kind::Key | Kind::Budget => "PERMISSION_DENIED",
                 Kind::Busy => "RESOURCE_EXHAUSTED",
                 Kind::NotFound => "NOT_FOUND",

@@ -16,7 +16,9 @@ pub(crate) enum Vendor {
 }
 
 impl Vendor {
-    pub(super) fn prefix(self) -> &'static str {
+    pub(crate) const ALL: [Self; 3] = [Self::OpenAi, Self::Anthropic, Self::Gemini];
+
+    pub(crate) fn prefix(self) -> &'static str {
         match self {
             Self::OpenAi => "/openai/v1/",
             Self::Anthropic => "/anthropic/v1/",

@@ -19,6 +19,7 @@ mod session;
 
 pub use resolver::{Resolver, SystemResolver, Unresolved};
 
+use crate::begun::Begun;
 use crate::{Grant, Ledger};
 use lamplight_domain::HostPattern;
 use lamplight_domain::event::Contact;
@@ -101,19 +102,57 @@ pub struct Arrivals {
     pub destination: fn(&TcpStream) -> io::Result<Option<SocketAddrV4>>,
 }
 
+/// The way out of one session: what it may reach, what it has reached, and how much may pass, over whatever it comes.
+#[derive(Clone)]
+pub struct WayOut {
+    session: Arc<Session>,
+    /// For connections of all sessions.
+    all: Arc<Semaphore>,
+}
+
+impl WayOut {
+    pub(crate) fn new(
+        outside: Arc<Outside>,
+        places: &Places,
+        grant: Arc<Grant>,
+        ledger: Arc<dyn Ledger>,
+        contacts: &[Contact],
+    ) -> Self {
+        let session = Session::new(outside, grant, ledger, contacts, places.of_one_session);
+        Self { session: Arc::new(session), all: places.all.clone() }
+    }
+}
+
+/// What a connection that speaks to the proxy asks for.
+pub(crate) struct Asked(proxy::Asked);
+
+impl Asked {
+    /// `None`: it is nothing that can be asked for, and has been answered.
+    pub(crate) async fn read(client: &mut Begun) -> io::Result<Option<Self>> {
+        Ok(proxy::Asked::read(client, Vec::new()).await?.map(Self))
+    }
+
+    /// The value of its `Proxy-Authorization`.
+    pub(crate) fn authorization(&self) -> Option<&str> {
+        self.0.authorization()
+    }
+
+    pub(crate) async fn unauthorized(&self, client: &mut Begun, why: &str) -> io::Result<()> {
+        self.0.unauthorized(client, why).await
+    }
+
+    /// Serves it to its end.
+    pub(crate) async fn serve(self, way_out: &WayOut, client: &mut Begun) -> io::Result<()> {
+        let _places = (way_out.session.places.acquire().await, way_out.all.acquire().await);
+        self.0.pass(&way_out.session, client).await
+    }
+}
+
 /// Serves what arrives, for ever. Dropping it ends every connection.
-pub(crate) async fn serve(
-    outside: Arc<Outside>,
-    all: &Places,
-    grant: Arc<Grant>,
-    ledger: Arc<dyn Ledger>,
-    contacts: &[Contact],
-    arrivals: Arrivals,
-) {
+pub(crate) async fn serve(way_out: WayOut, arrivals: Arrivals) {
     let Arrivals { tcp, dns, destination } = arrivals;
-    let session = Arc::new(Session::new(outside, grant, ledger, contacts));
-    let dns = Arc::new(dns);
-    let places = Arc::new(Semaphore::new(all.of_one_session));
+    let WayOut { session, all } = way_out;
+    let (dns, places) = (Arc::new(dns), session.places.clone());
     let questions = Arc::new(Semaphore::new(MAX_QUESTIONS));
     let mut question = [0; dns::MAX_QUESTION];
     let mut tasks = JoinSet::new();
@@ -125,7 +164,7 @@ pub(crate) async fn serve(
         tokio::select! {
             accepted = accept() => match accepted {
                 (Ok((connection, _)), place) => {
-                    let (session, all) = (Arc::clone(&session), Arc::clone(&all.all));
+                    let (session, all) = (Arc::clone(&session), Arc::clone(&all));
                     tasks.spawn(async move {
                         let _places = (place, all.acquire_owned().await);
                         let served = serve_one(&session, connection, destination).await;

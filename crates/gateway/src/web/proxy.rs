@@ -22,43 +22,84 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let first = within(HEAD_TIMEOUT, client.read_u8()).await?;
-    if first == SOCKS_5 { socks(session, client).await } else { http(session, client, first).await }
+    if first == SOCKS_5 {
+        return socks(session, client).await;
+    }
+    match Asked::read(&mut client, vec![first]).await? {
+        Some(asked) => asked.pass(session, client).await,
+        None => Ok(()),
+    }
 }
 
 async fn within<T>(time: Duration, work: impl Future<Output = io::Result<T>>) -> io::Result<T> {
     timeout(time, work).await.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()))
 }
 
-async fn http<S>(session: &Session, mut client: S, first: u8) -> io::Result<()>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut head = vec![first];
-    let Some(end) = within(HEAD_TIMEOUT, read_head(&mut client, &mut head)).await? else {
-        return answer(&mut client, "431 Request Header Fields Too Large", "the head is too long").await;
-    };
-    let rest = head.split_off(end);
-    let Some(request) = Request::parse(&head) else {
-        return answer(&mut client, "400 Bad Request", "this is not a request that a proxy understands")
-            .await;
-    };
-    match session.connect(request.host.clone(), request.port).await {
-        Ok(mut outside) => {
-            match &request.forward {
-                Some(head) => outside.write_all(head).await?,
-                None => client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?,
-            }
-            session.pace.pass(rest.len()).await;
-            outside.write_all(&rest).await?;
-            relay(&session.pace, client, outside).await
+/// What a client of the proxy asks for.
+pub(super) struct Asked {
+    request: Request,
+    /// What it has sent behind that.
+    rest: Vec<u8>,
+}
+
+impl Asked {
+    /// Reads a request that begins with `head`. `None`: it is none, and has been answered.
+    pub(super) async fn read<S>(client: &mut S, mut head: Vec<u8>) -> io::Result<Option<Self>>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Some(end) = within(HEAD_TIMEOUT, read_head(client, &mut head)).await? else {
+            answer(client, "431 Request Header Fields Too Large", "", "the head is too long").await?;
+            return Ok(None);
+        };
+        let rest = head.split_off(end);
+        if let Some(request) = Request::parse(&head) {
+            return Ok(Some(Self { request, rest }));
         }
-        Err(refused) => {
-            let status = match &refused {
-                Refused::Forbidden(_) => "403 Forbidden",
-                Refused::NoSuchName | Refused::Unreachable(_) => "502 Bad Gateway",
-            };
-            let text = format!("{} cannot be reached from this sandbox: {refused}", request.host);
-            answer(&mut client, status, &text).await
+        let text = "this is not a request that a proxy understands";
+        answer(client, "400 Bad Request", "", text).await?;
+        Ok(None)
+    }
+
+    /// The value of its `Proxy-Authorization`.
+    pub(super) fn authorization(&self) -> Option<&str> {
+        self.request.authorization.as_deref()
+    }
+
+    /// Answers that it has to say who it is.
+    pub(super) async fn unauthorized(
+        &self,
+        client: &mut (impl AsyncWrite + Unpin),
+        why: &str,
+    ) -> io::Result<()> {
+        let challenge = "proxy-authenticate: Basic realm=\"lamplight\"\r\n";
+        answer(client, "407 Proxy Authentication Required", challenge, why).await
+    }
+
+    /// Connects it to what it asks for, until that ends.
+    pub(super) async fn pass<S>(self, session: &Session, mut client: S) -> io::Result<()>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let Self { request, rest } = self;
+        match session.connect(request.host.clone(), request.port).await {
+            Ok(mut outside) => {
+                match &request.forward {
+                    Some(head) => outside.write_all(head).await?,
+                    None => client.write_all(b"HTTP/1.1 200 Connection established\r\n\r\n").await?,
+                }
+                session.pace.pass(rest.len()).await;
+                outside.write_all(&rest).await?;
+                relay(&session.pace, client, outside).await
+            }
+            Err(refused) => {
+                let status = match &refused {
+                    Refused::Forbidden(_) => "403 Forbidden",
+                    Refused::NoSuchName | Refused::Unreachable(_) => "502 Bad Gateway",
+                };
+                let text = format!("{} cannot be reached from this sandbox: {refused}", request.host);
+                answer(&mut client, status, "", &text).await
+            }
         }
     }
 }
@@ -80,10 +121,16 @@ async fn read_head(client: &mut (impl AsyncRead + Unpin), head: &mut Vec<u8>) ->
     }
 }
 
-async fn answer(client: &mut (impl AsyncWrite + Unpin), status: &str, text: &str) -> io::Result<()> {
+/// `fields` are further ones, each with its line's end.
+async fn answer(
+    client: &mut (impl AsyncWrite + Unpin),
+    status: &str,
+    fields: &str,
+    text: &str,
+) -> io::Result<()> {
     let length = text.len() + 1;
     let message = format!(
-        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {length}\r\nconnection: close\r\n\r\n{text}\n"
+        "HTTP/1.1 {status}\r\ncontent-type: text/plain; charset=utf-8\r\ncontent-length: {length}\r\n{fields}connection: close\r\n\r\n{text}\n"
     );
     client.write_all(message.as_bytes()).await?;
     client.shutdown().await
@@ -95,6 +142,8 @@ struct Request {
     port: u16,
     /// What the server is sent; `None` for a tunnel.
     forward: Option<Vec<u8>>,
+    /// Who it says that it is.
+    authorization: Option<String>,
 }
 
 /// Fields for the proxy, and what would keep the connection for a request to another host.
@@ -111,9 +160,11 @@ impl Request {
             return None;
         }
         let fields: Vec<(&str, &str)> = lines.map(field).collect::<Option<_>>()?;
+        let authorization = fields.iter().find(|(name, _)| name.eq_ignore_ascii_case("proxy-authorization"));
+        let authorization = authorization.map(|(_, value)| value.trim().to_owned());
         if method == "CONNECT" {
             let (host, port) = authority(target, None).ok()?;
-            return Some(Self { host, port, forward: None });
+            return Some(Self { host, port, forward: None, authorization });
         }
         if !has_one_length(version, &fields) {
             return None;
@@ -131,7 +182,7 @@ impl Request {
             }
         }
         forward.push_str("\r\n");
-        Some(Self { host, port, forward: Some(forward.into_bytes()) })
+        Some(Self { host, port, forward: Some(forward.into_bytes()), authorization })
     }
 }
 

@@ -16,6 +16,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::{Instant, timeout};
 
 /// To resolve a name.
@@ -35,6 +36,8 @@ pub(crate) struct Session {
     names: Mutex<Names>,
     /// What the ledger was told: the host, and whether it was reached.
     told: Mutex<BTreeSet<(String, bool)>>,
+    /// For its connections.
+    pub(super) places: Arc<Semaphore>,
 }
 
 /// Why something is not reached.
@@ -53,10 +56,12 @@ impl Session {
         grant: Arc<Grant>,
         ledger: Arc<dyn Ledger>,
         contacts: &[Contact],
+        places: usize,
     ) -> Self {
         let names = Mutex::new(Names::remembered(contacts));
         let pace = Pace::new(outside.bytes_per_minute);
-        Self { outside, grant, pace, ledger, names, told: Mutex::default() }
+        let (told, places) = (Mutex::default(), Arc::new(Semaphore::new(places)));
+        Self { outside, grant, pace, ledger, names, told, places }
     }
 
     /// A connection to what was asked for. An address that stands for a name is that name.
@@ -235,7 +240,7 @@ mod tests {
             network: Network::Open,
         };
         let outside = Outside { resolver: Arc::new(Mixed), ..Outside::default() };
-        let session = Session::new(Arc::new(outside), Arc::new(grant), Arc::new(Deaf), &[]);
+        let session = Session::new(Arc::new(outside), Arc::new(grant), Arc::new(Deaf), &[], 1);
         // The second time it is known, and judged again.
         for _ in 0..2 {
             let found = session.addresses(&Host::Name("mixed.test".into())).await.unwrap();

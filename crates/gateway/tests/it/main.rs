@@ -1,6 +1,7 @@
 //! The gateway as a program inside a sandbox sees it: through a socket, by real git and real HTTP.
 
 mod broken_off;
+mod by_token;
 mod crafted;
 mod door;
 mod fetch;

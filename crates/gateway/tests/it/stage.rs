@@ -117,7 +117,7 @@ impl Stage {
         let (book, count) = (ledger.clone(), reached.clone());
         serving.spawn(async move {
             let arrivals = Arrivals { tcp, dns, destination };
-            gateway.serve_web(grant, book, &[], arrivals).await;
+            gateway.serve_web(gateway.way_out(grant, book, &[]), arrivals).await;
         });
         // Says who it is, and repeats what it is told until that ends.
         serving.spawn(async move {

@@ -10,6 +10,7 @@ mod diff;
 mod doctor;
 mod end;
 mod fork;
+mod gateway;
 mod image;
 mod keys;
 mod login;
@@ -119,6 +120,8 @@ enum Command {
     /// Open a draft pull request for a session's branch on GitHub, or bring it up to date
     #[command(visible_alias = "pr")]
     PullRequest(pull_request::Arguments),
+    /// Print what a program outside of a sandbox needs to use models, git and the web as a session may
+    Gateway(gateway::Arguments),
     /// End a session and remove its sandbox; log and branch stay
     End(end::Arguments),
     /// Put a session aside: lists leave it out until it is put back, or prompted
@@ -202,6 +205,7 @@ impl Cli {
             Command::Logout(arguments) => block_on(login::logout(&arguments, &common, output)),
             Command::Tokens(arguments) => block_on(tokens::run(&arguments, &common.client()?, output)),
             Command::People(arguments) => block_on(people::run(&arguments, &common.client()?, output)),
+            Command::Gateway(arguments) => block_on(gateway::run(&arguments, &common.client()?, output)),
             Command::Keys(arguments) => block_on(keys::run(&arguments, &common.client()?, output)),
             Command::Archive(arguments) => block_on(archive::run(&arguments, &common.client()?, output)),
             Command::End(arguments) => block_on(end::run(&arguments, &common.client()?, output)),

@@ -62,7 +62,11 @@ async fn serve(
         true => Some(format!("{}/sign-in#{}", address(&config, listen), engine.setup_secret().await?)),
         false => None,
     };
-    let app = App::new(engine.clone(), config, listen, Timings::default())?;
+    let gateway = match config.gateway.listen {
+        Some(address) => Some(config.gateway.address(serve_gateway(&engine, address).await?)),
+        None => None,
+    };
+    let app = App::new(engine.clone(), config, listen, gateway, Timings::default())?;
     // Whoever started this process in the background waits for this line.
     output.line(&format!("Lamplight {} on http://{listen}", env!("CARGO_PKG_VERSION")))?;
     if let Some(door) = door {
@@ -92,6 +96,16 @@ fn address(config: &Config, listen: SocketAddr) -> String {
         Some(host) => format!("http://{host}:{}", listen.port()),
         None => format!("http://{listen}"),
     }
+}
+
+/// Where it is reached then.
+async fn serve_gateway(engine: &Engine, address: SocketAddr) -> anyhow::Result<SocketAddr> {
+    let listener = TcpListener::bind(address)
+        .await
+        .with_context(|| format!("cannot listen on {address} (gateway.listen)"))?;
+    let listening = listener.local_addr()?;
+    engine.serve_gateway(listener).await?;
+    Ok(listening)
 }
 
 fn start_logging(log: &Log, redaction: Redaction) -> anyhow::Result<()> {

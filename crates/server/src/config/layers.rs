@@ -77,6 +77,8 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_GITHUB_API", "github.api", Kind::Text),
     variable("LAMPLIGHT_GITHUB_GIT", "github.git", Kind::Text),
     variable("LAMPLIGHT_GITHUB_TOKEN_ENV", "github.token_env", Kind::Text),
+    variable("LAMPLIGHT_GATEWAY_LISTEN", "gateway.listen", Kind::Text),
+    variable("LAMPLIGHT_GATEWAY_URL", "gateway.url", Kind::Text),
     variable("LAMPLIGHT_SECRETS_KEY_FILE", "secrets.key_file", Kind::Text),
     variable("LAMPLIGHT_MODELS_SCRIPTED", "models.scripted", Kind::Flag),
     variable("LAMPLIGHT_SANDBOX_LAUNCHER", "sandbox.launcher", Kind::Text),

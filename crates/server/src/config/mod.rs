@@ -6,6 +6,7 @@
 
 mod error;
 mod for_engine;
+mod gateway;
 mod github;
 mod layers;
 mod models;
@@ -14,6 +15,7 @@ mod secrets;
 mod sections;
 
 pub use error::ConfigError;
+pub use gateway::Gateway;
 pub use github::GitHub;
 pub use layers::{Environment, TOKEN_VARIABLE, VARIABLES, Variable};
 pub use models::{ModelEndpoint, Models};
@@ -44,6 +46,7 @@ pub struct Config {
     pub models: Models,
     pub secrets: Secrets,
     pub github: GitHub,
+    pub gateway: Gateway,
     pub sandbox: Sandbox,
     /// Agents beyond the catalogue.
     pub agents: Vec<CustomAgent>,
@@ -122,6 +125,7 @@ impl Config {
         self.models.check()?;
         self.budgets.check()?;
         self.github.check()?;
+        self.gateway.check()?;
         self.repositories.iter().try_for_each(Repository::check)?;
         self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;
         self.models.take_keys(environment);

@@ -193,6 +193,27 @@ fn budgets_of_a_month_are_of_all_of_people_and_of_repositories() {
 }
 
 #[test]
+fn the_gateway_listens_in_the_open_to_nobody() {
+    let check =
+        |file: &str| load(&format!("[gateway]\n{file}"), Flags::default(), &[]).map(|config| config.gateway);
+    let at = "127.0.0.1:7412".parse().unwrap();
+    assert_eq!(check(""), Ok(Gateway::default()));
+    assert_eq!(check("listen = '127.0.0.1:7412'").unwrap().address(at), "http://127.0.0.1:7412");
+    let behind = check("listen = '0.0.0.0:7412'\nurl = 'https://gate.example.org/'\n").unwrap();
+    assert_eq!(behind.address(at), "https://gate.example.org");
+    for (file, why) in [
+        ("listen = '0.0.0.0:7412'", "which others reach in the open"),
+        ("url = 'https://gate.example.org'", "only used with gateway.listen"),
+        ("listen = '127.0.0.1:1'\nurl = 'gate.example.org'", "say it like"),
+        ("listen = '127.0.0.1:1'\nurl = 'https://x@gate.example.org'", "say it like"),
+        ("listen = '127.0.0.1:1'\nurl = 'https://gate.example.org/x'", "say it like"),
+    ] {
+        let error = check(file).unwrap_err();
+        assert!(error.contains(why), "{file}: {error}");
+    }
+}
+
+#[test]
 fn a_key_for_gemini_is_found_under_both_of_its_names() {
     let check = |file: &str, environment: &[(&str, &str)], key: Option<&str>| {
         let gemini = load(file, Flags::default(), environment).unwrap().models.gemini;

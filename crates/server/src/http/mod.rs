@@ -64,6 +64,8 @@ pub struct Inner {
     pub config: Config,
     /// The address that is listened on, with the port that was really taken.
     pub listen: SocketAddr,
+    /// By what others reach the gateway over TCP; `None` where they do not.
+    pub gateway: Option<String>,
     pub timings: Timings,
     pub(crate) previews: Previews,
     /// What every preview says of who may show it in a frame.
@@ -95,6 +97,7 @@ impl App {
         engine: Engine,
         config: Config,
         listen: SocketAddr,
+        gateway: Option<String>,
         timings: Timings,
     ) -> std::io::Result<Self> {
         let person =
@@ -105,6 +108,7 @@ impl App {
             engine,
             config,
             listen,
+            gateway,
             timings,
             previews: Previews::new()?,
             frame_ancestors,
@@ -145,6 +149,7 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/diff", get(sessions::diff::handle))
         .route("/sessions/{id}/merge", post(sessions::merge::handle))
         .route("/sessions/{id}/pull-request", post(sessions::pull_request::handle))
+        .route("/sessions/{id}/gateway-token", post(sessions::gateway_token::handle))
         .route("/sessions/{id}/end", post(sessions::end::handle))
         .route("/sessions/{id}/archive", post(sessions::archive::handle))
         .route("/sessions/{id}/unarchive", post(sessions::unarchive::handle))

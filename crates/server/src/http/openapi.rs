@@ -35,6 +35,7 @@ use utoipa::OpenApi;
         sessions::diff::handle,
         sessions::merge::handle,
         sessions::pull_request::handle,
+        sessions::gateway_token::handle,
         sessions::end::handle,
         sessions::archive::handle,
         sessions::unarchive::handle,

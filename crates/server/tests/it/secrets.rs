@@ -228,6 +228,48 @@ async fn a_key_that_an_agent_says_in_pieces_is_found_whoever_hears_them() {
     server.clear().await;
 }
 
+/// The same on standard error, which has no messages; and the last words of an agent that ends.
+#[tokio::test]
+async fn a_key_that_an_agent_murmurs_in_pieces_is_found_whoever_hears_them() {
+    let server = Server::start_in(place());
+    assert!(set_key(&server.place, STORED).status.success());
+    let (first, rest) = STORED.split_at(9);
+    let letters: Vec<String> = rest.chars().map(String::from).collect();
+    let padding = "x".repeat(590);
+    let prompt = format!(
+        "!murmur 60 It is |{first}|{}|, and no other.\\n\n!murmur 0 Begun.\\n{first}\n!wait 4000\n\
+         !murmur 0 {rest}| is it.\\n\n!murmur 0 {first}|{rest} {padding}\n!exit 3",
+        letters.join("|")
+    );
+    let id = server.create(&prompt).await;
+    let logged = |log: &[Value]| -> String {
+        let texts = log.iter().filter(|entry| entry["event"]["type"] == "agent_logged");
+        texts.map(|entry| format!("{}\n", entry["event"]["text"].as_str().unwrap())).collect()
+    };
+    let mut seen = 1;
+    while !logged(&server.until(&id, "agent_logged", seen).await).contains("Begun.") {
+        seen += 1;
+    }
+    server.signal("KILL");
+    let server = Server::start_in(server.ended().1);
+    let log = server.until(&id, "turn_ended", 1).await;
+    let murmured = logged(&log);
+    for line in
+        ["It is [secret openai key], and no other.", "[secret openai key] is it.", "[secret openai key] xxx"]
+    {
+        assert!(murmured.lines().any(|said| said.starts_with(line)), "{line}: {murmured}");
+    }
+    // The prompt says the pieces, too.
+    let told = log.iter().map(Value::to_string).filter(|entry| !entry.contains("!murmur"));
+    let told = told.collect::<Vec<_>>().concat();
+    assert!(told.contains("exit code 3: "), "{told}");
+    for part in [first, &STORED[STORED.len() - 9..]] {
+        assert!(!told.contains(part), "{part} is in {told}");
+    }
+    check_clean("the log", Value::from(log).to_string().as_bytes());
+    server.clear().await;
+}
+
 #[tokio::test]
 async fn a_key_is_stored_listed_and_removed() {
     let server = Server::start_in(place());

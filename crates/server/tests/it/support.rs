@@ -2,9 +2,9 @@
 
 mod place;
 
+pub(crate) use crate::socket::Socket;
 pub(crate) use place::Place;
 
-use futures::StreamExt;
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use std::fs::File;
@@ -12,9 +12,8 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::{Message, client::IntoClientRequest};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::connect_async;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 /// Longer than anything takes that is not broken, on a machine that has other things to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
@@ -165,14 +164,24 @@ impl Server {
         }
     }
 
-    /// Follows the log from its beginning to the n-th event of this type; all entries up to there.
+    /// Follows the log from its beginning to the n-th event of this type; all entries up to there. Fails where it does not come in
+    /// time, whatever else does.
     pub(crate) async fn until(&self, id: &str, kind: &str, times: usize) -> Vec<Value> {
-        let mut socket = self.socket(&format!("/sessions/{id}/events?resume=0")).await;
         let (mut entries, mut seen) = (Vec::new(), 0);
-        while seen < times {
-            let entry = socket.entry().await;
-            seen += usize::from(entry["event"]["type"] == kind);
-            entries.push(entry);
+        let follow = async {
+            let mut socket = self.socket(&format!("/sessions/{id}/events?resume=0")).await;
+            while seen < times {
+                let entry = socket.entry().await;
+                seen += usize::from(entry["event"]["type"] == kind);
+                entries.push(entry);
+            }
+        };
+        if tokio::time::timeout(PATIENCE, follow).await.is_err() {
+            let log: String =
+                entries.iter().map(|entry| format!("{}: {}\n", entry["seq"], entry["event"])).collect();
+            panic!(
+                "session {id} has {seen} of {times} times {kind:?} after {PATIENCE:?}; its log so far:\n{log}"
+            );
         }
         entries
     }
@@ -253,42 +262,6 @@ pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Val
     let status = answer.status();
     let bytes = answer.bytes().await.unwrap();
     (status, serde_json::from_slice(&bytes).unwrap_or(Value::Null))
-}
-
-/// A client's end of an event stream.
-pub(crate) struct Socket(pub(crate) WebSocketStream<MaybeTlsStream<TcpStream>>);
-
-impl Socket {
-    /// The next text frame; `None` when the server has closed.
-    pub(crate) async fn frame(&mut self) -> Option<Value> {
-        loop {
-            match tokio::time::timeout(PATIENCE, self.0.next()).await.expect("a frame in time") {
-                Some(Ok(Message::Text(text))) => return Some(serde_json::from_str(&text).unwrap()),
-                Some(Ok(Message::Close(_)) | Err(_)) | None => return None,
-                Some(Ok(_)) => {}
-            }
-        }
-    }
-
-    /// The next entry of the log, whatever is said in between.
-    pub(crate) async fn entry(&mut self) -> Value {
-        loop {
-            let frame = self.frame().await.expect("the stream goes on");
-            if frame["seq"].is_u64() && frame["control"].is_null() {
-                return frame;
-            }
-        }
-    }
-
-    /// The next control frame of this kind, whatever is said in between.
-    pub(crate) async fn control(&mut self, kind: &str) -> Value {
-        loop {
-            let frame = self.frame().await.expect("the stream goes on");
-            if frame["control"] == kind {
-                return frame;
-            }
-        }
-    }
 }
 
 /// The agent that does what its prompt says, built beside this program.

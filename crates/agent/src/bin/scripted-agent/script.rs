@@ -18,6 +18,8 @@ pub(crate) enum Step {
     Stream(u64, u64),
     /// `pieces MS ONE|TWO`: says one piece after the other, `MS` apart.
     Pieces(u64, Vec<String>),
+    /// `murmur MS ONE|TWO`: the same on standard error, as it stands but that `\n` ends a line.
+    Murmur(u64, Vec<String>),
     /// `ask TITLE`: asks for permission and says what the answer was.
     Ask(String),
     /// `ask-flood N`: asks N times and waits for no answer in between.
@@ -86,6 +88,10 @@ fn step(line: &str) -> Step {
         "run" => Step::Run(rest.to_owned()),
         "stream" => Step::Stream(number(pair().0), number(pair().1)),
         "pieces" => Step::Pieces(number(pair().0), pair().1.split('|').map(str::to_owned).collect()),
+        "murmur" => {
+            let pieces = pair().1.split('|').map(|piece| piece.replace("\\n", "\n"));
+            Step::Murmur(number(pair().0), pieces.collect())
+        }
         "ask" => Step::Ask(rest.to_owned()),
         "ask-flood" => Step::AskFlood(number(rest)),
         "call" => {

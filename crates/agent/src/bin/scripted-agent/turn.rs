@@ -101,6 +101,12 @@ impl<'a> Turn<'a> {
                     self.wait(Some(Duration::from_millis(ms)))?;
                 }
             }
+            Step::Murmur(ms, pieces) => {
+                for piece in pieces {
+                    eprint!("{piece}");
+                    self.wait(Some(Duration::from_millis(ms)))?;
+                }
+            }
             Step::Ask(title) => return self.ask_and_wait(&title),
             Step::AskFlood(times) => {
                 for n in 1..=times {

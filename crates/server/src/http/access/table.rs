@@ -51,6 +51,7 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("GET", "/sessions/{id}/diff", Need::Look),
     ("POST", "/sessions/{id}/merge", Need::Steer),
     ("POST", "/sessions/{id}/pull-request", Need::Steer),
+    ("POST", "/sessions/{id}/gateway-token", Need::Steer),
     ("POST", "/sessions/{id}/end", Need::Steer),
     ("POST", "/sessions/{id}/archive", Need::Steer),
     ("POST", "/sessions/{id}/unarchive", Need::Steer),

@@ -10,6 +10,7 @@ pub mod diff;
 pub mod edit_prompt;
 pub mod end;
 pub mod events;
+pub mod gateway_token;
 pub mod list;
 pub mod log;
 pub mod merge;
