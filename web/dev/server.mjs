@@ -10,6 +10,7 @@ import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { HEADERS, TYPES } from './headers.mjs';
+import { insideRoutes } from './inside.mjs';
 import { Refused } from './refused.mjs';
 import { Session } from './session.mjs';
 import { usage } from './usage.mjs';
@@ -164,16 +165,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
       /^\/sessions\/(\w+)\/diff$/,
       ({ ids, query }) => find(ids[0]).diff(query.has('turn') ? Number(query.get('turn')) : null),
     ],
-    // Nothing runs in here, so nothing listens, and there is nobody to sit at a terminal.
-    ['GET', /^\/sessions\/(\w+)\/ports$/, ({ ids }) => find(ids[0]) && { items: [] }],
-    ['GET', /^\/sessions\/(\w+)\/terminals$/, ({ ids }) => find(ids[0]) && { items: [] }],
-    [
-      'POST',
-      /^\/sessions\/(\w+)\/terminals$/,
-      () => {
-        throw new Refused(409, 'no_sandbox', 'The double has no sandboxes.', 'Run `lamplight serve`.');
-      },
-    ],
+    ...insideRoutes(find),
     ['POST', /^\/sessions\/(\w+)\/merge$/, ({ ids }) => find(ids[0]).merge()],
     ['POST', /^\/sessions\/(\w+)\/end$/, ({ ids }) => after(find(ids[0]), (session) => session.end())],
     ['GET', /^\/sessions\/(\w+)\/log$/, ({ ids, query }) => page(find(ids[0]).log, query)],

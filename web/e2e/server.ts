@@ -36,10 +36,13 @@ export class OwnServer {
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  static async start(): Promise<OwnServer> {
+  /** `tools` is a tools directory with more in it than the scripted agent, which is put there. */
+  static async start(tools?: string): Promise<OwnServer> {
     const directory = mkdtempSync(join(tmpdir(), 'lamplight-e2e-'));
-    const tools = join(directory, 'tools');
+    tools ??= join(directory, 'tools');
     mkdirSync(join(tools, 'scripted'), { recursive: true });
+    // One that runs is not written over.
+    rmSync(join(tools, 'scripted/agent'), { force: true });
     copyFileSync(SCRIPTED_AGENT ?? '', join(tools, 'scripted/agent'));
     chmodSync(join(tools, 'scripted/agent'), 0o755);
     writeFileSync(

@@ -1,6 +1,7 @@
 /** Shells and previews, in a real sandbox: only against a running server (see browser.ts). */
 import type { Frame, Page } from 'playwright-core';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { touchesNothing } from './attempts';
 import { complaintsOf, createSession, ON_DOUBLE, openStage, PROMPTS, type Stage, shot } from './browser';
 
 /** Longest wait for an agent to get somewhere. */
@@ -117,36 +118,6 @@ test.skipIf(ON_DOUBLE)('a paused sandbox freezes its shells, and typing wakes it
   expect(complaintsOf(page)).toEqual([]);
 });
 
-/** What a preview can do to us, tried from inside of it. */
-const ATTEMPTS = {
-  cookies: () => document.cookie,
-  'our page by its frame': () => String((window.parent as Window).document.title),
-  'our storage': () => String((window.parent as Window).localStorage.length),
-  'our page led elsewhere': () => {
-    const before = performance.now();
-    (window.top as Window).location.href = `${location.origin}/taken`;
-    return `led after ${before}`;
-  },
-  'the API': (ours: string) =>
-    fetch(`${ours}/api/v1/sessions`, { credentials: 'include' }).then((answer) => answer.text()),
-  'the API, unread': (ours: string) =>
-    fetch(`${ours}/api/v1/sessions`, { mode: 'no-cors' }).then((answer) =>
-      answer.text().then((text) => text || answer.type),
-    ),
-  'the API by a form': (ours: string) =>
-    fetch(`${ours}/api/v1/sessions`, { method: 'POST', body: '{}', headers: { 'content-type': 'text/plain' } }).then(
-      String,
-    ),
-  'the API by a script': (ours: string) => loads('script', `${ours}/api/v1/sessions`),
-  'the events': (ours: string) =>
-    new Promise<string>((resolve, reject) => {
-      const socket = new WebSocket(`${ours.replace('http', 'ws')}/api/v1/events`);
-      socket.onopen = () => resolve('open');
-      socket.onerror = () => reject(new Error('refused'));
-    }),
-} as const;
-declare function loads(tag: string, address: string): Promise<string>;
-
 test.skipIf(ON_DOUBLE)('what listens is shown, and can touch nothing of this page', async () => {
   const page = await stage.page();
   await sit(page, stage.url);
@@ -161,26 +132,7 @@ test.skipIf(ON_DOUBLE)('what listens is shown, and can touch nothing of this pag
 
   const preview = page.frames().find((frame) => frame.url().includes('//p8000-')) as Frame;
   expect(new URL(preview.url()).hostname).toMatch(/^p8000-[0-9a-z]{26}\.localhost$/);
-  await preview.evaluate(() => {
-    Object.assign(window, {
-      loads: (tag: 'script', address: string) =>
-        new Promise((resolve, reject) => {
-          const element = document.createElement(tag);
-          element.src = address;
-          element.onload = () => resolve('loaded');
-          element.onerror = () => reject(new Error('refused'));
-          document.body.append(element);
-        }),
-    });
-  });
-  const came: Record<string, string> = {};
-  for (const [what, attempt] of Object.entries(ATTEMPTS)) {
-    came[what] = await preview
-      .evaluate(attempt as (ours: string) => string | Promise<string>, stage.url)
-      .catch(() => 'refused');
-  }
-  // Nobody's cookie can be read, ours least of all, and everything else is an error.
-  expect(came).toEqual({ ...Object.fromEntries(Object.keys(ATTEMPTS).map((what) => [what, 'refused'])), cookies: '' });
+  await touchesNothing(preview, stage.url);
   expect(new URL(page.url()).pathname).toMatch(/^\/sessions\//);
 
   // Our page in a frame of the preview stays empty.

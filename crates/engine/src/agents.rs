@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// Where the tools directory is inside.
-const TOOLS: &str = "/opt/lamplight/tools";
+pub(crate) const TOOLS: &str = "/opt/lamplight/tools";
 
 /// One agent of the catalogue, as seen on this machine.
 #[derive(Debug, Clone)]

@@ -1,6 +1,7 @@
 //! The way of people into a sandbox: to its shells and to what listens in it.
 
 use crate::CommandError;
+use crate::code::CODE_PORT;
 use crate::effects::Trouble;
 use crate::engine::{ANSWER_WAIT, Engine};
 use crate::session::Message;
@@ -16,11 +17,13 @@ const GOING_ON: Duration = Duration::from_secs(20);
 const LOOK: Duration = Duration::from_millis(50);
 
 impl Engine {
-    /// The ports at which programs of the session listen, in order; none while no sandbox runs.
+    /// The ports at which programs of the session listen, VS Code's aside, in order; none while no sandbox runs.
     pub async fn ports(&self, id: &SessionId) -> Result<Vec<u16>, CommandError> {
         self.view(id).await?;
         let Some(link) = self.running_link(id).await? else { return Ok(Vec::new()) };
-        link.ports().await.map_err(explain)
+        let mut ports = link.ports().await.map_err(explain)?;
+        ports.retain(|port| *port != CODE_PORT);
+        Ok(ports)
     }
 
     /// A connection to a port of loopback inside. With a name, a person is there: the sandbox is not idle, and goes on where it was
@@ -91,7 +94,7 @@ impl Engine {
     }
 }
 
-fn explain(error: LinkError) -> CommandError {
+pub(crate) fn explain(error: LinkError) -> CommandError {
     match error {
         LinkError::Refused { code: Code::Unsupported, .. } => CommandError::invalid(
             "sandbox_too_old",

@@ -107,7 +107,7 @@ async fn store_first(
     let hub = crate::hub::Hub::new(Seq(0));
     let view = session.view(id.clone());
     let summary = writing::summary(&session, &view);
-    writing::append(&shared.store, &hub, (id, session.spec()), &entries, Some(summary), once).await?;
+    writing::append(shared, &hub, (id, session.spec()), &entries, Some(summary), once).await?;
     Ok(view)
 }
 

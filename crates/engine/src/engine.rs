@@ -6,6 +6,7 @@ use crate::config::Config;
 use crate::error::{CommandError, StartError};
 use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::prepared::Shelf;
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use crate::tokens::Tokens;
@@ -56,6 +57,7 @@ pub(crate) struct Shared {
     pub budgets: Arc<Budgets>,
     /// How often people, or what lets them in, have changed.
     pub people_changes: watch::Sender<u64>,
+    pub metrics: Metrics,
     awake: Mutex<HashMap<SessionId, Awake>>,
     changes: broadcast::Sender<Arc<SessionSummary>>,
     /// What reaches in from sandboxes ends first, so that what it used is still written down.
@@ -101,6 +103,7 @@ impl Engine {
             prepared,
             budgets,
             people_changes: watch::Sender::new(0),
+            metrics: Metrics::new(),
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
             closing: watch::Sender::new(false),

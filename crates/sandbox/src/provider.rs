@@ -193,6 +193,8 @@ pub mod inside {
     pub const PROXY: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7412);
     /// Where questions for names arrive.
     pub const DNS: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7413);
+    /// Where VS Code is served while somebody wants it.
+    pub const CODE: (Ipv4Addr, u16) = (Ipv4Addr::LOCALHOST, 7414);
     /// The sandbox's own address beside loopback's, where it has a way out. It is known inside only.
     pub const ADDRESS: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 2);
     /// The name server that programs are told of; there is no machine behind it, and any other would be answered alike.

@@ -20,6 +20,14 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006_people.sql"),
 ];
 
+/// The database's file in a store's directory.
+pub(crate) const DATABASE: &str = "lamplight.db";
+
+/// The schema of this version.
+pub(crate) fn known() -> i64 {
+    MIGRATIONS.len() as i64
+}
+
 /// How long a statement waits for a lock. Nobody but us holds one; this is for a person with a SQLite shell.
 const BUSY: Duration = Duration::from_secs(5);
 /// Page cache of the writer and of each reader, KiB.
@@ -45,10 +53,10 @@ pub(crate) fn open(dir: &Path) -> Result<Opened, StoreError> {
         .context("make the directory")
         .map_err(failed)?;
     let lock = lock(dir)?;
-    let path = dir.join("lamplight.db");
+    let path = dir.join(DATABASE);
     let connection = open_writer(&path).map_err(failed)?;
     let found = version(&connection).map_err(failed)?;
-    let known = MIGRATIONS.len() as i64;
+    let known = known();
     if found > known {
         return Err(StoreError::TooNew { dir: dir.display().to_string(), found, known });
     }
@@ -105,7 +113,7 @@ fn settle(connection: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-fn version(connection: &Connection) -> anyhow::Result<i64> {
+pub(crate) fn version(connection: &Connection) -> anyhow::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0)).context("read the schema version")
 }
 

@@ -146,6 +146,19 @@ impl Store {
         self.read_rows(move |connection| summaries::list(connection, &query)).await
     }
 
+    /// Whether it can be written to and read from.
+    pub async fn answers(&self) -> Result<(), ReadError> {
+        if self.inner.jobs.as_ref().is_none_or(mpsc::Sender::is_closed) {
+            return Err(ReadError::Failed(CLOSED.into()));
+        }
+        self.read_rows(|connection| connection.query_row("SELECT 1", [], |_| Ok(()))).await
+    }
+
+    /// How many sessions that are not archived are in which phase.
+    pub async fn phases(&self) -> Result<Vec<(String, i64)>, ReadError> {
+        self.read_rows(summaries::phases).await
+    }
+
     pub async fn summary(&self, session: &SessionId) -> Result<Option<SummaryRow>, ReadError> {
         let session = session.clone();
         self.read_rows(move |connection| summaries::one(connection, &session)).await

@@ -69,6 +69,13 @@ pub(crate) fn one(connection: &Connection, session: &SessionId) -> rusqlite::Res
         .optional()
 }
 
+pub(crate) fn phases(connection: &Connection) -> rusqlite::Result<Vec<(String, i64)>> {
+    connection
+        .prepare_cached("SELECT phase, COUNT(*) FROM summaries WHERE archived = 0 GROUP BY phase")?
+        .query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?
+        .collect()
+}
+
 /// Oldest first, as they were waiting.
 pub(crate) fn unfinished(connection: &Connection) -> rusqlite::Result<Vec<SessionId>> {
     connection

@@ -5,6 +5,7 @@ import type {
   AgentInfo,
   Ahead,
   Attachment,
+  Code,
   Diff,
   FolderListing,
   Key,
@@ -152,6 +153,10 @@ export const api = {
   ports: (id: string): Promise<{ items: Port[] }> => call('GET', `${session(id)}/ports`),
   /** Where a browser is led on to the preview of a port. */
   portAddress: (id: string, port: number): string => `${BASE}${session(id)}/ports/${port}/open`,
+  code: (id: string): Promise<Code> => call('GET', `${session(id)}/code`),
+  startCode: (id: string): Promise<Code> => call('POST', `${session(id)}/code`),
+  /** Where a browser is led on to VS Code. */
+  codeAddress: (id: string): string => `${BASE}${session(id)}/code/open`,
   diff: (id: string, turn: number | null): Promise<Diff> =>
     call('GET', `${session(id)}/diff${turn === null ? '' : `?turn=${turn}`}`),
   sessionUsage: (id: string): Promise<{ items: SessionUsageItem[] }> => call('GET', `${session(id)}/usage`),

@@ -417,6 +417,41 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/code": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Whether VS Code can be had in this session, and runs. */
+        get: operations["show_code"];
+        put?: never;
+        /** Starts VS Code in the session's sandbox where it does not run, and waits until it can be opened. A paused sandbox goes on for it. */
+        post: operations["start_code"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/code/open": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Leads a browser to VS Code, by an address that lets it in and counts for a minute. It is started by `POST`, never by this. */
+        get: operations["open_code"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/diff": {
         parameters: {
             query?: never;
@@ -1064,6 +1099,17 @@ export interface components {
             in_turn: boolean;
             /** @description The last commit of the session then. */
             commit?: string | null;
+        };
+        /** @description VS Code in a session's sandbox. */
+        Code: {
+            /** @description The version that is installed on the server's machine; nothing when it has to be installed first. */
+            version?: string | null;
+            running: boolean;
+            /**
+             * @description Host and port of its own origin, to which `…/code/open` leads a browser.
+             * @example p7414-01jd5zk8w3q4r6t7v8x9y0z1a2.localhost:7410
+             */
+            authority: string;
         };
         /** @description A host that something in the sandbox asked for. */
         Contact: {
@@ -2936,6 +2982,111 @@ export interface operations {
             };
             /** @description session_ended */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Code"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description sandbox_lost, sandbox_too_old */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    start_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Code"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description code_not_installed, code_ended, code_port_taken, no_sandbox, sandbox_starting, sandbox_lost, sandbox_too_old, session_ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    open_code: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To VS Code, on its own origin */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description session_not_found, nothing_listens */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };

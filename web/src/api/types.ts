@@ -34,6 +34,7 @@ export type Repository = Sent<Schemas['Repository']>;
 export type RepositoryOffer = Sent<Schemas['RepositoryOffer']>;
 export type Status = Sent<Schemas['Status']>;
 export type Terminal = Sent<Schemas['Terminal']>;
+export type Code = Sent<Schemas['Code']>;
 export type Port = Sent<Schemas['Port']>;
 export type UsageBy = Schemas['UsageBy'];
 export type UsageReport = Sent<Schemas['UsageReport']>;

@@ -10,15 +10,10 @@ import { Button, buttonClass } from '../ui/button';
 import { Panel, type PanelProps } from '../ui/Drawer';
 import { Icon } from '../ui/icons';
 import { ProblemNote } from '../ui/problem';
+import { Preview } from './Preview';
 
 /** Between two looks at what listens, while the drawer is open, in ms. */
 const LOOK_MS = 3_000;
-
-/**
- * What a preview may do in its frame. It is on an origin of its own, so that its scripts and its storage are its own too; it may not
- * lead this page elsewhere.
- */
-const MAY = 'allow-scripts allow-same-origin allow-forms allow-popups allow-modals allow-downloads';
 
 export function PortsPanel({ close }: PanelProps) {
   const store = useStore();
@@ -54,7 +49,14 @@ export function PortsPanel({ close }: PanelProps) {
           ) : null}
         </div>
       )}
-      {framed ? <Frame key={framed.port} session={store.id} port={framed} /> : null}
+      {framed ? (
+        <Preview
+          key={framed.port}
+          title={words.ports.port(framed.port)}
+          authority={framed.authority}
+          address={api.portAddress(store.id, framed.port)}
+        />
+      ) : null}
       {ports.length > 0 && !framed ? (
         <p className="m-auto max-w-80 p-6 text-center text-faint">{words.ports.hint}</p>
       ) : null}
@@ -96,35 +98,5 @@ function Row({ session, port, shown, show }: RowProps) {
         <Icon name="out" className="size-3.5" />
       </a>
     </li>
-  );
-}
-
-function Frame({ session, port }: { session: string; port: Port }) {
-  // Another number loads it anew.
-  const [load, setLoad] = useState(0);
-  return (
-    <div className="flex min-h-0 flex-1 flex-col">
-      <div className="flex items-center gap-2 border-b border-line bg-sunken px-3 py-1 text-2xs text-soft">
-        <span className="min-w-0 flex-1 truncate font-mono">{port.authority}</span>
-        <Button
-          look="quiet"
-          size="small"
-          aria-label={words.ports.again}
-          title={words.ports.againShort}
-          onClick={() => setLoad(load + 1)}
-        >
-          <Icon name="again" className="size-3.5" />
-        </Button>
-      </div>
-      <iframe
-        key={load}
-        title={words.ports.port(port.port)}
-        src={api.portAddress(session, port.port)}
-        sandbox={MAY}
-        referrerPolicy="no-referrer"
-        // Its ground is its own business, and usually white.
-        className="min-h-0 w-full flex-1 bg-white"
-      />
-    </div>
   );
 }

@@ -19,6 +19,7 @@ const KEYS: [string[], string][] = [
   [['d'], words.keys.changes],
   [['t'], words.keys.terminals],
   [['Shift', 'Esc'], words.keys.leaveTerminal],
+  [['e'], words.keys.code],
   [['p'], words.keys.ports],
   [['f'], words.keys.files],
   [['c'], words.keys.cost],

@@ -93,8 +93,18 @@ impl<'a> Stage<'a> {
         if !self.workspace.scratch().join("tools").join(name).exists() {
             println!("{name} is not installed; it is the agent that does the task, and comes from npm");
         }
+        self.install_by("agents", name)
+    }
+
+    /// Sees that code-server is there; returns the tools directory.
+    pub(crate) fn install_code(&self) -> Result<PathBuf> {
+        self.install_by("tools", "code-server")?;
+        Ok(self.workspace.scratch().join("tools"))
+    }
+
+    fn install_by(&self, subcommand: &str, name: &str) -> Result<()> {
         let mut install = self.lamplight();
-        install.args(["agents", "install", name]).stdout(Stdio::null()).stderr(Stdio::piped());
+        install.args([subcommand, "install", name]).stdout(Stdio::null()).stderr(Stdio::piped());
         let output = install.output().with_context(|| format!("start {}", line(&install)))?;
         let said = String::from_utf8_lossy(&output.stderr);
         // What is there already is no news.

@@ -17,7 +17,8 @@ const SLOW: &str = "Wait until you are stopped [[scenario:wait]]";
 /// Where these two are written down.
 const SCRIPT: &str = "xtask/browser.json";
 
-pub(super) fn check(run: &Run) -> Result<Tally> {
+/// VS Code itself is tried where all agents are: it is 600 MB.
+pub(super) fn check(run: &Run, all: bool) -> Result<Tally> {
     let Some(chromium) = missing::chromium() else {
         return Ok(Tally::skipped("there is no chromium; apt-get install -y chromium"));
     };
@@ -28,9 +29,12 @@ pub(super) fn check(run: &Run) -> Result<Tally> {
     run_command(agent.args(["--package", "lamplight-agent", "--bin", "scripted-agent"]))?;
     double.env("LAMPLIGHT", run.workspace.program(DEV, "lamplight"));
     double.env("SCRIPTED_AGENT", run.workspace.program(DEV, "scripted-agent"));
+    let stage = Stage::open(&run.workspace, DEV, run.directory("browser"), run.path.clone())?;
+    if all {
+        double.env("CODE_TOOLS", stage.install_code()?);
+    }
     let with_double = Tally::of(double.env("SHOTS", run.directory("shots-double")), "Tests")?;
 
-    let stage = Stage::open(&run.workspace, DEV, run.directory("browser"), run.path.clone())?;
     stage.install(Agent::Goose)?;
     let model = Model::scripted(&stage, Some(&run.workspace.root.join(SCRIPT)))?;
     let sample = Sample::create(&stage)?;

@@ -26,7 +26,7 @@ const DEV: &str = "dev";
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// The demo with every agent, not with goose alone
+    /// The demo with every agent, not with goose alone, and the page with VS Code itself
     #[arg(long)]
     agents: bool,
     /// Leave out what starts a browser or a real agent
@@ -68,8 +68,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         ("tests", Box::new(rust::tests)),
     ];
     if !arguments.fast {
-        steps.push(("browser", Box::new(browser::check)));
         let agents = arguments.agents;
+        steps.push(("browser", Box::new(move |run| browser::check(run, agents))));
         steps.push(("demo", Box::new(move |run| demos::check(run, agents))));
     }
 

@@ -2,7 +2,7 @@
 
 use lamplight_agent::catalogue::{Configured, Package};
 use lamplight_agent::install::{self, InstallError, Progress};
-use lamplight_agent::{Agent, Catalogue};
+use lamplight_agent::{Agent, Catalogue, code_server};
 use std::collections::BTreeMap;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
@@ -47,6 +47,11 @@ impl Machine {
         let result =
             runtime.block_on(install::install_with(npm, &self.tools(), agent, |step| steps.push(step)));
         (result, steps)
+    }
+
+    fn install_code(&self, npm: &Path) -> Result<(), InstallError> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(code_server::install_with(npm, &self.tools(), |_| ()))
     }
 
     fn entries(&self) -> Vec<String> {
@@ -145,4 +150,48 @@ fn what_we_have_no_package_for_is_not_installed() {
     catalogue.add(mine).unwrap();
     let (result, _) = machine.install(Path::new("npm"), catalogue.get("mine").unwrap());
     assert!(matches!(result, Err(InstallError::NotOurs { .. })));
+}
+
+/// Also says what it has installed, as npm does, and remembers where.
+fn npm_of_code(integrity: &str) -> String {
+    NPM.replace(
+        "prefix=$2; shift 2\n",
+        &format!(
+            "prefix=$2; shift 2\nvscode=$prefix/node_modules/code-server/lib/vscode\necho \"$prefix\" >> \"$(dirname \"$0\")/asked\"\nmkdir -p \"$prefix/node_modules/@github\" \"$vscode/extensions\" \"$vscode/out/vs/code/browser/workbench\"\n\
+             echo '<html><head></head>' > \"$vscode/out/vs/code/browser/workbench/workbench.html\"\n\
+             echo '{{\"packages\":{{\"node_modules/code-server\":{{\"integrity\":\"{integrity}\"}}}}}}' > \"$prefix/node_modules/.package-lock.json\"\n"
+        ),
+    )
+}
+
+#[test]
+fn code_server_is_what_was_seen_to_work_with_all_that_it_needs() {
+    let known =
+        "sha512-fUYvJVdz4ZoVJfakGiGWXFMpF8K1ObsrpGvX17ZxNpKOzdNHs7lANT670JTr4ZhA8DnWqyvvmFG/d3HV9Yy6ew==";
+    let machine = Machine::new();
+    let npm = machine.npm(&npm_of_code(known));
+    assert_eq!(code_server::installed(&machine.tools()), None);
+    machine.install_code(&npm).unwrap();
+    assert_eq!(code_server::installed(&machine.tools()).as_deref(), Some("4.139.1"));
+    assert_eq!(machine.entries(), ["code-server", "node"]);
+    let asked = std::fs::read_to_string(machine.directory.path().join("asked")).unwrap();
+    let asked: Vec<_> = asked.lines().map(|line| line.rsplit("/.new-").next().unwrap()).collect();
+    let package = "code-server/node_modules/code-server/lib/vscode";
+    assert_eq!(asked, ["node", "code-server", package, &format!("{package}/extensions")]);
+    let package = machine.tools().join(package).join("node_modules");
+    assert!(package.join(".package-lock.json").exists() && !package.join("@github").exists());
+    let page = package.parent().unwrap().join("out/vs/code/browser/workbench/workbench.html");
+    let page = std::fs::read_to_string(page).unwrap();
+    assert!(page.starts_with(r#"<html><head><script nonce="{{WORKBENCH_SCRIPT_NONCE}}">"#), "{page}");
+    machine.install_code(Path::new("/no/such/npm")).unwrap();
+
+    // The same name and version, and something else in it.
+    let machine = Machine::new();
+    let npm = machine.npm(&npm_of_code("sha512-AAAA"));
+    let refused = machine.install_code(&npm).unwrap_err();
+    assert!(
+        matches!(&refused, InstallError::Changed { package } if package == "code-server@4.139.1"),
+        "{refused}"
+    );
+    assert_eq!(machine.entries(), ["node"]);
 }

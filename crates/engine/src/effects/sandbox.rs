@@ -7,6 +7,7 @@ use lamplight_domain::{Enforced, Generation};
 use lamplight_sandbox::error::{ErrorKind, SandboxError};
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::provider::{Files, SandboxSpec};
+use tokio::time::Instant;
 
 pub(super) async fn create(context: &Context, generation: Generation) -> Result<Report, Trouble> {
     let spec = SandboxSpec {
@@ -30,7 +31,9 @@ pub(super) async fn create(context: &Context, generation: Generation) -> Result<
 }
 
 async fn made(context: &Context, spec: &SandboxSpec) -> Result<(Handle, Option<Enforced>), SandboxError> {
+    let begun = Instant::now();
     let handle = context.shared.provider.create(spec).await?;
+    context.shared.metrics.made_sandbox(begun.elapsed());
     let enforced = context.shared.provider.inspect(&handle).await?.enforced;
     if enforced.as_ref().is_some_and(Enforced::is_unsafe) {
         tracing::warn!(session.id = %context.id, sandbox.generation = spec.generation.0, "the sandbox lacks walls, as sandbox.unsafe allows");

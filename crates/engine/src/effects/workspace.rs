@@ -13,7 +13,7 @@ pub(super) const REMOTE: &str = "http://127.0.0.1:7411/git/repository.git";
 
 /// Clones once: what is written last marks a clone that is whole and this session's, and half a clone of an attempt that was cut is
 /// removed. Files that come from elsewhere have the clone of another: that of a fork becomes its own where it is, one that was prepared
-/// is brought up to date.
+/// is brought up to date. What the session has pushed already is gone on from, where its own files are lost.
 /// Prints the commit that the branch starts from.
 const PREPARE: &str = r#"
 set -eu
@@ -39,9 +39,15 @@ if [ -n "$LAMPLIGHT_FORKED" ]; then
   git update-ref "refs/heads/$LAMPLIGHT_BRANCH" HEAD
   git symbolic-ref HEAD "refs/heads/$LAMPLIGHT_BRANCH"
 else
-  git fetch -q --no-tags origin "+refs/heads/$LAMPLIGHT_BASE:refs/remotes/origin/$LAMPLIGHT_BASE"
+  mine=refs/remotes/origin/$LAMPLIGHT_BRANCH
+  git fetch -q --no-tags origin "+refs/heads/$LAMPLIGHT_BASE:refs/remotes/origin/$LAMPLIGHT_BASE" "+refs/heads/$LAMPLIGHT_BRANCH*:$mine*"
   base=$(git rev-parse "refs/remotes/origin/$LAMPLIGHT_BASE^{commit}")
-  git checkout -q -f -B "$LAMPLIGHT_BRANCH" "$base"
+  start=$base
+  if git rev-parse -q --verify "$mine^{commit}" > /dev/null; then
+    start=$mine
+    base=$(git merge-base "$base" "$start" || printf %s "$base")
+  fi
+  git checkout -q -f -B "$LAMPLIGHT_BRANCH" "$start"
 fi
 printf '%s\n' "$LAMPLIGHT_BRANCH" > .git/lamplight-branch.new
 printf '%s\n' "$base" > .git/lamplight-base.new

@@ -177,7 +177,7 @@ impl Actor {
         let (next, view) = self.after(&entries);
         let summary = writing::summary(&next, &view);
         let log = (&self.id, next.spec());
-        writing::append(&self.shared.store, &self.hub, log, &entries, Some(summary), None).await?;
+        writing::append(&self.shared, &self.hub, log, &entries, Some(summary), None).await?;
         self.become_state(next, &view);
         Ok(view)
     }
@@ -249,7 +249,7 @@ impl Actor {
         let worth_listing = entries.iter().any(|entry| changes_the_list(&entry.event));
         let summary = worth_listing.then(|| writing::summary(&next, &view));
         let log = (&self.id, next.spec());
-        writing::append_when_there_is_space(&self.shared.store, &self.hub, log, &entries, summary).await?;
+        writing::append_when_there_is_space(&self.shared, &self.hub, log, &entries, summary).await?;
         self.become_state(next, &view);
         Ok(())
     }

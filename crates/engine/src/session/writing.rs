@@ -1,12 +1,14 @@
 //! From decided events to durable entries that readers have seen.
 
 use crate::CommandError;
+use crate::engine::Shared;
 use crate::hub::Hub;
 use bytes::Bytes;
 use lamplight_domain::session::{Session, SessionView};
 use lamplight_domain::{Entry, Event, Redactor, Seq, SessionId, SessionSpec, Timestamp};
-use lamplight_store::{Append, AppendError, Remembered, Store, SummaryRow, UsageRow};
+use lamplight_store::{Append, AppendError, Remembered, SummaryRow, UsageRow};
 use std::time::Duration;
+use tokio::time::Instant;
 
 /// How long an actor waits before it tries a full disk again.
 const FULL_DISK_WAIT: Duration = Duration::from_secs(1);
@@ -43,7 +45,7 @@ pub(crate) fn entries(
 
 /// Appends entries and shows them to readers; when this returns, they are on disk.
 pub(crate) async fn append(
-    store: &Store,
+    shared: &Shared,
     hub: &Hub,
     (id, spec): (&SessionId, &SessionSpec),
     entries: &[Entry],
@@ -62,21 +64,23 @@ pub(crate) async fn append(
         usage: entries.iter().filter_map(|entry| used(spec, entry)).collect(),
         once,
     };
-    store.append(append).await?;
+    let begun = Instant::now();
+    shared.store.append(append).await?;
+    shared.metrics.saw(entries, begun.elapsed());
     hub.publish(&frames);
     Ok(())
 }
 
 /// Like [`append`], for what must not be refused: waits while the disk is full, so that the agent waits with it.
 pub(super) async fn append_when_there_is_space(
-    store: &Store,
+    shared: &Shared,
     hub: &Hub,
     (id, spec): (&SessionId, &SessionSpec),
     entries: &[Entry],
     summary: Option<SummaryRow>,
 ) -> Result<(), CommandError> {
     loop {
-        match append(store, hub, (id, spec), entries, summary.clone(), None).await {
+        match append(shared, hub, (id, spec), entries, summary.clone(), None).await {
             Err(AppendError::StorageFull) => {
                 tracing::warn!(session.id = %id, "the disk is full; the session waits for space");
                 tokio::time::sleep(FULL_DISK_WAIT).await;

@@ -69,7 +69,7 @@ fn row(agent: &Agent, output: &Output) -> String {
 }
 
 /// On standard error, so that what is asked for stays alone on standard output.
-fn tell(progress: &Progress) {
+pub(super) fn tell(progress: &Progress) {
     match progress {
         Progress::Fetching { packages } => eprintln!("fetching {}", packages.join(", ")),
         Progress::Installed { what, version } => eprintln!("installed {what} {version}"),

@@ -118,6 +118,11 @@ impl Client {
         format!("{}/api/v1/sessions/{session}/ports/{port}/open", self.base)
     }
 
+    /// Where a browser is led on to VS Code.
+    pub(super) fn code(&self, session: &str) -> String {
+        format!("{}/api/v1/sessions/{session}/code/open", self.base)
+    }
+
     /// Whether a Lamplight server answers.
     pub(super) async fn is_there(&self) -> bool {
         let answer = self.http.get(format!("{}/healthz", self.base)).send().await;

@@ -3,8 +3,10 @@
 mod agents;
 mod archive;
 mod attach;
+mod backup;
 mod budget;
 mod client;
+mod code;
 mod config;
 mod diff;
 mod doctor;
@@ -39,6 +41,7 @@ mod stop;
 mod terminal;
 mod tokens;
 mod tokens_file;
+mod tools;
 mod usage;
 mod watch;
 
@@ -103,6 +106,8 @@ enum Command {
     Terminal(terminal::Arguments),
     /// List what programs in a session's sandbox serve, with addresses for a browser
     Ports(ports::Arguments),
+    /// Open VS Code in a session's sandbox, and print its address for a browser
+    Code(code::Arguments),
     /// Set what a session may cost
     Budget(budget::Arguments),
     /// Sum up what models were asked for, and what it cost
@@ -128,6 +133,8 @@ enum Command {
     Archive(archive::Arguments),
     /// List or install agents
     Agents(agents::Arguments),
+    /// List or install what sandboxes have for people, such as VS Code
+    Tools(tools::Arguments),
     /// Make, list or remove images that sandboxes can begin with instead of this machine
     Image(image::Arguments),
     /// Store, list, test or remove the keys of models
@@ -142,6 +149,8 @@ enum Command {
     People(people::Arguments),
     /// Say what is missing on this machine and how to get it
     Doctor(doctor::Arguments),
+    /// Copy what cannot be made again, while the server runs, or bring it back
+    Backup(backup::Arguments),
     /// Print the effective configuration, without secrets
     Config(config::Arguments),
     /// Print the OpenAPI document
@@ -174,8 +183,10 @@ impl Cli {
         match self.command {
             Command::Serve(arguments) => serve::run(&arguments, &common, output),
             Command::Agents(arguments) => agents::run(&arguments, &common, output),
+            Command::Tools(arguments) => tools::run(&arguments, &common, output),
             Command::Image(arguments) => image::run(&arguments, &common, output),
             Command::Doctor(arguments) => doctor::run(&arguments, &common, output),
+            Command::Backup(arguments) => backup::run(&arguments, &common, output),
             Command::Config(arguments) => config::run(&arguments, &common, output),
             Command::Openapi => {
                 output.text(&http::openapi::document())?;
@@ -191,6 +202,7 @@ impl Cli {
             Command::Resume(arguments) => block_on(resume::run(&arguments, &common.client()?, output)),
             Command::Terminal(arguments) => block_on(terminal::run(&arguments, &common.client()?, output)),
             Command::Ports(arguments) => block_on(ports::run(&arguments, &common.client()?, output)),
+            Command::Code(arguments) => block_on(code::run(&arguments, &common.client()?, output)),
             Command::Budget(arguments) => block_on(budget::run(&arguments, &common.client()?, output)),
             Command::Usage(arguments) => block_on(usage::run(&arguments, &common.client()?, output)),
             Command::Model(arguments) => block_on(model::run(&arguments, &common.client()?, output)),

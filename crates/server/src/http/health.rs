@@ -1,5 +1,22 @@
-//! `GET /healthz`: the server is there and answers.
+//! `GET /healthz`: the server is there and answers. `GET /readyz`: it also takes work: its store answers, and it is not about to stop.
+
+use super::App;
+use axum::extract::State;
+use axum::http::StatusCode;
 
 pub(super) async fn handle() -> &'static str {
     "ok\n"
+}
+
+pub(super) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) {
+    if app.going_away.is_cancelled() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
+    }
+    match app.engine.is_store_there().await {
+        Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(error) => {
+            tracing::error!(%error, "the store does not answer");
+            (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+        }
+    }
 }

@@ -4,6 +4,7 @@ pub mod access;
 pub mod agents;
 pub mod attachments;
 pub mod changes;
+pub mod code;
 mod deadline;
 mod extract;
 pub mod files;
@@ -12,6 +13,7 @@ mod health;
 pub mod keys;
 pub mod live;
 pub mod me;
+mod metrics;
 pub mod models;
 pub mod openapi;
 mod page;
@@ -78,6 +80,7 @@ pub struct Inner {
     pub(crate) going_away: CancellationToken,
     /// Who follows which session.
     presence: Presence,
+    requests: metrics::Requests,
     /// Every open event stream, and every terminal that is looked at.
     pub(crate) streams: TaskTracker,
     terminal_places: Places,
@@ -104,8 +107,10 @@ impl App {
             config.person.clone().map_or_else(OnceCell::new, |person| OnceCell::new_with(Some(person)));
         let frame_ancestors = preview::frame_ancestors(&config.server.hosts);
         let content_security_policy = guard::content_security_policy(config.server.preview_domain.as_deref());
+        let requests = metrics::Requests::of(engine.metrics());
         Ok(Self(Arc::new(Inner {
             engine,
+            requests,
             config,
             listen,
             gateway,
@@ -130,6 +135,7 @@ impl App {
 
 /// Everything that is answered.
 pub fn router(app: App) -> Router {
+    let judged = middleware::from_fn_with_state(app.clone(), access::check);
     let api = Router::new()
         .route("/sessions", get(sessions::list::handle).post(sessions::create::handle))
         .route("/sessions/ahead", post(sessions::ahead::handle))
@@ -169,6 +175,8 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/terminals/{terminal}/stream", get(terminals::stream::handle))
         .route("/sessions/{id}/ports", get(ports::list::handle))
         .route("/sessions/{id}/ports/{port}/open", get(ports::open::handle))
+        .route("/sessions/{id}/code", get(code::show::handle).post(code::start::handle))
+        .route("/sessions/{id}/code/open", get(code::open::handle))
         .route("/events", get(changes::handle))
         .route("/agents", get(agents::handle))
         .route("/keys", get(keys::list::handle))
@@ -194,18 +202,21 @@ pub fn router(app: App) -> Router {
         .route("/people/{id}/tokens", get(people::tokens::list))
         .route("/people/{id}/tokens/{token}", delete(people::tokens::revoke))
         .route("/openapi.json", get(openapi::handle))
-        .route_layer(middleware::from_fn_with_state(app.clone(), access::check))
+        .route_layer(judged.clone())
         .fallback(any(unknown_route))
         .method_not_allowed_fallback(method_not_allowed);
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(health::handle))
+        .route("/readyz", get(health::ready))
+        .route(access::table::METRICS, get(metrics::handle).layer(judged))
         .fallback(page::handle)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(deadline::deadline))
         .layer(middleware::from_fn_with_state(app.clone(), redact::redact))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(middleware::from_fn_with_state(app.clone(), preview::divert))
+        .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
         .with_state(app)
 }
 

@@ -1,8 +1,8 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, attachments, changes, files, keys, me, models, people, ports, repositories, sessions, sign_in,
-    status, terminals, tokens, usage,
+    agents, attachments, changes, code, files, keys, me, models, people, ports, repositories, sessions,
+    sign_in, status, terminals, tokens, usage,
 };
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
@@ -54,6 +54,9 @@ use utoipa::OpenApi;
         terminals::stream::handle,
         ports::list::handle,
         ports::open::handle,
+        code::show::handle,
+        code::start::handle,
+        code::open::handle,
         changes::handle,
         agents::handle,
         keys::list::handle,

@@ -97,6 +97,7 @@ fn invalid_status(code: &str) -> StatusCode {
         "attachment_too_large" => StatusCode::PAYLOAD_TOO_LARGE,
         "uploads_full" => StatusCode::TOO_MANY_REQUESTS,
         "terminal_not_found" | "nothing_listens" => StatusCode::NOT_FOUND,
+        "code_not_installed" | "code_ended" | "code_port_taken" => StatusCode::CONFLICT,
         "too_many_terminals" | "terminal_refused" | "port_refused" => StatusCode::CONFLICT,
         "link_used_up" => StatusCode::UNAUTHORIZED,
         "not_invited" => StatusCode::FORBIDDEN,

@@ -1,5 +1,6 @@
 //! One request to a program inside, on a connection of its own.
 
+use super::at_work::Worker;
 use super::headers::{to_browser, to_program};
 use super::refused;
 use crate::http::App;
@@ -14,9 +15,11 @@ use hyper::upgrade::{OnUpgrade, Upgraded};
 use hyper_util::rt::TokioIo;
 use lamplight_engine::Stream;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 use tokio::io::copy_bidirectional;
 use tokio::sync::OwnedSemaphorePermit;
+use tokio_util::io::InspectReader;
 
 /// From a request to the header of its answer; a browser may have given up long before.
 const ANSWER: Duration = Duration::from_secs(10 * 60);
@@ -28,6 +31,7 @@ pub(super) async fn forward(
     stream: Stream,
     mut request: Request,
     place: OwnedSemaphorePermit,
+    worker: Option<Worker>,
 ) -> Response {
     let Ok((mut sender, connection)) = http1::handshake(TokioIo::new(stream)).await else {
         return broken();
@@ -57,7 +61,7 @@ pub(super) async fn forward(
     };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let Some(browser) = upgrade else { return broken() };
-        join(app, caller, browser, hyper::upgrade::on(&mut response), place);
+        join(app, caller, browser, hyper::upgrade::on(&mut response), place, worker);
         return response.map(|_| Body::empty());
     }
     to_browser(response.headers_mut());
@@ -71,11 +75,17 @@ fn join(
     browser: OnUpgrade,
     program: OnUpgrade,
     place: Arc<OwnedSemaphorePermit>,
+    worker: Option<Worker>,
 ) {
     spawn(app, caller, async move {
         let _place = place;
         let (Ok(browser), Ok(program)) = tokio::join!(browser, program) else { return };
-        carry(browser, program).await;
+        let heard = AtomicUsize::new(0);
+        let carried = carry(browser, program, &heard);
+        match worker {
+            Some(worker) => tokio::select! { () = carried => {}, () = worker.keep(&heard) => {} },
+            None => carried.await,
+        }
     });
 }
 
@@ -91,9 +101,14 @@ fn spawn(app: &App, caller: &Caller, work: impl Future<Output = ()> + Send + 'st
     });
 }
 
-async fn carry(browser: Upgraded, program: Upgraded) {
+/// `heard` counts the bytes that come from the browser.
+async fn carry(browser: Upgraded, program: Upgraded, heard: &AtomicUsize) {
+    let count = |bytes: &[u8]| {
+        heard.fetch_add(bytes.len(), Ordering::Relaxed);
+    };
+    let mut browser = InspectReader::new(TokioIo::new(browser), count);
     // Which of the two went first is seen by the other.
-    let _ = copy_bidirectional(&mut TokioIo::new(browser), &mut TokioIo::new(program)).await;
+    let _ = copy_bidirectional(&mut browser, &mut TokioIo::new(program)).await;
 }
 
 fn broken() -> Response {

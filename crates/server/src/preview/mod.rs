@@ -8,6 +8,7 @@
 //! What is served here was written by an agent. So nothing here answers under our own name, nothing of ours is sent with it, and our
 //! page, which the browser takes for another site, refuses what it asks for (`http/guard.rs`).
 
+mod at_work;
 mod entrance;
 mod forward;
 mod headers;
@@ -19,13 +20,14 @@ pub use host::PreviewHost;
 use crate::http::App;
 use crate::http::access::{Caller, may_use};
 use crate::places::Places;
+use at_work::Worker;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use lamplight_domain::{Role, Timestamp};
-use lamplight_engine::{Pass, PassKind, Passes};
+use lamplight_engine::{CODE_PORT, Pass, PassKind, Passes};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -109,9 +111,15 @@ async fn answer(app: &App, host: &PreviewHost, request: Request) -> Response {
     };
     // Who loads a page is there; what a page does by itself, such as asking again and again, is nobody.
     let is_a_person = fetch(request.headers(), "sec-fetch-mode") == Some("navigate");
-    let by = if is_a_person { caller.person(app).await.ok().map(|person| person.name) } else { None };
+    let Ok(person) = caller.person(app).await else {
+        return refused(StatusCode::UNAUTHORIZED, "Nobody is signed in", "Sign in again.");
+    };
+    let by = is_a_person.then(|| person.name.clone());
     match app.engine.dial(&host.session, host.port, by).await {
-        Ok(stream) => forward::forward(app, &caller, stream, request, place).await,
+        Ok(stream) => {
+            let worker = (host.port == CODE_PORT).then(|| Worker::new(app, &host.session, person.name));
+            forward::forward(app, &caller, stream, request, place, worker).await
+        }
         Err(error) => {
             let problem = crate::http::problem::Problem::from(error);
             let status = StatusCode::from_u16(problem.status).unwrap_or(StatusCode::BAD_GATEWAY);

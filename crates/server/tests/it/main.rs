@@ -1,15 +1,18 @@
 //! The program from the outside: a real server process, real sandboxes, an agent that does what its prompt says.
 
 mod access;
+mod backups;
 mod budgets;
 mod checkpoints;
 mod cli;
+mod code;
 mod configuration;
 mod gateway;
 mod hostile;
 mod http;
 mod images;
 mod kills;
+mod metrics;
 mod network;
 mod pauses;
 mod people;

@@ -11,11 +11,10 @@ import { oneLine, visible } from '../../text/visible';
 import { Button } from '../../ui/button';
 import { Icon } from '../../ui/icons';
 import { ProblemNote } from '../../ui/problem';
-import { failureAdvice, GUARDS, outcomeWords, TROUBLES, turnAdvice } from '../advice';
+import { outcomeWords, turnAdvice } from '../advice';
 import type {
   CommitItem,
   EndingItem,
-  GuardItem,
   Item,
   LogItem,
   MergedItem,
@@ -23,19 +22,14 @@ import type {
   PromptItem,
   SetupItem,
   ThoughtItem,
-  TroubleItem,
 } from '../items';
+import type { Actions } from './actions';
+import { Card, GuardNote, LookInside, Trouble } from './Cards';
 import { useSession, useStore } from './context';
 import { useFold } from './folds';
 import { KeptLine } from './KeptLine';
 import { Permission } from './Permission';
 import { ToolLine } from './ToolLine';
-
-/** What items can make the page do. */
-export interface Actions {
-  showTurn: (turn: number) => void;
-  followUp: () => void;
-}
 
 export const ItemView = memo(function ItemView({ item, actions }: { item: Item; actions: Actions }) {
   switch (item.kind) {
@@ -231,65 +225,6 @@ function Setup({ item }: { item: SetupItem }) {
   );
 }
 
-function Trouble({ item, actions }: { item: TroubleItem; actions: Actions }) {
-  const advice = failureAdvice(item.failure);
-  const transient = item.failure?.class === 'transient';
-  return (
-    <Card
-      tone={transient || item.what === 'sandbox_lost' ? 'warn' : 'bad'}
-      title={TROUBLES[item.what]}
-      detail={item.detail}
-      advice={advice}
-    >
-      {item.failure && !transient && item.failure.class !== 'fatal' ? (
-        <Button size="small" onClick={actions.followUp}>
-          {words.items.followUp}
-        </Button>
-      ) : null}
-    </Card>
-  );
-}
-
-function GuardNote({ item, actions }: { item: GuardItem; actions: Actions }) {
-  const { title, advice } = GUARDS[item.guard];
-  return (
-    <Card tone="warn" title={title} detail={item.detail} advice={advice}>
-      <Button size="small" onClick={actions.followUp}>
-        {words.items.followUp}
-      </Button>
-    </Card>
-  );
-}
-
-function Card({
-  tone,
-  title,
-  detail,
-  advice,
-  children,
-}: {
-  tone: 'warn' | 'bad';
-  title: string;
-  detail: string;
-  advice: string;
-  children?: React.ReactNode;
-}) {
-  return (
-    <section
-      aria-label={title}
-      className={`my-1 flex gap-2.5 rounded-lg border px-3 py-2.5 text-[0.84375rem] ${tone === 'bad' ? 'border-bad/35 bg-bad-tint' : 'border-warn/35 bg-lamp-tint'}`}
-    >
-      <Icon name="alert" className={`mt-0.5 ${tone === 'bad' ? 'text-bad' : 'text-warn'}`} />
-      <div className="min-w-0 flex-1 space-y-1">
-        <p className="font-medium">{title}</p>
-        {detail && detail !== title ? <p className="whitespace-pre-wrap">{visible(detail)}</p> : null}
-        {advice ? <p className="text-soft">{advice}</p> : null}
-        {children ? <div className="flex gap-2 pt-1">{children}</div> : null}
-      </div>
-    </section>
-  );
-}
-
 function Ending({ item, actions }: { item: EndingItem; actions: Actions }) {
   const said = [
     words.items.turnOver(item.turn, outcomeWords(item.outcome)),
@@ -313,6 +248,7 @@ function Ending({ item, actions }: { item: EndingItem; actions: Actions }) {
               </Button>
             </>
           )}
+          <LookInside actions={actions} />
         </Card>
       ) : null}
       <p className="flex items-center gap-3 py-1 text-2xs text-faint">

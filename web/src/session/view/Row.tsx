@@ -3,7 +3,8 @@ import { type MouseEvent, memo } from 'react';
 import { words } from '../../text/english';
 import { clock, exactTime } from '../../text/format';
 import type { Item } from '../items';
-import { type Actions, ItemView } from './Items';
+import type { Actions } from './actions';
+import { ItemView } from './Items';
 
 interface RowProps {
   item: Item;

@@ -86,6 +86,7 @@ function Session() {
     () => ({
       showTurn: (turn: number) => open('changes', turn),
       followUp: () => box.current?.focus(),
+      open: (drawer: string) => open(drawer),
     }),
     [open],
   );

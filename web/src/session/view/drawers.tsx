@@ -41,6 +41,14 @@ export const DRAWERS: DrawerKind[] = [
     panel: lazy(() => import('../../terminal/TerminalPanel').then((module) => ({ default: module.TerminalPanel }))),
   },
   {
+    id: 'code',
+    title: words.editor.title,
+    icon: 'code',
+    shortcut: 'e',
+    shows: words.editor.shows,
+    panel: lazy(() => import('../../code/CodePanel').then((module) => ({ default: module.CodePanel }))),
+  },
+  {
     id: 'ports',
     title: words.ports.title,
     icon: 'fetch',

@@ -32,6 +32,9 @@ impl Need {
     }
 }
 
+/// Where metrics are: not below `/api/v1`.
+pub const METRICS: &str = "/metrics";
+
 /// Method, path below `/api/v1`, and what it needs.
 pub const TABLE: &[(&str, &str, Need)] = &[
     ("GET", "/sessions", Need::Look),
@@ -69,6 +72,9 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("DELETE", "/sessions/{id}/terminals/{terminal}", Need::Steer),
     // Who looks at a terminal types at it.
     ("GET", "/sessions/{id}/terminals/{terminal}/stream", Need::Steer),
+    ("GET", "/sessions/{id}/code", Need::Look),
+    ("POST", "/sessions/{id}/code", Need::Steer),
+    ("GET", "/sessions/{id}/code/open", Need::Steer),
     ("GET", "/sessions/{id}/ports", Need::Look),
     // A program inside does what it is asked for.
     ("GET", "/sessions/{id}/ports/{port}/open", Need::Steer),
@@ -83,6 +89,7 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("GET", "/repositories/offer", Need::Start),
     ("GET", "/status", Need::Look),
     ("GET", "/usage", Need::Look),
+    ("GET", METRICS, Need::Look),
     ("GET", "/openapi.json", Need::Open),
     ("GET", "/sign-in", Need::Open),
     ("POST", "/sign-in", Need::Open),

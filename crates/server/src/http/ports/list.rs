@@ -47,6 +47,6 @@ pub(in crate::http) async fn handle(
 }
 
 /// Under which name our page is seen.
-pub(super) fn page_host(headers: &HeaderMap) -> &str {
+pub(in crate::http) fn page_host(headers: &HeaderMap) -> &str {
     headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default()
 }

@@ -33,12 +33,21 @@ pub(in crate::http) async fn handle(
         )
         .into());
     }
-    let host = PreviewHost { session, port };
+    lead(&app, &caller, &PreviewHost { session, port }, &headers)
+}
+
+/// By an address that lets a browser in, which counts for a minute.
+pub(in crate::http) fn lead(
+    app: &App,
+    caller: &Caller,
+    host: &PreviewHost,
+    headers: &HeaderMap,
+) -> Result<(StatusCode, [(HeaderName, String); 2]), Problem> {
     let by = caller.known().map(|known| known.credential.id.clone());
-    let path = app.previews.entrance(&host, by, clock::now());
+    let path = app.previews.entrance(host, by, clock::now());
     let path =
         path.map_err(|error| CommandError::Failed(anyhow::Error::new(error).context("make a pass")))?;
-    let authority = host.authority(page_host(&headers), app.config.server.preview_domain.as_deref());
+    let authority = host.authority(page_host(headers), app.config.server.preview_domain.as_deref());
     // By the scheme that our own page came by.
     let location = (header::LOCATION, format!("//{authority}{path}"));
     Ok((StatusCode::SEE_OTHER, [location, (header::CACHE_CONTROL, "no-store".to_owned())]))
