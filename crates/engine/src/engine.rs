@@ -395,8 +395,3 @@ pub(crate) fn parse_view(body: &str) -> Result<SessionView, CommandError> {
 pub(crate) async fn closed(closing: &mut watch::Receiver<bool>) {
     let _ = closing.wait_for(|closing| *closing).await;
 }
-
-/// Now, for those who have to say when something was asked.
-pub fn now() -> Timestamp {
-    clock::now()
-}

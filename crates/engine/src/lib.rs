@@ -4,6 +4,7 @@
 
 mod agents;
 mod attachments;
+mod audit;
 mod budgets;
 mod by_hand;
 mod clock;
@@ -38,9 +39,10 @@ mod usage;
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
 pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
 pub use budgets::{BudgetStanding, BudgetsConfig};
+pub use clock::now;
 pub use code::{CODE_PORT, CodeInfo, install_code, installed_code};
 pub use config::{Config, EndpointConfig, ModelsConfig, RepositoryConfig, SandboxConfig};
-pub use engine::{Engine, now};
+pub use engine::Engine;
 pub use error::{CommandError, StartError};
 pub use files::{DOWNLOAD_BYTES, UPLOAD_BYTES};
 pub use hub::Follower;
@@ -57,7 +59,9 @@ pub use lamplight_sandbox::link::{
 };
 pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
-pub use lamplight_store::{Backup, Usage, UsageBy, UsageQuery, UsageSum};
+pub use lamplight_store::{
+    AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, PAGE_AUDIT, Usage, UsageBy, UsageQuery, UsageSum,
+};
 pub use metrics::Metrics;
 pub use passes::{Pass, PassKind, Passes};
 pub use prepared::Ahead;

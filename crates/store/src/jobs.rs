@@ -1,8 +1,8 @@
 //! What the writer is asked for, and how it answers.
 
 use crate::{
-    Append, AppendError, Committed, PeopleChange, PeopleOutcome, Project, Remembered, SealedSecret,
-    WriteError,
+    Append, AppendError, AuditEntry, Committed, PeopleChange, PeopleOutcome, Project, Remembered,
+    SealedSecret, WriteError,
 };
 use lamplight_domain::{SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -38,6 +38,10 @@ pub(crate) enum Record {
     People {
         change: Box<PeopleChange>,
         reply: Reply<PeopleOutcome, WriteError>,
+    },
+    Audit {
+        entry: AuditEntry,
+        reply: Reply<(), WriteError>,
     },
 }
 
@@ -101,6 +105,7 @@ impl Record {
             Self::SetSecret { secret, .. } => secret.ciphertext.len(),
             Self::RemoveSecret { name, .. } => name.len(),
             Self::People { change, .. } => change.size(),
+            Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
         }
     }
 
@@ -143,7 +148,9 @@ impl Record {
                     Err(trouble) => Err(trouble.into()),
                 });
             }
-            Self::TouchRepository { reply, .. } | Self::SetSecret { reply, .. } => {
+            Self::TouchRepository { reply, .. }
+            | Self::SetSecret { reply, .. }
+            | Self::Audit { reply, .. } => {
                 let _ = reply.send(staged.map(|_| ()).map_err(WriteError::from));
             }
         }

@@ -1,6 +1,7 @@
 //! People, and what lets them in. Of a secret there is its hash alone.
 
 mod changes;
+mod face;
 mod reading;
 
 pub(crate) use changes::change;

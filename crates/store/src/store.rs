@@ -6,10 +6,10 @@ use crate::quarantine::Quarantine;
 use crate::readers::Readers;
 use crate::writer::Writer;
 use crate::{
-    Append, AppendError, Blobs, Committed, Credential, Hit, Identity, PeopleChange, PeopleOutcome, PersonRow,
-    ReadError, RecentRepository, Remembered, SealedSecret, SecretHash, SessionPage, SessionQuery, Spent,
-    StoreError, SummaryRow, Usage, UsageQuery, UsageRow, WriteError, answers, people, repositories, schema,
-    search, secrets, summaries, usage,
+    Append, AppendError, AuditEntry, AuditPage, AuditQuery, Blobs, Committed, Hit, ReadError,
+    RecentRepository, Remembered, SealedSecret, SessionPage, SessionQuery, Spent, StoreError, SummaryRow,
+    Usage, UsageQuery, UsageRow, WriteError, answers, audit, repositories, schema, search, secrets,
+    summaries, usage,
 };
 use anyhow::Context;
 use bytes::Bytes;
@@ -228,63 +228,14 @@ impl Store {
         self.read_rows(secrets::all).await
     }
 
-    /// One change of people, or of what lets them in; see [`PeopleChange`].
-    pub async fn change_people(&self, change: PeopleChange) -> Result<PeopleOutcome, WriteError> {
-        self.ask(|reply| Job::Record(Record::People { change: Box::new(change), reply })).await
+    /// Adds to what nobody can change any more. Resolves when it is on disk.
+    pub async fn audit(&self, entry: AuditEntry) -> Result<(), WriteError> {
+        self.ask(|reply| Job::Record(Record::Audit { entry, reply })).await
     }
 
-    /// What a secret with this hash lets in, and whom, if it counts at `now`.
-    pub async fn credential(
-        &self,
-        hash: SecretHash,
-        now: Timestamp,
-    ) -> Result<Option<(Credential, Option<PersonRow>)>, ReadError> {
-        self.read_rows(move |connection| {
-            let Some(credential) = people::credential(connection, &hash, now)? else { return Ok(None) };
-            let person = people::person_of(connection, &credential)?;
-            Ok(Some((credential, person)))
-        })
-        .await
-    }
-
-    /// A credential by its id, and whose it is, if it counts at `now`.
-    pub async fn known(
-        &self,
-        credential: &str,
-        now: Timestamp,
-    ) -> Result<Option<(Credential, PersonRow)>, ReadError> {
-        let id = credential.to_owned();
-        self.read_rows(move |connection| people::known(connection, &id, now)).await
-    }
-
-    /// Everybody who was not removed.
-    pub async fn people(&self) -> Result<Vec<PersonRow>, ReadError> {
-        self.read_rows(people::people).await
-    }
-
-    /// What lets this person in; without one, invitations.
-    pub async fn credentials(
-        &self,
-        person: Option<&str>,
-        now: Timestamp,
-    ) -> Result<Vec<Credential>, ReadError> {
-        let person = person.map(str::to_owned);
-        self.read_rows(move |connection| people::credentials(connection, person.as_deref(), now)).await
-    }
-
-    /// Whom an issuer knows as `subject`.
-    pub async fn identity(&self, issuer: &str, subject: &str) -> Result<Option<Identity>, ReadError> {
-        let (issuer, subject) = (issuer.to_owned(), subject.to_owned());
-        self.read_rows(move |connection| {
-            Ok(people::identities(connection, Some(&issuer), Some(&subject), None)?.pop())
-        })
-        .await
-    }
-
-    /// As whom others know somebody.
-    pub async fn identities(&self, person: &str) -> Result<Vec<Identity>, ReadError> {
-        let person = person.to_owned();
-        self.read_rows(move |connection| people::identities(connection, None, None, Some(&person))).await
+    /// What was asked for, the newest first.
+    pub async fn audited(&self, query: AuditQuery) -> Result<AuditPage, ReadError> {
+        self.read_rows(move |connection| audit::list(connection, &query)).await
     }
 
     /// Derives every summary, every count of what was used and the whole search index again from the logs, in one transaction;
@@ -333,7 +284,7 @@ impl Store {
         result.map_err(ReadError::from)
     }
 
-    async fn read_rows<T, F>(&self, read: F) -> Result<T, ReadError>
+    pub(crate) async fn read_rows<T, F>(&self, read: F) -> Result<T, ReadError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -347,7 +298,10 @@ impl Store {
         let _: Result<(), WriteError> = self.ask(|reply| Job::Index { reply }).await;
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(Reply<T, WriteError>) -> Job) -> Result<T, WriteError> {
+    pub(crate) async fn ask<T>(
+        &self,
+        job: impl FnOnce(Reply<T, WriteError>) -> Job,
+    ) -> Result<T, WriteError> {
         let (reply, answer) = oneshot::channel();
         self.send(job(reply)).await.map_err(|_| WriteError::Failed(CLOSED.into()))?;
         answer.await.unwrap_or_else(|_| Err(WriteError::Failed(CLOSED.into())))

@@ -17,7 +17,9 @@ pub(crate) use caller::{By, Caller, Signed, Who};
 pub(crate) use rights::{may_begin, may_use};
 
 use super::App;
+use super::audit::{Asker, Stranger};
 use super::problem::Problem;
+use axum::Extension;
 use axum::extract::{MatchedPath, RawPathParams, Request, State};
 use axum::http::{HeaderMap, Method, StatusCode, header};
 use axum::middleware::Next;
@@ -37,7 +39,10 @@ pub(super) async fn check(State(app): State<App>, mut request: Request, next: Ne
     }
     let caller = match admit(&app, &mut request).await {
         Ok(caller) => caller,
-        Err(problem) => return to_sign_in(&request).unwrap_or_else(|| problem.into_response()),
+        Err(problem) if problem.status == StatusCode::UNAUTHORIZED.as_u16() => {
+            return to_sign_in(&request).unwrap_or_else(|| (Extension(Stranger), problem).into_response());
+        }
+        Err(problem) => return problem.into_response(),
     };
     request.extensions_mut().insert(caller.clone());
     let mut response = next.run(request).await;
@@ -57,6 +62,9 @@ async fn admit(app: &App, request: &mut Request) -> Result<Caller, Problem> {
         None => return Err(without_row(path)),
     };
     let caller = who(app, request.method(), request.headers()).await?;
+    if let (Some(known), Some(asker)) = (caller.known(), request.extensions().get::<Asker>()) {
+        asker.is(&known.person.name);
+    }
     let known = match (&caller, need) {
         (_, Need::Open) => return Ok(caller),
         (Caller::Known(known), _) => known.clone(),

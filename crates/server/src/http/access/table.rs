@@ -80,6 +80,7 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("GET", "/sessions/{id}/ports/{port}/open", Need::Steer),
     ("GET", "/events", Need::Look),
     ("GET", "/agents", Need::Look),
+    ("GET", "/audit", Need::Administer),
     ("GET", "/keys", Need::Administer),
     ("PUT", "/keys/{name}", Need::Administer),
     ("DELETE", "/keys/{name}", Need::Administer),

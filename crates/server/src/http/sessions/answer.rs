@@ -2,11 +2,12 @@
 
 use crate::http::App;
 use crate::http::access::By;
+use crate::http::audit::Told;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -32,6 +33,7 @@ pub(in crate::http) async fn handle(
     By(by): By,
     Id(id): Id,
     extract::Json(request): extract::Json<AnswerRequest>,
-) -> Result<Json<SessionView>, Problem> {
-    Ok(Json(app.engine.answer(&id, request.request, request.option, by).await?.into()))
+) -> Result<(Extension<Told>, Json<SessionView>), Problem> {
+    let told = Told(request.option.clone().unwrap_or_else(|| "cancelled".to_owned()));
+    Ok((Extension(told), Json(app.engine.answer(&id, request.request, request.option, by).await?.into())))
 }

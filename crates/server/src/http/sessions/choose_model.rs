@@ -2,11 +2,12 @@
 
 use crate::http::App;
 use crate::http::access::By;
+use crate::http::audit::Told;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -29,6 +30,7 @@ pub(in crate::http) async fn handle(
     By(by): By,
     Id(id): Id,
     extract::Json(request): extract::Json<ModelRequest>,
-) -> Result<Json<SessionView>, Problem> {
-    Ok(Json(app.engine.choose_model(&id, request.model, by).await?.into()))
+) -> Result<(Extension<Told>, Json<SessionView>), Problem> {
+    let told = Told(request.model.clone());
+    Ok((Extension(told), Json(app.engine.choose_model(&id, request.model, by).await?.into())))
 }

@@ -2,12 +2,13 @@
 
 use crate::http::App;
 use crate::http::access::By;
+use crate::http::audit::Told;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -30,7 +31,8 @@ pub(in crate::http) async fn handle(
     By(by): By,
     Id(id): Id,
     extract::Json(request): extract::Json<RestoreRequest>,
-) -> Result<(StatusCode, Json<SessionView>), Problem> {
+) -> Result<(StatusCode, Extension<Told>, Json<SessionView>), Problem> {
     let view = app.engine.restore(&id, request.checkpoint, by).await?;
-    Ok((StatusCode::ACCEPTED, Json(view.into())))
+    let told = Told(format!("checkpoint {}", request.checkpoint));
+    Ok((StatusCode::ACCEPTED, Extension(told), Json(view.into())))
 }

@@ -2,14 +2,15 @@
 
 use crate::http::App;
 use crate::http::access::cookie;
+use crate::http::audit::{Asker, Stranger};
 use crate::http::me::Me;
 use crate::http::people::ScopeView;
 use crate::http::problem::Problem;
-use axum::Json;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use lamplight_domain::Scope;
 use lamplight_engine::people::{Entry, Wanted};
 use serde::{Deserialize, Serialize};
@@ -55,6 +56,7 @@ pub struct Entered {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "no_sign_in, name_taken")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    Extension(asker): Extension<Asker>,
     request: Result<Json<EnterRequest>, JsonRejection>,
 ) -> Result<Response, Problem> {
     // What a parser says of a wrong body has parts of the body in it.
@@ -71,7 +73,15 @@ pub(in crate::http) async fn handle(
         None => Wanted::Browser,
     };
     let entry = Entry::Once { secret: request.secret, name: request.name, email: request.email };
-    let entered = app.engine.enter(entry, wanted).await?;
+    let entered = app.engine.enter(entry, wanted).await.map_err(Problem::from);
+    // Whoever tries secrets could do so very often.
+    let entered = match entered {
+        Err(problem) if problem.code == "link_used_up" => {
+            return Ok((Extension(Stranger), problem).into_response());
+        }
+        other => other?,
+    };
+    asker.is(&entered.person.name);
     let me = Me {
         id: Some(entered.person.id),
         name: entered.person.name,

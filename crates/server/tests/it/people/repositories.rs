@@ -43,6 +43,19 @@ async fn a_member_works_in_their_own_name_on_what_they_may_use() {
         .map(|entry| &entry["event"]["by"])
         .collect();
     assert_eq!(by, ["Mia", "Olga"], "{log}");
+    let (_, audit) = door.get(&door.owner, "/audit").await;
+    let entries = audit["items"].as_array().unwrap().iter();
+    let told: Vec<[&str; 3]> = entries
+        .map(|entry| ["person", "action", "outcome"].map(|name| entry[name].as_str().unwrap_or_default()))
+        .collect();
+    for expected in [
+        ["Mia", "create_session", "done"],
+        ["Moe", "create_session", "refused"],
+        ["Olga", "prompt_session", "done"],
+        ["Olga", "sign_in", "done"],
+    ] {
+        assert!(told.contains(&expected), "{expected:?}: {told:?}");
+    }
     door.end(id).await;
 }
 
