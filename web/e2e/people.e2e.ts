@@ -7,7 +7,7 @@ describe.runIf(HAS_SERVER)('people', () => {
   let server: OwnServer;
   let stage: Stage;
   beforeAll(async () => {
-    server = await OwnServer.start(undefined, '[auth]\nrequired = true\n');
+    server = await OwnServer.start(undefined, 0, '[auth]\nrequired = true\n');
     stage = await openStage([server.url]);
   });
   afterAll(async () => {

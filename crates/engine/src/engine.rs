@@ -8,14 +8,15 @@ use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::prepared::Shelf;
+use crate::queue::{self, Queue};
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use crate::tokens::Tokens;
 use crate::{Attach, agents, attachments, clock, create, ids, pull_request, reconcile};
-use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, Status};
+use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
 use lamplight_domain::{PromptId, Seq, SessionId, Timestamp};
-use lamplight_gateway::{Gateway, UpstreamName};
+use lamplight_gateway::Gateway;
 use lamplight_integrations::GitHub;
 use lamplight_sandbox::provider::Provider;
 use lamplight_store::Store;
@@ -57,6 +58,7 @@ pub(crate) struct Shared {
     pub budgets: Arc<Budgets>,
     /// How often people, or what lets them in, have changed.
     pub people_changes: watch::Sender<u64>,
+    pub queue: Queue,
     pub metrics: Metrics,
     awake: Mutex<HashMap<SessionId, Awake>>,
     changes: broadcast::Sender<Arc<SessionSummary>>,
@@ -91,6 +93,8 @@ impl Engine {
         let prepared = Shelf::open(&config.data_dir);
         prepared.clear(&provider).await;
         let budgets = Budgets::load(&config, &store).await?;
+        let unfinished = store.unfinished().await?;
+        let queue = Queue::new(config.queue, unfinished.iter().cloned());
         let shared = Arc::new(Shared {
             config,
             store,
@@ -103,6 +107,7 @@ impl Engine {
             prepared,
             budgets,
             people_changes: watch::Sender::new(0),
+            queue,
             metrics: Metrics::new(),
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
@@ -111,10 +116,11 @@ impl Engine {
             streams: TaskTracker::new(),
             tasks: TaskTracker::new(),
         });
-        for id in shared.store.unfinished().await? {
+        for id in unfinished {
             shared.wake(&id);
         }
         shared.tasks.spawn(reconcile::run(shared.clone()));
+        shared.tasks.spawn(queue::run(shared.clone()));
         Ok(Self { shared })
     }
 
@@ -267,19 +273,6 @@ impl Engine {
         Ok(recent.into_iter().map(|repository| (repository.path, repository.last_used_at)).collect())
     }
 
-    pub fn status(&self) -> Status {
-        let config = &self.shared.config;
-        let upstreams = self.shared.gateway.upstreams();
-        let configured = UpstreamName::ALL.into_iter().filter(|name| upstreams.get(*name).is_some());
-        Status {
-            sessions_awake: self.shared.lock().len(),
-            provider: self.shared.provider.name().into(),
-            default_agent: config.default_agent.clone(),
-            models_configured: configured.map(|name| name.to_string()).collect(),
-            scripted_model: config.scripted_model,
-        }
-    }
-
     /// Stops deciding and doing. Sandboxes and the agents in them live on, and are found again at the next start.
     pub async fn shutdown(&self) {
         self.shared.closing.send_replace(true);
@@ -308,7 +301,7 @@ impl Engine {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Awake>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Awake>> {
         self.awake.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -341,6 +334,7 @@ impl Shared {
             if let Err(error) = Actor::run(id.clone(), shared.clone(), started, messages).await {
                 tracing::error!(session.id = %id, error = format!("{error:#}"), "the session had to stop; it is woken again when somebody asks for it");
             }
+            shared.queue.is_known(&id);
             shared.forget(&id, &mailbox);
         });
         awake
@@ -354,6 +348,7 @@ impl Shared {
         if quiet {
             sessions.remove(id);
             self.budgets.session_sleeps(id);
+            self.queue.session_sleeps(id);
         }
         quiet
     }

@@ -83,6 +83,8 @@ export class Draft {
       case 'sandbox_released':
       case 'terminal_opened':
       case 'budget_set':
+      case 'priority_set':
+      case 'sandbox_queued':
       case 'budget_neared':
       case 'checkpoint_failed':
       case 'restore_requested':

@@ -18,6 +18,8 @@ type Told = Extract<
       | 'sandbox_released'
       | 'terminal_opened'
       | 'budget_set'
+      | 'priority_set'
+      | 'sandbox_queued'
       | 'budget_neared'
       | 'checkpoint_failed'
       | 'restore_requested'
@@ -56,6 +58,10 @@ export function sentence(event: Told, at: number): string {
       return event.budget_micros === 0
         ? words.notes.budget_taken(event.by)
         : words.notes.budget_set(event.by, dollars(event.budget_micros));
+    case 'priority_set':
+      return words.notes.priority_set(event.by, event.priority);
+    case 'sandbox_queued':
+      return words.notes.sandbox_queued;
     case 'budget_neared':
       return words.notes.budget_neared(dollars(event.spent_micros), budgetOf(event.of, event.budget_micros));
     case 'checkpoint_failed':

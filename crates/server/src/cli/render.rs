@@ -218,6 +218,10 @@ impl<W: Write> Renderer<W> {
                 self.dim(&format!("{} trying again in a moment ({retry} of 3)", clean(&failure.message)))
             }
             Event::TerminalOpened { by } => self.dim(&format!("{} opened a terminal", clean(by))),
+            Event::SandboxQueued { .. } => self.dim("it waits for a free sandbox"),
+            Event::PrioritySet { priority, by } => {
+                self.dim(&format!("{} set its priority to {priority:+}", clean(by)))
+            }
             Event::BudgetSet { budget_micros: 0, by } => {
                 self.dim(&format!("{} took the budget away", clean(by)))
             }

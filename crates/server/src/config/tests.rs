@@ -242,7 +242,7 @@ fn every_variable_sets_a_key_that_exists() {
     for row in VARIABLES {
         let value = match row.key {
             "server.listen" | "gateway.listen" => "127.0.0.1:9",
-            "gateway.url" => "https://gate.example.org",
+            "gateway.url" => "https://example.org",
             "log.format" => "json",
             "server.tls" => "in_front",
             "agent.permissions" => "ask",

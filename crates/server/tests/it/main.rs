@@ -19,6 +19,7 @@ mod people;
 mod prepared;
 mod previews;
 mod pull_requests;
+mod queue;
 mod secret_search;
 mod secrets;
 mod socket;
