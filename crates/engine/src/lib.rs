@@ -15,6 +15,7 @@ mod effects;
 mod engine;
 mod error;
 mod files;
+mod forge;
 mod git;
 mod hub;
 mod ids;
@@ -27,6 +28,7 @@ pub mod people;
 mod prepared;
 mod provider;
 mod pull_request;
+mod pull_request_now;
 mod queue;
 mod reconcile;
 pub mod review;
@@ -47,6 +49,7 @@ pub use config::{Config, EndpointConfig, ModelsConfig, RepositoryConfig, Sandbox
 pub use engine::Engine;
 pub use error::{CommandError, StartError};
 pub use files::{DOWNLOAD_BYTES, UPLOAD_BYTES};
+pub use forge::{Delivered, ForgeConfig, GitHubDelivery, GitHubFinding, NotDelivered, examine_github};
 pub use hub::Follower;
 pub use keys::{KeyInfo, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
@@ -55,7 +58,7 @@ pub use lamplight_gateway::{
     Model, ModelPrice, NoSuchUpstream, Outside, Price, Resolver, Secret, SystemResolver, Tariff, Unlisted,
     Unresolved, UpstreamName, install_tls_provider,
 };
-pub use lamplight_integrations::GitHubConfig;
+pub use lamplight_integrations::github::{Access, GitHubConfig, NewApp, Words, manifest, take_app};
 pub use lamplight_sandbox::link::{
     FileKind, FileReader, Folder, FolderEntry, Keyboard, Output, Screen, Stream, Terminal, TerminalSize,
 };
@@ -68,6 +71,7 @@ pub use metrics::Metrics;
 pub use passes::{Pass, PassKind, Passes};
 pub use prepared::Ahead;
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
+pub use pull_request_now::{Checks, PullRequestChange, PullRequestNow, PullRequestState};
 pub use queue::{QueueConfig, QueueEntry};
 pub use spent::Spent;
 

@@ -1,8 +1,8 @@
 //! What the writer is asked for, and how it answers.
 
 use crate::{
-    Append, AppendError, AuditEntry, Committed, PeopleChange, PeopleOutcome, Project, Remembered,
-    SealedSecret, WriteError,
+    Append, AppendError, AuditEntry, Committed, ForgeChange, PeopleChange, PeopleOutcome, Project,
+    Remembered, SealedSecret, WriteError,
 };
 use lamplight_domain::{SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -39,6 +39,10 @@ pub(crate) enum Record {
         change: Box<PeopleChange>,
         reply: Reply<PeopleOutcome, WriteError>,
     },
+    Forge {
+        change: ForgeChange,
+        reply: Reply<usize, WriteError>,
+    },
     Audit {
         entry: AuditEntry,
         reply: Reply<(), WriteError>,
@@ -67,6 +71,7 @@ pub(crate) enum Staged {
     Remember(Remembered),
     Removed(bool),
     People(PeopleOutcome),
+    Changed(usize),
     Written,
 }
 
@@ -105,6 +110,7 @@ impl Record {
             Self::SetSecret { secret, .. } => secret.ciphertext.len(),
             Self::RemoveSecret { name, .. } => name.len(),
             Self::People { change, .. } => change.size(),
+            Self::Forge { change, .. } => change.size(),
             Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
         }
     }
@@ -115,7 +121,7 @@ impl Record {
             Self::Append { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Append(result)) => result,
-                    Ok(Staged::Remember(_) | Staged::Removed(_) | Staged::People(_) | Staged::Written) => {
+                    Ok(_) => {
                         unreachable!("an append was staged")
                     }
                     Err(trouble) => Err(trouble.into()),
@@ -124,7 +130,7 @@ impl Record {
             Self::Remember { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Remember(answer)) => Ok(answer),
-                    Ok(Staged::Append(_) | Staged::Removed(_) | Staged::People(_) | Staged::Written) => {
+                    Ok(_) => {
                         unreachable!("an answer was staged")
                     }
                     Err(trouble) => Err(trouble.into()),
@@ -133,7 +139,7 @@ impl Record {
             Self::RemoveSecret { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Removed(was_there)) => Ok(was_there),
-                    Ok(Staged::Append(_) | Staged::Remember(_) | Staged::People(_) | Staged::Written) => {
+                    Ok(_) => {
                         unreachable!("a removal was staged")
                     }
                     Err(trouble) => Err(trouble.into()),
@@ -142,9 +148,14 @@ impl Record {
             Self::People { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::People(outcome)) => Ok(outcome),
-                    Ok(Staged::Append(_) | Staged::Remember(_) | Staged::Removed(_) | Staged::Written) => {
-                        unreachable!("a change of people was staged")
-                    }
+                    Ok(_) => unreachable!("a change of people was staged"),
+                    Err(trouble) => Err(trouble.into()),
+                });
+            }
+            Self::Forge { reply, .. } => {
+                let _ = reply.send(match staged {
+                    Ok(Staged::Changed(rows)) => Ok(rows),
+                    Ok(_) => unreachable!("a change was staged"),
                     Err(trouble) => Err(trouble.into()),
                 });
             }

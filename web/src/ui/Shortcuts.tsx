@@ -21,6 +21,7 @@ const KEYS: [string[], string][] = [
   [['Shift', 'Esc'], words.keys.leaveTerminal],
   [['e'], words.keys.code],
   [['p'], words.keys.ports],
+  [['g'], words.keys.review],
   [['f'], words.keys.files],
   [['c'], words.keys.cost],
   [['y'], words.keys.details],

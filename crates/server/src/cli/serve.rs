@@ -31,7 +31,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -> anyhow::Result<ExitCode> {
-    let config = common.configuration(arguments.listen.as_ref())?;
+    let mut config = common.configuration(arguments.listen.as_ref())?;
+    config.read_keys()?;
     let engine = config.engine();
     start_logging(&config.log, engine.redaction.clone())?;
     lamplight_engine::install_tls_provider();
@@ -46,7 +47,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -
 
 async fn serve(
     config: Config,
-    engine: lamplight_engine::Config,
+    mut engine: lamplight_engine::Config,
     new_owner: bool,
     output: &mut Output,
 ) -> anyhow::Result<()> {
@@ -57,6 +58,9 @@ async fn serve(
         .await
         .with_context(|| format!("cannot listen on {}", config.server.listen))?;
     let listen = listener.local_addr()?;
+    if let Some(forge) = &mut engine.forge {
+        forge.address = config.address(listen);
+    }
     let engine = Engine::open(engine).await?;
     let door = match config.auth.required && (new_owner || engine.people().await?.is_empty()) {
         true => Some(format!("{}/sign-in#{}", address(&config, listen), engine.setup_secret().await?)),
