@@ -93,9 +93,13 @@ async function ask<T>(path: string, request: RequestInit): Promise<T> {
   return (await response.json()) as T;
 }
 
+/** Several calls are refused at once; the first one leads away. */
+let leaving = false;
+
 /** Whoever is not signed in any more goes to the door, and comes back to this page. */
 function toSignIn(problem: ApiError): ApiError {
-  if (problem.code === 'sign_in_required' && window.location.pathname !== signInPath) {
+  if (problem.code === 'sign_in_required' && window.location.pathname !== signInPath && !leaving) {
+    leaving = true;
     window.sessionStorage.setItem('place', window.location.pathname + window.location.search);
     window.location.assign(signInPath);
   }

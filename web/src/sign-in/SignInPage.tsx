@@ -22,6 +22,12 @@ function takeSecret(): string | null {
 
 export function SignInPage() {
   useTitle(words.signIn.title);
+  // A link that is opened where this page is already changes nothing but what is behind `#`.
+  useEffect(() => {
+    const again = () => window.location.reload();
+    window.addEventListener('hashchange', again);
+    return () => window.removeEventListener('hashchange', again);
+  }, []);
   const ways = useQuery(waysQuery);
   const me = useQuery({ queryKey: ['me', 'at the door'], queryFn: api.meIfAny });
   return (
