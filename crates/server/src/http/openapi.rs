@@ -1,8 +1,8 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, attachments, audit, changes, code, files, keys, models, ports, pull_request, repositories,
-    sandboxes, sessions, status, terminals, usage,
+    agents, attachments, audit, changes, code, files, keys, me, models, people, ports, pull_request,
+    repositories, sandboxes, sessions, sign_in, status, terminals, tokens, usage,
 };
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
@@ -77,6 +77,22 @@ use utoipa::OpenApi;
         sandboxes::handle,
         status::handle,
         usage::handle,
+        sign_in::ways::handle,
+        sign_in::enter::handle,
+        sign_in::out::handle,
+        sign_in::everywhere::handle,
+        me::handle,
+        tokens::list::handle,
+        tokens::create::handle,
+        tokens::revoke::handle,
+        people::list::handle,
+        people::invite::handle,
+        people::uninvite::handle,
+        people::set_role::handle,
+        people::remove::handle,
+        people::link::handle,
+        people::tokens::list,
+        people::tokens::revoke,
     )
 )]
 struct Document;

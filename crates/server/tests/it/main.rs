@@ -1,5 +1,6 @@
 //! The program from the outside: a real server process, real sandboxes, an agent that does what its prompt says.
 
+mod access;
 mod backups;
 mod budgets;
 mod checkpoints;
@@ -15,6 +16,7 @@ mod kills;
 mod metrics;
 mod network;
 mod pauses;
+mod people;
 mod prepared;
 mod previews;
 mod pull_requests;
