@@ -75,7 +75,7 @@ function NewToken() {
         autoComplete="off"
       />
       <select
-        className="field"
+        className="field max-w-52"
         aria-label={words.tokens.scope}
         value={scope}
         onChange={(event) => setScope(event.target.value as Scope)}
@@ -87,7 +87,7 @@ function NewToken() {
         ))}
       </select>
       <select
-        className="field"
+        className="field max-w-52"
         aria-label={words.tokens.expires}
         value={days}
         onChange={(event) => setDays(Number(event.target.value))}

@@ -82,7 +82,7 @@ function RoleSelect({
 }) {
   return (
     <select
-      className="field"
+      className="field max-w-52"
       aria-label={label}
       value={value}
       disabled={disabled}
