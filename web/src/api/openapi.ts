@@ -141,6 +141,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who asks, and what they may. */
+        get: operations["show_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/models": {
         parameters: {
             query?: never;
@@ -153,6 +170,142 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everybody who may use this server. */
+        get: operations["list_people"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes an invitation: whoever has its secret comes in once, within a day. */
+        post: operations["invite_person"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an invitation back. */
+        delete: operations["take_back_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Lets somebody in no more: their tokens and browsers do not count from now on. What they did stays theirs. */
+        delete: operations["remove_person"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people/{id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes something that lets a known person in once, within a day: for who has no other way to sign in. */
+        post: operations["make_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people/{id}/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Gives somebody another role; what they have open is closed, and comes back as what they are now. */
+        put: operations["set_role"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people/{id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tokens of somebody. */
+        get: operations["list_tokens_of"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people/{id}/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a token of somebody. */
+        delete: operations["revoke_token_of"];
         options?: never;
         head?: never;
         patch?: never;
@@ -201,6 +354,23 @@ export interface paths {
         };
         /** What a repository offers to whoever writes a task for it. */
         get: operations["show_offer"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sandboxes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sandboxes that there are now, each with what it uses of what it may. */
+        get: operations["list_sandboxes"];
         put?: never;
         post?: never;
         delete?: never;
@@ -673,6 +843,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops the session's sandbox between turns: everything in it is ended, its files are kept, and the next prompt starts one with them. */
+        post: operations["release_sandbox"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/restore": {
         parameters: {
             query?: never;
@@ -830,6 +1017,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How somebody may sign in here. Anybody may ask. */
+        get: operations["show_ways"];
+        put?: never;
+        /** Lets somebody in, by a secret that counts once. */
+        post: operations["sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs this browser out, or revokes the token that asks. Who is not in may, too. */
+        post: operations["sign_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-out/everywhere": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs one out of every browser; tokens stay. */
+        post: operations["sign_out_everywhere"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/status": {
         parameters: {
             query?: never;
@@ -842,6 +1081,41 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own tokens that still count, the oldest first. */
+        get: operations["list_tokens"];
+        put?: never;
+        /** Makes a token of one's own. */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a token of one's own: from now on it does not count, and what is open by it is closed. */
+        delete: operations["revoke_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1023,6 +1297,11 @@ export interface components {
             /** @description Something was used whose price nobody knows, so that this is not all. */
             is_partial: boolean;
         };
+        /** @description A new token, and its text, which is said this once. */
+        CreatedToken: components["schemas"]["Token"] & {
+            /** @example lmp_… */
+            secret: string;
+        };
         /** @description What changed between two commits. */
         Diff: {
             base: string;
@@ -1030,6 +1309,22 @@ export interface components {
             files: components["schemas"]["FileDiff"][];
             /** @description There is more than is shown. */
             truncated: boolean;
+        };
+        /** @description Somebody at the door. */
+        EnterRequest: {
+            /** @description What came behind `#` of the link. */
+            secret: string;
+            /** @description Who comes for the first time says who they are: commits are made in this name. */
+            name?: string | null;
+            email?: string | null;
+            /** @description For a program: the name of a token that it gets, instead of a cookie. */
+            token?: string | null;
+        };
+        /** @description Who came in. */
+        Entered: {
+            me: components["schemas"]["Me"];
+            /** @description If one was asked for; it is said this once. */
+            token?: string | null;
         };
         FileDiff: {
             path: string;
@@ -1111,6 +1406,19 @@ export interface components {
             name: string;
             /** @description 64 hexadecimal digits, over all that is in it. */
             digest: string;
+        };
+        /** @description An invitation that nobody has used yet. */
+        Invitation: {
+            id: string;
+            role: components["schemas"]["RoleView"];
+            /** @description The name of who invited. */
+            by: string;
+            /** Format: date-time */
+            expires_at?: string | null;
+        };
+        /** @description As what somebody comes in. */
+        InviteRequest: {
+            role: components["schemas"]["RoleView"];
         };
         /** @description An upstream of models, and where its key comes from. */
         Key: {
@@ -1262,6 +1570,18 @@ export interface components {
             /** @description The fact, told by its `type`. */
             event: Record<string, never>;
         };
+        /** @description Who asks, and what they may. */
+        Me: {
+            /** @description `null` where there is no sign-in. */
+            id?: string | null;
+            name: string;
+            email: string;
+            role: components["schemas"]["RoleView"];
+            /** @description What of the role counts for this request: all of it in a browser, less with a token of a smaller scope. */
+            scope: components["schemas"]["ScopeView"];
+            /** @description Whether this server has a sign-in; without one, whoever is on its machine may do everything. */
+            signs_in: boolean;
+        };
         /** @description Where the branch went. */
         Merged: {
             into: string;
@@ -1348,6 +1668,23 @@ export interface components {
             image?: string | null;
             sandbox?: components["schemas"]["SandboxLimitsRequest"] | null;
         };
+        NewToken: {
+            /** @description What it is for, at most 80 characters. */
+            name: string;
+            scope: components["schemas"]["ScopeView"];
+            /**
+             * Format: int64
+             * @description From now; left out, it counts until it is revoked.
+             */
+            expires_in_seconds?: number | null;
+        };
+        /** @description The secret of an invitation or a link, which is said once: it belongs behind `/sign-in#` of the page's address. */
+        Once: {
+            id: string;
+            secret: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
         /** @description A request of the agent that waits for a person. */
         OpenPermission: {
             /** @description The agent's own id of the request, any JSON; sent back with the answer. */
@@ -1389,6 +1726,23 @@ export interface components {
         Person: {
             name: string;
             email: string;
+        };
+        /** @description Everybody, the first one first, and who may still come. */
+        PersonList: {
+            items: components["schemas"]["PersonView"][];
+            invitations: components["schemas"]["Invitation"][];
+        };
+        /** @description Somebody who may use this server. */
+        PersonView: {
+            id: string;
+            /** @description As commits and logs say it. */
+            name: string;
+            email: string;
+            role: components["schemas"]["RoleView"];
+            /** Format: date-time */
+            created_at: string;
+            /** @description How others who sign people in know them, such as a name on GitHub. */
+            logins: string[];
         };
         /**
          * @description The one word for where a session is.
@@ -1520,6 +1874,7 @@ export interface components {
             path: string;
             /** Format: date-time */
             last_used_at: string;
+            configured?: components["schemas"]["RepositorySettings"] | null;
         };
         RepositoryList: {
             items: components["schemas"]["Repository"][];
@@ -1529,17 +1884,96 @@ export interface components {
             /** @description A text to begin with: `template` under `[task]` in its `.lamplight.toml`; `null` without one. */
             template?: string | null;
         };
+        /** @description What new sessions on a repository get where they do not say otherwise; `null` is as for every repository. */
+        RepositorySettings: {
+            agent?: string | null;
+            permissions?: components["schemas"]["PermissionPolicy"] | null;
+            network?: components["schemas"]["Network"] | null;
+            image?: string | null;
+            /**
+             * Format: int64
+             * @description Of each session, in millionths of a dollar; 0 is no bound.
+             */
+            budget_micros?: number | null;
+            /**
+             * Format: int64
+             * @description Of all sessions on it in a calendar month (UTC), in millionths of a dollar; 0 is no bound.
+             */
+            budget_month_micros: number;
+            /**
+             * Format: int32
+             * @description Tool calls in a turn, at most.
+             */
+            steps?: number | null;
+        };
         /** @description The checkpoint to go back to. */
         RestoreRequest: {
             /** Format: int32 */
             checkpoint: number;
         };
+        RoleRequest: {
+            role: components["schemas"]["RoleView"];
+        };
+        /**
+         * @description Each may do what those before may, too.
+         * @enum {string}
+         */
+        RoleView: "viewer" | "member" | "admin" | "owner";
         /** @description What was really enforced of a sandbox when it was made. */
         Sandbox: {
             tier: components["schemas"]["SandboxTier"];
             /** @description It runs although a wall is missing that nothing should run without. */
             unsafe: boolean;
             walls: components["schemas"]["WallState"][];
+        };
+        /** @description A sandbox that runs or stands still, with what it uses now. `null` is what is not known; of a limit, that there is none. */
+        SandboxItem: {
+            /** @description Whose it is. Where there is no `title`, a repository's setup runs in it, for sessions to come. */
+            session: string;
+            /**
+             * Format: int32
+             * @description Which of the session's sandboxes, from 1.
+             */
+            generation: number;
+            title?: string | null;
+            repository?: string | null;
+            /** @description The name of whom it is for. */
+            person?: string | null;
+            phase?: components["schemas"]["Phase"] | null;
+            state: components["schemas"]["SandboxState"];
+            /** Format: int64 */
+            age_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Without what the kernel keeps of files and gives back as soon as somebody needs it.
+             */
+            memory_bytes?: number | null;
+            /** Format: int64 */
+            memory_limit_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description With threads.
+             */
+            processes?: number | null;
+            /** Format: int64 */
+            processes_limit?: number | null;
+            /**
+             * Format: int64
+             * @description Processor time since it was made.
+             */
+            cpu_ms?: number | null;
+            /**
+             * Format: int64
+             * @description In thousandths of one processor.
+             */
+            cpu_limit_thousandths?: number | null;
+            /**
+             * Format: int64
+             * @description All files of the session, as they were within the last minute.
+             */
+            disk_bytes?: number | null;
+            /** Format: int64 */
+            disk_limit_bytes?: number | null;
         };
         /** @description What the session's sandboxes may use; what is left out is as configured. */
         SandboxLimitsRequest: {
@@ -1579,6 +2013,9 @@ export interface components {
              */
             nested_sandboxes?: boolean | null;
         };
+        SandboxList: {
+            items: components["schemas"]["SandboxItem"][];
+        };
         /**
          * @description Where a session's sandbox is. `paused`: everything in it stands still, kept in memory for as long as the machine is up.
          *     `stopped`: its processes are gone and its files are kept.
@@ -1593,6 +2030,11 @@ export interface components {
         SandboxTier: "isolated" | "limited" | "refused";
         /** @enum {string} */
         SandboxWall: "namespaces" | "capabilities" | "system_calls" | "host_user" | "file_rules" | "kernel_files" | "cpu" | "memory" | "processes" | "disk" | "open_files";
+        /**
+         * @description How much of what its owner may do a token may.
+         * @enum {string}
+         */
+        ScopeView: "read" | "write" | "admin";
         /** @description Where secrets of the server were looked for in a session, and found. */
         SecretSearch: {
             /**
@@ -1790,6 +2232,7 @@ export interface components {
             models_configured: string[];
             /** @description The models are a script, not real ones. */
             scripted_model: boolean;
+            /** @description Who asks. */
             person: components["schemas"]["Person"];
         };
         /**
@@ -1815,6 +2258,27 @@ export interface components {
         /** @description Oldest first. */
         TerminalList: {
             items: components["schemas"]["Terminal"][];
+        };
+        /** @description A token, without its text, which is said once. */
+        Token: {
+            id: string;
+            name: string;
+            scope: components["schemas"]["ScopeView"];
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description `null` counts until it is revoked.
+             */
+            expires_at?: string | null;
+            /**
+             * Format: date-time
+             * @description To ten minutes.
+             */
+            used_at?: string | null;
+        };
+        TokenList: {
+            items: components["schemas"]["Token"][];
         };
         /** @description Tokens of the whole session; `cached` is the part of `input` that the model had cached. */
         Tokens: {
@@ -1923,6 +2387,13 @@ export interface components {
             limit?: number | null;
             /** @description The container runtime that put it up; `null` where Lamplight did. */
             by?: string | null;
+        };
+        /** @description How somebody may sign in here. */
+        Ways: {
+            /** @description Without, nobody has to. */
+            required: boolean;
+            /** @description Nobody is here yet: the server has printed a link for the first owner. */
+            nobody_yet: boolean;
         };
     };
     responses: never;
@@ -2241,6 +2712,34 @@ export interface operations {
             };
         };
     };
+    show_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description sign_in_required */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_models: {
         parameters: {
             query?: never;
@@ -2256,6 +2755,290 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelList"];
+                };
+            };
+        };
+    };
+    list_people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonList"];
+                };
+            };
+            /** @description no_sign_in */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Once"];
+                };
+            };
+            /** @description role_too_low: only an owner invites owners */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_back_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description credential_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description role_too_low: only an owner removes an owner */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description person_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description last_owner */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Once"];
+                };
+            };
+            /** @description role_too_low: a link of an owner is for owners */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description person_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonView"];
+                };
+            };
+            /** @description role_too_low: only an owner makes or changes an owner */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description person_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description last_owner */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tokens_of: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description person_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_token_of: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description person_not_found, credential_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2324,6 +3107,34 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sandboxes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxList"];
                 };
             };
         };
@@ -2397,6 +3208,15 @@ export interface operations {
             };
             /** @description invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description repository_not_allowed */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3694,6 +4514,44 @@ export interface operations {
             };
         };
     };
+    release_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description turn_running, restore_running, sandbox_starting, no_sandbox, session_ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     restore_session: {
         parameters: {
             query?: never;
@@ -4040,6 +4898,120 @@ export interface operations {
             };
         };
     };
+    show_ways: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ways"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnterRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description Unless a token was asked for */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entered"];
+                };
+            };
+            /** @description invalid_request, name_needed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description link_used_up */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no_sign_in, name_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    sign_out_everywhere: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no_sign_in */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     show_status: {
         parameters: {
             query?: never;
@@ -4055,6 +5027,112 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description no_sign_in */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description scope_too_small: of the token that asks */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no_sign_in, too_many_tokens */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description credential_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

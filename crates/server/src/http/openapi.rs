@@ -1,8 +1,8 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, attachments, audit, changes, code, files, keys, models, ports, pull_request, repositories,
-    sessions, status, terminals, usage,
+    agents, attachments, audit, changes, code, files, keys, me, models, people, ports, pull_request,
+    repositories, sandboxes, sessions, sign_in, status, terminals, tokens, usage,
 };
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
@@ -29,6 +29,7 @@ use utoipa::OpenApi;
         sessions::stop::handle,
         sessions::pause::handle,
         sessions::resume::handle,
+        sessions::release::handle,
         sessions::restore::handle,
         sessions::budget::handle,
         sessions::choose_model::handle,
@@ -73,8 +74,25 @@ use utoipa::OpenApi;
         models::handle,
         repositories::handle,
         repositories::offer,
+        sandboxes::handle,
         status::handle,
         usage::handle,
+        sign_in::ways::handle,
+        sign_in::enter::handle,
+        sign_in::out::handle,
+        sign_in::everywhere::handle,
+        me::handle,
+        tokens::list::handle,
+        tokens::create::handle,
+        tokens::revoke::handle,
+        people::list::handle,
+        people::invite::handle,
+        people::uninvite::handle,
+        people::set_role::handle,
+        people::remove::handle,
+        people::link::handle,
+        people::tokens::list,
+        people::tokens::revoke,
     )
 )]
 struct Document;

@@ -1,5 +1,6 @@
 //! The program from the outside: a real server process, real sandboxes, an agent that does what its prompt says.
 
+mod access;
 mod backups;
 mod budgets;
 mod checkpoints;
@@ -15,10 +16,12 @@ mod kills;
 mod metrics;
 mod network;
 mod pauses;
+mod people;
 mod prepared;
 mod previews;
 mod pull_requests;
 mod queue;
+mod sandboxes;
 mod secret_search;
 mod secrets;
 mod socket;
