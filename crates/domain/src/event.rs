@@ -4,6 +4,7 @@ mod parts;
 
 pub use parts::{Commit, Contact, Guard, Memory, Outcome};
 
+use crate::artifact::Artifact;
 use crate::agent::{AgentInput, ExitStatus, Opened};
 use crate::permission::{Answer, AnsweredBy, PermissionOption};
 use crate::pull_request::PullRequest;
@@ -291,6 +292,11 @@ pub enum Event {
     WorkNotCommitted {
         turn: TurnNumber,
         failure: Failure,
+    },
+    /// Files that the agent offers as results, as they were at the end of this turn: those that are new or not what they were.
+    ArtifactsKept {
+        turn: TurnNumber,
+        artifacts: Vec<Artifact>,
     },
     BranchMerged {
         into: String,

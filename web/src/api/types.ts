@@ -20,6 +20,7 @@ export type Phase = Schemas['Phase'];
 export type SessionSummary = Sent<Schemas['SessionSummary']>;
 export type SessionView = Sent<Schemas['SessionView']>;
 export type QueuedPrompt = Sent<Schemas['QueuedPrompt']>;
+export type Artifact = Sent<Schemas['Artifact']>;
 export type Attachment = Sent<Schemas['Attachment']>;
 export type TurnCommit = Sent<Schemas['TurnCommit']>;
 export type Merged = Sent<Schemas['Merged']>;

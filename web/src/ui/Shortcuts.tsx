@@ -22,6 +22,7 @@ const KEYS: [string[], string][] = [
   [['e'], words.keys.code],
   [['p'], words.keys.ports],
   [['f'], words.keys.files],
+  [['a'], words.keys.artifacts],
   [['c'], words.keys.cost],
   [['y'], words.keys.details],
   [['['], words.keys.previousTurn],

@@ -1,6 +1,7 @@
 //! The HTTP surface: the API under `/api/v1`, the event streams, and the page. One verb, one file.
 
 pub mod agents;
+pub mod artifacts;
 pub mod attachments;
 pub mod changes;
 pub mod code;
@@ -160,6 +161,7 @@ pub fn router(app: App) -> Router {
             "/sessions/{id}/files/content",
             get(files::read::handle).put(files::write::handle).layer(DefaultBodyLimit::disable()),
         )
+        .route("/sessions/{id}/artifacts", get(artifacts::handle))
         .route("/sessions/{id}/log", get(sessions::log::handle))
         .route("/sessions/{id}/events", get(sessions::events::handle))
         .route("/attachments", post(attachments::upload::handle).layer(DefaultBodyLimit::disable()))

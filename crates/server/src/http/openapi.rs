@@ -1,7 +1,7 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, attachments, changes, code, files, keys, models, ports, repositories, sessions, status,
+    agents, artifacts, attachments, changes, code, files, keys, models, ports, repositories, sessions, status,
     terminals, usage,
 };
 use axum::http::header;
@@ -46,6 +46,7 @@ use utoipa::OpenApi;
         files::write::handle,
         sessions::log::handle,
         sessions::events::handle,
+        artifacts::handle,
         attachments::upload::handle,
         attachments::show::handle,
         terminals::list::handle,

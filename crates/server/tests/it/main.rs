@@ -1,5 +1,6 @@
 //! The program from the outside: a real server process, real sandboxes, an agent that does what its prompt says.
 
+mod artifacts;
 mod backups;
 mod budgets;
 mod checkpoints;
