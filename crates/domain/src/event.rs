@@ -4,8 +4,8 @@ mod parts;
 
 pub use parts::{Commit, Contact, Guard, Memory, Outcome};
 
-use crate::artifact::Artifact;
 use crate::agent::{AgentInput, ExitStatus, Opened};
+use crate::artifact::Artifact;
 use crate::permission::{Answer, AnsweredBy, PermissionOption};
 use crate::pull_request::PullRequest;
 use crate::transcript::{PlanEntry, Tokens, ToolCall};

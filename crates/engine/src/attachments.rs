@@ -8,8 +8,8 @@
 use crate::error::CommandError;
 use crate::{Engine, clock};
 use bytes::Bytes;
-use lamplight_domain::attachment::{MAX_ATTACHMENTS, file_name};
 use lamplight_domain::artifact::KeptArtifact;
+use lamplight_domain::attachment::{MAX_ATTACHMENTS, file_name};
 use lamplight_domain::{Attachment, SessionId, Timestamp};
 use lamplight_store::{BlobError, BlobId, Store};
 use std::collections::BTreeMap;

@@ -3,8 +3,8 @@
 use super::MAX_CONTACTS;
 use super::guards::GuardCounts;
 use super::view::{Cost, Merged, OpenPermission, QueuedPrompt, TurnCommit};
-use crate::artifact::{Artifact, KeptArtifact, MAX_ARTIFACTS};
 use crate::agent::{AgentInput, Model, Opened};
+use crate::artifact::{Artifact, KeptArtifact, MAX_ARTIFACTS};
 use crate::event::{Contact, Guard, Memory, Outcome};
 use crate::spec::{Origin, SessionSpec};
 use crate::transcript::Tokens;

@@ -84,7 +84,8 @@ struct Found {
 impl Found {
     /// Whether the file was kept.
     async fn take(&mut self, context: &Context, link: &Link, path: &[u8]) -> Result<bool, LinkError> {
-        let Some((path, name)) = std::str::from_utf8(path).ok().and_then(|path| Some((path, artifact_name(path)?)))
+        let Some((path, name)) =
+            std::str::from_utf8(path).ok().and_then(|path| Some((path, artifact_name(path)?)))
         else {
             return Ok(false);
         };
@@ -92,7 +93,8 @@ impl Found {
             return Ok(false);
         }
         let limit = FILE_BYTES.min(TURN_BYTES - self.bytes);
-        let content = match link.read_file(&format!("{}/{ARTIFACTS}/{path}", inside::WORKSPACE), limit).await {
+        let content = match link.read_file(&format!("{}/{ARTIFACTS}/{path}", inside::WORKSPACE), limit).await
+        {
             Ok(content) => content,
             Err(LinkError::Refused { .. }) => return Ok(false),
             Err(other) => return Err(other),

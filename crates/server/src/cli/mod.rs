@@ -193,9 +193,7 @@ impl Cli {
             Command::Terminal(arguments) => block_on(terminal::run(&arguments, &common.client()?, output)),
             Command::Ports(arguments) => block_on(ports::run(&arguments, &common.client()?, output)),
             Command::Code(arguments) => block_on(code::run(&arguments, &common.client()?, output)),
-            Command::Artifacts(arguments) => {
-                block_on(artifacts::run(&arguments, &common.client()?, output))
-            }
+            Command::Artifacts(arguments) => block_on(artifacts::run(&arguments, &common.client()?, output)),
             Command::Budget(arguments) => block_on(budget::run(&arguments, &common.client()?, output)),
             Command::Usage(arguments) => block_on(usage::run(&arguments, &common.client()?, output)),
             Command::Model(arguments) => block_on(model::run(&arguments, &common.client()?, output)),

@@ -1,8 +1,8 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, artifacts, attachments, changes, code, files, keys, models, ports, repositories, sessions, status,
-    terminals, usage,
+    agents, artifacts, attachments, changes, code, files, keys, models, ports, repositories, sessions,
+    status, terminals, usage,
 };
 use axum::http::header;
 use axum::response::{IntoResponse, Response};

@@ -32,7 +32,10 @@ async fn what_is_offered_is_kept_harmless_and_outlives_the_sandbox() {
     let entries = server.until(&id, "work_committed", 1).await;
     let items = artifacts(&server, &id).await;
     assert_eq!(names(&items), ["a_b", "pages/light.png", "report.html"]);
-    assert_eq!((&items[1]["media_type"], &items[1]["bytes"], &items[1]["turn"]), (&json!("image/png"), &json!(8), &json!(1)));
+    assert_eq!(
+        (&items[1]["media_type"], &items[1]["bytes"], &items[1]["turn"]),
+        (&json!("image/png"), &json!(8), &json!(1))
+    );
     let notes = entries.iter().filter(|entry| {
         entry["event"]["text"].as_str().is_some_and(|text| text.starts_with("Not every artifact was kept"))
     });
@@ -60,7 +63,11 @@ async fn what_is_offered_is_kept_harmless_and_outlives_the_sandbox() {
 #[tokio::test]
 async fn what_is_known_is_not_told_again_after_a_kill_either() {
     let server = Server::start();
-    let id = server.create("!run mkdir -p .lamplight/artifacts && cd .lamplight/artifacts && echo 1 > log && echo 1 > shot").await;
+    let id = server
+        .create(
+            "!run mkdir -p .lamplight/artifacts && cd .lamplight/artifacts && echo 1 > log && echo 1 > shot",
+        )
+        .await;
     server.until(&id, "work_committed", 1).await;
     server.signal("KILL");
     let (_, place) = server.ended();
@@ -75,7 +82,8 @@ async fn what_is_known_is_not_told_again_after_a_kill_either() {
     assert_eq!((&items[0]["turn"], &items[1]["turn"]), (&json!(1), &json!(2)));
 
     // A folder that leads elsewhere is none, and what was offered stays when it is gone.
-    let entries = prompt(&server, &id, "!run rm -r .lamplight/artifacts && ln -s /etc .lamplight/artifacts", 3).await;
+    let entries =
+        prompt(&server, &id, "!run rm -r .lamplight/artifacts && ln -s /etc .lamplight/artifacts", 3).await;
     let kept = entries.iter().filter(|entry| entry["event"]["type"] == "artifacts_kept").count();
     assert_eq!((kept, artifacts(&server, &id).await.len()), (2, 2));
     server.clear().await;
