@@ -9,6 +9,7 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
+import { Audit } from './admin.mjs';
 import { HEADERS, TYPES } from './headers.mjs';
 import { insideRoutes } from './inside.mjs';
 import { Refused } from './refused.mjs';
@@ -34,6 +35,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
   const byKey = new Map();
   const watchers = new Set();
   const began = Date.now();
+  const audit = new Audit(PERSON);
 
   function create(spec, key) {
     const written = JSON.stringify(spec);
@@ -215,6 +217,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
       /^\/repositories\/offer$/,
       ({ query }) => ({ template: query.get('path') === REPOSITORIES[1] ? 'What is wrong:\nHow to see it:\n' : null }),
     ],
+    ['GET', /^\/audit$/, ({ query }) => audit.list(query)],
     ['GET', /^\/usage$/, ({ query }) => usage([...sessions.values()], query, PERSON, REPOSITORIES)],
     [
       'GET',
@@ -247,6 +250,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
           headers: request.headers,
         });
         const [status, value] = Array.isArray(result) ? result : [200, result];
+        audit.add(method, path, status, null);
         response.writeHead(status, { ...HEADERS, 'content-type': 'application/json' });
         response.end(value === undefined ? '' : JSON.stringify(value));
         return;
@@ -257,6 +261,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
         thrown instanceof Refused
           ? thrown
           : new Refused(500, 'internal', String(thrown), 'Look at the terminal of the dev double.');
+      audit.add(request.method, url.pathname.replace(/^\/api\/v1/, ''), known.status, known.code);
       response.writeHead(known.status, { ...HEADERS, 'content-type': 'application/problem+json' });
       response.end(
         JSON.stringify({

@@ -164,6 +164,11 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
       await page.goto(`${stage.url}/usage?by=session`);
       await page.getByRole('row', { name: 'All' }).waitFor();
       await check('usage');
+      for (const section of ['models', 'agents', 'budgets', 'audit']) {
+        await page.goto(`${stage.url}/settings/${section}`);
+        await page.locator('main').getByRole('listitem').first().waitFor();
+        await check(`settings-${section}`);
+      }
       await page.goto(`${stage.url}/new`);
       await page.getByRole('button', { name: 'Start session' }).waitFor();
       await check('new');

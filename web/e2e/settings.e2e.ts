@@ -1,4 +1,4 @@
-/** Keys of models: stored, tried, removed, and never shown; and the models that come of them. */
+/** The sections of the settings: each has an address, and keys of models are stored, tried, removed, and never shown. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { complaintsOf, ON_DOUBLE, openStage, type Stage, shot } from './browser';
 
@@ -15,7 +15,7 @@ describe.runIf(ON_DOUBLE)('settings', () => {
     await page.getByRole('link', { name: 'Settings' }).click();
     const card = page.getByRole('listitem').filter({ hasText: 'OpenAI' });
     await card.getByText('No key').waitFor();
-    await card.getByRole('button', { name: 'Set the key for OpenAI' }).click();
+    await card.getByRole('button', { name: 'Set key for OpenAI' }).click();
     const field = card.getByLabel('Key for OpenAI', { exact: true });
     expect(await field.getAttribute('type')).toBe('password');
     await field.fill('short');
@@ -39,6 +39,52 @@ describe.runIf(ON_DOUBLE)('settings', () => {
     await card.getByRole('button', { name: 'Remove the key for OpenAI' }).click();
     await card.getByText('No key').waitFor();
     // The browser itself tells of the answers that were refused.
+    expect(complaintsOf(page).filter((text) => !text.includes('400'))).toEqual([]);
+  });
+
+  test('sections are gone to by their links, their addresses and the palette', async () => {
+    const page = await stage.page();
+    await page.goto(`${stage.url}/settings`);
+    await page.getByRole('heading', { name: 'Models', level: 2 }).waitFor();
+    const sections = page.getByRole('navigation', { name: 'Sections' });
+    for (const title of ['Agents', 'Budgets', 'Audit log', 'Models']) {
+      await sections.getByRole('link', { name: title }).click();
+      await page.getByRole('heading', { name: title, level: 2 }).waitFor();
+    }
+    await page.goto(`${stage.url}/settings/nowhere`);
+    await page.getByText('There is no such section').waitFor();
+    await page.keyboard.press('Control+k');
+    await page.keyboard.type('settings: ag');
+    await page.keyboard.press('Enter');
+    await page.getByRole('list', { name: 'Agents' }).getByText('lamplight agents install codex').waitFor();
+    expect(complaintsOf(page)).toEqual([]);
+  });
+
+  test('the audit log tells who did what, and is filtered by its address', async () => {
+    const page = await stage.page();
+    await page.goto(`${stage.url}/settings`);
+    const card = page.getByRole('listitem').filter({ hasText: 'Anthropic' });
+    await card.getByRole('button', { name: 'Set key for Anthropic' }).click();
+    await card.getByLabel('Key for Anthropic', { exact: true }).fill('short');
+    await card.getByRole('button', { name: 'Store' }).click();
+    await card.getByText('fewer than 8 characters').waitFor();
+    await page.getByRole('link', { name: 'Audit log' }).click();
+    const entries = page.getByRole('list', { name: 'Audit log' }).getByRole('listitem');
+    await entries.filter({ hasText: 'anthropic' }).getByText('key_unusable').waitFor();
+    const all = await entries.count();
+    await page.getByLabel('Action').fill('set_key');
+    await page.getByRole('button', { name: 'Find' }).click();
+    await expect.poll(() => page.url()).toContain('action=set_key');
+    await page.getByLabel('Outcome').selectOption('refused');
+    await expect.poll(() => page.url()).toContain('outcome=refused');
+    await expect.poll(() => entries.count()).toBeLessThan(all);
+    const filtered = await entries.count();
+    await page.reload();
+    await entries.first().waitFor();
+    expect(await entries.count()).toBe(filtered);
+    await page.getByLabel('Person').fill('Nobody of this name');
+    await page.keyboard.press('Enter');
+    await page.getByText('Nothing of this kind was asked for.').waitFor();
     expect(complaintsOf(page).filter((text) => !text.includes('400'))).toEqual([]);
   });
 });

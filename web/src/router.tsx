@@ -81,9 +81,25 @@ const usage = createRoute({
   component: UsagePage,
 });
 
-const settings = createRoute({ getParentRoute: () => root, path: '/settings', component: SettingsPage });
+const settings = createRoute({
+  getParentRoute: () => root,
+  path: '/settings',
+  component: () => <SettingsPage id={undefined} />,
+});
 
-export const router = createRouter({ routeTree: root.addChildren([list, create, session, settings, usage]) });
+const settingsSection = createRoute({
+  getParentRoute: () => root,
+  path: '/settings/$section',
+  // What is in the address beside the section is the section's own.
+  validateSearch: (search: Record<string, unknown>): Record<string, unknown> => search,
+  component: function SettingsSection() {
+    return <SettingsPage id={settingsSection.useParams().section} />;
+  },
+});
+
+export const router = createRouter({
+  routeTree: root.addChildren([list, create, session, settings, settingsSection, usage]),
+});
 
 declare module '@tanstack/react-router' {
   interface Register {

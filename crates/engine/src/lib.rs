@@ -4,6 +4,7 @@
 
 mod agents;
 mod attachments;
+mod audit;
 mod budgets;
 mod by_hand;
 mod clock;
@@ -56,7 +57,9 @@ pub use lamplight_sandbox::link::{
 };
 pub use lamplight_sandbox::provider::Searched;
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
-pub use lamplight_store::{Backup, Usage, UsageBy, UsageQuery, UsageSum};
+pub use lamplight_store::{
+    AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, PAGE_AUDIT, Usage, UsageBy, UsageQuery, UsageSum,
+};
 pub use metrics::Metrics;
 pub use passes::{Pass, PassKind, Passes};
 pub use prepared::Ahead;

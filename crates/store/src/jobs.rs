@@ -1,6 +1,6 @@
 //! What the writer is asked for, and how it answers.
 
-use crate::{Append, AppendError, Committed, Project, Remembered, SealedSecret, WriteError};
+use crate::{Append, AppendError, AuditEntry, Committed, Project, Remembered, SealedSecret, WriteError};
 use lamplight_domain::{SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -31,6 +31,10 @@ pub(crate) enum Record {
     RemoveSecret {
         name: String,
         reply: Reply<bool, WriteError>,
+    },
+    Audit {
+        entry: AuditEntry,
+        reply: Reply<(), WriteError>,
     },
 }
 
@@ -92,6 +96,7 @@ impl Record {
             Self::TouchRepository { path, .. } => path.len(),
             Self::SetSecret { secret, .. } => secret.ciphertext.len(),
             Self::RemoveSecret { name, .. } => name.len(),
+            Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
         }
     }
 
@@ -125,7 +130,9 @@ impl Record {
                     Err(trouble) => Err(trouble.into()),
                 });
             }
-            Self::TouchRepository { reply, .. } | Self::SetSecret { reply, .. } => {
+            Self::TouchRepository { reply, .. }
+            | Self::SetSecret { reply, .. }
+            | Self::Audit { reply, .. } => {
                 let _ = reply.send(staged.map(|_| ()).map_err(WriteError::from));
             }
         }

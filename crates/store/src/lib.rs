@@ -5,6 +5,7 @@
 //! their own and see what is committed. Why the log is laid out as it is: `docs/decisions/0002-log-layout.md`.
 
 mod answers;
+mod audit;
 mod backup;
 mod batch;
 mod blobs;
@@ -24,6 +25,7 @@ mod summaries;
 mod usage;
 mod writer;
 
+pub use audit::{AuditEntry, AuditPage, AuditQuery, AuditRow, PAGE_AUDIT};
 pub use backup::Backup;
 pub use blobs::{BlobError, BlobId, Blobs, NotABlobId};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};

@@ -17,6 +17,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0003_usage.sql"),
     include_str!("../migrations/0004_usage_priced_by.sql"),
     include_str!("../migrations/0005_lists.sql"),
+    include_str!("../migrations/0006_audit.sql"),
 ];
 
 /// The database's file in a store's directory.

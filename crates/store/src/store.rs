@@ -6,9 +6,10 @@ use crate::quarantine::Quarantine;
 use crate::readers::Readers;
 use crate::writer::Writer;
 use crate::{
-    Append, AppendError, Blobs, Committed, Hit, ReadError, RecentRepository, Remembered, SealedSecret,
-    SessionPage, SessionQuery, Spent, StoreError, SummaryRow, Usage, UsageQuery, UsageRow, WriteError,
-    answers, repositories, schema, search, secrets, summaries, usage,
+    Append, AppendError, AuditEntry, AuditPage, AuditQuery, Blobs, Committed, Hit, ReadError,
+    RecentRepository, Remembered, SealedSecret, SessionPage, SessionQuery, Spent, StoreError, SummaryRow,
+    Usage, UsageQuery, UsageRow, WriteError, answers, audit, repositories, schema, search, secrets,
+    summaries, usage,
 };
 use anyhow::Context;
 use bytes::Bytes;
@@ -225,6 +226,16 @@ impl Store {
     /// All secrets, as they are sealed, by name.
     pub async fn secrets(&self) -> Result<Vec<SealedSecret>, ReadError> {
         self.read_rows(secrets::all).await
+    }
+
+    /// Adds to what nobody can change any more. Resolves when it is on disk.
+    pub async fn audit(&self, entry: AuditEntry) -> Result<(), WriteError> {
+        self.ask(|reply| Job::Record(Record::Audit { entry, reply })).await
+    }
+
+    /// What was asked for, the newest first.
+    pub async fn audited(&self, query: AuditQuery) -> Result<AuditPage, ReadError> {
+        self.read_rows(move |connection| audit::list(connection, &query)).await
     }
 
     /// Derives every summary, every count of what was used and the whole search index again from the logs, in one transaction;

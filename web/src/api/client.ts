@@ -6,6 +6,7 @@ import type {
   Ahead,
   Artifact,
   Attachment,
+  AuditPage,
   Code,
   Diff,
   FolderListing,
@@ -188,6 +189,11 @@ export const api = {
   setKey: (name: string, key: string): Promise<Key> => call('PUT', `/keys/${encodeURIComponent(name)}`, { key }),
   removeKey: (name: string): Promise<void> => call('DELETE', `/keys/${encodeURIComponent(name)}`),
   testKey: (name: string): Promise<KeyTest> => call('POST', `/keys/${encodeURIComponent(name)}/test`),
+  /** `cursor` is of the page before. */
+  audit: (filter: object, cursor: number | null): Promise<AuditPage> => {
+    const query = new URLSearchParams({ ...filter, ...(cursor === null ? {} : { cursor: String(cursor) }) });
+    return call('GET', `/audit?${query}`);
+  },
   models: (): Promise<{ items: UpstreamModels[] }> => call('GET', '/models'),
   status: (): Promise<Status> => call('GET', '/status'),
   /** `since` is a day, or so many days ago such as `30d`; without it the first of this month. */

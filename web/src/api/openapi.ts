@@ -55,6 +55,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What people and programs asked for that could change something, the newest first; also what was refused. */
+        get: operations["list_audit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/events": {
         parameters: {
             query?: never;
@@ -872,6 +889,42 @@ export interface components {
             /** Format: int64 */
             bytes: number;
         };
+        /** @description Something that somebody asked for and that could change something. */
+        AuditItem: {
+            /**
+             * Format: int64
+             * @description Later ones have larger ones.
+             */
+            id: number;
+            /** Format: date-time */
+            at: string;
+            /** @description `null` where nobody knows who asked. */
+            person?: string | null;
+            /** @example stop_session */
+            action: string;
+            /** @description What it is about: a session's id, the name of a key. */
+            subject?: string | null;
+            /** @description What more there is to say, such as the budget that was set. */
+            detail?: string | null;
+            /** @description From where: an IP address. */
+            address?: string | null;
+            outcome: components["schemas"]["AuditOutcome"];
+            /** @description Why it was refused or failed, as the answer said. */
+            code?: string | null;
+        };
+        AuditList: {
+            items: components["schemas"]["AuditItem"][];
+            /**
+             * Format: int64
+             * @description `null` on the last page.
+             */
+            next_cursor?: number | null;
+        };
+        /**
+         * @description What came of a request.
+         * @enum {string}
+         */
+        AuditOutcome: "done" | "refused" | "failed" | "unanswered";
         /** @description What a session may cost. */
         BudgetRequest: {
             /**
@@ -1857,6 +1910,47 @@ export interface operations {
             };
             /** @description attachment_not_found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_audit: {
+        parameters: {
+            query?: {
+                /** @description At most 500; 100 by default. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: number;
+                /** @description A day such as `2026-01-31` (in UTC), a moment in RFC 3339, or so many days ago such as `30d`. */
+                since?: string;
+                /** @description The name of who asked. */
+                person?: string;
+                /** @description Such as `stop_session`: what this document calls the operation. */
+                action?: string;
+                /** @description What it is about, such as a session's id. */
+                subject?: string;
+                outcome?: components["schemas"]["AuditOutcome"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditList"];
+                };
+            };
+            400: {
                 headers: {
                     [name: string]: unknown;
                 };

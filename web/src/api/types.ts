@@ -45,10 +45,15 @@ export type SessionUsageItem = Sent<Schemas['SessionUsageItem']>;
 export type Key = Sent<Schemas['Key']>;
 export type KeyTest = Sent<Schemas['KeyTest']>;
 export type UpstreamModels = Sent<Schemas['UpstreamModels']>;
+export type AuditPage = Sent<Schemas['AuditList']>;
+export type AuditItem = Sent<Schemas['AuditItem']>;
+export type AuditOutcome = Schemas['AuditOutcome'];
 export type Problem = Sent<Schemas['Problem']>;
 /** What a new session may be asked for; fields may be left out. */
 export type Ahead = Schemas['AheadResponse'];
 export type NewSession = Schemas['NewSessionRequest'];
+
+export const AUDIT_OUTCOMES = ['done', 'refused', 'failed', 'unanswered'] as const satisfies readonly AuditOutcome[];
 
 export const USAGE_BY = [
   'repository',

@@ -53,7 +53,7 @@ export function ModelField({
           </p>
         ),
       )}
-      {models.isSuccess && upstreams.length === 0 ? (
+      {!scripted && models.isSuccess && upstreams.length === 0 ? (
         <p className="mt-1 text-2xs text-soft">
           {words.create.noModel}{' '}
           <Link to="/settings" className="underline underline-offset-2">

@@ -153,7 +153,7 @@ export const words = {
     newSession: 'New session',
     allSessions: 'All sessions',
     usage: 'Usage: what models cost',
-    settings: 'Settings: keys of models',
+    settings: (section: string) => `Settings: ${section.toLowerCase()}`,
     keys: 'Keys of this page',
     stop: 'Stop the turn',
     drawer: (title: string) => `Show or hide: ${title.toLowerCase()}`,
@@ -751,6 +751,40 @@ export const words = {
   themes: { light: 'Use the light theme', dark: 'Use the dark theme' },
   settings: {
     title: 'Settings',
+    pageTitle: (section: string) => `${section} \u00b7 Settings`,
+    sections: 'Sections',
+    noSection: 'There is no such section. Choose one of those beside this.',
+  },
+  agents: {
+    title: 'Agents',
+    about:
+      'The programs that do the work. Each is installed once for all sessions, where sandboxes can read it and not change it.',
+    default: 'default',
+    installed: (version: string) => `Installed, ${version}`,
+    configured: 'As configured',
+    notInstalled: 'Not installed. On the machine where Lamplight runs:',
+    models: (upstreams: string) => `Models of ${upstreams}`,
+  },
+  budgets: {
+    title: 'Budgets',
+    about:
+      'What sessions together may cost in a calendar month (UTC). The configuration sets them: [budgets], [[budgets.people]], and budget_month_micros of a repository.',
+    usage: 'All that was used',
+    nothing: 'No budget is configured.',
+    session: 'A session has one of its own, in its status bar and by',
+  },
+  audit: {
+    title: 'Audit log',
+    about:
+      'Who asked for what to be changed, from where, and what came of it; also what was refused. Nobody can change or remove an entry.',
+    filters: { person: 'Person', action: 'Action', subject: 'Session or name', outcome: 'Outcome' },
+    everything: 'Every outcome',
+    find: 'Find',
+    outcomes: { done: 'done', refused: 'refused', failed: 'failed', unanswered: 'not answered' },
+    nobody: 'Nobody known',
+    from: (address: string) => `from ${address}`,
+    nothing: 'Nothing of this kind was asked for.',
+    older: 'Show older ones',
   },
   keyring: {
     title: 'Models',
@@ -761,7 +795,7 @@ export const words = {
     asking: 'Asking',
     works: (models: number) => `It works: ${plural(models, 'model')}.`,
     set: 'Set key',
-    setOf: (name: string) => `Set the key for ${name}`,
+    setOf: (name: string) => `Set key for ${name}`,
     replace: 'Replace',
     replaceOf: (name: string) => `Replace the key for ${name}`,
     remove: 'Remove',

@@ -4,6 +4,7 @@ import { useNavigate } from '@tanstack/react-router';
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
 import { api } from '../api/client';
 import type { Phase } from '../api/types';
+import { SECTIONS } from '../settings/sections';
 import { words } from '../text/english';
 import { baseName } from '../text/format';
 import { visible } from '../text/visible';
@@ -34,7 +35,11 @@ export function Palette() {
     { id: 'new', title: words.palette.newSession, keys: 'n', run: () => void navigate({ to: '/new' }) },
     { id: 'list', title: words.palette.allSessions, keys: 'u', run: () => void navigate({ to: '/' }) },
     { id: 'usage', title: words.palette.usage, run: () => void navigate({ to: '/usage' }) },
-    { id: 'settings', title: words.palette.settings, run: () => void navigate({ to: '/settings' }) },
+    ...SECTIONS.map(({ id, title }) => ({
+      id: `settings ${id}`,
+      title: words.palette.settings(title),
+      run: () => void navigate({ to: '/settings/$section', params: { section: id } }),
+    })),
   ]);
   return shown ? <Open close={() => setShown(false)} /> : null;
 }

@@ -4,6 +4,7 @@ mod agents;
 mod archive;
 mod artifacts;
 mod attach;
+mod audit;
 mod backup;
 mod budget;
 mod client;
@@ -110,6 +111,8 @@ enum Command {
     Budget(budget::Arguments),
     /// Sum up what models were asked for, and what it cost
     Usage(usage::Arguments),
+    /// List who asked for what to be changed, and what came of it
+    Audit(audit::Arguments),
     /// Choose the model for a session's next turns, or list those that can be had
     Model(model::Arguments),
     /// Go back to a checkpoint: files, conversation and commits are what they were then
@@ -196,6 +199,7 @@ impl Cli {
             Command::Artifacts(arguments) => block_on(artifacts::run(&arguments, &common.client()?, output)),
             Command::Budget(arguments) => block_on(budget::run(&arguments, &common.client()?, output)),
             Command::Usage(arguments) => block_on(usage::run(&arguments, &common.client()?, output)),
+            Command::Audit(arguments) => block_on(audit::run(&arguments, &common.client()?, output)),
             Command::Model(arguments) => block_on(model::run(&arguments, &common.client()?, output)),
             Command::Restore(arguments) => block_on(restore::run(&arguments, &common.client()?, output)),
             Command::Fork(arguments) => block_on(fork::run(&arguments, &common.client()?, output)),

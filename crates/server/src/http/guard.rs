@@ -3,7 +3,9 @@
 //! (`Origin` is checked, on WebSocket handshakes too, which browsers do not otherwise restrict).
 
 use super::App;
+use super::audit::Stranger;
 use super::problem::Problem;
+use axum::Extension;
 use axum::extract::{Request, State};
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -19,7 +21,7 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:;
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
     let mut response = match judge(request.headers(), app.listen, &app.config.server.hosts) {
         Ok(()) => next.run(request).await,
-        Err(problem) => problem.into_response(),
+        Err(problem) => (Extension(Stranger), problem).into_response(),
     };
     let headers = response.headers_mut();
     // What is somebody else's, such as an attached file, has a stricter one.

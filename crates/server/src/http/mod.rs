@@ -3,6 +3,7 @@
 pub mod agents;
 pub mod artifacts;
 pub mod attachments;
+pub mod audit;
 pub mod changes;
 pub mod code;
 mod deadline;
@@ -80,6 +81,7 @@ pub struct Inner {
     /// Every open event stream, and every terminal that is looked at.
     pub(crate) streams: TaskTracker,
     terminal_places: Places,
+    strangers: audit::Strangers,
 }
 
 impl std::ops::Deref for App {
@@ -120,6 +122,7 @@ impl App {
             presence: Presence::default(),
             streams: TaskTracker::new(),
             terminal_places: Places::new(terminals::stream::SEATS),
+            strangers: audit::Strangers::default(),
         })))
     }
 
@@ -175,6 +178,7 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/code/open", get(code::open::handle))
         .route("/events", get(changes::handle))
         .route("/agents", get(agents::handle))
+        .route("/audit", get(audit::list::handle))
         .route("/keys", get(keys::list::handle))
         .route("/keys/{name}", put(keys::set::handle).delete(keys::remove::handle))
         .route("/keys/{name}/test", post(keys::test::handle))
@@ -196,6 +200,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn(deadline::deadline))
         .layer(middleware::from_fn_with_state(app.clone(), redact::redact))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
+        .layer(middleware::from_fn_with_state(app.clone(), audit::record))
         .layer(middleware::from_fn_with_state(app.clone(), preview::divert))
         .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
         .with_state(app)

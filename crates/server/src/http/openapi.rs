@@ -1,11 +1,12 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, artifacts, attachments, changes, code, files, keys, models, ports, repositories, sessions,
+    agents, artifacts, attachments, audit, changes, code, files, keys, models, ports, repositories, sessions,
     status, terminals, usage,
 };
-use axum::http::header;
+use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
+use std::collections::HashMap;
 use utoipa::OpenApi;
 
 #[derive(OpenApi)]
@@ -60,6 +61,7 @@ use utoipa::OpenApi;
         code::open::handle,
         changes::handle,
         agents::handle,
+        audit::list::handle,
         keys::list::handle,
         keys::set::handle,
         keys::remove::handle,
@@ -78,6 +80,26 @@ pub fn document() -> String {
     let mut text = Document::openapi().to_pretty_json().expect("the document is made of maps and strings");
     text.push('\n');
     text
+}
+
+/// What each operation is called.
+pub(super) fn operations() -> HashMap<(Method, String), String> {
+    let mut names = HashMap::new();
+    for (path, item) in Document::openapi().paths.paths {
+        let operations = [
+            (Method::GET, item.get),
+            (Method::POST, item.post),
+            (Method::PUT, item.put),
+            (Method::PATCH, item.patch),
+            (Method::DELETE, item.delete),
+        ];
+        for (method, operation) in operations {
+            if let Some(name) = operation.and_then(|operation| operation.operation_id) {
+                names.insert((method, path.clone()), name);
+            }
+        }
+    }
+    names
 }
 
 pub(super) async fn handle() -> Response {

@@ -1,10 +1,15 @@
 //! Errors as people and programs read them: `application/problem+json` (RFC 9457) with a stable `code` and what to do.
 
+use axum::Extension;
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use std::borrow::Cow;
 use utoipa::ToSchema;
+
+/// On an answer: the `code` of its problem.
+#[derive(Debug, Clone)]
+pub(super) struct Code(pub Cow<'static, str>);
 
 /// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -62,6 +67,6 @@ impl IntoResponse for Problem {
         let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         let body = serde_json::to_vec(&self).expect("a problem is strings and a number");
         let kind = HeaderValue::from_static("application/problem+json");
-        (status, [(header::CONTENT_TYPE, kind)], body).into_response()
+        (status, [(header::CONTENT_TYPE, kind)], Extension(Code(self.code)), body).into_response()
     }
 }

@@ -1,8 +1,11 @@
 //! The server's life: from a listening socket to the last answer.
 
+use super::audit::Peer;
 use super::{App, router};
 use axum::Router;
+use hyper::Request;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use std::pin::pin;
@@ -82,8 +85,16 @@ async fn answer(stream: TcpStream, router: Router, going_away: CancellationToken
     }
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER);
-    let connection =
-        http.serve_connection(TokioIo::new(stream), TowerToHyperService::new(router)).with_upgrades();
+    // Of a client that has left by now nobody knows it.
+    let peer = stream.peer_addr().map(|peer| Peer(peer.ip().to_canonical())).ok();
+    let service = TowerToHyperService::new(router);
+    let service = service_fn(move |mut request: Request<_>| {
+        if let Some(peer) = peer {
+            request.extensions_mut().insert(peer);
+        }
+        service.call(request)
+    });
+    let connection = http.serve_connection(TokioIo::new(stream), service).with_upgrades();
     let mut connection = pin!(connection);
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

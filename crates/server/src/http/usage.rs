@@ -125,7 +125,7 @@ pub(super) async fn handle(
 }
 
 /// When a stretch of time begins that is named like this.
-fn since(text: Option<&str>, now: Timestamp) -> Result<Timestamp, Problem> {
+pub(super) fn since(text: Option<&str>, now: Timestamp) -> Result<Timestamp, Problem> {
     let wrong = || {
         Problem::invalid_request(
             "since has to be a day such as 2026-01-31, a moment in RFC 3339, or so many days ago such as 30d",

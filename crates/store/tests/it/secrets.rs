@@ -37,7 +37,8 @@ async fn a_store_of_the_first_schema_goes_on() {
     store.close().await;
     let connection = rusqlite::Connection::open(dir.path().join("lamplight.db")).unwrap();
     let later = "DROP INDEX summaries_listed; ALTER TABLE summaries DROP COLUMN person;
-        ALTER TABLE summaries DROP COLUMN archived; DROP TABLE secrets; DROP TABLE usage;";
+        ALTER TABLE summaries DROP COLUMN archived; DROP TABLE secrets; DROP TABLE usage;
+        DROP TABLE audit;";
     connection.execute_batch(&format!("{later} PRAGMA user_version = 1")).unwrap();
     drop(connection);
 

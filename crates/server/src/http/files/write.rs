@@ -2,8 +2,10 @@
 
 use super::Place;
 use crate::http::App;
+use crate::http::audit::Told;
 use crate::http::extract::{Id, Query};
 use crate::http::problem::Problem;
+use axum::Extension;
 use axum::body::{Body, Bytes};
 use axum::extract::State;
 use axum::http::StatusCode;
@@ -25,11 +27,11 @@ pub(in crate::http) async fn handle(
     Id(id): Id,
     Query(place): Query<Place>,
     body: Body,
-) -> Result<StatusCode, Problem> {
+) -> Result<(StatusCode, Extension<Told>), Problem> {
     let by = app.person().await.name.clone();
     let content = Box::pin(bounded(body));
     app.engine.upload_file(&id, &place.path, content, &by).await??;
-    Ok(StatusCode::NO_CONTENT)
+    Ok((StatusCode::NO_CONTENT, Extension(Told(place.path))))
 }
 
 /// The body, as long as it is not too long.

@@ -1,11 +1,12 @@
 //! `POST /sessions/{id}/permission`
 
 use crate::http::App;
+use crate::http::audit::Told;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -30,7 +31,8 @@ pub(in crate::http) async fn handle(
     State(app): State<App>,
     Id(id): Id,
     extract::Json(request): extract::Json<AnswerRequest>,
-) -> Result<Json<SessionView>, Problem> {
+) -> Result<(Extension<Told>, Json<SessionView>), Problem> {
     let by = app.person().await.name.clone();
-    Ok(Json(app.engine.answer(&id, request.request, request.option, by).await?.into()))
+    let told = Told(request.option.clone().unwrap_or_else(|| "cancelled".to_owned()));
+    Ok((Extension(told), Json(app.engine.answer(&id, request.request, request.option, by).await?.into())))
 }

@@ -1,11 +1,13 @@
 //! `POST /sessions/{id}/budget`
 
 use crate::http::App;
+use crate::http::audit::Told;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
+use lamplight_domain::session::Dollars;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -28,8 +30,9 @@ pub(in crate::http) async fn handle(
     State(app): State<App>,
     Id(id): Id,
     extract::Json(request): extract::Json<BudgetRequest>,
-) -> Result<Json<SessionView>, Problem> {
+) -> Result<(Extension<Told>, Json<SessionView>), Problem> {
     let by = app.person().await.name.clone();
     let view = app.engine.set_budget(&id, request.budget_micros, by).await?;
-    Ok(Json(view.into()))
+    let told = Told(Dollars(request.budget_micros).to_string());
+    Ok((Extension(told), Json(view.into())))
 }

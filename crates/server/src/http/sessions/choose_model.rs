@@ -1,11 +1,12 @@
 //! `POST /sessions/{id}/model`
 
 use crate::http::App;
+use crate::http::audit::Told;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
-use axum::Json;
 use axum::extract::State;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,7 +28,8 @@ pub(in crate::http) async fn handle(
     State(app): State<App>,
     Id(id): Id,
     extract::Json(request): extract::Json<ModelRequest>,
-) -> Result<Json<SessionView>, Problem> {
+) -> Result<(Extension<Told>, Json<SessionView>), Problem> {
     let by = app.person().await.name.clone();
-    Ok(Json(app.engine.choose_model(&id, request.model, by).await?.into()))
+    let told = Told(request.model.clone());
+    Ok((Extension(told), Json(app.engine.choose_model(&id, request.model, by).await?.into())))
 }

@@ -2,13 +2,14 @@
 
 use crate::http::App;
 use crate::http::attachments::AttachRequest;
+use crate::http::audit::Told;
 use crate::http::extract;
 use crate::http::problem::Problem;
 use crate::http::resources::{Network, SessionView};
-use axum::Json;
 use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{ImageChoice, SandboxLimits, SomeLimits, session};
 use lamplight_engine::{CommandError, Fork, NewSession};
@@ -177,7 +178,9 @@ pub(in crate::http) async fn handle(
         None => app.engine.create(new).await?,
     };
     let location = format!("/api/v1/sessions/{}", view.id);
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(SessionView::from(view))).into_response())
+    let told = Extension(Told(view.repository.clone()));
+    let head = [(header::LOCATION, location)];
+    Ok((StatusCode::CREATED, head, told, Json(SessionView::from(view))).into_response())
 }
 
 impl NewSessionRequest {

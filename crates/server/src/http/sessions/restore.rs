@@ -1,12 +1,13 @@
 //! `POST /sessions/{id}/restore`
 
 use crate::http::App;
+use crate::http::audit::Told;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
-use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
+use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -28,8 +29,9 @@ pub(in crate::http) async fn handle(
     State(app): State<App>,
     Id(id): Id,
     extract::Json(request): extract::Json<RestoreRequest>,
-) -> Result<(StatusCode, Json<SessionView>), Problem> {
+) -> Result<(StatusCode, Extension<Told>, Json<SessionView>), Problem> {
     let by = app.person().await.name.clone();
     let view = app.engine.restore(&id, request.checkpoint, by).await?;
-    Ok((StatusCode::ACCEPTED, Json(view.into())))
+    let told = Told(format!("checkpoint {}", request.checkpoint));
+    Ok((StatusCode::ACCEPTED, Extension(told), Json(view.into())))
 }

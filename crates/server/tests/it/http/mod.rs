@@ -1,6 +1,7 @@
 //! The API as its clients see it.
 
 mod attachments;
+mod audit;
 mod changes;
 mod create;
 mod events;

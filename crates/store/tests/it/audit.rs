@@ -1,0 +1,77 @@
+//! The audit log: added to and read, and nothing else, whoever tries.
+
+use crate::support::{NOON, open};
+use lamplight_store::{AuditEntry, AuditQuery};
+
+fn asked(n: u64, person: &str, action: &str, outcome: &str) -> AuditEntry {
+    AuditEntry {
+        at: NOON.plus_ms(n),
+        person: person.into(),
+        action: action.into(),
+        subject: format!("session {}", n % 2),
+        detail: String::new(),
+        address: "127.0.0.1".into(),
+        outcome: outcome.into(),
+        code: String::new(),
+    }
+}
+
+#[tokio::test]
+async fn entries_are_found_by_all_that_is_known_of_them_a_page_at_a_time() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    let entries = [
+        asked(1, "Ada", "stop_session", "done"),
+        asked(2, "Ada", "set_key", "refused"),
+        asked(3, "Ben", "stop_session", "done"),
+    ];
+    for entry in &entries {
+        store.audit(entry.clone()).await.unwrap();
+    }
+    let found = async |query: AuditQuery| -> Vec<AuditEntry> {
+        let page = store.audited(AuditQuery { limit: 10, ..query }).await.unwrap();
+        assert!(page.is_last);
+        page.items.into_iter().map(|row| row.entry).collect()
+    };
+    let of = |ns: &[usize]| ns.iter().map(|n| entries[*n].clone()).collect::<Vec<_>>();
+    let text = |text: &str| Some(text.to_owned());
+    let all = AuditQuery::default;
+    assert_eq!(found(all()).await, of(&[2, 1, 0]));
+    assert_eq!(found(AuditQuery { person: text("Ada"), ..all() }).await, of(&[1, 0]));
+    assert_eq!(found(AuditQuery { action: text("stop_session"), ..all() }).await, of(&[2, 0]));
+    assert_eq!(found(AuditQuery { subject: text("session 0"), ..all() }).await, of(&[1]));
+    assert_eq!(found(AuditQuery { outcome: text("refused"), ..all() }).await, of(&[1]));
+    assert_eq!(found(AuditQuery { since: Some(NOON.plus_ms(3)), ..all() }).await, of(&[2]));
+    let both = AuditQuery { person: text("Ben"), action: text("set_key"), ..all() };
+    assert_eq!(found(both).await, of(&[]));
+
+    let first = store.audited(AuditQuery { limit: 2, ..all() }).await.unwrap();
+    assert!(!first.is_last && first.items.len() == 2);
+    let before = Some(first.items[1].id);
+    assert_eq!(found(AuditQuery { before, ..all() }).await, of(&[0]));
+}
+
+#[tokio::test]
+async fn nobody_changes_or_removes_an_entry() {
+    let dir = tempfile::tempdir().unwrap();
+    let store = open(&dir);
+    store.audit(asked(1, "Ada", "stop_session", "done")).await.unwrap();
+    store.close().await;
+    let database = rusqlite::Connection::open(dir.path().join("lamplight.db")).unwrap();
+    for attempt in [
+        "UPDATE audit SET person = 'Ben'",
+        "DELETE FROM audit",
+        "REPLACE INTO audit SELECT id, at, 'Ben', action, subject, detail, address, outcome, code FROM audit",
+        "INSERT OR REPLACE INTO audit SELECT id, at, 'Ben', action, subject, detail, address, outcome, code FROM audit",
+        "INSERT INTO audit SELECT id, at, 'Ben', action, subject, detail, address, outcome, code FROM audit WHERE true
+         ON CONFLICT (id) DO UPDATE SET person = 'Ben'",
+    ] {
+        let refused = database.execute(attempt, []).unwrap_err().to_string();
+        assert!(refused.contains("only added to"), "{attempt}: {refused}");
+    }
+    drop(database);
+    let store = open(&dir);
+    let page = store.audited(AuditQuery { limit: 10, ..AuditQuery::default() }).await.unwrap();
+    let kept: Vec<_> = page.items.into_iter().map(|row| row.entry).collect();
+    assert_eq!(kept, [asked(1, "Ada", "stop_session", "done")]);
+}

@@ -1,0 +1,11 @@
+import { lazy } from 'react';
+import { words } from '../../text/english';
+import type { Section } from '../sections';
+
+export const section: Section = {
+  id: 'audit',
+  title: words.audit.title,
+  icon: 'list',
+  place: 90,
+  panel: lazy(() => import('../Audit').then((module) => ({ default: module.Audit }))),
+};
