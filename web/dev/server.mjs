@@ -190,6 +190,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
         ],
       }),
     ],
+    ['GET', /^\/queue$/, () => ({ items: [] })],
     ['GET', /^\/keys$/, () => ({ items: [...keys.values()].map(shown) })],
     ['PUT', /^\/keys\/(\w+)$/, ({ ids, body }) => setKey(ids[0], body)],
     ['DELETE', /^\/keys\/(\w+)$/, ({ ids }) => [204, removeKey(ids[0])]],

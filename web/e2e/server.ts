@@ -36,8 +36,11 @@ export class OwnServer {
     this.url = `http://127.0.0.1:${port}`;
   }
 
-  /** `tools` is a tools directory with more in it than the scripted agent, which is put there. */
-  static async start(tools?: string): Promise<OwnServer> {
+  /**
+   * `tools` is a tools directory with more in it than the scripted agent, which is put there; `sandboxes` is how many there may be at a
+   * time, and 0 is no bound.
+   */
+  static async start(tools?: string, sandboxes = 0): Promise<OwnServer> {
     const directory = mkdtempSync(join(tmpdir(), 'lamplight-e2e-'));
     tools ??= join(directory, 'tools');
     mkdirSync(join(tools, 'scripted'), { recursive: true });
@@ -47,7 +50,7 @@ export class OwnServer {
     chmodSync(join(tools, 'scripted/agent'), 0o755);
     writeFileSync(
       join(directory, 'lamplight.toml'),
-      `[agent]\ndefault = "scripted"\ntools_dir = ${JSON.stringify(tools)}\n[log]\nlevel = "warn"\n` +
+      `[agent]\ndefault = "scripted"\ntools_dir = ${JSON.stringify(tools)}\n[log]\nlevel = "warn"\n[queue]\nsandboxes = ${sandboxes}\nsandboxes_per_person = 0\n` +
         '[person]\nname = "Ada"\nemail = "ada@example.org"\n' +
         '[[agents]]\nname = "scripted"\ncommand = "{tools}/scripted/agent"\nargs = ["--images"]\n',
     );

@@ -84,7 +84,17 @@ pub enum Event {
         by: String,
     },
 
+    /// From here on it waits for a sandbox as if it had waited longer (or, below 0, less long).
+    PrioritySet {
+        priority: i8,
+        by: String,
+    },
+
     // The sandbox.
+    /// One is wanted, and there is no room for it.
+    SandboxQueued {
+        attempt: u32,
+    },
     SandboxRequested {
         generation: Generation,
         attempt: u32,

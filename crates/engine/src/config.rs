@@ -1,6 +1,7 @@
 //! What the engine is told by whoever starts it. Plain data; only the server reads files and the environment.
 
 use crate::BudgetsConfig;
+use crate::QueueConfig;
 use crate::keys::SealingSource;
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
@@ -32,6 +33,8 @@ pub struct Config {
     pub limits: Limits,
     /// What all sessions, or all of one person, may cost in a month.
     pub budgets: BudgetsConfig,
+    /// How many sandboxes there may be at a time.
+    pub queue: QueueConfig,
     pub permissions: Policy,
     /// Who authors commits where the repository's git configuration names nobody.
     pub person: Option<Person>,

@@ -8,14 +8,15 @@ use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::prepared::Shelf;
+use crate::queue::{self, Queue};
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use crate::tokens::Tokens;
 use crate::{Attach, agents, attachments, clock, create, ids, pull_request, reconcile};
-use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, Status};
+use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
 use lamplight_domain::{PromptId, Seq, SessionId, Timestamp};
-use lamplight_gateway::{Gateway, UpstreamName};
+use lamplight_gateway::Gateway;
 use lamplight_integrations::GitHub;
 use lamplight_sandbox::provider::Provider;
 use lamplight_store::Store;
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     pub catalogue: Catalogue,
     pub prepared: Shelf,
     pub budgets: Arc<Budgets>,
+    pub queue: Queue,
     pub metrics: Metrics,
     awake: Mutex<HashMap<SessionId, Awake>>,
     changes: broadcast::Sender<Arc<SessionSummary>>,
@@ -89,6 +91,8 @@ impl Engine {
         let prepared = Shelf::open(&config.data_dir);
         prepared.clear(&provider).await;
         let budgets = Budgets::load(&config, &store).await?;
+        let unfinished = store.unfinished().await?;
+        let queue = Queue::new(config.queue, unfinished.iter().cloned());
         let shared = Arc::new(Shared {
             config,
             store,
@@ -100,6 +104,7 @@ impl Engine {
             catalogue,
             prepared,
             budgets,
+            queue,
             metrics: Metrics::new(),
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
@@ -108,10 +113,11 @@ impl Engine {
             streams: TaskTracker::new(),
             tasks: TaskTracker::new(),
         });
-        for id in shared.store.unfinished().await? {
+        for id in unfinished {
             shared.wake(&id);
         }
         shared.tasks.spawn(reconcile::run(shared.clone()));
+        shared.tasks.spawn(queue::run(shared.clone()));
         Ok(Self { shared })
     }
 
@@ -264,19 +270,6 @@ impl Engine {
         Ok(recent.into_iter().map(|repository| (repository.path, repository.last_used_at)).collect())
     }
 
-    pub fn status(&self) -> Status {
-        let config = &self.shared.config;
-        let upstreams = self.shared.gateway.upstreams();
-        let configured = UpstreamName::ALL.into_iter().filter(|name| upstreams.get(*name).is_some());
-        Status {
-            sessions_awake: self.shared.lock().len(),
-            provider: self.shared.provider.name().into(),
-            default_agent: config.default_agent.clone(),
-            models_configured: configured.map(|name| name.to_string()).collect(),
-            scripted_model: config.scripted_model,
-        }
-    }
-
     /// Stops deciding and doing. Sandboxes and the agents in them live on, and are found again at the next start.
     pub async fn shutdown(&self) {
         self.shared.closing.send_replace(true);
@@ -305,7 +298,7 @@ impl Engine {
 }
 
 impl Shared {
-    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Awake>> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Awake>> {
         self.awake.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -338,6 +331,7 @@ impl Shared {
             if let Err(error) = Actor::run(id.clone(), shared.clone(), started, messages).await {
                 tracing::error!(session.id = %id, error = format!("{error:#}"), "the session had to stop; it is woken again when somebody asks for it");
             }
+            shared.queue.is_known(&id);
             shared.forget(&id, &mailbox);
         });
         awake
@@ -351,6 +345,7 @@ impl Shared {
         if quiet {
             sessions.remove(id);
             self.budgets.session_sleeps(id);
+            self.queue.session_sleeps(id);
         }
         quiet
     }

@@ -17,6 +17,7 @@ import type {
   Port,
   Problem,
   PullRequest,
+  QueuedSession,
   Repository,
   RepositoryOffer,
   SessionPage,
@@ -141,6 +142,9 @@ export const api = {
   resume: (id: string): Promise<SessionView> => call('POST', `${session(id)}/resume`),
   setBudget: (id: string, budget_micros: number): Promise<SessionView> =>
     call('POST', `${session(id)}/budget`, { budget_micros }),
+  queue: (): Promise<{ items: QueuedSession[] }> => call('GET', '/queue'),
+  setPriority: (id: string, priority: number): Promise<SessionView> =>
+    call('POST', `${session(id)}/priority`, { priority }),
   restore: (id: string, checkpoint: number): Promise<SessionView> =>
     call('POST', `${session(id)}/restore`, { checkpoint }),
   chooseModel: (id: string, model: string): Promise<SessionView> => call('POST', `${session(id)}/model`, { model }),

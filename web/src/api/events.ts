@@ -29,12 +29,14 @@ export type Event =
   | { type: 'stop_requested'; turn: number; by: string }
   | { type: 'model_chosen'; model: string; by: string }
   | { type: 'budget_set'; budget_micros: number; by: string }
+  | { type: 'priority_set'; priority: number; by: string }
   | { type: 'terminal_opened'; by: string }
   | { type: 'sandbox_used'; by: string }
   | { type: 'session_ended'; by: string }
   | { type: 'session_archived'; by: string }
   | { type: 'session_unarchived'; by: string }
   // The sandbox.
+  | { type: 'sandbox_queued'; attempt: number }
   | { type: 'sandbox_requested'; generation: number; attempt: number }
   | { type: 'setup_begun'; generation: number; command: string; timeout_ms: number }
   | { type: 'setup_ended'; generation: number; failure?: string }

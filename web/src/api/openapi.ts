@@ -158,6 +158,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/queue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Sessions that wait for a sandbox, in their order. */
+        get: operations["list_queue"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/repositories": {
         parameters: {
             query?: never;
@@ -560,6 +577,23 @@ export interface paths {
         get: operations["open_port"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/priority": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Puts a session before others that wait for a sandbox, or behind them. */
+        post: operations["set_priority"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1369,6 +1403,14 @@ export interface components {
         PortList: {
             items: components["schemas"]["Port"][];
         };
+        /** @description How a session waits for a sandbox. */
+        PriorityRequest: {
+            /**
+             * Format: int32
+             * @description From -10 to 10; 0 is usual. A step up is worth ten minutes of waiting.
+             */
+            priority: number;
+        };
         /** @description An error answer. */
         Problem: {
             /** @description Always `about:blank`: `code` tells the kinds apart. */
@@ -1410,11 +1452,44 @@ export interface components {
             /** @description The commit that it shows. */
             head: string;
         };
+        QueueList: {
+            /** @description The first is the next; at most 200. */
+            items: components["schemas"]["QueuedSession"][];
+        };
         QueuedPrompt: {
             prompt: string;
             text: string;
             by: string;
             attachments: components["schemas"]["Attachment"][];
+        };
+        /** @description A session that waits for a sandbox. */
+        QueuedSession: {
+            id: string;
+            title: string;
+            repository: string;
+            /** @description The name of whom it is for. */
+            person: string;
+            /** @description Always `queued`. */
+            status: components["schemas"]["Phase"];
+            /**
+             * Format: int32
+             * @description From 1.
+             */
+            queue_position: number;
+            /**
+             * Format: int64
+             * @description By how long places were held of late.
+             */
+            estimated_wait_seconds: number;
+            /**
+             * Format: int32
+             * @description A step up is worth ten minutes of waiting; 0 is usual.
+             */
+            priority: number;
+            /** Format: date-time */
+            queued_since: string;
+            /** @description What it waits for, in a few words. */
+            reason: string;
         };
         /** @description A repository that sessions worked on. */
         Repository: {
@@ -1557,6 +1632,16 @@ export interface components {
             person: string;
             /** @description Its sandbox lacks a wall that nothing should run without. */
             unsafe: boolean;
+            /**
+             * Format: int32
+             * @description Where it waits for a sandbox, from 1; `null` where it does not.
+             */
+            queue_position?: number | null;
+            /**
+             * Format: int64
+             * @description How long that may still take.
+             */
+            estimated_wait_seconds?: number | null;
         };
         /** @description What models were asked for in one session. */
         SessionUsage: {
@@ -1637,6 +1722,21 @@ export interface components {
             /** @description Hosts that were asked for, each once with each kind of answer; at most 256. */
             contacts: components["schemas"]["Contact"][];
             sandbox_state: components["schemas"]["SandboxState"];
+            /**
+             * Format: int32
+             * @description Of waiting for a sandbox: a step up is worth ten minutes; 0 is usual.
+             */
+            priority: number;
+            /**
+             * Format: int32
+             * @description Where it waits for a sandbox, from 1; `null` where it does not.
+             */
+            queue_position?: number | null;
+            /**
+             * Format: int64
+             * @description How long that may still take.
+             */
+            estimated_wait_seconds?: number | null;
             sandbox?: components["schemas"]["Sandbox"] | null;
             ended: boolean;
             /** @description Lists leave it out. */
@@ -2131,6 +2231,25 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelList"];
+                };
+            };
+        };
+    };
+    list_queue: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QueueList"];
                 };
             };
         };
@@ -3152,6 +3271,56 @@ export interface operations {
             };
             /** @description session_not_found, nothing_listens */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_priority: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PriorityRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_ended */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

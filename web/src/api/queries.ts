@@ -9,6 +9,8 @@ import type { SessionPage, SessionSummary, UsageBy } from './types';
 const QUERY_RETRIES = 2;
 /** Sums that somebody looks at are asked for again. */
 const USAGE_MS = 60_000;
+/** Those who wait move as others end, which no session's log tells. */
+const QUEUE_MS = 3_000;
 /** The server keeps them longer; asking it is cheap, but not when a page opens its form again and again. */
 const MODELS_STALE_MS = 60_000;
 /** A session that the list does not have yet makes it ask again, at most this often. */
@@ -31,6 +33,7 @@ export const repositoriesQuery = queryOptions({ queryKey: ['repositories'], quer
 export const offerQuery = (path: string) => queryOptions({ queryKey: ['offer', path], queryFn: () => api.offer(path) });
 export const keysQuery = queryOptions({ queryKey: ['keys'], queryFn: api.keys });
 export const modelsQuery = queryOptions({ queryKey: ['models'], queryFn: api.models, staleTime: MODELS_STALE_MS });
+export const queueQuery = queryOptions({ queryKey: ['queue'], queryFn: api.queue, refetchInterval: QUEUE_MS });
 export const statusQuery = queryOptions({ queryKey: ['status'], queryFn: api.status });
 
 export const usageQuery = (by: UsageBy, since: string | undefined) =>

@@ -19,6 +19,8 @@ type Sent<T> = unknown extends T
 export type Phase = Schemas['Phase'];
 export type SessionSummary = Sent<Schemas['SessionSummary']>;
 export type SessionView = Sent<Schemas['SessionView']>;
+/** One that waits for a sandbox. */
+export type QueuedSession = Sent<Schemas['QueuedSession']>;
 export type QueuedPrompt = Sent<Schemas['QueuedPrompt']>;
 export type Artifact = Sent<Schemas['Artifact']>;
 export type Attachment = Sent<Schemas['Attachment']>;

@@ -84,6 +84,8 @@ export class Draft {
       case 'terminal_opened':
       case 'artifacts_kept':
       case 'budget_set':
+      case 'priority_set':
+      case 'sandbox_queued':
       case 'budget_neared':
       case 'checkpoint_failed':
       case 'restore_requested':

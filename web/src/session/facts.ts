@@ -38,6 +38,8 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
       return { queued: view.queued.filter((queued) => queued.prompt !== event.prompt) };
     case 'budget_set':
       return { budget_micros: event.budget_micros };
+    case 'priority_set':
+      return { priority: event.priority };
     case 'turn_started':
       return {
         turn: event.turn,

@@ -294,6 +294,8 @@ const SHOWN: Record<Event['type'], boolean> = {
   stop_requested: true,
   model_chosen: true,
   budget_set: true,
+  priority_set: true,
+  sandbox_queued: true,
   budget_neared: true,
   terminal_opened: true,
   artifacts_kept: true,

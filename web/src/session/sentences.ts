@@ -19,6 +19,8 @@ type Told = Extract<
       | 'terminal_opened'
       | 'artifacts_kept'
       | 'budget_set'
+      | 'priority_set'
+      | 'sandbox_queued'
       | 'budget_neared'
       | 'checkpoint_failed'
       | 'restore_requested'
@@ -65,6 +67,10 @@ export function sentence(event: Told, at: number): string {
       return event.budget_micros === 0
         ? words.notes.budget_taken(event.by)
         : words.notes.budget_set(event.by, dollars(event.budget_micros));
+    case 'priority_set':
+      return words.notes.priority_set(event.by, event.priority);
+    case 'sandbox_queued':
+      return words.notes.sandbox_queued;
     case 'budget_neared':
       return words.notes.budget_neared(dollars(event.spent_micros), budgetOf(event.of, event.budget_micros));
     case 'checkpoint_failed':

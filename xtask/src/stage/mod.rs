@@ -64,7 +64,10 @@ impl<'a> Stage<'a> {
         let config = directory.join("lamplight.toml");
         // A basic string of TOML is one of JSON.
         let tools = serde_json::to_string(&workspace.scratch().join("tools"))?;
-        std::fs::write(&config, format!("[agent]\ntools_dir = {tools}\n"))?;
+        std::fs::write(
+            &config,
+            format!("[agent]\ntools_dir = {tools}\n[queue]\nsandboxes_per_person = 0\n"),
+        )?;
         Ok(Self { workspace, profile, directory, path, config, _lock: lock })
     }
 

@@ -1,6 +1,7 @@
 //! What follows by itself: intent and observation are pulled together until nothing more follows.
 
 use super::decide::Draft;
+use super::place::Room;
 use super::state::*;
 use crate::Attachment;
 use crate::agent::AgentInput;
@@ -34,7 +35,7 @@ impl Draft {
         if session.restoring.is_some() {
             // What is being kept is what a person may want to come back to.
             return match &session.sandbox {
-                Sandbox::None | Sandbox::BackingOff { .. } => None,
+                Sandbox::None | Sandbox::Queued { .. } | Sandbox::BackingOff { .. } => None,
                 Sandbox::Ready { .. } if session.keeping.is_some() => None,
                 Sandbox::Requested { .. }
                 | Sandbox::Created { .. }
@@ -47,14 +48,25 @@ impl Draft {
         }
         match &session.sandbox {
             Sandbox::Ready { .. } if session.keeps_files(self.now) => Some(Next::KeepFiles),
-            Sandbox::None => session.has_work().then_some(Next::RequestSandbox { attempt: 1 }),
-            Sandbox::BackingOff { until, attempt } => (session.has_work() && self.now >= *until)
-                .then_some(Next::RequestSandbox { attempt: attempt + 1 }),
+            Sandbox::None => session.has_work().then(|| self.sandbox_follows(1)),
+            Sandbox::Queued { attempt, .. } => {
+                (self.room == Room::Free).then_some(Next::RequestSandbox { attempt: *attempt })
+            }
+            Sandbox::BackingOff { until, attempt } => {
+                (session.has_work() && self.now >= *until).then(|| self.sandbox_follows(attempt + 1))
+            }
             Sandbox::Requested { .. } | Sandbox::Created { .. } => None,
             Sandbox::Ready { .. } | Sandbox::Paused { .. } if !session.has_work() => self.idle(),
             Sandbox::Ready { .. } => self.agent_follows(),
             Sandbox::Paused { why: Pause::Idle, .. } => Some(Next::Resume),
             Sandbox::Paused { why: Pause::Person { .. } | Pause::Over { .. }, .. } => None,
+        }
+    }
+
+    fn sandbox_follows(&self, attempt: u32) -> Next {
+        match self.room {
+            Room::Free => Next::RequestSandbox { attempt },
+            Room::Full => Next::Queue { attempt },
         }
     }
 
@@ -109,6 +121,7 @@ impl Draft {
             }
             Next::Pause => self.record(Event::PauseRequested { generation, by: None }),
             Next::Resume => self.record(Event::ResumeRequested { generation, by: None }),
+            Next::Queue { attempt } => self.record(Event::SandboxQueued { attempt }),
             Next::RequestSandbox { attempt } => {
                 self.record(Event::SandboxRequested { generation: generation.next(), attempt });
             }
@@ -177,6 +190,7 @@ enum Next {
     KeepFiles,
     Pause,
     Resume,
+    Queue { attempt: u32 },
     RequestSandbox { attempt: u32 },
     RequestAgent,
     StartTurn,

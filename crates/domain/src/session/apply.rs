@@ -25,6 +25,7 @@ impl Session {
             held: false,
             generation: Generation(0),
             sandbox: Sandbox::None,
+            priority: 0,
             pauses: 0,
             cannot_pause: false,
             release_announced: false,
@@ -93,6 +94,9 @@ impl Session {
     pub(super) fn apply_event(&mut self, event: &Event, at: Timestamp) {
         let had_work = self.has_work();
         self.take(event, at);
+        if matches!(self.sandbox, Sandbox::Queued { .. }) && !self.has_work() {
+            self.sandbox = Sandbox::None;
+        }
         if had_work || self.has_work() || is_of_a_person(event) {
             self.busy_at = at;
             self.release_announced = false;
@@ -129,6 +133,10 @@ impl Session {
             Event::SessionArchived { .. } => self.archived = true,
             Event::SessionUnarchived { .. } => self.archived = false,
 
+            Event::SandboxQueued { attempt } => {
+                self.sandbox = Sandbox::Queued { since: at, attempt: *attempt };
+            }
+            Event::PrioritySet { priority, .. } => self.priority = *priority,
             Event::SandboxRequested { generation, attempt } => {
                 self.generation = *generation;
                 (self.cannot_pause, self.cannot_keep) = (false, false);
@@ -163,7 +171,9 @@ impl Session {
                     Sandbox::Created { handle, .. }
                     | Sandbox::Ready { handle, .. }
                     | Sandbox::Paused { handle, .. } => Some(handle.clone()),
-                    Sandbox::None => self.kept.as_ref().and_then(|kept| kept.handle.clone()),
+                    Sandbox::None | Sandbox::Queued { .. } => {
+                        self.kept.as_ref().and_then(|kept| kept.handle.clone())
+                    }
                     Sandbox::Requested { .. } | Sandbox::BackingOff { .. } => None,
                 };
                 self.released.insert(*generation, Released { handle, keep_files: *keep_files });
@@ -374,6 +384,7 @@ impl Sandbox {
             Self::None | Self::Ready { .. } | Self::Paused { .. } => 1,
             Self::Requested { attempt, .. }
             | Self::Created { attempt, .. }
+            | Self::Queued { attempt, .. }
             | Self::BackingOff { attempt, .. } => *attempt,
         }
     }

@@ -57,7 +57,8 @@ impl Session {
     /// Once nothing of the session runs that could write to its files; that of a fork, once there is something to do.
     pub(super) fn restore_owed(&self) -> Option<&Restoring> {
         let empty =
-            matches!(self.sandbox, Sandbox::None | Sandbox::BackingOff { .. }) && self.released.is_empty();
+            matches!(self.sandbox, Sandbox::None | Sandbox::Queued { .. } | Sandbox::BackingOff { .. })
+                && self.released.is_empty();
         self.restoring.as_ref().filter(|due| empty && !self.ended && (!due.is_start || self.has_work()))
     }
 

@@ -2,6 +2,7 @@
 
 use super::decide::Draft;
 use super::guards;
+use super::standstill::Standstill;
 use super::state::*;
 use crate::event::{Event, Guard};
 use crate::failure::{Failure, FailureClass};
@@ -16,6 +17,7 @@ impl Draft {
         if self.session.is_paused() {
             return;
         }
+        self.queued_for_too_long();
         self.permission_deadlines();
         let limits = self.session.spec.limits.clone();
         if self.session.nears_budget() {
@@ -32,7 +34,11 @@ impl Draft {
             (Sandbox::Requested { since, .. } | Sandbox::Created { since, .. }, _) => (*since, "the sandbox"),
             (Sandbox::Ready { .. }, Agent::Starting { since, .. }) => (*since, "the agent"),
             (
-                Sandbox::None | Sandbox::Ready { .. } | Sandbox::Paused { .. } | Sandbox::BackingOff { .. },
+                Sandbox::None
+                | Sandbox::Queued { .. }
+                | Sandbox::Ready { .. }
+                | Sandbox::Paused { .. }
+                | Sandbox::BackingOff { .. },
                 _,
             ) => return,
         };

@@ -1,6 +1,7 @@
 //! What follows from an input. Commands may be refused; reports are taken or, when stale, ignored, here and nowhere else.
 
 use super::input::{Command, Input, Report};
+use super::place::Room;
 use super::refusal::Refusal;
 use super::state::*;
 use super::{ATTEMPTS, MAX_QUEUED_PROMPTS, Session};
@@ -15,6 +16,7 @@ use serde_json::Value;
 pub(super) struct Draft {
     pub session: Session,
     pub now: Timestamp,
+    pub room: Room,
     pub events: Vec<Event>,
 }
 
@@ -48,9 +50,9 @@ impl Session {
         ])
     }
 
-    /// What is recorded because of `input` at `now`; nothing when it is stale.
-    pub fn decide(&self, now: Timestamp, input: Input) -> Result<Vec<Event>, Refusal> {
-        let mut draft = Draft { session: self.clone(), now, events: Vec::new() };
+    /// What is recorded because of `input` at `now`; nothing when it is stale. `room` is for a sandbox of this session's, if it has none.
+    pub fn decide(&self, now: Timestamp, room: Room, input: Input) -> Result<Vec<Event>, Refusal> {
+        let mut draft = Draft { session: self.clone(), now, room, events: Vec::new() };
         match input {
             Input::Command(command) => draft.command(command)?,
             Input::Report(report) => draft.report(report),
@@ -124,6 +126,11 @@ impl Draft {
             }
             Command::SetBudget { budget_micros, by } => {
                 self.record(Event::BudgetSet { budget_micros, by });
+            }
+            Command::SetPriority { priority, by } => {
+                if self.session.priority != priority {
+                    self.record(Event::PrioritySet { priority, by });
+                }
             }
             Command::AnswerPermission { request, option, by } => {
                 self.answer_by_person(request, option, by)?
@@ -320,6 +327,7 @@ impl Draft {
             Report::PullRequestPublished { pull_request, by } => {
                 self.record(Event::PullRequestPublished { pull_request, by })
             }
+            Report::PlaceWanted => self.place_wanted(),
             Report::MonthBudget(month) => self.month_budget(month),
             Report::Tick => {}
         }
@@ -380,20 +388,5 @@ impl Draft {
         if failure.class != FailureClass::Transient {
             self.fail_turn(failure);
         }
-    }
-
-    /// Ends the turn that runs, or makes one of the prompt that waits, as failed.
-    pub(super) fn fail_turn(&mut self, failure: Failure) {
-        if let Some(work) = &self.session.uncommitted {
-            let turn = work.turn;
-            return self.record(Event::WorkNotCommitted { turn, failure });
-        }
-        if self.session.turn.is_none() {
-            let Some(queued) = self.session.prompts.front() else { return };
-            let (turn, prompt) = (self.session.turn_number.next(), queued.prompt.clone());
-            self.record(Event::TurnStarted { turn, prompt, attempt: 1 });
-        }
-        let turn = self.session.turn_number;
-        self.record(Event::TurnEnded { turn, outcome: Outcome::Failed { failure } });
     }
 }

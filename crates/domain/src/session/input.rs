@@ -58,6 +58,11 @@ pub enum Command {
         budget_micros: u64,
         by: String,
     },
+    /// Of waiting for a sandbox.
+    SetPriority {
+        priority: i8,
+        by: String,
+    },
     /// `option` is `None` for "cancel".
     AnswerPermission {
         request: Value,
@@ -79,6 +84,8 @@ pub enum Command {
 /// What the world says. A report about a sandbox carries its generation, one about an agent process its run.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Report {
+    /// Another session waits for a sandbox.
+    PlaceWanted,
     SetupBegun {
         generation: Generation,
         command: String,

@@ -29,6 +29,8 @@
 //!   sent again, unless the agent had pushed: then a person is asked.
 //! - *The sandbox or agent cannot be made:* transient failures are tried again with back-off, others fail the turn whose
 //!   prompt waited. After a failed turn the queue waits until a person says something.
+//! - *There is no room for another sandbox:* the session is queued until there is; then it goes on as if it had just been prompted. One
+//!   with a sandbox and nothing to do gives it back, files kept, when another waits.
 //! - *The model cannot be reached for a moment:* the agent is told to go on after 2 s, 4 s and 8 s; then the turn fails.
 //! - *The agent breaks the protocol or exits:* the turn fails with the reason, and what ran is killed.
 //!
@@ -44,6 +46,7 @@ mod guards;
 pub mod input;
 mod owed;
 mod phase;
+mod place;
 pub mod refusal;
 mod standstill;
 mod state;
@@ -52,6 +55,7 @@ pub mod view;
 
 pub use input::{Command, Input, Report};
 pub use owed::Effect;
+pub use place::{Place, Room};
 pub use refusal::Refusal;
 pub use state::{NumberedInput, Session};
 pub use view::{Dollars, Phase, SandboxState, SessionSummary, SessionView};

@@ -3,6 +3,7 @@
 
 use super::Session;
 use super::guards;
+use super::standstill::Standstill;
 use super::state::*;
 use crate::{Generation, Timestamp, TurnNumber};
 
@@ -51,7 +52,7 @@ impl Session {
             name: restoring.name.clone(),
         }));
         match &self.sandbox {
-            Sandbox::None | Sandbox::BackingOff { .. } => {}
+            Sandbox::None | Sandbox::Queued { .. } | Sandbox::BackingOff { .. } => {}
             // A new sandbox lives in the files of the one before, so that one has to be gone first.
             Sandbox::Requested { .. } if self.released.is_empty() => {
                 owed.push(Effect::CreateSandbox { generation })
@@ -153,6 +154,7 @@ impl Session {
             }
             Sandbox::Paused { .. }
             | Sandbox::None
+            | Sandbox::Queued { .. }
             | Sandbox::Requested { .. }
             | Sandbox::Created { .. }
             | Sandbox::Ready { .. }
@@ -182,7 +184,7 @@ impl Session {
             due.extend(self.kill_at().map(|at| (at, "cancel")));
         }
         match (&self.sandbox, &self.agent) {
-            (Sandbox::None, _) => {}
+            (Sandbox::None | Sandbox::Queued { .. }, _) => {}
             (Sandbox::BackingOff { until, .. }, _) => {
                 due.extend(self.has_work().then_some((*until, "sandbox retry")))
             }
@@ -193,6 +195,7 @@ impl Session {
             (Sandbox::Ready { .. }, Agent::None | Agent::Ready { .. } | Agent::Ending { .. })
             | (Sandbox::Paused { .. }, _) => {}
         }
+        due.extend(self.queued_until().map(|at| (at, "queue")));
         due.extend(self.files_until().map(|at| (at, "files")));
         due.extend(self.next_keep_at().map(|at| (at, "checkpoint")));
         due.extend(self.paused_until().map(|(at, _)| (at, "pause")));

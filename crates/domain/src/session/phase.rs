@@ -10,6 +10,9 @@ use crate::event::{Guard, Outcome};
 impl Session {
     /// Where the session is, and the sentence that explains it where one is needed.
     pub fn phase(&self) -> (Phase, Option<String>) {
+        if matches!(self.sandbox, Sandbox::Queued { .. }) {
+            return (Phase::Queued, Some("it waits for a free sandbox".into()));
+        }
         if let Sandbox::Paused { why: Pause::Person { by }, .. } = &self.sandbox
             && self.has_work()
         {
@@ -32,6 +35,7 @@ impl Session {
                     (Phase::Starting, Some("the sandbox could not be made; trying again".into()))
                 }
                 Sandbox::None
+                | Sandbox::Queued { .. }
                 | Sandbox::Requested { .. }
                 | Sandbox::Created { .. }
                 | Sandbox::Ready { .. }
@@ -50,10 +54,12 @@ impl Session {
 
     fn sandbox_state(&self) -> SandboxState {
         match &self.sandbox {
-            Sandbox::None | Sandbox::BackingOff { .. } if self.kept.is_some() && !self.ended => {
+            Sandbox::None | Sandbox::Queued { .. } | Sandbox::BackingOff { .. }
+                if self.kept.is_some() && !self.ended =>
+            {
                 SandboxState::Stopped
             }
-            Sandbox::None | Sandbox::BackingOff { .. } => SandboxState::None,
+            Sandbox::None | Sandbox::Queued { .. } | Sandbox::BackingOff { .. } => SandboxState::None,
             Sandbox::Requested { .. } | Sandbox::Created { .. } => SandboxState::Starting,
             Sandbox::Ready { .. } => SandboxState::Running,
             Sandbox::Paused { .. } => SandboxState::Paused,
@@ -100,6 +106,7 @@ impl Session {
             image: self.spec.image.clone(),
             contacts: self.contacts.to_vec(),
             sandbox_state: self.sandbox_state(),
+            priority: self.priority,
             enforced: self.enforced.clone(),
             ended: self.ended,
             archived: self.archived,

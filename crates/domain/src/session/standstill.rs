@@ -6,6 +6,15 @@ use super::{Refusal, Session};
 use crate::event::Event;
 use crate::{Generation, Timestamp};
 
+/// What is waited for with a sandbox that does not run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Standstill {
+    Begins,
+    /// There is work in it, and a person paused it.
+    Lasts,
+    Ends,
+}
+
 impl Session {
     /// The sandbox that can be worked in now, by the provider's handle.
     pub fn running_sandbox(&self) -> Option<(Generation, &str)> {
@@ -34,6 +43,7 @@ impl Session {
             }
             Sandbox::Paused { why, .. } => *why = because,
             Sandbox::None
+            | Sandbox::Queued { .. }
             | Sandbox::Requested { .. }
             | Sandbox::Created { .. }
             | Sandbox::BackingOff { .. } => {}
@@ -89,6 +99,7 @@ impl Draft {
             }
             Sandbox::Paused { why: Pause::Person { .. }, .. } => Ok(()),
             Sandbox::None
+            | Sandbox::Queued { .. }
             | Sandbox::Requested { .. }
             | Sandbox::Created { .. }
             | Sandbox::BackingOff { .. } => Err(Refusal::NothingToPause),
@@ -104,6 +115,7 @@ impl Draft {
             }
             Sandbox::Paused { why: Pause::Over { .. }, .. } => Ok(()),
             Sandbox::None
+            | Sandbox::Queued { .. }
             | Sandbox::Requested { .. }
             | Sandbox::Created { .. }
             | Sandbox::Ready { .. }
@@ -127,9 +139,10 @@ impl Draft {
                 self.wake_up(Some(&by));
                 Ok(())
             }
-            Sandbox::Requested { .. } | Sandbox::Created { .. } | Sandbox::BackingOff { .. } => {
-                Err(Refusal::SandboxStarting)
-            }
+            Sandbox::Queued { .. }
+            | Sandbox::Requested { .. }
+            | Sandbox::Created { .. }
+            | Sandbox::BackingOff { .. } => Err(Refusal::SandboxStarting),
             Sandbox::None if self.session.has_work() => Err(Refusal::SandboxStarting),
             Sandbox::None => Err(Refusal::NoSandbox),
         }
@@ -161,6 +174,7 @@ pub(super) fn is_of_a_person(event: &Event) -> bool {
         event,
         Event::ModelChosen { .. }
             | Event::BudgetSet { .. }
+            | Event::PrioritySet { .. }
             | Event::PromptEdited { .. }
             | Event::PromptRemoved { .. }
             | Event::BranchMerged { .. }

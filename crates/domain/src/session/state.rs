@@ -32,6 +32,8 @@ pub struct Session {
 
     pub(super) generation: Generation,
     pub(super) sandbox: Sandbox,
+    /// Of waiting for a sandbox; 0 is usual.
+    pub(super) priority: i8,
     /// Pauses so far.
     pub(super) pauses: u32,
     /// Pausing this generation was tried, and cannot be done.
@@ -198,6 +200,11 @@ impl Session {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum Sandbox {
     None,
+    /// One is wanted, and there is no room for it. Only while there is something to do.
+    Queued {
+        since: Timestamp,
+        attempt: u32,
+    },
     Requested {
         since: Timestamp,
         attempt: u32,
@@ -237,15 +244,6 @@ pub(super) enum Pause {
     Person { by: String },
     /// It is to go on.
     Over { since: Timestamp },
-}
-
-/// What is waited for with a sandbox that does not run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standstill {
-    Begins,
-    /// There is work in it, and a person paused it.
-    Lasts,
-    Ends,
 }
 
 #[derive(Debug, Clone, PartialEq)]

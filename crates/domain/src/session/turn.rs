@@ -1,11 +1,29 @@
 //! How the log makes a turn: its beginning, its being stopped, its end and its work.
 
+use super::decide::Draft;
 use super::state::*;
 use super::view::QueuedPrompt;
 use super::{ANSWER_BYTES, HISTORY_EXCHANGES, Session};
-use crate::event::{Guard, Memory, Outcome};
+use crate::event::{Event, Guard, Memory, Outcome};
 use crate::failure::{Failure, FailureClass};
 use crate::{PromptId, Timestamp, TurnNumber};
+
+impl Draft {
+    /// Ends the turn that runs, or makes one of the prompt that waits, as failed.
+    pub(super) fn fail_turn(&mut self, failure: Failure) {
+        if let Some(work) = &self.session.uncommitted {
+            let turn = work.turn;
+            return self.record(Event::WorkNotCommitted { turn, failure });
+        }
+        if self.session.turn.is_none() {
+            let Some(queued) = self.session.prompts.front() else { return };
+            let (turn, prompt) = (self.session.turn_number.next(), queued.prompt.clone());
+            self.record(Event::TurnStarted { turn, prompt, attempt: 1 });
+        }
+        let turn = self.session.turn_number;
+        self.record(Event::TurnEnded { turn, outcome: Outcome::Failed { failure } });
+    }
+}
 
 impl Session {
     pub(super) fn prompt_queued(&mut self, prompt: QueuedPrompt, at: Timestamp) {

@@ -110,6 +110,9 @@ pub struct SessionView {
     pub contacts: Vec<Contact>,
     #[serde(default)]
     pub sandbox_state: SandboxState,
+    /// Of waiting for a sandbox; 0 is usual.
+    #[serde(default)]
+    pub priority: i8,
     /// What keeps the newest sandbox in; `None` before there was one.
     #[serde(default)]
     pub enforced: Option<Enforced>,

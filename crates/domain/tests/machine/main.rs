@@ -7,6 +7,7 @@ mod contacts;
 mod fixtures;
 mod late;
 mod pauses;
+mod queue;
 mod random;
 mod tidying;
 mod traces;

@@ -5,7 +5,7 @@ use crate::world::World;
 use crate::world::spec;
 use lamplight_domain::agent::{AgentReport, ExitStatus};
 use lamplight_domain::permission::Policy;
-use lamplight_domain::session::{Command, Effect, Phase, Report};
+use lamplight_domain::session::{Command, Effect, Phase, Place, Report, Room};
 use lamplight_domain::transcript::ToolStatus;
 use lamplight_domain::{
     BudgetOf, Event, Failure, FailureClass, MonthBudget, Origin, PromptId, Timestamp, TurnNumber,
@@ -53,6 +53,8 @@ fn a_million_random_steps_break_nothing() {
             "checkpoint_failed",
             "files_restored",
             "restore_failed",
+            "sandbox_queued",
+            "priority_set",
         ] {
             assert!(seen.contains_key(rare), "{rare} was never exercised");
         }
@@ -76,6 +78,7 @@ fn session(seed: u64) -> BTreeMap<String, u64> {
         watch.look(&world);
     }
     // Then nothing goes wrong any more, and everything comes to rest.
+    world.room = Room::Free;
     let late = std::mem::take(&mut world.late);
     late.into_iter().for_each(|report| world.report(report));
     for _ in 0..20 {
@@ -134,6 +137,8 @@ fn step(world: &mut World, random: &mut fastrand::Rng) {
         }
         88..91 => world.crash(),
         91..94 => trouble(world, random),
+        94 => world.room = if random.bool() { Room::Free } else { Room::Full },
+        95 => world.report(Report::PlaceWanted),
         _ => {
             let report = world.ask_permission(random.u64(0..50));
             world.report(report);
@@ -243,6 +248,7 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
         }
         56 => world.command(Command::Archive { by }),
         57 => world.command(Command::Unarchive { by }),
+        58 => world.command(Command::SetPriority { priority: random.i8(-10..10), by }),
         _ => world.command(Command::End { by }),
     };
 }
@@ -299,9 +305,14 @@ impl Watch {
         assert_eq!(claimed, world.running.len(), "a running sandbox is claimed by its session");
         let current = world.running.len() - world.running.iter().filter(|g| owed.iter().any(|effect| matches!(effect, Effect::DestroySandbox { generation, .. } if generation == *g))).count();
         assert!(current <= 1, "at most one current sandbox: {:?}", world.running);
+        let has_sandbox = !world.running.is_empty() || creating > 0;
+        assert!(!has_sandbox || matches!(world.session.place(), Place::Held { .. }), "a sandbox has a place");
         let (phase, reason) = world.session.phase();
-        let works =
-            matches!(phase, Phase::Starting | Phase::Planning | Phase::Executing | Phase::WaitingForYou);
+        assert_eq!(phase == Phase::Queued, matches!(world.session.place(), Place::Waits { .. }), "{phase:?}");
+        let works = matches!(
+            phase,
+            Phase::Queued | Phase::Starting | Phase::Planning | Phase::Executing | Phase::WaitingForYou
+        );
         let waits = world.session.next_deadline(world.now);
         assert!(!works || !owed.is_empty() || waits.is_some(), "nothing waits for ever: {phase:?}");
         assert!(

@@ -4,7 +4,7 @@
 use lamplight_domain::agent::{AgentInput, AgentReport, Opened, StopReason};
 use lamplight_domain::event::Commit;
 use lamplight_domain::permission::{OptionKind, PermissionOption, Policy};
-use lamplight_domain::session::{Command, Effect, Input, Refusal, Report, Session};
+use lamplight_domain::session::{Command, Effect, Input, Place, Refusal, Report, Room, Session};
 use lamplight_domain::transcript::{Tokens, ToolCall, ToolStatus};
 use lamplight_domain::{
     Attachment, Entry, Event, Failure, FailureClass, Generation, Limits, Network, Person, PromptId,
@@ -16,6 +16,8 @@ pub(crate) struct World {
     pub(crate) now: Timestamp,
     pub(crate) log: Vec<Entry>,
     pub(crate) session: Session,
+    /// For a sandbox, if the session has none.
+    pub(crate) room: Room,
     pub(crate) running: BTreeSet<Generation>,
     /// Of them, those that stand still.
     pub(crate) paused: BTreeSet<Generation>,
@@ -70,6 +72,15 @@ pub(crate) fn spec() -> SessionSpec {
 
 impl World {
     pub(crate) fn new(spec: SessionSpec) -> Self {
+        Self::with(spec, Room::Free)
+    }
+
+    /// There is no room for its sandbox.
+    pub(crate) fn full(spec: SessionSpec) -> Self {
+        Self::with(spec, Room::Full)
+    }
+
+    fn with(spec: SessionSpec, room: Room) -> Self {
         let now = Timestamp(1_000_000);
         let events = Session::create(spec, prompt_id(1), "do it".into(), "Ada".into(), Vec::new()).unwrap();
         let log: Vec<Entry> = (1..)
@@ -81,6 +92,7 @@ impl World {
             now,
             log,
             session,
+            room,
             running: BTreeSet::new(),
             paused: BTreeSet::new(),
             files: false,
@@ -119,7 +131,10 @@ impl World {
     }
 
     fn input(&mut self, input: Input) -> Result<(), Refusal> {
-        for event in self.session.decide(self.now, input)? {
+        // Who has a place keeps it.
+        let is_held = matches!(self.session.place(), Place::Held { .. });
+        let room = if is_held { Room::Free } else { self.room };
+        for event in self.session.decide(self.now, room, input)? {
             self.append(event);
         }
         Ok(())

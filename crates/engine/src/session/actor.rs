@@ -9,7 +9,7 @@ use crate::effects::{self, Context, Trouble};
 use crate::engine::Shared;
 use crate::hub::Hub;
 use crate::{CommandError, clock};
-use lamplight_domain::session::{Input, Report, Session, SessionView};
+use lamplight_domain::session::{Input, Place, Report, Room, Session, SessionView};
 use lamplight_domain::{Entry, Event, Seq, SessionId, Timestamp};
 use lamplight_sandbox::link::Link;
 use lamplight_store::ReadError;
@@ -45,6 +45,8 @@ pub(crate) struct Actor {
     gathering: Gathering,
     /// Of whose standard error how many bytes have come: with the next append they are in the log, because none of it is held back.
     logged: Option<(u32, u64)>,
+    /// Its place, as the queue was told; `None` while the queue keeps one for it.
+    place: Option<Place>,
 }
 
 impl Actor {
@@ -59,6 +61,7 @@ impl Actor {
         let session = load(&shared, &id).await?;
         awake.hub.begin(session.last_seq());
         shared.budgets.session_is(&id, &session);
+        shared.queue.session_is(&id, &session, clock::now());
         let durable = watch::Sender::new(Durable::of(&session));
         let context = Arc::new(Context::new(
             id.clone(),
@@ -79,6 +82,7 @@ impl Actor {
             decided_at: Timestamp::default(),
             gathering: Gathering::default(),
             logged: None,
+            place: None,
         };
         let result = actor.live().await;
         actor.running.shut_down().await;
@@ -172,7 +176,8 @@ impl Actor {
     async fn command(&mut self, input: Input) -> Result<SessionView, CommandError> {
         let at = clock::now();
         self.decided_at = at;
-        let events = self.session.decide(at, input)?;
+        let room = self.room(at);
+        let events = self.session.decide(at, room, input)?;
         let entries = self.entries(&self.session, at, events.into_iter().map(|event| (event, None)));
         let (next, view) = self.after(&entries);
         let summary = writing::summary(&next, &view);
@@ -220,7 +225,8 @@ impl Actor {
         for entry in self.entries(&draft, at, facts.iter().map(|fact| (fact.event.clone(), fact.read))) {
             draft.apply(&entry);
         }
-        let decided = draft.decide(at, Input::Report(report)).unwrap_or_default();
+        let room = self.room(at);
+        let decided = draft.decide(at, room, Input::Report(report)).unwrap_or_default();
         facts.extend(decided.into_iter().map(|event| Fact { event, read }));
         self.record(facts, at).await
     }
@@ -285,7 +291,21 @@ impl Actor {
         });
     }
 
+    /// Whether there is room for a sandbox of this session's. The queue keeps it until it is told what came of it.
+    fn room(&mut self, at: Timestamp) -> Room {
+        if matches!(self.session.place(), Place::Held { .. }) {
+            return Room::Free;
+        }
+        self.place = None;
+        self.shared.queue.room(&self.id, &self.session, at)
+    }
+
     fn settle(&mut self) {
+        let place = self.session.place();
+        if self.place.as_ref() != Some(&place) {
+            self.shared.queue.session_is(&self.id, &self.session, clock::now());
+            self.place = Some(place);
+        }
         let owed = self.session.owed(clock::now());
         let (context, session) = (&self.context, &self.session);
         self.running.settle(&owed, |effect| effects::perform(context.clone(), effect.clone(), session));

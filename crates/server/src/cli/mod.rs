@@ -26,6 +26,7 @@ mod ports;
 mod progress;
 mod prompt;
 mod pull_request;
+mod queue;
 mod redacting;
 mod render;
 mod restore;
@@ -85,6 +86,8 @@ enum Command {
     Serve(serve::Arguments),
     /// Hand over a task and watch it; Ctrl-C stops the turn, twice leaves it running
     Run(run::Arguments),
+    /// List sessions that wait for a sandbox, or put one before others
+    Queue(queue::Arguments),
     /// List sessions, the newest first
     Sessions(sessions::Arguments),
     /// Show one session
@@ -186,6 +189,7 @@ impl Cli {
                 Ok(ExitCode::SUCCESS)
             }
             Command::Run(arguments) => block_on(run::run(&arguments, &common, output)),
+            Command::Queue(arguments) => block_on(queue::run(&arguments, &common.client()?, output)),
             Command::Sessions(arguments) => block_on(sessions::run(&arguments, &common.client()?, output)),
             Command::Show(arguments) => block_on(show::run(&arguments, &common.client()?, output)),
             Command::Logs(arguments) => block_on(logs::run(&arguments, &common.client()?, output)),

@@ -18,6 +18,7 @@ pub(super) struct Progress {
 enum Word {
     #[default]
     Starting,
+    Queued,
     Planning,
     Executing,
     Waiting,
@@ -30,6 +31,7 @@ impl Word {
     fn as_str(self) -> &'static str {
         match self {
             Self::Starting => "starting",
+            Self::Queued => "queued",
             Self::Planning => "planning",
             Self::Executing => "executing",
             Self::Waiting => "waiting for you",
@@ -64,6 +66,7 @@ impl Progress {
             Event::WorkCommitted { .. } | Event::WorkNotCommitted { .. } | Event::SessionEnded { .. } => {
                 self.word = Word::Idle;
             }
+            Event::SandboxQueued { .. } => self.word = Word::Queued,
             Event::SandboxRequested { .. } | Event::SandboxLost { .. } => self.word = Word::Starting,
             Event::SessionCreated { .. }
             | Event::PromptQueued { .. }
@@ -107,6 +110,7 @@ impl Progress {
             | Event::ArtifactsKept { .. }
             | Event::SandboxUsed { .. }
             | Event::BudgetSet { .. }
+            | Event::PrioritySet { .. }
             | Event::BudgetNeared { .. }
             | Event::SetupBegun { .. }
             | Event::SetupEnded { .. }

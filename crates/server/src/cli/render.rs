@@ -222,6 +222,10 @@ impl<W: Write> Renderer<W> {
             }
             Event::ArtifactsKept { artifacts, .. } => self.dim(&artifacts_kept(artifacts)),
             Event::TerminalOpened { by } => self.dim(&format!("{} opened a terminal", clean(by))),
+            Event::SandboxQueued { .. } => self.dim("it waits for a free sandbox"),
+            Event::PrioritySet { priority, by } => {
+                self.dim(&format!("{} set its priority to {priority:+}", clean(by)))
+            }
             Event::BudgetSet { budget_micros: 0, by } => {
                 self.dim(&format!("{} took the budget away", clean(by)))
             }

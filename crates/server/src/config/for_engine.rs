@@ -23,6 +23,7 @@ impl Config {
             redaction: Redaction::default(),
             scripted_model: self.models.scripted,
             limits: self.limits.clone(),
+            queue: self.queue.engine(),
             budgets: self.budgets.engine(),
             permissions: self.agent.permissions,
             person: self.person.clone(),

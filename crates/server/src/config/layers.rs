@@ -61,6 +61,8 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_LIMITS_IDLE_WARNING_MS", "limits.idle_warning_ms", Kind::Number),
     variable("LAMPLIGHT_LIMITS_CHECKPOINT_MS", "limits.checkpoint_ms", Kind::Number),
     variable("LAMPLIGHT_LIMITS_BUDGET_MICROS", "limits.budget_micros", Kind::Number),
+    variable("LAMPLIGHT_QUEUE_SANDBOXES", "queue.sandboxes", Kind::Number),
+    variable("LAMPLIGHT_QUEUE_SANDBOXES_PER_PERSON", "queue.sandboxes_per_person", Kind::Number),
     variable("LAMPLIGHT_BUDGETS_MONTH_MICROS", "budgets.month_micros", Kind::Number),
     variable("LAMPLIGHT_MODELS_OPENAI_BASE", "models.openai.base", Kind::Text),
     variable("LAMPLIGHT_MODELS_OPENAI_KEY_ENV", "models.openai.key_env", Kind::Text),

@@ -10,6 +10,7 @@ mod gateway;
 mod github;
 mod layers;
 mod models;
+mod queue;
 mod secret;
 mod secrets;
 mod sections;
@@ -19,6 +20,7 @@ pub use gateway::Gateway;
 pub use github::GitHub;
 pub use layers::{Environment, VARIABLES, Variable};
 pub use models::{ModelEndpoint, Models};
+pub use queue::Queue;
 pub use secret::Secret;
 pub use secrets::Secrets;
 pub use sections::{
@@ -42,6 +44,7 @@ pub struct Config {
     pub agent: Agent,
     pub limits: Limits,
     pub budgets: Budgets,
+    pub queue: Queue,
     pub models: Models,
     pub secrets: Secrets,
     pub github: GitHub,

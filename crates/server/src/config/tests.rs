@@ -232,7 +232,8 @@ fn what_is_printed_can_be_read_again() {
 fn every_variable_sets_a_key_that_exists() {
     for row in VARIABLES {
         let value = match row.key {
-            "server.listen" => "127.0.0.1:9",
+            "server.listen" | "gateway.listen" => "127.0.0.1:9",
+            "gateway.url" => "https://example.org",
             "log.format" => "json",
             "agent.permissions" => "ask",
             "sandbox.network" => "none",
@@ -246,6 +247,7 @@ fn every_variable_sets_a_key_that_exists() {
         let person = [("LAMPLIGHT_PERSON_NAME", "a"), ("LAMPLIGHT_PERSON_EMAIL", "b"), (row.name, value)];
         let file = match row.key.rsplit_once('.') {
             _ if row.key == "sandbox.allow" => "[sandbox]\nnetwork = 'allowlist'\n".to_owned(),
+            _ if row.key == "gateway.url" => "[gateway]\nlisten = '127.0.0.1:9'\n".to_owned(),
             Some((section, "price")) => format!("[{section}]\nbase = 'http://127.0.0.1:9'\n"),
             _ => String::new(),
         };

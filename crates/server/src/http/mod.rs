@@ -19,6 +19,7 @@ pub mod openapi;
 mod page;
 pub mod ports;
 pub mod problem;
+pub mod queue;
 mod redact;
 mod refusals;
 pub mod repositories;
@@ -147,6 +148,7 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/pause", post(sessions::pause::handle))
         .route("/sessions/{id}/resume", post(sessions::resume::handle))
         .route("/sessions/{id}/budget", post(sessions::budget::handle))
+        .route("/sessions/{id}/priority", post(sessions::priority::handle))
         .route("/sessions/{id}/restore", post(sessions::restore::handle))
         .route("/sessions/{id}/model", post(sessions::choose_model::handle))
         .route("/sessions/{id}/permission", post(sessions::answer::handle))
@@ -183,6 +185,7 @@ pub fn router(app: App) -> Router {
         .route("/keys/{name}", put(keys::set::handle).delete(keys::remove::handle))
         .route("/keys/{name}/test", post(keys::test::handle))
         .route("/models", get(models::handle))
+        .route("/queue", get(queue::handle))
         .route("/repositories", get(repositories::handle))
         .route("/repositories/offer", get(repositories::offer))
         .route("/status", get(status::handle))

@@ -37,6 +37,8 @@ use utoipa::OpenApi;
         sessions::merge::handle,
         sessions::pull_request::handle,
         sessions::gateway_token::handle,
+        sessions::priority::handle,
+        crate::http::queue::handle,
         sessions::end::handle,
         sessions::archive::handle,
         sessions::unarchive::handle,

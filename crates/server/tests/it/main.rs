@@ -18,6 +18,7 @@ mod pauses;
 mod prepared;
 mod previews;
 mod pull_requests;
+mod queue;
 mod secret_search;
 mod secrets;
 mod socket;

@@ -89,6 +89,8 @@ impl Place {
             .env("HOME", self.path("home"))
             .env("LAMPLIGHT_CONFIG", self.path("lamplight.toml"))
             .env("LAMPLIGHT_LISTEN", &self.listen)
+            // Tests of other things have as many sandboxes as they like.
+            .env("LAMPLIGHT_QUEUE_SANDBOXES_PER_PERSON", "0")
             .envs(self.environment.iter().copied())
             .current_dir(self.repository())
             .args(arguments);

@@ -1,5 +1,7 @@
 /** One line that is always true: phase, steps, time, tokens, and how fresh all of it is. */
+import { useQuery } from '@tanstack/react-query';
 import { useEffect, useRef, useState } from 'react';
+import { queueQuery } from '../../api/queries';
 import type { ConnectionState } from '../../api/socket';
 import type { SessionView } from '../../api/types';
 import { words } from '../../text/english';
@@ -10,6 +12,7 @@ import { Icon } from '../../ui/icons';
 import { isBusy, isWorking, PhaseLabel, phaseWord } from '../../ui/phase';
 import { BudgetDialog } from './BudgetDialog';
 import { useFacts, useSession, useStore } from './context';
+import { waitOf } from './place';
 
 /** Without an entry for this long, work takes longer than expected. */
 const EXPECTED_MS = 30_000;
@@ -21,7 +24,9 @@ export function StatusBar() {
     <footer className="flex h-7 items-center gap-3 overflow-hidden border-t border-line bg-sunken px-3 text-2xs whitespace-nowrap text-soft sm:gap-4 sm:px-4">
       <span className="flex min-w-0 shrink gap-1.5">
         <PhaseLabel phase={facts.phase} />
-        {facts.reason ? (
+        {facts.phase === 'queued' ? (
+          <QueuePlace id={facts.id} />
+        ) : facts.reason ? (
           <span className="truncate" title={visible(facts.reason)}>
             {visible(facts.reason)}
           </span>
@@ -40,6 +45,17 @@ export function StatusBar() {
       <People />
       <Connection />
     </footer>
+  );
+}
+
+/** Where it waits, and what for. */
+function QueuePlace({ id }: { id: string }) {
+  const place = useQuery(queueQuery).data?.items.find((queued) => queued.id === id);
+  if (!place) return null;
+  return (
+    <span className="truncate" title={visible(place.reason)}>
+      {words.line.placeAndWait(place.queue_position, waitOf(place))} · {visible(place.reason)}
+    </span>
   );
 }
 

@@ -190,6 +190,9 @@ impl From<session::SessionView> for SessionView {
             image: view.image.map(|image| Image { name: image.name.into(), digest: image.digest.into() }),
             contacts: view.contacts.into_iter().map(Contact::from).collect(),
             sandbox_state: view.sandbox_state.into(),
+            priority: view.priority,
+            queue_position: None,
+            estimated_wait_seconds: None,
             sandbox: view.enforced.map(Sandbox::from),
             ended: view.ended,
             archived: view.archived,
@@ -232,6 +235,8 @@ impl From<session::SessionSummary> for SessionSummary {
             archived: summary.archived,
             person: summary.person,
             is_unsafe: summary.is_unsafe,
+            queue_position: None,
+            estimated_wait_seconds: None,
         }
     }
 }

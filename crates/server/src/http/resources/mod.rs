@@ -147,6 +147,12 @@ pub struct SessionView {
     /// Hosts that were asked for, each once with each kind of answer; at most 256.
     pub contacts: Vec<Contact>,
     pub sandbox_state: SandboxState,
+    /// Of waiting for a sandbox: a step up is worth ten minutes; 0 is usual.
+    pub priority: i8,
+    /// Where it waits for a sandbox, from 1; `null` where it does not.
+    pub queue_position: Option<u32>,
+    /// How long that may still take.
+    pub estimated_wait_seconds: Option<u64>,
     /// What keeps its newest sandbox in; `null` before there was one.
     pub sandbox: Option<Sandbox>,
     pub ended: bool,
@@ -322,6 +328,10 @@ pub struct SessionSummary {
     /// Its sandbox lacks a wall that nothing should run without.
     #[serde(rename = "unsafe")]
     pub is_unsafe: bool,
+    /// Where it waits for a sandbox, from 1; `null` where it does not.
+    pub queue_position: Option<u32>,
+    /// How long that may still take.
+    pub estimated_wait_seconds: Option<u64>,
 }
 
 #[cfg(test)]

@@ -3,6 +3,7 @@
 use crate::http::App;
 use crate::http::extract::Query;
 use crate::http::problem::Problem;
+use crate::http::queue;
 use crate::http::resources::{Phase, SessionSummary};
 use axum::Json;
 use axum::extract::State;
@@ -58,8 +59,5 @@ pub(in crate::http) async fn handle(
         limit: params.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT),
     };
     let page = app.engine.sessions(query).await?;
-    Ok(Json(SessionList {
-        items: page.items.into_iter().map(SessionSummary::from).collect(),
-        next_cursor: page.next_cursor,
-    }))
+    Ok(Json(SessionList { items: queue::listed(&app, page.items), next_cursor: page.next_cursor }))
 }

@@ -15,6 +15,7 @@ pub mod list;
 pub mod log;
 pub mod merge;
 pub mod pause;
+pub mod priority;
 pub mod prompt;
 pub mod pull_request;
 pub mod remove_prompt;

@@ -3,6 +3,7 @@
 use crate::http::App;
 use crate::http::extract::Id;
 use crate::http::problem::Problem;
+use crate::http::queue;
 use crate::http::resources::SessionView;
 use axum::Json;
 use axum::extract::State;
@@ -14,5 +15,5 @@ pub(in crate::http) async fn handle(
     State(app): State<App>,
     Id(id): Id,
 ) -> Result<Json<SessionView>, Problem> {
-    Ok(Json(app.engine.view(&id).await?.into()))
+    Ok(Json(queue::shown(&app, app.engine.view(&id).await?)))
 }

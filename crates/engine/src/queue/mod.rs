@@ -1,0 +1,126 @@
+//! Which sessions may have a sandbox, and who waits for a place. All of it follows from the sessions' states: each tells its own
+//! whenever it has changed, and after a start nobody is let in before all have.
+//!
+//! ```text
+//! a session wants a sandbox ─▶ room? ─┬─ yes: its place is held from then on, until the sandbox is gone
+//!                                     └─ no: it waits; the longest first, where a step of priority is ten minutes of waiting
+//! a place is free ─▶ who is first, and may have it, is told to look again
+//! somebody waits ─▶ one who has a place and nothing to do gives it back, files and all
+//! ```
+
+mod line;
+
+pub use line::QueueEntry;
+
+use crate::engine::Shared;
+use crate::session::Message;
+use crate::{CommandError, Engine, clock};
+use lamplight_domain::session::{Command, Report, Room, Session, SessionView};
+use lamplight_domain::{SessionId, Timestamp};
+use line::Line;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// From one look at the queue to the next, where nothing has changed but the time.
+const PERIOD: Duration = Duration::from_secs(2);
+
+/// How many sandboxes there may be at a time; 0 is no bound.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct QueueConfig {
+    pub sandboxes: u32,
+    pub sandboxes_per_person: u32,
+}
+
+impl Default for QueueConfig {
+    fn default() -> Self {
+        Self { sandboxes: 0, sandboxes_per_person: 3 }
+    }
+}
+
+/// The places, and who has them.
+pub(crate) struct Queue {
+    line: Mutex<Line>,
+    changed: Notify,
+}
+
+impl Queue {
+    /// `missing` are those whose places are not known yet.
+    pub(crate) fn new(config: QueueConfig, missing: impl IntoIterator<Item = SessionId>) -> Self {
+        Self { line: Mutex::new(Line::new(config, missing)), changed: Notify::new() }
+    }
+
+    /// Whether the session may have a sandbox now. Where it may, its place is kept until it tells what it has become.
+    pub(crate) fn room(&self, id: &SessionId, session: &Session, now: Timestamp) -> Room {
+        self.lock().room(id, session, now)
+    }
+
+    /// A session is awake, or has changed.
+    pub(crate) fn session_is(&self, id: &SessionId, session: &Session, now: Timestamp) {
+        if self.lock().session_is(id, session, now) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// Nobody has to be kept waiting for what this session has: it was woken, or cannot be.
+    pub(crate) fn is_known(&self, id: &SessionId) {
+        if self.lock().is_known(id) {
+            self.changed.notify_one();
+        }
+    }
+
+    /// The session sleeps.
+    pub(crate) fn session_sleeps(&self, id: &SessionId) {
+        if self.lock().forget(id) {
+            self.changed.notify_one();
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Line> {
+        self.line.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Lets in whoever may come in, for as long as the engine runs. It takes no input: every look is complete.
+pub(crate) async fn run(shared: Arc<Shared>) {
+    let mut closing = shared.closing();
+    loop {
+        let (admitted, asked) = {
+            let line = shared.queue.lock();
+            (line.admissible(), line.asked_to_give_back(clock::now()))
+        };
+        let admitted = admitted.into_iter().map(|id| (id, Report::Tick));
+        for (id, report) in admitted.chain(asked.into_iter().map(|id| (id, Report::PlaceWanted))) {
+            if let Err(error) = shared.send(&id, Message::Report(report)).await {
+                tracing::warn!(session.id = %id, %error, "a session does not hear that the queue moves; the next look tries again");
+            }
+        }
+        tokio::select! {
+            () = shared.queue.changed.notified() => {}
+            () = tokio::time::sleep(PERIOD) => {}
+            () = crate::engine::closed(&mut closing) => return,
+        }
+    }
+}
+
+impl Engine {
+    /// Who waits for a place, the first first.
+    pub fn queue(&self) -> Vec<QueueEntry> {
+        self.shared.queue.lock().entries(clock::now())
+    }
+
+    /// Where a session waits; `None` where it does not.
+    pub fn queue_entry(&self, id: &SessionId) -> Option<QueueEntry> {
+        self.queue().into_iter().find(|entry| entry.session == *id)
+    }
+
+    /// A step up is worth ten minutes of waiting.
+    pub async fn set_priority(
+        &self,
+        id: &SessionId,
+        priority: i8,
+        by: String,
+    ) -> Result<SessionView, CommandError> {
+        self.command(id, Command::SetPriority { priority, by }).await
+    }
+}

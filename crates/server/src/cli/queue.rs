@@ -1,0 +1,74 @@
+//! `lamplight queue`
+
+use super::client::Client;
+use super::output::{Output, Style, clean, duration, first_line};
+use crate::http::queue::{QueueList, QueuedSession};
+use crate::http::resources::SessionView;
+use crate::http::sessions::priority::PriorityRequest;
+use clap::Args;
+use std::process::ExitCode;
+
+/// Characters of a title that are shown.
+const TITLE: usize = 48;
+/// The random end of an id: enough to tell sessions apart and to name one.
+const SHORT_ID: usize = 8;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    /// One of those that wait, by its id or a beginning or end of it
+    #[arg(requires = "priority")]
+    session: Option<String>,
+    /// Put it before others (up to 10) or behind them (down to -10); a step is worth ten minutes of waiting
+    #[arg(long, value_name = "STEPS", allow_negative_numbers = true, requires = "session")]
+    priority: Option<i8>,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    client: &Client,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    if let (Some(session), Some(priority)) = (&arguments.session, arguments.priority) {
+        let id = client.resolve(session).await?;
+        let path = format!("/sessions/{id}/priority");
+        let _view: SessionView = client.post(&path, Some(&PriorityRequest { priority })).await?;
+    }
+    let list: QueueList = client.get("/queue").await?;
+    if arguments.json {
+        output.json(&list)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if list.items.is_empty() {
+        output.line("Nothing waits for a sandbox.")?;
+    }
+    for queued in &list.items {
+        output.line(&row(queued, output))?;
+    }
+    if !list.items.is_empty() {
+        let hint = "Before others: lamplight queue ID --priority 1. Not at all: lamplight stop ID.";
+        output.line(&output.paint(Style::Dim, hint))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn row(queued: &QueuedSession, output: &Output) -> String {
+    let id = &queued.id[queued.id.len().saturating_sub(SHORT_ID)..];
+    let title = first_line(&queued.title, TITLE);
+    let wait = match queued.estimated_wait_seconds {
+        0 => "now".to_owned(),
+        seconds => format!("in about {}", duration(seconds * 1000)),
+    };
+    let priority =
+        if queued.priority == 0 { String::new() } else { format!(" · priority {:+}", queued.priority) };
+    format!(
+        "{:>3}  {id}  {title:TITLE$}  {}",
+        queued.queue_position,
+        output.paint(
+            Style::Dim,
+            &format!("{wait}{priority} · {} · {}", clean(&queued.person), clean(&queued.reason))
+        )
+    )
+}

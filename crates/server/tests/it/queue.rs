@@ -1,0 +1,85 @@
+//! Waiting for a sandbox, from the outside.
+
+use crate::support::{Place, Server};
+use reqwest::StatusCode;
+use serde_json::{Value, json};
+
+fn place() -> Place {
+    let mut place = Place::new();
+    place.environment.push(("LAMPLIGHT_QUEUE_SANDBOXES", "1"));
+    place
+}
+
+async fn queue(server: &Server) -> Vec<(String, u64)> {
+    let (status, list) = server.get("/queue").await;
+    assert_eq!(status, StatusCode::OK);
+    let entry = |item: &Value| {
+        assert_eq!(item["status"], "queued", "{item}");
+        assert!(item["estimated_wait_seconds"].as_u64().unwrap() > 0, "{item}");
+        (item["id"].as_str().unwrap().to_owned(), item["queue_position"].as_u64().unwrap())
+    };
+    list["items"].as_array().unwrap().iter().map(entry).collect()
+}
+
+fn count(log: &[Value], kind: &str) -> usize {
+    log.iter().filter(|entry| entry["event"]["type"] == kind).count()
+}
+
+#[tokio::test]
+async fn what_finds_no_place_waits_across_a_restart_and_comes_in_by_its_order() {
+    let server = Server::start_in(place());
+    let busy = server.create("!hang").await;
+    server.until(&busy, "turn_started", 1).await;
+    let second = server.create("!say second").await;
+    server.until(&second, "sandbox_queued", 1).await;
+    let third = server.create("!say third").await;
+    server.until(&third, "sandbox_queued", 1).await;
+    assert_eq!(queue(&server).await, [(second.clone(), 1), (third.clone(), 2)]);
+    let view = server.view(&second).await;
+    assert_eq!((&view["phase"], &view["queue_position"]), (&json!("queued"), &json!(1)));
+    assert_eq!(view["reason"], "it waits for a free sandbox: all 1 sandboxes are in use");
+    let (_, list) = server.get("/sessions?phase=queued").await;
+    let positions: Vec<&Value> =
+        list["items"].as_array().unwrap().iter().map(|item| &item["queue_position"]).collect();
+    assert_eq!(positions, [2, 1], "the newest first");
+
+    let (status, _) = server.post(&format!("/sessions/{third}/priority"), json!({"priority": 11})).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST);
+    let said = server.place.say(&["queue", &third, "--priority", "1"]);
+    assert!(
+        said.trim_start().starts_with("1  ") && said.contains("third") && said.contains("priority +1"),
+        "{said}"
+    );
+
+    server.signal("KILL");
+    let server = Server::start_in(server.ended().1);
+    server.view(&second).await;
+    assert_eq!(queue(&server).await, [(third.clone(), 1), (second.clone(), 2)]);
+    server.post(&format!("/sessions/{busy}/stop"), Value::Null).await;
+    // Its sandbox has nothing to do then, and is given back.
+    let log = server.until(&third, "work_committed", 1).await;
+    assert_eq!(count(&log, "sandbox_queued"), 1, "{log:?}");
+    let log = server.until(&second, "work_committed", 1).await;
+    assert_eq!(count(&log, "sandbox_queued"), 1, "{log:?}");
+    let begun = |log: &[Value]| {
+        log.iter().find(|entry| entry["event"]["type"] == "turn_started").unwrap()["at"].as_u64().unwrap()
+    };
+    assert!(begun(&log) > begun(&server.until(&third, "turn_started", 1).await));
+    assert_eq!(queue(&server).await, []);
+    server.clear().await;
+}
+
+#[tokio::test]
+async fn what_is_taken_back_waits_no_more() {
+    let server = Server::start_in(place());
+    let busy = server.create("!hang").await;
+    server.until(&busy, "turn_started", 1).await;
+    let second = server.create("!say second").await;
+    server.until(&second, "sandbox_queued", 1).await;
+    server.place.say(&["stop", &second]);
+    assert_eq!(queue(&server).await, []);
+    let view = server.view(&second).await;
+    assert_eq!((&view["phase"], &view["queue_position"]), (&json!("paused"), &Value::Null));
+    assert_eq!(server.place.say(&["queue"]), "Nothing waits for a sandbox.\n");
+    server.clear().await;
+}

@@ -1,0 +1,87 @@
+/** Sessions that wait for a sandbox: put before others, behind them, or taken back. */
+import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
+import { Link } from '@tanstack/react-router';
+import { api, asApiError } from '../api/client';
+import { queueQuery } from '../api/queries';
+import type { QueuedSession } from '../api/types';
+import { waitOf } from '../session/view/place';
+import { words } from '../text/english';
+import { visible } from '../text/visible';
+import { Button } from '../ui/button';
+import { Icon } from '../ui/icons';
+import { ProblemNote } from '../ui/problem';
+import { About, Card, Nothing } from './parts';
+
+/** The most that a session is put before others, or behind them. */
+const MOST = 10;
+
+export function Queue() {
+  const queue = useQuery(queueQuery);
+  const items = queue.data?.items ?? [];
+  return (
+    <>
+      <About>{words.line.about}</About>
+      {queue.error ? <ProblemNote error={asApiError(queue.error)} className="mb-4" /> : null}
+      {queue.isSuccess && items.length === 0 ? <Nothing>{words.line.nothing}</Nothing> : null}
+      <ol aria-label={words.line.label} className="space-y-3">
+        {items.map((queued) => (
+          <Row key={queued.id} queued={queued} />
+        ))}
+      </ol>
+    </>
+  );
+}
+
+function Row({ queued }: { queued: QueuedSession }) {
+  const client = useQueryClient();
+  const onSuccess = () => client.invalidateQueries({ queryKey: queueQuery.queryKey });
+  const move = useMutation({ mutationFn: (steps: number) => api.setPriority(queued.id, steps), onSuccess });
+  const cancel = useMutation({ mutationFn: () => api.stop(queued.id), onSuccess });
+  const title = visible(queued.title);
+  const failed = move.error ?? cancel.error;
+  return (
+    <Card>
+      <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
+        <span className="w-6 text-right text-soft tabular-nums">{words.line.place(queued.queue_position)}</span>
+        <div className="min-w-0 grow">
+          <Link to="/sessions/$id" params={{ id: queued.id }} className="font-medium hover:underline">
+            {title}
+          </Link>
+          <p className="text-[0.8125rem] text-soft">
+            {waitOf(queued)}
+            {queued.priority === 0 ? null : ` · ${words.line.priority(queued.priority)}`} · {visible(queued.person)} ·{' '}
+            {visible(queued.reason)}
+          </p>
+        </div>
+        <Button
+          size="small"
+          aria-label={words.line.sooner(title)}
+          title={words.line.sooner(title)}
+          disabled={move.isPending || queued.priority >= MOST}
+          onClick={() => move.mutate(queued.priority + 1)}
+        >
+          <Icon name="send" />
+        </Button>
+        <Button
+          size="small"
+          aria-label={words.line.later(title)}
+          title={words.line.later(title)}
+          disabled={move.isPending || queued.priority <= -MOST}
+          onClick={() => move.mutate(queued.priority - 1)}
+        >
+          <Icon name="down" />
+        </Button>
+        <Button
+          size="small"
+          look="danger"
+          aria-label={words.line.cancelOf(title)}
+          disabled={cancel.isPending}
+          onClick={() => cancel.mutate()}
+        >
+          {words.line.cancel}
+        </Button>
+      </div>
+      {failed ? <ProblemNote error={asApiError(failed)} className="mt-2" /> : null}
+    </Card>
+  );
+}
