@@ -21,8 +21,8 @@ describe.runIf(HAS_SERVER)('the queue', () => {
     await server.create('!say second', { title: 'Mend the roof' });
     const page = await stage.page();
     await page.goto(`${server.url}/sessions/${first}`);
-    await page.getByText('1. in the queue, about').waitFor();
-    await page.getByText('all 1 sandboxes are in use').waitFor();
+    await page.getByText('1. in the queue, about 5 min').waitFor();
+    await page.getByText('the only sandbox is in use').waitFor();
     await shot(page, 'queued');
 
     await page.goto(`${server.url}/settings/queue`);

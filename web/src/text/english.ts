@@ -209,7 +209,7 @@ export const words = {
     nothing: 'Nothing waits.',
     place: (position: number) => `${position}.`,
     now: 'its turn has come',
-    wait: (time: string) => `about ${time}`,
+    wait: (minutes: number) => (minutes > 1 ? `about ${minutes} min` : 'within a minute'),
     placeAndWait: (position: number, wait: string) => `${position}. in the queue, ${wait}`,
     priority: (steps: number) => `priority ${steps > 0 ? '+' : ''}${steps}`,
     sooner: (title: string) => `Before others: ${title}`,

@@ -208,11 +208,17 @@ impl Line {
                 None => (0, "its turn has come".to_owned()),
                 Some(Full::All) => (
                     self.estimate(now, position, sandboxes, None),
-                    format!("all {sandboxes} sandboxes are in use"),
+                    match sandboxes {
+                        1 => "the only sandbox is in use".to_owned(),
+                        all => format!("all {all} sandboxes are in use"),
+                    },
                 ),
                 Some(Full::OfPerson) => (
                     self.estimate(now, *of_person, sandboxes_per_person, Some(person)),
-                    format!("{person} has {sandboxes_per_person} sandboxes, which is the most"),
+                    match sandboxes_per_person {
+                        1 => format!("{person} has a sandbox already"),
+                        most => format!("{person} has {most} sandboxes already"),
+                    },
                 ),
             };
             let (session, person) = (id.clone(), person.to_owned());

@@ -37,7 +37,7 @@ async fn what_finds_no_place_waits_across_a_restart_and_comes_in_by_its_order() 
     assert_eq!(queue(&server).await, [(second.clone(), 1), (third.clone(), 2)]);
     let view = server.view(&second).await;
     assert_eq!((&view["phase"], &view["queue_position"]), (&json!("queued"), &json!(1)));
-    assert_eq!(view["reason"], "it waits for a free sandbox: all 1 sandboxes are in use");
+    assert_eq!(view["reason"], "it waits for a free sandbox: the only sandbox is in use");
     let (_, list) = server.get("/sessions?phase=queued").await;
     let positions: Vec<&Value> =
         list["items"].as_array().unwrap().iter().map(|item| &item["queue_position"]).collect();

@@ -113,7 +113,7 @@ fn a_person_has_so_many_and_keeps_nobody_else_waiting() {
     assert_eq!(rooms, [Room::Free, Room::Free, Room::Full, Room::Full]);
     assert_eq!(world.prompted(5, "Grace"), Room::Free);
     let why = &world.line.entries(world.now)[0].why;
-    assert_eq!(why, "Ada has 2 sandboxes, which is the most");
+    assert_eq!(why, "Ada has 2 sandboxes already");
     world.gives_back(1);
     assert_eq!(world.admissible(), [3]);
 }
