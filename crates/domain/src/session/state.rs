@@ -4,7 +4,7 @@ use super::MAX_CONTACTS;
 use super::guards::GuardCounts;
 use super::view::{Cost, Merged, OpenPermission, QueuedPrompt, TurnCommit};
 use crate::agent::{AgentInput, Model, Opened};
-use crate::artifact::{Artifact, KeptArtifact, MAX_ARTIFACTS};
+use crate::artifact::KeptArtifact;
 use crate::event::{Contact, Guard, Memory, Outcome};
 use crate::spec::{Origin, SessionSpec};
 use crate::transcript::Tokens;
@@ -90,7 +90,6 @@ pub struct Session {
     pub(super) history: VecDeque<Exchange>,
 
     pub(super) commits: Vec<TurnCommit>,
-    /// Shared, because a state is copied with every decision.
     pub(super) artifacts: Arc<Vec<KeptArtifact>>,
     pub(super) merged: Option<Merged>,
     pub(super) pull_request: Option<PullRequest>,
@@ -168,18 +167,6 @@ impl Session {
 
     pub fn commits(&self) -> &[TurnCommit] {
         &self.commits
-    }
-
-    /// What the agent has offered as results, each name once; the newest last.
-    pub fn artifacts(&self) -> &Arc<Vec<KeptArtifact>> {
-        &self.artifacts
-    }
-
-    pub(super) fn artifacts_kept(&mut self, turn: TurnNumber, new: &[Artifact]) {
-        let kept = Arc::make_mut(&mut self.artifacts);
-        kept.retain(|old| !new.iter().any(|artifact| artifact.name == old.artifact.name));
-        kept.extend(new.iter().map(|artifact| KeptArtifact { turn, artifact: artifact.clone() }));
-        kept.drain(..kept.len().saturating_sub(MAX_ARTIFACTS));
     }
 
     /// The commit that the session's branch starts from, once a sandbox has been prepared.
