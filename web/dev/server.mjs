@@ -13,6 +13,7 @@ import { Audit } from './admin.mjs';
 import { HEADERS, TYPES } from './headers.mjs';
 import { insideRoutes } from './inside.mjs';
 import { Refused } from './refused.mjs';
+import { reviewRoutes } from './review.mjs';
 import { Session } from './session.mjs';
 import { usage } from './usage.mjs';
 
@@ -168,6 +169,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
       ({ ids, query }) => find(ids[0]).diff(query.has('turn') ? Number(query.get('turn')) : null),
     ],
     ...insideRoutes(find),
+    ...reviewRoutes(find),
     ['POST', /^\/sessions\/(\w+)\/merge$/, ({ ids }) => find(ids[0]).merge()],
     ['POST', /^\/sessions\/(\w+)\/end$/, ({ ids }) => after(find(ids[0]), (session) => session.end())],
     ['GET', /^\/sessions\/(\w+)\/log$/, ({ ids, query }) => page(find(ids[0]).log, query)],

@@ -19,6 +19,7 @@ export class Session extends EventEmitter {
   commits = [];
   checkpoints = [];
   merged = null;
+  pull_request = null;
   ended = false;
   archived = false;
   tokens = { input: 0, output: 0, cached: 0, cache_written: 0, reasoning: 0 };
@@ -234,7 +235,7 @@ export class Session extends EventEmitter {
       checkpoints: this.checkpoints.map(({ commits, ...kept }) => ({ ...kept, commit: commits.at(-1)?.id ?? null })),
       origin: this.spec.origin ?? null,
       merged: this.merged,
-      pull_request: null,
+      pull_request: this.pull_request,
       ended: this.ended,
       priority: 0,
       queue_position: null,

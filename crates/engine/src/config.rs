@@ -2,6 +2,7 @@
 
 use crate::BudgetsConfig;
 use crate::QueueConfig;
+use crate::forge::ForgeConfig;
 use crate::keys::SealingSource;
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
@@ -22,8 +23,10 @@ pub struct Config {
     /// Agents beside those of the catalogue.
     pub agents: Vec<Configured>,
     pub models: ModelsConfig,
-    /// Where pull requests are opened; `None` where there is no token.
+    /// Where pull requests are opened; `None` where there is neither token nor App.
     pub github: Option<GitHubConfig>,
+    /// What is taken from there; `None` where nothing is.
+    pub forge: Option<ForgeConfig>,
     /// What stored secrets are sealed with.
     pub sealing: SealingSource,
     /// Learns every secret; whatever is written passes it.

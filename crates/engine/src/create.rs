@@ -8,7 +8,7 @@ use crate::session::{load, writing};
 use crate::{Fork, NewSession, clock, git, ids};
 use crate::{agents, attachments};
 use lamplight_domain::session::{Session, SessionView};
-use lamplight_domain::{Event, Person, Seq, SessionId, SessionImage, SessionSpec};
+use lamplight_domain::{Event, Person, PromptId, Seq, SessionId, SessionImage, SessionSpec};
 use lamplight_store::{AppendError, Remembered};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -19,15 +19,33 @@ const SLUG_CHARS: usize = 40;
 /// Longest prompt; bytes.
 const PROMPT_BYTES: usize = 256 * 1024;
 
+/// How the same session is not made twice.
+pub(crate) enum Once<'a> {
+    /// Each request makes one.
+    Never,
+    /// One for this key; another request with it, told by its fingerprint, is refused.
+    For { key: &'a str, fingerprint: &'a str },
+    /// With these ids, which somebody has written down before.
+    As { session: &'a SessionId, prompt: PromptId },
+}
+
 pub(crate) async fn create(
     shared: &Arc<Shared>,
     new: NewSession,
-    once: Option<(&str, &str)>,
+    once: Once<'_>,
 ) -> Result<SessionView, CommandError> {
-    if let Some((key, fingerprint)) = once
-        && let Some(before) = shared.store.recall(key, clock::now()).await?
-    {
-        return made_before(shared, before, fingerprint).await;
+    match &once {
+        Once::Never => {}
+        Once::For { key, fingerprint } => {
+            if let Some(before) = shared.store.recall(key, clock::now()).await? {
+                return made_before(shared, before, fingerprint).await;
+            }
+        }
+        Once::As { session, .. } => {
+            if let Some(row) = shared.store.summary(session).await? {
+                return crate::engine::parse_view(&row.body);
+            }
+        }
     }
     if new.prompt.len() > PROMPT_BYTES {
         return Err(CommandError::invalid(
@@ -37,7 +55,14 @@ pub(crate) async fn create(
         ));
     }
     let new = without_secrets(shared, new);
-    let id = ids::session_id();
+    let (id, first_prompt) = match &once {
+        Once::As { session, prompt } => ((*session).clone(), prompt.clone()),
+        Once::Never | Once::For { .. } => (ids::session_id(), ids::prompt_id()),
+    };
+    let once = match once {
+        Once::For { key, fingerprint } => Some((key, fingerprint)),
+        Once::Never | Once::As { .. } => None,
+    };
     let by = new.person.as_ref().map(|person| person.name.clone());
     let attachments = attachments::claim(&shared.store, new.attachments.clone()).await?;
     let prompt = attachments::text(new.prompt, &attachments);
@@ -49,7 +74,7 @@ pub(crate) async fn create(
     shared.budgets.refuse_if_spent(&shared.config, &spec.person.name, &spec.repository)?;
     let by = by.unwrap_or_else(|| spec.person.name.clone());
     let repository = spec.repository.clone();
-    let events = Session::create(spec, ids::prompt_id(), prompt, by, attachments)?;
+    let events = Session::create(spec, first_prompt, prompt, by, attachments)?;
     let remembered = once.map(|(key, fingerprint)| Remembered {
         key: key.to_owned(),
         fingerprint: fingerprint.to_owned(),

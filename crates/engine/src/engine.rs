@@ -3,7 +3,9 @@
 use crate::agents::AgentInfo;
 use crate::budgets::Budgets;
 use crate::config::Config;
+use crate::create::Once;
 use crate::error::{CommandError, StartError};
+use crate::forge::{self, Forge};
 use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
@@ -11,7 +13,7 @@ use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use crate::tokens::Tokens;
-use crate::{Attach, agents, attachments, clock, create, ids, pull_request, reconcile};
+use crate::{Attach, agents, attachments, create, ids, pull_request, reconcile};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
@@ -50,6 +52,7 @@ pub(crate) struct Shared {
     pub provider: Arc<dyn Provider>,
     pub gateway: Gateway,
     pub github: Option<GitHub>,
+    pub forge: Option<Forge>,
     pub keys: Keys,
     /// Where the gateway is reached over TCP, it knows sessions by these.
     pub tokens: OnceLock<Arc<Tokens>>,
@@ -87,6 +90,7 @@ impl Engine {
         let keys = Keys::load(models, sealing, config.redaction.clone(), &store).await?;
         let gateway = Gateway::new(keys.upstreams(), config.outside.clone()).map_err(StartError::Gateway)?;
         let github = pull_request::open(&config)?;
+        let forge = Forge::open(&config);
         let catalogue = agents::catalogue(&config)?;
         let prepared = Shelf::open(&config.data_dir);
         prepared.clear(&provider).await;
@@ -99,6 +103,7 @@ impl Engine {
             provider,
             gateway,
             github,
+            forge,
             keys,
             tokens: OnceLock::new(),
             catalogue,
@@ -118,12 +123,12 @@ impl Engine {
         }
         shared.tasks.spawn(reconcile::run(shared.clone()));
         shared.tasks.spawn(queue::run(shared.clone()));
-        Ok(Self { shared })
+        Ok(forge::started(Self { shared }))
     }
 
     /// Makes a session; when this returns it is on disk.
     pub async fn create(&self, new: NewSession) -> Result<SessionView, CommandError> {
-        create::create(&self.shared, new, None).await
+        create::create(&self.shared, new, Once::Never).await
     }
 
     /// Makes a session once for this key: the same request again gives the same session, another request is refused.
@@ -133,7 +138,7 @@ impl Engine {
         fingerprint: &str,
         new: NewSession,
     ) -> Result<SessionView, CommandError> {
-        create::create(&self.shared, new, Some((key, fingerprint))).await
+        create::create(&self.shared, new, Once::For { key, fingerprint }).await
     }
 
     /// Queues a prompt behind those that wait.
@@ -386,9 +391,4 @@ pub(crate) fn parse_view(body: &str) -> Result<SessionView, CommandError> {
 /// Resolves when the engine is being shut down.
 pub(crate) async fn closed(closing: &mut watch::Receiver<bool>) {
     let _ = closing.wait_for(|closing| *closing).await;
-}
-
-/// Now, for those who have to say when something was asked.
-pub fn now() -> Timestamp {
-    clock::now()
 }

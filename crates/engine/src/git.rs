@@ -10,8 +10,19 @@ use tokio::process::Command;
 
 /// How long one git command may take.
 const WAIT: Duration = Duration::from_secs(60);
-/// How long a push may take, with all that is new in a branch.
-const PUSH_WAIT: Duration = Duration::from_secs(10 * 60);
+/// How long a push or a fetch may take, with all that is new in a branch.
+const ELSEWHERE_WAIT: Duration = Duration::from_secs(10 * 60);
+
+/// Answers git with the token, which is in the environment: command lines are seen by everybody.
+const HELPER: &str = "!f() { test \"$1\" = get && \
+    printf 'username=x-access-token\\npassword=%s\\n' \"$LAMPLIGHT_GIT_TOKEN\"; }; f";
+
+/// Where other repositories are, and with what they are reached.
+pub(crate) struct Place<'a> {
+    /// What their addresses begin with; nobody else gets the token, wherever a redirect may lead.
+    pub address: &'a str,
+    pub token: &'a str,
+}
 
 /// Runs git in `repository`; an answer of any exit status.
 pub(crate) async fn output(repository: &Path, arguments: &[&str]) -> anyhow::Result<Output> {
@@ -22,17 +33,23 @@ pub(crate) async fn output(repository: &Path, arguments: &[&str]) -> anyhow::Res
         .with_context(|| format!("start git {}", arguments.join(" ")))
 }
 
-/// Like [`output`], for sending a branch elsewhere, with these variables.
-pub(crate) async fn push(
+/// Like [`output`], for what is sent to a repository elsewhere or fetched from it.
+pub(crate) async fn elsewhere(
     repository: &Path,
+    place: &Place<'_>,
     arguments: &[&str],
-    variables: &[(&str, &str)],
 ) -> anyhow::Result<Output> {
-    let child = command(repository, arguments).envs(variables.iter().copied()).output();
-    let output = tokio::time::timeout(PUSH_WAIT, child).await;
+    let credentials = format!("credential.{}.helper={HELPER}", place.address);
+    let what = arguments.first().copied().unwrap_or_default();
+    let all: Vec<&str> = ["-c", "credential.helper=", "-c", &credentials]
+        .into_iter()
+        .chain(arguments.iter().copied())
+        .collect();
+    let child = command(repository, &all).env("LAMPLIGHT_GIT_TOKEN", place.token).output();
+    let output = tokio::time::timeout(ELSEWHERE_WAIT, child).await;
     output
-        .map_err(|_| anyhow!("git push took longer than {} s", PUSH_WAIT.as_secs()))?
-        .context("start git push")
+        .map_err(|_| anyhow!("git {what} took longer than {} s", ELSEWHERE_WAIT.as_secs()))?
+        .with_context(|| format!("start git {what}"))
 }
 
 /// The first line of what a git command printed; an error when it failed.

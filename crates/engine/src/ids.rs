@@ -10,6 +10,12 @@ pub(crate) fn prompt_id() -> PromptId {
     fresh().parse().expect("a ULID in its text form is an id")
 }
 
+/// The same each time for what was said at this moment under this number.
+pub(crate) fn prompt_id_of(at_ms: i64, number: u64) -> PromptId {
+    let id = ulid::Ulid::from_parts(u64::try_from(at_ms).unwrap_or(0), u128::from(number));
+    id.to_string().parse().expect("a ULID in its text form is an id")
+}
+
 pub(crate) fn terminal_id() -> String {
     fresh()
 }

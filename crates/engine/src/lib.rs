@@ -15,6 +15,7 @@ mod effects;
 mod engine;
 mod error;
 mod files;
+mod forge;
 mod git;
 mod hub;
 mod ids;
@@ -26,6 +27,7 @@ mod patch;
 mod prepared;
 mod provider;
 mod pull_request;
+mod pull_request_now;
 mod queue;
 mod reconcile;
 pub mod review;
@@ -40,11 +42,13 @@ mod usage;
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
 pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
 pub use budgets::{BudgetStanding, BudgetsConfig};
+pub use clock::now;
 pub use code::{CODE_PORT, CodeInfo, install_code, installed_code};
 pub use config::{Config, EndpointConfig, ModelsConfig, RepositoryConfig, SandboxConfig};
-pub use engine::{Engine, now};
+pub use engine::Engine;
 pub use error::{CommandError, StartError};
 pub use files::{DOWNLOAD_BYTES, UPLOAD_BYTES};
+pub use forge::{Delivered, ForgeConfig, GitHubDelivery, GitHubFinding, NotDelivered, examine_github};
 pub use hub::Follower;
 pub use keys::{KeyInfo, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
@@ -53,7 +57,7 @@ pub use lamplight_gateway::{
     Model, ModelPrice, NoSuchUpstream, Outside, Price, Resolver, Secret, SystemResolver, Tariff, Unlisted,
     Unresolved, UpstreamName, install_tls_provider,
 };
-pub use lamplight_integrations::GitHubConfig;
+pub use lamplight_integrations::github::{Access, GitHubConfig, NewApp, Words, manifest, take_app};
 pub use lamplight_sandbox::link::{
     FileKind, FileReader, Folder, FolderEntry, Keyboard, Output, Screen, Stream, Terminal, TerminalSize,
 };
@@ -66,6 +70,7 @@ pub use metrics::Metrics;
 pub use passes::{Pass, PassKind, Passes};
 pub use prepared::Ahead;
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
+pub use pull_request_now::{Checks, PullRequestChange, PullRequestNow, PullRequestState};
 pub use queue::{QueueConfig, QueueEntry};
 pub use spent::Spent;
 

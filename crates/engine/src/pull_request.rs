@@ -3,13 +3,14 @@
 use crate::config::Config;
 use crate::error::{CommandError, StartError};
 use crate::session::Message;
-use crate::{Engine, agents, git};
+use crate::{Engine, agents, clock, git};
 use lamplight_domain::session::{Dollars, Report, SessionView};
 use lamplight_domain::{Entry, Event, KnownSecret, PullRequest, Seq, SessionId};
-use lamplight_integrations::github::{self, NewPullRequest};
-use lamplight_integrations::{GitHub, GitHubError, Repository, section};
+use lamplight_integrations::github::{self, NewPullRequest, Scope};
+use lamplight_integrations::{GitHub, GitHubError, Repository, Surroundings, section};
 use std::fmt::Write as _;
 use std::path::Path;
+use std::sync::Arc;
 
 /// Of what the agent said last, in characters.
 const ANSWER_CHARS: usize = 4_000;
@@ -22,10 +23,6 @@ const LAST_ENTRIES: usize = 512;
 const LAST_BYTES: usize = 1 << 20;
 /// Of what git says of a push, in bytes.
 const SAID_BYTES: usize = 2_000;
-
-/// Answers git with the token, which is in the environment: command lines are seen by everybody.
-const HELPER: &str = "!f() { test \"$1\" = get && \
-    printf 'username=x-access-token\\npassword=%s\\n' \"$LAMPLIGHT_PUSH_TOKEN\"; }; f";
 
 impl Engine {
     /// Pushes the session's branch to where its repository comes from, and opens a draft pull request for it or brings the one that there
@@ -42,7 +39,7 @@ impl Engine {
         let github = self.shared.github.as_ref().ok_or_else(no_token)?;
         let repository = origin(&view, github).await?;
         push(&view, github, &repository, &head).await?;
-        let ours = self.description(&view).await?;
+        let ours = self.description(&view, self.closing_line(id, &repository).await?).await?;
         let shown = show(&view, github, &repository, &ours).await.map_err(in_words)?;
         let pull_request = PullRequest {
             repository: repository.to_string(),
@@ -57,8 +54,8 @@ impl Engine {
     }
 
     /// What was done, and what it took.
-    async fn description(&self, view: &SessionView) -> Result<String, CommandError> {
-        let mut text = String::new();
+    async fn description(&self, view: &SessionView, closing: String) -> Result<String, CommandError> {
+        let mut text = closing;
         let answer = self.last_words(view).await?;
         if !answer.trim().is_empty() {
             let _ = write!(text, "{}\n\n", section::quote(&answer, ANSWER_CHARS));
@@ -104,9 +101,13 @@ impl Engine {
 /// `None` without a token.
 pub(crate) fn open(config: &Config) -> Result<Option<GitHub>, StartError> {
     let Some(github) = &config.github else { return Ok(None) };
-    let token = KnownSecret { name: "GitHub token".to_owned(), value: github.token.clone() };
-    config.redaction.learn([token]);
-    GitHub::new(github.clone()).map(Some).map_err(|error| StartError::GitHub(error.into()))
+    let redaction = config.redaction.clone();
+    let learn = move |token: &str| {
+        redaction.learn([KnownSecret { name: "GitHub token".to_owned(), value: token.to_owned() }]);
+    };
+    let now_s = || u64::try_from(clock::now().0 / 1000).unwrap_or(0);
+    let surroundings = Surroundings { now_s, learn: Arc::new(learn) };
+    GitHub::new(github.clone(), surroundings).map(Some).map_err(|error| StartError::GitHub(error.into()))
 }
 
 /// The repository on GitHub that the person's own is a clone of.
@@ -144,17 +145,13 @@ async fn push(
     let what = format!("{head}:{reference}");
     let published = view.pull_request.as_ref().filter(|shown| shown.repository == repository.to_string());
     let lease = published.map(|shown| format!("--force-with-lease={reference}:{}", shown.head));
-    // For this GitHub alone, wherever a redirect may lead.
-    let credentials = format!("credential.{}.helper={HELPER}", github.config().git);
+    let token = github.token(repository, Scope::Push).await.map_err(in_words)?;
     let mut said = String::new();
     for force in std::iter::once(None).chain(lease.as_deref().map(Some)) {
-        let arguments: Vec<&str> = ["-c", "credential.helper=", "-c", &credentials, "push", "--quiet"]
-            .into_iter()
-            .chain(force)
-            .chain([address.as_str(), &what])
-            .collect();
-        let token = [("LAMPLIGHT_PUSH_TOKEN", github.config().token.as_str())];
-        let output = git::push(Path::new(&view.repository), &arguments, &token).await?;
+        let arguments: Vec<&str> =
+            ["push", "--quiet"].into_iter().chain(force).chain([address.as_str(), &what]).collect();
+        let place = git::Place { address: &github.config().git, token: &token };
+        let output = git::elsewhere(Path::new(&view.repository), &place, &arguments).await?;
         if output.status.success() {
             return Ok(());
         }
@@ -179,7 +176,7 @@ async fn show(
     repository: &Repository,
     ours: &str,
 ) -> Result<github::PullRequest, GitHubError> {
-    let found = match github.pull_request(repository, &view.branch).await? {
+    let found = match github.pull_request_of(repository, &view.branch).await? {
         Some(found) => found,
         None => {
             let body = section::replace("", ours);
@@ -198,7 +195,7 @@ async fn show(
     if new == text { Ok(found) } else { github.describe_pull_request(repository, found.number, &new).await }
 }
 
-fn no_token() -> CommandError {
+pub(crate) fn no_token() -> CommandError {
     CommandError::invalid(
         "no_forge",
         "there is no token for GitHub",
@@ -206,10 +203,16 @@ fn no_token() -> CommandError {
     )
 }
 
-fn in_words(error: GitHubError) -> CommandError {
+pub(crate) fn in_words(error: GitHubError) -> CommandError {
     let (code, what_to_do) = match &error {
         GitHubError::Unauthorized { .. } => {
             ("github_unauthorized", "Start the server with a token that is valid.")
+        }
+        GitHubError::AppUnauthorized { .. } => {
+            ("github_unauthorized", "Look at github.app_id, the key, and the clock of this machine.")
+        }
+        GitHubError::NotInstalled { .. } => {
+            ("github_not_installed", "Install the App on the repository, in its settings on GitHub.")
         }
         GitHubError::Forbidden { .. } => {
             ("github_forbidden", "Give the token the rights to write contents and pull requests.")

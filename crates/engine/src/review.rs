@@ -33,7 +33,15 @@ pub struct Merged {
 impl Engine {
     /// Merges the session's branch into the branch it started from, in the person's own repository.
     pub async fn merge(&self, id: &SessionId, by: String) -> Result<Merged, CommandError> {
-        let merged = merge(&self.view(id).await?).await?;
+        let view = self.view(id).await?;
+        if crate::forge::is_mirror(&self.shared.config.data_dir, &view.repository) {
+            return Err(CommandError::invalid(
+                "merged_elsewhere",
+                "the repository is a copy of one on GitHub, and what is merged into the copy goes nowhere",
+                "merge the pull request there",
+            ));
+        }
+        let merged = merge(&view).await?;
         let report = Report::BranchMerged { into: merged.into.clone(), commit: merged.commit.clone(), by };
         self.shared.send(id, Message::Report(report)).await?;
         Ok(merged)

@@ -24,6 +24,10 @@ pub enum Moment {
     SecondaryLimit { retry_after_s: u64 },
     /// It is done, and the connection breaks before anybody hears so.
     ThenDropped,
+    /// Nothing is done, and nothing is answered.
+    Hanging,
+    /// It is done, and nothing is answered.
+    ThenHanging,
 }
 
 impl Fault {
@@ -43,8 +47,16 @@ impl Fault {
                 answer.headers_mut().insert(header::RETRY_AFTER, retry_after_s.into());
                 Some(answer)
             }
-            Moment::ThenDropped => None,
+            Moment::ThenDropped | Moment::Hanging | Moment::ThenHanging => None,
         }
+    }
+
+    pub(crate) fn hangs(&self) -> bool {
+        self.moment == Moment::Hanging
+    }
+
+    pub(crate) fn hangs_then(&self) -> bool {
+        self.moment == Moment::ThenHanging
     }
 
     pub(crate) fn after(&self, answer: Response) -> Response {

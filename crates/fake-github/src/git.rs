@@ -1,11 +1,12 @@
 //! Git over HTTP, by git's own server program.
 
-use crate::{Shared, problem};
+use crate::{Shared, now_s, problem};
 use axum::body::{Body, Bytes};
 use axum::http::request::Parts;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use base64::prelude::{BASE64_STANDARD, Engine};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use std::process::Stdio;
 use tokio::io::AsyncWriteExt;
 use tokio::process::Command;
@@ -13,11 +14,15 @@ use tokio::process::Command;
 pub(crate) async fn answer(shared: &Shared, head: &Parts, body: Bytes) -> Response {
     let path = head.uri.path();
     let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if header(header::AUTHORIZATION)
-        != format!("Basic {}", BASE64_STANDARD.encode(format!("x-access-token:{}", shared.token)))
-    {
-        let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"GitHub\"")];
-        return (StatusCode::UNAUTHORIZED, ask, "Repository not found.").into_response();
+    let is_push = path.ends_with("/git-receive-pack")
+        || head.uri.query().is_some_and(|query| query.contains("service=git-receive-pack"));
+    match may(shared, header(header::AUTHORIZATION), path, is_push) {
+        Some(true) => {}
+        Some(false) => return problem(StatusCode::FORBIDDEN, "Write access to repository not granted."),
+        None => {
+            let ask = [(header::WWW_AUTHENTICATE, "Basic realm=\"GitHub\"")];
+            return (StatusCode::UNAUTHORIZED, ask, "Repository not found.").into_response();
+        }
     }
     let repository =
         path.trim_start_matches('/').split_once(".git/").and_then(|(name, _)| name.split_once('/'));
@@ -26,6 +31,20 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: Bytes) -> Respon
     }
     let served = backend(shared, head, body).await;
     served.unwrap_or_else(|| problem(StatusCode::INTERNAL_SERVER_ERROR, "Server Error"))
+}
+
+/// `None` is of somebody whom it does not know.
+fn may(shared: &Shared, authorization: &str, path: &str, is_push: bool) -> Option<bool> {
+    let user = BASE64_STANDARD.decode(authorization.strip_prefix("Basic ")?).ok()?;
+    let token = std::str::from_utf8(&user).ok()?.strip_prefix("x-access-token:")?;
+    if token == shared.token {
+        return Some(true);
+    }
+    let state = shared.state();
+    let minted = state.minted.iter().find(|minted| minted.token == token && minted.until_s > now_s())?;
+    let repository = path.trim_start_matches('/').split_once(".git/")?.0;
+    let level = if is_push { "write" } else { "read" };
+    minted.is_for(repository).then(|| minted.may("contents", level))
 }
 
 /// As a web server would run it. Source: git-http-backend(1), RFC 3875.

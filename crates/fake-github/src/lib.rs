@@ -3,24 +3,35 @@
 //!
 //! Source: docs.github.com, REST API 2022-11-28; the words of refusals as issues of GitHub's own clients quote them.
 
+mod apps;
+mod content;
+mod conversation;
 mod faults;
 mod git;
+mod hooks;
+mod people;
 mod pulls;
+mod rest;
+mod reviews;
 
+pub use apps::App;
+pub use content::Permission;
 pub use faults::{Fault, Moment};
+pub use hooks::{Delivery, Hook, signature};
 
+use apps::Minted;
 use axum::Router;
-use axum::body::{Body, Bytes};
+use axum::body::Body;
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use pulls::Pull;
+use content::Content;
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -30,26 +41,16 @@ const LONGEST_BODY: usize = 256 << 20;
 #[derive(Debug, Clone)]
 pub struct FakeGitHub {
     address: SocketAddr,
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
     _serving: Arc<JoinSet<()>>,
 }
 
 #[derive(Debug)]
-struct Shared {
+pub(crate) struct Shared {
     /// `<owner>/<name>.git` below it are the repositories that there are.
     root: PathBuf,
     token: String,
     state: Mutex<Content>,
-}
-
-#[derive(Debug, Default)]
-struct Content {
-    /// By `owner/name`.
-    pulls: BTreeMap<String, Vec<Pull>>,
-    faults: Vec<Fault>,
-    /// `METHOD /path` of all that was asked.
-    requests: Vec<String>,
-    without_drafts: bool,
 }
 
 impl FakeGitHub {
@@ -80,7 +81,7 @@ impl FakeGitHub {
 
     /// What it knows of the pull requests of a repository, oldest first, as it would tell.
     pub fn pulls(&self, repository: &str) -> Vec<Value> {
-        self.shared.state().pulls.get(repository).into_iter().flatten().map(Pull::told).collect()
+        self.shared.state().pulls.get(repository).into_iter().flatten().map(pulls::Pull::told).collect()
     }
 
     /// A person's change of a pull request's text.
@@ -96,6 +97,16 @@ impl FakeGitHub {
         self.shared.state().requests.clone()
     }
 
+    /// The tokens that were given out, as `repository: permissions`.
+    pub fn minted(&self) -> Vec<String> {
+        self.shared.state().minted.iter().map(Minted::told).collect()
+    }
+
+    /// From now on no token that was given out is good any more.
+    pub fn revoke_tokens(&self) {
+        self.shared.state().minted.iter_mut().for_each(|minted| minted.until_s = 0);
+    }
+
     /// What goes wrong next; each fault once.
     pub fn plan(&self, fault: Fault) {
         self.shared.state().faults.push(fault);
@@ -105,19 +116,30 @@ impl FakeGitHub {
     pub fn have_no_drafts(&self) {
         self.shared.state().without_drafts = true;
     }
+
+    /// An App that is installed on all repositories; the token of a person stays good.
+    pub fn register(&self, app: App) {
+        self.shared.state().app = Some(app);
+    }
 }
 
 impl Shared {
-    fn state(&self) -> MutexGuard<'_, Content> {
+    pub(crate) fn state(&self) -> MutexGuard<'_, Content> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Of `owner/name`, where there is one.
-    fn directory(&self, owner: &str, name: &str) -> Option<PathBuf> {
+    pub(crate) fn directory(&self, owner: &str, name: &str) -> Option<PathBuf> {
         let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains('/');
         let path = self.root.join(owner).join(format!("{name}.git"));
         (is_plain(owner) && is_plain(name) && path.is_dir()).then_some(path)
     }
+}
+
+/// Seconds since 1970: it stands for another machine, with a clock of its own.
+#[expect(clippy::disallowed_methods, reason = "this is another machine's clock")]
+pub(crate) fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
 async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
@@ -132,51 +154,36 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     if let Some(answer) = fault.as_ref().and_then(Fault::before) {
         return answer;
     }
+    if fault.as_ref().is_some_and(Fault::hangs) {
+        std::future::pending::<()>().await;
+    }
     let Ok(body) = axum::body::to_bytes(body, LONGEST_BODY).await else {
         return problem(StatusCode::PAYLOAD_TOO_LARGE, "too large");
     };
-    let answer = match path.strip_prefix("/repos/") {
-        Some(rest) => rest_answer(&shared, &head.method, &head.headers, rest, head.uri.query(), &body).await,
-        None => git::answer(&shared, &head, body).await,
+    let is_rest =
+        ["/repos/", "/app", "/graphql", "/user", "/settings/"].iter().any(|start| path.starts_with(start));
+    let answer = match is_rest {
+        true => rest::answer(&shared, &head, &body).await,
+        false => git::answer(&shared, &head, body).await,
     };
+    if fault.as_ref().is_some_and(Fault::hangs_then) {
+        std::future::pending::<()>().await;
+    }
     match fault {
         Some(fault) => fault.after(answer),
         None => answer,
     }
 }
 
-async fn rest_answer(
-    shared: &Shared,
-    method: &Method,
-    headers: &HeaderMap,
-    path: &str,
-    query: Option<&str>,
-    body: &Bytes,
-) -> Response {
-    let text = |name| headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    if text(header::USER_AGENT).is_empty() {
-        return problem(StatusCode::FORBIDDEN, "Request forbidden by administrative rules.");
-    }
-    if text(header::AUTHORIZATION) != format!("Bearer {}", shared.token) {
-        return problem(StatusCode::UNAUTHORIZED, "Bad credentials");
-    }
-    let parts: Vec<&str> = path.split('/').collect();
-    let (Some(directory), [owner, name, rest @ ..]) =
-        (parts.get(..2).and_then(|two| shared.directory(two[0], two[1])), &parts[..])
-    else {
-        return problem(StatusCode::NOT_FOUND, "Not Found");
-    };
-    let repository = format!("{owner}/{name}");
-    match (method, rest) {
-        (&Method::GET, ["pulls"]) => pulls::list(shared, &repository, query),
-        (&Method::POST, ["pulls"]) => pulls::open(shared, &repository, &directory, body).await,
-        (&Method::PATCH, ["pulls", number]) => pulls::change(shared, &repository, number, body),
-        _ => problem(StatusCode::NOT_FOUND, "Not Found"),
-    }
-}
-
 /// A refusal in GitHub's form.
-fn problem(status: StatusCode, message: &str) -> Response {
+pub(crate) fn problem(status: StatusCode, message: &str) -> Response {
     let text = json!({ "message": message, "documentation_url": "https://docs.github.com/rest" }).to_string();
     (status, [(header::CONTENT_TYPE, "application/json; charset=utf-8")], Body::from(text)).into_response()
+}
+
+/// What was sent is no such thing.
+pub(crate) fn invalid(resource: &str, field: &str, code: &str) -> Response {
+    let error = json!({ "resource": resource, "field": field, "code": code });
+    let all = json!({ "message": "Validation Failed", "errors": [error] });
+    (StatusCode::UNPROCESSABLE_ENTITY, axum::Json(all)).into_response()
 }

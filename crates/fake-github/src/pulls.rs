@@ -1,6 +1,7 @@
 //! Pull requests. Whether there is something to review, the repository itself says.
 
-use crate::{Shared, problem};
+use crate::content::{moment, person};
+use crate::{Shared, invalid, now_s, problem};
 use axum::Json;
 use axum::body::Bytes;
 use axum::http::StatusCode;
@@ -20,19 +21,49 @@ pub(crate) struct Pull {
     base: String,
     state: String,
     draft: bool,
+    created_s: u64,
 }
 
 impl Pull {
+    /// Every pull request is an issue as well.
+    pub(crate) fn told_as_issue(&self) -> Value {
+        let address = format!("https://github.example/{}/pull/{}", self.repository, self.number);
+        json!({
+            "id": 3_000_000 + self.number,
+            "number": self.number,
+            "html_url": address,
+            "title": self.title,
+            "body": self.body,
+            "state": self.state,
+            "user": person("ada"),
+            "labels": [],
+            "assignees": [],
+            "created_at": moment(self.created_s),
+            "updated_at": moment(self.created_s),
+            "pull_request": { "html_url": address },
+        })
+    }
+
+    fn node_id(&self) -> String {
+        format!("PR_{}_{}", self.repository.replace('/', "_"), self.number)
+    }
+
     pub(crate) fn told(&self) -> Value {
         let owner = self.repository.split('/').next();
         json!({
             "number": self.number,
+            "node_id": self.node_id(),
+            "merged": false,
             "html_url": format!("https://github.example/{}/pull/{}", self.repository, self.number),
             "state": self.state,
             "title": self.title,
             "body": self.body,
             "draft": self.draft,
-            "head": { "ref": self.head, "label": format!("{}:{}", owner.unwrap_or_default(), self.head) },
+            "head": {
+                "ref": self.head,
+                "label": format!("{}:{}", owner.unwrap_or_default(), self.head),
+                "repo": { "full_name": self.repository },
+            },
             "base": { "ref": self.base },
         })
     }
@@ -61,13 +92,10 @@ struct Change {
 }
 
 pub(crate) fn list(shared: &Shared, repository: &str, query: Option<&str>) -> Response {
-    let of = |name: &str| {
-        let parts = query.unwrap_or_default().split('&').filter_map(|part| part.split_once('='));
-        parts.into_iter().find(|(key, _)| *key == name).map(|(_, value)| decoded(value))
-    };
+    let of = |name: &str| parameter(query, name);
     let (head, wanted) = (of("head"), of("state").unwrap_or_else(|| "open".to_owned()));
     if !["open", "closed", "all"].contains(&wanted.as_str()) {
-        return invalid("state", "invalid");
+        return invalid("PullRequest", "state", "invalid");
     }
     // A head without an owner before it is no filter, as on GitHub.
     let head = head.filter(|head| head.contains(':'));
@@ -87,7 +115,7 @@ pub(crate) async fn open(shared: &Shared, repository: &str, directory: &Path, bo
     let (Some(head), Some(base)) = (commit(directory, &new.head).await, commit(directory, &new.base).await)
     else {
         let field = if commit(directory, &new.head).await.is_none() { "head" } else { "base" };
-        return invalid(field, "invalid");
+        return invalid("PullRequest", field, "invalid");
     };
     let range = format!("{base}..{head}");
     if git(directory, &["rev-list", "--count", &range]).await.as_deref() == Some("0") {
@@ -98,7 +126,7 @@ pub(crate) async fn open(shared: &Shared, repository: &str, directory: &Path, bo
         let message = "Draft pull requests are not supported in this repository.";
         return (StatusCode::UNPROCESSABLE_ENTITY, Json(json!({ "message": message }))).into_response();
     }
-    let number = 1 + state.pulls.values().map(Vec::len).sum::<usize>() as u64;
+    let number = state.next_number(repository);
     let pulls = state.pulls.entry(repository.to_owned()).or_default();
     if pulls.iter().any(|pull| pull.state == "open" && pull.head == new.head && pull.base == new.base) {
         let owner = repository.split('/').next().unwrap_or_default();
@@ -113,10 +141,69 @@ pub(crate) async fn open(shared: &Shared, repository: &str, directory: &Path, bo
         base: new.base,
         state: "open".to_owned(),
         draft: new.draft,
+        created_s: now_s(),
     };
     let told = pull.told();
     pulls.push(pull);
     (StatusCode::CREATED, Json(told)).into_response()
+}
+
+/// Whether it can be merged is found out beside: who asks first for a commit is told nothing of it yet.
+pub(crate) async fn show(shared: &Shared, repository: &str, directory: &Path, number: &str) -> Response {
+    let found = {
+        let state = shared.state();
+        let pull = number.parse().ok().and_then(|number| state.pull(repository, number));
+        pull.map(|pull| (pull.told(), pull.head.clone(), pull.base.clone()))
+    };
+    let Some((mut told, head, base)) = found else { return problem(StatusCode::NOT_FOUND, "Not Found") };
+    let (Some(head), Some(base)) = (commit(directory, &head).await, commit(directory, &base).await) else {
+        return Json(told).into_response();
+    };
+    let mut merge = Command::new("git");
+    merge.arg("-C").arg(directory).args(["merge-tree", "--write-tree", &base, &head]);
+    let merges = merge.output().await.is_ok_and(|output| output.status.success());
+    let is_known = {
+        let mut state = shared.state();
+        let pair = format!("{base}..{head}");
+        let is_known = state.merges_known.contains(&pair);
+        state.merges_known.insert(pair);
+        is_known
+    };
+    told["head"]["sha"] = head.into();
+    told["mergeable"] = if is_known { merges.into() } else { Value::Null };
+    Json(told).into_response()
+}
+
+/// The one mutation that there is; what is refused is told with status 200, as on GitHub.
+pub(crate) fn graphql(shared: &Shared, may: bool, body: &Bytes) -> Response {
+    #[derive(Deserialize)]
+    struct Asked {
+        query: String,
+        #[serde(default)]
+        variables: Value,
+    }
+    let refused = |kind: &str, message: &str| {
+        Json(json!({ "data": null, "errors": [{ "type": kind, "message": message }] })).into_response()
+    };
+    let Ok(Asked { query, variables }) = serde_json::from_slice::<Asked>(body) else {
+        return problem(StatusCode::BAD_REQUEST, "Problems parsing JSON");
+    };
+    if !query.contains("markPullRequestReadyForReview(input: { pullRequestId: $id })") {
+        return refused("undefinedField", "Field doesn't exist on type 'Mutation'");
+    }
+    if !may {
+        return refused("FORBIDDEN", "Resource not accessible by integration");
+    }
+    let mut state = shared.state();
+    let mut pulls = state.pulls.values_mut().flatten();
+    match pulls.find(|pull| variables["id"] == pull.node_id().as_str()) {
+        Some(pull) => {
+            pull.draft = false;
+            let told = json!({ "markPullRequestReadyForReview": { "pullRequest": { "isDraft": false } } });
+            Json(json!({ "data": told })).into_response()
+        }
+        None => refused("NOT_FOUND", "Could not resolve to a node with the global id"),
+    }
 }
 
 pub(crate) fn change(shared: &Shared, repository: &str, number: &str, body: &Bytes) -> Response {
@@ -141,22 +228,30 @@ fn refused(message: &str) -> Response {
     (StatusCode::UNPROCESSABLE_ENTITY, Json(all)).into_response()
 }
 
-fn invalid(field: &str, code: &str) -> Response {
-    let error = json!({ "resource": "PullRequest", "field": field, "code": code });
-    let all = json!({ "message": "Validation Failed", "errors": [error] });
-    (StatusCode::UNPROCESSABLE_ENTITY, Json(all)).into_response()
-}
-
 async fn commit(directory: &Path, branch: &str) -> Option<String> {
     git(directory, &["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")]).await
 }
 
-async fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
+pub(crate) async fn git(directory: &Path, arguments: &[&str]) -> Option<String> {
     let output = Command::new("git").arg("-C").arg(directory).args(arguments).output().await.ok()?;
     output.status.success().then(|| String::from_utf8_lossy(&output.stdout).trim().to_owned())
 }
 
-/// Of a value in a query.
+/// What a query says of this.
+pub(crate) fn parameter(query: Option<&str>, name: &str) -> Option<String> {
+    let mut parts = query.unwrap_or_default().split('&').filter_map(|part| part.split_once('='));
+    parts.find(|(key, _)| *key == name).map(|(_, value)| decoded(value))
+}
+
+pub(crate) fn page(all: Vec<Value>, query: Option<&str>) -> Response {
+    let number = |name: &str, otherwise: usize| {
+        parameter(query, name).and_then(|value| value.parse().ok()).unwrap_or(otherwise).max(1)
+    };
+    let (size, page) = (number("per_page", 30).min(100), number("page", 1));
+    let shown: Vec<_> = all.into_iter().skip((page - 1) * size).take(size).collect();
+    Json(shown).into_response()
+}
+
 fn decoded(value: &str) -> String {
     let mut bytes = Vec::new();
     let mut rest = value.as_bytes();

@@ -3,4 +3,4 @@
 pub mod github;
 pub mod section;
 
-pub use github::{GitHub, GitHubConfig, GitHubError, Repository};
+pub use github::{Access, GitHub, GitHubConfig, GitHubError, Repository, Surroundings};

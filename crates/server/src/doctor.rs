@@ -86,6 +86,13 @@ pub async fn examine(config: &Config, keys: Option<&KeyList>) -> Examination {
     }
     findings.extend(agents(config));
     findings.push(models(config, keys));
+    let on_github = lamplight_engine::examine_github(&config.engine()).await;
+    findings.extend(on_github.into_iter().map(|found| Finding {
+        name: "GitHub",
+        state: if found.is_well { State::Ok } else { State::Limited },
+        detail: found.detail,
+        remedy: found.remedy,
+    }));
     Examination { tier, findings }
 }
 

@@ -1,6 +1,8 @@
 //! What the writer is asked for, and how it answers.
 
-use crate::{Append, AppendError, AuditEntry, Committed, Project, Remembered, SealedSecret, WriteError};
+use crate::{
+    Append, AppendError, AuditEntry, Committed, ForgeChange, Project, Remembered, SealedSecret, WriteError,
+};
 use lamplight_domain::{SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
@@ -32,6 +34,10 @@ pub(crate) enum Record {
         name: String,
         reply: Reply<bool, WriteError>,
     },
+    Forge {
+        change: ForgeChange,
+        reply: Reply<usize, WriteError>,
+    },
     Audit {
         entry: AuditEntry,
         reply: Reply<(), WriteError>,
@@ -59,6 +65,7 @@ pub(crate) enum Staged {
     Append(Result<Committed, AppendError>),
     Remember(Remembered),
     Removed(bool),
+    Changed(usize),
     Written,
 }
 
@@ -96,6 +103,7 @@ impl Record {
             Self::TouchRepository { path, .. } => path.len(),
             Self::SetSecret { secret, .. } => secret.ciphertext.len(),
             Self::RemoveSecret { name, .. } => name.len(),
+            Self::Forge { change, .. } => change.size(),
             Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
         }
     }
@@ -106,7 +114,7 @@ impl Record {
             Self::Append { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Append(result)) => result,
-                    Ok(Staged::Remember(_) | Staged::Removed(_) | Staged::Written) => {
+                    Ok(_) => {
                         unreachable!("an append was staged")
                     }
                     Err(trouble) => Err(trouble.into()),
@@ -115,7 +123,7 @@ impl Record {
             Self::Remember { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Remember(answer)) => Ok(answer),
-                    Ok(Staged::Append(_) | Staged::Removed(_) | Staged::Written) => {
+                    Ok(_) => {
                         unreachable!("an answer was staged")
                     }
                     Err(trouble) => Err(trouble.into()),
@@ -124,9 +132,16 @@ impl Record {
             Self::RemoveSecret { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Removed(was_there)) => Ok(was_there),
-                    Ok(Staged::Append(_) | Staged::Remember(_) | Staged::Written) => {
+                    Ok(_) => {
                         unreachable!("a removal was staged")
                     }
+                    Err(trouble) => Err(trouble.into()),
+                });
+            }
+            Self::Forge { reply, .. } => {
+                let _ = reply.send(match staged {
+                    Ok(Staged::Changed(rows)) => Ok(rows),
+                    Ok(_) => unreachable!("a change was staged"),
                     Err(trouble) => Err(trouble.into()),
                 });
             }

@@ -9,6 +9,7 @@ mod audit;
 mod backup;
 mod batch;
 mod blobs;
+mod forge;
 mod history;
 mod jobs;
 mod log;
@@ -16,6 +17,7 @@ mod quarantine;
 mod readers;
 mod rebuild;
 mod repositories;
+mod reviews;
 mod rows;
 mod schema;
 mod search;
@@ -28,7 +30,9 @@ mod writer;
 pub use audit::{AuditEntry, AuditPage, AuditQuery, AuditRow, PAGE_AUDIT};
 pub use backup::Backup;
 pub use blobs::{BlobError, BlobId, Blobs, NotABlobId};
+pub use forge::{Delivery, ForgeChange, Mark, Thread, Waiting};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
+pub use reviews::{Remark, ReplyOwed, ReviewChange, Reviewed};
 pub use rows::{
     Hit, PAGE_SESSIONS, REMEMBER_MS, RecentRepository, Remembered, SessionPage, SessionQuery, Spent,
     SummaryRow, USAGE_SUMS, Usage, UsageBy, UsageQuery, UsageRow, UsageSum,

@@ -18,6 +18,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0004_usage_priced_by.sql"),
     include_str!("../migrations/0005_lists.sql"),
     include_str!("../migrations/0006_audit.sql"),
+    include_str!("../migrations/0007_forge.sql"),
+    include_str!("../migrations/0008_reviews.sql"),
 ];
 
 /// The database's file in a store's directory.

@@ -284,7 +284,7 @@ impl Store {
         result.map_err(ReadError::from)
     }
 
-    async fn read_rows<T, F>(&self, read: F) -> Result<T, ReadError>
+    pub(crate) async fn read_rows<T, F>(&self, read: F) -> Result<T, ReadError>
     where
         T: Send + 'static,
         F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
@@ -298,7 +298,10 @@ impl Store {
         let _: Result<(), WriteError> = self.ask(|reply| Job::Index { reply }).await;
     }
 
-    async fn ask<T>(&self, job: impl FnOnce(Reply<T, WriteError>) -> Job) -> Result<T, WriteError> {
+    pub(crate) async fn ask<T>(
+        &self,
+        job: impl FnOnce(Reply<T, WriteError>) -> Job,
+    ) -> Result<T, WriteError> {
         let (reply, answer) = oneshot::channel();
         self.send(job(reply)).await.map_err(|_| WriteError::Failed(CLOSED.into()))?;
         answer.await.unwrap_or_else(|_| Err(WriteError::Failed(CLOSED.into())))

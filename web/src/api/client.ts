@@ -17,6 +17,7 @@ import type {
   Port,
   Problem,
   PullRequest,
+  PullRequestStanding,
   QueuedSession,
   Repository,
   RepositoryOffer,
@@ -182,6 +183,9 @@ export const api = {
     readFile(fileAddress(id, path, false), most),
   merge: (id: string): Promise<Merged> => call('POST', `${session(id)}/merge`),
   publish: (id: string): Promise<PullRequest> => call('POST', `${session(id)}/pull-request`),
+  pullRequest: (id: string): Promise<PullRequestStanding> => call('GET', `${session(id)}/pull-request`),
+  changePullRequest: (id: string, to: 'ready' | 'close'): Promise<PullRequestStanding> =>
+    call('POST', `${session(id)}/pull-request/${to}`),
   end: (id: string): Promise<SessionView> => call('POST', `${session(id)}/end`),
   archive: (id: string): Promise<SessionView> => call('POST', `${session(id)}/archive`),
   unarchive: (id: string): Promise<SessionView> => call('POST', `${session(id)}/unarchive`),

@@ -642,13 +642,48 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        get?: never;
+        /** How the session's pull request stands on GitHub now. GitHub is asked each time. */
+        get: operations["show_pull_request"];
         put?: never;
         /**
          * Pushes the session's branch to the GitHub repository that its repository is a clone of, and opens a draft pull request for it, or brings the
          *     open one up to date. Asking again does no harm.
          */
         post: operations["publish_pull_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/pull-request/close": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Closes the session's pull request without merging it. Asking again does no harm. */
+        post: operations["close_pull_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/pull-request/ready": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** The session's pull request is a draft no longer. Asking again does no harm. */
+        post: operations["mark_pull_request_ready"];
         delete?: never;
         options?: never;
         head?: never;
@@ -969,6 +1004,14 @@ export interface components {
         };
         /** @enum {string} */
         BudgetWhose: "deployment" | "person" | "repository";
+        CheckSums: {
+            /** Format: int32 */
+            passed: number;
+            /** Format: int32 */
+            running: number;
+            /** @description By name. */
+            failed: string[];
+        };
         /** @description The session's files at one moment. */
         Checkpoint: {
             /** Format: int32 */
@@ -1452,6 +1495,23 @@ export interface components {
             /** @description The commit that it shows. */
             head: string;
         };
+        /** @description A pull request as GitHub tells it at the moment of asking. */
+        PullRequestStanding: {
+            /** Format: int64 */
+            number: number;
+            /** @description For people. */
+            url: string;
+            state: components["schemas"]["Standing"];
+            /** @description Whether it can be merged into its base; `null` while GitHub finds out. */
+            mergeable?: boolean | null;
+            /** @description It shows the session's newest commit. */
+            is_current: boolean;
+            checks?: components["schemas"]["CheckSums"] | null;
+            /** @description People whose last review approves. */
+            approved_by: string[];
+            /** @description People whose last review wants changes. */
+            changes_wanted_by: string[];
+        };
         QueueList: {
             /** @description The first is the next; at most 200. */
             items: components["schemas"]["QueuedSession"][];
@@ -1748,6 +1808,8 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
         };
+        /** @enum {string} */
+        Standing: "draft" | "open" | "closed" | "merged";
         /** @description The server itself. */
         Status: {
             version: string;
@@ -3471,6 +3533,63 @@ export interface operations {
             };
         };
     };
+    show_pull_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullRequestStanding"];
+                };
+            };
+            /** @description session_not_found, no_pull_request */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no_forge, github_unauthorized, github_forbidden, github_not_found, github_refused, github_not_installed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description github_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description github_unreachable */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     publish_pull_request: {
         parameters: {
             query?: never;
@@ -3499,6 +3618,120 @@ export interface operations {
                 };
             };
             /** @description nothing_to_publish, no_forge, push_refused, github_unauthorized, github_forbidden, github_not_found, github_refused */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description github_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description github_unreachable */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    close_pull_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullRequestStanding"];
+                };
+            };
+            /** @description session_not_found, no_pull_request */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description pull_request_closed, no_forge, github_unauthorized, github_forbidden, github_not_found, github_refused, github_not_installed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description github_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description github_unreachable */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    mark_pull_request_ready: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullRequestStanding"];
+                };
+            };
+            /** @description session_not_found, no_pull_request */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description pull_request_closed, no_forge, github_unauthorized, github_forbidden, github_not_found, github_refused, github_not_installed */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -27,6 +27,7 @@ export type Attachment = Sent<Schemas['Attachment']>;
 export type TurnCommit = Sent<Schemas['TurnCommit']>;
 export type Merged = Sent<Schemas['Merged']>;
 export type PullRequest = Sent<Schemas['PullRequest']>;
+export type PullRequestStanding = Sent<Schemas['PullRequestStanding']>;
 export type SessionPage = Sent<Schemas['SessionList']>;
 export type FileDiff = Sent<Schemas['FileDiff']>;
 export type Diff = Sent<Schemas['Diff']>;

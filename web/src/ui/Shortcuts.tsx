@@ -21,6 +21,7 @@ const KEYS: [string[], string][] = [
   [['Shift', 'Esc'], words.keys.leaveTerminal],
   [['e'], words.keys.code],
   [['p'], words.keys.ports],
+  [['g'], words.keys.review],
   [['f'], words.keys.files],
   [['a'], words.keys.artifacts],
   [['c'], words.keys.cost],

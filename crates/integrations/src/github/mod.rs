@@ -1,9 +1,27 @@
-//! GitHub, and GitHub Enterprise Server: what is asked of its REST interface, version 2022-11-28.
+//! GitHub, and GitHub Enterprise Server: what is asked of its REST interface, version 2022-11-28, and what it tells by itself.
 
+mod app;
 mod client;
+mod examine;
+mod issue;
+mod manifest;
+mod occurrence;
+mod poll;
 mod pull_request;
 mod repository;
+mod review;
+mod webhook;
+mod words;
 
-pub use client::{GitHub, GitHubConfig, GitHubError};
+pub use app::Scope;
+pub use client::{Access, Fresh, GitHub, GitHubConfig, GitHubError, Surroundings, Tag};
+pub use examine::{Attempt, Deliveries, Identity};
+pub use issue::{Comment, Issue, Place, RepositoryFacts, User};
+pub use manifest::{EVENTS, NewApp, PERMISSIONS, manifest, take_app};
+pub use occurrence::{Author, Occurrence, What};
+pub use poll::{Seen, Watch};
 pub use pull_request::{NewPullRequest, PullRequest};
 pub use repository::Repository;
+pub use review::{CheckRun, Review, ReviewComment};
+pub use webhook::{NoDelivery, Told, WebhookSecret, parse as parse_delivery};
+pub use words::{Call, Words};

@@ -4,6 +4,7 @@ use super::client::{GitHub, GitHubError};
 use super::repository::Repository;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
+use serde_json::json;
 
 /// As GitHub tells it; what is not needed here is left out.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -15,6 +16,43 @@ pub struct PullRequest {
     pub draft: bool,
     #[serde(default)]
     pub body: Option<String>,
+    pub head: Head,
+    pub base: Base,
+    /// As GraphQL names it.
+    #[serde(default)]
+    pub node_id: String,
+    #[serde(default)]
+    pub merged: bool,
+    /// `open` or `closed`.
+    #[serde(default)]
+    pub state: String,
+    /// Missing while GitHub finds out.
+    #[serde(default)]
+    pub mergeable: Option<bool>,
+}
+
+/// The branch that it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Base {
+    #[serde(rename = "ref")]
+    pub branch: String,
+}
+
+/// The branch with the work.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct Head {
+    #[serde(rename = "ref")]
+    pub branch: String,
+    #[serde(default)]
+    pub sha: String,
+    /// Missing where it was removed.
+    #[serde(default)]
+    pub repo: Option<HeadRepository>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+pub struct HeadRepository {
+    pub full_name: String,
 }
 
 /// What is to be reviewed.
@@ -29,17 +67,32 @@ pub struct NewPullRequest<'a> {
     pub draft: bool,
 }
 
+impl PullRequest {
+    /// Whether its branch is in this repository, and not in a fork of it.
+    pub fn is_of(&self, repository: &Repository) -> bool {
+        let name = self.head.repo.as_ref().map(|repo| repo.full_name.as_str());
+        name.is_some_and(|name| name.eq_ignore_ascii_case(&repository.to_string()))
+    }
+}
+
 impl GitHub {
-    /// The open one of this branch.
     pub async fn pull_request(
+        &self,
+        repository: &Repository,
+        number: u64,
+    ) -> Result<PullRequest, GitHubError> {
+        self.ask(Method::GET, repository, format!("pulls/{number}")).repeatable().await
+    }
+
+    /// The open one of this branch.
+    pub async fn pull_request_of(
         &self,
         repository: &Repository,
         head: &str,
     ) -> Result<Option<PullRequest>, GitHubError> {
-        let head = format!("{}:{head}", repository.owner);
-        let query = [("head", head.as_str()), ("state", "open"), ("per_page", "1")];
-        let request = self.request(Method::GET, repository, "pulls").query(&query);
-        let found: Vec<PullRequest> = self.repeatable(repository, request).await?;
+        let question = self.ask(Method::GET, repository, "pulls").query("state", "open");
+        let question = question.query("head", format!("{}:{head}", repository.owner)).query("per_page", "1");
+        let found: Vec<PullRequest> = question.repeatable().await?;
         Ok(found.into_iter().next())
     }
 
@@ -50,8 +103,7 @@ impl GitHub {
         repository: &Repository,
         new: &NewPullRequest<'_>,
     ) -> Result<PullRequest, GitHubError> {
-        let request = self.request(Method::POST, repository, "pulls").json(new);
-        match self.once(repository, request).await {
+        match self.ask(Method::POST, repository, "pulls").json(new).once().await {
             Err(GitHubError::Refused { message })
                 if new.draft && message.to_lowercase().contains("draft pull requests are not supported") =>
             {
@@ -59,7 +111,7 @@ impl GitHub {
                 Box::pin(self.open_pull_request(repository, &plain)).await
             }
             Err(error @ (GitHubError::Refused { .. } | GitHubError::Unreachable { .. })) => {
-                self.pull_request(repository, new.head).await?.ok_or(error)
+                self.pull_request_of(repository, new.head).await?.ok_or(error)
             }
             opened => opened,
         }
@@ -72,7 +124,18 @@ impl GitHub {
         number: u64,
         body: &str,
     ) -> Result<PullRequest, GitHubError> {
-        let request = self.request(Method::PATCH, repository, &format!("pulls/{number}"));
-        self.repeatable(repository, request.json(&serde_json::json!({ "body": body }))).await
+        let question = self.ask(Method::PATCH, repository, format!("pulls/{number}"));
+        question.json(&json!({ "body": body })).repeatable().await
+    }
+
+    /// No longer a draft. REST takes `draft` and changes nothing; source: docs.github.com, GraphQL, `markPullRequestReadyForReview`.
+    pub async fn mark_ready(&self, repository: &Repository, pull: &PullRequest) -> Result<(), GitHubError> {
+        let query = "mutation($id: ID!) { markPullRequestReadyForReview(input: { pullRequestId: $id }) { pullRequest { isDraft } } }";
+        self.graphql(repository, query, json!({ "id": pull.node_id })).await
+    }
+
+    pub async fn close_pull_request(&self, repository: &Repository, number: u64) -> Result<(), GitHubError> {
+        let question = self.ask(Method::PATCH, repository, format!("pulls/{number}"));
+        question.json(&json!({ "state": "closed" })).repeatable::<PullRequest>().await.map(drop)
     }
 }

@@ -1,10 +1,15 @@
 //! Against a GitHub that is as strict as the real one.
 
+mod apps;
+mod conversations;
+
 use lamplight_fake_github::{FakeGitHub, Fault, Moment};
 use lamplight_integrations::github::NewPullRequest;
-use lamplight_integrations::{GitHub, GitHubConfig, GitHubError, Repository};
+use lamplight_integrations::{Access, GitHub, GitHubConfig, GitHubError, Repository, Surroundings};
 use std::path::Path;
 use std::process::Command;
+use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 use tempfile::TempDir;
 
 const TOKEN: &str = "ghp_0123456789abcdefghijABCDEFGHIJ";
@@ -18,6 +23,19 @@ struct Stage {
 
 /// A repository `acme/api` with a branch `work` that is one commit ahead of `main`.
 async fn stage(token: &str) -> Stage {
+    stage_of(Access::Token(token.to_owned())).await
+}
+
+fn surroundings() -> Surroundings {
+    Surroundings { now_s, learn: Arc::new(|_| {}) }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the client is told the time")]
+fn now_s() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+async fn stage_of(access: Access) -> Stage {
     let _ = rustls::crypto::ring::default_provider().install_default();
     let root = tempfile::tempdir().unwrap();
     let directory = root.path().join("acme/api.git");
@@ -29,14 +47,9 @@ async fn stage(token: &str) -> Stage {
     git(&directory, &["update-ref", "refs/heads/main", &first]);
     git(&directory, &["update-ref", "refs/heads/work", &second]);
     let fake = FakeGitHub::start(root.path(), TOKEN).await.unwrap();
-    let config = GitHubConfig {
-        host: "github.com".to_owned(),
-        api: fake.api(),
-        git: fake.git(),
-        token: token.to_owned(),
-    };
+    let config = GitHubConfig { host: "github.com".to_owned(), api: fake.api(), git: fake.git(), access };
     let repository = Repository::of_address("https://github.com/acme/api").unwrap();
-    Stage { fake, github: GitHub::new(config).unwrap(), repository, _root: root }
+    Stage { fake, github: GitHub::new(config, surroundings()).unwrap(), repository, _root: root }
 }
 
 fn git(directory: &Path, arguments: &[&str]) -> String {
@@ -59,10 +72,10 @@ impl Stage {
 #[tokio::test]
 async fn one_is_opened_as_a_draft_and_then_found() {
     let Stage { fake, github, repository, .. } = &stage(TOKEN).await;
-    assert_eq!(github.pull_request(repository, "work").await.unwrap(), None);
+    assert_eq!(github.pull_request_of(repository, "work").await.unwrap(), None);
     let opened = github.open_pull_request(repository, &of("work")).await.unwrap();
     assert!(opened.draft);
-    assert_eq!(github.pull_request(repository, "work").await.unwrap().as_ref(), Some(&opened));
+    assert_eq!(github.pull_request_of(repository, "work").await.unwrap().as_ref(), Some(&opened));
     let again = github.open_pull_request(repository, &of("work")).await.unwrap();
     assert_eq!((again.number, fake.pulls("acme/api").len()), (opened.number, 1));
     let told = github.describe_pull_request(repository, opened.number, "New").await.unwrap();
@@ -102,15 +115,15 @@ async fn reading_is_tried_again_after_what_passes() {
     let get = |moment| Fault { method: "GET".parse().unwrap(), path: "/pulls", moment };
     for moment in [Moment::Instead(500), Moment::ThenDropped, Moment::SecondaryLimit { retry_after_s: 1 }] {
         fake.plan(get(moment));
-        assert_eq!(github.pull_request(repository, "work").await.unwrap(), None, "{moment:?}");
+        assert_eq!(github.pull_request_of(repository, "work").await.unwrap(), None, "{moment:?}");
     }
     fake.plan(get(Moment::SecondaryLimit { retry_after_s: 3600 }));
-    let error = github.pull_request(repository, "work").await.unwrap_err();
+    let error = github.pull_request_of(repository, "work").await.unwrap_err();
     assert!(matches!(error, GitHubError::Limited { seconds: Some(3600), .. }), "{error}");
     for _ in 0..4 {
         fake.plan(get(Moment::Instead(503)));
     }
-    let error = github.pull_request(repository, "work").await.unwrap_err();
+    let error = github.pull_request_of(repository, "work").await.unwrap_err();
     assert!(matches!(error, GitHubError::Unreachable { .. }), "{error}");
 }
 
@@ -123,14 +136,14 @@ async fn what_is_refused_is_told_in_githubs_words() {
     let error = told(github.open_pull_request(repository, &of("none")).await.unwrap_err());
     assert!(error.contains("head invalid"), "{error}");
     let other = Repository { name: "none".to_owned(), ..repository.clone() };
-    let error = github.pull_request(&other, "work").await.unwrap_err();
+    let error = github.pull_request_of(&other, "work").await.unwrap_err();
     assert!(matches!(error, GitHubError::NotFound { .. }), "{error}");
 }
 
 #[tokio::test]
 async fn a_wrong_token_is_said_and_shown_nowhere() {
     let Stage { github, repository, .. } = &stage("ghp_another9876543210").await;
-    let error = github.pull_request(repository, "work").await.unwrap_err();
+    let error = github.pull_request_of(repository, "work").await.unwrap_err();
     assert!(matches!(error, GitHubError::Unauthorized { .. }), "{error}");
     assert!(!format!("{github:?} {error:?}").contains("ghp_another"));
 }

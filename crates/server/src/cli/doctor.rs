@@ -24,7 +24,9 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -
     if let Some(session) = &arguments.session {
         return block_on(search_session(session, arguments.json, &common.client()?, output));
     }
-    let config = common.configuration(None)?;
+    let mut config = common.configuration(None)?;
+    config.read_keys()?;
+    lamplight_engine::install_tls_provider();
     let client = common.client()?;
     let Examination { tier, findings } = block_on(async {
         let keys: Option<KeyList> =

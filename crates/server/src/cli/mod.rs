@@ -15,6 +15,7 @@ mod doctor;
 mod end;
 mod fork;
 mod gateway;
+mod github;
 mod image;
 mod keys;
 mod logs;
@@ -143,6 +144,8 @@ enum Command {
     Image(image::Arguments),
     /// Store, list, test or remove the keys of models
     Keys(keys::Arguments),
+    /// Make a GitHub App for this server
+    Github(github::Arguments),
     /// Say what is missing on this machine and how to get it
     Doctor(doctor::Arguments),
     /// Copy what cannot be made again, while the server runs, or bring it back
@@ -182,6 +185,7 @@ impl Cli {
             Command::Tools(arguments) => tools::run(&arguments, &common, output),
             Command::Image(arguments) => image::run(&arguments, &common, output),
             Command::Doctor(arguments) => doctor::run(&arguments, &common, output),
+            Command::Github(arguments) => block_on(github::run(&arguments, &common, output)),
             Command::Backup(arguments) => backup::run(&arguments, &common, output),
             Command::Config(arguments) => config::run(&arguments, &common, output),
             Command::Openapi => {
@@ -227,16 +231,22 @@ fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<
 
 impl Common {
     fn configuration(&self, listen: Option<&String>) -> anyhow::Result<Config> {
-        let flags = Flags {
+        let flags = Flags { listen: listen.cloned(), ..self.flags() };
+        Ok(Config::load(&flags, &environment())?)
+    }
+
+    /// Where the configuration's file is, or would be.
+    fn configuration_directory(&self) -> Option<PathBuf> {
+        Config::directory(&self.flags(), &environment())
+    }
+
+    fn flags(&self) -> Flags {
+        Flags {
             config: self.config.clone(),
             data_dir: self.data_dir.clone(),
-            listen: listen.cloned(),
+            listen: None,
             is_unsafe: self.is_unsafe,
-        };
-        let environment: Environment = std::env::vars_os()
-            .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
-            .collect();
-        Ok(Config::load(&flags, &environment)?)
+        }
     }
 
     /// The server that is named, or else the one that this configuration runs.
@@ -246,4 +256,11 @@ impl Common {
             None => Client::new(&format!("http://{}", self.configuration(None)?.server.listen)),
         }
     }
+}
+
+fn environment() -> Environment {
+    let texts = |(name, value): (std::ffi::OsString, std::ffi::OsString)| {
+        Some((name.into_string().ok()?, value.into_string().ok()?))
+    };
+    std::env::vars_os().filter_map(texts).collect()
 }

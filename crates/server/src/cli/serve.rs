@@ -28,7 +28,8 @@ pub(super) struct Arguments {
 }
 
 pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -> anyhow::Result<ExitCode> {
-    let config = common.configuration(arguments.listen.as_ref())?;
+    let mut config = common.configuration(arguments.listen.as_ref())?;
+    config.read_keys()?;
     let engine = config.engine();
     start_logging(&config.log, engine.redaction.clone())?;
     lamplight_engine::install_tls_provider();
@@ -41,7 +42,11 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -
     Ok(ExitCode::SUCCESS)
 }
 
-async fn serve(config: Config, engine: lamplight_engine::Config, output: &mut Output) -> anyhow::Result<()> {
+async fn serve(
+    config: Config,
+    mut engine: lamplight_engine::Config,
+    output: &mut Output,
+) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
     // The address first: two servers cannot both have it, and only one of them then opens the log.
@@ -49,6 +54,9 @@ async fn serve(config: Config, engine: lamplight_engine::Config, output: &mut Ou
         .await
         .with_context(|| format!("cannot listen on {}", config.server.listen))?;
     let listen = listener.local_addr()?;
+    if let Some(forge) = &mut engine.forge {
+        forge.address = config.address(listen);
+    }
     let engine = Engine::open(engine).await?;
     let gateway = match config.gateway.listen {
         Some(address) => Some(config.gateway.address(serve_gateway(&engine, address).await?)),

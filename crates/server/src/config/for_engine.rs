@@ -19,6 +19,7 @@ impl Config {
             agents: self.agents.iter().map(CustomAgent::configured).collect(),
             models: self.models.engine(),
             github: self.github.engine(),
+            forge: self.github.forge(self.address(self.server.listen)),
             sealing: self.secrets.source(&self.server.data_dir),
             redaction: Redaction::default(),
             scripted_model: self.models.scripted,

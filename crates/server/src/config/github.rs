@@ -1,11 +1,25 @@
-//! `[github]`: where pull requests are opened.
+//! `[github]`: where pull requests are opened, and what is taken from there.
 
 use super::{ConfigError, Environment, Secret};
+use lamplight_engine::{Access, ForgeConfig, GitHubConfig, Words};
 use serde::{Deserialize, Serialize};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The variables that people have a token in; the first that is set counts.
 const TOKENS: [&str; 2] = ["GITHUB_TOKEN", "GH_TOKEN"];
+const WEBHOOK_SECRET: &str = "GITHUB_WEBHOOK_SECRET";
 const PUBLIC: &str = "github.com";
+/// A shorter one could be guessed, and could not be kept out of logs.
+const SHORTEST_SECRET: usize = 16;
+/// From one look to the next, in seconds: where nothing is sent, and where looks are for what was missed.
+const POLL_ALONE: u64 = 10;
+const POLL_BESIDE: u64 = 300;
+/// GitHub asks not to be asked more often.
+const LEAST_POLL: u64 = 1;
+/// No key file is larger.
+const KEY_BYTES: u64 = 64 * 1024;
 
 /// `[github]`
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -22,19 +36,68 @@ pub struct GitHub {
     /// Name of the variable that holds the token; default: `GITHUB_TOKEN`, else `GH_TOKEN`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_env: Option<String>,
+    /// Of a GitHub App, which then asks instead of the token.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub app_id: Option<u64>,
+    /// Its private key, as GitHub lets people download it; for its owner alone.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub private_key_file: Option<PathBuf>,
+    /// Name of the variable that holds the secret that deliveries are signed with; default: `GITHUB_WEBHOOK_SECRET`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_secret_env: Option<String>,
+    /// A file with that secret, for its owner alone, where the variable is not set.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub webhook_secret_file: Option<PathBuf>,
+    /// `owner/name` of the repositories that work is taken from. Empty: none; with an App, all that it is installed on and that send webhooks.
+    pub repositories: Vec<String>,
+    /// An issue with it is worked on.
+    pub label: String,
+    /// What stands in an issue or a comment that is meant for Lamplight.
+    pub mention: String,
+    /// An issue that is assigned to this user is worked on; default: nobody.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub assignee: Option<String>,
+    /// From one look at the repositories to the next; 0 never looks. Default: 10, and 300 where webhooks come.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub poll_seconds: Option<u64>,
+    /// Stands before the issue's number in a pull request.
+    pub closing_word: String,
     /// Its value, if it is set and not empty.
     #[serde(skip)]
     token: Option<Secret>,
+    #[serde(skip)]
+    webhook_secret: Option<Secret>,
+    /// What is in the file; read by the server alone.
+    #[serde(skip)]
+    private_key: Option<Secret>,
 }
 
 impl Default for GitHub {
     fn default() -> Self {
-        Self { host: PUBLIC.to_owned(), api: None, git: None, token_env: None, token: None }
+        Self {
+            host: PUBLIC.to_owned(),
+            api: None,
+            git: None,
+            token_env: None,
+            app_id: None,
+            private_key_file: None,
+            webhook_secret_env: None,
+            webhook_secret_file: None,
+            repositories: Vec::new(),
+            label: "lamplight".to_owned(),
+            mention: "@lamplight".to_owned(),
+            assignee: None,
+            poll_seconds: None,
+            closing_word: "Closes".to_owned(),
+            token: None,
+            webhook_secret: None,
+            private_key: None,
+        }
     }
 }
 
 impl GitHub {
-    pub(super) fn take_token(&mut self, environment: &Environment) {
+    pub(super) fn take_secrets(&mut self, environment: &Environment) {
         let value =
             |name: &str| environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
         let token = match &self.token_env {
@@ -42,27 +105,63 @@ impl GitHub {
             None => TOKENS.into_iter().find_map(value),
         };
         self.token = token.map(Secret::new);
+        let secret = self.webhook_secret_env.as_deref().unwrap_or(WEBHOOK_SECRET);
+        self.webhook_secret = value(secret).map(Secret::new);
     }
 
     pub(super) fn check(&self) -> Result<(), ConfigError> {
+        let wrong = |why: String| Err(ConfigError::Invalid(why));
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
         if self.host.is_empty() || !self.host.chars().all(is_plain) {
-            let why = format!("github.host is {:?}, but it should be a name such as github.com", self.host);
-            return Err(ConfigError::Invalid(why));
+            return wrong(format!(
+                "github.host is {:?}, but it should be a name such as github.com",
+                self.host
+            ));
         }
         for (name, address) in [("api", &self.api), ("git", &self.git)] {
             let is_address =
                 |address: &String| ["https://", "http://"].iter().any(|scheme| address.starts_with(scheme));
             if let Some(address) = address.as_ref().filter(|address| !is_address(address)) {
-                let why = format!("github.{name} is {address:?}, but it should begin with https://");
-                return Err(ConfigError::Invalid(why));
+                return wrong(format!("github.{name} is {address:?}, but it should begin with https://"));
             }
+        }
+        if let Some(name) = self.repositories.iter().find(|name| !is_repository(name)) {
+            return wrong(format!("github.repositories: {name:?} is no owner/name"));
+        }
+        for (name, word) in
+            [("label", &self.label), ("mention", &self.mention), ("closing_word", &self.closing_word)]
+        {
+            if word.trim().is_empty() || word.contains(['\n', '\r']) {
+                return wrong(format!("github.{name} is empty or has a line break in it"));
+            }
+        }
+        if self.app_id.is_none() && self.private_key_file.is_some() {
+            return wrong("github.private_key_file is there, but github.app_id is missing".to_owned());
         }
         Ok(())
     }
 
-    /// `None` without a token.
-    pub(super) fn engine(&self) -> Option<lamplight_engine::GitHubConfig> {
+    /// What only the server needs, and what only it should be able to read.
+    pub(super) fn read_key(&mut self) -> Result<(), ConfigError> {
+        let wrong = |why: String| Err(ConfigError::Invalid(why));
+        if let (None, Some(path)) = (&self.webhook_secret, &self.webhook_secret_file) {
+            self.webhook_secret = Some(Secret::new(read_secret(path)?.trim()));
+        }
+        if self.webhook_secret.as_ref().is_some_and(|secret| secret.reveal().len() < SHORTEST_SECRET) {
+            return wrong(format!(
+                "the webhook secret has fewer than {SHORTEST_SECRET} characters; take a longer one"
+            ));
+        }
+        let Some(id) = self.app_id else { return Ok(()) };
+        let Some(path) = &self.private_key_file else {
+            return wrong(format!("github.app_id is {id}, but github.private_key_file is missing"));
+        };
+        self.private_key = Some(Secret::new(read_secret(path)?));
+        Ok(())
+    }
+
+    /// Of its pages and of git, and of the REST interface; without a slash at their ends.
+    pub fn addresses(&self) -> (String, String) {
         let plain = |address: &Option<String>, default: String| {
             address.as_ref().map_or(default, |address| address.trim_end_matches('/').to_owned())
         };
@@ -71,11 +170,63 @@ impl GitHub {
         } else {
             format!("https://{}/api/v3", self.host)
         };
-        Some(lamplight_engine::GitHubConfig {
-            host: self.host.clone(),
-            api: plain(&self.api, api),
-            git: plain(&self.git, format!("https://{}", self.host)),
-            token: self.token.as_ref()?.reveal().to_owned(),
+        (plain(&self.git, format!("https://{}", self.host)), plain(&self.api, api))
+    }
+
+    fn access(&self) -> Option<Access> {
+        match (self.app_id, &self.private_key) {
+            (Some(id), Some(key)) => Some(Access::App { id, key: key.reveal().to_owned() }),
+            (Some(_), None) => None,
+            (None, _) => self.token.as_ref().map(|token| Access::Token(token.reveal().to_owned())),
+        }
+    }
+
+    /// `None` without a token or an App.
+    pub(super) fn engine(&self) -> Option<GitHubConfig> {
+        let (git, api) = self.addresses();
+        Some(GitHubConfig { host: self.host.clone(), api, git, access: self.access()? })
+    }
+
+    /// `None` where no work is taken from GitHub.
+    pub(super) fn forge(&self, address: String) -> Option<ForgeConfig> {
+        let takes_deliveries = self.webhook_secret.is_some();
+        let is_wanted = !self.repositories.is_empty() || self.app_id.is_some() && takes_deliveries;
+        let default = if takes_deliveries { POLL_BESIDE } else { POLL_ALONE };
+        let poll = self.poll_seconds.unwrap_or(default);
+        is_wanted.then(|| ForgeConfig {
+            words: Words {
+                label: self.label.clone(),
+                mention: self.mention.clone(),
+                assignee: self.assignee.clone(),
+            },
+            repositories: self.repositories.clone(),
+            webhook_secret: self
+                .webhook_secret
+                .as_ref()
+                .map(|secret| lamplight_engine::Secret::new(secret.reveal())),
+            poll: (poll >= LEAST_POLL).then(|| Duration::from_secs(poll)),
+            address,
+            closing_word: self.closing_word.clone(),
         })
     }
+}
+
+/// For its owner alone.
+fn read_secret(path: &Path) -> Result<String, ConfigError> {
+    let unreadable = |source| ConfigError::Unreadable { path: path.to_owned(), source };
+    let found = std::fs::metadata(path).map_err(unreadable)?;
+    let shown = path.display();
+    if found.mode() & 0o077 != 0 {
+        return Err(ConfigError::Invalid(format!("{shown} can be read by others: chmod 600 {shown}")));
+    }
+    if found.len() > KEY_BYTES {
+        return Err(ConfigError::Invalid(format!("{shown} is too large for a key or a secret")));
+    }
+    std::fs::read_to_string(path).map_err(unreadable)
+}
+
+fn is_repository(name: &str) -> bool {
+    let is_plain =
+        |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
+    name.split_once('/').is_some_and(|(owner, name)| is_plain(owner) && is_plain(name))
 }

@@ -30,6 +30,7 @@ pub use sections::{
 
 use lamplight_domain::{Limits, Person};
 use serde::{Deserialize, Serialize};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 /// Everything that can be configured, one struct a concern. The TOML file has the same shape.
@@ -111,6 +112,8 @@ impl Config {
             .into_iter()
             .chain(&mut self.agent.tools_dir)
             .chain(&mut self.secrets.key_file)
+            .chain(&mut self.github.private_key_file)
+            .chain(&mut self.github.webhook_secret_file)
             .chain(&mut self.sandbox.tools)
             .chain(&mut self.sandbox.home)
             .chain(self.repositories.iter_mut().map(|repository| &mut repository.path))
@@ -131,9 +134,26 @@ impl Config {
         self.repositories.iter().try_for_each(Repository::check)?;
         self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;
         self.models.take_keys(environment);
-        self.github.take_token(environment);
+        self.github.take_secrets(environment);
         self.secrets.complete(environment)?;
         Ok(())
+    }
+
+    /// Where the file of this configuration is, or would be.
+    pub fn directory(flags: &Flags, environment: &Environment) -> Option<PathBuf> {
+        let file = named_file(flags, environment).or_else(|| default_file(environment))?;
+        Some(absolute(&file, environment).ok()?.parent()?.to_owned())
+    }
+
+    /// Reads what the server needs and nobody else: the private key of a GitHub App.
+    pub fn read_keys(&mut self) -> Result<(), ConfigError> {
+        self.github.read_key()
+    }
+
+    /// Under which people reach the page, without a slash at its end.
+    pub fn address(&self, listen: SocketAddr) -> String {
+        let public = self.server.public_url.as_ref().map(|url| url.trim_end_matches('/').to_owned());
+        public.unwrap_or_else(|| format!("http://{listen}"))
     }
 
     /// Where installed agents live; shared by all sessions and mounted read-only into sandboxes.

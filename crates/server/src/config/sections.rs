@@ -18,6 +18,9 @@ pub struct Server {
     pub data_dir: PathBuf,
     /// Host names, beyond loopback and the listen address, under which the page may be reached.
     pub hosts: Vec<String>,
+    /// Under which people reach the page, for links to it elsewhere, such as `https://lamplight.example.org`. Default: what is listened on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub public_url: Option<String>,
     /// Where previews of ports are: `p3000-<session>` under it. It may have a port, needs TLS, and must be no host of the page.
     /// Default: `localhost`, which browsers take for their own machine.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -35,6 +38,7 @@ impl Default for Server {
             listen: SocketAddr::from(([127, 0, 0, 1], 7410)),
             data_dir: PathBuf::new(),
             hosts: Vec::new(),
+            public_url: None,
             preview_domain: None,
             threads: 2,
         }
@@ -48,6 +52,12 @@ impl Server {
             return Err(ConfigError::Invalid(format!(
                 "server.listen is {}, but there is no sign-in yet, so only a loopback address such as 127.0.0.1:7410 is safe",
                 self.listen
+            )));
+        }
+        let is_url = |url: &String| ["https://", "http://"].iter().any(|scheme| url.starts_with(scheme));
+        if let Some(url) = self.public_url.as_ref().filter(|url| !is_url(url)) {
+            return Err(ConfigError::Invalid(format!(
+                "server.public_url is {url:?}, but it should begin with https://"
             )));
         }
         if let Some(domain) = self.preview_domain.as_ref().filter(|domain| !is_domain(domain)) {

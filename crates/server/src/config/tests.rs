@@ -233,11 +233,11 @@ fn every_variable_sets_a_key_that_exists() {
     for row in VARIABLES {
         let value = match row.key {
             "server.listen" | "gateway.listen" => "127.0.0.1:9",
-            "gateway.url" => "https://example.org",
             "log.format" => "json",
             "agent.permissions" => "ask",
             "sandbox.network" => "none",
-            "github.api" | "github.git" => "https://example.org",
+            "github.api" | "github.git" | "gateway.url" | "server.public_url" => "https://example.org",
+            "github.repositories" => "acme/api",
             "sandbox.allow" => "example.org",
             "models.scripted" | "sandbox.unsafe" | "sandbox.limits.nested_sandboxes" => "true",
             key if key.starts_with("sandbox.limits") || key.ends_with("per_minute") => "1073741824",
@@ -248,6 +248,7 @@ fn every_variable_sets_a_key_that_exists() {
         let file = match row.key.rsplit_once('.') {
             _ if row.key == "sandbox.allow" => "[sandbox]\nnetwork = 'allowlist'\n".to_owned(),
             _ if row.key == "gateway.url" => "[gateway]\nlisten = '127.0.0.1:9'\n".to_owned(),
+            _ if row.key == "github.private_key_file" => "[github]\napp_id = 1\n".to_owned(),
             Some((section, "price")) => format!("[{section}]\nbase = 'http://127.0.0.1:9'\n"),
             _ => String::new(),
         };

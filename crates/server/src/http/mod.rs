@@ -9,6 +9,7 @@ pub mod code;
 mod deadline;
 mod extract;
 pub mod files;
+mod github;
 mod guard;
 mod health;
 pub mod keys;
@@ -19,6 +20,7 @@ pub mod openapi;
 mod page;
 pub mod ports;
 pub mod problem;
+pub mod pull_request;
 pub mod queue;
 mod redact;
 mod refusals;
@@ -46,7 +48,7 @@ use live::{Presence, Timings};
 use problem::Problem;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use tokio::sync::OnceCell;
+use tokio::sync::{OnceCell, Semaphore};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -82,6 +84,8 @@ pub struct Inner {
     /// Every open event stream, and every terminal that is looked at.
     pub(crate) streams: TaskTracker,
     terminal_places: Places,
+    /// For bodies of deliveries.
+    delivery_room: Semaphore,
     strangers: audit::Strangers,
 }
 
@@ -123,6 +127,7 @@ impl App {
             presence: Presence::default(),
             streams: TaskTracker::new(),
             terminal_places: Places::new(terminals::stream::SEATS),
+            delivery_room: Semaphore::new(github::ROOM_KIB),
             strangers: audit::Strangers::default(),
         })))
     }
@@ -154,7 +159,12 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/permission", post(sessions::answer::handle))
         .route("/sessions/{id}/diff", get(sessions::diff::handle))
         .route("/sessions/{id}/merge", post(sessions::merge::handle))
-        .route("/sessions/{id}/pull-request", post(sessions::pull_request::handle))
+        .route(
+            "/sessions/{id}/pull-request",
+            get(pull_request::show::handle).post(sessions::pull_request::handle),
+        )
+        .route("/sessions/{id}/pull-request/ready", post(pull_request::ready::handle))
+        .route("/sessions/{id}/pull-request/close", post(pull_request::close::handle))
         .route("/sessions/{id}/gateway-token", post(sessions::gateway_token::handle))
         .route("/sessions/{id}/end", post(sessions::end::handle))
         .route("/sessions/{id}/archive", post(sessions::archive::handle))
@@ -196,6 +206,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(health::handle))
+        .route(github::ROUTE, post(github::handle).layer(DefaultBodyLimit::disable()))
         .route("/readyz", get(health::ready))
         .route("/metrics", get(metrics::handle))
         .fallback(page::handle)

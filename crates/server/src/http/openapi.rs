@@ -1,8 +1,8 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, artifacts, attachments, audit, changes, code, files, keys, models, ports, repositories, sessions,
-    status, terminals, usage,
+    agents, artifacts, attachments, audit, changes, code, files, keys, models, ports, pull_request,
+    repositories, sessions, status, terminals, usage,
 };
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
@@ -36,6 +36,9 @@ use utoipa::OpenApi;
         sessions::diff::handle,
         sessions::merge::handle,
         sessions::pull_request::handle,
+        pull_request::show::handle,
+        pull_request::ready::handle,
+        pull_request::close::handle,
         sessions::gateway_token::handle,
         sessions::priority::handle,
         crate::http::queue::handle,

@@ -85,6 +85,10 @@ fn invalid_status(code: &str) -> StatusCode {
         "github_unauthorized" | "github_forbidden" | "github_not_found" | "github_refused" => {
             StatusCode::CONFLICT
         }
+        "no_pull_request" => StatusCode::NOT_FOUND,
+        "pull_request_closed" | "github_not_installed" | "fetch_failed" | "merged_elsewhere" => {
+            StatusCode::CONFLICT
+        }
         "github_limited" => StatusCode::TOO_MANY_REQUESTS,
         "github_unreachable" => StatusCode::BAD_GATEWAY,
         "sandbox_paused" | "sandbox_starting" | "no_sandbox" | "sandbox_lost" | "sandbox_too_old" => {

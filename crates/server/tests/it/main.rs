@@ -7,6 +7,7 @@ mod checkpoints;
 mod cli;
 mod code;
 mod configuration;
+mod forge;
 mod gateway;
 mod hostile;
 mod http;

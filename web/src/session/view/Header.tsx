@@ -130,7 +130,7 @@ function DrawerButtons({ facts }: { facts: SessionView }) {
   return (
     // biome-ignore lint/a11y/useSemanticElements: these are no fields of a form.
     <div role="group" aria-label={words.header.drawers} className="flex">
-      {DRAWERS.map(({ id, title, icon, shortcut, shows }, place) => (
+      {DRAWERS.filter((kind) => !kind.hasNoButton).map(({ id, title, icon, shortcut, shows }, place) => (
         <Button
           key={id}
           onClick={() => toggle(id)}

@@ -12,9 +12,11 @@ import { Button } from '../../ui/button';
 import { Dialog } from '../../ui/dialog';
 import { ProblemNote } from '../../ui/problem';
 import { useStore } from './context';
+import { useDrawer } from './drawers';
 
 export function Review({ facts }: { facts: SessionView }) {
   const store = useStore();
+  const drawer = useDrawer();
   const [asking, setAsking] = useState(false);
   const publish = useMutation({
     mutationFn: () => api.publish(store.id),
@@ -34,15 +36,13 @@ export function Review({ facts }: { facts: SessionView }) {
   return (
     <>
       {shown ? (
-        <a
-          href={isAddress(shown.url) ? shown.url : undefined}
-          target="_blank"
-          rel="noreferrer"
+        <Button
+          onClick={() => drawer.toggle('review')}
+          aria-expanded={drawer.drawer === 'review'}
           title={words.review.at(shown.repository, shortCommit(shown.head))}
-          className="rounded-lg px-2 py-1.5 text-[0.8125rem] text-link hover:underline"
         >
           {words.review.number(shown.number, shown.draft)}
-        </a>
+        </Button>
       ) : null}
       {shown === null || isBehind ? (
         <Button onClick={() => setAsking(true)} title={words.review.title}>
@@ -71,8 +71,4 @@ export function Review({ facts }: { facts: SessionView }) {
       ) : null}
     </>
   );
-}
-
-function isAddress(url: string): boolean {
-  return url.startsWith('https://') || url.startsWith('http://');
 }

@@ -21,6 +21,8 @@ interface DrawerKind {
   /** What it shows, for the title of its button. */
   shows: string;
   panel: LazyExoticComponent<ComponentType<PanelProps>>;
+  /** Opened from elsewhere: it has no button among those of the drawers. */
+  hasNoButton?: boolean;
 }
 
 export const DRAWERS: DrawerKind[] = [
@@ -55,6 +57,15 @@ export const DRAWERS: DrawerKind[] = [
     shortcut: 'p',
     shows: words.ports.shows,
     panel: lazy(() => import('../../ports/PortsPanel').then((module) => ({ default: module.PortsPanel }))),
+  },
+  {
+    id: 'review',
+    title: words.review.drawer,
+    icon: 'branch',
+    shortcut: 'g',
+    shows: words.review.shows,
+    panel: lazy(() => import('../../review/ReviewPanel').then((module) => ({ default: module.ReviewPanel }))),
+    hasNoButton: true,
   },
   {
     id: 'files',

@@ -1,0 +1,79 @@
+//! Repositories of GitHub as they are kept here: bare, one directory each under the data directory, which sessions take for theirs.
+//! Branches of sessions are in it beside those that were fetched, and are never fetched over.
+
+use crate::engine::Shared;
+use crate::{CommandError, git};
+use anyhow::{Context as _, anyhow};
+use lamplight_integrations::github::Scope;
+use lamplight_integrations::{GitHub, Repository};
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+/// Of what git says of a fetch, in bytes.
+const SAID_BYTES: usize = 2_000;
+/// Directory of all mirrors, in the data directory.
+const DIRECTORY: &str = "mirrors";
+
+/// Who is fetching: one at a time into each.
+#[derive(Default)]
+pub(crate) struct Mirrors(Mutex<HashMap<PathBuf, Arc<tokio::sync::Mutex<()>>>>);
+
+impl Mirrors {
+    fn turn(&self, path: &Path) -> Arc<tokio::sync::Mutex<()>> {
+        let mut turns = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        turns.entry(path.to_owned()).or_default().clone()
+    }
+}
+
+/// Whether a session's repository is one of these, so that its work goes to GitHub and is merged there.
+pub(crate) fn is_mirror(data_dir: &Path, repository: &str) -> bool {
+    let mirrors = data_dir.join(DIRECTORY);
+    let mirrors = mirrors.canonicalize().unwrap_or(mirrors);
+    Path::new(repository).starts_with(mirrors)
+}
+
+/// The repository with this branch as it is there now.
+pub(super) async fn bring(
+    shared: &Shared,
+    github: &GitHub,
+    repository: &Repository,
+    branch: &str,
+) -> Result<PathBuf, CommandError> {
+    let path = shared.config.data_dir.join(DIRECTORY).join(&repository.host);
+    let path =
+        path.join(repository.owner.to_lowercase()).join(format!("{}.git", repository.name.to_lowercase()));
+    let forge = shared.forge.as_ref().context("GitHub is not configured")?;
+    let turn = forge.mirrors.turn(&path);
+    let _alone = turn.lock().await;
+    prepare(&path, repository).await?;
+    let token = github.token(repository, Scope::Fetch).await.map_err(crate::pull_request::in_words)?;
+    let place = git::Place { address: &github.config().git, token: &token };
+    let address = github.git_address(repository);
+    let what = format!("+refs/heads/{branch}:refs/heads/{branch}");
+    let arguments = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", &address, &what];
+    let output = git::elsewhere(&path, &place, &arguments).await?;
+    if !output.status.success() {
+        let mut said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
+        said.truncate(said.floor_char_boundary(SAID_BYTES));
+        return Err(CommandError::invalid(
+            "fetch_failed",
+            format!("{repository} could not be fetched: {said}"),
+            "See that the branch is there and that the token may read the repository.",
+        ));
+    }
+    git::line(&path, &["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")]).await?;
+    Ok(path)
+}
+
+/// What is there already stays.
+async fn prepare(path: &Path, repository: &Repository) -> anyhow::Result<()> {
+    tokio::fs::create_dir_all(path).await.with_context(|| format!("make {}", path.display()))?;
+    let init = git::output(path, &["init", "--quiet", "--bare"]).await?;
+    if !init.status.success() {
+        return Err(anyhow!("git init: {}", String::from_utf8_lossy(&init.stderr).trim()));
+    }
+    // Where it comes from, for whoever looks and for publishing; what is fetched and pushed says its address itself.
+    let origin = format!("https://{}/{repository}.git", repository.host);
+    git::line(path, &["config", "remote.origin.url", &origin]).await.map(drop)
+}

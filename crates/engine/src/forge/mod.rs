@@ -1,0 +1,225 @@
+//! Work that is asked for on GitHub, and told there.
+//!
+//! ```text
+//!  delivered (webhook) ──┐                        ┌─► session ──► its branch ──► draft pull request ─┐
+//!                        ├─► deliveries ─► work ──┤   (engine)                                       │ telling
+//!  looked for (polling) ─┘   one row each         └─► reaction, one comment ◄────────────────────────┘
+//! ```
+//!
+//! Both ways in write the same rows, under the same names, and do nothing else. `work` takes one row after the other of an issue, and each step
+//! of it can be taken again: the session's id is written down before anything is done, a prompt's id is made of what was said, a comment
+//! is looked for by its mark. `telling` takes no input: it compares what GitHub shows with what is so, and does what is missing.
+
+mod answering;
+mod examine;
+mod intake;
+mod mirror;
+mod missed;
+mod polling;
+mod prompt;
+mod reviewing;
+mod status;
+mod telling;
+mod work;
+
+pub use examine::{GitHubFinding, examine_github};
+pub(crate) use mirror::is_mirror;
+
+use crate::config::Config;
+use crate::error::CommandError;
+use crate::{Engine, Secret, clock};
+use lamplight_domain::{KnownSecret, SessionId};
+use lamplight_integrations::Repository;
+use lamplight_integrations::github::{Call, Occurrence, Told, WebhookSecret, Words, parse_delivery};
+use lamplight_store::{Delivery, ForgeChange};
+use std::collections::HashSet;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+
+/// Repositories that are remembered to be looked at; what is more waits for the look at all.
+const MOST_HINTS: usize = 1024;
+
+/// What is taken from GitHub, and how.
+#[derive(Debug, Clone)]
+pub struct ForgeConfig {
+    pub words: Words,
+    /// `owner/name`; where it is empty, every repository that something comes from.
+    pub repositories: Vec<String>,
+    /// What deliveries are signed with; without one none is taken.
+    pub webhook_secret: Option<Secret>,
+    /// From one look to the next; without one nobody looks.
+    pub poll: Option<Duration>,
+    /// Under which people reach this server, without a slash at its end.
+    pub address: String,
+    /// Stands before the issue's number in a pull request; `Closes` lets its merge close the issue.
+    pub closing_word: String,
+}
+
+/// What the parts share.
+pub(crate) struct Forge {
+    pub(super) config: ForgeConfig,
+    secret: Option<WebhookSecret>,
+    /// There is a new delivery.
+    pub(super) news: Notify,
+    /// There may be something to tell.
+    pub(super) tell: Notify,
+    /// Something was said of a pull request, or found in one; and where.
+    pub(super) reviews: Notify,
+    hints: Mutex<HashSet<String>>,
+    pub(super) mirrors: mirror::Mirrors,
+}
+
+/// One request to the webhook's address, as it came.
+#[derive(Debug, Clone, Copy)]
+pub struct GitHubDelivery<'a> {
+    /// `X-GitHub-Delivery`.
+    pub id: &'a str,
+    /// `X-GitHub-Event`.
+    pub event: &'a str,
+    /// `X-Hub-Signature-256`.
+    pub signature: &'a str,
+    pub body: &'a [u8],
+}
+
+/// What became of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Delivered {
+    /// It is on disk, and has its effect from there.
+    Stored,
+    /// It came before, on this way or another.
+    Known,
+    /// Nothing in it is for us.
+    Ignored,
+}
+
+/// Why it was not taken.
+#[derive(Debug, thiserror::Error)]
+pub enum NotDelivered {
+    #[error("this server takes no deliveries from GitHub")]
+    NotConfigured,
+    #[error("the signature is not of these bytes with the secret that this server has")]
+    NotSigned,
+    #[error("the body is no JSON object")]
+    NotJson,
+    #[error(transparent)]
+    NotStored(CommandError),
+}
+
+impl Forge {
+    pub(crate) fn open(config: &Config) -> Option<Self> {
+        config.github.as_ref()?;
+        let forge = config.forge.clone()?;
+        let secret = forge.webhook_secret.as_ref().map(|secret| {
+            let value = secret.expose().to_owned();
+            config.redaction.learn([KnownSecret { name: "webhook secret".to_owned(), value }]);
+            WebhookSecret::new(secret.expose())
+        });
+        Some(Self {
+            config: forge,
+            secret,
+            news: Notify::new(),
+            tell: Notify::new(),
+            reviews: Notify::new(),
+            hints: Mutex::default(),
+            mirrors: mirror::Mirrors::default(),
+        })
+    }
+
+    /// Whether something that comes from there is taken at all.
+    fn takes(&self, occurrence: &Occurrence) -> bool {
+        let listed = &self.config.repositories;
+        let is_it = |name: &String| name.eq_ignore_ascii_case(&occurrence.repository);
+        let is_from_person = !occurrence.by.is_bot;
+        is_from_person && (listed.is_empty() || listed.iter().any(is_it))
+    }
+
+    fn call(&self, occurrence: &Occurrence) -> Option<Call> {
+        self.takes(occurrence).then(|| self.config.words.call(occurrence)).flatten()
+    }
+
+    /// Names of repositories in lower case; there are no more than work is taken from.
+    pub(super) fn take_hints(&self) -> HashSet<String> {
+        std::mem::take(&mut *self.hints.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn hint(&self, repository: &str) {
+        let mut hints = self.hints.lock().unwrap_or_else(PoisonError::into_inner);
+        if hints.len() < MOST_HINTS {
+            hints.insert(repository.to_lowercase());
+        }
+        drop(hints);
+        self.reviews.notify_one();
+    }
+
+    /// A row for it, where somebody may mean us.
+    fn delivery(&self, id: String, occurrence: &Occurrence) -> Option<Delivery> {
+        if status::is_ours(occurrence) || self.call(occurrence).is_none() {
+            return None;
+        }
+        let body = serde_json::to_string(occurrence).expect("an occurrence is strings and numbers");
+        Some(Delivery { id, identity: occurrence.identity(), body, at: clock::now() })
+    }
+}
+
+/// With what goes on by itself for as long as the server runs.
+pub(crate) fn started(engine: Engine) -> Engine {
+    if let Some(forge) = &engine.shared.forge {
+        let tasks = &engine.shared.tasks;
+        tasks.spawn(intake::run(engine.clone()));
+        tasks.spawn(telling::run(engine.clone()));
+        tasks.spawn(reviewing::run(engine.clone()));
+        if forge.secret.is_some() {
+            tasks.spawn(missed::run(engine.clone()));
+        }
+        if forge.config.poll.is_some() {
+            tasks.spawn(polling::run(engine.clone()));
+        }
+    }
+    engine
+}
+
+impl Engine {
+    /// Takes what GitHub sends. When this returns, it is on disk or needs no place there; nothing else is done yet.
+    pub async fn deliver(&self, delivery: GitHubDelivery<'_>) -> Result<Delivered, NotDelivered> {
+        let forge = self.shared.forge.as_ref().ok_or(NotDelivered::NotConfigured)?;
+        let secret = forge.secret.as_ref().ok_or(NotDelivered::NotConfigured)?;
+        if !secret.has_signed(delivery.body, delivery.signature) {
+            return Err(NotDelivered::NotSigned);
+        }
+        let told = parse_delivery(delivery.event, delivery.body).map_err(|_| NotDelivered::NotJson)?;
+        let occurrence = match told {
+            Some(Told::Occurrence(occurrence)) => Some(occurrence),
+            Some(Told::Hint { repository }) => {
+                forge.hint(&repository);
+                None
+            }
+            None => None,
+        };
+        let row = occurrence.and_then(|occurrence| forge.delivery(delivery.id.to_owned(), &occurrence));
+        let Some(row) = row else { return Ok(Delivered::Ignored) };
+        let change = ForgeChange::Deliver { deliveries: vec![row], mark: None };
+        let new =
+            self.shared.store.forge(change).await.map_err(|error| NotDelivered::NotStored(error.into()))?;
+        if new == 0 {
+            return Ok(Delivered::Known);
+        }
+        forge.news.notify_one();
+        Ok(Delivered::Stored)
+    }
+
+    /// What links a session's pull request to the issue that it works on; nothing without one.
+    pub(crate) async fn closing_line(
+        &self,
+        id: &SessionId,
+        repository: &Repository,
+    ) -> Result<String, CommandError> {
+        let Some(forge) = &self.shared.forge else { return Ok(String::new()) };
+        let thread = self.shared.store.thread_of(id).await?;
+        let is_there = |name: &str| name.eq_ignore_ascii_case(&repository.to_string());
+        Ok(match thread.filter(|thread| is_there(&thread.repository)) {
+            Some(thread) => format!("{} #{}\n\n", forge.config.closing_word, thread.number),
+            None => String::new(),
+        })
+    }
+}

@@ -1,0 +1,324 @@
+//! Back from the pull request: what people say of the changes, checks that fail and conflicts with the base become prompts, and what the agent
+//! says to them becomes answers where they were said.
+//!
+//! Nothing is taken from what GitHub sends but a hint where to look. A look reads what is behind the marks, writes down in one step what is to be
+//! said, what is to be answered and where the next look goes on, and only then says it: whatever dies in between is found by the next look.
+
+use super::work::Trouble;
+use super::{Forge, mirror, prompt, status};
+use crate::engine::closed;
+use crate::error::CommandError;
+use crate::{Engine, ids};
+use lamplight_domain::SessionId;
+use lamplight_domain::session::{Command, Phase, SessionView};
+use lamplight_integrations::github::{CheckRun, PullRequest, Review, ReviewComment, User};
+use lamplight_integrations::{GitHub, Repository};
+use lamplight_store::{ForgeChange, Remark, ReplyOwed, ReviewChange, Reviewed, Thread};
+use std::collections::{HashMap, HashSet};
+use std::time::Duration;
+
+/// From a hint to the look: what is said within it is one prompt.
+const GATHER: Duration = Duration::from_secs(2);
+/// From one look at everything to the next where GitHub sends hints, and how many looks at the repositories go by where it does not.
+const PERIOD: Duration = Duration::from_secs(300);
+const POLLS: u32 = 6;
+/// Pull requests that are looked at, of those begun last.
+const THREADS: usize = 200;
+/// Prompts that nobody asked for, one after the other; then a person is asked.
+const ROUNDS: u32 = 2;
+/// Looks at whether a branch can be merged, which GitHub finds out beside.
+const MERGE_LOOKS: usize = 4;
+const MERGE_PAUSE: Duration = Duration::from_secs(1);
+
+pub(super) async fn run(engine: Engine) {
+    let mut closing = engine.shared.closing();
+    let Some(forge) = &engine.shared.forge else { return };
+    let period = forge.config.poll.filter(|_| forge.config.webhook_secret.is_none());
+    let period = period.map_or(PERIOD, |poll| poll * POLLS);
+    let mut hinted = None;
+    loop {
+        tokio::select! {
+            () = look_at_all(&engine, hinted.as_ref()) => {}
+            () = closed(&mut closing) => return,
+        }
+        hinted = tokio::select! {
+            () = closed(&mut closing) => return,
+            () = tokio::time::sleep(period) => None,
+            () = forge.reviews.notified() => {
+                tokio::time::sleep(GATHER).await;
+                Some(forge.take_hints())
+            }
+        };
+    }
+}
+
+/// At those of the repositories that something was heard of; without any, at all.
+async fn look_at_all(engine: &Engine, hinted: Option<&HashSet<String>>) {
+    let threads = engine.shared.store.threads(THREADS).await.unwrap_or_default();
+    let is_meant = |thread: &&Thread| {
+        thread.pull_request.is_some() && hinted.is_none_or(|names| names.contains(&thread.repository))
+    };
+    for thread in threads.iter().filter(is_meant) {
+        match look_at(engine, thread).await {
+            Ok(()) => {}
+            Err(Trouble::Passing(why) | Trouble::Lasting(why)) => {
+                tracing::warn!(session.id = %thread.session, why, "a pull request could not be looked at");
+            }
+        }
+    }
+}
+
+struct Look<'a> {
+    engine: &'a Engine,
+    forge: &'a Forge,
+    github: &'a GitHub,
+    repository: Repository,
+    thread: &'a Thread,
+    number: u64,
+    view: SessionView,
+    writers: HashMap<String, bool>,
+}
+
+async fn look_at(engine: &Engine, thread: &Thread) -> Result<(), Trouble> {
+    let (Some(forge), Some(github)) = (&engine.shared.forge, &engine.shared.github) else { return Ok(()) };
+    let Some(number) = thread.pull_request else { return Ok(()) };
+    let Some(repository) = github.repository(&thread.repository) else { return Ok(()) };
+    let Some(row) = engine.shared.store.summary(&thread.session).await? else { return Ok(()) };
+    let view = crate::engine::parse_view(&row.body)?;
+    if view.ended {
+        return Ok(());
+    }
+    let writers = HashMap::new();
+    let mut look = Look { engine, forge, github, repository, thread, number, view, writers };
+    say_remarks(engine, &thread.session).await?;
+    if !look.at_reviews().await? {
+        look.at_checks().await?;
+    }
+    Ok(())
+}
+
+/// What was written down to be said, and was not yet.
+pub(super) async fn say_remarks(engine: &Engine, session: &SessionId) -> Result<(), Trouble> {
+    let store = &engine.shared.store;
+    for Remark { prompt, text, by } in store.remarks(session).await? {
+        if !super::work::was_said(engine, session, &prompt).await? {
+            let command = Command::Prompt { prompt: prompt.clone(), text, by, attachments: Vec::new() };
+            match engine.command(session, command).await.map_err(Trouble::from) {
+                Ok(_) => {}
+                Err(Trouble::Passing(why)) => return Err(Trouble::Passing(why)),
+                Err(Trouble::Lasting(why)) => {
+                    let (session, problem) = (session.clone(), Some(why));
+                    store.forge(ForgeChange::Problem { session, problem, at: None }).await?;
+                }
+            }
+        }
+        store.forge(ForgeChange::Review(Box::new(ReviewChange::Said { prompt }))).await?;
+    }
+    Ok(())
+}
+
+impl Look<'_> {
+    /// Whether something new is said to the session.
+    async fn at_reviews(&mut self) -> Result<bool, Trouble> {
+        let before = self.engine.shared.store.reviewed(&self.thread.session).await?;
+        let reviews = self.github.reviews(&self.repository, self.number).await?;
+        let comments = self.github.review_comments(&self.repository, self.number).await?;
+        let newest = |ids: &mut dyn Iterator<Item = u64>, before: u64| ids.fold(before, u64::max);
+        let reviewed = Reviewed {
+            review: newest(&mut reviews.iter().map(|review| review.id), before.review),
+            comment: newest(&mut comments.iter().map(|comment| comment.id), before.comment),
+            ..before.clone()
+        };
+        let mut said = Vec::new();
+        for review in reviews.into_iter().filter(|review| review.id > before.review) {
+            if is_request(&review) && self.is_heard(review.user.as_ref(), review.body.as_deref()).await? {
+                said.push(Said::Summary(review));
+            }
+        }
+        for comment in comments.into_iter().filter(|comment| comment.id > before.comment) {
+            if self.is_heard(comment.user.as_ref(), comment.body.as_deref()).await? {
+                said.push(Said::AtLine(comment));
+            }
+        }
+        if let Some(by) = said.iter().find(|one| self.forge.config.words.is_stop(one.text())) {
+            self.engine.stop(&self.thread.session, by.by().to_owned()).await.or_else(
+                |error| match error {
+                    CommandError::Refused(_) => Ok(self.view.clone()),
+                    other => Err(other),
+                },
+            )?;
+            said.retain(|one| !self.forge.config.words.is_stop(one.text()));
+        }
+        if said.is_empty() {
+            if reviewed != before {
+                self.read(reviewed, None, Vec::new()).await?;
+            }
+            return Ok(false);
+        }
+        let prompt = ids::prompt_id();
+        let remarks: Vec<_> = said.iter().map(|one| (one.place(), one.by(), one.text())).collect();
+        let text = prompt::reviewed(&self.repository, self.number, &remarks, &prompt);
+        let by = said.first().map(|one| one.by().to_owned()).unwrap_or_default();
+        let replies = (1..).zip(&said).map(|(number, one)| ReplyOwed {
+            about: one.id(),
+            thread: one.thread(),
+            prompt: prompt.clone(),
+            number,
+        });
+        let replies = replies.collect();
+        let reviewed = Reviewed { rounds: 0, ..reviewed };
+        self.read(reviewed, Some(Remark { prompt: prompt.clone(), text, by }), replies).await?;
+        say_remarks(self.engine, &self.thread.session).await?;
+        Ok(true)
+    }
+
+    /// Once all programs are through with the newest commit, and nobody works on another.
+    async fn at_checks(&self) -> Result<(), Trouble> {
+        let head = self.view.commits.last().map(|commit| commit.commit.id.clone());
+        let (Some(head), Phase::Done, true) = (head, self.view.phase, self.view.queued.is_empty()) else {
+            return Ok(());
+        };
+        let before = self.engine.shared.store.reviewed(&self.thread.session).await?;
+        let is_told = before.told_at.as_ref() == Some(&head) || before.asked_at.as_ref() == Some(&head);
+        if is_told {
+            return Ok(());
+        }
+        let pull = self.pull_request().await?;
+        if pull.state != "open" || pull.head.sha != head {
+            return Ok(());
+        }
+        let checks = match self.github.checks(&self.repository, &head).await {
+            Ok(checks) => checks,
+            // An App that was not given this right works without it.
+            Err(error) if !error.passes() => {
+                tracing::info!(repository = %self.repository, %error, "checks cannot be read");
+                Vec::new()
+            }
+            Err(error) => return Err(error.into()),
+        };
+        let conflicts = pull.mergeable == Some(false);
+        let failed: Vec<_> = checks.iter().filter(|check| check.has_failed()).collect();
+        if !conflicts && (failed.is_empty() || !checks.iter().all(CheckRun::is_done)) {
+            return Ok(());
+        }
+        if before.rounds >= ROUNDS {
+            return self.ask_a_person(&head, before, conflicts, &failed).await;
+        }
+        let prompt = ids::prompt_id();
+        let text = if conflicts {
+            mirror::bring(&self.engine.shared, self.github, &self.repository, &pull.base.branch).await?;
+            prompt::conflict(&self.repository, self.number, &pull.base.branch)
+        } else {
+            prompt::failed(&self.repository, self.number, &head, &failed, &prompt)
+        };
+        let by = if conflicts { "a conflict" } else { "failed checks" }.to_owned();
+        let reviewed = Reviewed { told_at: Some(head), rounds: before.rounds + 1, ..before };
+        self.read(reviewed, Some(Remark { prompt, text, by }), Vec::new()).await?;
+        say_remarks(self.engine, &self.thread.session).await
+    }
+
+    async fn ask_a_person(
+        &self,
+        head: &str,
+        before: Reviewed,
+        conflicts: bool,
+        failed: &[&CheckRun],
+    ) -> Result<(), Trouble> {
+        let mark = status::ask_mark(head);
+        let names: Vec<_> = failed.iter().map(|check| check.name.as_str()).collect();
+        let text = status::ask(&mark, &self.view.person.name, conflicts, &names, &self.forge.config.words);
+        self.github.comment_once(&self.repository, self.number, &mark, &text, false).await?;
+        self.read(Reviewed { asked_at: Some(head.to_owned()), ..before }, None, Vec::new()).await
+    }
+
+    /// GitHub finds out whether it can be merged when somebody asks, and tells the next who does.
+    async fn pull_request(&self) -> Result<PullRequest, Trouble> {
+        let mut pull = self.github.pull_request(&self.repository, self.number).await?;
+        for _ in 1..MERGE_LOOKS {
+            if pull.mergeable.is_some() || pull.state != "open" {
+                break;
+            }
+            tokio::time::sleep(MERGE_PAUSE).await;
+            pull = self.github.pull_request(&self.repository, self.number).await?;
+        }
+        Ok(pull)
+    }
+
+    async fn read(
+        &self,
+        reviewed: Reviewed,
+        remark: Option<Remark>,
+        replies: Vec<ReplyOwed>,
+    ) -> Result<(), Trouble> {
+        let session = self.thread.session.clone();
+        let change = ReviewChange::Read { session, reviewed, remark, replies };
+        self.engine.shared.store.forge(ForgeChange::Review(Box::new(change))).await?;
+        Ok(())
+    }
+
+    /// People who may push are; what we said ourselves, and nothing at all, is not.
+    async fn is_heard(&mut self, by: Option<&User>, text: Option<&str>) -> Result<bool, Trouble> {
+        let Some(by) = by.filter(|by| by.kind == "User") else { return Ok(false) };
+        if text.is_none_or(|text| text.trim().is_empty()) || status::has_mark(text) {
+            return Ok(false);
+        }
+        if let Some(may) = self.writers.get(&by.login) {
+            return Ok(*may);
+        }
+        let may = self.github.may_write(&self.repository, &by.login).await?;
+        self.writers.insert(by.login.clone(), may);
+        Ok(may)
+    }
+}
+
+/// An approval is no request, and what was taken back is none any more.
+fn is_request(review: &Review) -> bool {
+    matches!(review.state.as_str(), "COMMENTED" | "CHANGES_REQUESTED")
+}
+
+/// One thing that a person said of the changes.
+enum Said {
+    Summary(Review),
+    AtLine(ReviewComment),
+}
+
+impl Said {
+    fn id(&self) -> u64 {
+        match self {
+            Self::Summary(review) => review.id,
+            Self::AtLine(comment) => comment.id,
+        }
+    }
+
+    /// Of a summary there is no thread.
+    fn thread(&self) -> u64 {
+        match self {
+            Self::Summary(_) => 0,
+            Self::AtLine(comment) => comment.thread(),
+        }
+    }
+
+    fn text(&self) -> &str {
+        match self {
+            Self::Summary(review) => review.body.as_deref(),
+            Self::AtLine(comment) => comment.body.as_deref(),
+        }
+        .unwrap_or_default()
+    }
+
+    fn by(&self) -> &str {
+        match self {
+            Self::Summary(review) => review.user.as_ref(),
+            Self::AtLine(comment) => comment.user.as_ref(),
+        }
+        .map_or("somebody", |user| user.login.as_str())
+    }
+
+    fn place(&self) -> String {
+        match self {
+            Self::Summary(_) => "of the whole".to_owned(),
+            Self::AtLine(ReviewComment { path, line: Some(line), .. }) => format!("{path}, line {line}"),
+            Self::AtLine(ReviewComment { path, line: None, .. }) => path.clone(),
+        }
+    }
+}

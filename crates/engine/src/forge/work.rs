@@ -1,0 +1,335 @@
+//! One thing that somebody wants, done: from a row of the deliveries to a session that works, or one that is told more, or stopped. Whatever
+//! ends in the middle is begun again from its beginning, and finds what is done already.
+
+use super::{Forge, mirror, prompt, status};
+use crate::create::{self, Once};
+use crate::error::CommandError;
+use crate::{Engine, NewSession, attachments, clock, ids};
+use lamplight_domain::session::{Command, SessionView};
+use lamplight_domain::{Entry, Event, Person, PromptId, SandboxLimits, Seq, SessionId, SomeLimits};
+use lamplight_integrations::github::{Author, Call, Occurrence, Place, What};
+use lamplight_integrations::{GitHub, GitHubError, Repository};
+use lamplight_store::{ForgeChange, ReviewChange, Thread};
+
+/// Of a title of somebody's, in characters.
+const TITLE_CHARS: usize = 80;
+/// What one reading of a log brings, when a prompt is looked for.
+const LOG_ENTRIES: usize = 2_000;
+const LOG_BYTES: usize = 4 << 20;
+
+/// Why it was not done.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Trouble {
+    /// It may go well later.
+    Passing(String),
+    Lasting(String),
+}
+
+impl From<GitHubError> for Trouble {
+    fn from(error: GitHubError) -> Self {
+        if error.passes() { Self::Passing(error.to_string()) } else { Self::Lasting(error.to_string()) }
+    }
+}
+
+impl From<CommandError> for Trouble {
+    fn from(error: CommandError) -> Self {
+        let code = error.code();
+        let passes =
+            matches!(error, CommandError::Busy | CommandError::StorageFull | CommandError::Failed(_))
+                || matches!(code, "github_limited" | "github_unreachable" | "fetch_failed");
+        let text = match error {
+            CommandError::Failed(error) => format!("{error:#}"),
+            other => other.to_string(),
+        };
+        if passes { Self::Passing(text) } else { Self::Lasting(text) }
+    }
+}
+
+impl From<lamplight_store::ReadError> for Trouble {
+    fn from(error: lamplight_store::ReadError) -> Self {
+        Self::Passing(error.to_string())
+    }
+}
+
+impl From<lamplight_store::WriteError> for Trouble {
+    fn from(error: lamplight_store::WriteError) -> Self {
+        Self::Passing(error.to_string())
+    }
+}
+
+/// What one piece of work is about.
+struct Work<'a> {
+    engine: &'a Engine,
+    forge: &'a Forge,
+    github: &'a GitHub,
+    repository: Repository,
+    occurrence: &'a Occurrence,
+    /// It was begun before, and may be half done.
+    again: bool,
+}
+
+/// Gives in a few words what came of it.
+pub(super) async fn perform(
+    engine: &Engine,
+    occurrence: &Occurrence,
+    again: bool,
+) -> Result<String, Trouble> {
+    let (Some(forge), Some(github)) = (&engine.shared.forge, &engine.shared.github) else {
+        return Err(Trouble::Lasting("GitHub is not configured".to_owned()));
+    };
+    let Some(call) = forge.call(occurrence) else { return Ok("nothing is asked of us".to_owned()) };
+    let Some(repository) = github.repository(&occurrence.repository) else {
+        return Ok("its repository has no name that can be".to_owned());
+    };
+    if !github.may_write(&repository, &occurrence.by.login).await? {
+        return Ok(format!("{} may not write to {repository}", occurrence.by.login));
+    }
+    let work = Work { engine, forge, github, repository, occurrence, again };
+    let thread = work.thread().await?;
+    let session = match &thread {
+        Some(thread) => work.session(&thread.session).await?,
+        None => None,
+    };
+    match (call, thread, session) {
+        (Call::Stop, Some(thread), Some(_)) => work.stop(&thread).await,
+        (Call::Stop, ..) => Ok("there is nothing to stop".to_owned()),
+        (Call::Say(text), Some(thread), Some(view)) if !view.ended => work.say(&thread, &text).await,
+        (Call::Begin, Some(_), Some(view)) if !view.ended => Ok("a session works on it".to_owned()),
+        (_, Some(thread), None) if thread.problem.is_none() => work.begin(thread, true).await,
+        (Call::Begin, Some(thread), _) if occurrence.at <= thread.begun_at.0 => {
+            Ok("it is older than what was done".to_owned())
+        }
+        (Call::Begin | Call::Say(_), before, view) => work.begin_anew(before, view).await,
+    }
+}
+
+impl Work<'_> {
+    /// Of the issue, or of the pull request that came of one.
+    async fn thread(&self) -> Result<Option<Thread>, Trouble> {
+        let (store, name) = (&self.engine.shared.store, self.repository.to_string().to_lowercase());
+        let found = store.thread(&name, self.occurrence.number).await?;
+        if found.is_some() || !self.occurrence.is_pull_request {
+            return Ok(found);
+        }
+        // It may have been opened a moment ago.
+        let pull = self.github.pull_request(&self.repository, self.occurrence.number).await?;
+        if !pull.is_of(&self.repository) {
+            return Ok(None);
+        }
+        Ok(store.thread_of_branch(&name, &pull.head.branch).await?)
+    }
+
+    async fn session(&self, id: &SessionId) -> Result<Option<SessionView>, Trouble> {
+        match self.engine.view(id).await {
+            Ok(view) => Ok(Some(view)),
+            Err(CommandError::NotFound) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What is there of the session before stays as it was last.
+    async fn begin_anew(&self, before: Option<Thread>, view: Option<SessionView>) -> Result<String, Trouble> {
+        if let (Some(before), Some(view)) = (&before, &view)
+            && let Some(comment) = before.comment
+        {
+            let text = status::now(view, before, &self.forge.config);
+            match self.github.edit_comment(&self.repository, comment, &text).await {
+                Err(error) if error.passes() => return Err(error.into()),
+                Ok(()) | Err(_) => {}
+            }
+        }
+        let thread = Thread {
+            repository: self.repository.to_string().to_lowercase(),
+            number: self.occurrence.number,
+            session: ids::session_id(),
+            begun_at: clock::now(),
+            comment: None,
+            told: String::new(),
+            branch: None,
+            pull_request: None,
+            problem: None,
+            problem_at: None,
+        };
+        let instead_of = before.map(|before| before.session);
+        let change = ForgeChange::BeginThread { thread: thread.clone(), instead_of };
+        self.engine.shared.store.forge(change).await?;
+        self.begin(thread, false).await
+    }
+
+    /// The session's id is on disk. First somebody is told, then it is made.
+    async fn begin(&self, thread: Thread, again: bool) -> Result<String, Trouble> {
+        self.react("eyes").await?;
+        self.comment(&thread, again).await?;
+        match self.make(&thread).await {
+            Ok(view) => {
+                let store = &self.engine.shared.store;
+                let branch = ForgeChange::Branch { session: thread.session.clone(), branch: view.branch };
+                store.forge(branch).await?;
+                self.forge.tell.notify_one();
+                Ok(format!("session {}", thread.session))
+            }
+            Err(Trouble::Lasting(why)) => {
+                self.problem(&thread, Some(why.clone())).await?;
+                Err(Trouble::Lasting(why))
+            }
+            Err(passing) => Err(passing),
+        }
+    }
+
+    async fn comment(&self, thread: &Thread, again: bool) -> Result<(), Trouble> {
+        if thread.comment.is_some() {
+            return Ok(());
+        }
+        let text = status::beginning(&thread.session, &self.forge.config);
+        let mark = status::mark(&thread.session);
+        let number = self.occurrence.number;
+        let comment = self.github.comment_once(&self.repository, number, &mark, &text, !again).await?;
+        let (session, store) = (thread.session.clone(), &self.engine.shared.store);
+        store.forge(ForgeChange::Comment { session, comment }).await?;
+        Ok(())
+    }
+
+    async fn make(&self, thread: &Thread) -> Result<SessionView, Trouble> {
+        let issue = self.github.issue(&self.repository, self.occurrence.number).await?;
+        let base = self.base().await?;
+        let comments = self.github.comments(&self.repository, self.occurrence.number).await?;
+        let comments = comments.into_iter().filter(|comment| !status::has_mark(comment.body.as_deref()));
+        let comments: Vec<_> = comments.collect();
+        let shared = &self.engine.shared;
+        let path = mirror::bring(shared, self.github, &self.repository, &base).await?;
+        let new = NewSession {
+            repository: path.to_string_lossy().into_owned(),
+            prompt: prompt::first(&self.repository, &issue, &comments, &self.occurrence.by, &thread.session),
+            attachments: Vec::new(),
+            title: Some(issue.title.chars().take(TITLE_CHARS).collect()),
+            base: Some(base),
+            agent: None,
+            model: None,
+            permissions: None,
+            limits: SomeLimits::default(),
+            network: None,
+            image: None,
+            sandbox: SandboxLimits::default(),
+            person: Some(person(&self.occurrence.by, &self.repository)),
+            fork: None,
+        };
+        let once = Once::As { session: &thread.session, prompt: self.prompt_id() };
+        Ok(create::create(shared, new, once).await?)
+    }
+
+    /// What the work starts from: the default branch, or that of the pull request.
+    async fn base(&self) -> Result<String, Trouble> {
+        if !self.occurrence.is_pull_request {
+            return Ok(self.github.facts(&self.repository).await?.default_branch);
+        }
+        let pull = self.github.pull_request(&self.repository, self.occurrence.number).await?;
+        if pull.is_of(&self.repository) {
+            return Ok(pull.head.branch);
+        }
+        Err(Trouble::Lasting(
+            "the pull request comes from a fork, whose branch this server cannot push to; ask on an issue instead"
+                .to_owned(),
+        ))
+    }
+
+    async fn say(&self, thread: &Thread, text: &str) -> Result<String, Trouble> {
+        self.react("eyes").await?;
+        let prompt = self.prompt_id();
+        if self.again && was_said(self.engine, &thread.session, &prompt).await? {
+            return Ok("it was said before".to_owned());
+        }
+        let (by, number) = (&self.occurrence.by.login, self.occurrence.number);
+        let what = if self.occurrence.is_pull_request { "pull request" } else { "issue" };
+        let text = prompt::more(&self.repository, what, number, by, text, &prompt);
+        let text = attachments::text(text, &[]);
+        let command = Command::Prompt { prompt, text, by: by.clone(), attachments: Vec::new() };
+        let said = async {
+            let view = self.engine.view(&thread.session).await?;
+            let budgets = &self.engine.shared.budgets;
+            budgets.refuse_if_spent(&self.engine.shared.config, &view.person.name, &view.repository)?;
+            self.engine.command(&thread.session, command).await
+        };
+        match said.await.map_err(Trouble::from) {
+            Ok(_) => {
+                self.problem(thread, None).await?;
+                let heard = ReviewChange::Heard { session: thread.session.clone() };
+                self.engine.shared.store.forge(ForgeChange::Review(Box::new(heard))).await?;
+                Ok("the session was told".to_owned())
+            }
+            Err(Trouble::Lasting(why)) => {
+                self.problem(thread, Some(why.clone())).await?;
+                Err(Trouble::Lasting(why))
+            }
+            Err(passing) => Err(passing),
+        }
+    }
+
+    async fn stop(&self, thread: &Thread) -> Result<String, Trouble> {
+        self.react("+1").await?;
+        match self.engine.stop(&thread.session, self.occurrence.by.login.clone()).await {
+            Ok(_) => Ok("stopped".to_owned()),
+            Err(CommandError::Refused(refusal)) => Ok(refusal.to_string()),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    async fn problem(&self, thread: &Thread, problem: Option<String>) -> Result<(), Trouble> {
+        let change = ForgeChange::Problem { session: thread.session.clone(), problem, at: None };
+        self.engine.shared.store.forge(change).await?;
+        self.forge.tell.notify_one();
+        Ok(())
+    }
+
+    /// Where it was asked.
+    async fn react(&self, content: &str) -> Result<(), Trouble> {
+        let place = match &self.occurrence.what {
+            What::Commented { comment, .. } => Place::Comment(*comment),
+            What::Labelled { .. } | What::Assigned { .. } | What::Opened { .. } => {
+                Place::Issue(self.occurrence.number)
+            }
+        };
+        match self.github.react(&self.repository, place, content).await {
+            // The comment is gone, or GitHub does not want it: the work is what matters.
+            Err(error) if !error.passes() => {
+                tracing::info!(repository = %self.repository, %error, "no reaction could be put there");
+                Ok(())
+            }
+            done => Ok(done?),
+        }
+    }
+
+    fn prompt_id(&self) -> PromptId {
+        let number = match &self.occurrence.what {
+            What::Commented { comment, .. } => *comment,
+            What::Labelled { .. } | What::Assigned { .. } | What::Opened { .. } => self.occurrence.number,
+        };
+        ids::prompt_id_of(self.occurrence.at, number)
+    }
+}
+
+/// Whether the session has been given this prompt.
+pub(super) async fn was_said(
+    engine: &Engine,
+    session: &SessionId,
+    prompt: &PromptId,
+) -> Result<bool, Trouble> {
+    let mut after = Seq(0);
+    loop {
+        let page = engine.shared.store.read(session, after, LOG_ENTRIES, LOG_BYTES).await?;
+        let Some((last, _)) = page.last() else { return Ok(false) };
+        after = *last;
+        let is_it = |bytes: &[u8]| match serde_json::from_slice::<Entry>(bytes) {
+            Ok(Entry { event: Event::PromptQueued { prompt: said, .. }, .. }) => said == *prompt,
+            Ok(_) | Err(_) => false,
+        };
+        if page.iter().any(|(_, bytes)| is_it(bytes)) {
+            return Ok(true);
+        }
+    }
+}
+
+/// As GitHub attributes commits to whom it belongs. Source: docs.github.com, "Setting your commit email address".
+fn person(by: &Author, repository: &Repository) -> Person {
+    let email = format!("{}+{}@users.noreply.{}", by.id, by.login, repository.host);
+    Person { name: by.login.clone(), email }
+}

@@ -1,0 +1,177 @@
+//! `lamplight github setup`: makes a GitHub App. A person's browser takes along what it should be, and comes back here with a code for it; so no
+//! key is ever typed, and none goes through the browser.
+
+use super::Common;
+use super::output::Output;
+use anyhow::{Context, bail};
+use axum::Router;
+use axum::extract::{Query, State};
+use axum::response::Html;
+use axum::routing::get;
+use clap::{Args, Subcommand};
+use lamplight_engine::NewApp;
+use serde::Deserialize;
+use std::fs::OpenOptions;
+use std::io::Write as _;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, oneshot};
+
+/// For the person to come back from GitHub.
+const WAIT: Duration = Duration::from_secs(15 * 60);
+/// For the last answer to reach the browser.
+const FAREWELL: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Make a GitHub App for this server, in your browser; keeps its key and says what to write into the configuration
+    Setup {
+        /// The App's name, which no other App may have [default: lamplight- and some letters]
+        #[arg(long)]
+        name: Option<String>,
+        /// Make it for an organization instead of for yourself
+        #[arg(long)]
+        organization: Option<String>,
+    },
+}
+
+/// What the two pages need.
+struct Pages {
+    /// Where the form is sent.
+    action: String,
+    manifest: String,
+    state: String,
+    api: String,
+    made: mpsc::Sender<Result<NewApp, String>>,
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    common: &Common,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    let Command::Setup { name, organization } = &arguments.command;
+    let config = common.configuration(None)?;
+    let directory = common.configuration_directory().context("HOME is not set; say --config FILE")?;
+    lamplight_engine::install_tls_provider();
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen on loopback")?;
+    let here = format!("http://{}", listener.local_addr()?);
+    let (web, api) = config.github.addresses();
+    let state = random()?;
+    let name = name.clone().unwrap_or_else(|| format!("lamplight-{}", &state[..8]));
+    let webhook = config.server.public_url.as_ref();
+    let webhook = webhook.map(|url| format!("{}/github/webhooks", url.trim_end_matches('/')));
+    let home = config.server.public_url.clone().unwrap_or_else(|| here.clone());
+    let redirect = format!("{here}/made");
+    let manifest = lamplight_engine::manifest(&name, &home, &redirect, webhook.as_deref()).to_string();
+    let of = organization.as_ref().map(|name| format!("/organizations/{name}")).unwrap_or_default();
+    let action = format!("{web}{of}/settings/apps/new?state={state}");
+    let (made, mut result) = mpsc::channel(1);
+    let pages = Arc::new(Pages { action, manifest, state, api, made });
+    let router = Router::new().route("/", get(form)).route("/made", get(take)).with_state(pages);
+    output.line(&format!("Open this in your browser: {here}/"))?;
+    if webhook.is_none() {
+        output.line("Without server.public_url the App gets no webhook, and the server looks at the repositories instead.")?;
+    }
+    let (tell, told) = oneshot::channel();
+    let back = async move {
+        let app = tokio::time::timeout(WAIT, result.recv()).await;
+        let _ = tell.send(app.ok().flatten());
+    };
+    // What the browser is being answered is answered.
+    let serving = axum::serve(listener, router).with_graceful_shutdown(back).into_future();
+    tokio::time::timeout(WAIT + FAREWELL, serving).await.context("the page could not be closed")??;
+    match told.await {
+        Ok(Some(Ok(app))) => {
+            keep(&app, &directory, &web, output)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Ok(Some(Err(why))) => bail!("GitHub did not give the App: {why}; begin again"),
+        Ok(None) | Err(_) => bail!("nobody came back within {} minutes; begin again", WAIT.as_secs() / 60),
+    }
+}
+
+/// Nothing is sent before the person presses the button.
+async fn form(State(pages): State<Arc<Pages>>) -> Html<String> {
+    Html(format!(
+        "<!doctype html><meta charset=\"utf-8\"><title>Lamplight</title><form method=\"post\" action=\"{}\">\
+         <input type=\"hidden\" name=\"manifest\" value=\"{}\"><button>Make the App on GitHub</button></form>",
+        escaped(&pages.action),
+        escaped(&pages.manifest)
+    ))
+}
+
+#[derive(Deserialize)]
+struct Made {
+    code: String,
+    state: String,
+}
+
+async fn take(
+    State(pages): State<Arc<Pages>>,
+    Query(Made { code, state }): Query<Made>,
+) -> Html<&'static str> {
+    let is_code = |code: &str| !code.is_empty() && code.chars().all(|c| c.is_ascii_alphanumeric());
+    if state != pages.state || !is_code(&code) {
+        return Html("<!doctype html><title>Lamplight</title>This did not begin here.");
+    }
+    let app = lamplight_engine::take_app(&pages.api, &code).await;
+    // One is enough; the browser may ask again.
+    let _ = pages.made.try_send(app);
+    Html("<!doctype html><title>Lamplight</title>Go back to the terminal.")
+}
+
+fn escaped(text: &str) -> String {
+    let text = text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;");
+    text.replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+/// The secrets into files of their own, everything else to the person.
+fn keep(app: &NewApp, directory: &Path, web: &str, output: &mut Output) -> anyhow::Result<()> {
+    let key = write(directory, &format!("github-{}.pem", app.slug), &app.pem)?;
+    output.line(&format!("\nMade {}. Write this into lamplight.toml:\n", app.html_url))?;
+    output.line(&format!("[github]\napp_id = {}\nprivate_key_file = {key:?}", app.id))?;
+    if let Some(secret) = &app.webhook_secret {
+        let file = write(directory, &format!("github-{}.secret", app.slug), secret)?;
+        output.line(&format!("webhook_secret_file = {file:?}"))?;
+    }
+    output.line("repositories = [\"owner/name\"]")?;
+    output.line(&format!(
+        "\nInstall it on these repositories: {web}/apps/{}/installations/new\nThen start the server again, and `lamplight doctor` says whether all is well.",
+        app.slug
+    ))?;
+    Ok(())
+}
+
+/// Never over one that is there.
+fn write(directory: &Path, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+    std::fs::create_dir_all(directory).with_context(|| format!("make {}", directory.display()))?;
+    let path = directory.join(name);
+    let mut file = OpenOptions::new()
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&path)
+        .with_context(|| format!("write {}", path.display()))?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    Ok(path)
+}
+
+/// That nobody can guess.
+fn random() -> anyhow::Result<String> {
+    let mut bytes = [0_u8; 16];
+    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
+    anyhow::ensure!(got == bytes.len(), "the system gives no random bytes");
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}

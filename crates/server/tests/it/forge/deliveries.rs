@@ -1,0 +1,142 @@
+//! What is sent to the server's door: taken once, or refused.
+
+use super::{REPOSITORY, SECRET, Stage, Way};
+use crate::support::Server;
+use axum::http::StatusCode;
+use futures::StreamExt as _;
+use lamplight_fake_github::{Hook, signature};
+use reqwest::Method;
+use serde_json::{Value, json};
+
+#[tokio::test]
+async fn the_same_delivery_many_times_at_once_and_later_has_one_effect() {
+    let stage = Stage::start(Way::App).await;
+    let github = &stage.github;
+    github.send_to(None);
+    let issue = github.open_issue(REPOSITORY, "bob", "Once", "!write a.txt one").await;
+    github.label(REPOSITORY, issue, "bob", "lamplight").await;
+    github.comment(REPOSITORY, issue, "bob", "@lamplight and more\n!write b.txt two").await;
+    let all = github.deliveries();
+    github.send_to(Some(stage.hook()));
+    for delivery in &all[1..] {
+        let copies = futures::future::join_all((0..20).map(|_| github.redeliver(delivery))).await;
+        assert_eq!(copies, vec![Some(202); 20]);
+    }
+    let id = stage.session().await;
+    stage.server.until(&id, "work_committed", 2).await;
+    for delivery in &all {
+        assert_eq!(github.redeliver(delivery).await, Some(202));
+    }
+    let stage = stage.kill().await;
+    for delivery in &all {
+        assert_eq!(stage.github.redeliver(delivery).await, Some(202));
+    }
+    stage.until("one pull request", || stage.github.pulls(REPOSITORY).len() == 1).await;
+    stage.until_told(issue, "Done for now.").await;
+    let view = stage.server.view(&stage.session().await).await;
+    assert_eq!((&view["turn"], stage.ours(issue).len()), (&2.into(), 1));
+    stage.server.clear().await;
+}
+
+#[tokio::test]
+async fn what_github_could_not_deliver_is_asked_for_again() {
+    let stage = Stage::start(Way::App).await;
+    let issue = stage.github.open_issue(REPOSITORY, "bob", "Once", "!say Done.").await;
+    let Stage { server, github, way } = stage;
+    server.signal("KILL");
+    let place = server.ended().1;
+    github.label(REPOSITORY, issue, "bob", "lamplight").await;
+    assert_eq!(github.deliveries().last().unwrap().status, None);
+    let stage = Stage { server: Server::start_in(place), github, way };
+    stage.until_told(issue, "Done for now.").await;
+    assert_eq!((stage.sessions().await.len(), stage.ours(issue).len()), (1, 1));
+    stage.server.clear().await;
+}
+
+async fn post(
+    stage: &Stage,
+    change: impl FnOnce(reqwest::RequestBuilder) -> reqwest::RequestBuilder,
+) -> (u16, Value) {
+    let request = stage.server.request(Method::POST, "/github/webhooks");
+    let request = request.header("content-type", "application/json").header("x-github-event", "issues");
+    let answer = change(request.header("x-github-delivery", "a-b-c")).send().await.unwrap();
+    let status = answer.status().as_u16();
+    (status, answer.json().await.unwrap_or(Value::Null))
+}
+
+#[tokio::test]
+async fn what_is_not_githubs_is_refused() {
+    let stage = Stage::start(Way::App).await;
+    let github = &stage.github;
+    let issue = github.open_issue(REPOSITORY, "bob", "Once", "!say Done.").await;
+    github.send_to(Some(Hook { secret: "another-secret-of-somebody".to_owned(), ..stage.hook() }));
+    github.label(REPOSITORY, issue, "bob", "lamplight").await;
+    assert_eq!(github.deliveries().last().unwrap().status, Some(401));
+
+    let unsigned = post(&stage, |request| request.body("{}")).await;
+    assert_eq!((unsigned.0, &unsigned.1["code"]), (401, &"not_signed".into()));
+    let form = post(&stage, |request| {
+        let kind = "application/x-www-form-urlencoded";
+        request.header("x-hub-signature-256", "sha256=00").header("content-type", kind).body("payload={}")
+    });
+    // Two content types: the first counts, and the signature is wrong all the same.
+    assert!([401, 415].contains(&form.await.0));
+    let large = post(&stage, |request| {
+        request
+            .header("x-hub-signature-256", "sha256=00")
+            .header("content-length", 26 * 1024 * 1024)
+            .body(" ")
+    });
+    assert_eq!(large.await.0, StatusCode::PAYLOAD_TOO_LARGE.as_u16());
+    let (status, _) = stage.server.get("/sessions").await;
+    assert_eq!((status, stage.sessions().await.len()), (StatusCode::OK, 0));
+    let log = std::fs::read_to_string(stage.server.place.path("server.log")).unwrap();
+    assert!(!log.contains(SECRET), "{log}");
+}
+
+#[tokio::test]
+async fn without_a_secret_nothing_is_taken() {
+    let stage = Stage::start(Way::Looking).await;
+    let answer = post(&stage, |request| request.header("x-hub-signature-256", "sha256=00").body("{}")).await;
+    assert_eq!((answer.0, &answer.1["code"]), (404, &"webhooks_not_configured".into()));
+}
+
+/// So many, each about another issue, and so many of them at a time.
+const BURST: usize = 1_000;
+const AT_ONCE: usize = 200;
+
+#[tokio::test]
+async fn of_a_burst_each_is_answered_and_none_is_lost_although_the_server_is_killed() {
+    let stage = Stage::start(Way::App).await;
+    let send = |n: usize| {
+        let body = json!({
+            "action": "created", "repository": { "full_name": REPOSITORY }, "issue": { "number": n },
+            "comment": {
+                "id": n, "body": "@lamplight go on", "created_at": "2026-01-31T12:00:00Z",
+                "user": { "login": format!("nobody-{n}"), "id": n, "type": "User" },
+            },
+            "padding": "x".repeat(20_000),
+        });
+        let body = serde_json::to_vec(&body).unwrap();
+        let request = stage.server.request(Method::POST, "/github/webhooks");
+        let request = request.header("content-type", "application/json");
+        let request = request.header("x-github-event", "issue_comment");
+        let request = request.header("x-github-delivery", format!("burst-{n}"));
+        request.header("x-hub-signature-256", signature(SECRET, &body)).body(body).send()
+    };
+    let begun = super::now();
+    let answers = futures::stream::iter((1..=BURST).map(send)).buffer_unordered(AT_ONCE);
+    let answers: Vec<_> = answers.collect().await;
+    println!("{BURST} deliveries of 20 KB answered in {} ms", begun.elapsed().as_millis());
+    for answer in answers {
+        assert_eq!(answer.unwrap().status(), StatusCode::ACCEPTED);
+    }
+    let stage = stage.kill().await;
+    let asked = || {
+        let all = stage.github.requests();
+        let people = all.iter().filter(|request| request.contains("/collaborators/nobody-"));
+        people.collect::<std::collections::BTreeSet<_>>().len()
+    };
+    stage.until("each was looked at", || asked() == BURST).await;
+    assert!(stage.sessions().await.is_empty());
+}
