@@ -30,6 +30,9 @@ const MODELS = {
   gemini: [],
 };
 
+/** Who asks: there is no sign-in. */
+const ME = { id: null, name: 'Ada', email: 'ada@example.org', role: 'owner', scope: 'admin', signs_in: false };
+
 /** Starts it; `port` 0 takes a free one. */
 export async function start({ port = 0, speed = 1 } = {}) {
   const sessions = new Map();
@@ -192,6 +195,8 @@ export async function start({ port = 0, speed = 1 } = {}) {
         ],
       }),
     ],
+    ['GET', /^\/sign-in$/, () => ({ required: false, nobody_yet: false })],
+    ['GET', /^\/me$/, () => ME],
     ['GET', /^\/queue$/, () => ({ items: [] })],
     ['GET', /^\/keys$/, () => ({ items: [...keys.values()].map(shown) })],
     ['PUT', /^\/keys\/(\w+)$/, ({ ids, body }) => setKey(ids[0], body)],

@@ -27,7 +27,10 @@ export class OwnServer {
   readonly repository: string;
   readonly #directory: string;
   readonly #port: number;
+  /** What it is asked with, where people sign in. */
+  token: string | null = null;
   #process: ChildProcess | null = null;
+  #said = '';
 
   private constructor(directory: string, port: number) {
     this.#directory = directory;
@@ -38,9 +41,9 @@ export class OwnServer {
 
   /**
    * `tools` is a tools directory with more in it than the scripted agent, which is put there; `sandboxes` is how many there may be at a
-   * time, and 0 is no bound.
+   * time, and 0 is no bound; `more` is of its configuration.
    */
-  static async start(tools?: string, sandboxes = 0): Promise<OwnServer> {
+  static async start(tools?: string, sandboxes = 0, more = '', port?: number): Promise<OwnServer> {
     const directory = mkdtempSync(join(tmpdir(), 'lamplight-e2e-'));
     tools ??= join(directory, 'tools');
     mkdirSync(join(tools, 'scripted'), { recursive: true });
@@ -52,7 +55,8 @@ export class OwnServer {
       join(directory, 'lamplight.toml'),
       `[agent]\ndefault = "scripted"\ntools_dir = ${JSON.stringify(tools)}\n[log]\nlevel = "warn"\n[queue]\nsandboxes = ${sandboxes}\nsandboxes_per_person = 0\n` +
         '[person]\nname = "Ada"\nemail = "ada@example.org"\n' +
-        '[[agents]]\nname = "scripted"\ncommand = "{tools}/scripted/agent"\nargs = ["--images"]\n',
+        '[[agents]]\nname = "scripted"\ncommand = "{tools}/scripted/agent"\nargs = ["--images"]\n' +
+        more,
     );
     const repository = join(directory, 'repository');
     mkdirSync(repository);
@@ -66,7 +70,7 @@ export class OwnServer {
     writeFileSync(join(repository, '.lamplight.toml'), `[task]\ntemplate = ${JSON.stringify(TEMPLATE)}\n`);
     git('add', '--all');
     git('commit', '--quiet', '--no-gpg-sign', '-m', 'Begin');
-    const server = new OwnServer(directory, await freePort());
+    const server = new OwnServer(directory, port ?? (await freePort()));
     await server.serve();
     return server;
   }
@@ -74,9 +78,19 @@ export class OwnServer {
   async serve(): Promise<void> {
     const at = ['--config', join(this.#directory, 'lamplight.toml'), '--data-dir', join(this.#directory, 'data')];
     this.#process = spawn(LAMPLIGHT ?? '', [...at, 'serve', '--listen', `127.0.0.1:${this.#port}`], {
-      stdio: ['ignore', 'ignore', 'inherit'],
+      stdio: ['ignore', 'pipe', 'inherit'],
+    });
+    this.#process.stdout?.on('data', (piece) => {
+      this.#said += piece;
     });
     await until('the server answers', () => fetch(`${this.url}/healthz`).then(({ ok }) => ok));
+  }
+
+  /** The link for the first owner, which it prints. */
+  async door(): Promise<string> {
+    const find = () => this.#said.match(/http\S+\/sign-in#lmj_[0-9a-f]+/)?.[0];
+    await until('the server has said where the first owner comes in', async () => find() !== undefined);
+    return find() ?? '';
   }
 
   /** As a power cut of this one process would: nothing is said to anybody, and the agents live on. */
@@ -120,7 +134,10 @@ export class OwnServer {
   async #call(method: string, path: string, body?: unknown): Promise<unknown> {
     const response = await fetch(`${this.url}/api/v1${path}`, {
       method,
-      headers: { 'content-type': 'application/json' },
+      headers: {
+        'content-type': 'application/json',
+        ...(this.token === null ? {} : { authorization: `Bearer ${this.token}` }),
+      },
       ...(method === 'GET' ? {} : { body: JSON.stringify(body ?? {}) }),
     });
     const text = await response.text();
@@ -136,7 +153,8 @@ export async function until(what: string, holds: () => Promise<boolean>): Promis
   }
 }
 
-function freePort(): Promise<number> {
+/** One that nobody listens at. */
+export function freePort(): Promise<number> {
   return new Promise((resolve) => {
     const server = createServer().listen(0, '127.0.0.1', () => {
       const address = server.address();

@@ -15,6 +15,7 @@ const ListPage = lazyRouteComponent(() => import('./list/ListPage'), 'ListPage')
 const NewPage = lazyRouteComponent(() => import('./create/NewPage'), 'NewPage');
 const SessionPage = lazyRouteComponent(() => import('./session/view/SessionPage'), 'SessionPage');
 const SettingsPage = lazyRouteComponent(() => import('./settings/SettingsPage'), 'SettingsPage');
+const SignInPage = lazyRouteComponent(() => import('./sign-in/SignInPage'), 'SignInPage');
 const UsagePage = lazyRouteComponent(() => import('./usage/UsagePage'), 'UsagePage');
 
 const root = createRootRoute({
@@ -81,6 +82,8 @@ const usage = createRoute({
   component: UsagePage,
 });
 
+const signIn = createRoute({ getParentRoute: () => root, path: '/sign-in', component: SignInPage });
+
 const settings = createRoute({
   getParentRoute: () => root,
   path: '/settings',
@@ -98,7 +101,7 @@ const settingsSection = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([list, create, session, settings, settingsSection, usage]),
+  routeTree: root.addChildren([list, create, session, settings, settingsSection, signIn, usage]),
 });
 
 declare module '@tanstack/react-router' {

@@ -95,6 +95,11 @@ pub(crate) async fn create(
 }
 
 impl Engine {
+    /// The repository that this path is in, as sessions of it name it.
+    pub async fn repository_at(&self, path: &str) -> Result<PathBuf, CommandError> {
+        find_repository(path).await
+    }
+
     /// Somebody is about to ask for a session like this: what it would wait for, clone and setup, is made in the background. What it
     /// says is not looked at.
     pub async fn ahead(&self, new: NewSession) -> Result<Ahead, CommandError> {

@@ -59,6 +59,8 @@ pub(crate) struct Shared {
     pub catalogue: Catalogue,
     pub prepared: Shelf,
     pub budgets: Arc<Budgets>,
+    /// How often people, or what lets them in, have changed.
+    pub people_changes: watch::Sender<u64>,
     pub queue: Queue,
     pub metrics: Metrics,
     awake: Mutex<HashMap<SessionId, Awake>>,
@@ -109,6 +111,7 @@ impl Engine {
             catalogue,
             prepared,
             budgets,
+            people_changes: watch::Sender::new(0),
             queue,
             metrics: Metrics::new(),
             awake: Mutex::default(),

@@ -24,6 +24,7 @@ mod keys;
 mod metrics;
 mod passes;
 mod patch;
+pub mod people;
 mod prepared;
 mod provider;
 mod pull_request;

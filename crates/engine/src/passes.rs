@@ -9,6 +9,8 @@ use std::fmt::Write as _;
 
 const KEY_BYTES: usize = 32;
 const NONCE_BYTES: usize = 24;
+/// Stands for nobody's; no id is this.
+const NOBODY: &str = "-";
 /// The longest text that is looked at.
 const LONGEST: usize = 512;
 
@@ -19,6 +21,8 @@ pub struct Pass {
     pub port: u16,
     pub kind: PassKind,
     pub until: Timestamp,
+    /// What who goes in has signed in with; `None` where nobody signs in.
+    pub by: Option<String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -53,7 +57,8 @@ impl Passes {
     /// Hexadecimal digits, in which nothing of the pass can be read.
     pub fn issue(&self, pass: &Pass) -> std::io::Result<String> {
         let nonce = ids::random::<NONCE_BYTES>()?;
-        let text = format!("{} {} {}", pass.session, pass.port, pass.until.0);
+        let by = pass.by.as_deref().unwrap_or(NOBODY);
+        let text = format!("{} {} {} {by}", pass.session, pass.port, pass.until.0);
         let payload = Payload { msg: text.as_bytes(), aad: pass.kind.word().as_bytes() };
         let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload);
         let sealed = sealed.map_err(|_| std::io::Error::other("a pass could not be sealed"))?;
@@ -74,7 +79,8 @@ impl Passes {
         let session = parts.next()?.parse().ok()?;
         let port = parts.next()?.parse().ok()?;
         let until = Timestamp(parts.next()?.parse().ok()?);
-        (now < until).then_some(Pass { session, port, kind, until })
+        let by = parts.next().filter(|by| *by != NOBODY).map(str::to_owned);
+        (now < until).then_some(Pass { session, port, kind, until, by })
     }
 }
 
@@ -99,6 +105,7 @@ mod tests {
             port: 3000,
             kind: PassKind::Stay,
             until: Timestamp(1_000),
+            by: Some("01JD5ZK8W3Q4R6T7V8X9Y0Z1A3".to_owned()),
         };
         let text = ours.issue(&pass).unwrap();
         assert_ne!(text, ours.issue(&pass).unwrap());

@@ -1,7 +1,8 @@
 //! What the writer is asked for, and how it answers.
 
 use crate::{
-    Append, AppendError, AuditEntry, Committed, ForgeChange, Project, Remembered, SealedSecret, WriteError,
+    Append, AppendError, AuditEntry, Committed, ForgeChange, PeopleChange, PeopleOutcome, Project,
+    Remembered, SealedSecret, WriteError,
 };
 use lamplight_domain::{SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -34,6 +35,10 @@ pub(crate) enum Record {
         name: String,
         reply: Reply<bool, WriteError>,
     },
+    People {
+        change: Box<PeopleChange>,
+        reply: Reply<PeopleOutcome, WriteError>,
+    },
     Forge {
         change: ForgeChange,
         reply: Reply<usize, WriteError>,
@@ -65,6 +70,7 @@ pub(crate) enum Staged {
     Append(Result<Committed, AppendError>),
     Remember(Remembered),
     Removed(bool),
+    People(PeopleOutcome),
     Changed(usize),
     Written,
 }
@@ -103,6 +109,7 @@ impl Record {
             Self::TouchRepository { path, .. } => path.len(),
             Self::SetSecret { secret, .. } => secret.ciphertext.len(),
             Self::RemoveSecret { name, .. } => name.len(),
+            Self::People { change, .. } => change.size(),
             Self::Forge { change, .. } => change.size(),
             Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
         }
@@ -135,6 +142,13 @@ impl Record {
                     Ok(_) => {
                         unreachable!("a removal was staged")
                     }
+                    Err(trouble) => Err(trouble.into()),
+                });
+            }
+            Self::People { reply, .. } => {
+                let _ = reply.send(match staged {
+                    Ok(Staged::People(outcome)) => Ok(outcome),
+                    Ok(_) => unreachable!("a change of people was staged"),
                     Err(trouble) => Err(trouble.into()),
                 });
             }

@@ -13,6 +13,7 @@ mod forge;
 mod history;
 mod jobs;
 mod log;
+mod people;
 mod quarantine;
 mod readers;
 mod rebuild;
@@ -32,6 +33,7 @@ pub use backup::Backup;
 pub use blobs::{BlobError, BlobId, Blobs, NotABlobId};
 pub use forge::{Delivery, ForgeChange, Mark, Thread, Waiting};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
+pub use people::{Credential, CredentialKind, Identity, PeopleChange, PeopleOutcome, PersonRow, SecretHash};
 pub use reviews::{Remark, ReplyOwed, ReviewChange, Reviewed};
 pub use rows::{
     Hit, PAGE_SESSIONS, REMEMBER_MS, RecentRepository, Remembered, SessionPage, SessionQuery, Spent,

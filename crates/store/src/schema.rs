@@ -20,6 +20,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0006_audit.sql"),
     include_str!("../migrations/0007_forge.sql"),
     include_str!("../migrations/0008_reviews.sql"),
+    include_str!("../migrations/0009_people.sql"),
 ];
 
 /// The database's file in a store's directory.

@@ -17,8 +17,8 @@ use crate::jobs::{Job, Record, Staged, Trouble};
 use crate::quarantine::Quarantine;
 use crate::schema::Opened;
 use crate::{
-    APPEND_BYTES, Append, AppendError, Committed, answers, audit, forge, history, rebuild, repositories,
-    search, secrets, summaries, usage,
+    APPEND_BYTES, Append, AppendError, Committed, answers, audit, forge, history, people, rebuild,
+    repositories, search, secrets, summaries, usage,
 };
 use lamplight_domain::{Seq, SessionId};
 use rusqlite::config::DbConfig;
@@ -186,6 +186,7 @@ impl Writer {
                 secrets::set(&self.connection, secret).map(|()| Staged::Written)
             }
             Record::RemoveSecret { name, .. } => secrets::remove(&self.connection, name).map(Staged::Removed),
+            Record::People { change, .. } => people::change(&self.connection, change).map(Staged::People),
             Record::Forge { change, .. } => forge::change(&self.connection, change).map(Staged::Changed),
             Record::Audit { entry, .. } => audit::add(&self.connection, entry).map(|()| Staged::Written),
         }

@@ -10,10 +10,14 @@ import type {
   Code,
   Diff,
   FolderListing,
+  Invitation,
   Key,
   KeyTest,
+  Me,
   Merged,
   NewSession,
+  Once,
+  Person,
   Port,
   Problem,
   PullRequest,
@@ -21,17 +25,23 @@ import type {
   QueuedSession,
   Repository,
   RepositoryOffer,
+  Role,
+  Scope,
   SessionPage,
   SessionUsageItem,
   SessionView,
   Status,
   Terminal,
+  Token,
   UpstreamModels,
   UsageBy,
   UsageReport,
+  Ways,
 } from './types';
 
 const BASE = '/api/v1';
+/** The page where people sign in. */
+export const signInPath = '/sign-in';
 /** No call may hang: after this the person is told. Merging a large branch is the slowest. */
 const REQUEST_TIMEOUT_MS = 30_000;
 /** A file may be on its way for longer. */
@@ -79,9 +89,22 @@ async function ask<T>(path: string, request: RequestInit): Promise<T> {
   const response = await fetch(`${BASE}${path}`, request).catch((thrown: unknown) => {
     throw asApiError(thrown);
   });
-  if (!response.ok) throw await problemOf(response);
+  if (!response.ok) throw toSignIn(await problemOf(response));
   if (response.status === 204) return undefined as T;
   return (await response.json()) as T;
+}
+
+/** Several calls are refused at once; the first one leads away. */
+let leaving = false;
+
+/** Whoever is not signed in any more goes to the door, and comes back to this page. */
+function toSignIn(problem: ApiError): ApiError {
+  if (problem.code === 'sign_in_required' && window.location.pathname !== signInPath && !leaving) {
+    leaving = true;
+    window.sessionStorage.setItem('place', window.location.pathname + window.location.search);
+    window.location.assign(signInPath);
+  }
+  return problem;
 }
 
 async function problemOf(response: Response): Promise<ApiError> {
@@ -94,6 +117,7 @@ async function problemOf(response: Response): Promise<ApiError> {
   });
 }
 
+const person = (id: string) => `/people/${encodeURIComponent(id)}`;
 const session = (id: string) => `/sessions/${encodeURIComponent(id)}`;
 
 export interface SessionFilter {
@@ -202,6 +226,31 @@ export const api = {
     const query = new URLSearchParams({ ...filter, ...(cursor === null ? {} : { cursor: String(cursor) }) });
     return call('GET', `/audit?${query}`);
   },
+  ways: (): Promise<Ways> => call('GET', '/sign-in'),
+  signIn: (secret: string, who: { name: string; email: string } | null): Promise<{ me: Me }> =>
+    call('POST', '/sign-in', { secret, ...who }),
+  signOut: (): Promise<void> => call('POST', '/sign-out'),
+  signOutEverywhere: (): Promise<void> => call('POST', '/sign-out/everywhere'),
+  me: (): Promise<Me> => call('GET', '/me'),
+  /** Who is signed in, or nobody. */
+  meIfAny: (): Promise<Me | null> =>
+    api.me().catch((thrown: unknown) => {
+      if (asApiError(thrown).status === 401) return null;
+      throw thrown;
+    }),
+  tokens: (): Promise<{ items: Token[] }> => call('GET', '/tokens'),
+  createToken: (name: string, scope: Scope, expires_in_seconds: number | null): Promise<Token & { secret: string }> =>
+    call('POST', '/tokens', { name, scope, expires_in_seconds }),
+  revokeToken: (id: string): Promise<void> => call('DELETE', `/tokens/${encodeURIComponent(id)}`),
+  people: (): Promise<{ items: Person[]; invitations: Invitation[] }> => call('GET', '/people'),
+  invite: (role: Role): Promise<Once> => call('POST', '/people/invitations', { role }),
+  uninvite: (id: string): Promise<void> => call('DELETE', `/people/invitations/${encodeURIComponent(id)}`),
+  setRole: (id: string, role: Role): Promise<Person> => call('PUT', `${person(id)}/role`, { role }),
+  linkFor: (id: string): Promise<Once> => call('POST', `${person(id)}/link`),
+  removePerson: (id: string): Promise<void> => call('DELETE', person(id)),
+  tokensOf: (id: string): Promise<{ items: Token[] }> => call('GET', `${person(id)}/tokens`),
+  revokeTokenOf: (id: string, token: string): Promise<void> =>
+    call('DELETE', `${person(id)}/tokens/${encodeURIComponent(token)}`),
   models: (): Promise<{ items: UpstreamModels[] }> => call('GET', '/models'),
   status: (): Promise<Status> => call('GET', '/status'),
   /** `since` is a day, or so many days ago such as `30d`; without it the first of this month. */

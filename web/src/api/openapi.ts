@@ -141,6 +141,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/me": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Who asks, and what they may. */
+        get: operations["show_me"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/models": {
         parameters: {
             query?: never;
@@ -153,6 +170,142 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Everybody who may use this server. */
+        get: operations["list_people"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people/invitations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes an invitation: whoever has its secret comes in once, within a day. */
+        post: operations["invite_person"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people/invitations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes an invitation back. */
+        delete: operations["take_back_invitation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Lets somebody in no more: their tokens and browsers do not count from now on. What they did stays theirs. */
+        delete: operations["remove_person"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people/{id}/link": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Makes something that lets a known person in once, within a day: for who has no other way to sign in. */
+        post: operations["make_link"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people/{id}/role": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        /** Gives somebody another role; what they have open is closed, and comes back as what they are now. */
+        put: operations["set_role"];
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people/{id}/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The tokens of somebody. */
+        get: operations["list_tokens_of"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/people/{id}/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a token of somebody. */
+        delete: operations["revoke_token_of"];
         options?: never;
         head?: never;
         patch?: never;
@@ -847,6 +1000,58 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sign-in": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How somebody may sign in here. Anybody may ask. */
+        get: operations["show_ways"];
+        put?: never;
+        /** Lets somebody in, by a secret that counts once. */
+        post: operations["sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs this browser out, or revokes the token that asks. Who is not in may, too. */
+        post: operations["sign_out"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-out/everywhere": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Signs one out of every browser; tokens stay. */
+        post: operations["sign_out_everywhere"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/status": {
         parameters: {
             query?: never;
@@ -859,6 +1064,41 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One's own tokens that still count, the oldest first. */
+        get: operations["list_tokens"];
+        put?: never;
+        /** Makes a token of one's own. */
+        post: operations["create_token"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/tokens/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Revokes a token of one's own: from now on it does not count, and what is open by it is closed. */
+        delete: operations["revoke_token"];
         options?: never;
         head?: never;
         patch?: never;
@@ -1060,6 +1300,11 @@ export interface components {
             /** @description Something was used whose price nobody knows, so that this is not all. */
             is_partial: boolean;
         };
+        /** @description A new token, and its text, which is said this once. */
+        CreatedToken: components["schemas"]["Token"] & {
+            /** @example lmp_… */
+            secret: string;
+        };
         /** @description What changed between two commits. */
         Diff: {
             base: string;
@@ -1067,6 +1312,22 @@ export interface components {
             files: components["schemas"]["FileDiff"][];
             /** @description There is more than is shown. */
             truncated: boolean;
+        };
+        /** @description Somebody at the door. */
+        EnterRequest: {
+            /** @description What came behind `#` of the link. */
+            secret: string;
+            /** @description Who comes for the first time says who they are: commits are made in this name. */
+            name?: string | null;
+            email?: string | null;
+            /** @description For a program: the name of a token that it gets, instead of a cookie. */
+            token?: string | null;
+        };
+        /** @description Who came in. */
+        Entered: {
+            me: components["schemas"]["Me"];
+            /** @description If one was asked for; it is said this once. */
+            token?: string | null;
         };
         FileDiff: {
             path: string;
@@ -1148,6 +1409,19 @@ export interface components {
             name: string;
             /** @description 64 hexadecimal digits, over all that is in it. */
             digest: string;
+        };
+        /** @description An invitation that nobody has used yet. */
+        Invitation: {
+            id: string;
+            role: components["schemas"]["RoleView"];
+            /** @description The name of who invited. */
+            by: string;
+            /** Format: date-time */
+            expires_at?: string | null;
+        };
+        /** @description As what somebody comes in. */
+        InviteRequest: {
+            role: components["schemas"]["RoleView"];
         };
         /** @description An upstream of models, and where its key comes from. */
         Key: {
@@ -1299,6 +1573,18 @@ export interface components {
             /** @description The fact, told by its `type`. */
             event: Record<string, never>;
         };
+        /** @description Who asks, and what they may. */
+        Me: {
+            /** @description `null` where there is no sign-in. */
+            id?: string | null;
+            name: string;
+            email: string;
+            role: components["schemas"]["RoleView"];
+            /** @description What of the role counts for this request: all of it in a browser, less with a token of a smaller scope. */
+            scope: components["schemas"]["ScopeView"];
+            /** @description Whether this server has a sign-in; without one, whoever is on its machine may do everything. */
+            signs_in: boolean;
+        };
         /** @description Where the branch went. */
         Merged: {
             into: string;
@@ -1385,6 +1671,23 @@ export interface components {
             image?: string | null;
             sandbox?: components["schemas"]["SandboxLimitsRequest"] | null;
         };
+        NewToken: {
+            /** @description What it is for, at most 80 characters. */
+            name: string;
+            scope: components["schemas"]["ScopeView"];
+            /**
+             * Format: int64
+             * @description From now; left out, it counts until it is revoked.
+             */
+            expires_in_seconds?: number | null;
+        };
+        /** @description The secret of an invitation or a link, which is said once: it belongs behind `/sign-in#` of the page's address. */
+        Once: {
+            id: string;
+            secret: string;
+            /** Format: date-time */
+            expires_at: string;
+        };
         /** @description A request of the agent that waits for a person. */
         OpenPermission: {
             /** @description The agent's own id of the request, any JSON; sent back with the answer. */
@@ -1426,6 +1729,23 @@ export interface components {
         Person: {
             name: string;
             email: string;
+        };
+        /** @description Everybody, the first one first, and who may still come. */
+        PersonList: {
+            items: components["schemas"]["PersonView"][];
+            invitations: components["schemas"]["Invitation"][];
+        };
+        /** @description Somebody who may use this server. */
+        PersonView: {
+            id: string;
+            /** @description As commits and logs say it. */
+            name: string;
+            email: string;
+            role: components["schemas"]["RoleView"];
+            /** Format: date-time */
+            created_at: string;
+            /** @description How others who sign people in know them, such as a name on GitHub. */
+            logins: string[];
         };
         /**
          * @description The one word for where a session is.
@@ -1571,6 +1891,14 @@ export interface components {
             /** Format: int32 */
             checkpoint: number;
         };
+        RoleRequest: {
+            role: components["schemas"]["RoleView"];
+        };
+        /**
+         * @description Each may do what those before may, too.
+         * @enum {string}
+         */
+        RoleView: "viewer" | "member" | "admin" | "owner";
         /** @description What was really enforced of a sandbox when it was made. */
         Sandbox: {
             tier: components["schemas"]["SandboxTier"];
@@ -1630,6 +1958,11 @@ export interface components {
         SandboxTier: "isolated" | "limited" | "refused";
         /** @enum {string} */
         SandboxWall: "namespaces" | "capabilities" | "system_calls" | "host_user" | "file_rules" | "kernel_files" | "cpu" | "memory" | "processes" | "disk" | "open_files";
+        /**
+         * @description How much of what its owner may do a token may.
+         * @enum {string}
+         */
+        ScopeView: "read" | "write" | "admin";
         /** @description Where secrets of the server were looked for in a session, and found. */
         SecretSearch: {
             /**
@@ -1827,6 +2160,7 @@ export interface components {
             models_configured: string[];
             /** @description The models are a script, not real ones. */
             scripted_model: boolean;
+            /** @description Who asks. */
             person: components["schemas"]["Person"];
         };
         /**
@@ -1852,6 +2186,27 @@ export interface components {
         /** @description Oldest first. */
         TerminalList: {
             items: components["schemas"]["Terminal"][];
+        };
+        /** @description A token, without its text, which is said once. */
+        Token: {
+            id: string;
+            name: string;
+            scope: components["schemas"]["ScopeView"];
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description `null` counts until it is revoked.
+             */
+            expires_at?: string | null;
+            /**
+             * Format: date-time
+             * @description To ten minutes.
+             */
+            used_at?: string | null;
+        };
+        TokenList: {
+            items: components["schemas"]["Token"][];
         };
         /** @description Tokens of the whole session; `cached` is the part of `input` that the model had cached. */
         Tokens: {
@@ -1960,6 +2315,13 @@ export interface components {
             limit?: number | null;
             /** @description The container runtime that put it up; `null` where Lamplight did. */
             by?: string | null;
+        };
+        /** @description How somebody may sign in here. */
+        Ways: {
+            /** @description Without, nobody has to. */
+            required: boolean;
+            /** @description Nobody is here yet: the server has printed a link for the first owner. */
+            nobody_yet: boolean;
         };
     };
     responses: never;
@@ -2278,6 +2640,34 @@ export interface operations {
             };
         };
     };
+    show_me: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Me"];
+                };
+            };
+            /** @description sign_in_required */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_models: {
         parameters: {
             query?: never;
@@ -2293,6 +2683,290 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["ModelList"];
+                };
+            };
+        };
+    };
+    list_people: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonList"];
+                };
+            };
+            /** @description no_sign_in */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    invite_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["InviteRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Once"];
+                };
+            };
+            /** @description role_too_low: only an owner invites owners */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_back_invitation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description credential_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_person: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description role_too_low: only an owner removes an owner */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description person_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description last_owner */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    make_link: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Once"];
+                };
+            };
+            /** @description role_too_low: a link of an owner is for owners */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description person_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    set_role: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RoleRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PersonView"];
+                };
+            };
+            /** @description role_too_low: only an owner makes or changes an owner */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description person_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description last_owner */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_tokens_of: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description person_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_token_of: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description person_not_found, credential_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -2356,6 +3030,15 @@ export interface operations {
                 };
             };
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description repository_not_allowed */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2434,6 +3117,15 @@ export interface operations {
             };
             /** @description invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork */
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description repository_not_allowed */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4106,6 +4798,120 @@ export interface operations {
             };
         };
     };
+    show_ways: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Ways"];
+                };
+            };
+        };
+    };
+    sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["EnterRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description Unless a token was asked for */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Entered"];
+                };
+            };
+            /** @description invalid_request, name_needed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description link_used_up */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no_sign_in, name_taken */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    sign_out: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+        };
+    };
+    sign_out_everywhere: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description no_sign_in */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     show_status: {
         parameters: {
             query?: never;
@@ -4121,6 +4927,112 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    list_tokens: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description no_sign_in */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    create_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewToken"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            /** @description invalid_request */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description scope_too_small: of the token that asks */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description no_sign_in, too_many_tokens */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revoke_token: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description credential_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -33,6 +33,12 @@ export const repositoriesQuery = queryOptions({ queryKey: ['repositories'], quer
 export const offerQuery = (path: string) => queryOptions({ queryKey: ['offer', path], queryFn: () => api.offer(path) });
 export const keysQuery = queryOptions({ queryKey: ['keys'], queryFn: api.keys });
 export const modelsQuery = queryOptions({ queryKey: ['models'], queryFn: api.models, staleTime: MODELS_STALE_MS });
+export const waysQuery = queryOptions({ queryKey: ['ways'], queryFn: api.ways });
+export const meQuery = queryOptions({ queryKey: ['me'], queryFn: api.me });
+export const tokensQuery = queryOptions({ queryKey: ['tokens'], queryFn: api.tokens });
+export const peopleQuery = queryOptions({ queryKey: ['people'], queryFn: api.people });
+export const tokensOfQuery = (person: string) =>
+  queryOptions({ queryKey: ['tokens', person], queryFn: () => api.tokensOf(person) });
 export const queueQuery = queryOptions({ queryKey: ['queue'], queryFn: api.queue, refetchInterval: QUEUE_MS });
 export const statusQuery = queryOptions({ queryKey: ['status'], queryFn: api.status });
 

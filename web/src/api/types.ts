@@ -52,11 +52,23 @@ export type AuditPage = Sent<Schemas['AuditList']>;
 export type AuditItem = Sent<Schemas['AuditItem']>;
 export type AuditOutcome = Schemas['AuditOutcome'];
 export type Problem = Sent<Schemas['Problem']>;
+export type Me = Sent<Schemas['Me']>;
+export type Ways = Sent<Schemas['Ways']>;
+export type Role = Schemas['RoleView'];
+export type Scope = Schemas['ScopeView'];
+export type Token = Sent<Schemas['Token']>;
+export type Person = Sent<Schemas['PersonView']>;
+export type Invitation = Sent<Schemas['Invitation']>;
+export type Once = Sent<Schemas['Once']>;
 /** What a new session may be asked for; fields may be left out. */
 export type Ahead = Schemas['AheadResponse'];
 export type NewSession = Schemas['NewSessionRequest'];
 
 export const AUDIT_OUTCOMES = ['done', 'refused', 'failed', 'unanswered'] as const satisfies readonly AuditOutcome[];
+
+/** Each may do what those before may, too. */
+export const ROLES = ['viewer', 'member', 'admin', 'owner'] as const satisfies readonly Role[];
+export const SCOPES = ['read', 'write', 'admin'] as const satisfies readonly Scope[];
 
 export const USAGE_BY = [
   'repository',

@@ -3,8 +3,9 @@ import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate, useSearch } from '@tanstack/react-router';
 import { useCallback, useEffect, useMemo, useRef, useState } from 'react';
 import { asApiError } from '../api/client';
-import { statusQuery, useSessionFeed, useSessions } from '../api/queries';
+import { meQuery, statusQuery, useSessionFeed, useSessions } from '../api/queries';
 import { words } from '../text/english';
+import { visible } from '../text/visible';
 import { Button, buttonClass } from '../ui/button';
 import { useKeys, useNow, useTitle } from '../ui/hooks';
 import { Icon, Lamp } from '../ui/icons';
@@ -99,6 +100,7 @@ export function ListPage() {
             {words.list.usage}
           </Link>
           <ThemeToggle />
+          <Myself />
           <Link
             to="/settings"
             className={buttonClass({ look: 'quiet', size: 'icon' })}
@@ -170,6 +172,22 @@ function Nothing({ words: said }: { words: string | null }) {
 }
 
 /** Says plainly when no real model answers. */
+/** Who is signed in, where people sign in. */
+function Myself() {
+  const me = useQuery(meQuery).data;
+  if (!me?.signs_in) return null;
+  return (
+    <Link
+      to="/settings/$section"
+      params={{ section: 'you' }}
+      className={buttonClass({ look: 'quiet' })}
+      title={visible(me.email)}
+    >
+      <span className="max-w-32 truncate">{visible(me.name)}</span>
+    </Link>
+  );
+}
+
 function ServerNote() {
   const status = useQuery(statusQuery);
   if (!status.data?.scripted_model) return null;

@@ -1,15 +1,22 @@
 /** Settings and what goes on in the server, a section at a time. */
+import { useQuery } from '@tanstack/react-query';
 import { Link, useNavigate } from '@tanstack/react-router';
 import { Suspense } from 'react';
+import { asApiError } from '../api/client';
+import { meQuery } from '../api/queries';
 import { words } from '../text/english';
 import { useKeys, useTitle } from '../ui/hooks';
 import { Icon } from '../ui/icons';
+import { ProblemNote } from '../ui/problem';
 import { ThemeToggle } from '../ui/theme';
 import { SECTIONS, type Section } from './sections';
 
 /** `id` is of the address; without it the first section is shown. */
 export function SettingsPage({ id }: { id: string | undefined }) {
-  const section = id === undefined ? SECTIONS[0] : SECTIONS.find((known) => known.id === id);
+  const me = useQuery(meQuery);
+  const known = me.data;
+  const sections = known ? SECTIONS.filter(({ shown }) => shown?.(known) ?? true) : [];
+  const section = id === undefined ? sections[0] : sections.find((one) => one.id === id);
   const navigate = useNavigate();
   useTitle(section ? words.settings.pageTitle(section.title) : words.settings.title);
   useKeys({ u: () => void navigate({ to: '/' }) });
@@ -30,7 +37,7 @@ export function SettingsPage({ id }: { id: string | undefined }) {
           <ThemeToggle />
         </header>
         <div className="gap-8 md:grid md:grid-cols-[11rem_minmax(0,1fr)]">
-          <Sections current={section} />
+          <Sections sections={sections} current={section} />
           <main>
             {section ? (
               <>
@@ -39,7 +46,9 @@ export function SettingsPage({ id }: { id: string | undefined }) {
                   <section.panel />
                 </Suspense>
               </>
-            ) : (
+            ) : me.error ? (
+              <ProblemNote error={asApiError(me.error)} />
+            ) : me.isPending ? null : (
               <p className="text-soft">{words.settings.noSection}</p>
             )}
           </main>
@@ -50,11 +59,11 @@ export function SettingsPage({ id }: { id: string | undefined }) {
 }
 
 /** Beside the section, and above it where there is little room. */
-function Sections({ current }: { current: Section | undefined }) {
+function Sections({ sections, current }: { sections: readonly Section[]; current: Section | undefined }) {
   return (
     <nav aria-label={words.settings.sections} className="mb-4 md:mb-0">
       <ul className="flex flex-wrap gap-1 md:flex-col">
-        {SECTIONS.map((section) => (
+        {sections.map((section) => (
           <li key={section.id}>
             <Link
               to="/settings/$section"

@@ -3,6 +3,7 @@
  * what it is called and where its panel is, and that panel; nothing else has to know of it.
  */
 import type { ComponentType, LazyExoticComponent } from 'react';
+import type { Me } from '../api/types';
 import type { IconName } from '../ui/icons';
 
 export interface Section {
@@ -12,6 +13,8 @@ export interface Section {
   icon: IconName;
   /** Smaller ones are further up. */
   place: number;
+  /** For whom it is; everybody, if it does not say. */
+  shown?: (me: Me) => boolean;
   /** Loaded when it is first gone to. */
   panel: LazyExoticComponent<ComponentType>;
 }

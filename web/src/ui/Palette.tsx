@@ -2,7 +2,8 @@
 import { useQuery } from '@tanstack/react-query';
 import { useNavigate } from '@tanstack/react-router';
 import { type KeyboardEvent, useEffect, useId, useRef, useState } from 'react';
-import { api } from '../api/client';
+import { api, signInPath } from '../api/client';
+import { meQuery } from '../api/queries';
 import type { Phase } from '../api/types';
 import { SECTIONS } from '../settings/sections';
 import { words } from '../text/english';
@@ -30,12 +31,14 @@ interface Entry {
 export function Palette() {
   const [shown, setShown] = useState(false);
   const navigate = useNavigate();
+  // At the door nobody is anybody yet.
+  const me = useQuery({ ...meQuery, enabled: window.location.pathname !== signInPath }).data;
   useKeys({ 'mod+k': () => setShown((before) => !before) });
   useCommands([
     { id: 'new', title: words.palette.newSession, keys: 'n', run: () => void navigate({ to: '/new' }) },
     { id: 'list', title: words.palette.allSessions, keys: 'u', run: () => void navigate({ to: '/' }) },
     { id: 'usage', title: words.palette.usage, run: () => void navigate({ to: '/usage' }) },
-    ...SECTIONS.map(({ id, title }) => ({
+    ...SECTIONS.filter((section) => !section.shown || (me && section.shown(me))).map(({ id, title }) => ({
       id: `settings ${id}`,
       title: words.palette.settings(title),
       run: () => void navigate({ to: '/settings/$section', params: { section: id } }),

@@ -6,10 +6,14 @@ use crate::http::sessions::list::{MAX_LIMIT, SessionList};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use lamplight_domain::SessionId;
-use reqwest::{Method, RequestBuilder, StatusCode};
+use reqwest::header::{self, HeaderMap, HeaderValue};
+use reqwest::{Method, RequestBuilder, StatusCode, Upgraded};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::time::Duration;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::{client::generate_key, derive_accept_key};
+use tokio_tungstenite::tungstenite::protocol::Role;
 
 /// A server on this machine takes a connection at once or is not there.
 const CONNECT: Duration = Duration::from_secs(2);
@@ -24,6 +28,9 @@ pub(super) struct Client {
     http: reqwest::Client,
 }
 
+/// A WebSocket to the server.
+pub(super) type Socket = WebSocketStream<Upgraded>;
+
 #[derive(Debug, thiserror::Error)]
 pub(super) enum ClientError {
     #[error("no Lamplight server answers at {0}; start one with `lamplight serve`")]
@@ -35,20 +42,36 @@ pub(super) enum ClientError {
 }
 
 impl Client {
-    pub(super) fn new(base: &str) -> anyhow::Result<Self> {
-        if !base.starts_with("http://") {
-            bail!("{base:?} is not an address of a server; say http://HOST:PORT");
+    /// Signs in with `token`, if there is one.
+    pub(super) fn new(base: &str, token: Option<&str>) -> anyhow::Result<Self> {
+        let is_plain = base.starts_with("http://");
+        if !is_plain && !base.starts_with("https://") {
+            bail!("{base:?} is not an address of a server; say http://HOST:PORT or https://HOST");
         }
         lamplight_engine::install_tls_provider();
-        // The server is on loopback and without TLS, so no root certificate has to be read.
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .tls_certs_only([])
-            .connect_timeout(CONNECT)
-            .timeout(ANSWER)
-            .build()
-            .context("make an HTTP client")?;
+        let mut headers = HeaderMap::new();
+        if let Some(token) = token {
+            let bearer = HeaderValue::try_from(format!("Bearer {token}"));
+            let mut bearer = bearer.context("the token has characters that no token has")?;
+            bearer.set_sensitive(true);
+            headers.insert(header::AUTHORIZATION, bearer);
+        }
+        // Nowhere else: a token is for this server alone.
+        let builder = reqwest::Client::builder()
+            .default_headers(headers)
+            .redirect(reqwest::redirect::Policy::none())
+            .timeout(ANSWER);
+        let http = match is_plain {
+            // Without TLS no root certificate has to be read.
+            true => builder.no_proxy().tls_certs_only([]).connect_timeout(CONNECT),
+            false => builder,
+        };
+        let http = http.build().context("make an HTTP client")?;
         Ok(Self { base: base.trim_end_matches('/').to_owned(), http })
+    }
+
+    pub(super) fn base(&self) -> &str {
+        &self.base
     }
 
     /// The page of a session.
@@ -56,16 +79,38 @@ impl Client {
         format!("{}/sessions/{session}", self.base)
     }
 
-    /// Address of a session's event stream after `seq`.
-    pub(super) fn events(&self, session: &str, seq: u64) -> String {
-        let authority = self.base.trim_start_matches("http://");
-        format!("ws://{authority}/api/v1/sessions/{session}/events?resume={seq}")
+    /// A session's event stream after `seq`.
+    pub(super) async fn events(&self, session: &str, seq: u64) -> anyhow::Result<Socket> {
+        self.socket(&format!("/sessions/{session}/events?resume={seq}")).await
     }
 
-    /// Address of a terminal, from all that is kept of it on.
-    pub(super) fn terminal(&self, session: &str, terminal: &str) -> String {
-        let authority = self.base.trim_start_matches("http://");
-        format!("ws://{authority}/api/v1/sessions/{session}/terminals/{terminal}/stream")
+    /// A terminal, from all that is kept of it on.
+    pub(super) async fn terminal(&self, session: &str, terminal: &str) -> anyhow::Result<Socket> {
+        self.socket(&format!("/sessions/{session}/terminals/{terminal}/stream")).await
+    }
+
+    /// Source: RFC 6455, section 4.1.
+    async fn socket(&self, path: &str) -> anyhow::Result<Socket> {
+        let key = generate_key();
+        let request = self.http.get(format!("{}/api/v1{path}", self.base)).headers(HeaderMap::from_iter([
+            (header::CONNECTION, HeaderValue::from_static("Upgrade")),
+            (header::UPGRADE, HeaderValue::from_static("websocket")),
+            (header::SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13")),
+            (header::SEC_WEBSOCKET_KEY, HeaderValue::try_from(&key).context("a key is letters and digits")?),
+        ]));
+        let answer = request.send().await.map_err(|error| self.not_sent(error))?;
+        let status = answer.status();
+        if status != StatusCode::SWITCHING_PROTOCOLS {
+            let bytes = answer.bytes().await.context("read the server's answer")?;
+            return Err(self.refusal(status, &bytes));
+        }
+        let accepted = answer.headers().get(header::SEC_WEBSOCKET_ACCEPT);
+        if accepted.is_none_or(|accepted| accepted.as_bytes() != derive_accept_key(key.as_bytes()).as_bytes())
+        {
+            return Err(ClientError::Strange { base: self.base.clone(), status }.into());
+        }
+        let stream = answer.upgrade().await.context("open a WebSocket")?;
+        Ok(WebSocketStream::from_raw_socket(stream, Role::Client, None).await)
     }
 
     /// Where a browser is led on to the preview of a port.
@@ -131,6 +176,11 @@ impl Client {
         self.call(Method::POST, path, body).await
     }
 
+    /// For what has nothing to say.
+    pub(super) async fn tell(&self, path: &str) -> anyhow::Result<()> {
+        self.ask(Method::POST, path, None::<&()>).await.map(drop)
+    }
+
     pub(super) async fn put<T: DeserializeOwned>(
         &self,
         path: &str,
@@ -162,18 +212,26 @@ impl Client {
     }
 
     async fn send(&self, request: RequestBuilder) -> anyhow::Result<Bytes> {
-        let answer = request.send().await.map_err(|error| match error.is_connect() {
-            true => anyhow::Error::new(ClientError::Unreachable(self.base.clone())),
-            false => anyhow::Error::new(error).context(format!("ask the server at {}", self.base)),
-        })?;
+        let answer = request.send().await.map_err(|error| self.not_sent(error))?;
         let status = answer.status();
         let bytes = answer.bytes().await.context("read the server's answer")?;
         if status.is_success() {
             return Ok(bytes);
         }
-        match serde_json::from_slice::<Problem>(&bytes) {
-            Ok(problem) => Err(ClientError::Refused(Box::new(problem)).into()),
-            Err(_) => Err(ClientError::Strange { base: self.base.clone(), status }.into()),
+        Err(self.refusal(status, &bytes))
+    }
+
+    fn not_sent(&self, error: reqwest::Error) -> anyhow::Error {
+        match error.is_connect() {
+            true => ClientError::Unreachable(self.base.clone()).into(),
+            false => anyhow::Error::new(error).context(format!("ask the server at {}", self.base)),
+        }
+    }
+
+    fn refusal(&self, status: StatusCode, answer: &[u8]) -> anyhow::Error {
+        match serde_json::from_slice::<Problem>(answer) {
+            Ok(problem) => ClientError::Refused(Box::new(problem)).into(),
+            Err(_) => ClientError::Strange { base: self.base.clone(), status }.into(),
         }
     }
 
@@ -217,6 +275,11 @@ impl Client {
             }
         }
     }
+}
+
+/// Whether the server cannot be reached now, and may be later.
+pub(super) fn is_unreachable(error: &anyhow::Error) -> bool {
+    !matches!(error.downcast_ref(), Some(ClientError::Refused(_) | ClientError::Strange { .. }))
 }
 
 /// Whether the server refused with this code.

@@ -18,11 +18,13 @@ mod gateway;
 mod github;
 mod image;
 mod keys;
+mod login;
 mod logs;
 mod merge;
 mod model;
 mod output;
 mod pause;
+mod people;
 mod ports;
 mod progress;
 mod prompt;
@@ -41,15 +43,18 @@ mod sessions;
 mod show;
 mod stop;
 mod terminal;
+mod tokens;
+mod tokens_file;
 mod tools;
 mod usage;
 mod watch;
 
-use crate::config::{Config, Environment, Flags};
+use crate::config::{Config, Environment, Flags, TOKEN_VARIABLE};
 use crate::http;
 use clap::{Args, Parser, Subcommand};
 use client::Client;
 use output::Output;
+use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -144,6 +149,14 @@ enum Command {
     Image(image::Arguments),
     /// Store, list, test or remove the keys of models
     Keys(keys::Arguments),
+    /// Keep a token for a server, so that commands for it are signed in; takes the link of an invitation, too
+    Login(login::Arguments),
+    /// Forget the token for a server, and revoke it
+    Logout(login::LogoutArguments),
+    /// Make, list or revoke tokens of your own
+    Tokens(tokens::Arguments),
+    /// Who may use the server: list, invite, change roles, remove
+    People(people::Arguments),
     /// Make a GitHub App for this server
     Github(github::Arguments),
     /// Say what is missing on this machine and how to get it
@@ -216,6 +229,10 @@ impl Cli {
             Command::PullRequest(arguments) => {
                 block_on(pull_request::run(&arguments, &common.client()?, output))
             }
+            Command::Login(arguments) => block_on(login::run(&arguments, output)),
+            Command::Logout(arguments) => block_on(login::logout(&arguments, &common, output)),
+            Command::Tokens(arguments) => block_on(tokens::run(&arguments, &common.client()?, output)),
+            Command::People(arguments) => block_on(people::run(&arguments, &common.client()?, output)),
             Command::Gateway(arguments) => block_on(gateway::run(&arguments, &common.client()?, output)),
             Command::Keys(arguments) => block_on(keys::run(&arguments, &common.client()?, output)),
             Command::Archive(arguments) => block_on(archive::run(&arguments, &common.client()?, output)),
@@ -251,10 +268,23 @@ impl Common {
 
     /// The server that is named, or else the one that this configuration runs.
     fn client(&self) -> anyhow::Result<Client> {
-        match &self.url {
-            Some(url) => Client::new(url),
-            None => Client::new(&format!("http://{}", self.configuration(None)?.server.listen)),
+        let base = self.base()?;
+        let token = match std::env::var(TOKEN_VARIABLE) {
+            Ok(token) if !token.is_empty() => Some(token),
+            Ok(_) | Err(_) => tokens_file::find(&base)?,
+        };
+        Client::new(&base, token.as_deref())
+    }
+
+    fn base(&self) -> anyhow::Result<String> {
+        if let Some(url) = &self.url {
+            return Ok(url.clone());
         }
+        let mut listen = self.configuration(None)?.server.listen;
+        if listen.ip().is_unspecified() {
+            listen.set_ip(Ipv4Addr::LOCALHOST.into());
+        }
+        Ok(format!("http://{listen}"))
     }
 }
 

@@ -3,7 +3,7 @@
 use super::Common;
 use super::output::Output;
 use super::redacting::Redacting;
-use crate::config::{Config, Log, LogFormat};
+use crate::config::{Config, Log, LogFormat, Tls};
 use crate::http::live::Timings;
 use crate::http::{self, App};
 use anyhow::Context;
@@ -25,6 +25,9 @@ pub(super) struct Arguments {
     /// Address and port [default: 127.0.0.1:7410]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Print a link that makes one more owner, where everybody who was one has lost the way in
+    #[arg(long)]
+    new_owner: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -> anyhow::Result<ExitCode> {
@@ -38,13 +41,14 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -
         .thread_name("lamplight")
         .enable_all()
         .build()?
-        .block_on(serve(config, engine, output))?;
+        .block_on(serve(config, engine, arguments.new_owner, output))?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn serve(
     config: Config,
     mut engine: lamplight_engine::Config,
+    new_owner: bool,
     output: &mut Output,
 ) -> anyhow::Result<()> {
     let mut terminate = signal(SignalKind::terminate())?;
@@ -58,6 +62,10 @@ async fn serve(
         forge.address = config.address(listen);
     }
     let engine = Engine::open(engine).await?;
+    let door = match config.auth.required && (new_owner || engine.people().await?.is_empty()) {
+        true => Some(format!("{}/sign-in#{}", address(&config, listen), engine.setup_secret().await?)),
+        false => None,
+    };
     let gateway = match config.gateway.listen {
         Some(address) => Some(config.gateway.address(serve_gateway(&engine, address).await?)),
         None => None,
@@ -65,6 +73,12 @@ async fn serve(
     let app = App::new(engine.clone(), config, listen, gateway, Timings::default())?;
     // Whoever started this process in the background waits for this line.
     output.line(&format!("Lamplight {} on http://{listen}", env!("CARGO_PKG_VERSION")))?;
+    if let Some(door) = door {
+        // Whoever started this process in the background may have stopped reading.
+        let _ = output.line(&format!(
+            "The first owner comes in here, once, within a day (or: lamplight login LINK):\n  {door}"
+        ));
+    }
     let stop = async move {
         tokio::select! {
             _ = terminate.recv() => tracing::info!("asked to stop by SIGTERM"),
@@ -76,6 +90,16 @@ async fn serve(
         tracing::warn!("some sessions were still busy; they go on at the next start");
     }
     Ok(())
+}
+
+/// Where people find the page.
+fn address(config: &Config, listen: SocketAddr) -> String {
+    let scheme = if config.server.tls == Some(Tls::InFront) { "https" } else { "http" };
+    match config.server.hosts.first() {
+        Some(host) if scheme == "https" => format!("https://{host}"),
+        Some(host) => format!("http://{host}:{}", listen.port()),
+        None => format!("http://{listen}"),
+    }
 }
 
 /// Where it is reached then.

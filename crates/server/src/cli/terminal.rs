@@ -1,7 +1,7 @@
 //! `lamplight terminal`: a shell in a session's sandbox, at the terminal that this runs in.
 
 use super::SessionArgument;
-use super::client::Client;
+use super::client::{Client, Socket};
 use super::output::Output;
 use crate::http::terminals::open::OpenTerminal;
 use crate::http::terminals::{Terminal, TerminalList};
@@ -15,11 +15,9 @@ use serde::Deserialize;
 use std::io::{Read, Write};
 use std::pin::pin;
 use std::process::ExitCode;
-use tokio::net::TcpStream;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_tungstenite::tungstenite::Message;
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
 /// Ctrl-], which telnet(1) leaves by too.
 const LEAVE: u8 = 0x1d;
@@ -43,8 +41,6 @@ pub(super) struct Arguments {
     json: bool,
 }
 
-type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
-
 pub(super) async fn run(
     arguments: &Arguments,
     client: &Client,
@@ -60,8 +56,7 @@ pub(super) async fn run(
         Some(wanted) => find(&client.get(&all).await?, wanted)?,
         None => client.post::<Terminal>(&all, Some(&OpenTerminal { rows, columns })).await?.id,
     };
-    let (socket, _) =
-        connect_async(client.terminal(&session, &terminal)).await.context("connect to the terminal")?;
+    let socket = client.terminal(&session, &terminal).await.context("connect to the terminal")?;
     // From here on what is typed goes inside, until this is dropped.
     let raw = Raw::begin()?;
     let end = sit(socket).await;

@@ -1,14 +1,12 @@
 //! A session's log, entry by entry, over connections that come and go.
 
-use super::client::Client;
+use super::client::{Client, Socket, is_unreachable};
 use anyhow::{Context, bail};
 use futures::{SinkExt, Stream, StreamExt};
 use lamplight_domain::Entry;
 use serde::Deserialize;
 use std::time::Duration;
-use tokio::net::TcpStream;
-use tokio_tungstenite::tungstenite::{self, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::tungstenite::Message;
 
 /// Entries after which what was read is acknowledged.
 const ACKNOWLEDGE_EVERY: u64 = 100;
@@ -23,7 +21,7 @@ pub(super) struct Watch {
     session: String,
     place: u64,
     acknowledged: u64,
-    socket: Option<WebSocketStream<MaybeTlsStream<TcpStream>>>,
+    socket: Option<Socket>,
     /// Connections in a row that brought nothing.
     failures: usize,
 }
@@ -94,16 +92,14 @@ impl Watch {
             };
             tokio::time::sleep(Duration::from_millis(*wait_ms)).await;
             self.failures += 1;
-            match connect_async(self.client.events(&self.session, self.place)).await {
-                Ok((socket, _)) => {
+            match self.client.events(&self.session, self.place).await {
+                Ok(socket) => {
                     self.socket = Some(socket);
                     self.acknowledged = self.place;
                     return Ok(());
                 }
-                Err(tungstenite::Error::Http(answer)) => {
-                    bail!("the server refused the event stream with {}", answer.status())
-                }
-                Err(_) => {}
+                Err(error) if is_unreachable(&error) => {}
+                Err(error) => return Err(error),
             }
         }
     }

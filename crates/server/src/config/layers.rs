@@ -39,6 +39,8 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_HOSTS", "server.hosts", Kind::List),
     variable("LAMPLIGHT_PUBLIC_URL", "server.public_url", Kind::Text),
     variable("LAMPLIGHT_PREVIEW_DOMAIN", "server.preview_domain", Kind::Text),
+    variable("LAMPLIGHT_TLS", "server.tls", Kind::Text),
+    variable("LAMPLIGHT_AUTH_REQUIRED", "auth.required", Kind::Flag),
     variable("LAMPLIGHT_THREADS", "server.threads", Kind::Number),
     variable("LAMPLIGHT_LOG_LEVEL", "log.level", Kind::Text),
     variable("LAMPLIGHT_LOG_FORMAT", "log.format", Kind::Text),
@@ -109,8 +111,12 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_SANDBOX_LIMITS_NESTED_SANDBOXES", "sandbox.limits.nested_sandboxes", Kind::Flag),
 ];
 
-/// Read elsewhere: the file's place, the server that the commands talk to, and what secrets are sealed with.
-const OTHER_VARIABLES: &[&str] = &["LAMPLIGHT_CONFIG", "LAMPLIGHT_URL", secrets::KEY_VARIABLE];
+/// Read elsewhere: the file's place, the server that the commands talk to and their token, and what secrets are sealed with.
+const OTHER_VARIABLES: &[&str] =
+    &["LAMPLIGHT_CONFIG", "LAMPLIGHT_URL", TOKEN_VARIABLE, secrets::KEY_VARIABLE];
+
+/// What commands sign in with.
+pub const TOKEN_VARIABLE: &str = "LAMPLIGHT_TOKEN";
 
 const PREFIX: &str = "LAMPLIGHT_";
 

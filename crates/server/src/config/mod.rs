@@ -18,14 +18,14 @@ mod sections;
 pub use error::ConfigError;
 pub use gateway::Gateway;
 pub use github::GitHub;
-pub use layers::{Environment, VARIABLES, Variable};
+pub use layers::{Environment, TOKEN_VARIABLE, VARIABLES, Variable};
 pub use models::{ModelEndpoint, Models};
 pub use queue::Queue;
 pub use secret::Secret;
 pub use secrets::Secrets;
 pub use sections::{
-    Agent, Budgets, CustomAgent, Launcher, Log, LogFormat, NetworkPolicy, PersonBudget, Provider, Repository,
-    Sandbox, Server,
+    Agent, Auth, Budgets, CustomAgent, Launcher, Log, LogFormat, NetworkPolicy, PersonBudget, Provider,
+    Repository, Sandbox, Server, Tls,
 };
 
 use lamplight_domain::{Limits, Person};
@@ -38,6 +38,7 @@ use std::path::{Path, PathBuf};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub server: Server,
+    pub auth: Auth,
     pub log: Log,
     /// Who the commits and commands are attributed to; `None` is who git says this is.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -125,7 +126,7 @@ impl Config {
         {
             *program = absolute(Path::new(program.as_str()), environment)?.to_string_lossy().into_owned();
         }
-        self.server.check()?;
+        self.server.check(&self.auth)?;
         self.sandbox.check()?;
         self.models.check()?;
         self.budgets.check()?;

@@ -25,6 +25,9 @@ pub struct Server {
     /// Default: `localhost`, which browsers take for their own machine.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub preview_domain: Option<String>,
+    /// How requests from beyond this machine are kept from being read on their way. Without, only loopback may be listened on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tls: Option<Tls>,
     /// Threads that serve requests.
     pub threads: usize,
 }
@@ -40,17 +43,25 @@ impl Default for Server {
             hosts: Vec::new(),
             public_url: None,
             preview_domain: None,
+            tls: None,
             threads: 2,
         }
     }
 }
 
 impl Server {
-    /// There is no sign-in yet, so nothing but loopback may be listened on.
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
-        if !self.listen.ip().is_loopback() {
+    /// Beyond loopback there has to be a sign-in, and a word about how tokens and cookies are kept from being read on their way.
+    pub(super) fn check(&self, auth: &Auth) -> Result<(), ConfigError> {
+        let beyond = !self.listen.ip().is_loopback();
+        if beyond && !auth.required {
             return Err(ConfigError::Invalid(format!(
-                "server.listen is {}, but there is no sign-in yet, so only a loopback address such as 127.0.0.1:7410 is safe",
+                "server.listen is {}, where anybody could ask; set auth.required = true, so that people sign in, or listen on 127.0.0.1:7410",
+                self.listen
+            )));
+        }
+        if beyond && self.tls.is_none() {
+            return Err(ConfigError::Invalid(format!(
+                "server.listen is {}, and what people sign in with could be read on its way; put something that speaks HTTPS in front and set server.tls = \"in_front\", or set server.tls = \"none\" where nobody else is on the network, such as a VPN",
                 self.listen
             )));
         }
@@ -70,6 +81,24 @@ impl Server {
         }
         Ok(())
     }
+}
+
+/// How what people sign in with is kept from being read on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Tls {
+    /// Something in front of the server speaks HTTPS, and nothing else leads here.
+    InFront,
+    /// Not at all: nobody else is on the network.
+    None,
+}
+
+/// `[auth]`: whether people sign in.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Auth {
+    /// Without, whoever reaches the server may do everything, so it listens on loopback alone.
+    pub required: bool,
 }
 
 /// A name, and a port if one is said.
@@ -291,6 +320,9 @@ impl From<Launcher> for String {
 pub struct Repository {
     /// Its top directory.
     pub path: PathBuf,
+    /// Who may use it, by name or e-mail address; default: every member. Admins may use any.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub people: Option<Vec<String>>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -92,7 +92,16 @@ fn mistakes_are_told_with_their_place() {
         "DIR/lamplight.toml:3: unknown key `step`",
     );
     check("[sandbox]\nimage = '../x'\n", &[], "DIR/lamplight.toml:2: \"../x\" is no name of an image");
-    check("", &[("LAMPLIGHT_LISTEN", "0.0.0.0:7410")], "the configuration cannot be used: server.listen");
+    let everywhere = ("LAMPLIGHT_LISTEN", "0.0.0.0:7410");
+    check(
+        "",
+        &[everywhere],
+        "the configuration cannot be used: server.listen is 0.0.0.0:7410, where anybody",
+    );
+    let auth = "[auth]\nrequired = true\n";
+    check(auth, &[everywhere], "the configuration cannot be used: server.listen is 0.0.0.0:7410, and what");
+    assert!(load(auth, Flags::default(), &[everywhere, ("LAMPLIGHT_TLS", "none")]).is_ok());
+    check("[server]\ntls = 'maybe'\n", &[], "DIR/lamplight.toml:2: unknown variant");
     let missing = Flags { config: Some("/nowhere/lamplight.toml".into()), ..Flags::default() };
     let error = Config::load(&missing, &environment(&[])).unwrap_err();
     assert!(error.to_string().starts_with("cannot read /nowhere/lamplight.toml"), "{error}");
@@ -234,12 +243,15 @@ fn every_variable_sets_a_key_that_exists() {
         let value = match row.key {
             "server.listen" | "gateway.listen" => "127.0.0.1:9",
             "log.format" => "json",
+            "server.tls" => "in_front",
             "agent.permissions" => "ask",
             "sandbox.network" => "none",
             "github.api" | "github.git" | "gateway.url" | "server.public_url" => "https://example.org",
             "github.repositories" => "acme/api",
             "sandbox.allow" => "example.org",
-            "models.scripted" | "sandbox.unsafe" | "sandbox.limits.nested_sandboxes" => "true",
+            "auth.required" | "models.scripted" | "sandbox.unsafe" | "sandbox.limits.nested_sandboxes" => {
+                "true"
+            }
             key if key.starts_with("sandbox.limits") || key.ends_with("per_minute") => "1073741824",
             key if key.ends_with(".price") => "free",
             _ => "7",

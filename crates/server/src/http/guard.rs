@@ -1,4 +1,4 @@
-//! Who may ask. There is no sign-in on loopback, so a web page elsewhere must not be able to use the visitor's browser
+//! From where may be asked. On loopback there may be no sign-in, and a browser that is signed in says so by itself; so a web page elsewhere must not be able to use the visitor's browser
 //! to ask for it: neither by a name that it makes point here (DNS rebinding: `Host` is checked) nor across sites
 //! (`Origin` is checked, on WebSocket handshakes too, which browsers do not otherwise restrict).
 
@@ -98,7 +98,8 @@ fn is_own(host: &Authority, listen: SocketAddr, hosts: &[String]) -> bool {
     let name = host.host();
     let bare = name.trim_start_matches('[').trim_end_matches(']');
     match bare.parse::<IpAddr>() {
-        Ok(address) => address.is_loopback() || address == listen.ip(),
+        // An address is no name that could be made to point here.
+        Ok(address) => address.is_loopback() || address == listen.ip() || listen.ip().is_unspecified(),
         Err(_) => {
             name.eq_ignore_ascii_case("localhost")
                 || hosts.iter().any(|known| known.eq_ignore_ascii_case(name))

@@ -1,5 +1,6 @@
 //! The HTTP surface: the API under `/api/v1`, the event streams, and the page. One verb, one file.
 
+pub mod access;
 pub mod agents;
 pub mod artifacts;
 pub mod attachments;
@@ -14,10 +15,12 @@ mod guard;
 mod health;
 pub mod keys;
 pub mod live;
+pub mod me;
 mod metrics;
 pub mod models;
 pub mod openapi;
 mod page;
+pub mod people;
 pub mod ports;
 pub mod problem;
 pub mod pull_request;
@@ -28,8 +31,10 @@ pub mod repositories;
 pub mod resources;
 mod serve;
 pub mod sessions;
+pub mod sign_in;
 pub mod status;
 pub mod terminals;
+pub mod tokens;
 pub mod usage;
 
 pub use serve::serve;
@@ -132,7 +137,7 @@ impl App {
         })))
     }
 
-    /// Who uses this server. It has one user, so this is who configuration or git say that is.
+    /// Who uses this server where there is no sign-in: who configuration or git say that is.
     pub async fn person(&self) -> &Person {
         self.person.get_or_init(crate::person::from_git).await
     }
@@ -140,6 +145,7 @@ impl App {
 
 /// Everything that is answered.
 pub fn router(app: App) -> Router {
+    let judged = middleware::from_fn_with_state(app.clone(), access::check);
     let api = Router::new()
         .route("/sessions", get(sessions::list::handle).post(sessions::create::handle))
         .route("/sessions/ahead", post(sessions::ahead::handle))
@@ -200,7 +206,22 @@ pub fn router(app: App) -> Router {
         .route("/repositories/offer", get(repositories::offer))
         .route("/status", get(status::handle))
         .route("/usage", get(usage::handle))
+        .route("/sign-in", get(sign_in::ways::handle).post(sign_in::enter::handle))
+        .route("/sign-out", post(sign_in::out::handle))
+        .route("/sign-out/everywhere", post(sign_in::everywhere::handle))
+        .route("/me", get(me::handle))
+        .route("/tokens", get(tokens::list::handle).post(tokens::create::handle))
+        .route("/tokens/{id}", delete(tokens::revoke::handle))
+        .route("/people", get(people::list::handle))
+        .route("/people/invitations", post(people::invite::handle))
+        .route("/people/invitations/{id}", delete(people::uninvite::handle))
+        .route("/people/{id}", delete(people::remove::handle))
+        .route("/people/{id}/role", put(people::set_role::handle))
+        .route("/people/{id}/link", post(people::link::handle))
+        .route("/people/{id}/tokens", get(people::tokens::list))
+        .route("/people/{id}/tokens/{token}", delete(people::tokens::revoke))
         .route("/openapi.json", get(openapi::handle))
+        .route_layer(judged.clone())
         .fallback(any(unknown_route))
         .method_not_allowed_fallback(method_not_allowed);
     Router::new()
@@ -208,7 +229,7 @@ pub fn router(app: App) -> Router {
         .route("/healthz", get(health::handle))
         .route(github::ROUTE, post(github::handle).layer(DefaultBodyLimit::disable()))
         .route("/readyz", get(health::ready))
-        .route("/metrics", get(metrics::handle))
+        .route(access::table::METRICS, get(metrics::handle).layer(judged))
         .fallback(page::handle)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
         .layer(middleware::from_fn(deadline::deadline))

@@ -1,8 +1,8 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, artifacts, attachments, audit, changes, code, files, keys, models, ports, pull_request,
-    repositories, sessions, status, terminals, usage,
+    agents, artifacts, attachments, audit, changes, code, files, keys, me, models, people, ports,
+    pull_request, repositories, sessions, sign_in, status, terminals, tokens, usage,
 };
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
@@ -76,6 +76,22 @@ use utoipa::OpenApi;
         repositories::offer,
         status::handle,
         usage::handle,
+        sign_in::ways::handle,
+        sign_in::enter::handle,
+        sign_in::out::handle,
+        sign_in::everywhere::handle,
+        me::handle,
+        tokens::list::handle,
+        tokens::create::handle,
+        tokens::revoke::handle,
+        people::list::handle,
+        people::invite::handle,
+        people::uninvite::handle,
+        people::set_role::handle,
+        people::remove::handle,
+        people::link::handle,
+        people::tokens::list,
+        people::tokens::revoke,
     )
 )]
 struct Document;

@@ -103,6 +103,10 @@ fn invalid_status(code: &str) -> StatusCode {
         "terminal_not_found" | "nothing_listens" => StatusCode::NOT_FOUND,
         "code_not_installed" | "code_ended" | "code_port_taken" => StatusCode::CONFLICT,
         "too_many_terminals" | "terminal_refused" | "port_refused" => StatusCode::CONFLICT,
+        "link_used_up" => StatusCode::UNAUTHORIZED,
+        "not_invited" => StatusCode::FORBIDDEN,
+        "name_taken" | "last_owner" | "too_many_tokens" => StatusCode::CONFLICT,
+        "person_not_found" | "credential_not_found" => StatusCode::NOT_FOUND,
         "idempotency_key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::BAD_REQUEST,
     }

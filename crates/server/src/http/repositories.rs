@@ -1,6 +1,7 @@
 //! `GET /repositories`
 
 use super::App;
+use super::access::{Caller, may_begin};
 use super::extract::Query;
 use super::problem::Problem;
 use super::resources::Moment;
@@ -43,14 +44,19 @@ pub(super) struct Asked {
 
 /// What a repository offers to whoever writes a task for it.
 #[utoipa::path(get, path = "/repositories/offer", operation_id = "show_offer", tag = "server", params(Asked),
-    responses((status = 200, body = RepositoryOffer), (status = 400, body = Problem, content_type = "application/problem+json")))]
+    responses(
+        (status = 200, body = RepositoryOffer),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 403, body = Problem, content_type = "application/problem+json", description = "repository_not_allowed")))]
 pub(super) async fn offer(
     State(app): State<App>,
+    caller: Caller,
     Query(asked): Query<Asked>,
 ) -> Result<Json<RepositoryOffer>, Problem> {
     if !asked.path.starts_with('/') {
         return Err(Problem::invalid_request("the path of a repository is absolute"));
     }
+    may_begin(&app, &caller, &asked.path).await?;
     Ok(Json(RepositoryOffer { template: app.engine.task_template(&asked.path).await }))
 }
 

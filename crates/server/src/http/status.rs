@@ -1,6 +1,7 @@
 //! `GET /status`
 
 use super::App;
+use super::access::Who;
 use super::resources::Person;
 use axum::Json;
 use axum::extract::State;
@@ -21,12 +22,13 @@ pub struct Status {
     pub models_configured: Vec<String>,
     /// The models are a script, not real ones.
     pub scripted_model: bool,
+    /// Who asks.
     pub person: Person,
 }
 
 /// What this server is and can do.
 #[utoipa::path(get, path = "/status", operation_id = "show_status", tag = "server", responses((status = 200, body = Status)))]
-pub(super) async fn handle(State(app): State<App>) -> Json<Status> {
+pub(super) async fn handle(State(app): State<App>, Who(person): Who) -> Json<Status> {
     let engine = app.engine.status();
     Json(Status {
         version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -36,6 +38,6 @@ pub(super) async fn handle(State(app): State<App>) -> Json<Status> {
         default_agent: engine.default_agent,
         models_configured: engine.models_configured,
         scripted_model: app.config.models.scripted,
-        person: app.person().await.clone().into(),
+        person: person.into(),
     })
 }

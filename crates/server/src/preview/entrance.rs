@@ -23,14 +23,14 @@ pub(super) fn handle(app: &App, host: &PreviewHost, request: &Request) -> Respon
     let now = clock::now();
     let query = request.uri().query().unwrap_or_default();
     let pass = query.split('&').find_map(|pair| pair.strip_prefix("pass=")).unwrap_or_default();
-    if !app.previews.lets_in(pass, PassKind::Entrance, host, now) {
+    let Some(pass) = app.previews.read(pass, PassKind::Entrance, host, now) else {
         return refused(
             StatusCode::UNAUTHORIZED,
             "This address counts for a minute only",
             "Open the preview again under Ports on the session's page.",
         );
-    }
-    let cookie = app.previews.pass(host, PassKind::Stay, now, STAY).ok().and_then(|stay| {
+    };
+    let cookie = app.previews.pass(host, PassKind::Stay, pass.by, now, STAY).ok().and_then(|stay| {
         let seconds = STAY.as_secs();
         let text = format!(
             "{COOKIE}={stay}; Path=/; Max-Age={seconds}; Secure; HttpOnly; SameSite=None; Partitioned"

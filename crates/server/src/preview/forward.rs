@@ -4,6 +4,7 @@ use super::at_work::Worker;
 use super::headers::{to_browser, to_program};
 use super::refused;
 use crate::http::App;
+use crate::http::access::Caller;
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::uri::{PathAndQuery, Uri};
@@ -26,6 +27,7 @@ const ANSWER: Duration = Duration::from_secs(10 * 60);
 /// Passes the request on and the answer back, as they come; a connection that becomes something else, such as a WebSocket, too.
 pub(super) async fn forward(
     app: &App,
+    caller: &Caller,
     stream: Stream,
     mut request: Request,
     place: OwnedSemaphorePermit,
@@ -34,12 +36,12 @@ pub(super) async fn forward(
     let Ok((mut sender, connection)) = http1::handshake(TokioIo::new(stream)).await else {
         return broken();
     };
-    let (going_away, place) = (app.going_away.clone(), Arc::new(place));
+    let place = Arc::new(place);
     let taken = place.clone();
-    app.streams.spawn(async move {
+    spawn(app, caller, async move {
         let _taken = taken;
         // How it ends, the browser sees by its answer.
-        let _ = going_away.run_until_cancelled(connection.with_upgrades()).await;
+        let _ = connection.with_upgrades().await;
     });
     let path = request.uri().path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
     *request.uri_mut() = Uri::from(path);
@@ -59,34 +61,43 @@ pub(super) async fn forward(
     };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let Some(browser) = upgrade else { return broken() };
-        join(app, browser, hyper::upgrade::on(&mut response), place, worker);
+        join(app, caller, browser, hyper::upgrade::on(&mut response), place, worker);
         return response.map(|_| Body::empty());
     }
     to_browser(response.headers_mut());
     response.map(Body::new)
 }
 
-/// Both ways until either ends, or the server does.
+/// Both ways until either ends.
 fn join(
     app: &App,
+    caller: &Caller,
     browser: OnUpgrade,
     program: OnUpgrade,
     place: Arc<OwnedSemaphorePermit>,
     worker: Option<Worker>,
 ) {
-    let going_away = app.going_away.clone();
-    app.streams.spawn(async move {
+    spawn(app, caller, async move {
         let _place = place;
-        let both = async {
-            let (Ok(browser), Ok(program)) = tokio::join!(browser, program) else { return };
-            let heard = AtomicUsize::new(0);
-            let carried = carry(browser, program, &heard);
-            match worker {
-                Some(worker) => tokio::select! { () = carried => {}, () = worker.keep(&heard) => {} },
-                None => carried.await,
-            }
-        };
-        let _ = going_away.run_until_cancelled(both).await;
+        let (Ok(browser), Ok(program)) = tokio::join!(browser, program) else { return };
+        let heard = AtomicUsize::new(0);
+        let carried = carry(browser, program, &heard);
+        match worker {
+            Some(worker) => tokio::select! { () = carried => {}, () = worker.keep(&heard) => {} },
+            None => carried.await,
+        }
+    });
+}
+
+/// Until it ends, the server does, or who asked for it may not any more.
+fn spawn(app: &App, caller: &Caller, work: impl Future<Output = ()> + Send + 'static) {
+    let (app, caller) = (app.clone(), caller.clone());
+    app.clone().streams.spawn(async move {
+        tokio::select! {
+            () = work => {}
+            () = app.going_away.cancelled() => {}
+            () = caller.ended(&app) => {}
+        }
     });
 }
 

@@ -18,6 +18,7 @@ pub(crate) use headers::frame_ancestors;
 pub use host::PreviewHost;
 
 use crate::http::App;
+use crate::http::access::{Caller, may_use};
 use crate::places::Places;
 use at_work::Worker;
 use axum::body::Body;
@@ -25,8 +26,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use lamplight_domain::Timestamp;
+use lamplight_domain::{Role, Timestamp};
 use lamplight_engine::{CODE_PORT, Pass, PassKind, Passes};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Connections to programs of one session, at once.
@@ -48,9 +50,14 @@ impl Previews {
         Ok(Self { passes: Passes::new()?, places: Places::new(CONNECTIONS) })
     }
 
-    /// The path that lets a browser in to this host for a minute.
-    pub fn entrance(&self, host: &PreviewHost, now: Timestamp) -> std::io::Result<String> {
-        let pass = self.pass(host, PassKind::Entrance, now, ENTRANCE)?;
+    /// The path that lets a browser in to this host for a minute; `by` is what its person has signed in with.
+    pub fn entrance(
+        &self,
+        host: &PreviewHost,
+        by: Option<String>,
+        now: Timestamp,
+    ) -> std::io::Result<String> {
+        let pass = self.pass(host, PassKind::Entrance, by, now, ENTRANCE)?;
         Ok(format!("{}?pass={pass}", entrance::PATH))
     }
 
@@ -58,16 +65,17 @@ impl Previews {
         &self,
         host: &PreviewHost,
         kind: PassKind,
+        by: Option<String>,
         now: Timestamp,
         time: Duration,
     ) -> std::io::Result<String> {
         let until = now.plus_ms(u64::try_from(time.as_millis()).unwrap_or(u64::MAX));
-        self.passes.issue(&Pass { session: host.session.clone(), port: host.port, kind, until })
+        self.passes.issue(&Pass { session: host.session.clone(), port: host.port, kind, until, by })
     }
 
-    fn lets_in(&self, text: &str, kind: PassKind, host: &PreviewHost, now: Timestamp) -> bool {
+    fn read(&self, text: &str, kind: PassKind, host: &PreviewHost, now: Timestamp) -> Option<Pass> {
         let pass = self.passes.read(text, kind, now);
-        pass.is_some_and(|pass| pass.session == host.session && pass.port == host.port)
+        pass.filter(|pass| pass.session == host.session && pass.port == host.port)
     }
 }
 
@@ -85,14 +93,15 @@ async fn answer(app: &App, host: &PreviewHost, request: Request) -> Response {
         return entrance::handle(app, host, &request);
     }
     let now = crate::clock::now();
-    if !entrance::passes(request.headers()).any(|pass| app.previews.lets_in(pass, PassKind::Stay, host, now))
-    {
+    let pass = entrance::passes(request.headers())
+        .find_map(|pass| app.previews.read(pass, PassKind::Stay, host, now));
+    let Some(caller) = caller(app, host, pass).await else {
         return refused(
             StatusCode::UNAUTHORIZED,
             "This preview is entered from its session",
             "Open it again under Ports on the session's page.",
         );
-    }
+    };
     if !is_asked_for_here(request.method(), request.headers()) {
         return refused(StatusCode::FORBIDDEN, "Another site asked for this", "Open the preview itself.");
     }
@@ -102,12 +111,14 @@ async fn answer(app: &App, host: &PreviewHost, request: Request) -> Response {
     };
     // Who loads a page is there; what a page does by itself, such as asking again and again, is nobody.
     let is_a_person = fetch(request.headers(), "sec-fetch-mode") == Some("navigate");
-    let person = app.person().await.name.clone();
-    let by = is_a_person.then(|| person.clone());
+    let Ok(person) = caller.person(app).await else {
+        return refused(StatusCode::UNAUTHORIZED, "Nobody is signed in", "Sign in again.");
+    };
+    let by = is_a_person.then(|| person.name.clone());
     match app.engine.dial(&host.session, host.port, by).await {
         Ok(stream) => {
-            let worker = (host.port == CODE_PORT).then(|| Worker::new(app, &host.session, person));
-            forward::forward(app, stream, request, place, worker).await
+            let worker = (host.port == CODE_PORT).then(|| Worker::new(app, &host.session, person.name));
+            forward::forward(app, &caller, stream, request, place, worker).await
         }
         Err(error) => {
             let problem = crate::http::problem::Problem::from(error);
@@ -115,6 +126,19 @@ async fn answer(app: &App, host: &PreviewHost, request: Request) -> Response {
             refused(status, &problem.detail, &problem.what_to_do)
         }
     }
+}
+
+/// Whose pass it is, if they may still go in.
+async fn caller(app: &App, host: &PreviewHost, pass: Option<Pass>) -> Option<Caller> {
+    let pass = pass?;
+    if !app.config.auth.required {
+        return Some(Caller::Solo);
+    }
+    let known = app.engine.known(&pass.by?).await.ok()??;
+    let is_enough = known.person.role >= Role::Member;
+    let caller = Caller::Known(Arc::new(known));
+    let view = app.engine.view(&host.session).await.ok()?;
+    (is_enough && may_use(app, &caller, &view.repository).is_ok()).then_some(caller)
 }
 
 /// Other sites may lead here, and no more: neither ask in the name of who is in, nor listen in on a WebSocket.

@@ -1,5 +1,6 @@
 //! The program from the outside: a real server process, real sandboxes, an agent that does what its prompt says.
 
+mod access;
 mod artifacts;
 mod backups;
 mod budgets;
@@ -16,6 +17,7 @@ mod kills;
 mod metrics;
 mod network;
 mod pauses;
+mod people;
 mod prepared;
 mod previews;
 mod pull_requests;

@@ -1,14 +1,17 @@
 //! A server process with everything of its own, and a way to talk to it.
 
+mod place;
+
 pub(crate) use crate::socket::Socket;
+pub(crate) use place::Place;
+
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, ChildStdout, Command, Stdio};
 use std::time::Duration;
-use tempfile::TempDir;
 use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
@@ -17,108 +20,14 @@ pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 pub(crate) const LAMPLIGHT: &str = env!("CARGO_BIN_EXE_lamplight");
 
-/// Directories, a repository and a configuration; no process yet.
-pub(crate) struct Place {
-    dir: TempDir,
-    listen: String,
-    /// What its programs find in their environment beside the little that all have.
-    pub(crate) environment: Vec<(&'static str, &'static str)>,
-}
-
-impl Place {
-    pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        for name in ["home", "tools/scripted"] {
-            std::fs::create_dir_all(dir.path().join(name)).unwrap();
-        }
-        std::fs::copy(scripted_agent(), dir.path().join("tools/scripted/agent")).unwrap();
-        let place = Self { dir, listen: "127.0.0.1:0".to_owned(), environment: Vec::new() };
-        place.make_repository();
-        std::fs::write(
-            place.path("lamplight.toml"),
-            format!(
-                "[server]\ndata_dir = {data:?}\n[agent]\ndefault = 'scripted'\ntools_dir = {tools:?}\n\
-                 [person]\nname = 'Ada'\nemail = 'ada@example.org'\n\
-                 [[agents]]\nname = 'scripted'\ntitle = 'Scripted'\ncommand = '{{tools}}/scripted/agent'\n",
-                data = place.path("data"),
-                tools = place.path("tools"),
-            ),
-        )
-        .unwrap();
-        place
-    }
-
-    /// Its server listens on this port.
-    pub(crate) fn listening(port: u16) -> Self {
-        Self { listen: format!("127.0.0.1:{port}"), ..Self::new() }
-    }
-
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    pub(crate) fn repository(&self) -> PathBuf {
-        self.path("repository")
-    }
-
-    fn make_repository(&self) {
-        std::fs::create_dir_all(self.repository()).unwrap();
-        self.git(&["init", "--quiet", "--initial-branch=main"]);
-        self.git(&["config", "user.name", "Ada"]);
-        self.git(&["config", "user.email", "ada@example.org"]);
-        std::fs::write(self.repository().join("readme.txt"), "hello\n").unwrap();
-        self.git(&["add", "."]);
-        self.git(&["commit", "--quiet", "-m", "Begin"]);
-    }
-
-    /// What git says in the person's repository.
-    pub(crate) fn git(&self, arguments: &[&str]) -> String {
-        let mut git = Command::new("git");
-        git.args(arguments).current_dir(self.repository()).env("HOME", self.path("home"));
-        let output = git.output().unwrap();
-        assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    }
-
-    /// The program with nothing of this machine's environment but its `PATH`.
-    pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(LAMPLIGHT);
-        command
-            .env_clear()
-            .env("PATH", std::env::var_os("PATH").unwrap())
-            .env("HOME", self.path("home"))
-            .env("LAMPLIGHT_CONFIG", self.path("lamplight.toml"))
-            .env("LAMPLIGHT_LISTEN", &self.listen)
-            // Tests of other things have as many sandboxes as they like.
-            .env("LAMPLIGHT_QUEUE_SANDBOXES_PER_PERSON", "0")
-            .envs(self.environment.iter().copied())
-            .current_dir(self.repository())
-            .args(arguments);
-        command
-    }
-
-    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// Like [`Place::run`], and it must succeed; what it printed.
-    pub(crate) fn say(&self, arguments: &[&str]) -> String {
-        let output = self.run(arguments);
-        assert!(
-            output.status.success(),
-            "lamplight {arguments:?}: {}",
-            String::from_utf8_lossy(&output.stderr)
-        );
-        String::from_utf8(output.stdout).unwrap()
-    }
-}
-
 /// A running server.
 pub(crate) struct Server {
     pub(crate) place: Place,
     process: Process,
     pub(crate) base: String,
     http: reqwest::Client,
+    /// What it says after it is ready.
+    says: Option<BufReader<ChildStdout>>,
 }
 
 enum Process {
@@ -137,13 +46,14 @@ impl Server {
         let log = File::options().create(true).append(true).open(place.path("server.log")).unwrap();
         let mut child = place.command(&["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
-        BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
+        let mut says = BufReader::new(child.stdout.take().unwrap());
+        says.read_line(&mut line).unwrap();
         let Some((_, base)) = line.trim().rsplit_once(' ') else {
             child.wait().unwrap();
             panic!("{}", std::fs::read_to_string(place.path("server.log")).unwrap());
         };
         place.listen = base.trim_start_matches("http://").to_owned();
-        Self::of(place, Process::Ours(child))
+        Self::of(place, Process::Ours(child), Some(says))
     }
 
     /// The server that a command started in the background of this place.
@@ -159,14 +69,21 @@ impl Server {
         let mut servers = processes
             .filter(|pid: &u32| is_it(&std::fs::read(format!("/proc/{pid}/cmdline")).unwrap_or_default()));
         let pid = servers.next().expect("a server runs");
-        Self::of(place, Process::Found(pid))
+        Self::of(place, Process::Found(pid), None)
     }
 
-    fn of(place: Place, process: Process) -> Self {
+    fn of(place: Place, process: Process, says: Option<BufReader<ChildStdout>>) -> Self {
         lamplight_engine::install_tls_provider();
         let http =
             reqwest::Client::builder().no_proxy().tls_certs_only([]).timeout(PATIENCE).build().unwrap();
-        Self { base: format!("http://{}", place.listen), place, process, http }
+        Self { base: format!("http://{}", place.listen), place, process, http, says }
+    }
+
+    /// The next line that it says.
+    pub(crate) fn line(&mut self) -> String {
+        let mut line = String::new();
+        self.says.as_mut().expect("it is our child").read_line(&mut line).unwrap();
+        line.trim().to_owned()
     }
 
     pub(crate) fn authority(&self) -> &str {
@@ -340,7 +257,7 @@ pub(crate) fn find_pid(record: &Value) -> Option<u64> {
     })
 }
 
-async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
+pub(crate) async fn answer(request: reqwest::RequestBuilder) -> (StatusCode, Value) {
     let answer = request.send().await.unwrap();
     let status = answer.status();
     let bytes = answer.bytes().await.unwrap();

@@ -20,7 +20,7 @@ use lamplight_engine::AuditEntry;
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::LazyLock;
+use std::sync::{Arc, LazyLock, OnceLock};
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
@@ -40,6 +40,17 @@ pub(in crate::http) struct Told(pub String);
 /// On an answer of ours: nobody knows who asked, and whoever it was could ask very often.
 #[derive(Debug, Clone, Copy)]
 pub(in crate::http) struct Stranger;
+
+/// On a request: who asks, once that is known. Where people sign in it is found out after this has begun.
+#[derive(Debug, Clone, Default)]
+pub(in crate::http) struct Asker(Arc<OnceLock<String>>);
+
+impl Asker {
+    pub(in crate::http) fn is(&self, name: &str) {
+        // Whoever was there first stays.
+        let _ = self.0.set(name.to_owned());
+    }
+}
 
 /// What came of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema, clap::ValueEnum)]
@@ -77,10 +88,12 @@ impl AuditOutcome {
 /// Writes an entry for every request that could change something.
 pub(super) async fn record(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
+    let asker = Asker::default();
+    parts.extensions.insert(asker.clone());
     let entry = begin(&app, &mut parts).await;
     let request = Request::from_parts(parts, body);
     let Some(entry) = entry else { return next.run(request).await };
-    let pending = Pending { app: app.clone(), entry: Some(entry) };
+    let pending = Pending { app: app.clone(), entry: Some(entry), asker };
     let response = next.run(request).await;
     if let Some(entry) = pending.answered(&response) {
         write(&app, entry).await;
@@ -102,7 +115,10 @@ async fn begin(app: &App, parts: &mut Parts) -> Option<AuditEntry> {
     let mut named = parameters.iter().flatten().map(|(_, value)| cut(value));
     Some(AuditEntry {
         at: clock::now(),
-        person: app.person().await.name.clone(),
+        person: match app.config.auth.required {
+            true => String::new(),
+            false => app.person().await.name.clone(),
+        },
         action: action(&parts.method, &route),
         subject: named.next().unwrap_or_default(),
         detail: named.collect::<Vec<_>>().join(" "),
@@ -126,12 +142,21 @@ fn cut(text: &str) -> String {
 struct Pending {
     app: App,
     entry: Option<AuditEntry>,
+    asker: Asker,
 }
 
 impl Pending {
+    fn taken(&mut self) -> Option<AuditEntry> {
+        let mut entry = self.entry.take()?;
+        if let Some(name) = self.asker.0.get() {
+            entry.person = name.clone();
+        }
+        Some(entry)
+    }
+
     /// The entry as it is to be written, if it is.
     fn answered(mut self, response: &Response) -> Option<AuditEntry> {
-        let mut entry = self.entry.take()?;
+        let mut entry = self.taken()?;
         let told = response.extensions();
         entry.outcome = AuditOutcome::of(response).as_str().to_owned();
         entry.code = told.get::<Code>().map(|code| code.0.clone().into_owned()).unwrap_or_default();
@@ -159,7 +184,7 @@ impl Pending {
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        let Some(mut entry) = self.entry.take() else { return };
+        let Some(mut entry) = self.taken() else { return };
         let app = self.app.clone();
         self.app.streams.spawn(async move {
             entry.outcome = AuditOutcome::Unanswered.as_str().to_owned();

@@ -1,6 +1,7 @@
 //! `GET /sessions/{id}/code/open`
 
 use crate::http::App;
+use crate::http::access::Caller;
 use crate::http::extract::Id;
 use crate::http::ports::open::lead;
 use crate::http::problem::Problem;
@@ -16,6 +17,7 @@ use lamplight_engine::{CODE_PORT, CommandError};
         (status = 404, body = Problem, content_type = "application/problem+json", description = "session_not_found, nothing_listens")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    caller: Caller,
     Id(session): Id,
     headers: HeaderMap,
 ) -> Result<(StatusCode, [(HeaderName, String); 2]), Problem> {
@@ -27,5 +29,5 @@ pub(in crate::http) async fn handle(
         )
         .into());
     }
-    lead(&app, &PreviewHost { session, port: CODE_PORT }, &headers)
+    lead(&app, &caller, &PreviewHost { session, port: CODE_PORT }, &headers)
 }

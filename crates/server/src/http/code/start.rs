@@ -2,6 +2,7 @@
 
 use super::Code;
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::extract::Id;
 use crate::http::problem::Problem;
 use axum::Json;
@@ -17,10 +18,10 @@ use axum::http::HeaderMap;
             description = "code_not_installed, code_ended, code_port_taken, no_sandbox, sandbox_starting, sandbox_lost, sandbox_too_old, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
     headers: HeaderMap,
 ) -> Result<Json<Code>, Problem> {
-    let by = app.person().await.name.clone();
     app.engine.open_code(&id, by).await?;
     let info = app.engine.code(&id).await?;
     Ok(Json(Code::new(info, id, &headers, app.config.server.preview_domain.as_deref())))

@@ -2,6 +2,7 @@
 
 use super::Place;
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::audit::Told;
 use crate::http::extract::{Id, Query};
 use crate::http::problem::Problem;
@@ -24,11 +25,11 @@ use lamplight_engine::UPLOAD_BYTES;
         (status = 413, body = Problem, content_type = "application/problem+json", description = "file_too_large")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
     Query(place): Query<Place>,
     body: Body,
 ) -> Result<(StatusCode, Extension<Told>), Problem> {
-    let by = app.person().await.name.clone();
     let content = Box::pin(bounded(body));
     app.engine.upload_file(&id, &place.path, content, &by).await??;
     Ok((StatusCode::NO_CONTENT, Extension(Told(place.path))))

@@ -23,9 +23,9 @@ pub async fn run(
     mut socket: WebSocket,
     resume: Option<Seq>,
     last: Seq,
-    presence: bool,
+    (presence, name): (bool, &str),
 ) {
-    let mut seat = app.presence.enter(id, &app.person().await.name);
+    let mut seat = app.presence.enter(id, name);
     let resume = match resume {
         Some(seq) => seq,
         None => match first_message(&mut socket, &app.timings).await {

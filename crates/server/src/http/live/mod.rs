@@ -18,6 +18,7 @@ pub mod summaries;
 pub(super) use presence::Presence;
 
 use super::App;
+use super::access::Caller;
 use super::problem::Problem;
 use axum::extract::WebSocketUpgrade;
 use axum::extract::ws::{Message, WebSocket};
@@ -67,8 +68,8 @@ const WRITE_BUFFER: usize = 16 * 1024;
 /// For the farewell to a client that may not listen any more.
 const FAREWELL: Duration = Duration::from_secs(1);
 
-/// Takes the handshake and runs the stream as one of the server's tracked tasks.
-pub fn open<F, Run>(app: &App, upgrade: WebSocketUpgrade, run: F) -> Response
+/// Takes the handshake and runs the stream as one of the server's tracked tasks, for as long as who asked for it may follow.
+pub(crate) fn open<F, Run>(app: &App, caller: Caller, upgrade: WebSocketUpgrade, run: F) -> Response
 where
     F: FnOnce(WebSocket) -> Run + Send + 'static,
     Run: Future<Output = ()> + Send + 'static,
@@ -78,14 +79,17 @@ where
         let what_to_do = "Close some pages, or try again later.";
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail, what_to_do).into_response();
     }
-    let token = app.streams.token();
+    let (token, app) = (app.streams.token(), app.clone());
     upgrade
         .read_buffer_size(READ_BUFFER)
         .write_buffer_size(WRITE_BUFFER)
         .max_message_size(CLIENT_MESSAGE)
         .max_frame_size(CLIENT_MESSAGE)
         .on_upgrade(move |socket| async move {
-            run(socket).await;
+            tokio::select! {
+                () = run(socket) => {}
+                () = caller.ended(&app) => {}
+            }
             drop(token);
         })
 }

@@ -3,6 +3,7 @@
 use super::list::page_host;
 use crate::clock;
 use crate::http::App;
+use crate::http::access::Caller;
 use crate::http::problem::Problem;
 use crate::preview::PreviewHost;
 use axum::extract::{Path, State};
@@ -18,6 +19,7 @@ use lamplight_engine::CommandError;
         (status = 404, body = Problem, content_type = "application/problem+json", description = "session_not_found, nothing_listens")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    caller: Caller,
     Path((id, port)): Path<(String, u16)>,
     headers: HeaderMap,
 ) -> Result<(StatusCode, [(HeaderName, String); 2]), Problem> {
@@ -31,16 +33,18 @@ pub(in crate::http) async fn handle(
         )
         .into());
     }
-    lead(&app, &PreviewHost { session, port }, &headers)
+    lead(&app, &caller, &PreviewHost { session, port }, &headers)
 }
 
 /// By an address that lets a browser in, which counts for a minute.
 pub(in crate::http) fn lead(
     app: &App,
+    caller: &Caller,
     host: &PreviewHost,
     headers: &HeaderMap,
 ) -> Result<(StatusCode, [(HeaderName, String); 2]), Problem> {
-    let path = app.previews.entrance(host, clock::now());
+    let by = caller.known().map(|known| known.credential.id.clone());
+    let path = app.previews.entrance(host, by, clock::now());
     let path =
         path.map_err(|error| CommandError::Failed(anyhow::Error::new(error).context("make a pass")))?;
     let authority = host.authority(page_host(headers), app.config.server.preview_domain.as_deref());

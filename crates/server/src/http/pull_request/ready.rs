@@ -2,6 +2,7 @@
 
 use super::PullRequestStanding;
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::extract::Id;
 use crate::http::problem::Problem;
 use axum::Json;
@@ -20,9 +21,9 @@ use lamplight_engine::PullRequestChange;
         (status = 502, body = Problem, content_type = "application/problem+json", description = "github_unreachable")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
 ) -> Result<Json<PullRequestStanding>, Problem> {
-    let by = app.person().await.name.clone();
     let change = PullRequestChange::Ready;
     Ok(Json(app.engine.change_pull_request(&id, change, by).await?.into()))
 }

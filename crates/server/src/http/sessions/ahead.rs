@@ -1,7 +1,8 @@
 //! `POST /sessions/ahead`
 
-use super::create::NewSessionRequest;
+use super::create::{NewSessionRequest, may_make};
 use crate::http::App;
+use crate::http::access::Caller;
 use crate::http::extract;
 use crate::http::problem::Problem;
 use axum::Json;
@@ -39,9 +40,16 @@ pub struct AheadResponse {
         (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    caller: Caller,
     extract::Json(request): extract::Json<NewSessionRequest>,
 ) -> Result<(StatusCode, Json<AheadResponse>), Problem> {
-    let (state, why) = match app.engine.ahead(request.into_new(&app)?).await {
+    let new = request.into_new(&app, &caller).await?;
+    if let Err(problem) = may_make(&app, &caller, &new).await {
+        // Half of what is written may name nothing that they may use yet.
+        let why = Some(problem.detail.into());
+        return Ok((StatusCode::ACCEPTED, Json(AheadResponse { state: AheadState::No, why })));
+    }
+    let (state, why) = match app.engine.ahead(new).await {
         Ok(Ahead::Ready) => (AheadState::Ready, None),
         Ok(Ahead::Begun) => (AheadState::Begun, None),
         Ok(Ahead::No { why }) => (AheadState::No, Some(why.to_owned())),

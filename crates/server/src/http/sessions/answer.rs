@@ -1,6 +1,7 @@
 //! `POST /sessions/{id}/permission`
 
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::audit::Told;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
@@ -29,10 +30,10 @@ pub struct AnswerRequest {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "permission_not_open, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
     extract::Json(request): extract::Json<AnswerRequest>,
 ) -> Result<(Extension<Told>, Json<SessionView>), Problem> {
-    let by = app.person().await.name.clone();
     let told = Told(request.option.clone().unwrap_or_else(|| "cancelled".to_owned()));
     Ok((Extension(told), Json(app.engine.answer(&id, request.request, request.option, by).await?.into())))
 }

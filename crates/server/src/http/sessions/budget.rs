@@ -1,6 +1,7 @@
 //! `POST /sessions/{id}/budget`
 
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::audit::Told;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
@@ -28,10 +29,10 @@ pub struct BudgetRequest {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
     extract::Json(request): extract::Json<BudgetRequest>,
 ) -> Result<(Extension<Told>, Json<SessionView>), Problem> {
-    let by = app.person().await.name.clone();
     let view = app.engine.set_budget(&id, request.budget_micros, by).await?;
     let told = Told(Dollars(request.budget_micros).to_string());
     Ok((Extension(told), Json(view.into())))

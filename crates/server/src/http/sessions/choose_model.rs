@@ -1,6 +1,7 @@
 //! `POST /sessions/{id}/model`
 
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::audit::Told;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
@@ -26,10 +27,10 @@ pub struct ModelRequest {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "turn_running, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
     extract::Json(request): extract::Json<ModelRequest>,
 ) -> Result<(Extension<Told>, Json<SessionView>), Problem> {
-    let by = app.person().await.name.clone();
     let told = Told(request.model.clone());
     Ok((Extension(told), Json(app.engine.choose_model(&id, request.model, by).await?.into())))
 }

@@ -1,6 +1,7 @@
 //! `POST /sessions`
 
 use crate::http::App;
+use crate::http::access::{Caller, may_begin, may_use};
 use crate::http::attachments::AttachRequest;
 use crate::http::audit::Told;
 use crate::http::extract;
@@ -161,18 +162,21 @@ impl From<SandboxLimitsRequest> for SandboxLimits {
     responses(
         (status = 201, body = SessionView, headers(("Location", description = "Path of the session"))),
         (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork"),
+        (status = 403, body = Problem, content_type = "application/problem+json", description = "repository_not_allowed"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "attachment_not_found; session_not_found, checkpoint_not_found: of a fork"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended: of a fork"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "idempotency_key_reused"),
         (status = 507, body = Problem, content_type = "application/problem+json", description = "storage_full")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    caller: Caller,
     headers: HeaderMap,
     extract::Json(request): extract::Json<NewSessionRequest>,
 ) -> Result<Response, Problem> {
-    let key = idempotency_key(&headers)?;
+    let key = idempotency_key(&headers)?.map(|key| own(&caller, key));
     let fingerprint = fingerprint(&request);
-    let new = request.into_new(&app)?;
+    let new = request.into_new(&app, &caller).await?;
+    may_make(&app, &caller, &new).await?;
     let view: session::SessionView = match key {
         Some(key) => app.engine.create_once(&key, &fingerprint, new).await?,
         None => app.engine.create(new).await?,
@@ -184,7 +188,7 @@ pub(in crate::http) async fn handle(
 }
 
 impl NewSessionRequest {
-    pub(super) fn into_new(self, app: &App) -> Result<NewSession, Problem> {
+    pub(super) async fn into_new(self, app: &App, caller: &Caller) -> Result<NewSession, Problem> {
         let network = self.network.map(lamplight_domain::Network::try_from).transpose();
         let network = network.map_err(|error| Problem::invalid_request(error.to_string()))?;
         let image = self.image.map(|image| image.parse::<ImageChoice>()).transpose();
@@ -211,7 +215,10 @@ impl NewSessionRequest {
             image,
             limits: self.limits.map(SomeLimits::from).unwrap_or_default(),
             sandbox: self.sandbox.map(SandboxLimits::from).unwrap_or_default(),
-            person: app.config.person.clone(),
+            person: match caller {
+                Caller::Solo => app.config.person.clone(),
+                Caller::Known(_) | Caller::Nobody => Some(caller.person(app).await?),
+            },
         })
     }
 }
@@ -223,6 +230,22 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
         Ok(_) | Err(_) => Err(Problem::invalid_request(format!(
             "Idempotency-Key must be 1 to {MAX_KEY} visible ASCII characters"
         ))),
+    }
+}
+
+/// Refuses unless the session's repository is one that they may use.
+pub(super) async fn may_make(app: &App, caller: &Caller, new: &NewSession) -> Result<(), Problem> {
+    match &new.fork {
+        Some(fork) => may_use(app, caller, &app.engine.view(&fork.session).await?.repository),
+        None => may_begin(app, caller, &new.repository).await,
+    }
+}
+
+/// Two people with one key mean two sessions.
+fn own(caller: &Caller, key: String) -> String {
+    match caller.known() {
+        Some(known) => format!("{} {key}", known.person.id),
+        None => key,
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::prompt::PromptRequest;
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::extract;
 use crate::http::problem::Problem;
 use axum::extract::{Path, State};
@@ -19,12 +20,12 @@ use lamplight_engine::CommandError;
         (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Path((id, prompt)): Path<(String, String)>,
     extract::Json(request): extract::Json<PromptRequest>,
 ) -> Result<StatusCode, Problem> {
     let session: SessionId = id.parse().map_err(|_| Problem::session_not_found(&id))?;
     let prompt: PromptId = prompt.parse().map_err(|_| CommandError::Refused(Refusal::PromptNotFound))?;
-    let by = app.person().await.name.clone();
     app.engine.edit_prompt(&session, &prompt, request.text, by).await?;
     Ok(StatusCode::NO_CONTENT)
 }

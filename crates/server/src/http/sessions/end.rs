@@ -1,6 +1,7 @@
 //! `POST /sessions/{id}/end`
 
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::extract::Id;
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
@@ -15,8 +16,8 @@ use axum::extract::State;
         (status = 409, body = Problem, content_type = "application/problem+json", description = "turn_running, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
 ) -> Result<Json<SessionView>, Problem> {
-    let by = app.person().await.name.clone();
     Ok(Json(app.engine.end(&id, by).await?.into()))
 }

@@ -1,6 +1,7 @@
 //! `GET /sessions/{id}/events`: the session's log as it grows, over a WebSocket.
 
 use crate::http::App;
+use crate::http::access::{By, Caller};
 use crate::http::extract::{Id, Query};
 use crate::http::live;
 use crate::http::problem::Problem;
@@ -30,14 +31,17 @@ pub struct Params {
     responses((status = 101, description = "A WebSocket"), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
+    caller: Caller,
     Id(id): Id,
     Query(params): Query<Params>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let view = app.engine.view(&id).await?;
     let upgrade = upgrade.map_err(|error| not_a_websocket(&error.to_string()))?;
-    Ok(live::open(&app.clone(), upgrade, move |socket| async move {
-        live::entries::run(&app, &id, socket, params.resume.map(Seq), view.last_seq, params.presence).await;
+    Ok(live::open(&app.clone(), caller, upgrade, move |socket| async move {
+        let seat = (params.presence, by.as_str());
+        live::entries::run(&app, &id, socket, params.resume.map(Seq), view.last_seq, seat).await;
     }))
 }
 

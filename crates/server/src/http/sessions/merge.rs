@@ -1,6 +1,7 @@
 //! `POST /sessions/{id}/merge`
 
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::extract::Id;
 use crate::http::problem::Problem;
 use crate::http::resources::Merged;
@@ -13,8 +14,11 @@ use axum::extract::State;
         (status = 200, body = Merged),
         (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "merge_conflict, nothing_to_merge, turn_running")))]
-pub(in crate::http) async fn handle(State(app): State<App>, Id(id): Id) -> Result<Json<Merged>, Problem> {
-    let by = app.person().await.name.clone();
+pub(in crate::http) async fn handle(
+    State(app): State<App>,
+    By(by): By,
+    Id(id): Id,
+) -> Result<Json<Merged>, Problem> {
     let merged = app.engine.merge(&id, by).await?;
     Ok(Json(Merged { into: merged.into, commit: merged.commit }))
 }

@@ -1,6 +1,7 @@
 //! `POST /sessions/{id}/priority`
 
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::queue;
@@ -31,6 +32,7 @@ pub struct PriorityRequest {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
     extract::Json(PriorityRequest { priority }): extract::Json<PriorityRequest>,
 ) -> Result<Json<SessionView>, Problem> {
@@ -39,7 +41,6 @@ pub(in crate::http) async fn handle(
             "priority is {priority}, and not from -{MOST} to {MOST}"
         )));
     }
-    let by = app.person().await.name.clone();
     let view = app.engine.set_priority(&id, priority, by).await?;
     Ok(Json(queue::shown(&app, view)))
 }

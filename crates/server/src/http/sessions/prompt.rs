@@ -1,6 +1,7 @@
 //! `POST /sessions/{id}/prompts`
 
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::attachments::AttachRequest;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
@@ -38,10 +39,10 @@ pub struct PromptAccepted {
         (status = 429, body = Problem, content_type = "application/problem+json", description = "queue_full")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
     extract::Json(request): extract::Json<PromptRequest>,
 ) -> Result<(StatusCode, Json<PromptAccepted>), Problem> {
-    let by = app.person().await.name.clone();
     let attachments = request.attachments.into_iter().map(Into::into).collect();
     let placed = app.engine.prompt(&id, request.text, attachments, by).await?;
     let accepted = PromptAccepted { prompt: placed.prompt.into(), position: placed.position };

@@ -1,6 +1,7 @@
 //! `POST /sessions/{id}/pull-request`
 
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::extract::Id;
 use crate::http::problem::Problem;
 use crate::http::resources::PullRequest;
@@ -20,8 +21,8 @@ use axum::extract::State;
         (status = 502, body = Problem, content_type = "application/problem+json", description = "github_unreachable")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
 ) -> Result<Json<PullRequest>, Problem> {
-    let by = app.person().await.name.clone();
     Ok(Json(app.engine.publish(&id, by).await?.into()))
 }

@@ -1,6 +1,7 @@
 //! `POST /sessions/{id}/restore`
 
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::audit::Told;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
@@ -27,10 +28,10 @@ pub struct RestoreRequest {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "turn_running, restore_running, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
     extract::Json(request): extract::Json<RestoreRequest>,
 ) -> Result<(StatusCode, Extension<Told>, Json<SessionView>), Problem> {
-    let by = app.person().await.name.clone();
     let view = app.engine.restore(&id, request.checkpoint, by).await?;
     let told = Told(format!("checkpoint {}", request.checkpoint));
     Ok((StatusCode::ACCEPTED, Extension(told), Json(view.into())))

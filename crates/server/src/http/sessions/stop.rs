@@ -1,6 +1,7 @@
 //! `POST /sessions/{id}/stop`
 
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::extract::Id;
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
@@ -16,9 +17,9 @@ use axum::http::StatusCode;
         (status = 409, body = Problem, content_type = "application/problem+json", description = "no_turn_running, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
 ) -> Result<(StatusCode, Json<SessionView>), Problem> {
-    let by = app.person().await.name.clone();
     let view = app.engine.stop(&id, by).await?;
     Ok((StatusCode::ACCEPTED, Json(view.into())))
 }

@@ -2,6 +2,7 @@
 
 use super::session;
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::problem::Problem;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -15,9 +16,9 @@ use axum::http::StatusCode;
         (status = 409, body = Problem, content_type = "application/problem+json", description = "no_sandbox, sandbox_starting, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Path((id, terminal)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
-    let by = app.person().await.name.clone();
     app.engine.close_terminal(&session(&id)?, &terminal, by).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -2,6 +2,7 @@
 
 use super::Terminal;
 use crate::http::App;
+use crate::http::access::By;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use axum::Json;
@@ -29,10 +30,10 @@ pub struct OpenTerminal {
             description = "no_sandbox, sandbox_starting, sandbox_lost, sandbox_too_old, too_many_terminals, terminal_refused, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
     Id(id): Id,
     extract::Json(request): extract::Json<OpenTerminal>,
 ) -> Result<(StatusCode, Json<Terminal>), Problem> {
-    let by = app.person().await.name.clone();
     let size = TerminalSize { rows: request.rows, columns: request.columns };
     let opened = app.engine.open_terminal(&id, size, by).await?;
     Ok((StatusCode::CREATED, Json(opened.into())))

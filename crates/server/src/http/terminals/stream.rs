@@ -12,6 +12,7 @@
 
 use super::{ending, session};
 use crate::http::App;
+use crate::http::access::{By, Caller};
 use crate::http::extract::Query;
 use crate::http::problem::Problem;
 use crate::http::sessions::events::not_a_websocket;
@@ -56,6 +57,8 @@ pub struct Params {
     responses((status = 101, description = "A WebSocket"), (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    By(by): By,
+    caller: Caller,
     Path((id, terminal)): Path<(String, String)>,
     Query(params): Query<Params>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -70,7 +73,10 @@ pub(in crate::http) async fn handle(
     let token = app.streams.token();
     let upgrade = upgrade.max_message_size(CLIENT_FRAME).max_frame_size(CLIENT_FRAME);
     Ok(upgrade.on_upgrade(move |socket| async move {
-        run(&app, &id, &terminal, params.from, socket).await;
+        tokio::select! {
+            () = run(&app, &id, &terminal, (params.from, by), socket) => {}
+            () = caller.ended(&app) => {}
+        }
         drop((seat, token));
     }))
 }
@@ -123,8 +129,7 @@ struct Heard {
     seen: watch::Sender<u64>,
 }
 
-async fn run(app: &App, id: &SessionId, terminal: &str, from: u64, mut socket: WebSocket) {
-    let by = app.person().await.name.clone();
+async fn run(app: &App, id: &SessionId, terminal: &str, (from, by): (u64, String), mut socket: WebSocket) {
     let sat_down = match app.engine.terminal(id, terminal, from).await {
         Ok(sat_down) => sat_down,
         Err(error) => {

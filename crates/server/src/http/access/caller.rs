@@ -1,0 +1,129 @@
+//! Who acts, as handlers ask for it.
+
+use super::super::App;
+use super::super::problem::Problem;
+use super::nobody;
+use crate::clock;
+use axum::extract::FromRequestParts;
+use axum::http::StatusCode;
+use axum::http::request::Parts;
+use lamplight_domain::{Person, Role};
+use lamplight_engine::people::Known;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// How long a stream is left alone before it is looked whether its reader may still follow, when nothing changes.
+const LOOK: Duration = Duration::from_secs(10 * 60);
+
+/// Put into every request by [`super::check`].
+#[derive(Debug, Clone)]
+pub(crate) enum Caller {
+    /// There is no sign-in: whoever uses this machine.
+    Solo,
+    Known(Arc<Known>),
+    Nobody,
+}
+
+impl Caller {
+    /// As logs and commits name them.
+    pub(crate) async fn person(&self, app: &App) -> Result<Person, Problem> {
+        match self {
+            Self::Solo => Ok(app.person().await.clone()),
+            Self::Known(known) => {
+                Ok(Person { name: known.person.name.clone(), email: known.person.email.clone() })
+            }
+            Self::Nobody => Err(nobody()),
+        }
+    }
+
+    /// `None` where there is no sign-in, or nobody signed in.
+    pub(crate) fn known(&self) -> Option<&Known> {
+        match self {
+            Self::Known(known) => Some(known),
+            Self::Solo | Self::Nobody => None,
+        }
+    }
+
+    /// Whether they may use every repository.
+    pub(crate) fn is_admin(&self) -> bool {
+        match self {
+            Self::Solo => true,
+            Self::Known(known) => known.person.role >= Role::Admin,
+            Self::Nobody => false,
+        }
+    }
+
+    /// Resolves when what they came by, or their role, does not count any more. For what stays open.
+    pub(crate) async fn ended(&self, app: &App) {
+        let known = match self {
+            Self::Solo => return std::future::pending().await,
+            Self::Nobody => return,
+            Self::Known(known) => known,
+        };
+        let mut changes = app.engine.people_changes();
+        loop {
+            changes.mark_unchanged();
+            match app.engine.known(&known.credential.id).await {
+                Ok(Some(now)) if now.person.role == known.person.role => {}
+                Ok(Some(_) | None) | Err(_) => return,
+            }
+            let left = known.credential.expires_at.map_or(u64::MAX, |end| end.since_ms(clock::now()));
+            let wait = LOOK.min(Duration::from_millis(left.saturating_add(1)));
+            // An error means that the engine is gone, and the stream with it.
+            if let Ok(Err(_)) = tokio::time::timeout(wait, changes.changed()).await {
+                return;
+            }
+        }
+    }
+}
+
+impl<S: Send + Sync> FromRequestParts<S> for Caller {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Problem> {
+        Ok(parts.extensions.get::<Self>().cloned().unwrap_or(Self::Nobody))
+    }
+}
+
+/// The name of who acts.
+pub(crate) struct By(pub(crate) String);
+
+impl FromRequestParts<App> for By {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        Ok(Self(Who::from_request_parts(parts, app).await?.0.name))
+    }
+}
+
+/// Who acts.
+pub(crate) struct Who(pub(crate) Person);
+
+impl FromRequestParts<App> for Who {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let caller = Caller::from_request_parts(parts, app).await?;
+        caller.person(app).await.map(Self)
+    }
+}
+
+/// Somebody who has signed in; refused where there is no sign-in.
+pub(crate) struct Signed(pub(crate) Arc<Known>);
+
+impl FromRequestParts<App> for Signed {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        match Caller::from_request_parts(parts, app).await? {
+            Caller::Known(known) => Ok(Self(known)),
+            Caller::Nobody => Err(nobody()),
+            Caller::Solo => Err(Problem::new(
+                StatusCode::CONFLICT,
+                "no_sign_in",
+                "this server has one person, who needs no token",
+                "Set auth.required = true in its configuration to have several.",
+            )),
+        }
+    }
+}

@@ -1,0 +1,6 @@
+//! In and out.
+
+pub mod enter;
+pub mod everywhere;
+pub mod out;
+pub mod ways;
