@@ -1,9 +1,66 @@
 /** What the double says of itself to whoever answers for a server. */
+import { Refused } from './refused.mjs';
+
+/** What the configuration says of the first repositories. */
+const CONFIGURED = [
+  {
+    agent: 'opencode',
+    permissions: 'ask',
+    network: { policy: 'allowlist', hosts: ['docs.example.com', '*.example.org'] },
+    image: null,
+    budget_micros: 2_500_000,
+    budget_month_micros: 50_000_000,
+    steps: null,
+  },
+];
+
+export function repositories(paths, usedAt) {
+  const last_used_at = new Date(usedAt).toISOString();
+  return { items: paths.map((path, n) => ({ path, last_used_at, configured: CONFIGURED[n] ?? null })) };
+}
 
 const PARTS = [
   [/^\/sessions\/\w+\/(\w+)$/, (name) => `${name}_session`],
   [/^\/keys\/\w+\/test$/, () => 'test_key'],
 ];
+
+/** Every session that has not ended has a sandbox, until that is stopped. */
+export class Sandboxes {
+  #released = new Set();
+
+  release(session) {
+    if (session.turn) throw new Refused(409, 'turn_running', 'A turn is running.', 'Wait for its end, or stop it.');
+    if (this.#released.has(session.id)) throw new Refused(409, 'no_sandbox', 'There is no sandbox.', 'Nothing.');
+    this.#released.add(session.id);
+  }
+
+  list(sessions) {
+    const running = sessions.filter(({ id, ready, ended }) => ready && !ended && !this.#released.has(id));
+    return { items: running.map((session, n) => use(session.view(), n)) };
+  }
+}
+
+function use(view, n) {
+  const age_ms = Date.now() - Date.parse(view.created_at);
+  return {
+    session: view.id,
+    generation: 1,
+    title: view.title,
+    repository: view.repository,
+    person: view.person.name,
+    phase: view.phase,
+    state: 'running',
+    age_ms,
+    memory_bytes: Math.min(300 + 900 * n, 3900) * 2 ** 20,
+    memory_limit_bytes: 4 * 2 ** 30,
+    processes: 7,
+    processes_limit: 512,
+    cpu_ms: Math.round(age_ms / 4),
+    cpu_limit_thousandths: n % 2 === 0 ? 2000 : null,
+    disk_bytes: 52 * 2 ** 20,
+    disk_limit_bytes: 20 * 2 ** 30,
+  };
+}
 
 export class Audit {
   #entries = [];

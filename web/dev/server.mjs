@@ -9,7 +9,7 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
-import { Audit } from './admin.mjs';
+import { Audit, repositories, Sandboxes } from './admin.mjs';
 import { HEADERS, TYPES } from './headers.mjs';
 import { insideRoutes } from './inside.mjs';
 import { Refused } from './refused.mjs';
@@ -40,6 +40,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
   const watchers = new Set();
   const began = Date.now();
   const audit = new Audit(PERSON);
+  const sandboxes = new Sandboxes();
 
   function create(spec, key) {
     const written = JSON.stringify(spec);
@@ -145,6 +146,11 @@ export async function start({ port = 0, speed = 1 } = {}) {
       /^\/sessions\/(\w+)\/prompts\/(\w+)$/,
       ({ ids }) => [204, after(find(ids[0]), (session) => session.removePrompt(ids[1])) && undefined],
     ],
+    [
+      'POST',
+      /^\/sessions\/(\w+)\/release$/,
+      ({ ids }) => [202, after(find(ids[0]), (session) => sandboxes.release(session))],
+    ],
     ['POST', /^\/sessions\/(\w+)\/stop$/, ({ ids }) => [202, after(find(ids[0]), (session) => session.stop())]],
     [
       'POST',
@@ -215,16 +221,13 @@ export async function start({ port = 0, speed = 1 } = {}) {
           })),
       }),
     ],
-    [
-      'GET',
-      /^\/repositories$/,
-      () => ({ items: REPOSITORIES.map((path) => ({ path, last_used_at: new Date(began).toISOString() })) }),
-    ],
+    ['GET', /^\/repositories$/, () => repositories(REPOSITORIES, began)],
     [
       'GET',
       /^\/repositories\/offer$/,
       ({ query }) => ({ template: query.get('path') === REPOSITORIES[1] ? 'What is wrong:\nHow to see it:\n' : null }),
     ],
+    ['GET', /^\/sandboxes$/, () => sandboxes.list([...sessions.values()])],
     ['GET', /^\/audit$/, ({ query }) => audit.list(query)],
     ['GET', /^\/usage$/, ({ query }) => usage([...sessions.values()], query, PERSON, REPOSITORIES)],
     [

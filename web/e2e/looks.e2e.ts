@@ -29,6 +29,26 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
     expect(complaintsOf(page)).toEqual([]);
   });
 
+  test('on a phone: an answer, a prompt and a stop', async () => {
+    const page = await stage.page({ width: 390, height: 844 });
+    await createSession(page, stage.url, 'Please ask before cleaning.', { permissions: 'ask' });
+    const request = page.getByRole('region', { name: 'Permission' });
+    const allow = request.getByRole('button', { name: 'Allow once' });
+    await allow.waitFor();
+    await shot(page, 'permission-phone');
+    expect(await faults(page)).toEqual([]);
+    expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
+    await allow.click();
+    await page.locator('[data-kind=ending]').waitFor();
+    await page.getByLabel('Follow-up', { exact: true }).fill('slow');
+    await page.getByRole('button', { name: 'Send the follow-up' }).click();
+    await page.locator('[data-kind=tool]').last().waitFor();
+    await page.getByRole('button', { name: 'Stop', exact: true }).click();
+    await page.getByText(/Turn 2 stopped by Ada/).waitFor();
+    await shot(page, 'stopped-phone');
+    expect(complaintsOf(page)).toEqual([]);
+  });
+
   test('a guard, a failure and a conflict say what happened and what to do', async () => {
     const page = await stage.page();
     await createSession(page, stage.url, 'loop');
@@ -164,7 +184,7 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
       await page.goto(`${stage.url}/usage?by=session`);
       await page.getByRole('row', { name: 'All' }).waitFor();
       await check('usage');
-      for (const section of ['models', 'agents', 'budgets', 'audit']) {
+      for (const section of ['models', 'agents', 'repositories', 'budgets', 'sandboxes', 'audit']) {
         await page.goto(`${stage.url}/settings/${section}`);
         await page.locator('main').getByRole('listitem').first().waitFor();
         await check(`settings-${section}`);

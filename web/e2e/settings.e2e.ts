@@ -1,6 +1,6 @@
 /** The sections of the settings: each has an address, and keys of models are stored, tried, removed, and never shown. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { complaintsOf, ON_DOUBLE, openStage, type Stage, shot } from './browser';
+import { complaintsOf, createSession, ON_DOUBLE, openStage, type Stage, shot } from './browser';
 
 describe.runIf(ON_DOUBLE)('settings', () => {
   let stage: Stage;
@@ -47,7 +47,7 @@ describe.runIf(ON_DOUBLE)('settings', () => {
     await page.goto(`${stage.url}/settings`);
     await page.getByRole('heading', { name: 'Models', level: 2 }).waitFor();
     const sections = page.getByRole('navigation', { name: 'Sections' });
-    for (const title of ['Agents', 'Budgets', 'Audit log', 'Models']) {
+    for (const title of ['Agents', 'Repositories', 'Budgets', 'Sandboxes', 'Audit log', 'Models']) {
       await sections.getByRole('link', { name: title }).click();
       await page.getByRole('heading', { name: title, level: 2 }).waitFor();
     }
@@ -57,6 +57,10 @@ describe.runIf(ON_DOUBLE)('settings', () => {
     await page.keyboard.type('settings: ag');
     await page.keyboard.press('Enter');
     await page.getByRole('list', { name: 'Agents' }).getByText('lamplight agents install codex').waitFor();
+    await sections.getByRole('link', { name: 'Repositories' }).click();
+    const stats = page.getByRole('list', { name: 'Repositories' }).getByRole('listitem').filter({ hasText: '/stats' });
+    await stats.getByText('docs.example.com, *.example.org').waitFor();
+    await stats.getByText('$50.00').waitFor();
     expect(complaintsOf(page)).toEqual([]);
   });
 
@@ -86,5 +90,23 @@ describe.runIf(ON_DOUBLE)('settings', () => {
     await page.keyboard.press('Enter');
     await page.getByText('Nothing of this kind was asked for.').waitFor();
     expect(complaintsOf(page).filter((text) => !text.includes('400'))).toEqual([]);
+  });
+
+  test('sandboxes are told with what they use, and stopped from there', async () => {
+    const page = await stage.page();
+    await createSession(page, stage.url, 'slow');
+    await page.locator('[data-kind=tool]').waitFor();
+    await page.goto(`${stage.url}/settings/sandboxes`);
+    const one = page.getByRole('list', { name: 'Sandboxes' }).getByRole('listitem');
+    await one.getByText('300 MiB of 4 GiB').waitFor();
+    await one.getByText('7 of 512').waitFor();
+    // The second look tells how busy it was since the first.
+    await one.getByText('0.25 of 2.00').waitFor();
+    await shot(page, 'sandboxes');
+    await one.getByRole('button', { name: 'Stop turn of slow' }).click();
+    await one.getByRole('button', { name: 'Stop the sandbox of slow' }).click();
+    await page.getByRole('dialog').getByRole('button', { name: 'Stop sandbox' }).click();
+    await page.getByText('There is no sandbox now.').waitFor();
+    expect(complaintsOf(page)).toEqual([]);
   });
 });

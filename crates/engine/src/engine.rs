@@ -17,7 +17,7 @@ use crate::{Attach, agents, attachments, create, ids, pull_request, reconcile};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
-use lamplight_domain::{PromptId, Seq, SessionId, Timestamp};
+use lamplight_domain::{PromptId, Seq, SessionId};
 use lamplight_gateway::Gateway;
 use lamplight_integrations::GitHub;
 use lamplight_sandbox::provider::Provider;
@@ -270,12 +270,6 @@ impl Engine {
 
     pub fn agents(&self) -> Vec<AgentInfo> {
         agents::list(&self.shared.config).unwrap_or_default()
-    }
-
-    /// The repositories worked on last, newest first.
-    pub async fn repositories(&self, limit: usize) -> Result<Vec<(String, Timestamp)>, CommandError> {
-        let recent = self.shared.store.repositories(limit).await?;
-        Ok(recent.into_iter().map(|repository| (repository.path, repository.last_used_at)).collect())
     }
 
     /// Stops deciding and doing. Sandboxes and the agents in them live on, and are found again at the next start.

@@ -31,7 +31,9 @@ mod pull_request;
 mod pull_request_now;
 mod queue;
 mod reconcile;
+mod repositories;
 pub mod review;
+mod sandboxes;
 mod session;
 mod spent;
 mod status;
@@ -62,7 +64,7 @@ pub use lamplight_integrations::github::{Access, GitHubConfig, NewApp, Words, ma
 pub use lamplight_sandbox::link::{
     FileKind, FileReader, Folder, FolderEntry, Keyboard, Output, Screen, Stream, Terminal, TerminalSize,
 };
-pub use lamplight_sandbox::provider::Searched;
+pub use lamplight_sandbox::provider::{Searched, Used};
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{
     AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, PAGE_AUDIT, Usage, UsageBy, UsageQuery, UsageSum,
@@ -73,6 +75,7 @@ pub use prepared::Ahead;
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 pub use pull_request_now::{Checks, PullRequestChange, PullRequestNow, PullRequestState};
 pub use queue::{QueueConfig, QueueEntry};
+pub use sandboxes::SandboxInfo;
 pub use spent::Spent;
 
 pub use terminals::TerminalInfo;

@@ -38,6 +38,11 @@ pub trait Provider: Send + Sync {
     /// What keeps the sandbox in, and what it has run into; also of one that has ended, until it is destroyed.
     async fn inspect(&self, handle: &Handle) -> Result<Inspection, SandboxError>;
 
+    /// What it uses now.
+    async fn used(&self, _handle: &Handle) -> Result<Used, SandboxError> {
+        Ok(Used::default())
+    }
+
     /// A byte stream to the guest. Fails with [`ErrorKind::Gone`](crate::error::ErrorKind::Gone) when the sandbox no
     /// longer runs.
     async fn dial(&self, handle: &Handle) -> Result<Box<dyn ByteStream>, SandboxError>;
@@ -112,6 +117,21 @@ pub struct Inspection {
     pub enforced: Option<Enforced>,
     /// The limits that were run into since, each once.
     pub hits: Vec<LimitHit>,
+}
+
+/// What one sandbox uses. `None` is what nobody here knows.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Used {
+    /// Without what the kernel keeps of files and gives back as soon as somebody needs it.
+    pub memory_bytes: Option<u64>,
+    /// With threads.
+    pub processes: Option<u64>,
+    /// Processor time since it was made.
+    pub cpu_ms: Option<u64>,
+    /// All files of the session, as they were within the last minute.
+    pub disk_bytes: Option<u64>,
+    /// Since it was made.
+    pub age_ms: Option<u64>,
 }
 
 /// Where secrets were looked for, and found.

@@ -26,6 +26,7 @@ import type {
   Repository,
   RepositoryOffer,
   Role,
+  Sandbox,
   Scope,
   SessionPage,
   SessionUsageItem,
@@ -221,6 +222,8 @@ export const api = {
   setKey: (name: string, key: string): Promise<Key> => call('PUT', `/keys/${encodeURIComponent(name)}`, { key }),
   removeKey: (name: string): Promise<void> => call('DELETE', `/keys/${encodeURIComponent(name)}`),
   testKey: (name: string): Promise<KeyTest> => call('POST', `/keys/${encodeURIComponent(name)}/test`),
+  sandboxes: (): Promise<{ items: Sandbox[] }> => call('GET', '/sandboxes'),
+  release: (id: string): Promise<SessionView> => call('POST', `${session(id)}/release`),
   /** `cursor` is of the page before. */
   audit: (filter: object, cursor: number | null): Promise<AuditPage> => {
     const query = new URLSearchParams({ ...filter, ...(cursor === null ? {} : { cursor: String(cursor) }) });

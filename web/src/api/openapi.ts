@@ -362,6 +362,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sandboxes": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The sandboxes that there are now, each with what it uses of what it may. */
+        get: operations["list_sandboxes"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions": {
         parameters: {
             query?: never;
@@ -837,6 +854,23 @@ export interface paths {
         put?: never;
         /** The session's pull request is a draft no longer. Asking again does no harm. */
         post: operations["mark_pull_request_ready"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/release": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Stops the session's sandbox between turns: everything in it is ended, its files are kept, and the next prompt starts one with them. */
+        post: operations["release_sandbox"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1877,6 +1911,7 @@ export interface components {
             path: string;
             /** Format: date-time */
             last_used_at: string;
+            configured?: components["schemas"]["RepositorySettings"] | null;
         };
         RepositoryList: {
             items: components["schemas"]["Repository"][];
@@ -1885,6 +1920,28 @@ export interface components {
         RepositoryOffer: {
             /** @description A text to begin with: `template` under `[task]` in its `.lamplight.toml`; `null` without one. */
             template?: string | null;
+        };
+        /** @description What new sessions on a repository get where they do not say otherwise; `null` is as for every repository. */
+        RepositorySettings: {
+            agent?: string | null;
+            permissions?: components["schemas"]["PermissionPolicy"] | null;
+            network?: components["schemas"]["Network"] | null;
+            image?: string | null;
+            /**
+             * Format: int64
+             * @description Of each session, in millionths of a dollar; 0 is no bound.
+             */
+            budget_micros?: number | null;
+            /**
+             * Format: int64
+             * @description Of all sessions on it in a calendar month (UTC), in millionths of a dollar; 0 is no bound.
+             */
+            budget_month_micros: number;
+            /**
+             * Format: int32
+             * @description Tool calls in a turn, at most.
+             */
+            steps?: number | null;
         };
         /** @description The checkpoint to go back to. */
         RestoreRequest: {
@@ -1905,6 +1962,55 @@ export interface components {
             /** @description It runs although a wall is missing that nothing should run without. */
             unsafe: boolean;
             walls: components["schemas"]["WallState"][];
+        };
+        /** @description A sandbox that runs or stands still, with what it uses now. `null` is what is not known; of a limit, that there is none. */
+        SandboxItem: {
+            /** @description Whose it is. Where there is no `title`, a repository's setup runs in it, for sessions to come. */
+            session: string;
+            /**
+             * Format: int32
+             * @description Which of the session's sandboxes, from 1.
+             */
+            generation: number;
+            title?: string | null;
+            repository?: string | null;
+            /** @description The name of whom it is for. */
+            person?: string | null;
+            phase?: components["schemas"]["Phase"] | null;
+            state: components["schemas"]["SandboxState"];
+            /** Format: int64 */
+            age_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Without what the kernel keeps of files and gives back as soon as somebody needs it.
+             */
+            memory_bytes?: number | null;
+            /** Format: int64 */
+            memory_limit_bytes?: number | null;
+            /**
+             * Format: int64
+             * @description With threads.
+             */
+            processes?: number | null;
+            /** Format: int64 */
+            processes_limit?: number | null;
+            /**
+             * Format: int64
+             * @description Processor time since it was made.
+             */
+            cpu_ms?: number | null;
+            /**
+             * Format: int64
+             * @description In thousandths of one processor.
+             */
+            cpu_limit_thousandths?: number | null;
+            /**
+             * Format: int64
+             * @description All files of the session, as they were within the last minute.
+             */
+            disk_bytes?: number | null;
+            /** Format: int64 */
+            disk_limit_bytes?: number | null;
         };
         /** @description What the session's sandboxes may use; what is left out is as configured. */
         SandboxLimitsRequest: {
@@ -1943,6 +2049,9 @@ export interface components {
              * @default null
              */
             nested_sandboxes?: boolean | null;
+        };
+        SandboxList: {
+            items: components["schemas"]["SandboxItem"][];
         };
         /**
          * @description Where a session's sandbox is. `paused`: everything in it stands still, kept in memory for as long as the machine is up.
@@ -3044,6 +3153,25 @@ export interface operations {
                 };
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_sandboxes: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SandboxList"];
                 };
             };
         };
@@ -4443,6 +4571,44 @@ export interface operations {
             };
             /** @description github_unreachable */
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    release_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description turn_running, restore_running, sandbox_starting, no_sandbox, session_ended */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

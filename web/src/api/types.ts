@@ -48,6 +48,7 @@ export type SessionUsageItem = Sent<Schemas['SessionUsageItem']>;
 export type Key = Sent<Schemas['Key']>;
 export type KeyTest = Sent<Schemas['KeyTest']>;
 export type UpstreamModels = Sent<Schemas['UpstreamModels']>;
+export type Sandbox = Sent<Schemas['SandboxItem']>;
 export type AuditPage = Sent<Schemas['AuditList']>;
 export type AuditItem = Sent<Schemas['AuditItem']>;
 export type AuditOutcome = Schemas['AuditOutcome'];

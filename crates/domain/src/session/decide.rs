@@ -108,6 +108,7 @@ impl Draft {
             Command::Stop { by } => self.stop(by)?,
             Command::Pause { by } => self.pause(by)?,
             Command::Resume { by } => self.resume(by)?,
+            Command::Release { by } => self.release(&by)?,
             Command::UseSandbox { by } => self.use_sandbox(by)?,
             Command::Restore { checkpoint, by } => {
                 self.refuse_while_working()?;
@@ -146,7 +147,7 @@ impl Draft {
         Ok(())
     }
 
-    fn refuse_while_working(&self) -> Result<(), Refusal> {
+    pub(super) fn refuse_while_working(&self) -> Result<(), Refusal> {
         match (&self.session.turn, &self.session.uncommitted) {
             (Some(turn), _) => Err(Refusal::TurnRunning { turn: turn.number }),
             (None, Some(work)) => Err(Refusal::TurnRunning { turn: work.turn }),

@@ -40,6 +40,10 @@ pub enum Command {
     Resume {
         by: String,
     },
+    /// Its sandbox is given back; its files stay, and the next prompt starts one with them.
+    Release {
+        by: String,
+    },
     /// A person does something in the sandbox by hand. One that is paused goes on for it.
     UseSandbox {
         by: String,

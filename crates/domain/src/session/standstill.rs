@@ -123,6 +123,27 @@ impl Draft {
         }
     }
 
+    pub(super) fn release(&mut self, by: &str) -> Result<(), Refusal> {
+        self.refuse_while_working()?;
+        let session = &self.session;
+        if session.restoring.is_some() {
+            return Err(Refusal::RestoreRunning);
+        }
+        match &session.sandbox {
+            Sandbox::Ready { .. } | Sandbox::Paused { .. } if session.has_work() => {
+                // It would be made again for the prompt that waits.
+                Err(Refusal::TurnRunning { turn: session.turn_number.next() })
+            }
+            Sandbox::Ready { .. } | Sandbox::Paused { .. } => {
+                let (generation, reason) = (session.generation, format!("{by} stopped it"));
+                self.record(Event::SandboxReleased { generation, keep_files: true, reason });
+                Ok(())
+            }
+            Sandbox::Requested { .. } | Sandbox::Created { .. } => Err(Refusal::SandboxStarting),
+            Sandbox::None | Sandbox::Queued { .. } | Sandbox::BackingOff { .. } => Err(Refusal::NoSandbox),
+        }
+    }
+
     /// Recorded no more often than it takes to keep the sandbox from being paused or given back.
     pub(super) fn use_sandbox(&mut self, by: String) -> Result<(), Refusal> {
         match &self.session.sandbox {

@@ -180,3 +180,28 @@ fn who_works_in_the_sandbox_by_hand_keeps_it_and_wakes_it() {
     assert_eq!(state(&world), SandboxState::Stopped);
     assert_eq!(by_hand(&mut world), Err(Refusal::NoSandbox));
 }
+
+#[test]
+fn a_person_gives_a_sandbox_back_between_turns_and_the_next_prompt_makes_one() {
+    let release = |world: &mut World| world.command(Command::Release { by: "Ada".into() });
+    let mut world = World::new(spec());
+    world.settle(false);
+    assert_eq!(release(&mut world), Err(Refusal::TurnRunning { turn: lamplight_domain::TurnNumber(1) }));
+    world.settle(true);
+    let before = world.log.len();
+    release(&mut world).unwrap();
+    assert_eq!(release(&mut world), Err(Refusal::NoSandbox));
+    world.settle(true);
+    assert_eq!(state(&world), SandboxState::Stopped);
+    assert_eq!(world.story(before), ["sandbox_released", "sandbox_destroyed"]);
+    world.prompt("more").unwrap();
+    world.settle(true);
+    assert!(world.story(before).iter().any(|event| event == "turn_ended"));
+
+    // Paused or not makes no difference.
+    pause(&mut world).unwrap();
+    world.settle(true);
+    release(&mut world).unwrap();
+    world.settle(true);
+    assert_eq!(state(&world), SandboxState::Stopped);
+}

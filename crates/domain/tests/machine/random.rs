@@ -240,7 +240,8 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
         39..42 => world.command(Command::Pause { by }),
         42..45 => world.command(Command::Resume { by }),
         49..51 => world.command(Command::SetBudget { budget_micros: random.u64(0..5) * 1_000_000, by }),
-        51..53 => world.command(Command::UseSandbox { by }),
+        51 => world.command(Command::Release { by }),
+        52 => world.command(Command::UseSandbox { by }),
         45..49 => world.command(Command::Restore { checkpoint: random.u32(1..12), by }),
         53..56 => {
             let text = random.u32(0..3).to_string();

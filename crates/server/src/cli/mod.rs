@@ -36,6 +36,7 @@ mod restore;
 mod resume;
 mod run;
 mod sandbox;
+mod sandboxes;
 mod secret_input;
 mod serve;
 mod server_process;
@@ -108,6 +109,8 @@ enum Command {
     Pause(pause::Arguments),
     /// Let what was paused go on
     Resume(resume::Arguments),
+    /// List the sandboxes that there are now with what they use, or stop one
+    Sandboxes(sandboxes::Arguments),
     /// Open a shell in a session's sandbox; Ctrl-] leaves, and the shell goes on
     Terminal(terminal::Arguments),
     /// List what programs in a session's sandbox serve, with addresses for a browser
@@ -214,6 +217,7 @@ impl Cli {
             Command::Stop(arguments) => block_on(stop::run(&arguments, &common.client()?, output)),
             Command::Pause(arguments) => block_on(pause::run(&arguments, &common.client()?, output)),
             Command::Resume(arguments) => block_on(resume::run(&arguments, &common.client()?, output)),
+            Command::Sandboxes(arguments) => block_on(sandboxes::run(&arguments, &common.client()?, output)),
             Command::Terminal(arguments) => block_on(terminal::run(&arguments, &common.client()?, output)),
             Command::Ports(arguments) => block_on(ports::run(&arguments, &common.client()?, output)),
             Command::Code(arguments) => block_on(code::run(&arguments, &common.client()?, output)),

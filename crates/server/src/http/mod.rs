@@ -29,6 +29,7 @@ mod redact;
 mod refusals;
 pub mod repositories;
 pub mod resources;
+pub mod sandboxes;
 mod serve;
 pub mod sessions;
 pub mod sign_in;
@@ -158,6 +159,7 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/stop", post(sessions::stop::handle))
         .route("/sessions/{id}/pause", post(sessions::pause::handle))
         .route("/sessions/{id}/resume", post(sessions::resume::handle))
+        .route("/sessions/{id}/release", post(sessions::release::handle))
         .route("/sessions/{id}/budget", post(sessions::budget::handle))
         .route("/sessions/{id}/priority", post(sessions::priority::handle))
         .route("/sessions/{id}/restore", post(sessions::restore::handle))
@@ -204,6 +206,7 @@ pub fn router(app: App) -> Router {
         .route("/queue", get(queue::handle))
         .route("/repositories", get(repositories::handle))
         .route("/repositories/offer", get(repositories::offer))
+        .route("/sandboxes", get(sandboxes::handle))
         .route("/status", get(status::handle))
         .route("/usage", get(usage::handle))
         .route("/sign-in", get(sign_in::ways::handle).post(sign_in::enter::handle))

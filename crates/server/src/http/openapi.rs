@@ -2,7 +2,7 @@
 
 use super::{
     agents, artifacts, attachments, audit, changes, code, files, keys, me, models, people, ports,
-    pull_request, repositories, sessions, sign_in, status, terminals, tokens, usage,
+    pull_request, repositories, sandboxes, sessions, sign_in, status, terminals, tokens, usage,
 };
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
@@ -29,6 +29,7 @@ use utoipa::OpenApi;
         sessions::stop::handle,
         sessions::pause::handle,
         sessions::resume::handle,
+        sessions::release::handle,
         sessions::restore::handle,
         sessions::budget::handle,
         sessions::choose_model::handle,
@@ -74,6 +75,7 @@ use utoipa::OpenApi;
         models::handle,
         repositories::handle,
         repositories::offer,
+        sandboxes::handle,
         status::handle,
         usage::handle,
         sign_in::ways::handle,

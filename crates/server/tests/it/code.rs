@@ -180,8 +180,10 @@ async fn what_cannot_be_had_says_what_to_do() {
     let server = Server::start_in(installed());
     // Something of the agent's has its port.
     let id = server
-        .create("!run setsid python3 -m http.server --bind 127.0.0.1 7414 > /tmp/log 2>&1 < /dev/null & \
-            until python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", 7414))' 2> /dev/null; do sleep 0.05; done\n!say done")
+        .create(
+            "!run setsid python3 -m http.server --bind 127.0.0.1 7414 > /tmp/log 2>&1 < /dev/null & \
+             until python3 -c 'import socket; socket.create_connection((\"127.0.0.1\", 7414))' 2> /dev/null; do :; done\n!say done",
+        )
         .await;
     server.until(&id, "work_committed", 1).await;
     let (status, problem) = server.post(&format!("/sessions/{id}/code"), Value::Null).await;

@@ -112,3 +112,25 @@ async fn a_repository_has_settings_of_its_own_which_a_session_may_overrule() {
     assert_eq!(asked["sandbox"], serde_json::json!({"processes": 600, "open_files": 4096}));
     server.clear().await;
 }
+
+#[tokio::test]
+async fn what_is_configured_for_a_repository_is_told_with_it() {
+    let place = Place::new();
+    let repository = place.repository();
+    let more = format!(
+        "[[repositories]]\npath = {repository:?}\npermissions = 'ask'\nbudget_month_micros = 5_000_000\n\
+         [repositories.sandbox]\nnetwork = 'none'\n"
+    );
+    let path = place.path("lamplight.toml");
+    let configuration = std::fs::read_to_string(&path).unwrap();
+    std::fs::write(&path, format!("{configuration}{more}")).unwrap();
+    let server = Server::start_in(place);
+    server.create("[]").await;
+    let (_, list) = server.get("/repositories").await;
+    let configured = &list["items"][0]["configured"];
+    assert_eq!(configured["permissions"], "ask", "{list}");
+    assert_eq!(configured["network"]["policy"], "none", "{list}");
+    assert_eq!(configured["budget_month_micros"], 5_000_000, "{list}");
+    assert!(configured["agent"].is_null(), "{list}");
+    server.clear().await;
+}

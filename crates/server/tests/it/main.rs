@@ -22,6 +22,7 @@ mod prepared;
 mod previews;
 mod pull_requests;
 mod queue;
+mod sandboxes;
 mod secret_search;
 mod secrets;
 mod socket;

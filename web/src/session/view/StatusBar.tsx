@@ -180,7 +180,10 @@ function Connection() {
         aria-hidden="true"
         className={`size-1.5 shrink-0 rounded-full ${connection.state === 'connected' ? 'bg-good' : connection.state === 'offline' ? 'bg-bad' : 'bg-warn'}`}
       />
-      <ConnectionWords connection={connection} />
+      {/* A phone has no room for what the dot says of a connection that is there. */}
+      <span className={connection.state === 'connected' ? 'max-sm:sr-only' : ''}>
+        <ConnectionWords connection={connection} />
+      </span>
       {connection.state === 'reconnecting' ? (
         <button type="button" className="underline underline-offset-2" onClick={() => store.retryNow()}>
           {words.status.now}

@@ -12,6 +12,7 @@
 mod ahead;
 pub(super) mod attributes;
 mod base;
+mod blocking;
 mod cgroup;
 mod config;
 mod container;
@@ -33,6 +34,7 @@ mod limits;
 mod mapped;
 mod masks;
 mod memory;
+mod meter;
 mod mounts;
 mod netlink;
 mod network;
@@ -70,7 +72,7 @@ use crate::egress::Egress;
 use crate::error::{ErrorKind, SandboxError};
 use crate::handle::{Handle, HandleContent};
 use crate::provider::{
-    ByteStream, Files, Inspection, Listed, Provider, ReadOnlyMount, SandboxSpec, Searched,
+    ByteStream, Files, Inspection, Listed, Provider, ReadOnlyMount, SandboxSpec, Searched, Used,
 };
 use anyhow::Context as _;
 use async_trait::async_trait;
@@ -248,6 +250,10 @@ impl Provider for Local {
         }
     }
 
+    async fn used(&self, handle: &Handle) -> Result<Used, SandboxError> {
+        self.measure(handle).await
+    }
+
     async fn dial(&self, handle: &Handle) -> Result<Box<dyn ByteStream>, SandboxError> {
         let content = handle.open(NAME)?;
         let here = self.sandboxes.session(&content.session).generation(content.generation);
@@ -376,22 +382,6 @@ impl Provider for Local {
             snapshot::remove(sandboxes, &of, number)
         })
         .await
-    }
-}
-
-impl Local {
-    /// Works with files, away from the event loop.
-    async fn blocking<T: Send + 'static>(
-        &self,
-        what: String,
-        work: impl FnOnce(&Sandboxes) -> anyhow::Result<T> + Send + 'static,
-    ) -> Result<T, SandboxError> {
-        let sandboxes = self.sandboxes.clone();
-        let done = tokio::task::spawn_blocking(move || work(&sandboxes)).await;
-        done.unwrap_or_else(|panic| Err(panic.into())).map_err(|error| {
-            let kind = snapshot::kind(&error);
-            SandboxError::new(kind, format!("{what}: {error:#}"))
-        })
     }
 }
 

@@ -96,6 +96,17 @@ impl Process {
         self.pid
     }
 
+    /// Since its start; `None` of one that has ended.
+    pub(super) fn age_ms(&self) -> Option<u64> {
+        self.open().ok()??;
+        // Source: proc_uptime(5): seconds since boot, with two digits behind the point.
+        let uptime = std::fs::read_to_string("/proc/uptime").ok()?;
+        let (seconds, hundredths) = uptime.split_whitespace().next()?.split_once('.')?;
+        let now_ms = seconds.parse::<u64>().ok()? * 1000 + hundredths.parse::<u64>().ok()? * 10;
+        let started_ms = self.started.saturating_mul(1000) / rustix::param::clock_ticks_per_second();
+        Some(now_ms.saturating_sub(started_ms))
+    }
+
     /// A descriptor of exactly this process; `None` when it has ended.
     pub(in crate::providers) fn open(&self) -> io::Result<Option<OwnedFd>> {
         if self.boot != boot_id()? {
@@ -149,6 +160,8 @@ mod tests {
     #[test]
     fn a_process_is_found_again_and_not_mistaken() {
         assert!(own().open().unwrap().is_some());
+        assert!(own().age_ms().unwrap() < 3_600_000);
+        assert_eq!(Process { started: own().started + 1, ..own() }.age_ms(), None);
         assert!(Process { started: own().started + 1, ..own() }.open().unwrap().is_none());
         assert!(Process { boot: "another".into(), ..own() }.open().unwrap().is_none());
         assert!(Process { pid: i32::MAX, ..own() }.open().unwrap().is_none());

@@ -88,6 +88,11 @@ impl Watch {
         let _ = self.wake.as_ref().map(|wake| wake.try_send(()));
     }
 
+    /// In bytes, as of the last walk; `None` before the first.
+    pub(super) fn taken(&self, session: &SessionId) -> Option<u64> {
+        self.shared.state().known.get(session)?.walked.map(|walked| walked.taken.bytes)
+    }
+
     /// Whether a session is within its limit now, with all that was just written for it. Walks its files only when it may not be.
     pub(super) fn is_within(&self, session: &SessionId) -> io::Result<bool> {
         let mut state = self.shared.state();

@@ -18,6 +18,7 @@ pub mod pause;
 pub mod priority;
 pub mod prompt;
 pub mod pull_request;
+pub mod release;
 pub mod remove_prompt;
 pub mod restore;
 pub mod resume;

@@ -7,6 +7,7 @@
 
 use super::super::limits::Limits;
 use super::{Cgroups, Controller, Place};
+use crate::provider::Used;
 use lamplight_domain::sandbox::{Enforced, Enforcement, LimitHit, Strength, Wall};
 use std::fs;
 use std::io;
@@ -153,6 +154,26 @@ pub(in super::super) fn hits(cgroups: &Cgroups, enforced: &Enforced) -> Vec<Limi
     found.collect()
 }
 
+/// What its cgroups count of it.
+pub(in super::super) fn used(cgroups: &Cgroups) -> Used {
+    let all = || cgroups.unified.iter().chain(&cgroups.legacy);
+    let read = |file: &str| all().find_map(|path| fs::read_to_string(path.join(file)).ok());
+    let number = |file: &str| read(file)?.trim().parse::<u64>().ok();
+    // Each first name is that of version 2.
+    let taken = number("memory.current").or_else(|| number("memory.usage_in_bytes"));
+    let stat = taken.and_then(|_| read("memory.stat")).unwrap_or_default();
+    let files = count(&stat, "total_inactive_file").or_else(|| count(&stat, "inactive_file")).unwrap_or(0);
+    // Version 2 counts it where no controller is, too.
+    let microseconds = read("cpu.stat").and_then(|text| count(&text, "usage_usec"));
+    let nanoseconds = || number("cpuacct.usage");
+    Used {
+        memory_bytes: taken.map(|taken| taken.saturating_sub(files)),
+        processes: number("pids.current"),
+        cpu_ms: microseconds.map(|us| us / 1000).or_else(|| nanoseconds().map(|ns| ns / 1_000_000)),
+        ..Used::default()
+    }
+}
+
 /// A number of a file of lines such as `oom_kill 3`.
 fn count(text: &str, key: &str) -> Option<u64> {
     let value = |line: &str| line.strip_prefix(key)?.strip_prefix(' ')?.trim().parse().ok();
@@ -239,6 +260,36 @@ mod tests {
             rows[0],
             Enforcement { wall: Wall::Cpu, strength: Strength::Enforced, limit: None, by: None }
         );
+    }
+
+    #[test]
+    fn what_is_used_is_read_in_both_versions() {
+        let folder = |files: &[(&str, &str)]| {
+            let folder = cgroup(&[]);
+            for (file, text) in files {
+                fs::write(folder.path().join(file), text).unwrap();
+            }
+            folder
+        };
+        let wanted =
+            Used { memory_bytes: Some(900), processes: Some(7), cpu_ms: Some(1_500), ..Used::default() };
+        let unified = folder(&[
+            ("memory.current", "1000\n"),
+            ("memory.stat", "anon 900\ninactive_file 100\n"),
+            ("pids.current", "7\n"),
+            ("cpu.stat", "usage_usec 1500000\nuser_usec 1\n"),
+        ]);
+        let two = Cgroups { unified: Some(unified.path().into()), legacy: Vec::new() };
+        assert_eq!(used(&two), wanted);
+        let empty = folder(&[]);
+        let memory = folder(&[
+            ("memory.usage_in_bytes", "1000\n"),
+            ("memory.stat", "inactive_file 1\ntotal_inactive_file 100\n"),
+        ]);
+        let (pids, cpu) = (folder(&[("pids.current", "7\n")]), folder(&[("cpuacct.usage", "1500000000\n")]));
+        let legacy = [&memory, &pids, &cpu].map(|folder| folder.path().to_owned()).to_vec();
+        assert_eq!(used(&Cgroups { unified: Some(empty.path().into()), legacy }), wanted);
+        assert_eq!(used(&Cgroups::default()), Used::default());
     }
 
     #[test]

@@ -13,7 +13,7 @@ mod control;
 mod foreign;
 mod place;
 
-pub(super) use control::{Limited, hits, limit};
+pub(super) use control::{Limited, hits, limit, used};
 pub(super) use foreign::{below_the_top, others, second_beside_first};
 pub(super) use place::{Places, make_way};
 

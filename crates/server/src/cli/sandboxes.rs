@@ -1,0 +1,93 @@
+//! `lamplight sandboxes`
+
+use super::client::Client;
+use super::output::{Output, Style, clean, duration, first_line};
+use crate::http::resources::{SandboxState, SessionView};
+use crate::http::sandboxes::{SandboxItem, SandboxList};
+use clap::{Args, Subcommand};
+use std::process::ExitCode;
+
+/// Characters of a title that are shown.
+const WIDTH: usize = 40;
+/// The random end of a session's id, as in `lamplight sessions`.
+const SHORT_ID: usize = 8;
+
+#[derive(Debug, Args)]
+pub(super) struct Arguments {
+    #[command(subcommand)]
+    command: Option<Command>,
+    /// One JSON document
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Stop the sandbox of a session between turns; its files are kept, and the next prompt starts one with them
+    Stop {
+        #[command(flatten)]
+        session: super::SessionArgument,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+pub(super) async fn run(
+    arguments: &Arguments,
+    client: &Client,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    if let Some(Command::Stop { session, json }) = &arguments.command {
+        let id = client.resolve(&session.session).await?;
+        let view: SessionView = client.post(&format!("/sessions/{id}/release"), None::<&()>).await?;
+        if *json {
+            output.json(&view)?;
+        } else {
+            output.line(
+                "The sandbox is stopped, and its files are kept; the next prompt starts one with them.",
+            )?;
+        }
+        return Ok(ExitCode::SUCCESS);
+    }
+    let list: SandboxList = client.get("/sandboxes").await?;
+    if arguments.json {
+        output.json(&list)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if list.items.is_empty() {
+        output.line("No sandbox runs.")?;
+    }
+    for item in &list.items {
+        output.line(&row(item, output))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// `QK3V9B2M  Mend the sum   running   4 min 2 s   312 MiB of 4096   7 processes   12 s of processors   40 MiB of files`
+fn row(item: &SandboxItem, output: &Output) -> String {
+    let id = &item.session[item.session.len().saturating_sub(SHORT_ID)..];
+    let title = item.title.as_deref().unwrap_or("setup of a repository");
+    let (style, state) = match item.state {
+        SandboxState::Paused => (Style::Dim, "paused"),
+        SandboxState::None | SandboxState::Starting | SandboxState::Running | SandboxState::Stopped => {
+            (Style::Good, "running")
+        }
+    };
+    let age = item.age_ms.map(duration).unwrap_or_default();
+    let mib = |bytes: u64| bytes >> 20;
+    let memory = item.memory_bytes.map(|bytes| match item.memory_limit_bytes {
+        Some(limit) => format!("{} of {} MiB", mib(bytes), mib(limit)),
+        None => format!("{} MiB", mib(bytes)),
+    });
+    let processes = item.processes.map(|processes| match item.processes_limit {
+        Some(limit) => format!("{processes} of {limit} processes"),
+        None => format!("{processes} processes"),
+    });
+    let cpu = item.cpu_ms.map(|ms| format!("{} of processors", duration(ms)));
+    let disk = item.disk_bytes.map(|bytes| format!("{} MiB of files", mib(bytes)));
+    let used: Vec<String> = [memory, processes, cpu, disk].into_iter().flatten().collect();
+    let title = first_line(&clean(title), WIDTH);
+    let state = output.paint(style, &format!("{state:8}"));
+    format!("{id}  {title:WIDTH$}  {state} {age:>12}  {}", used.join("  "))
+}
