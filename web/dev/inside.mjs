@@ -16,6 +16,7 @@ const refuse = (words) => () => {
 export const insideRoutes = (find) => [
   ['GET', /^\/sessions\/(\w+)\/code$/, ({ ids }) => find(ids[0]) && { version: null, running: false, authority: '' }],
   ['POST', /^\/sessions\/(\w+)\/code$/, refuse(NO_CODE)],
+  ['GET', /^\/sessions\/(\w+)\/artifacts$/, ({ ids }) => find(ids[0]) && { items: [] }],
   ['GET', /^\/sessions\/(\w+)\/ports$/, ({ ids }) => find(ids[0]) && { items: [] }],
   ['GET', /^\/sessions\/(\w+)\/terminals$/, ({ ids }) => find(ids[0]) && { items: [] }],
   ['POST', /^\/sessions\/(\w+)\/terminals$/, refuse(NO_SANDBOX)],

@@ -7,6 +7,9 @@
  */
 import { chromium } from 'playwright-core';
 
+/** Keys that are pressed in a terminal, so many in a line. */
+const KEYS = 300;
+const LINE = 50;
 /** Times that the page is opened. */
 const OPENINGS = 7;
 /** Pieces of text that are waited for, one every so many ms. */
@@ -183,6 +186,51 @@ async function painted() {
   });
 }
 
+/** From a key that is pressed in a terminal to the end of the frame that shows what the shell made of it. */
+async function typed() {
+  const opened = await open(live);
+  const { page } = opened;
+  await page.locator('[data-connection=connected]').waitFor();
+  await page.keyboard.press('t');
+  await page.locator('[data-terminal=connected]').waitFor();
+  const rows = page.locator('.xterm-rows');
+  await rows.filter({ hasText: /[$#>]/ }).waitFor();
+  await page.locator('.xterm-helper-textarea').focus();
+  await page.evaluate(() => {
+    globalThis.echoes = [];
+    const shown = () => document.querySelector('.xterm-rows').textContent;
+    const onKey = ({ key, ctrlKey, timeStamp }) => {
+      if (ctrlKey || key.length > 1) return;
+      const before = shown();
+      const look = () => {
+        const { port1, port2 } = new MessageChannel();
+        port1.onmessage = () => {
+          if (shown() !== before) globalThis.echoes.push(performance.now() - timeStamp);
+          else requestAnimationFrame(look);
+        };
+        port2.postMessage(null);
+      };
+      requestAnimationFrame(look);
+    };
+    document.addEventListener('keydown', onKey, { capture: true });
+  });
+  for (let key = 1; key <= KEYS; key += 1) {
+    await page.keyboard.press('x');
+    await page.waitForFunction((count) => globalThis.echoes.length >= count, key);
+    if (key % LINE > 0) continue;
+    // Another line: nothing of this one is left of it.
+    await page.keyboard.press('Control+u');
+    await rows.filter({ hasNotText: 'xx' }).waitFor();
+  }
+  const echoes = await page.evaluate(() => globalThis.echoes);
+  Object.assign(report, {
+    echo_p50_ms: quantile(echoes, 0.5),
+    echo_p95_ms: quantile(echoes, 0.95),
+    echoes: echoes.length,
+  });
+  await opened.close();
+}
+
 /** All of it fetched, and scrolled through from its beginning. */
 async function scrolled() {
   const opened = await open(long);
@@ -257,7 +305,7 @@ async function listed() {
   await close();
 }
 
-for (const measure of long === undefined ? [listed] : [transferred, ready, painted, scrolled, followed])
+for (const measure of long === undefined ? [listed] : [transferred, ready, typed, painted, scrolled, followed])
   await measure();
 await browser.close();
 process.stdout.write(`${JSON.stringify(report)}\n`);

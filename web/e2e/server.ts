@@ -101,8 +101,8 @@ export class OwnServer {
   }
 
   async close(): Promise<void> {
-    const { items } = (await this.get('/sessions')) as { items: { id: string }[] };
-    for (const { id } of items) {
+    const { items } = (await this.get('/sessions')) as { items: { id: string; ended: boolean }[] };
+    for (const { id } of items.filter(({ ended }) => !ended)) {
       await this.post(`/sessions/${id}/stop`).catch(() => {});
       await until('the session has ended', () => this.post(`/sessions/${id}/end`).then(() => true));
     }

@@ -5,6 +5,7 @@ mod parts;
 pub use parts::{Commit, Contact, Guard, Memory, Outcome};
 
 use crate::agent::{AgentInput, ExitStatus, Opened};
+use crate::artifact::Artifact;
 use crate::permission::{Answer, AnsweredBy, PermissionOption};
 use crate::pull_request::PullRequest;
 use crate::transcript::{PlanEntry, Tokens, ToolCall};
@@ -301,6 +302,11 @@ pub enum Event {
     WorkNotCommitted {
         turn: TurnNumber,
         failure: Failure,
+    },
+    /// Files that the agent offers as results, as they were at the end of this turn: those that are new or not what they were.
+    ArtifactsKept {
+        turn: TurnNumber,
+        artifacts: Vec<Artifact>,
     },
     BranchMerged {
         into: String,

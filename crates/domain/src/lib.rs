@@ -4,6 +4,7 @@
 //! parameters. What a session is, what may happen to it and what is owed because of it is decided here and nowhere else.
 
 pub mod agent;
+pub mod artifact;
 pub mod attachment;
 pub mod budget;
 pub mod event;

@@ -8,6 +8,7 @@ use lamplight_agent::catalogue::SANDBOX_PATH;
 use lamplight_agent::install::{self, InstallError, Progress};
 use lamplight_agent::{Agent, Catalogue, Context, Models, Setup};
 use lamplight_domain::ImageDigest;
+use lamplight_domain::artifact::ARTIFACTS;
 use lamplight_sandbox::link::ProcessSpec;
 use lamplight_sandbox::provider::{ReadOnlyMount, inside};
 use std::collections::BTreeMap;
@@ -154,6 +155,7 @@ pub(crate) fn start(
     };
     let launch = agent.launch(&setup);
     let mut env: BTreeMap<String, String> = launch.env.into_iter().collect();
+    env.insert("LAMPLIGHT_ARTIFACTS".to_owned(), format!("{}/{ARTIFACTS}", inside::WORKSPACE));
     if let (Some(path), Some(machines)) =
         (env.get_mut("PATH"), shared.provider.environment(image).get("PATH"))
     {

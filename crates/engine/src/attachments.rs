@@ -8,8 +8,9 @@
 use crate::error::CommandError;
 use crate::{Engine, clock};
 use bytes::Bytes;
+use lamplight_domain::artifact::KeptArtifact;
 use lamplight_domain::attachment::{MAX_ATTACHMENTS, file_name};
-use lamplight_domain::{Attachment, Timestamp};
+use lamplight_domain::{Attachment, SessionId, Timestamp};
 use lamplight_store::{BlobError, BlobId, Store};
 use std::collections::BTreeMap;
 
@@ -80,6 +81,14 @@ pub(crate) async fn claim(store: &Store, asked: Vec<Attach>) -> Result<Vec<Attac
         claimed.push(attachment);
     }
     Ok(claimed)
+}
+
+/// What a session offers as results.
+impl Engine {
+    /// Each name once, the newest last. They outlive the sandbox; what is in one is read as what is in an attachment.
+    pub async fn artifacts(&self, id: &SessionId) -> Result<Vec<KeptArtifact>, CommandError> {
+        Ok(self.view(id).await?.artifacts)
+    }
 }
 
 /// What is said where files say it all.

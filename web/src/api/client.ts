@@ -4,6 +4,7 @@ import type { Entry, Json } from './events';
 import type {
   AgentInfo,
   Ahead,
+  Artifact,
   Attachment,
   AuditPage,
   Code,
@@ -199,6 +200,9 @@ export const api = {
       body: file,
       signal: AbortSignal.timeout(UPLOAD_TIMEOUT_MS),
     }),
+  artifacts: (id: string): Promise<{ items: Artifact[] }> => call('GET', `${session(id)}/artifacts`),
+  /** What can be shown of a file that is kept; of a text no more than so many characters. */
+  keptText: (id: string, most: number): Promise<ShownFile> => readFile(attachmentAddress(id), most),
   /** A file of the sandbox, as what can be shown of it; of a text no more than so many characters. */
   fileText: (id: string, path: string, most: number): Promise<ShownFile> =>
     readFile(fileAddress(id, path, false), most),

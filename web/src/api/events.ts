@@ -87,6 +87,7 @@ export type Event =
   | { type: 'branch_pushed'; turn: number; commit: string }
   | { type: 'work_committed'; turn: number; commit: Commit | null }
   | { type: 'work_not_committed'; turn: number; failure: Failure }
+  | { type: 'artifacts_kept'; turn: number; artifacts: KeptFile[] }
   | { type: 'branch_merged'; into: string; commit: string; by: string }
   | { type: 'pull_request_published'; pull_request: PullRequest; by: string }
   // The transcript.
@@ -117,6 +118,14 @@ export type Event =
   | { type: 'agent_sent'; turn: number; kind: string; raw: Json }
   | { type: 'agent_logged'; text: string }
   | { type: 'noted'; text: string };
+
+/** A file that a session offers as a result; `blob` is its `id` in the API. */
+export interface KeptFile {
+  name: string;
+  blob: string;
+  media_type: string;
+  bytes: number;
+}
 
 /** A file that came with a prompt; `blob` is its `id` in the API. */
 export interface AttachedFile {

@@ -451,6 +451,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/artifacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The files that a session offers as results: what was in `.lamplight/artifacts` at the end of its turns. They outlive its sandbox. */
+        get: operations["list_artifacts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/budget": {
         parameters: {
             query?: never;
@@ -1174,6 +1191,26 @@ export interface components {
             request: unknown;
             /** @description Id of one of the options; `null` cancels the request. */
             option?: string | null;
+        };
+        /** @description A file that a session offers as a result. */
+        Artifact: {
+            /** @description Where what is in it is found: under `/attachments/{id}`. */
+            id: string;
+            /** @description A path of plain names, such as `pages/light.png`. */
+            name: string;
+            /** @description As that of an attachment. */
+            media_type: string;
+            /** Format: int64 */
+            bytes: number;
+            /**
+             * Format: int32
+             * @description At whose end it was found as it is.
+             */
+            turn: number;
+        };
+        /** @description Each name once; the newest last. */
+        ArtifactList: {
+            items: components["schemas"]["Artifact"][];
         };
         /** @description An uploaded file, for a prompt. */
         AttachRequest: {
@@ -3340,6 +3377,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_artifacts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ArtifactList"];
                 };
             };
             404: {

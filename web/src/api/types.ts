@@ -22,6 +22,7 @@ export type SessionView = Sent<Schemas['SessionView']>;
 /** One that waits for a sandbox. */
 export type QueuedSession = Sent<Schemas['QueuedSession']>;
 export type QueuedPrompt = Sent<Schemas['QueuedPrompt']>;
+export type Artifact = Sent<Schemas['Artifact']>;
 export type Attachment = Sent<Schemas['Attachment']>;
 export type TurnCommit = Sent<Schemas['TurnCommit']>;
 export type Merged = Sent<Schemas['Merged']>;

@@ -7,7 +7,7 @@ import { size } from '../text/format';
 import { visible } from '../text/visible';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icons';
-import { type Files, filesOf, type Waiting } from './files';
+import { type Files, filesOf, toldByPath, type Waiting } from './files';
 
 /** Takes what is pasted into it, and what is dropped anywhere on the page that nothing else takes: a browser would leave the page for it. */
 export function DropPlace({ files, className, children }: { files: Files; className: string; children: ReactNode }) {
@@ -83,16 +83,29 @@ export function AttachButton({ files, className = '' }: { files: Files; classNam
 
 export function ChosenFiles({ files, className = '' }: { files: Files; className?: string }) {
   if (files.items.length === 0) return null;
+  const byPath = toldByPath(files.ready);
   return (
     <ul aria-label={words.attach.label} className={`flex flex-wrap gap-1.5 ${className}`}>
       {files.items.map((item) => (
-        <Chosen key={item.key} item={item} remove={() => files.remove(item.key)} />
+        <Chosen
+          key={item.key}
+          item={item}
+          byPath={item.state === 'ready' && byPath.has(item.file.id)}
+          remove={() => files.remove(item.key)}
+        />
       ))}
     </ul>
   );
 }
 
-function Chosen({ item, remove }: { item: Waiting; remove: () => void }) {
+interface ChosenProps {
+  item: Waiting;
+  /** The agent is not shown it. */
+  byPath: boolean;
+  remove: () => void;
+}
+
+function Chosen({ item, byPath, remove }: ChosenProps) {
   const failed = item.state === 'failed';
   return (
     <li
@@ -114,6 +127,7 @@ function Chosen({ item, remove }: { item: Waiting; remove: () => void }) {
         </span>
         <span className={`block text-2xs ${failed ? '' : 'text-faint'}`} role={failed ? 'alert' : undefined}>
           {item.state === 'ready' ? size(item.file.bytes) : null}
+          {byPath ? `. ${words.attach.byPath}` : null}
           {item.state === 'uploading' ? words.attach.uploading : null}
           {failed ? `${item.error.message} ${item.error.whatToDo}` : null}
         </span>

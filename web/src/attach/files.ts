@@ -11,6 +11,22 @@ import { readStorage, writeStorage } from '../ui/hooks';
 export const MOST_FILES = 10;
 const LARGEST_BYTES = 10 * 1024 * 1024;
 
+/** Of images that are shown to an agent; of larger ones it is told where they are. */
+const SHOWN_BYTES = 3_750_000;
+const SHOWN_TOTAL_BYTES = 5 * SHOWN_BYTES;
+
+/** The images among a prompt's files that an agent is not shown, by their ids: too large, or too many. */
+export function toldByPath(files: Pick<Attachment, 'id' | 'media_type' | 'bytes'>[]): Set<string> {
+  let left = SHOWN_TOTAL_BYTES;
+  const told = new Set<string>();
+  for (const { id, media_type, bytes } of files) {
+    if (!media_type.startsWith('image/')) continue;
+    if (bytes > Math.min(SHOWN_BYTES, left)) told.add(id);
+    else left -= bytes;
+  }
+  return told;
+}
+
 /** A file on its way into a prompt. */
 export type Waiting =
   | { key: string; name: string; state: 'uploading' }

@@ -9,6 +9,7 @@ export function commandsOf({ id, branch, base, repository, ended }: SessionView)
     { does: words.commands.show, command: `lamplight show ${id}` },
     ...(ended ? [] : [{ does: words.commands.prompt, command: `lamplight prompt ${id} "…" --attach FILE` }]),
     ...(ended ? [] : [{ does: words.commands.code, command: `lamplight code ${id}` }]),
+    { does: words.commands.artifacts, command: `lamplight artifacts ${id} --save artifacts` },
     { does: words.commands.diff, command: `lamplight diff ${id}` },
     { does: words.commands.branch, command: `git -C ${quoted(repository)} switch ${quoted(branch)}` },
     { does: words.commands.merge(base), command: `lamplight merge ${id}` },

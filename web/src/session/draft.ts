@@ -82,6 +82,7 @@ export class Draft {
       case 'release_announced':
       case 'sandbox_released':
       case 'terminal_opened':
+      case 'artifacts_kept':
       case 'budget_set':
       case 'priority_set':
       case 'sandbox_queued':

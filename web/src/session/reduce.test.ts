@@ -298,6 +298,7 @@ const SHOWN: Record<Event['type'], boolean> = {
   sandbox_queued: true,
   budget_neared: true,
   terminal_opened: true,
+  artifacts_kept: true,
   sandbox_used: false,
   session_ended: true,
   session_archived: true,

@@ -17,6 +17,7 @@ type Told = Extract<
       | 'release_announced'
       | 'sandbox_released'
       | 'terminal_opened'
+      | 'artifacts_kept'
       | 'budget_set'
       | 'priority_set'
       | 'sandbox_queued'
@@ -30,6 +31,9 @@ type Told = Extract<
       | 'pull_request_published';
   }
 >;
+
+/** Artifacts whose names are said. */
+const NAMED = 3;
 
 /** `at` is when the event was logged, in ms. */
 export function sentence(event: Told, at: number): string {
@@ -54,6 +58,11 @@ export function sentence(event: Told, at: number): string {
       return words.notes.sandbox_released(event.reason, event.keep_files);
     case 'terminal_opened':
       return words.notes.terminal_opened(event.by);
+    case 'artifacts_kept':
+      return words.notes.artifacts_kept(
+        event.artifacts.slice(0, NAMED).map(({ name }) => name),
+        event.artifacts.length,
+      );
     case 'budget_set':
       return event.budget_micros === 0
         ? words.notes.budget_taken(event.by)

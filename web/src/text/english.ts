@@ -295,6 +295,7 @@ export const words = {
     ports: 'Show or hide the ports',
     review: 'Show or hide the pull request',
     files: 'Show or hide the files',
+    artifacts: 'Show or hide the artifacts',
     cost: 'Show or hide what models cost',
     details: 'Show or hide the details',
     previousTurn: 'Previous turn',
@@ -546,6 +547,8 @@ export const words = {
     sandbox_released: (why: string, keepsFiles: boolean) =>
       `Sandbox given back${keepsFiles ? ', its files are kept' : ''}: ${why}`,
     terminal_opened: (by: string) => `${by} opened a terminal`,
+    artifacts_kept: (names: string[], of: number) =>
+      `Artifacts kept: ${names.join(', ')}${of > names.length ? ` and ${of - names.length} more` : ''}`,
     budget_taken: (by: string) => `${by} took the budget away`,
     budget_set: (by: string, budget: string) => `${by} set the budget to ${budget}`,
     priority_set: (by: string, priority: number) => `${by} set its priority to ${priority > 0 ? '+' : ''}${priority}`,
@@ -662,6 +665,17 @@ export const words = {
     open: 'Open',
     openTab: (port: number) => `Open port ${port} in a tab`,
   },
+  artifacts: {
+    title: 'Artifacts',
+    shows: 'Files that the session offers as results',
+    label: 'Artifacts',
+    nothing: 'Nothing yet. What the agent puts into .lamplight/artifacts is kept here at the end of each turn.',
+    of: (size: string, turn: number) => `${size}, turn ${turn}`,
+    back: 'All artifacts',
+    other: 'Neither text nor an image; save it to open it elsewhere.',
+    empty: 'An empty file.',
+    beginning: 'This is its beginning; save it to see all.',
+  },
   files: {
     title: 'Files',
     shows: 'Files of the sandbox',
@@ -692,6 +706,7 @@ export const words = {
     uploading: 'Uploading',
     remove: (name: string) => `Remove ${name}`,
     open: (name: string) => `Open ${name}`,
+    byPath: 'Too large to be shown to the agent, which is told where the file is instead',
     tooMany: (most: number) => `A prompt takes at most ${most} files.`,
     tooManyAdvice: 'Remove some, or put them into one archive.',
     tooLarge: (most: string) => `It is larger than ${most}, which is the most that can be attached.`,
@@ -749,6 +764,7 @@ export const words = {
   },
   commands: {
     copy: (does: string) => `Copy: ${does.toLowerCase()}`,
+    artifacts: 'Save its artifacts',
     follow: 'Follow it',
     show: 'See all about it',
     prompt: 'Say something more, with a picture',

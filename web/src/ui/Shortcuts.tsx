@@ -23,6 +23,7 @@ const KEYS: [string[], string][] = [
   [['p'], words.keys.ports],
   [['g'], words.keys.review],
   [['f'], words.keys.files],
+  [['a'], words.keys.artifacts],
   [['c'], words.keys.cost],
   [['y'], words.keys.details],
   [['['], words.keys.previousTurn],

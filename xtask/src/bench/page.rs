@@ -23,7 +23,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
         "Page",
         "In headless Chromium without a GPU, which shares the processors with the server. Transferred: everything but the answers of the API, compressed as \
          the server sends it, of a session's page. Ready: from the navigation's start to a frame that shows the end of the log and the box to write in, with \
-         nothing cached. Painted: from the arrival of an entry in the browser to the end of the frame that shows it, in the long session. Heap: after a \
+         nothing cached. Painted: from the arrival of an entry in the browser to the end of the frame that shows it, in the long session. Echoed: from the key's own time to the end of the frame that shows what the shell in the sandbox made of it. Heap: after a \
          garbage collection.",
         &["what", "goal", "measured", "95 of 100, or slowest"],
     );
@@ -136,6 +136,12 @@ fn rows(report: &Value) -> Result<Vec<Row>> {
             "≤ 50 ms, 95 of 100",
             ms(number("paint_p50_ms")?),
             ms(number("paint_p95_ms")?),
+        ),
+        row(
+            format!("a key in a terminal echoed, {} times", number("echoes")?),
+            "≤ 30 ms, 95 of 100",
+            ms(number("echo_p50_ms")?),
+            ms(number("echo_p95_ms")?),
         ),
         row(format!("all {entries} entries fetched"), "", ms(number("all_loaded_ms")?), String::new()),
         row(

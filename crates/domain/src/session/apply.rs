@@ -58,6 +58,7 @@ impl Session {
             uncommitted: None,
             history: Default::default(),
             commits: Vec::new(),
+            artifacts: Default::default(),
             merged: None,
             pull_request: None,
             tokens: Default::default(),
@@ -326,6 +327,7 @@ impl Session {
                 }
             }
             Event::HostContacted { contact, .. } => Arc::make_mut(&mut self.contacts).push(contact.clone()),
+            Event::ArtifactsKept { turn, artifacts } => self.artifacts_kept(*turn, artifacts),
             Event::TerminalOpened { .. }
             | Event::SandboxUsed { .. }
             | Event::AgentLogged { .. }

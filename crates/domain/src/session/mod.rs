@@ -38,6 +38,7 @@
 
 mod advance;
 mod apply;
+mod artifacts;
 mod checkpoint;
 mod conversation;
 mod deadlines;

@@ -97,6 +97,7 @@ impl Session {
             queued: self.prompts.iter().cloned().collect(),
             permission: self.turn.as_ref().and_then(|turn| turn.permissions.first().cloned()),
             commits: self.commits.clone(),
+            artifacts: self.artifacts.to_vec(),
             merged: self.merged.clone(),
             pull_request: self.pull_request.clone(),
             checkpoints: self.checkpoint_views(),

@@ -4,6 +4,7 @@ use super::MAX_CONTACTS;
 use super::guards::GuardCounts;
 use super::view::{Cost, Merged, OpenPermission, QueuedPrompt, TurnCommit};
 use crate::agent::{AgentInput, Model, Opened};
+use crate::artifact::KeptArtifact;
 use crate::event::{Contact, Guard, Memory, Outcome};
 use crate::spec::{Origin, SessionSpec};
 use crate::transcript::Tokens;
@@ -89,6 +90,7 @@ pub struct Session {
     pub(super) history: VecDeque<Exchange>,
 
     pub(super) commits: Vec<TurnCommit>,
+    pub(super) artifacts: Arc<Vec<KeptArtifact>>,
     pub(super) merged: Option<Merged>,
     pub(super) pull_request: Option<PullRequest>,
     pub(super) tokens: Tokens,

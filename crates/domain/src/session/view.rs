@@ -1,6 +1,7 @@
 //! What people see of a session: derived from its state, never stored as truth.
 
 use crate::agent::Model;
+use crate::artifact::KeptArtifact;
 use crate::event::{Commit, Contact};
 use crate::image::SessionImage;
 use crate::network::Network;
@@ -85,6 +86,9 @@ pub struct SessionView {
     pub queued: Vec<QueuedPrompt>,
     pub permission: Option<OpenPermission>,
     pub commits: Vec<TurnCommit>,
+    /// What the agent has offered as results, each name once; the newest last.
+    #[serde(default)]
+    pub artifacts: Vec<KeptArtifact>,
     pub merged: Option<Merged>,
     /// Where the branch is reviewed, as it was last published.
     #[serde(default)]

@@ -7,16 +7,19 @@
 
 use super::context::Context;
 use super::workspace::script;
-use super::{Trouble, command_failed};
+use super::{Trouble, artifacts, command_failed};
 use crate::agents;
 use lamplight_domain::agent::ExitStatus;
+use lamplight_domain::artifact::KeptArtifact;
 use lamplight_domain::event::Commit;
 use lamplight_domain::session::{Report, Session};
 use lamplight_domain::{Generation, Timestamp, TurnNumber};
 use lamplight_sandbox::link::RunLimits;
+use std::sync::Arc;
 
 const COMMIT: &str = r#"
 set -eu
+grep -qsx '/.lamplight/artifacts/' .git/info/exclude || { mkdir -p .git/info && echo '/.lamplight/artifacts/' >> .git/info/exclude; } || true
 rm -f .git/*.lock ".git/refs/heads/$LAMPLIGHT_BRANCH.lock"
 index=$(mktemp "${TMPDIR:-/tmp}/lamplight-index.XXXXXX")
 trap 'rm -f "$index"' EXIT
@@ -49,6 +52,7 @@ pub(super) struct Work {
     parent: String,
     ended_at: Timestamp,
     prompt: String,
+    artifacts: Arc<Vec<KeptArtifact>>,
 }
 
 impl Work {
@@ -62,6 +66,7 @@ impl Work {
                 .or_else(|| session.base_commit().map(str::to_owned))?,
             ended_at: session.work_ended_at()?,
             prompt: session.last_prompt()?.to_owned(),
+            artifacts: session.artifacts().clone(),
         })
     }
 }
@@ -75,6 +80,7 @@ pub(super) async fn commit(
 ) -> Result<Report, Trouble> {
     let Some(work) = work else { return Ok(Report::WorkCommitted { turn, commit: None }) };
     let link = context.link(generation, handle).await?;
+    artifacts::keep(context, &link, turn, &work.artifacts).await?;
     let date = format!("@{} +0000", work.ended_at.0.div_euclid(1000));
     let person = &context.spec.person;
     let more = [

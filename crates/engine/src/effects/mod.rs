@@ -2,6 +2,7 @@
 //! that ends without a report is started again for as long as it is owed.
 
 mod agent;
+mod artifacts;
 mod commit;
 mod context;
 mod files;

@@ -32,6 +32,8 @@ else
   git config push.default current
   git config push.negotiate true
 fi
+mkdir -p .git/info
+grep -qsx '/.lamplight/artifacts/' .git/info/exclude || echo '/.lamplight/artifacts/' >> .git/info/exclude
 git config user.name "$LAMPLIGHT_NAME"
 git config user.email "$LAMPLIGHT_EMAIL"
 if [ -n "$LAMPLIGHT_FORKED" ]; then

@@ -143,6 +143,11 @@ impl Client {
         serde_json::from_slice(&bytes).context("understand the server's answer")
     }
 
+    /// What is in a file that is kept.
+    pub(super) async fn attachment(&self, id: &str) -> anyhow::Result<Bytes> {
+        self.ask(Method::GET, &format!("/attachments/{id}"), None::<&()>).await
+    }
+
     /// Sends a file as it is.
     pub(super) async fn upload<T: DeserializeOwned>(
         &self,

@@ -2,6 +2,7 @@
 
 mod agents;
 mod archive;
+mod artifacts;
 mod attach;
 mod audit;
 mod backup;
@@ -116,6 +117,8 @@ enum Command {
     Ports(ports::Arguments),
     /// Open VS Code in a session's sandbox, and print its address for a browser
     Code(code::Arguments),
+    /// List the files that a session offers as results, or save them
+    Artifacts(artifacts::Arguments),
     /// Set what a session may cost
     Budget(budget::Arguments),
     /// Sum up what models were asked for, and what it cost
@@ -218,6 +221,7 @@ impl Cli {
             Command::Terminal(arguments) => block_on(terminal::run(&arguments, &common.client()?, output)),
             Command::Ports(arguments) => block_on(ports::run(&arguments, &common.client()?, output)),
             Command::Code(arguments) => block_on(code::run(&arguments, &common.client()?, output)),
+            Command::Artifacts(arguments) => block_on(artifacts::run(&arguments, &common.client()?, output)),
             Command::Budget(arguments) => block_on(budget::run(&arguments, &common.client()?, output)),
             Command::Usage(arguments) => block_on(usage::run(&arguments, &common.client()?, output)),
             Command::Audit(arguments) => block_on(audit::run(&arguments, &common.client()?, output)),

@@ -107,6 +107,7 @@ impl Progress {
             | Event::AgentLogged { .. }
             | Event::HostContacted { .. }
             | Event::TerminalOpened { .. }
+            | Event::ArtifactsKept { .. }
             | Event::SandboxUsed { .. }
             | Event::BudgetSet { .. }
             | Event::PrioritySet { .. }

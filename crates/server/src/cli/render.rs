@@ -4,6 +4,7 @@
 use super::output::{Style, clean, first_line, paint, plural};
 use super::progress::Progress;
 use super::pull_request::in_words;
+use lamplight_domain::artifact::Artifact;
 use lamplight_domain::event::{Event, Memory, Outcome};
 use lamplight_domain::permission::{Answer, AnsweredBy};
 use lamplight_domain::session::Dollars;
@@ -14,6 +15,8 @@ use std::io::{self, Write};
 
 /// Characters of a tool call or prompt that are shown.
 const WIDTH: usize = 100;
+/// Artifacts that are named in one line.
+const NAMED: usize = 3;
 /// Tool calls remembered until they end; an agent that leaves more open shows the oldest of them unnamed.
 const OPEN_CALLS: usize = 1_000;
 
@@ -217,6 +220,7 @@ impl<W: Write> Renderer<W> {
             Event::RetryPlanned { retry, failure, .. } => {
                 self.dim(&format!("{} trying again in a moment ({retry} of 3)", clean(&failure.message)))
             }
+            Event::ArtifactsKept { artifacts, .. } => self.dim(&artifacts_kept(artifacts)),
             Event::TerminalOpened { by } => self.dim(&format!("{} opened a terminal", clean(by))),
             Event::SandboxQueued { .. } => self.dim("it waits for a free sandbox"),
             Event::PrioritySet { priority, by } => {
@@ -352,6 +356,13 @@ fn answered(answer: &Answer, by: &AnsweredBy) -> Option<String> {
         AnsweredBy::Deadline => Some(format!("nobody answered in time: {what}")),
         AnsweredBy::Stop => Some(format!("answered by the stop: {what}")),
     }
+}
+
+fn artifacts_kept(artifacts: &[Artifact]) -> String {
+    let names: Vec<String> = artifacts.iter().take(NAMED).map(|artifact| clean(&artifact.name)).collect();
+    let more = artifacts.len().saturating_sub(NAMED);
+    let more = if more > 0 { format!(" and {more} more") } else { String::new() };
+    format!("artifacts: {}{more}", names.join(", "))
 }
 
 /// The start of a commit id, as git abbreviates it.

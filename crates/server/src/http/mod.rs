@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod agents;
+pub mod artifacts;
 pub mod attachments;
 pub mod audit;
 pub mod changes;
@@ -183,6 +184,7 @@ pub fn router(app: App) -> Router {
             "/sessions/{id}/files/content",
             get(files::read::handle).put(files::write::handle).layer(DefaultBodyLimit::disable()),
         )
+        .route("/sessions/{id}/artifacts", get(artifacts::handle))
         .route("/sessions/{id}/log", get(sessions::log::handle))
         .route("/sessions/{id}/events", get(sessions::events::handle))
         .route("/attachments", post(attachments::upload::handle).layer(DefaultBodyLimit::disable()))

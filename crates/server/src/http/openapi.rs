@@ -1,8 +1,8 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, attachments, audit, changes, code, files, keys, me, models, people, ports, pull_request,
-    repositories, sandboxes, sessions, sign_in, status, terminals, tokens, usage,
+    agents, artifacts, attachments, audit, changes, code, files, keys, me, models, people, ports,
+    pull_request, repositories, sandboxes, sessions, sign_in, status, terminals, tokens, usage,
 };
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
@@ -53,6 +53,7 @@ use utoipa::OpenApi;
         files::write::handle,
         sessions::log::handle,
         sessions::events::handle,
+        artifacts::handle,
         attachments::upload::handle,
         attachments::show::handle,
         terminals::list::handle,

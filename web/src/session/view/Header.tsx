@@ -136,7 +136,7 @@ function DrawerButtons({ facts }: { facts: SessionView }) {
           onClick={() => toggle(id)}
           aria-expanded={drawer === id}
           title={`${shows} (${shortcut})`}
-          className={`px-2.5! not-first:-ml-px not-first:rounded-l-none not-last:rounded-r-none ${drawer === id ? 'bg-hover' : ''}`}
+          className={`px-2.5! max-sm:px-2! not-first:-ml-px not-first:rounded-l-none not-last:rounded-r-none ${drawer === id ? 'bg-hover' : ''}`}
         >
           <Icon name={icon} />
           <span className={`sr-only ${place === 0 ? '@md:not-sr-only' : '@7xl:not-sr-only'}`}>{title}</span>

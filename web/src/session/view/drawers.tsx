@@ -76,6 +76,14 @@ export const DRAWERS: DrawerKind[] = [
     panel: lazy(() => import('../../files/Files').then((module) => ({ default: module.Files }))),
   },
   {
+    id: 'artifacts',
+    title: words.artifacts.title,
+    icon: 'box',
+    shortcut: 'a',
+    shows: words.artifacts.shows,
+    panel: lazy(() => import('../../artifacts/Artifacts').then((module) => ({ default: module.Artifacts }))),
+  },
+  {
     id: 'cost',
     title: words.cost.title,
     icon: 'coins',

@@ -68,6 +68,7 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("GET", "/sessions/{id}/files", Need::Look),
     ("GET", "/sessions/{id}/files/content", Need::Look),
     ("PUT", "/sessions/{id}/files/content", Need::Steer),
+    ("GET", "/sessions/{id}/artifacts", Need::Look),
     ("GET", "/sessions/{id}/log", Need::Look),
     ("GET", "/sessions/{id}/events", Need::Look),
     ("POST", "/attachments", Need::Start),

@@ -1,0 +1,120 @@
+//! The files that an agent offers as results, taken out of the sandbox when a turn is over and kept as long as the log.
+//!
+//! This is a part of recording the turn's work, and is done again with it after a crash: what is known already is not told again. Files
+//! are read through the guest, with the agent's rights; links are not followed, and nothing is written on the host under a name from
+//! inside.
+
+use super::context::Context;
+use super::workspace::script;
+use crate::attachments::media_type;
+use crate::session::Message;
+use bytes::Bytes;
+use lamplight_domain::agent::ExitStatus;
+use lamplight_domain::artifact::{ARTIFACTS, Artifact, KeptArtifact, artifact_name};
+use lamplight_domain::{Event, TurnNumber};
+use lamplight_sandbox::link::{Link, LinkError, RunLimits};
+use lamplight_sandbox::provider::inside;
+use std::collections::BTreeSet;
+
+/// Files that are taken at the end of one turn.
+const MAX_FILES: usize = 100;
+/// The largest of them; bytes.
+const FILE_BYTES: u64 = 10 << 20;
+/// All of one turn; bytes.
+const TURN_BYTES: u64 = 50 << 20;
+
+/// Prints the paths of regular files, each with a NUL after it, of a folder that is one and no link to another.
+const LIST: &str = r#"
+for part in .lamplight .lamplight/artifacts; do
+  [ -d "$part" ] && [ ! -L "$part" ] || exit 0
+done
+cd .lamplight/artifacts && find . -xdev -type f -print0
+"#;
+
+const LIMITS: RunLimits = RunLimits { timeout_ms: 30_000, output_bytes: 256 * 1024 };
+
+/// Keeps what is new since `known`, and tells so in the log. What of it cannot be kept stays in the sandbox, and how much of that there
+/// is, is told too.
+pub(super) async fn keep(
+    context: &Context,
+    link: &Link,
+    turn: TurnNumber,
+    known: &[KeptArtifact],
+) -> Result<(), LinkError> {
+    let listed = link.run(&script(context, LIST, &[]), None, LIMITS).await?;
+    if listed.status != (ExitStatus::Code { code: 0 }) || listed.stdout.is_empty() {
+        return Ok(());
+    }
+    let mut paths: Vec<&[u8]> = listed.stdout.split(|byte| *byte == 0).collect();
+    // After the last NUL there is nothing, or the beginning of a path that was cut.
+    paths.pop();
+    paths.sort_unstable();
+    let mut found = Found { left_out: usize::from(listed.truncated), ..Found::default() };
+    for path in paths {
+        found.left_out += usize::from(!found.take(context, link, path).await?);
+    }
+    let is_new = |artifact: &Artifact| !known.iter().any(|kept| kept.artifact == *artifact);
+    let artifacts: Vec<Artifact> = found.artifacts.into_iter().filter(is_new).collect();
+    let mut told = Vec::new();
+    if !artifacts.is_empty() {
+        told.push(Event::ArtifactsKept { turn, artifacts });
+    }
+    if found.left_out > 0 {
+        let text = format!(
+            "Not every artifact was kept: at most {MAX_FILES} of a turn, {} MiB each and {} MiB together, in few folders and under names in UTF-8.",
+            FILE_BYTES >> 20,
+            TURN_BYTES >> 20,
+        );
+        told.push(Event::Noted { text });
+    }
+    if !told.is_empty() {
+        context.send(Message::Facts(told)).await;
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Found {
+    artifacts: Vec<Artifact>,
+    names: BTreeSet<String>,
+    bytes: u64,
+    left_out: usize,
+}
+
+impl Found {
+    /// Whether the file was kept.
+    async fn take(&mut self, context: &Context, link: &Link, path: &[u8]) -> Result<bool, LinkError> {
+        let Some((path, name)) =
+            std::str::from_utf8(path).ok().and_then(|path| Some((path, artifact_name(path)?)))
+        else {
+            return Ok(false);
+        };
+        if self.artifacts.len() >= MAX_FILES || self.names.contains(&name) {
+            return Ok(false);
+        }
+        let limit = FILE_BYTES.min(TURN_BYTES - self.bytes);
+        let content = match link.read_file(&format!("{}/{ARTIFACTS}/{path}", inside::WORKSPACE), limit).await
+        {
+            Ok(content) => content,
+            Err(LinkError::Refused { .. }) => return Ok(false),
+            Err(other) => return Err(other),
+        };
+        let Some(artifact) = put(context, name.clone(), content).await else { return Ok(false) };
+        self.bytes += artifact.bytes;
+        self.artifacts.push(artifact);
+        self.names.insert(name);
+        Ok(true)
+    }
+}
+
+/// `None` where the host's disk does not take it: the turn's work is worth more than its artifacts.
+async fn put(context: &Context, name: String, content: Bytes) -> Option<Artifact> {
+    let (media_type, bytes) = (media_type(&content).to_owned(), content.len() as u64);
+    match context.shared.store.attachments().put(content).await {
+        Ok(blob) => Some(Artifact { name, blob: blob.to_string(), media_type, bytes }),
+        Err(error) => {
+            tracing::warn!(session.id = %context.id, %error, "an artifact could not be kept");
+            None
+        }
+    }
+}
