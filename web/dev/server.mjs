@@ -128,60 +128,43 @@ export async function start({ port = 0, speed = 1 } = {}) {
     return session;
   };
 
+  /** What there is of one session. */
+  const of = (path) => new RegExp(`^/sessions/(\\w+)/${path}$`);
+
   const routes = [
     ['GET', /^\/sessions$/, ({ query }) => list(sessions, query)],
     ['POST', /^\/sessions$/, ({ body, headers }) => [201, create(body, headers['idempotency-key']).view()]],
     ['POST', /^\/sessions\/ahead$/, () => [202, { state: 'ready' }]],
     ['GET', /^\/sessions\/(\w+)$/, ({ ids }) => find(ids[0]).view()],
-    ['POST', /^\/sessions\/(\w+)\/prompts$/, ({ ids, body }) => [202, find(ids[0]).prompt(body.text)]],
-    [
-      'PUT',
-      /^\/sessions\/(\w+)\/prompts\/(\w+)$/,
-      ({ ids, body }) => [204, find(ids[0]).editPrompt(ids[1], body.text)],
-    ],
-    ['POST', /^\/sessions\/(\w+)\/archive$/, ({ ids }) => after(find(ids[0]), (session) => session.archive(true))],
-    ['POST', /^\/sessions\/(\w+)\/unarchive$/, ({ ids }) => after(find(ids[0]), (session) => session.archive(false))],
+    ['POST', of('prompts'), ({ ids, body }) => [202, find(ids[0]).prompt(body.text)]],
+    ['PUT', of('prompts/(\\w+)'), ({ ids, body }) => [204, find(ids[0]).editPrompt(ids[1], body.text)]],
+    ['POST', of('archive'), ({ ids }) => after(find(ids[0]), (session) => session.archive(true))],
+    ['POST', of('unarchive'), ({ ids }) => after(find(ids[0]), (session) => session.archive(false))],
     [
       'DELETE',
-      /^\/sessions\/(\w+)\/prompts\/(\w+)$/,
+      of('prompts/(\\w+)'),
       ({ ids }) => [204, after(find(ids[0]), (session) => session.removePrompt(ids[1])) && undefined],
     ],
+    ['POST', of('release'), ({ ids }) => [202, after(find(ids[0]), (session) => sandboxes.release(session))]],
+    ['POST', of('stop'), ({ ids }) => [202, after(find(ids[0]), (session) => session.stop())]],
+    ['POST', of('budget'), ({ ids, body }) => after(find(ids[0]), (session) => session.setBudget(body.budget_micros))],
     [
       'POST',
-      /^\/sessions\/(\w+)\/release$/,
-      ({ ids }) => [202, after(find(ids[0]), (session) => sandboxes.release(session))],
-    ],
-    ['POST', /^\/sessions\/(\w+)\/stop$/, ({ ids }) => [202, after(find(ids[0]), (session) => session.stop())]],
-    [
-      'POST',
-      /^\/sessions\/(\w+)\/budget$/,
-      ({ ids, body }) => after(find(ids[0]), (session) => session.setBudget(body.budget_micros)),
-    ],
-    [
-      'POST',
-      /^\/sessions\/(\w+)\/restore$/,
+      of('restore'),
       ({ ids, body }) => [202, after(find(ids[0]), (session) => session.restore(body.checkpoint))],
     ],
+    ['POST', of('model'), ({ ids, body }) => after(find(ids[0]), (session) => session.chooseModel(body.model))],
     [
       'POST',
-      /^\/sessions\/(\w+)\/model$/,
-      ({ ids, body }) => after(find(ids[0]), (session) => session.chooseModel(body.model)),
-    ],
-    [
-      'POST',
-      /^\/sessions\/(\w+)\/permission$/,
+      of('permission'),
       ({ ids, body }) => after(find(ids[0]), (session) => session.answer(body.request, body.option)),
     ],
-    [
-      'GET',
-      /^\/sessions\/(\w+)\/diff$/,
-      ({ ids, query }) => find(ids[0]).diff(query.has('turn') ? Number(query.get('turn')) : null),
-    ],
+    ['GET', of('diff'), ({ ids, query }) => find(ids[0]).diff(query.has('turn') ? Number(query.get('turn')) : null)],
     ...insideRoutes(find),
     ...reviewRoutes(find),
-    ['POST', /^\/sessions\/(\w+)\/merge$/, ({ ids }) => find(ids[0]).merge()],
-    ['POST', /^\/sessions\/(\w+)\/end$/, ({ ids }) => after(find(ids[0]), (session) => session.end())],
-    ['GET', /^\/sessions\/(\w+)\/log$/, ({ ids, query }) => page(find(ids[0]).log, query)],
+    ['POST', of('merge'), ({ ids }) => find(ids[0]).merge()],
+    ['POST', of('end'), ({ ids }) => after(find(ids[0]), (session) => session.end())],
+    ['GET', of('log'), ({ ids, query }) => page(find(ids[0]).log, query)],
     [
       'GET',
       /^\/agents$/,
