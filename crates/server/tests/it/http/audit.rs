@@ -23,12 +23,16 @@ async fn every_operation_that_changes_something_leaves_an_entry() {
             if method == "get" {
                 continue;
             }
-            count += 1;
             let about = "01JD0000000000000000000000";
             let path = path.replace("{id}", about).replace("{name}", about);
             let method: Method = method.to_uppercase().parse().unwrap();
             let answer =
                 server.request(method, &format!("/api/v1{path}")).json(&json!({})).send().await.unwrap();
+            // Asked while somebody types, and changes nothing.
+            if operation["operationId"] == "prepare_ahead" {
+                continue;
+            }
+            count += 1;
             let status = answer.status();
             let said: Value = serde_json::from_slice(&answer.bytes().await.unwrap()).unwrap_or_default();
             let entry = newest(&server).await;
