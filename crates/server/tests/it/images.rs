@@ -25,7 +25,8 @@ fn build(at: &Path) {
     let core = PathBuf::from(said("git", Path::new("--exec-path")));
     let path = std::env::var_os("PATH").unwrap();
     let find = |name| std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.exists());
-    let programs = ["cat", "cp", "find", "git", "mktemp", "mv", "rm", "sh"].map(|name| find(name).unwrap());
+    let programs = ["cat", "cp", "find", "git", "grep", "mkdir", "mktemp", "mv", "rm", "sh"]
+        .map(|name| find(name).unwrap());
     let mut files: BTreeSet<PathBuf> = programs.into_iter().chain([core.join("git-remote-http")]).collect();
     for program in files.clone().iter().chain([&scripted_agent()]) {
         let libraries = said("ldd", program);
