@@ -61,6 +61,7 @@ pub use lamplight_gateway::{
     Unresolved, UpstreamName, install_tls_provider,
 };
 pub use lamplight_integrations::github::{Access, GitHubConfig, NewApp, Words, manifest, take_app};
+pub use lamplight_integrations::sign_in;
 pub use lamplight_sandbox::link::{
     FileKind, FileReader, Folder, FolderEntry, Keyboard, Output, Screen, Stream, Terminal, TerminalSize,
 };

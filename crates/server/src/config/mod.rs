@@ -4,6 +4,7 @@
 //! key or variable that nobody reads is an error that names it: a setting with a typing mistake never silently counts
 //! for nothing.
 
+mod auth;
 mod error;
 mod for_engine;
 mod gateway;
@@ -15,6 +16,7 @@ mod secret;
 mod secrets;
 mod sections;
 
+pub use auth::{Allow, Auth, GitHubWay, OidcWay};
 pub use error::ConfigError;
 pub use gateway::Gateway;
 pub use github::GitHub;
@@ -24,8 +26,8 @@ pub use queue::Queue;
 pub use secret::Secret;
 pub use secrets::Secrets;
 pub use sections::{
-    Agent, Auth, Budgets, CustomAgent, Launcher, Log, LogFormat, NetworkPolicy, PersonBudget, Provider,
-    Repository, Sandbox, Server, Tls,
+    Agent, Budgets, CustomAgent, Launcher, Log, LogFormat, NetworkPolicy, PersonBudget, Provider, Repository,
+    Sandbox, Server, Tls,
 };
 
 use lamplight_domain::{Limits, Person};
@@ -126,6 +128,8 @@ impl Config {
         {
             *program = absolute(Path::new(program.as_str()), environment)?.to_string_lossy().into_owned();
         }
+        self.auth.take_secrets(environment);
+        self.auth.check()?;
         self.server.check(&self.auth)?;
         self.sandbox.check()?;
         self.models.check()?;
@@ -149,6 +153,11 @@ impl Config {
     /// Reads what the server needs and nobody else: the private key of a GitHub App.
     pub fn read_keys(&mut self) -> Result<(), ConfigError> {
         self.github.read_key()
+    }
+
+    /// What only the server needs for people to sign in.
+    pub fn check_sign_in(&self) -> Result<(), ConfigError> {
+        self.auth.check_secrets()
     }
 
     /// Under which people reach the page, without a slash at its end.
