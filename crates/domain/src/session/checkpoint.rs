@@ -8,12 +8,52 @@
 
 use super::decide::Draft;
 use super::state::*;
-use super::view::CheckpointView;
+use super::view::{CheckpointView, TurnCommit};
 use super::{MAX_CHECKPOINTS, Refusal, Session};
-use crate::Timestamp;
 use crate::event::Event;
 use crate::failure::{Failure, FailureClass};
+use crate::spec::Origin;
+use crate::{Timestamp, TurnNumber};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// What the session was when its files were kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Checkpoint {
+    pub number: u32,
+    /// The provider's.
+    pub name: String,
+    pub at: Timestamp,
+    pub turn: TurnNumber,
+    /// In the middle of that turn.
+    pub in_turn: bool,
+    pub commits: Vec<TurnCommit>,
+    pub agent_session: Option<String>,
+    pub history: VecDeque<Exchange>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Keeping {
+    pub since: Timestamp,
+    /// Complete but for the provider's name.
+    pub checkpoint: Checkpoint,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Restoring {
+    pub checkpoint: u32,
+    pub name: String,
+    /// Since when it is owed.
+    pub since: Timestamp,
+    /// A fork begins with it: without it, there is nothing to go on with.
+    pub is_start: bool,
+}
+
+impl Restoring {
+    pub(super) fn of(origin: &Origin, since: Timestamp) -> Self {
+        Self { checkpoint: origin.checkpoint, name: origin.name.clone(), since, is_start: true }
+    }
+}
 
 impl Session {
     /// Whether the files are to be kept at `now`.

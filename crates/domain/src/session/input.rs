@@ -1,6 +1,7 @@
 //! What may happen to a session: commands, which may be refused, and reports, which are never refused and ignored when stale.
 
 use crate::agent::{AgentReport, ExitStatus};
+use crate::check::{CheckedCommand, ToCheck, Verdict};
 use crate::event::{Commit, Contact};
 use crate::{Attachment, Enforced, Failure, Generation, MonthBudget, PromptId, PullRequest, TurnNumber};
 use serde_json::Value;
@@ -174,10 +175,19 @@ pub enum Report {
     WorkCommitted {
         turn: TurnNumber,
         commit: Option<Commit>,
+        /// On that commit.
+        to_check: ToCheck,
     },
     WorkNotCommitted {
         turn: TurnNumber,
         failure: Failure,
+    },
+    /// What the agent is told of a failure, it is told as `prompt`.
+    ChecksEnded {
+        check: u32,
+        verdict: Verdict,
+        commands: Vec<CheckedCommand>,
+        prompt: PromptId,
     },
     BranchMerged {
         into: String,

@@ -3,6 +3,7 @@
 mod attachments;
 mod budgets;
 mod checkpoints;
+mod checks;
 mod contacts;
 mod fixtures;
 mod late;

@@ -2,13 +2,14 @@
 //! must always hold is looked at.
 
 use crate::world::World;
-use crate::world::spec;
+use crate::world::{prompt_id, spec};
 use lamplight_domain::agent::{AgentReport, ExitStatus};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::session::{Command, Effect, Phase, Place, Report, Room};
 use lamplight_domain::transcript::ToolStatus;
 use lamplight_domain::{
-    BudgetOf, Event, Failure, FailureClass, MonthBudget, Origin, PromptId, Timestamp, TurnNumber,
+    BudgetOf, CheckPlan, Event, Failure, FailureClass, MonthBudget, Origin, PromptId, Timestamp, ToCheck,
+    TurnNumber, Verdict,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -55,6 +56,8 @@ fn a_million_random_steps_break_nothing() {
             "restore_failed",
             "sandbox_queued",
             "priority_set",
+            "nothing_to_check",
+            "checks_ended",
         ] {
             assert!(seen.contains_key(rare), "{rare} was never exercised");
         }
@@ -72,8 +75,18 @@ fn session(seed: u64) -> BTreeMap<String, u64> {
     let mut world = World::new(spec);
     world.kept.insert(origin().name, 0);
     world.has_setup = random.bool();
+    world.to_check = match random.u8(0..4) {
+        0 => ToCheck::Off,
+        1 => ToCheck::Nothing { why: None },
+        _ => ToCheck::Plan(CheckPlan {
+            commands: vec!["make check".into()],
+            detected: None,
+            timeout_ms: 1_000,
+        }),
+    };
     let mut watch = Watch::default();
     for _ in 0..STEPS_A_SESSION {
+        world.passes = random.bool();
         step(&mut world, &mut random);
         watch.look(&world);
     }
@@ -103,6 +116,7 @@ fn session(seed: u64) -> BTreeMap<String, u64> {
         "an ended session leaves no files: {:#?}",
         world.story(world.log.len().saturating_sub(12))
     );
+    assert_eq!(watch.checking, None, "checks come to an end");
     watch.seen
 }
 
@@ -178,6 +192,12 @@ fn fail(world: &mut World, random: &mut fastrand::Rng, effect: &Effect) {
         Effect::CreateSandbox { generation } | Effect::PrepareWorkspace { generation, .. } => {
             Report::SandboxFailed { generation: *generation, failure }
         }
+        Effect::RunChecks { check, .. } => Report::ChecksEnded {
+            check: *check,
+            verdict: Verdict::NotRun { why: "there is no sandbox".into() },
+            commands: Vec::new(),
+            prompt: prompt_id(2_000_000 + u128::from(*check)),
+        },
         Effect::CommitWork { turn, .. } => Report::WorkNotCommitted { turn: *turn, failure },
         Effect::RunAgent { run, .. } => Report::AgentExited {
             run: *run,
@@ -289,6 +309,12 @@ struct Watch {
     ended: BTreeSet<TurnNumber>,
     recorded: BTreeSet<TurnNumber>,
     needs_record: Option<TurnNumber>,
+    /// Checks that were asked for and have not ended.
+    checking: Option<u32>,
+    checked: u32,
+    /// The prompt that failed checks are about to become, and how many there were since a person's.
+    told_as: Option<PromptId>,
+    rounds: u32,
     seen: BTreeMap<String, u64>,
 }
 
@@ -329,7 +355,25 @@ impl Watch {
         let value = serde_json::to_value(event).unwrap();
         *self.seen.entry(value["type"].as_str().unwrap().to_owned()).or_insert(0) += 1;
         match event {
-            Event::PromptQueued { prompt, .. } => assert!(self.queued.insert(prompt.clone())),
+            Event::PromptQueued { prompt, .. } => {
+                let is_of_checks = self.told_as.take().is_some_and(|told| told == *prompt);
+                self.rounds = if is_of_checks { self.rounds + 1 } else { 0 };
+                assert!(self.rounds <= 2, "then a person is asked");
+                assert!(self.queued.insert(prompt.clone()));
+            }
+            Event::ChecksRequested { check, .. } => {
+                assert_eq!(
+                    (self.checking.replace(*check), *check),
+                    (None, self.checked + 1),
+                    "one at a time"
+                );
+                self.checked = *check;
+            }
+            Event::ChecksEnded { check, prompt, .. } => {
+                assert_eq!(self.checking.take(), Some(*check), "what was asked for ends, once");
+                assert!(prompt.is_none() || self.open_turn.is_none(), "nobody is interrupted");
+                self.told_as.clone_from(prompt);
+            }
             Event::PromptEdited { prompt, .. } => {
                 assert!(self.queued.contains(prompt), "only what waits is changed")
             }
