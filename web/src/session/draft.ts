@@ -94,6 +94,9 @@ export class Draft {
       case 'retry_planned':
       case 'branch_pushed':
       case 'pull_request_published':
+      case 'nothing_to_check':
+      case 'checks_requested':
+      case 'checks_ended':
         this.#note(entry, sentence(event, entry.at));
         return;
       case 'session_created':

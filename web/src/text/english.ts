@@ -562,6 +562,18 @@ export const words = {
     retry_planned: (what: string, retry: number) => `${what} Trying again in a moment (${retry} of 3)`,
     branch_pushed: (commit: string) => `The agent pushed ${commit} to the session's branch`,
     pull_request_published: (by: string, commit: string, where: string) => `${by} published ${commit} in ${where}`,
+    nothing_to_check: (why: string | null) => `Nothing to check: ${why ?? 'the repository names no checks'}`,
+    checks_requested: (commit: string, commands: string, file: string | null) =>
+      `Checking ${commit} in a clean sandbox: ${commands}${file ? ` (detected by ${file})` : ''}`,
+    checks_ended: {
+      passed: (ran: string) => `Checks passed: ${ran}`,
+      failed: (ran: string) => `Checks failed: ${ran}`,
+      not_run: (why: string) => `The checks did not run: ${why}`,
+      stopped: (by: string) => `${by} stopped the checks`,
+    },
+    exit: (code: number) => `exit ${code}`,
+    signal: (signal: number) => `signal ${signal}`,
+    outOfTime: 'out of time',
     setup_failed: (why: string) => `The repository's setup failed, so this session starts without it. ${why}`,
     host_refused: (host: string, why: string) => `${host} was not reached: ${why}`,
     sentAgain: (attempt: number) => `Sent again after the sandbox was lost (attempt ${attempt})`,

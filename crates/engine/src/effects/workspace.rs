@@ -87,7 +87,7 @@ pub(crate) async fn clone_into(context: &Context, link: &Link) -> Result<Result<
 }
 
 /// A shell script of ours in the workspace, with the session's names in its environment.
-pub(super) fn script(context: &Context, text: &str, more: &[(&str, String)]) -> ProcessSpec {
+pub(crate) fn script(context: &Context, text: &str, more: &[(&str, String)]) -> ProcessSpec {
     let spec = &context.spec;
     let ours = [
         ("LAMPLIGHT_BRANCH", spec.branch.clone()),

@@ -1,6 +1,7 @@
 //! The log as a person reads it in a terminal: what the agent says, one quiet line a tool call, what went wrong where
 //! it happened, and under it, on a terminal, one line that says where things are.
 
+use super::checks;
 use super::output::{Style, clean, first_line, paint, plural};
 use super::progress::Progress;
 use super::pull_request::in_words;
@@ -252,6 +253,12 @@ impl<W: Write> Renderer<W> {
             Event::WorkCommitted { commit: None, .. } => self.dim("nothing changed, so nothing is committed"),
             Event::WorkNotCommitted { failure, .. } => {
                 self.bad(&format!("the work could not be committed: {}", failure.message))
+            }
+            Event::NothingToCheck { why, .. } => self.dim(&checks::nothing(why.as_ref())),
+            Event::ChecksRequested { commit, plan, .. } => self.dim(&checks::begun(commit, plan)),
+            Event::ChecksEnded { verdict, commands, .. } => {
+                let (style, line) = checks::ended(verdict, commands);
+                self.paint(style, &line)
             }
             Event::BranchMerged { into, commit, .. } => {
                 format!("{} merged into {into} as {}", self.paint(Style::Good, "✔"), short(commit))

@@ -4,6 +4,7 @@
 //! key or variable that nobody reads is an error that names it: a setting with a typing mistake never silently counts
 //! for nothing.
 
+mod checks;
 mod error;
 mod for_engine;
 mod gateway;
@@ -15,6 +16,7 @@ mod secret;
 mod secrets;
 mod sections;
 
+pub use checks::Checks;
 pub use error::ConfigError;
 pub use gateway::Gateway;
 pub use github::GitHub;
@@ -47,6 +49,7 @@ pub struct Config {
     pub limits: Limits,
     pub budgets: Budgets,
     pub queue: Queue,
+    pub checks: Checks,
     pub models: Models,
     pub secrets: Secrets,
     pub github: GitHub,

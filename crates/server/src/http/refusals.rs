@@ -86,9 +86,11 @@ fn invalid_status(code: &str) -> StatusCode {
             StatusCode::CONFLICT
         }
         "no_pull_request" => StatusCode::NOT_FOUND,
-        "pull_request_closed" | "github_not_installed" | "fetch_failed" | "merged_elsewhere" => {
-            StatusCode::CONFLICT
-        }
+        "pull_request_closed"
+        | "checks_running"
+        | "github_not_installed"
+        | "fetch_failed"
+        | "merged_elsewhere" => StatusCode::CONFLICT,
         "github_limited" => StatusCode::TOO_MANY_REQUESTS,
         "github_unreachable" => StatusCode::BAD_GATEWAY,
         "sandbox_paused" | "sandbox_starting" | "no_sandbox" | "sandbox_lost" | "sandbox_too_old" => {

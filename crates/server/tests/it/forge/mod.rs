@@ -2,6 +2,7 @@
 
 mod asking;
 mod beside;
+mod checks;
 mod deliveries;
 mod kills;
 mod recorded;
