@@ -72,13 +72,11 @@ pub enum Event {
     SessionUnarchived {
         by: String,
     },
-
     /// From here on it waits for a sandbox as if it had waited longer (or, below 0, less long).
     PrioritySet {
         priority: i8,
         by: String,
     },
-
     // The sandbox.
     /// One is wanted, and there is no room for it.
     SandboxQueued {
@@ -158,7 +156,6 @@ pub enum Event {
     SandboxDestroyed {
         generation: Generation,
     },
-
     // What its files were.
     /// From here on it is owed that the session's files are kept as they are, as its n-th checkpoint.
     CheckpointRequested {
@@ -188,7 +185,6 @@ pub enum Event {
         checkpoint: u32,
         detail: String,
     },
-
     // The agent process; `run` is the n-th in this session, and names the process for the guest.
     AgentRequested {
         generation: Generation,
@@ -225,7 +221,6 @@ pub enum Event {
         n: u64,
         input: AgentInput,
     },
-
     // The turn.
     TurnStarted {
         turn: TurnNumber,
@@ -320,6 +315,16 @@ pub enum Event {
         turn: TurnNumber,
         artifacts: Vec<Artifact>,
     },
+    /// The branch now is this commit: what was on it where it is published, and its base, were merged into it.
+    BranchUpdated {
+        turn: TurnNumber,
+        commit: Commit,
+        by: String,
+    },
+    /// The session's files are those of this commit, and what nobody has committed.
+    WorkspaceUpdated {
+        commit: String,
+    },
     BranchMerged {
         into: String,
         commit: String,
@@ -330,7 +335,6 @@ pub enum Event {
         pull_request: PullRequest,
         by: String,
     },
-
     // The transcript.
     AgentSpoke {
         turn: TurnNumber,

@@ -42,6 +42,7 @@ mod status;
 mod terminals;
 mod tidying;
 mod tokens;
+mod update_branch;
 mod usage;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};

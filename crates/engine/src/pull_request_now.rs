@@ -105,17 +105,13 @@ impl Engine {
             (PullRequestChange::Ready, PullRequestState::Open)
             | (PullRequestChange::Close, PullRequestState::Closed) => {}
             (_, PullRequestState::Closed | PullRequestState::Merged) => {
-                return Err(CommandError::invalid(
-                    "pull_request_closed",
-                    format!("pull request #{} is closed", shown.number),
-                    "publish the branch again to open another",
-                ));
+                return Err(closed(shown.number));
             }
         }
         self.pull_request_now(id).await
     }
 
-    fn shown<'a>(
+    pub(crate) fn shown<'a>(
         &'a self,
         view: &'a SessionView,
     ) -> Result<(&'a GitHub, Repository, &'a PullRequest), CommandError> {
@@ -127,6 +123,14 @@ impl Engine {
         let (github, repository) = known.ok_or_else(crate::pull_request::no_token)?;
         Ok((github, repository, shown))
     }
+}
+
+pub(crate) fn closed(number: u64) -> CommandError {
+    CommandError::invalid(
+        "pull_request_closed",
+        format!("pull request #{number} is closed"),
+        "publish the branch again to open another",
+    )
 }
 
 /// What is said to be ready has been checked, or somebody has decided that it need not be.

@@ -91,6 +91,8 @@ export type Event =
   | { type: 'checks_requested'; check: number; turn: number; commit: string; plan: CheckPlan }
   | ({ type: 'checks_ended'; check: number; commands: CheckedCommand[]; prompt?: string } & Verdict)
   | { type: 'artifacts_kept'; turn: number; artifacts: KeptFile[] }
+  | { type: 'branch_updated'; turn: number; commit: Commit; by: string }
+  | { type: 'workspace_updated'; commit: string }
   | { type: 'branch_merged'; into: string; commit: string; by: string }
   | { type: 'pull_request_published'; pull_request: PullRequest; by: string }
   // The transcript.

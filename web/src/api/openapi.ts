@@ -860,6 +860,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/pull-request/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Merges its base, and what people have pushed to it, into the branch of the session's pull request; not while a turn runs. The session goes
+         *     on from there. Asking again does no harm.
+         */
+        post: operations["update_pull_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/release": {
         parameters: {
             query?: never;
@@ -4580,6 +4600,63 @@ export interface operations {
                 };
             };
             /** @description pull_request_closed, checks_running, no_forge, github_unauthorized, github_forbidden, github_not_found, github_refused, github_not_installed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description github_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description github_unreachable */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_pull_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullRequestStanding"];
+                };
+            };
+            /** @description session_not_found, no_pull_request */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description turn_running, merge_conflict, branch_diverged, branch_moved, restore_running, push_refused, fetch_failed, pull_request_closed, pull_request_of_fork, session_ended, no_forge, github_unauthorized, github_forbidden, github_not_found, github_refused, github_not_installed */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -345,6 +345,8 @@ const SHOWN: Record<Event['type'], boolean> = {
   nothing_to_check: true,
   checks_requested: true,
   checks_ended: true,
+  branch_updated: true,
+  workspace_updated: false,
   branch_merged: true,
   pull_request_published: true,
   agent_spoke: true,

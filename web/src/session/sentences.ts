@@ -29,6 +29,7 @@ type Told = Extract<
       | 'retry_planned'
       | 'branch_pushed'
       | 'pull_request_published'
+      | 'branch_updated'
       | 'nothing_to_check'
       | 'checks_requested'
       | 'checks_ended';
@@ -88,6 +89,8 @@ export function sentence(event: Told, at: number): string {
       return words.notes.retry_planned(event.failure.message, event.retry);
     case 'branch_pushed':
       return words.notes.branch_pushed(event.commit.slice(0, 8));
+    case 'branch_updated':
+      return words.notes.branch_updated(event.by, event.commit.id.slice(0, 8));
     case 'nothing_to_check':
       return words.notes.nothing_to_check(event.why ?? null);
     case 'checks_requested':

@@ -384,6 +384,7 @@ export const words = {
     approved: 'Approved by',
     wanted: 'Changes wanted by',
     ready: 'Mark ready',
+    updateBranch: 'Update branch',
     close: 'Close',
     onGitHub: (number: number) => `#${number} on GitHub`,
   },
@@ -562,6 +563,7 @@ export const words = {
     retry_planned: (what: string, retry: number) => `${what} Trying again in a moment (${retry} of 3)`,
     branch_pushed: (commit: string) => `The agent pushed ${commit} to the session's branch`,
     pull_request_published: (by: string, commit: string, where: string) => `${by} published ${commit} in ${where}`,
+    branch_updated: (by: string, commit: string) => `${by} brought the branch up to date, to ${commit}`,
     nothing_to_check: (why: string | null) => `Nothing to check: ${why ?? 'the repository names no checks'}`,
     checks_requested: (commit: string, commands: string, file: string | null) =>
       `Checking ${commit} in a clean sandbox: ${commands}${file ? ` (detected by ${file})` : ''}`,

@@ -58,6 +58,7 @@ impl Session {
             uncommitted: None,
             history: Default::default(),
             commits: Vec::new(),
+            behind: None,
             checks: Checks::default(),
             artifacts: Default::default(),
             merged: None,
@@ -298,6 +299,8 @@ impl Session {
             Event::ChecksEnded { check, verdict, commands, prompt } => {
                 self.checks.ended(*check, verdict, commands, prompt.as_ref());
             }
+            Event::BranchUpdated { turn, commit, .. } => self.branch_updated(*turn, commit),
+            Event::WorkspaceUpdated { commit } => self.behind = self.behind.take().filter(|of| of != commit),
             Event::BranchMerged { into, commit, .. } => {
                 self.merged = Some(Merged { into: into.clone(), commit: commit.clone() });
             }

@@ -114,6 +114,9 @@ impl Draft {
                 self.refuse_while_working()?;
                 self.restore(checkpoint, by)?;
             }
+            Command::UpdateBranch { head, commit, to_check, by } => {
+                self.update_branch(&head, commit, to_check, by)?;
+            }
             Command::ChooseModel { model, by } => {
                 self.refuse_while_working()?;
                 let offered = &self.session.models;
@@ -330,6 +333,8 @@ impl Draft {
                     self.record(Event::WorkNotCommitted { turn, failure });
                 }
             }
+            Report::WorkspaceUpdated { commit } => self.workspace_updated(commit, Ok(())),
+            Report::WorkspaceNotUpdated { commit, detail } => self.workspace_updated(commit, Err(detail)),
             Report::BranchMerged { into, commit, by } => {
                 self.record(Event::BranchMerged { into, commit, by })
             }

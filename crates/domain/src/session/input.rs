@@ -54,6 +54,13 @@ pub enum Command {
         checkpoint: u32,
         by: String,
     },
+    /// The branch, which ends at `head`, is to end at a commit that goes on from there and is in the repository already.
+    UpdateBranch {
+        head: String,
+        commit: Commit,
+        to_check: ToCheck,
+        by: String,
+    },
     ChooseModel {
         model: String,
         by: String,
@@ -188,6 +195,14 @@ pub enum Report {
         verdict: Verdict,
         commands: Vec<CheckedCommand>,
         prompt: PromptId,
+    },
+    WorkspaceUpdated {
+        commit: String,
+    },
+    /// What is there by hand stands against it, or the commit is not there.
+    WorkspaceNotUpdated {
+        commit: String,
+        detail: String,
     },
     BranchMerged {
         into: String,

@@ -55,6 +55,7 @@ pub mod refusal;
 mod standstill;
 mod state;
 mod turn;
+mod update;
 pub mod view;
 
 pub use input::{Command, Input, Report};

@@ -32,6 +32,8 @@ pub enum Effect {
     KillAgent { generation: Generation, handle: String, run: u32 },
     /// Commit the turn's work on the session's branch and push it.
     CommitWork { generation: Generation, handle: String, turn: TurnNumber, attempt: u32 },
+    /// Make the session's files those of this commit of its branch, but for what nobody has committed.
+    UpdateWorkspace { generation: Generation, handle: String, commit: String },
     /// Run the repository's own checks on what a turn has committed, in a sandbox of their own.
     RunChecks { check: u32, turn: TurnNumber, commit: String, plan: CheckPlan },
 }
@@ -94,6 +96,11 @@ impl Session {
             owed.push(Effect::KillAgent { generation, handle, run });
             return;
         }
+        owed.extend(self.update_owed().map(|commit| Effect::UpdateWorkspace {
+            generation,
+            handle: handle.clone(),
+            commit: commit.to_owned(),
+        }));
         if self.agent != Agent::None {
             owed.push(Effect::RunAgent { generation, handle: handle.clone(), run });
         }

@@ -92,6 +92,8 @@ pub struct Session {
     pub(super) history: VecDeque<Exchange>,
 
     pub(super) commits: Vec<TurnCommit>,
+    /// The commit that the files have to become before anything else is done in them: somebody else put it on the branch.
+    pub(super) behind: Option<String>,
     pub(super) checks: Checks,
     pub(super) artifacts: Arc<Vec<KeptArtifact>>,
     pub(super) merged: Option<Merged>,

@@ -1,5 +1,6 @@
 //! The session machine, seen from outside: inputs go in, events come out, and what must always hold holds.
 
+mod agents;
 mod attachments;
 mod budgets;
 mod checkpoints;
@@ -12,4 +13,6 @@ mod queue;
 mod random;
 mod tidying;
 mod traces;
+mod updates;
+mod watch;
 mod world;

@@ -125,8 +125,13 @@ fn message(context: &Context, turn: TurnNumber, prompt: &str) -> String {
 fn parse(text: &str) -> Option<Commit> {
     let mut lines = text.lines();
     let id = lines.next()?.to_owned();
-    let mut commit = Commit { id, files: 0, insertions: 0, deletions: 0 };
-    for part in lines.next().unwrap_or_default().split(',') {
+    Some(Commit { id, ..statistics(lines.next().unwrap_or_default()) })
+}
+
+/// What git says of how much is changed, as a commit without an id.
+pub(crate) fn statistics(text: &str) -> Commit {
+    let mut commit = Commit { id: String::new(), files: 0, insertions: 0, deletions: 0 };
+    for part in text.split(',') {
         let Some(number) = part.split_whitespace().next().and_then(|number| number.parse().ok()) else {
             continue;
         };
@@ -138,7 +143,7 @@ fn parse(text: &str) -> Option<Commit> {
             commit.deletions = number;
         }
     }
-    Some(commit)
+    commit
 }
 
 #[cfg(test)]

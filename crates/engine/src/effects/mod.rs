@@ -12,6 +12,7 @@ mod sandbox;
 mod workspace;
 
 pub(crate) use artifacts::put;
+pub(crate) use commit::statistics;
 pub(crate) use context::Context;
 pub(crate) use murmur::last_words;
 pub(crate) use workspace::{clone_into, script};
@@ -77,6 +78,7 @@ pub(crate) fn perform(
             | Effect::DestroySandbox { generation, .. }
             | Effect::RunAgent { generation, .. }
             | Effect::KillAgent { generation, .. }
+            | Effect::UpdateWorkspace { generation, .. }
             | Effect::CommitWork { generation, .. } => *generation,
             Effect::RunChecks { .. } => return,
         };
@@ -103,6 +105,9 @@ pub(crate) fn perform(
             Effect::RestoreFiles { restore, name, .. } => files::restore(&context, restore, name).await,
             Effect::PrepareWorkspace { handle, .. } => {
                 workspace::prepare(&context, generation, &handle).await
+            }
+            Effect::UpdateWorkspace { handle, commit, .. } => {
+                workspace::update(&context, generation, &handle, commit).await
             }
             Effect::RunAgent { handle, run, .. } => {
                 agent::run(&context, generation, &handle, run, read, model).await
@@ -137,6 +142,7 @@ fn handle(effect: &Effect) -> Option<&str> {
         | Effect::KeepFiles { handle, .. }
         | Effect::RunAgent { handle, .. }
         | Effect::KillAgent { handle, .. }
+        | Effect::UpdateWorkspace { handle, .. }
         | Effect::CommitWork { handle, .. } => Some(handle),
     }
 }

@@ -105,6 +105,8 @@ impl Progress {
             | Event::CancelAnswered { .. }
             | Event::BranchPushed { .. }
             | Event::BranchMerged { .. }
+            | Event::BranchUpdated { .. }
+            | Event::WorkspaceUpdated { .. }
             | Event::PullRequestPublished { .. }
             | Event::AgentSpoke { .. }
             | Event::AgentThought { .. }

@@ -260,6 +260,14 @@ impl<W: Write> Renderer<W> {
                 let (style, line) = checks::ended(verdict, commands);
                 self.paint(style, &line)
             }
+            Event::BranchUpdated { commit, by, .. } => {
+                format!(
+                    "{} {} brought the branch up to date, to {}",
+                    self.paint(Style::Good, "✔"),
+                    clean(by),
+                    short(&commit.id)
+                )
+            }
             Event::BranchMerged { into, commit, .. } => {
                 format!("{} merged into {into} as {}", self.paint(Style::Good, "✔"), short(commit))
             }
@@ -300,6 +308,7 @@ impl<W: Write> Renderer<W> {
             | Event::TurnStarted { .. }
             | Event::PromptRetried { .. }
             | Event::CancelAnswered { .. }
+            | Event::WorkspaceUpdated { .. }
             | Event::BranchPushed { .. }
             | Event::ContextMeasured { .. }
             | Event::TokensUsed { .. }

@@ -58,6 +58,7 @@ fn refused(refusal: &Refusal) -> Problem {
             (StatusCode::NOT_FOUND, "Take one of the session's `checkpoints`; each turn leaves one.")
         }
         Refusal::RestoreRunning => (StatusCode::CONFLICT, "Wait a moment."),
+        Refusal::BranchMoved => (StatusCode::CONFLICT, "Try again."),
         Refusal::BudgetSpent { .. } => (StatusCode::CONFLICT, "Raise the session's budget."),
         Refusal::MonthBudgetSpent { .. } => (
             StatusCode::CONFLICT,
@@ -86,7 +87,9 @@ fn invalid_status(code: &str) -> StatusCode {
             StatusCode::CONFLICT
         }
         "no_pull_request" => StatusCode::NOT_FOUND,
-        "pull_request_closed"
+        "pull_request_of_fork"
+        | "branch_diverged"
+        | "pull_request_closed"
         | "checks_running"
         | "github_not_installed"
         | "fetch_failed"

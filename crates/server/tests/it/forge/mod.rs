@@ -8,6 +8,7 @@ mod kills;
 mod recorded;
 mod reviews;
 mod setup;
+mod updates;
 
 use crate::support::{PATIENCE, Place, Server};
 use lamplight_fake_github::{App, FakeGitHub, Hook, Permission};
