@@ -5,6 +5,7 @@
 //! for nothing.
 
 mod auth;
+mod checks;
 mod error;
 mod for_engine;
 mod gateway;
@@ -17,6 +18,7 @@ mod secrets;
 mod sections;
 
 pub use auth::{Allow, Auth, GitHubWay, OidcWay};
+pub use checks::Checks;
 pub use error::ConfigError;
 pub use gateway::Gateway;
 pub use github::GitHub;
@@ -49,6 +51,7 @@ pub struct Config {
     pub limits: Limits,
     pub budgets: Budgets,
     pub queue: Queue,
+    pub checks: Checks,
     pub models: Models,
     pub secrets: Secrets,
     pub github: GitHub,
