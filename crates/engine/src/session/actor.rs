@@ -58,7 +58,7 @@ impl Actor {
         awake: Awake,
         messages: mpsc::Receiver<Message>,
     ) -> Result<(), CommandError> {
-        let session = load(&shared, &id).await?;
+        let Some(session) = load_when_it_can_be(&shared, &id).await? else { return Ok(()) };
         awake.hub.begin(session.last_seq());
         shared.budgets.session_is(&id, &session);
         shared.queue.session_is(&id, &session, clock::now());
@@ -255,7 +255,7 @@ impl Actor {
         let worth_listing = entries.iter().any(|entry| changes_the_list(&entry.event));
         let summary = worth_listing.then(|| writing::summary(&next, &view));
         let log = (&self.id, next.spec());
-        writing::append_when_there_is_space(&self.shared, &self.hub, log, &entries, summary).await?;
+        writing::append_when_it_can_be(&self.shared, &self.hub, log, &entries, summary).await?;
         self.become_state(next, &view);
         Ok(())
     }
@@ -334,6 +334,23 @@ async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
+    }
+}
+
+/// Waits while the database is away; `None` if the engine is shut down meanwhile.
+async fn load_when_it_can_be(shared: &Shared, id: &SessionId) -> Result<Option<Session>, CommandError> {
+    let mut resting = shared.resting();
+    loop {
+        match load(shared, id).await {
+            Err(CommandError::Unreachable(why)) => {
+                tracing::warn!(session.id = %id, "the session is woken when the database is there: {why}");
+            }
+            loaded => return loaded.map(Some),
+        }
+        tokio::select! {
+            () = crate::engine::closed(&mut resting) => return Ok(None),
+            () = tokio::time::sleep(writing::STORE_WAIT) => {}
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! key or variable that nobody reads is an error that names it: a setting with a typing mistake never silently counts
 //! for nothing.
 
+mod database;
 mod error;
 mod for_engine;
 mod gateway;
@@ -15,6 +16,7 @@ mod secret;
 mod secrets;
 mod sections;
 
+pub use database::Database;
 pub use error::ConfigError;
 pub use gateway::Gateway;
 pub use github::GitHub;
@@ -38,6 +40,7 @@ use std::path::{Path, PathBuf};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub server: Server,
+    pub database: Database,
     pub auth: Auth,
     pub log: Log,
     /// Who the commits and commands are attributed to; `None` is who git says this is.
@@ -111,6 +114,7 @@ impl Config {
         self.sandbox.home.take_if(|home| home.as_os_str().is_empty());
         for path in [&mut self.server.data_dir]
             .into_iter()
+            .chain(&mut self.database.ca_file)
             .chain(&mut self.agent.tools_dir)
             .chain(&mut self.secrets.key_file)
             .chain(&mut self.github.private_key_file)
@@ -127,6 +131,7 @@ impl Config {
             *program = absolute(Path::new(program.as_str()), environment)?.to_string_lossy().into_owned();
         }
         self.server.check(&self.auth)?;
+        self.database.check()?;
         self.sandbox.check()?;
         self.models.check()?;
         self.budgets.check()?;
