@@ -65,7 +65,7 @@ pub struct DatabaseConfig {
 
 impl DatabaseConfig {
     pub fn address(&self) -> Result<PostgresAddress, BadAddress> {
-        PostgresAddress::new(self.url.reveal(), self.ca_file.as_deref())
+        PostgresAddress::new(self.url.expose(), self.ca_file.as_deref())
     }
 }
 

@@ -14,7 +14,7 @@ const READERS: usize = 4;
 #[derive(Clone)]
 pub(crate) enum Source {
     Lite(PathBuf),
-    Postgres(PostgresAddress),
+    Postgres(Box<PostgresAddress>),
 }
 
 impl Source {

@@ -80,7 +80,7 @@ impl Store {
         let quarantine = Arc::new(Quarantine::default());
         let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
         let writer = postgres::start(address, lock, Arc::clone(&quarantine), queue)?;
-        Self::new(dir, jobs, Source::Postgres(address.clone()), quarantine, writer)
+        Self::new(dir, jobs, Source::Postgres(Box::new(address.clone())), quarantine, writer)
     }
 
     fn new(

@@ -6,6 +6,9 @@ mod backups;
 mod budgets;
 mod checkpoints;
 mod cli;
+#[expect(dead_code, reason = "the store's tests ask it for more")]
+#[path = "../../../store/tests/it/cluster.rs"]
+mod cluster;
 mod code;
 mod configuration;
 mod forge;
@@ -18,6 +21,7 @@ mod metrics;
 mod network;
 mod pauses;
 mod people;
+mod postgres;
 mod prepared;
 mod previews;
 mod pull_requests;
