@@ -11,7 +11,7 @@ use crate::engine::Shared;
 use crate::hub::Hub;
 use crate::{CommandError, clock};
 use lamplight_domain::session::{Input, Place, Report, Room, Session, SessionView};
-use lamplight_domain::{Entry, Event, Seq, SessionId, Timestamp};
+use lamplight_domain::{Entry, Event, SessionId, Timestamp};
 use lamplight_sandbox::link::Link;
 use std::sync::Arc;
 use std::time::Duration;

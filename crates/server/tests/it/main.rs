@@ -5,6 +5,7 @@ mod artifacts;
 mod backups;
 mod budgets;
 mod checkpoints;
+mod checks;
 mod cli;
 #[expect(dead_code, reason = "the store's tests ask it for more")]
 #[path = "../../../store/tests/it/cluster.rs"]
