@@ -6,6 +6,7 @@
 
 mod auth;
 mod checks;
+mod database;
 mod error;
 mod for_engine;
 mod gateway;
@@ -19,6 +20,7 @@ mod sections;
 
 pub use auth::{Allow, Auth, GitHubWay, OidcWay};
 pub use checks::Checks;
+pub use database::Database;
 pub use error::ConfigError;
 pub use gateway::Gateway;
 pub use github::GitHub;
@@ -42,6 +44,7 @@ use std::path::{Path, PathBuf};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub server: Server,
+    pub database: Database,
     pub auth: Auth,
     pub log: Log,
     /// Who the commits and commands are attributed to; `None` is who git says this is.
@@ -116,6 +119,7 @@ impl Config {
         self.sandbox.home.take_if(|home| home.as_os_str().is_empty());
         for path in [&mut self.server.data_dir]
             .into_iter()
+            .chain(&mut self.database.ca_file)
             .chain(&mut self.agent.tools_dir)
             .chain(&mut self.secrets.key_file)
             .chain(&mut self.github.private_key_file)
@@ -134,6 +138,7 @@ impl Config {
         self.auth.take_secrets(environment);
         self.auth.check()?;
         self.server.check(&self.auth)?;
+        self.database.check()?;
         self.sandbox.check()?;
         self.models.check()?;
         self.budgets.check()?;
