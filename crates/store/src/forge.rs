@@ -137,6 +137,11 @@ impl Store {
         self.read_rows(move |connection| next_due(connection, now)).await
     }
 
+    /// Deliveries that nothing has come of yet.
+    pub async fn deliveries_waiting(&self) -> Result<u64, ReadError> {
+        self.read_rows(still_waiting).await
+    }
+
     pub async fn mark(&self, name: &str) -> Result<Option<String>, ReadError> {
         let name = name.to_owned();
         self.read_rows(move |connection| mark(connection, &name)).await
@@ -280,6 +285,13 @@ pub(crate) fn next_due(connection: &Connection, now: Timestamp) -> rusqlite::Res
     connection
         .prepare_cached("SELECT MIN(due_at) FROM deliveries WHERE due_at > ?1")?
         .query_row([now.0], |row| Ok(row.get::<_, Option<i64>>(0)?.map(Timestamp)))
+}
+
+pub(crate) fn still_waiting(connection: &Connection) -> rusqlite::Result<u64> {
+    connection
+        .prepare_cached("SELECT COUNT(*) FROM deliveries WHERE due_at IS NOT NULL")?
+        .query_row([], |row| row.get::<_, i64>(0))
+        .map(|count| u64::try_from(count).unwrap_or(0))
 }
 
 pub(crate) fn mark(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
