@@ -2,12 +2,14 @@
 
 mod append;
 mod audit;
+mod cluster;
 mod damage;
 mod disk;
 mod forge;
 mod full;
 mod kill;
 mod people;
+mod postgres;
 mod power;
 mod projections;
 mod reviews;
