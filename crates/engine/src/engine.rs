@@ -8,6 +8,7 @@ use crate::error::{CommandError, StartError};
 use crate::forge::{self, Forge};
 use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
+use crate::lent::{self, Lending};
 use crate::metrics::Metrics;
 use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
@@ -62,6 +63,7 @@ pub(crate) struct Shared {
     /// How often people, or what lets them in, have changed.
     pub people_changes: watch::Sender<u64>,
     pub queue: Queue,
+    pub lending: Lending,
     pub metrics: Metrics,
     awake: Mutex<HashMap<SessionId, Awake>>,
     changes: broadcast::Sender<Arc<SessionSummary>>,
@@ -113,6 +115,7 @@ impl Engine {
             budgets,
             people_changes: watch::Sender::new(0),
             queue,
+            lending: Lending::new(),
             metrics: Metrics::new(),
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
@@ -121,6 +124,7 @@ impl Engine {
             streams: TaskTracker::new(),
             tasks: TaskTracker::new(),
         });
+        lent::begin(&shared).await.map_err(StartError::Lent)?;
         for id in unfinished {
             shared.wake(&id);
         }

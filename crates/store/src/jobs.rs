@@ -1,8 +1,8 @@
 //! What the writer is asked for, and how it answers.
 
 use crate::{
-    Append, AppendError, AuditEntry, Committed, ForgeChange, PeopleChange, PeopleOutcome, Project,
-    Remembered, SealedSecret, WriteError,
+    Append, AppendError, AuditEntry, Committed, ForgeChange, LentChange, PeopleChange, PeopleOutcome,
+    Project, Remembered, SealedSecret, WriteError,
 };
 use lamplight_domain::{SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
@@ -42,6 +42,10 @@ pub(crate) enum Record {
     Forge {
         change: ForgeChange,
         reply: Reply<usize, WriteError>,
+    },
+    Lent {
+        change: LentChange,
+        reply: Reply<(), WriteError>,
     },
     Audit {
         entry: AuditEntry,
@@ -111,6 +115,7 @@ impl Record {
             Self::RemoveSecret { name, .. } => name.len(),
             Self::People { change, .. } => change.size(),
             Self::Forge { change, .. } => change.size(),
+            Self::Lent { change, .. } => change.size(),
             Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
         }
     }
@@ -161,6 +166,7 @@ impl Record {
             }
             Self::TouchRepository { reply, .. }
             | Self::SetSecret { reply, .. }
+            | Self::Lent { reply, .. }
             | Self::Audit { reply, .. } => {
                 let _ = reply.send(staged.map(|_| ()).map_err(WriteError::from));
             }

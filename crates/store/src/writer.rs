@@ -17,7 +17,7 @@ use crate::jobs::{Job, Record, Staged, Trouble};
 use crate::quarantine::Quarantine;
 use crate::schema::Opened;
 use crate::{
-    APPEND_BYTES, Append, AppendError, Committed, answers, audit, forge, history, people, rebuild,
+    APPEND_BYTES, Append, AppendError, Committed, answers, audit, forge, history, lent, people, rebuild,
     repositories, search, secrets, summaries, usage,
 };
 use lamplight_domain::{Seq, SessionId};
@@ -188,6 +188,7 @@ impl Writer {
             Record::RemoveSecret { name, .. } => secrets::remove(&self.connection, name).map(Staged::Removed),
             Record::People { change, .. } => people::change(&self.connection, change).map(Staged::People),
             Record::Forge { change, .. } => forge::change(&self.connection, change).map(Staged::Changed),
+            Record::Lent { change, .. } => lent::change(&self.connection, change).map(|()| Staged::Written),
             Record::Audit { entry, .. } => audit::add(&self.connection, entry).map(|()| Staged::Written),
         }
     }

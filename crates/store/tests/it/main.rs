@@ -7,6 +7,7 @@ mod disk;
 mod forge;
 mod full;
 mod kill;
+mod lent;
 mod people;
 mod power;
 mod projections;
