@@ -8,6 +8,7 @@ mod checkpoints;
 mod cli;
 mod code;
 mod configuration;
+mod e2b;
 mod forge;
 mod gateway;
 mod hostile;
