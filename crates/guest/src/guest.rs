@@ -72,7 +72,6 @@ pub(crate) fn failed(what: impl Display, error: &std::io::Error) -> Refusal {
     let code = match error.kind() {
         std::io::ErrorKind::NotFound | std::io::ErrorKind::ConnectionRefused => Code::NotFound,
         std::io::ErrorKind::PermissionDenied => Code::Denied,
-        std::io::ErrorKind::AlreadyExists => Code::Exists,
         _ => Code::Failed,
     };
     refusal(code, format!("{what}: {error}"))

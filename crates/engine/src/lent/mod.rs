@@ -10,6 +10,7 @@
 
 mod facts;
 mod files;
+mod hearing;
 mod keeping;
 mod processes;
 mod running;
@@ -23,11 +24,11 @@ pub use processes::{Follower, Input, LentProcess, NewProcess, Piece, ProcessErro
 use crate::effects::Context;
 use crate::engine::{Engine, Shared};
 use crate::error::CommandError;
+use hearing::Processes;
 use lamplight_domain::SessionId;
 use lamplight_sandbox::link::Link;
 use lamplight_sandbox::provider::inside;
 use lamplight_store::Store;
-use processes::Processes;
 use running::Running;
 use seal::Seals;
 use std::collections::{HashMap, HashSet};

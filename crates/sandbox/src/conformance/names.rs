@@ -71,17 +71,29 @@ pub(super) async fn files_can_be_roots_where_there_is_one(stage: &Stage<'_>) -> 
     same("the guest's mind", inside.sh("id -u").await?, "1000".into())
 }
 
-/// Waits until this was told.
-async fn heard(watcher: &mut Watcher, what: Change, name: &str) -> Result<(), Verdict> {
-    loop {
-        match watcher.next().await? {
-            Watched::Events { events } => {
-                if events.iter().any(|event| event.what == what && event.name == name) {
-                    return Ok(());
+/// Somebody who hears, and all that they heard.
+struct Ear {
+    watcher: Watcher,
+    heard: Vec<(Change, String)>,
+}
+
+impl Ear {
+    async fn at(inside: &Inside, path: &str, deep: bool) -> Result<Self, Verdict> {
+        Ok(Self { watcher: inside.link.watch(AGENT, path, deep).await?, heard: Vec::new() })
+    }
+
+    /// Waits until this was told.
+    async fn hears(&mut self, what: Change, name: &str) -> Result<(), Verdict> {
+        let wanted = (what, name.to_owned());
+        while !self.heard.contains(&wanted) {
+            match self.watcher.next().await? {
+                Watched::Events { events } => {
+                    self.heard.extend(events.into_iter().map(|event| (event.what, event.name)));
                 }
+                Watched::Lost => return Err(failed("of so little something was lost")),
             }
-            Watched::Lost => return Err(failed("of so little something was lost")),
         }
+        Ok(())
     }
 }
 
@@ -89,8 +101,8 @@ pub(super) async fn what_happens_in_a_folder_is_heard(stage: &Stage<'_>) -> Case
     let inside: Inside = stage.first().await?;
     inside.sh("mkdir -p watched/deep other").await?;
     let path = inside.told("/workspace/watched");
-    let mut flat = inside.link.watch(AGENT, &path, false).await?;
-    let mut deep = inside.link.watch(AGENT, &path, true).await?;
+    let mut flat = Ear::at(&inside, &path, false).await?;
+    let mut deep = Ear::at(&inside, &path, true).await?;
     inside.sh("cd watched; echo x > a; chmod 700 a; mv a b; rm b; echo x > deep/a; mkdir new").await?;
     for (what, name) in [
         (Change::Created, "a"),
@@ -101,12 +113,13 @@ pub(super) async fn what_happens_in_a_folder_is_heard(stage: &Stage<'_>) -> Case
         (Change::Removed, "b"),
         (Change::Created, "new"),
     ] {
-        heard(&mut flat, what, name).await?;
+        flat.hears(what, name).await?;
     }
-    heard(&mut deep, Change::Created, "deep/a").await?;
-    heard(&mut deep, Change::Created, "new").await?;
+    same("of what is below", flat.heard.iter().any(|(_, name)| name.contains('/')), false)?;
+    deep.hears(Change::Created, "deep/a").await?;
+    deep.hears(Change::Created, "new").await?;
     inside.sh("echo x > watched/new/c").await?;
-    heard(&mut deep, Change::Written, "new/c").await?;
+    deep.hears(Change::Written, "new/c").await?;
     let file = inside.told("/workspace/watched/new/c");
     same("a file", code(inside.link.watch(AGENT, &file, false).await), Some(Code::Unreadable))?;
     let none = inside.told("/workspace/none");

@@ -1,6 +1,7 @@
 //! E2B's protocol, served: by its own SDKs, and by what they would never send.
 
 mod cycles;
+mod domain;
 mod raw;
 mod restart;
 mod sdks;

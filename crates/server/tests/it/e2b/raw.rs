@@ -4,7 +4,8 @@ use crate::support::{PATIENCE, Server, answer, find_pid};
 use lamplight_e2b::connect::{END, Message, encode};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// What every key looks like where there is no sign-in.
 pub(super) const KEY: &str = "e2b_0123456789abcdef0123456789abcdef01234567";

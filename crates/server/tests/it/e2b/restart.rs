@@ -5,7 +5,8 @@ use super::raw::{Cloud, Sandbox};
 use crate::support::{PATIENCE, Server};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::time::{Duration, Instant};
+use std::time::Duration;
+use tokio::time::Instant;
 
 async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let begun = Instant::now();
