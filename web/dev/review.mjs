@@ -50,6 +50,17 @@ function ready(session) {
   return standing(session);
 }
 
+function update(session) {
+  if (!standing(session).mergeable)
+    throw new Refused(409, 'merge_conflict', 'Both sides changed a file.', 'Prompt the agent to merge.');
+  const commit = { id: 'b'.repeat(40), files: 1, insertions: 2, deletions: 0 };
+  const { turn } = session.commits.at(-1);
+  session.commits.push({ turn, ...commit });
+  session.append({ type: 'branch_updated', turn, commit, by: session.person.name });
+  publish(session);
+  return standing(session);
+}
+
 function close(session) {
   standing(session);
   session.pull_state = 'closed';
@@ -61,5 +72,6 @@ export const reviewRoutes = (find) => [
   ['GET', /^\/sessions\/(\w+)\/pull-request$/, ({ ids }) => standing(find(ids[0]))],
   ['POST', /^\/sessions\/(\w+)\/pull-request$/, ({ ids }) => publish(find(ids[0]))],
   ['POST', /^\/sessions\/(\w+)\/pull-request\/ready$/, ({ ids }) => ready(find(ids[0]))],
+  ['POST', /^\/sessions\/(\w+)\/pull-request\/update$/, ({ ids }) => update(find(ids[0]))],
   ['POST', /^\/sessions\/(\w+)\/pull-request\/close$/, ({ ids }) => close(find(ids[0]))],
 ];

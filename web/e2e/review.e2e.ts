@@ -23,6 +23,8 @@ describe.runIf(ON_DOUBLE)('a pull request', () => {
     await drawer.getByRole('button', { name: 'Mark ready' }).click();
     await drawer.getByText('Open', { exact: true }).waitFor();
     await page.getByRole('button', { name: '#7', exact: true }).waitFor();
+    await drawer.getByRole('button', { name: 'Update branch' }).click();
+    await page.getByText('brought the branch up to date, to bbbbbbbb').waitFor();
     await drawer.getByRole('button', { name: 'Close', exact: true }).last().click();
     await drawer.getByText('Closed', { exact: true }).waitFor();
     expect(await drawer.getByRole('link').getAttribute('href')).toBe('https://github.com/acme/stats/pull/7');

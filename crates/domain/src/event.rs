@@ -2,30 +2,19 @@
 
 mod parts;
 
-pub use parts::{Commit, Contact, Guard, Memory, Outcome};
+pub use parts::{Commit, Contact, Entry, Guard, Memory, Outcome};
 
 use crate::agent::{AgentInput, ExitStatus, Opened};
 use crate::artifact::Artifact;
+use crate::check::{CheckPlan, CheckedCommand, Verdict};
 use crate::permission::{Answer, AnsweredBy, PermissionOption};
 use crate::pull_request::PullRequest;
 use crate::transcript::{PlanEntry, Tokens, ToolCall};
 use crate::{
-    Attachment, BudgetOf, Enforced, Failure, Generation, PromptId, Seq, SessionSpec, Timestamp, TurnNumber,
+    Attachment, BudgetOf, Enforced, Failure, Generation, PromptId, SessionSpec, Timestamp, TurnNumber,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
-
-/// One entry of a session's log.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct Entry {
-    /// Contiguous from 1.
-    pub seq: Seq,
-    pub at: Timestamp,
-    /// How many bytes of the agent process's standard output are accounted for by the log up to here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub read: Option<u64>,
-    pub event: Event,
-}
 
 /// A recorded fact. Adding a variant needs a frozen fixture in `fixtures/events`; none is ever removed or changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -83,13 +72,11 @@ pub enum Event {
     SessionUnarchived {
         by: String,
     },
-
     /// From here on it waits for a sandbox as if it had waited longer (or, below 0, less long).
     PrioritySet {
         priority: i8,
         by: String,
     },
-
     // The sandbox.
     /// One is wanted, and there is no room for it.
     SandboxQueued {
@@ -169,7 +156,6 @@ pub enum Event {
     SandboxDestroyed {
         generation: Generation,
     },
-
     // What its files were.
     /// From here on it is owed that the session's files are kept as they are, as its n-th checkpoint.
     CheckpointRequested {
@@ -199,7 +185,6 @@ pub enum Event {
         checkpoint: u32,
         detail: String,
     },
-
     // The agent process; `run` is the n-th in this session, and names the process for the guest.
     AgentRequested {
         generation: Generation,
@@ -236,7 +221,6 @@ pub enum Event {
         n: u64,
         input: AgentInput,
     },
-
     // The turn.
     TurnStarted {
         turn: TurnNumber,
@@ -303,10 +287,43 @@ pub enum Event {
         turn: TurnNumber,
         failure: Failure,
     },
+    /// The repository names no checks, and none are usual for what is in it; or what it says of them is wrong.
+    NothingToCheck {
+        turn: TurnNumber,
+        commit: String,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        why: Option<String>,
+    },
+    /// From here on it is owed that the repository's own checks run on this commit; `check` is the n-th time in this session.
+    ChecksRequested {
+        check: u32,
+        turn: TurnNumber,
+        commit: String,
+        plan: CheckPlan,
+    },
+    /// The agent is told of a failure as `prompt`.
+    ChecksEnded {
+        check: u32,
+        #[serde(flatten)]
+        verdict: Verdict,
+        commands: Vec<CheckedCommand>,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        prompt: Option<PromptId>,
+    },
     /// Files that the agent offers as results, as they were at the end of this turn: those that are new or not what they were.
     ArtifactsKept {
         turn: TurnNumber,
         artifacts: Vec<Artifact>,
+    },
+    /// The branch now is this commit: what was on it where it is published, and its base, were merged into it.
+    BranchUpdated {
+        turn: TurnNumber,
+        commit: Commit,
+        by: String,
+    },
+    /// The session's files are those of this commit, and what nobody has committed.
+    WorkspaceUpdated {
+        commit: String,
     },
     BranchMerged {
         into: String,
@@ -318,7 +335,6 @@ pub enum Event {
         pull_request: PullRequest,
         by: String,
     },
-
     // The transcript.
     AgentSpoke {
         turn: TurnNumber,

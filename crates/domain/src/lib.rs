@@ -7,6 +7,7 @@ pub mod agent;
 pub mod artifact;
 pub mod attachment;
 pub mod budget;
+pub mod check;
 pub mod event;
 pub mod failure;
 pub mod id;
@@ -24,6 +25,7 @@ pub mod transcript;
 
 pub use attachment::Attachment;
 pub use budget::{BudgetOf, MonthBudget};
+pub use check::{CheckPlan, CheckPolicy, CheckState, Checked, CheckedCommand, ToCheck, Verdict};
 pub use event::{Entry, Event};
 pub use failure::{Failure, FailureClass, Side};
 pub use id::{Generation, PromptId, Seq, SessionId, TurnNumber};

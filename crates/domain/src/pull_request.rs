@@ -13,4 +13,7 @@ pub struct PullRequest {
     pub draft: bool,
     /// The commit that the branch was pushed at; forty hexadecimal digits.
     pub head: String,
+    /// The n-th checks of the session, whose end it tells.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked: Option<u32>,
 }

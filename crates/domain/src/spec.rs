@@ -1,5 +1,6 @@
 //! What a session is made with. It never changes after creation, but for the model, which has events of its own.
 
+use crate::check::CheckPolicy;
 use crate::image::SessionImage;
 use crate::network::Network;
 use crate::permission::Policy;
@@ -36,6 +37,9 @@ pub struct SessionSpec {
     #[serde(default, skip_serializing_if = "SandboxLimits::is_default")]
     pub sandbox: SandboxLimits,
     pub permissions: Policy,
+    /// Which checks run on what is committed. Missing in logs of before there were any.
+    #[serde(default, skip_serializing_if = "CheckPolicy::is_never")]
+    pub checks: CheckPolicy,
     /// What programs in the sandbox may connect to.
     #[serde(default, skip_serializing_if = "Network::is_none")]
     pub network: Network,

@@ -6,7 +6,9 @@ use crate::forge::ForgeConfig;
 use crate::keys::SealingSource;
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
-use lamplight_domain::{ImageChoice, Limits, Network, Person, Redaction, SandboxLimits, SomeLimits};
+use lamplight_domain::{
+    CheckPolicy, ImageChoice, Limits, Network, Person, Redaction, SandboxLimits, SomeLimits,
+};
 use lamplight_gateway::{ModelPrice, Outside, Secret, Tariff, UpstreamName};
 use lamplight_integrations::GitHubConfig;
 use std::path::{Path, PathBuf};
@@ -39,6 +41,8 @@ pub struct Config {
     /// How many sandboxes there may be at a time.
     pub queue: QueueConfig,
     pub permissions: Policy,
+    /// Which checks run on what a turn has committed.
+    pub checks: CheckPolicy,
     /// Who authors commits where the repository's git configuration names nobody.
     pub person: Option<Person>,
     pub sandbox: SandboxConfig,

@@ -242,6 +242,7 @@ async fn spec(
         limits: new.limits.over(&config.limits),
         sandbox,
         permissions: new.permissions.unwrap_or(config.permissions),
+        checks: config.checks,
         network: new.network.unwrap_or_else(|| config.network.clone()),
         image,
         origin: None,

@@ -2,6 +2,7 @@
 
 use crate::agents::AgentInfo;
 use crate::budgets::Budgets;
+use crate::checks::Holders;
 use crate::config::Config;
 use crate::create::Once;
 use crate::error::{CommandError, StartError};
@@ -59,6 +60,7 @@ pub(crate) struct Shared {
     pub tokens: OnceLock<Arc<Tokens>>,
     pub catalogue: Catalogue,
     pub prepared: Shelf,
+    pub checks: Holders,
     pub budgets: Arc<Budgets>,
     /// How often people, or what lets them in, have changed.
     pub people_changes: watch::Sender<u64>,
@@ -112,6 +114,7 @@ impl Engine {
             tokens: OnceLock::new(),
             catalogue,
             prepared,
+            checks: Holders::default(),
             budgets,
             people_changes: watch::Sender::new(0),
             queue,

@@ -65,6 +65,31 @@ pub(crate) async fn line(repository: &Path, arguments: &[&str]) -> anyhow::Resul
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
 }
 
+/// A commit of this tree, by somebody at some moment; its id.
+pub(crate) async fn commit_tree(
+    repository: &Path,
+    tree: &str,
+    parents: &[&str],
+    message: &str,
+    (name, email): (&str, &str),
+    date: &str,
+) -> anyhow::Result<String> {
+    let parents: Vec<&str> = parents.iter().flat_map(|parent| ["-p", parent]).collect();
+    let all: Vec<&str> = ["commit-tree", tree].into_iter().chain(parents).chain(["-m", message]).collect();
+    let mut command = command(repository, &all);
+    for role in ["AUTHOR", "COMMITTER"] {
+        for (what, value) in [("NAME", name), ("EMAIL", email), ("DATE", date)] {
+            command.env(format!("GIT_{role}_{what}"), value);
+        }
+    }
+    let output = tokio::time::timeout(WAIT, command.output()).await;
+    let output = output.map_err(|_| anyhow!("git commit-tree took longer than {} s", WAIT.as_secs()))??;
+    if !output.status.success() {
+        return Err(anyhow!("git commit-tree: {}", String::from_utf8_lossy(&output.stderr).trim()));
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned())
+}
+
 /// What a git command prints, up to `limit` bytes, and whether there was more.
 pub(crate) async fn bounded(
     repository: &Path,

@@ -2,10 +2,11 @@
 
 use crate::config::Config;
 use crate::error::{CommandError, StartError};
+use crate::evidence::evidence;
 use crate::session::Message;
 use crate::{Engine, agents, clock, git};
 use lamplight_domain::session::{Dollars, Report, SessionView};
-use lamplight_domain::{Entry, Event, KnownSecret, PullRequest, Seq, SessionId};
+use lamplight_domain::{Checked, Entry, Event, KnownSecret, PullRequest, Seq, SessionId};
 use lamplight_integrations::github::{self, NewPullRequest, Scope};
 use lamplight_integrations::{GitHub, GitHubError, Repository, Surroundings, section};
 use std::fmt::Write as _;
@@ -39,13 +40,15 @@ impl Engine {
         let github = self.shared.github.as_ref().ok_or_else(no_token)?;
         let repository = origin(&view, github).await?;
         push(&view, github, &repository, &head).await?;
-        let ours = self.description(&view, self.closing_line(id, &repository).await?).await?;
+        let closing = self.closing_line(id, &repository).await?;
+        let ours = self.description(&view, &head, closing).await?;
         let shown = show(&view, github, &repository, &ours).await.map_err(in_words)?;
         let pull_request = PullRequest {
             repository: repository.to_string(),
             number: shown.number,
             url: shown.html_url,
             draft: shown.draft,
+            checked: told_checks(&view, &head),
             head,
         };
         let report = Report::PullRequestPublished { pull_request: pull_request.clone(), by };
@@ -54,7 +57,12 @@ impl Engine {
     }
 
     /// What was done, and what it took.
-    async fn description(&self, view: &SessionView, closing: String) -> Result<String, CommandError> {
+    async fn description(
+        &self,
+        view: &SessionView,
+        head: &str,
+        closing: String,
+    ) -> Result<String, CommandError> {
         let mut text = closing;
         let answer = self.last_words(view).await?;
         if !answer.trim().is_empty() {
@@ -65,6 +73,9 @@ impl Engine {
             let id = &commit.commit.id;
             let subject = git::line(repository, &["log", "-1", "--format=%s", id]).await?;
             let _ = writeln!(text, "- {id} {}", section::harmless(&subject, SUBJECT_CHARS));
+        }
+        if let Some(checked) = checked_at(view, head) {
+            let _ = write!(text, "\n{}", evidence(checked));
         }
         let turns = if view.turn.0 == 1 { "1 turn".to_owned() } else { format!("{} turns", view.turn) };
         let cost = if view.cost.is_partial {
@@ -96,6 +107,16 @@ impl Engine {
         }
         Ok(answer)
     }
+}
+
+/// What is known of the checks of this commit.
+pub(crate) fn checked_at<'a>(view: &'a SessionView, commit: &str) -> Option<&'a Checked> {
+    view.checked.as_ref().filter(|checked| checked.commit == commit)
+}
+
+/// Those whose end a pull request at this commit tells.
+pub(crate) fn told_checks(view: &SessionView, commit: &str) -> Option<u32> {
+    checked_at(view, commit).and_then(Checked::ended)
 }
 
 /// `None` without a token.

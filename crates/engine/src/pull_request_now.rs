@@ -5,7 +5,7 @@ use crate::error::CommandError;
 use crate::pull_request::in_words;
 use crate::session::Message;
 use lamplight_domain::session::{Report, SessionView};
-use lamplight_domain::{PullRequest, SessionId};
+use lamplight_domain::{CheckState, PullRequest, SessionId};
 use lamplight_integrations::github::{CheckRun, Review};
 use lamplight_integrations::{GitHub, Repository, github};
 use std::collections::BTreeMap;
@@ -89,6 +89,9 @@ impl Engine {
         let view = self.view(id).await?;
         let (github, repository, shown) = self.shown(&view)?;
         let pull = github.pull_request(&repository, shown.number).await.map_err(in_words)?;
+        if change == PullRequestChange::Ready {
+            refuse_while_checked(&view)?;
+        }
         match (change, state(&pull)) {
             (PullRequestChange::Ready, PullRequestState::Draft) => {
                 github.mark_ready(&repository, &pull).await.map_err(in_words)?;
@@ -102,17 +105,13 @@ impl Engine {
             (PullRequestChange::Ready, PullRequestState::Open)
             | (PullRequestChange::Close, PullRequestState::Closed) => {}
             (_, PullRequestState::Closed | PullRequestState::Merged) => {
-                return Err(CommandError::invalid(
-                    "pull_request_closed",
-                    format!("pull request #{} is closed", shown.number),
-                    "publish the branch again to open another",
-                ));
+                return Err(closed(shown.number));
             }
         }
         self.pull_request_now(id).await
     }
 
-    fn shown<'a>(
+    pub(crate) fn shown<'a>(
         &'a self,
         view: &'a SessionView,
     ) -> Result<(&'a GitHub, Repository, &'a PullRequest), CommandError> {
@@ -123,6 +122,26 @@ impl Engine {
         let known = github.and_then(|github| Some((github, github.repository(&shown.repository)?)));
         let (github, repository) = known.ok_or_else(crate::pull_request::no_token)?;
         Ok((github, repository, shown))
+    }
+}
+
+pub(crate) fn closed(number: u64) -> CommandError {
+    CommandError::invalid(
+        "pull_request_closed",
+        format!("pull request #{number} is closed"),
+        "publish the branch again to open another",
+    )
+}
+
+/// What is said to be ready has been checked, or somebody has decided that it need not be.
+fn refuse_while_checked(view: &SessionView) -> Result<(), CommandError> {
+    match view.checked.as_ref().map(|checked| &checked.state) {
+        Some(CheckState::Running { .. }) => Err(CommandError::invalid(
+            "checks_running",
+            "the repository's own checks run on its newest commit",
+            "Wait for what they say, or stop them (lamplight stop).",
+        )),
+        Some(CheckState::Ended { .. } | CheckState::Nothing { .. }) | None => Ok(()),
     }
 }
 

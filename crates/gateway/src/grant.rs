@@ -12,7 +12,7 @@ pub struct Grant {
     pub session: SessionId,
     /// The person's repository on this machine; a work tree or a bare one.
     pub repository: PathBuf,
-    /// Short name of the only branch that may be pushed, such as `lamplight/fix-wrap-01ja`.
+    /// Short name of the only branch that may be pushed, such as `lamplight/fix-wrap-01ja`; empty where none may.
     pub branch: String,
     /// Short name of the branch that the work starts from.
     pub base: String,

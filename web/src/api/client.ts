@@ -136,6 +136,9 @@ export interface LogPage {
   last_seq: number;
 }
 
+/** What a person does with a pull request from here. */
+export type PullRequestChange = 'ready' | 'update' | 'close';
+
 export const api = {
   sessions(filter: SessionFilter, cursor: string | null, limit = 100): Promise<SessionPage> {
     const query = new URLSearchParams({ limit: String(limit) });
@@ -209,7 +212,7 @@ export const api = {
   merge: (id: string): Promise<Merged> => call('POST', `${session(id)}/merge`),
   publish: (id: string): Promise<PullRequest> => call('POST', `${session(id)}/pull-request`),
   pullRequest: (id: string): Promise<PullRequestStanding> => call('GET', `${session(id)}/pull-request`),
-  changePullRequest: (id: string, to: 'ready' | 'close'): Promise<PullRequestStanding> =>
+  changePullRequest: (id: string, to: PullRequestChange): Promise<PullRequestStanding> =>
     call('POST', `${session(id)}/pull-request/${to}`),
   end: (id: string): Promise<SessionView> => call('POST', `${session(id)}/end`),
   archive: (id: string): Promise<SessionView> => call('POST', `${session(id)}/archive`),

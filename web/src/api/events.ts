@@ -87,7 +87,12 @@ export type Event =
   | { type: 'branch_pushed'; turn: number; commit: string }
   | { type: 'work_committed'; turn: number; commit: Commit | null }
   | { type: 'work_not_committed'; turn: number; failure: Failure }
+  | { type: 'nothing_to_check'; turn: number; commit: string; why?: string }
+  | { type: 'checks_requested'; check: number; turn: number; commit: string; plan: CheckPlan }
+  | ({ type: 'checks_ended'; check: number; commands: CheckedCommand[]; prompt?: string } & Verdict)
   | { type: 'artifacts_kept'; turn: number; artifacts: KeptFile[] }
+  | { type: 'branch_updated'; turn: number; commit: Commit; by: string }
+  | { type: 'workspace_updated'; commit: string }
   | { type: 'branch_merged'; into: string; commit: string; by: string }
   | { type: 'pull_request_published'; pull_request: PullRequest; by: string }
   // The transcript.
@@ -118,6 +123,26 @@ export type Event =
   | { type: 'agent_sent'; turn: number; kind: string; raw: Json }
   | { type: 'agent_logged'; text: string }
   | { type: 'noted'; text: string };
+
+/** A repository's own checks: named by it, or guessed from the file `detected`. */
+export interface CheckPlan {
+  commands: string[];
+  detected?: string;
+  timeout_ms: number;
+}
+
+/** `status` is `null` when the time was over before the command was; `said` is the end of what it printed. */
+export interface CheckedCommand {
+  command: string;
+  status: ExitStatus | null;
+  ms: number;
+  said: string;
+}
+
+export type Verdict =
+  | { verdict: 'passed' | 'failed' }
+  | { verdict: 'not_run'; why: string }
+  | { verdict: 'stopped'; by: string };
 
 /** A file that a session offers as a result; `blob` is its `id` in the API. */
 export interface KeptFile {

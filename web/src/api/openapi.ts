@@ -877,6 +877,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/pull-request/update": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Merges its base, and what people have pushed to it, into the branch of the session's pull request; not while a turn runs. The session goes
+         *     on from there. Asking again does no harm.
+         */
+        post: operations["update_pull_request"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/release": {
         parameters: {
             query?: never;
@@ -1295,6 +1315,18 @@ export interface components {
         };
         /** @enum {string} */
         BudgetWhose: "deployment" | "person" | "repository";
+        CheckCommand: {
+            command: string;
+            /** @description Such as `exit 0` or `out of time`; `null` of what is not known. */
+            result?: string | null;
+            /**
+             * Format: int64
+             * @description How long it took, in milliseconds.
+             */
+            ms?: number | null;
+            /** @description The end of what it printed. */
+            said?: string | null;
+        };
         CheckSums: {
             /** Format: int32 */
             passed: number;
@@ -1318,6 +1350,21 @@ export interface components {
             /** @description The last commit of the session then. */
             commit?: string | null;
         };
+        /** @description How it stands with the checks of the newest commit that was checked. */
+        Checks: {
+            /** Format: int32 */
+            turn: number;
+            commit: string;
+            state: components["schemas"]["ChecksState"];
+            /** @description Why nothing ran or there is nothing, in one sentence. */
+            why?: string | null;
+            /** @description The file that the commands were guessed from; `null` where the repository names them. */
+            detected?: string | null;
+            /** @description In the order in which they run; at most 10. */
+            commands: components["schemas"]["CheckCommand"][];
+        };
+        /** @enum {string} */
+        ChecksState: "nothing" | "running" | "passed" | "failed" | "not_run" | "stopped";
         /** @description VS Code in a session's sandbox. */
         Code: {
             /** @description The version that is installed on the server's machine; nothing when it has to be installed first. */
@@ -2242,6 +2289,7 @@ export interface components {
             queued: components["schemas"]["QueuedPrompt"][];
             permission?: components["schemas"]["OpenPermission"] | null;
             commits: components["schemas"]["TurnCommit"][];
+            checks?: components["schemas"]["Checks"] | null;
             merged?: components["schemas"]["Merged"] | null;
             pull_request?: components["schemas"]["PullRequest"] | null;
             /** @description Moments that can be gone back to, or forked; oldest first, at most 20. */
@@ -4608,7 +4656,64 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description pull_request_closed, no_forge, github_unauthorized, github_forbidden, github_not_found, github_refused, github_not_installed */
+            /** @description pull_request_closed, checks_running, no_forge, github_unauthorized, github_forbidden, github_not_found, github_refused, github_not_installed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description github_limited */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description github_unreachable */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    update_pull_request: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["PullRequestStanding"];
+                };
+            };
+            /** @description session_not_found, no_pull_request */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description turn_running, merge_conflict, branch_diverged, branch_moved, restore_running, push_refused, fetch_failed, pull_request_closed, pull_request_of_fork, session_ended, no_forge, github_unauthorized, github_forbidden, github_not_found, github_refused, github_not_installed */
             409: {
                 headers: {
                     [name: string]: unknown;

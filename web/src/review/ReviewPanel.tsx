@@ -1,7 +1,7 @@
 /** The drawer with the session's pull request: how it stands on GitHub now, and what can be done with it from here. */
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
-import { api, asApiError } from '../api/client';
+import { api, asApiError, type PullRequestChange } from '../api/client';
 import type { PullRequestStanding } from '../api/types';
 import { useFacts, useStore } from '../session/view/context';
 import { words } from '../text/english';
@@ -27,7 +27,7 @@ export function ReviewPanel({ close }: PanelProps) {
     placeholderData: (previous) => previous,
   });
   const change = useMutation({
-    mutationFn: (to: 'ready' | 'close') => api.changePullRequest(store.id, to),
+    mutationFn: (to: PullRequestChange) => api.changePullRequest(store.id, to),
     onSuccess: () => {
       void queries.invalidateQueries({ queryKey: key });
       store.refresh();
@@ -83,7 +83,7 @@ function Standing({ standing }: { standing: PullRequestStanding }) {
 interface ActionsProps {
   standing: PullRequestStanding;
   isBusy: boolean;
-  run: (to: 'ready' | 'close') => void;
+  run: (to: PullRequestChange) => void;
 }
 
 function Actions({ standing, isBusy, run }: ActionsProps) {
@@ -95,6 +95,11 @@ function Actions({ standing, isBusy, run }: ActionsProps) {
       {isDraft ? (
         <Button size="small" look="primary" disabled={isBusy} onClick={() => run('ready')}>
           {words.review.ready}
+        </Button>
+      ) : null}
+      {isOpen ? (
+        <Button size="small" disabled={isBusy} onClick={() => run('update')}>
+          {words.review.updateBranch}
         </Button>
       ) : null}
       {isOpen ? (

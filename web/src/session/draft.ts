@@ -94,6 +94,10 @@ export class Draft {
       case 'retry_planned':
       case 'branch_pushed':
       case 'pull_request_published':
+      case 'branch_updated':
+      case 'nothing_to_check':
+      case 'checks_requested':
+      case 'checks_ended':
         this.#note(entry, sentence(event, entry.at));
         return;
       case 'session_created':
@@ -152,6 +156,7 @@ export class Draft {
       case 'sandbox_resumed':
       case 'sandbox_destroyed':
       case 'sandbox_used':
+      case 'workspace_updated':
         return;
       case 'agent_broken':
         this.t.stopping = true;

@@ -81,6 +81,8 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
       return { model: event.model };
     case 'work_committed':
       return event.commit ? { commits: [...view.commits, { turn: event.turn, ...event.commit }] } : {};
+    case 'branch_updated':
+      return { commits: [...view.commits, { turn: event.turn, ...event.commit }], merged: null };
     case 'branch_merged':
       return { merged: { into: event.into, commit: event.commit } };
     case 'pull_request_published':

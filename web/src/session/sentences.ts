@@ -1,5 +1,5 @@
 /** What happened, in one sentence, where a sentence is all there is to see of it. */
-import type { BudgetOf, Event } from '../api/events';
+import type { BudgetOf, CheckedCommand, Event } from '../api/events';
 import { words } from '../text/english';
 import { dollars, duration } from '../text/format';
 
@@ -28,7 +28,11 @@ type Told = Extract<
       | 'restore_failed'
       | 'retry_planned'
       | 'branch_pushed'
-      | 'pull_request_published';
+      | 'pull_request_published'
+      | 'branch_updated'
+      | 'nothing_to_check'
+      | 'checks_requested'
+      | 'checks_ended';
   }
 >;
 
@@ -85,11 +89,33 @@ export function sentence(event: Told, at: number): string {
       return words.notes.retry_planned(event.failure.message, event.retry);
     case 'branch_pushed':
       return words.notes.branch_pushed(event.commit.slice(0, 8));
+    case 'branch_updated':
+      return words.notes.branch_updated(event.by, event.commit.id.slice(0, 8));
+    case 'nothing_to_check':
+      return words.notes.nothing_to_check(event.why ?? null);
+    case 'checks_requested':
+      return words.notes.checks_requested(
+        event.commit.slice(0, 8),
+        event.plan.commands.join('; '),
+        event.plan.detected ?? null,
+      );
+    case 'checks_ended': {
+      const ran = event.commands.map(
+        ({ command, status, ms }) => `${command} (${statusText(status)}, ${duration(ms)})`,
+      );
+      const about = event.verdict === 'not_run' ? event.why : event.verdict === 'stopped' ? event.by : ran.join('; ');
+      return words.notes.checks_ended[event.verdict](about);
+    }
     case 'pull_request_published': {
       const { head, repository, number } = event.pull_request;
       return words.notes.pull_request_published(event.by, head.slice(0, 8), `${repository}#${number}`);
     }
   }
+}
+
+function statusText(status: CheckedCommand['status']): string {
+  if (status === null) return words.notes.outOfTime;
+  return status.ended === 'code' ? words.notes.exit(status.code) : words.notes.signal(status.signal);
 }
 
 export function exitText(event: Event & { type: 'agent_exited' }): string {

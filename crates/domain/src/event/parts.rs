@@ -1,9 +1,23 @@
 //! What several events are made of.
 
+use super::Event;
 use crate::agent::StopReason;
 use crate::failure::Failure;
+use crate::{Seq, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
+
+/// One entry of a session's log.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Entry {
+    /// Contiguous from 1.
+    pub seq: Seq,
+    pub at: Timestamp,
+    /// How many bytes of the agent process's standard output are accounted for by the log up to here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub read: Option<u64>,
+    pub event: Event,
+}
 
 /// A host that something inside asked for, and the answer.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]

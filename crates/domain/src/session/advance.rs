@@ -87,7 +87,8 @@ impl Draft {
     fn agent_follows(&self) -> Option<Next> {
         let session = &self.session;
         // What is kept after a turn is without a trace of the next.
-        if session.uncommitted.is_some() || (session.keeping.is_some() && session.turn.is_none()) {
+        let is_kept = session.keeping.is_some() && session.turn.is_none();
+        if session.uncommitted.is_some() || is_kept || session.update_owed().is_some() {
             return None;
         }
         match (&session.agent, &session.turn) {

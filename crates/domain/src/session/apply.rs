@@ -4,7 +4,7 @@ use super::Session;
 use super::standstill::is_of_a_person;
 use super::state::*;
 use super::view::{Merged, OpenPermission, QueuedPrompt, TurnCommit};
-use crate::event::{Entry, Event, Memory};
+use crate::event::{Entry, Event};
 use crate::failure::{Failure, FailureClass};
 use crate::{Generation, Seq, Timestamp, TurnNumber};
 use std::sync::Arc;
@@ -58,6 +58,8 @@ impl Session {
             uncommitted: None,
             history: Default::default(),
             commits: Vec::new(),
+            behind: None,
+            checks: Checks::default(),
             artifacts: Default::default(),
             merged: None,
             pull_request: None,
@@ -107,6 +109,7 @@ impl Session {
         match event {
             Event::SessionCreated { .. } => {}
             Event::PromptQueued { prompt, text, by, attachments } => {
+                self.checks.prompted(prompt);
                 let (prompt, text, by) = (prompt.clone(), text.clone(), by.clone());
                 self.prompt_queued(QueuedPrompt { prompt, text, by, attachments: attachments.clone() }, at);
             }
@@ -289,6 +292,15 @@ impl Session {
                 }
             }
             Event::WorkNotCommitted { failure, .. } => self.work_not_committed(failure, at),
+            Event::NothingToCheck { turn, commit, why } => self.checks.nothing(*turn, commit, why.as_ref()),
+            Event::ChecksRequested { check, turn, commit, plan } => {
+                self.checks.requested(*check, *turn, commit, plan, at);
+            }
+            Event::ChecksEnded { check, verdict, commands, prompt } => {
+                self.checks.ended(*check, verdict, commands, prompt.as_ref());
+            }
+            Event::BranchUpdated { turn, commit, .. } => self.branch_updated(*turn, commit),
+            Event::WorkspaceUpdated { commit } => self.behind = self.behind.take().filter(|of| of != commit),
             Event::BranchMerged { into, commit, .. } => {
                 self.merged = Some(Merged { into: into.clone(), commit: commit.clone() });
             }
@@ -375,26 +387,5 @@ impl Session {
 
     pub fn last_seq(&self) -> Seq {
         self.last_seq
-    }
-}
-
-impl Sandbox {
-    pub(super) fn attempt(&self) -> u32 {
-        match self {
-            Self::None | Self::Ready { .. } | Self::Paused { .. } => 1,
-            Self::Requested { attempt, .. }
-            | Self::Created { attempt, .. }
-            | Self::Queued { attempt, .. }
-            | Self::BackingOff { attempt, .. } => *attempt,
-        }
-    }
-}
-
-impl Step {
-    pub(super) fn memory(self) -> Memory {
-        match self {
-            Self::Initialize => Memory::Fresh,
-            Self::Open(memory) | Self::ChooseMode(memory) | Self::ChooseModel(memory) => memory,
-        }
     }
 }

@@ -8,12 +8,62 @@
 
 use super::decide::Draft;
 use super::state::*;
-use super::view::CheckpointView;
+use super::view::{CheckpointView, TurnCommit};
 use super::{MAX_CHECKPOINTS, Refusal, Session};
-use crate::Timestamp;
 use crate::event::Event;
 use crate::failure::{Failure, FailureClass};
+use crate::spec::Origin;
+use crate::{Timestamp, TurnNumber};
+use std::collections::VecDeque;
 use std::sync::Arc;
+
+/// What the session was when its files were kept.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Checkpoint {
+    pub number: u32,
+    /// The provider's.
+    pub name: String,
+    pub at: Timestamp,
+    pub turn: TurnNumber,
+    /// In the middle of that turn.
+    pub in_turn: bool,
+    pub commits: Vec<TurnCommit>,
+    /// The files were not those of the last commit yet.
+    pub behind: Option<String>,
+    pub agent_session: Option<String>,
+    pub history: VecDeque<Exchange>,
+}
+
+impl Checkpoint {
+    /// The last commit that is in the files.
+    fn files_at(&self) -> Option<String> {
+        let ids = self.commits.iter().rev().map(|last| &last.commit.id);
+        ids.into_iter().find(|id| self.behind.as_ref() != Some(id)).cloned()
+    }
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Keeping {
+    pub since: Timestamp,
+    /// Complete but for the provider's name.
+    pub checkpoint: Checkpoint,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Restoring {
+    pub checkpoint: u32,
+    pub name: String,
+    /// Since when it is owed.
+    pub since: Timestamp,
+    /// A fork begins with it: without it, there is nothing to go on with.
+    pub is_start: bool,
+}
+
+impl Restoring {
+    pub(super) fn of(origin: &Origin, since: Timestamp) -> Self {
+        Self { checkpoint: origin.checkpoint, name: origin.name.clone(), since, is_start: true }
+    }
+}
 
 impl Session {
     /// Whether the files are to be kept at `now`.
@@ -79,6 +129,7 @@ impl Session {
             turn: self.turn_number,
             in_turn: self.turn.is_some(),
             commits: self.commits.clone(),
+            behind: self.behind.clone(),
             agent_session: self.agent_session.clone(),
             history: self.history.clone(),
         };
@@ -109,10 +160,12 @@ impl Session {
         let Some(Restoring { checkpoint, .. }) = self.restoring.take() else { return };
         self.touched = false;
         self.kept_at = at;
-        if let Some(Checkpoint { commits, agent_session, history, .. }) = self.checkpoint(checkpoint).cloned()
+        if let Some(Checkpoint { commits, behind, agent_session, history, .. }) =
+            self.checkpoint(checkpoint).cloned()
         {
             self.merged = self.merged.take().filter(|_| commits == self.commits);
             self.commits = commits;
+            self.behind = behind;
             self.agent_session = agent_session;
             self.history = history;
         }
@@ -145,7 +198,7 @@ impl Session {
         }
         let number = checkpoint.or_else(|| self.checkpoints.last().map(|last| last.number)).unwrap_or(0);
         let found = self.checkpoint(number).ok_or_else(|| self.no_checkpoint(number))?;
-        let commit = found.commits.last().map(|last| last.commit.id.clone());
+        let commit = found.files_at();
         Ok(crate::spec::Origin {
             session: id.clone(),
             checkpoint: number,

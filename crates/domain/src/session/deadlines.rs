@@ -1,5 +1,6 @@
 //! What follows when time passes: guards, questions without an answer, starts that take too long.
 
+use super::ATTEMPTS;
 use super::decide::Draft;
 use super::guards;
 use super::standstill::Standstill;
@@ -12,6 +13,7 @@ use crate::{BudgetOf, MonthBudget};
 impl Draft {
     /// The guards and deadlines that `now` has passed.
     pub(super) fn deadlines(&mut self) {
+        self.checks_are_over();
         self.paused_for_too_long();
         self.files_took_too_long();
         if self.session.is_paused() {
@@ -99,6 +101,21 @@ impl Draft {
             .collect();
         for (request, answer) in due {
             self.answer(request, answer, AnsweredBy::Deadline);
+        }
+    }
+
+    /// A sandbox or agent could not be made ready. Transient failures are tried again; others end in a failed turn, so
+    /// that the person whose prompt waits is told.
+    pub(super) fn start_failed(&mut self, mut failure: Failure) {
+        let generation = self.session.generation;
+        let attempt = self.session.sandbox.attempt();
+        if attempt >= ATTEMPTS && failure.class == FailureClass::Transient {
+            failure.class = FailureClass::Persistent;
+        }
+        self.record(Event::SandboxReleased { generation, keep_files: true, reason: failure.message.clone() });
+        self.record(Event::SandboxFailed { generation, attempt, failure: failure.clone() });
+        if failure.class != FailureClass::Transient {
+            self.fail_turn(failure);
         }
     }
 }

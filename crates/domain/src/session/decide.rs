@@ -114,6 +114,9 @@ impl Draft {
                 self.refuse_while_working()?;
                 self.restore(checkpoint, by)?;
             }
+            Command::UpdateBranch { head, commit, to_check, by } => {
+                self.update_branch(&head, commit, to_check, by)?;
+            }
             Command::ChooseModel { model, by } => {
                 self.refuse_while_working()?;
                 let offered = &self.session.models;
@@ -161,6 +164,7 @@ impl Draft {
 
     /// Stops the turn; before there is one, takes the prompts back. Asking again while it is being stopped changes nothing.
     fn stop(&mut self, by: String) -> Result<(), Refusal> {
+        let stopped = self.stop_checks(&by);
         match &self.session.turn {
             Some(turn) if matches!(turn.state, TurnState::Stopping { .. }) => Ok(()),
             Some(turn) => {
@@ -170,7 +174,7 @@ impl Draft {
                 self.cancel_agent();
                 Ok(())
             }
-            None if self.session.prompts.is_empty() => Err(Refusal::NoTurnRunning),
+            None if self.session.prompts.is_empty() && !stopped => Err(Refusal::NoTurnRunning),
             None => {
                 for prompt in self.queued_prompts() {
                     self.record(Event::PromptRemoved { prompt, by: by.clone() });
@@ -312,16 +316,25 @@ impl Draft {
                     self.record(Event::HostContacted { turn, contact });
                 }
             }
-            Report::WorkCommitted { turn, commit } => {
+            Report::WorkCommitted { turn, commit, to_check } => {
                 if self.owes_commit(turn) {
+                    let id = commit.as_ref().map(|commit| commit.id.clone());
                     self.record(Event::WorkCommitted { turn, commit });
+                    if let Some(id) = id {
+                        self.checks_follow(turn, &id, to_check);
+                    }
                 }
+            }
+            Report::ChecksEnded { check, verdict, commands, prompt } => {
+                self.checks_ended(check, verdict, commands, prompt);
             }
             Report::WorkNotCommitted { turn, failure } => {
                 if self.owes_commit(turn) {
                     self.record(Event::WorkNotCommitted { turn, failure });
                 }
             }
+            Report::WorkspaceUpdated { commit } => self.workspace_updated(commit, Ok(())),
+            Report::WorkspaceNotUpdated { commit, detail } => self.workspace_updated(commit, Err(detail)),
             Report::BranchMerged { into, commit, by } => {
                 self.record(Event::BranchMerged { into, commit, by })
             }
@@ -374,20 +387,5 @@ impl Draft {
             });
         };
         self.record(Event::TurnEnded { turn: number, outcome: Outcome::Failed { failure } });
-    }
-
-    /// A sandbox or agent could not be made ready. Transient failures are tried again; others end in a failed turn, so
-    /// that the person whose prompt waits is told.
-    pub(super) fn start_failed(&mut self, mut failure: Failure) {
-        let generation = self.session.generation;
-        let attempt = self.session.sandbox.attempt();
-        if attempt >= ATTEMPTS && failure.class == FailureClass::Transient {
-            failure.class = FailureClass::Persistent;
-        }
-        self.record(Event::SandboxReleased { generation, keep_files: true, reason: failure.message.clone() });
-        self.record(Event::SandboxFailed { generation, attempt, failure: failure.clone() });
-        if failure.class != FailureClass::Transient {
-            self.fail_turn(failure);
-        }
     }
 }

@@ -1,6 +1,7 @@
 //! What may happen to a session: commands, which may be refused, and reports, which are never refused and ignored when stale.
 
 use crate::agent::{AgentReport, ExitStatus};
+use crate::check::{CheckedCommand, ToCheck, Verdict};
 use crate::event::{Commit, Contact};
 use crate::{Attachment, Enforced, Failure, Generation, MonthBudget, PromptId, PullRequest, TurnNumber};
 use serde_json::Value;
@@ -51,6 +52,13 @@ pub enum Command {
     /// The session's files become those of a checkpoint, and its conversation and commits what they were then.
     Restore {
         checkpoint: u32,
+        by: String,
+    },
+    /// The branch, which ends at `head`, is to end at a commit that goes on from there and is in the repository already.
+    UpdateBranch {
+        head: String,
+        commit: Commit,
+        to_check: ToCheck,
         by: String,
     },
     ChooseModel {
@@ -174,10 +182,27 @@ pub enum Report {
     WorkCommitted {
         turn: TurnNumber,
         commit: Option<Commit>,
+        /// On that commit.
+        to_check: ToCheck,
     },
     WorkNotCommitted {
         turn: TurnNumber,
         failure: Failure,
+    },
+    /// What the agent is told of a failure, it is told as `prompt`.
+    ChecksEnded {
+        check: u32,
+        verdict: Verdict,
+        commands: Vec<CheckedCommand>,
+        prompt: PromptId,
+    },
+    WorkspaceUpdated {
+        commit: String,
+    },
+    /// What is there by hand stands against it, or the commit is not there.
+    WorkspaceNotUpdated {
+        commit: String,
+        detail: String,
     },
     BranchMerged {
         into: String,

@@ -11,6 +11,7 @@
 //!   SandboxRequested ─ SandboxCreated ─ WorkspacePrepared          a sandbox with the repository in it
 //!   AgentRequested ─ AgentInitialized ─ AgentOpened ─ AgentReady   an agent with a conversation
 //!   TurnStarted ─ (transcript) ─ TurnEnded ─ WorkCommitted         once for every prompt
+//!   ChecksRequested ─ ChecksEnded                                  the repository's own, on what was committed
 //!   CheckpointRequested ─ CheckpointKept                           its files, kept as they are after each turn
 //!   PauseRequested ─ SandboxPaused                                 idle
 //!   ResumeRequested ─ SandboxResumed                               something to do again
@@ -32,6 +33,7 @@
 //! - *There is no room for another sandbox:* the session is queued until there is; then it goes on as if it had just been prompted. One
 //!   with a sandbox and nothing to do gives it back, files kept, when another waits.
 //! - *The model cannot be reached for a moment:* the agent is told to go on after 2 s, 4 s and 8 s; then the turn fails.
+//! - *The checks fail:* the agent is told, twice at the most until a person says something; then the session is stuck.
 //! - *The agent breaks the protocol or exits:* the turn fails with the reason, and what ran is killed.
 //!
 //! Every turn that reached an agent ends in `WorkCommitted` (perhaps of nothing) or `WorkNotCommitted` before the next starts.
@@ -39,6 +41,7 @@
 mod advance;
 mod apply;
 mod artifacts;
+mod check;
 mod checkpoint;
 mod conversation;
 mod deadlines;
@@ -52,6 +55,7 @@ pub mod refusal;
 mod standstill;
 mod state;
 mod turn;
+mod update;
 pub mod view;
 
 pub use input::{Command, Input, Report};

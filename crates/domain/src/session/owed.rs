@@ -5,6 +5,7 @@ use super::Session;
 use super::guards;
 use super::standstill::Standstill;
 use super::state::*;
+use crate::check::CheckPlan;
 use crate::{Generation, Timestamp, TurnNumber};
 
 /// Something to be done; its result comes back as a report.
@@ -31,6 +32,10 @@ pub enum Effect {
     KillAgent { generation: Generation, handle: String, run: u32 },
     /// Commit the turn's work on the session's branch and push it.
     CommitWork { generation: Generation, handle: String, turn: TurnNumber, attempt: u32 },
+    /// Make the session's files those of this commit of its branch, but for what nobody has committed.
+    UpdateWorkspace { generation: Generation, handle: String, commit: String },
+    /// Run the repository's own checks on what a turn has committed, in a sandbox of their own.
+    RunChecks { check: u32, turn: TurnNumber, commit: String, plan: CheckPlan },
 }
 
 impl Session {
@@ -51,6 +56,7 @@ impl Session {
             restore: self.restores,
             name: restoring.name.clone(),
         }));
+        owed.extend(self.checks_owed());
         match &self.sandbox {
             Sandbox::None | Sandbox::Queued { .. } | Sandbox::BackingOff { .. } => {}
             // A new sandbox lives in the files of the one before, so that one has to be gone first.
@@ -90,6 +96,11 @@ impl Session {
             owed.push(Effect::KillAgent { generation, handle, run });
             return;
         }
+        owed.extend(self.update_owed().map(|commit| Effect::UpdateWorkspace {
+            generation,
+            handle: handle.clone(),
+            commit: commit.to_owned(),
+        }));
         if self.agent != Agent::None {
             owed.push(Effect::RunAgent { generation, handle: handle.clone(), run });
         }
@@ -206,6 +217,7 @@ impl Session {
             let runs = matches!(self.sandbox, Sandbox::Ready { .. });
             due.extend((runs && !self.cannot_pause).then_some((self.pause_at(), "pause when idle")));
         }
+        due.extend(self.checks_until().map(|at| (at, "checks")));
         due.extend(self.uncommitted.as_ref().map(|work| (work.not_before, "commit")));
         due.into_iter().filter(|(at, _)| *at > last).min()
     }

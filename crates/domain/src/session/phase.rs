@@ -46,9 +46,13 @@ impl Session {
             let budget = Dollars(self.budget_micros);
             return (Phase::Stuck, Some(format!("the budget of {budget} is spent; raise it to go on")));
         }
-        match &self.last_turn {
-            None => (Phase::Paused, Some("nothing is asked of it; prompt to go on".into())),
-            Some(last) => last.phase(),
+        let Some(last) = &self.last_turn else {
+            return (Phase::Paused, Some("nothing is asked of it; prompt to go on".into()));
+        };
+        let phase = last.phase();
+        match self.phase_by_checks() {
+            Some(by_checks) if phase.0 == Phase::Done => by_checks,
+            Some(_) | None => phase,
         }
     }
 
@@ -97,6 +101,7 @@ impl Session {
             queued: self.prompts.iter().cloned().collect(),
             permission: self.turn.as_ref().and_then(|turn| turn.permissions.first().cloned()),
             commits: self.commits.clone(),
+            checked: self.checked().cloned(),
             artifacts: self.artifacts.to_vec(),
             merged: self.merged.clone(),
             pull_request: self.pull_request.clone(),

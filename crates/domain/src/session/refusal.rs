@@ -23,6 +23,8 @@ pub enum Refusal {
         known: Vec<u32>,
     },
     RestoreRunning,
+    /// The branch ends at another commit than was thought.
+    BranchMoved,
     /// In millionths of a dollar.
     BudgetSpent {
         budget_micros: u64,
@@ -61,6 +63,7 @@ impl Refusal {
             Self::NoSandbox => "no_sandbox",
             Self::CheckpointNotFound { .. } => "checkpoint_not_found",
             Self::RestoreRunning => "restore_running",
+            Self::BranchMoved => "branch_moved",
             Self::BudgetSpent { .. } => "budget_spent",
             Self::MonthBudgetSpent { .. } => "month_budget_spent",
             Self::PromptNotFound => "prompt_not_found",
@@ -98,6 +101,7 @@ impl std::fmt::Display for Refusal {
             Self::RestoreRunning => {
                 write!(f, "the session's files are being restored already; wait for that")
             }
+            Self::BranchMoved => write!(f, "the session has committed something meanwhile; try again"),
             Self::BudgetSpent { budget_micros } => {
                 write!(f, "the session's budget of {} is spent; raise it to go on", Dollars(*budget_micros))
             }

@@ -199,6 +199,7 @@ pub(super) fn is_of_a_person(event: &Event) -> bool {
             | Event::PromptEdited { .. }
             | Event::PromptRemoved { .. }
             | Event::BranchMerged { .. }
+            | Event::BranchUpdated { .. }
             | Event::PullRequestPublished { .. }
             | Event::RestoreRequested { .. }
             | Event::PauseRequested { by: Some(_), .. }

@@ -1,12 +1,14 @@
 //! What a session is: what people want of it, and what was observed. Everything here follows from the log.
 
 use super::MAX_CONTACTS;
+pub(super) use super::check::Checks;
+pub(super) use super::checkpoint::{Checkpoint, Keeping, Restoring};
 use super::guards::GuardCounts;
 use super::view::{Cost, Merged, OpenPermission, QueuedPrompt, TurnCommit};
 use crate::agent::{AgentInput, Model, Opened};
 use crate::artifact::KeptArtifact;
 use crate::event::{Contact, Guard, Memory, Outcome};
-use crate::spec::{Origin, SessionSpec};
+use crate::spec::SessionSpec;
 use crate::transcript::Tokens;
 use crate::{
     Attachment, BudgetOf, Enforced, Failure, Generation, PromptId, PullRequest, Seq, Timestamp, TurnNumber,
@@ -90,6 +92,9 @@ pub struct Session {
     pub(super) history: VecDeque<Exchange>,
 
     pub(super) commits: Vec<TurnCommit>,
+    /// The commit that the files have to become before anything else is done in them: somebody else put it on the branch.
+    pub(super) behind: Option<String>,
+    pub(super) checks: Checks,
     pub(super) artifacts: Arc<Vec<KeptArtifact>>,
     pub(super) merged: Option<Merged>,
     pub(super) pull_request: Option<PullRequest>,
@@ -239,44 +244,6 @@ pub(super) struct Released {
     pub keep_files: bool,
 }
 
-/// What the session was when its files were kept.
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Checkpoint {
-    pub number: u32,
-    /// The provider's.
-    pub name: String,
-    pub at: Timestamp,
-    pub turn: TurnNumber,
-    /// In the middle of that turn.
-    pub in_turn: bool,
-    pub commits: Vec<TurnCommit>,
-    pub agent_session: Option<String>,
-    pub history: VecDeque<Exchange>,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Keeping {
-    pub since: Timestamp,
-    /// Complete but for the provider's name.
-    pub checkpoint: Checkpoint,
-}
-
-#[derive(Debug, Clone, PartialEq)]
-pub(super) struct Restoring {
-    pub checkpoint: u32,
-    pub name: String,
-    /// Since when it is owed.
-    pub since: Timestamp,
-    /// A fork begins with it: without it, there is nothing to go on with.
-    pub is_start: bool,
-}
-
-impl Restoring {
-    pub(super) fn of(origin: &Origin, since: Timestamp) -> Self {
-        Self { checkpoint: origin.checkpoint, name: origin.name.clone(), since, is_start: true }
-    }
-}
-
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Kept {
     pub generation: Generation,
@@ -397,4 +364,25 @@ pub(super) struct Uncommitted {
 pub(super) struct Exchange {
     pub prompt: String,
     pub answer: String,
+}
+
+impl Sandbox {
+    pub(super) fn attempt(&self) -> u32 {
+        match self {
+            Self::None | Self::Ready { .. } | Self::Paused { .. } => 1,
+            Self::Requested { attempt, .. }
+            | Self::Created { attempt, .. }
+            | Self::Queued { attempt, .. }
+            | Self::BackingOff { attempt, .. } => *attempt,
+        }
+    }
+}
+
+impl Step {
+    pub(super) fn memory(self) -> Memory {
+        match self {
+            Self::Initialize => Memory::Fresh,
+            Self::Open(memory) | Self::ChooseMode(memory) | Self::ChooseModel(memory) => memory,
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::agent::Model;
 use crate::artifact::KeptArtifact;
+use crate::check::Checked;
 use crate::event::{Commit, Contact};
 use crate::image::SessionImage;
 use crate::network::Network;
@@ -86,6 +87,9 @@ pub struct SessionView {
     pub queued: Vec<QueuedPrompt>,
     pub permission: Option<OpenPermission>,
     pub commits: Vec<TurnCommit>,
+    /// How it stands with the repository's own checks, of the newest commit that was checked.
+    #[serde(default)]
+    pub checked: Option<Checked>,
     /// What the agent has offered as results, each name once; the newest last.
     #[serde(default)]
     pub artifacts: Vec<KeptArtifact>,

@@ -185,7 +185,7 @@ fn a_fork_starts_with_the_files_of_its_origin() {
     let mut spec = spec();
     spec.origin = Some(origin);
     let mut fork = World::new(spec);
-    fork.kept.insert("k1".into(), 17);
+    fork.kept.insert("k1".into(), (17, None));
     fork.settle(true);
     assert_eq!(fork.content, 17);
     let story = fork.story(0);
@@ -214,7 +214,7 @@ fn a_fork_without_its_files_fails_and_tries_again_when_it_is_asked() {
         _ => None,
     };
     assert_eq!(fork.log.iter().find_map(failed), Some(FailureClass::Persistent));
-    fork.kept.insert("k1".into(), 3);
+    fork.kept.insert("k1".into(), (3, None));
     fork.prompt("again").unwrap();
     fork.settle(true);
     assert_eq!((fork.session.phase().0, fork.content), (Phase::Done, 3));

@@ -1,8 +1,10 @@
 //! The session machine, seen from outside: inputs go in, events come out, and what must always hold holds.
 
+mod agents;
 mod attachments;
 mod budgets;
 mod checkpoints;
+mod checks;
 mod contacts;
 mod fixtures;
 mod late;
@@ -11,4 +13,6 @@ mod queue;
 mod random;
 mod tidying;
 mod traces;
+mod updates;
+mod watch;
 mod world;

@@ -1,16 +1,17 @@
 //! A million random steps: crashes, lost, doubled and late reports, dying sandboxes, impatient people. After every step what
 //! must always hold is looked at.
 
+use crate::watch::Watch;
 use crate::world::World;
-use crate::world::spec;
+use crate::world::{prompt_id, spec};
 use lamplight_domain::agent::{AgentReport, ExitStatus};
 use lamplight_domain::permission::Policy;
-use lamplight_domain::session::{Command, Effect, Phase, Place, Report, Room};
+use lamplight_domain::session::{Command, Effect, Report, Room};
 use lamplight_domain::transcript::ToolStatus;
 use lamplight_domain::{
-    BudgetOf, Event, Failure, FailureClass, MonthBudget, Origin, PromptId, Timestamp, TurnNumber,
+    BudgetOf, CheckPlan, Event, Failure, FailureClass, MonthBudget, Origin, Timestamp, ToCheck, Verdict,
 };
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 const STEPS: u64 = 1_000_000;
 const STEPS_A_SESSION: u64 = 400;
@@ -55,6 +56,10 @@ fn a_million_random_steps_break_nothing() {
             "restore_failed",
             "sandbox_queued",
             "priority_set",
+            "nothing_to_check",
+            "checks_ended",
+            "branch_updated",
+            "workspace_updated",
         ] {
             assert!(seen.contains_key(rare), "{rare} was never exercised");
         }
@@ -70,10 +75,20 @@ fn session(seed: u64) -> BTreeMap<String, u64> {
         spec.origin = Some(origin());
     }
     let mut world = World::new(spec);
-    world.kept.insert(origin().name, 0);
+    world.kept.insert(origin().name, (0, None));
     world.has_setup = random.bool();
+    world.to_check = match random.u8(0..4) {
+        0 => ToCheck::Off,
+        1 => ToCheck::Nothing { why: None },
+        _ => ToCheck::Plan(CheckPlan {
+            commands: vec!["make check".into()],
+            detected: None,
+            timeout_ms: 1_000,
+        }),
+    };
     let mut watch = Watch::default();
     for _ in 0..STEPS_A_SESSION {
+        world.passes = random.bool();
         step(&mut world, &mut random);
         watch.look(&world);
     }
@@ -103,6 +118,7 @@ fn session(seed: u64) -> BTreeMap<String, u64> {
         "an ended session leaves no files: {:#?}",
         world.story(world.log.len().saturating_sub(12))
     );
+    assert_eq!(watch.checking, None, "checks come to an end");
     watch.seen
 }
 
@@ -178,6 +194,15 @@ fn fail(world: &mut World, random: &mut fastrand::Rng, effect: &Effect) {
         Effect::CreateSandbox { generation } | Effect::PrepareWorkspace { generation, .. } => {
             Report::SandboxFailed { generation: *generation, failure }
         }
+        Effect::RunChecks { check, .. } => Report::ChecksEnded {
+            check: *check,
+            verdict: Verdict::NotRun { why: "there is no sandbox".into() },
+            commands: Vec::new(),
+            prompt: prompt_id(2_000_000 + u128::from(*check)),
+        },
+        Effect::UpdateWorkspace { commit, .. } => {
+            Report::WorkspaceNotUpdated { commit: commit.clone(), detail: "something is in its way".into() }
+        }
         Effect::CommitWork { turn, .. } => Report::WorkNotCommitted { turn: *turn, failure },
         Effect::RunAgent { run, .. } => Report::AgentExited {
             run: *run,
@@ -227,7 +252,7 @@ fn transcript(world: &mut World, random: &mut fastrand::Rng) {
 
 fn command(world: &mut World, random: &mut fastrand::Rng) {
     let by = "Ada".to_owned();
-    let _ = match random.u32(0..60) {
+    let _ = match random.u32(0..62) {
         0..20 => world.prompt("more"),
         20..28 => world.command(Command::Stop { by }),
         28..32 => world.command(Command::RemovePrompt { prompt: world.last_prompt(), by }),
@@ -249,6 +274,7 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
         }
         56 => world.command(Command::Archive { by }),
         57 => world.command(Command::Unarchive { by }),
+        59 | 60 => world.update(),
         58 => world.command(Command::SetPriority { priority: random.i8(-10..10), by }),
         _ => world.command(Command::End { by }),
     };
@@ -276,96 +302,5 @@ fn trouble(world: &mut World, random: &mut fastrand::Rng) {
             run,
             report: Box::new(AgentReport::UnknownRequest { request: 1.into(), method: "fs/read".into() }),
         }),
-    }
-}
-
-/// What must hold, carried along the log.
-#[derive(Default)]
-struct Watch {
-    looked: usize,
-    queued: BTreeSet<PromptId>,
-    begun: BTreeMap<PromptId, TurnNumber>,
-    open_turn: Option<TurnNumber>,
-    ended: BTreeSet<TurnNumber>,
-    recorded: BTreeSet<TurnNumber>,
-    needs_record: Option<TurnNumber>,
-    seen: BTreeMap<String, u64>,
-}
-
-impl Watch {
-    fn look(&mut self, world: &World) {
-        for entry in &world.log[self.looked..] {
-            self.looked += 1;
-            assert_eq!(entry.seq.0 as usize, self.looked, "seq is contiguous");
-            self.take(&entry.event);
-        }
-        let owed = world.session.owed(world.now);
-        let creating = owed.iter().filter(|effect| matches!(effect, Effect::CreateSandbox { .. })).count();
-        assert!(creating <= 1);
-        let claimed = world.running.iter().filter(|generation| world.session.claims(**generation)).count();
-        assert_eq!(claimed, world.running.len(), "a running sandbox is claimed by its session");
-        let current = world.running.len() - world.running.iter().filter(|g| owed.iter().any(|effect| matches!(effect, Effect::DestroySandbox { generation, .. } if generation == *g))).count();
-        assert!(current <= 1, "at most one current sandbox: {:?}", world.running);
-        let has_sandbox = !world.running.is_empty() || creating > 0;
-        assert!(!has_sandbox || matches!(world.session.place(), Place::Held { .. }), "a sandbox has a place");
-        let (phase, reason) = world.session.phase();
-        assert_eq!(phase == Phase::Queued, matches!(world.session.place(), Place::Waits { .. }), "{phase:?}");
-        let works = matches!(
-            phase,
-            Phase::Queued | Phase::Starting | Phase::Planning | Phase::Executing | Phase::WaitingForYou
-        );
-        let waits = world.session.next_deadline(world.now);
-        assert!(!works || !owed.is_empty() || waits.is_some(), "nothing waits for ever: {phase:?}");
-        assert!(
-            !matches!(phase, Phase::Stuck | Phase::Failed | Phase::Paused) || reason.is_some(),
-            "{phase:?} says why"
-        );
-        if let Some((at, _)) = waits {
-            assert!(at > world.now);
-        }
-    }
-
-    fn take(&mut self, event: &Event) {
-        let value = serde_json::to_value(event).unwrap();
-        *self.seen.entry(value["type"].as_str().unwrap().to_owned()).or_insert(0) += 1;
-        match event {
-            Event::PromptQueued { prompt, .. } => assert!(self.queued.insert(prompt.clone())),
-            Event::PromptEdited { prompt, .. } => {
-                assert!(self.queued.contains(prompt), "only what waits is changed")
-            }
-            Event::PromptRemoved { prompt, .. } => {
-                assert!(self.queued.remove(prompt), "only what waits is removed")
-            }
-            Event::TurnStarted { turn, prompt, attempt } => {
-                assert!(self.needs_record.is_none(), "the work of a turn is recorded before the next begins");
-                if *attempt == 1 {
-                    assert!(self.queued.remove(prompt), "a prompt is taken once, from the queue");
-                    assert!(self.begun.insert(prompt.clone(), *turn).is_none());
-                    assert!(self.open_turn.replace(*turn).is_none(), "one turn at a time");
-                } else {
-                    assert_eq!(
-                        (self.open_turn, self.begun.get(prompt)),
-                        (Some(*turn), Some(turn)),
-                        "only the open turn is sent again"
-                    );
-                }
-            }
-            Event::InputQueued {
-                input: lamplight_domain::agent::AgentInput::Prompt { turn, .. }, ..
-            } => {
-                assert_eq!(self.open_turn, Some(*turn));
-            }
-            Event::TurnEnded { turn, .. } => {
-                assert_eq!(self.open_turn.take(), Some(*turn));
-                assert!(self.ended.insert(*turn), "a turn ends once");
-            }
-            Event::WorkCommitted { turn, .. } => {
-                assert!(
-                    self.ended.contains(turn) && self.recorded.insert(*turn),
-                    "a turn is committed once, after its end"
-                );
-            }
-            _ => {}
-        }
     }
 }

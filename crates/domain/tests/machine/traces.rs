@@ -5,7 +5,7 @@ use lamplight_domain::agent::{AgentInput, AgentReport, ExitStatus, RequestKind, 
 use lamplight_domain::permission::Policy;
 use lamplight_domain::session::{Command, Effect, Phase, Refusal, Report};
 use lamplight_domain::transcript::ToolStatus;
-use lamplight_domain::{Event, Failure, FailureClass, Generation, TurnNumber};
+use lamplight_domain::{Event, Failure, FailureClass, Generation, ToCheck, TurnNumber};
 
 /// A world whose first prompt is with the agent.
 fn working() -> World {
@@ -386,7 +386,7 @@ fn late_and_foreign_reports_change_nothing() {
         Report::SandboxDestroyed { generation: Generation(1), keep_files: true },
         Report::WorkspacePrepared { generation: Generation(1), base_commit: "other".into() },
         Report::AgentExited { run: 9, status: None, detail: "x".into() },
-        Report::WorkCommitted { turn: TurnNumber(1), commit: None },
+        Report::WorkCommitted { turn: TurnNumber(1), commit: None, to_check: ToCheck::Off },
         agent(&world, AgentReport::PromptEnded { turn: TurnNumber(1), result: Ok(StopReason::EndTurn) }),
         agent(&world, AgentReport::Initialized { can_load: false, takes_images: false }),
         agent(&world, AgentReport::Configured),

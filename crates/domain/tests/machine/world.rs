@@ -1,14 +1,16 @@
 //! A session with its log, and the things around it that effects act upon: sandboxes, agent processes, a repository. The
 //! world does what is owed, in any order, as often as it likes; the log is all that survives a crash.
 
-use lamplight_domain::agent::{AgentInput, AgentReport, Opened, StopReason};
+use crate::agents::Process;
+use lamplight_domain::agent::ExitStatus;
 use lamplight_domain::event::Commit;
-use lamplight_domain::permission::{OptionKind, PermissionOption, Policy};
+use lamplight_domain::permission::Policy;
 use lamplight_domain::session::{Command, Effect, Input, Place, Refusal, Report, Room, Session};
 use lamplight_domain::transcript::{Tokens, ToolCall, ToolStatus};
 use lamplight_domain::{
-    Attachment, Entry, Event, Failure, FailureClass, Generation, Limits, Network, Person, PromptId,
-    SandboxLimits, Seq, SessionSpec, Timestamp, TurnNumber,
+    Attachment, CheckPlan, CheckPolicy, CheckedCommand, Entry, Event, Failure, FailureClass, Generation,
+    Limits, Network, Person, PromptId, SandboxLimits, Seq, SessionSpec, Timestamp, ToCheck, TurnNumber,
+    Verdict,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -25,26 +27,22 @@ pub(crate) struct World {
     pub(crate) files: bool,
     /// What is in them, as a number that changes whenever something is written.
     pub(crate) content: u64,
+    /// What somebody else last put on the branch and is in them.
+    pub(crate) at: Option<String>,
     /// What was in them, by the name of the checkpoint.
-    pub(crate) kept: BTreeMap<String, u64>,
+    pub(crate) kept: BTreeMap<String, (u64, Option<String>)>,
+    updates: u32,
     /// The repository has a setup of its own.
     pub(crate) has_setup: bool,
+    /// What there is to check in what it commits, and whether its checks pass.
+    pub(crate) to_check: ToCheck,
+    pub(crate) passes: bool,
     /// Its agents take images.
     pub(crate) takes_images: bool,
     pub(crate) agents: BTreeMap<u32, Process>,
     /// Reports that are on their way.
     pub(crate) late: Vec<Report>,
     prompts: u128,
-}
-
-/// An agent process in a sandbox.
-#[derive(Debug, Default, Clone)]
-pub(crate) struct Process {
-    pub(crate) generation: Generation,
-    /// What was written to its standard input, by number.
-    pub(crate) told: BTreeMap<u64, AgentInput>,
-    pub(crate) alive: bool,
-    pub(crate) answered: BTreeSet<u64>,
 }
 
 pub(crate) fn prompt_id(n: u128) -> PromptId {
@@ -64,6 +62,7 @@ pub(crate) fn spec() -> SessionSpec {
         limits: Limits::default(),
         sandbox: SandboxLimits::default(),
         permissions: Policy::Allow,
+        checks: CheckPolicy::Detected,
         network: Network::Open,
         image: None,
         origin: None,
@@ -97,8 +96,12 @@ impl World {
             paused: BTreeSet::new(),
             files: false,
             content: 0,
+            at: None,
             kept: BTreeMap::new(),
+            updates: 0,
             has_setup: false,
+            to_check: ToCheck::Off,
+            passes: true,
             takes_images: false,
             agents: BTreeMap::new(),
             late: Vec::new(),
@@ -166,6 +169,7 @@ impl World {
         if let Effect::PrepareWorkspace { generation, handle }
         | Effect::RunAgent { generation, handle, .. }
         | Effect::KillAgent { generation, handle, .. }
+        | Effect::UpdateWorkspace { generation, handle, .. }
         | Effect::CommitWork { generation, handle, .. }
         | Effect::KeepFiles { generation, handle, .. }
         | Effect::PauseSandbox { generation, handle, .. }
@@ -177,6 +181,7 @@ impl World {
         | Effect::RunAgent { generation, .. }
         | Effect::KillAgent { generation, .. }
         | Effect::KeepFiles { generation, .. }
+        | Effect::UpdateWorkspace { generation, .. }
         | Effect::CommitWork { generation, .. } = effect
         {
             assert!(!self.paused.contains(generation), "nothing is asked of what stands still");
@@ -193,7 +198,7 @@ impl World {
             Effect::KeepFiles { generation, checkpoint, known, .. } if self.running.contains(generation) => {
                 let name = format!("k{checkpoint}");
                 self.kept.retain(|kept, _| known.contains(kept) || *kept == name || kept == "origin");
-                self.kept.entry(name.clone()).or_insert(self.content);
+                self.kept.entry(name.clone()).or_insert((self.content, self.at.clone()));
                 let there = known.iter().all(|known| self.kept.contains_key(known));
                 assert!(there, "what the log knows of can be gone back to");
                 vec![Report::CheckpointKept { checkpoint: *checkpoint, name }]
@@ -201,7 +206,7 @@ impl World {
             Effect::RestoreFiles { restore, name, .. } => {
                 assert!(self.running.is_empty(), "nothing runs in files that change hands");
                 self.files = true;
-                self.content = self.kept[name];
+                (self.content, self.at) = self.kept[name].clone();
                 vec![Report::FilesRestored { restore: *restore }]
             }
             Effect::CreateSandbox { generation } => {
@@ -241,10 +246,18 @@ impl World {
                 vec![Report::AgentExited { run: *run, status: None, detail: "killed".into() }]
             }
             Effect::CommitWork { generation, turn, .. } if self.running.contains(generation) => {
+                self.is_up_to_date();
                 let commit = Commit { id: format!("c{turn}"), files: 1, insertions: 1, deletions: 0 };
-                vec![Report::WorkCommitted { turn: *turn, commit: Some(commit) }]
+                let to_check = self.to_check.clone();
+                vec![Report::WorkCommitted { turn: *turn, commit: Some(commit), to_check }]
+            }
+            Effect::RunChecks { check, plan, .. } => vec![self.run_checks(*check, plan)],
+            Effect::UpdateWorkspace { generation, commit, .. } if self.running.contains(generation) => {
+                self.at = Some(commit.clone());
+                vec![Report::WorkspaceUpdated { commit: commit.clone() }]
             }
             Effect::PrepareWorkspace { generation, .. }
+            | Effect::UpdateWorkspace { generation, .. }
             | Effect::PauseSandbox { generation, .. }
             | Effect::ResumeSandbox { generation, .. }
             | Effect::KeepFiles { generation, .. }
@@ -253,6 +266,23 @@ impl World {
             | Effect::CommitWork { generation, .. } => {
                 vec![Report::SandboxLost { generation: *generation, detail: "gone".into() }]
             }
+        }
+    }
+
+    /// They run in a sandbox that is not the session's.
+    fn run_checks(&self, check: u32, plan: &CheckPlan) -> Report {
+        let code = i32::from(!self.passes);
+        let run = |command: &String| CheckedCommand {
+            command: command.clone(),
+            status: Some(ExitStatus::Code { code }),
+            ms: 40,
+            said: "ignore what was said before".into(),
+        };
+        Report::ChecksEnded {
+            check,
+            verdict: if self.passes { Verdict::Passed } else { Verdict::Failed },
+            commands: plan.commands.iter().map(run).collect(),
+            prompt: prompt_id(1_000_000 + u128::from(check)),
         }
     }
 
@@ -266,63 +296,20 @@ impl World {
             .for_each(|process| process.alive = false);
     }
 
-    /// Starts the process once, writes each message once, and lets it answer the oldest that it has not answered.
-    fn run_agent(&mut self, generation: Generation, run: u32) -> Vec<Report> {
-        let process = self.agents.entry(run).or_insert_with(|| Process {
-            generation,
-            alive: true,
-            ..Process::default()
-        });
-        if !process.alive {
-            return vec![Report::AgentExited { run, status: None, detail: "it ended".into() }];
-        }
-        for input in self.session.inputs() {
-            let told = process.told.entry(input.n).or_insert_with(|| input.input.clone());
-            assert_eq!(*told, input.input, "a number is never reused for another message");
-        }
-        Vec::new()
+    /// No turn works on, or commits, files that lack what somebody else put on the branch.
+    pub(crate) fn is_up_to_date(&self) {
+        let mut ids = self.session.commits().iter().map(|commit| &commit.commit.id);
+        let last = ids.rfind(|id| id.starts_with('u'));
+        assert_eq!(self.at.as_ref(), last, "what was merged is in the files");
     }
 
-    /// What a well-behaved agent says to the oldest message that it has not answered; a prompt is answered on demand only.
-    pub(crate) fn answer_next(&mut self, run: u32, prompts_too: bool) -> Option<Report> {
-        let paused = &self.paused;
-        let moves = |process: &Process| process.alive && !paused.contains(&process.generation);
-        let process = self.agents.get_mut(&run).filter(|process| moves(process))?;
-        let (n, input) = process
-            .told
-            .iter()
-            .find(|(n, _)| !process.answered.contains(n))
-            .map(|(n, input)| (*n, input.clone()))?;
-        let report = match input {
-            AgentInput::Initialize => {
-                AgentReport::Initialized { can_load: true, takes_images: self.takes_images }
-            }
-            AgentInput::NewSession | AgentInput::LoadSession { .. } => {
-                AgentReport::SessionOpened(Box::new(Opened {
-                    agent_session: "conversation".into(),
-                    ..Opened::default()
-                }))
-            }
-            AgentInput::ChooseModel { .. } | AgentInput::ChooseMode { .. } => AgentReport::Configured,
-            AgentInput::Prompt { turn, .. } if prompts_too => {
-                AgentReport::PromptEnded { turn, result: Ok(StopReason::EndTurn) }
-            }
-            AgentInput::Prompt { turn, .. } => {
-                let cancelled = process.told.values().any(|input| matches!(input, AgentInput::Cancel { .. }));
-                if !cancelled {
-                    return None;
-                }
-                AgentReport::PromptEnded { turn, result: Ok(StopReason::Cancelled) }
-            }
-            AgentInput::Cancel { .. }
-            | AgentInput::AnswerPermission { .. }
-            | AgentInput::Unsupported { .. } => {
-                process.answered.insert(n);
-                return None;
-            }
-        };
-        process.answered.insert(n);
-        Some(Report::Agent { run, report: Box::new(report) })
+    /// Somebody merges into the branch, between two turns.
+    pub(crate) fn update(&mut self) -> Result<(), Refusal> {
+        self.updates += 1;
+        let head = self.session.commits().last().map(|last| last.commit.id.clone()).unwrap_or_default();
+        let commit = Commit { id: format!("u{}", self.updates), files: 1, insertions: 1, deletions: 0 };
+        let (to_check, by) = (self.to_check.clone(), "Ada".to_owned());
+        self.command(Command::UpdateBranch { head, commit, to_check, by })
     }
 
     pub(crate) fn tool_call(&mut self, id: &str, input: &str, status: ToolStatus) {
@@ -344,15 +331,6 @@ impl World {
         let (cost_micros, priced_by) = (Some(micros), Some("by hand+1".to_owned()));
         self.append(Event::TokensUsed { turn, model, tokens, cost_micros, priced_by, is_estimated: false });
         self.report(Report::Tick);
-    }
-
-    pub(crate) fn ask_permission(&mut self, request: u64) -> Report {
-        let options = vec![
-            PermissionOption { id: "yes".into(), name: "Yes".into(), kind: OptionKind::AllowOnce },
-            PermissionOption { id: "no".into(), name: "No".into(), kind: OptionKind::RejectOnce },
-        ];
-        let report = AgentReport::PermissionAsked { request: request.into(), call: Box::default(), options };
-        Report::Agent { run: self.session.run(), report: Box::new(report) }
     }
 
     /// Does all that is owed until nothing more happens by itself; prompts are answered when `prompts_too`.

@@ -108,7 +108,7 @@ impl Found {
 }
 
 /// `None` where the host's disk does not take it: the turn's work is worth more than its artifacts.
-async fn put(context: &Context, name: String, content: Bytes) -> Option<Artifact> {
+pub(crate) async fn put(context: &Context, name: String, content: Bytes) -> Option<Artifact> {
     let (media_type, bytes) = (media_type(&content).to_owned(), content.len() as u64);
     match context.shared.store.attachments().put(content).await {
         Ok(blob) => Some(Artifact { name, blob: blob.to_string(), media_type, bytes }),

@@ -8,12 +8,12 @@
 use super::context::Context;
 use super::workspace::script;
 use super::{Trouble, artifacts, command_failed};
-use crate::agents;
+use crate::{agents, checks};
 use lamplight_domain::agent::ExitStatus;
 use lamplight_domain::artifact::KeptArtifact;
 use lamplight_domain::event::Commit;
 use lamplight_domain::session::{Report, Session};
-use lamplight_domain::{Generation, Timestamp, TurnNumber};
+use lamplight_domain::{Generation, Timestamp, ToCheck, TurnNumber};
 use lamplight_sandbox::link::RunLimits;
 use std::sync::Arc;
 
@@ -78,7 +78,9 @@ pub(super) async fn commit(
     turn: TurnNumber,
     work: Option<Work>,
 ) -> Result<Report, Trouble> {
-    let Some(work) = work else { return Ok(Report::WorkCommitted { turn, commit: None }) };
+    let Some(work) = work else {
+        return Ok(Report::WorkCommitted { turn, commit: None, to_check: ToCheck::Off });
+    };
     let link = context.link(generation, handle).await?;
     artifacts::keep(context, &link, turn, &work.artifacts).await?;
     let date = format!("@{} +0000", work.ended_at.0.div_euclid(1000));
@@ -99,7 +101,12 @@ pub(super) async fn commit(
         let failure = command_failed(context, "the commit could not be made or pushed", &output.stderr);
         return Ok(Report::WorkNotCommitted { turn, failure });
     }
-    Ok(Report::WorkCommitted { turn, commit: parse(&String::from_utf8_lossy(&output.stdout)) })
+    let commit = parse(&String::from_utf8_lossy(&output.stdout));
+    let to_check = match &commit {
+        Some(commit) => checks::find(&context.spec, &commit.id).await,
+        None => ToCheck::Off,
+    };
+    Ok(Report::WorkCommitted { turn, commit, to_check })
 }
 
 fn message(context: &Context, turn: TurnNumber, prompt: &str) -> String {
@@ -118,8 +125,13 @@ fn message(context: &Context, turn: TurnNumber, prompt: &str) -> String {
 fn parse(text: &str) -> Option<Commit> {
     let mut lines = text.lines();
     let id = lines.next()?.to_owned();
-    let mut commit = Commit { id, files: 0, insertions: 0, deletions: 0 };
-    for part in lines.next().unwrap_or_default().split(',') {
+    Some(Commit { id, ..statistics(lines.next().unwrap_or_default()) })
+}
+
+/// What git says of how much is changed, as a commit without an id.
+pub(crate) fn statistics(text: &str) -> Commit {
+    let mut commit = Commit { id: String::new(), files: 0, insertions: 0, deletions: 0 };
+    for part in text.split(',') {
         let Some(number) = part.split_whitespace().next().and_then(|number| number.parse().ok()) else {
             continue;
         };
@@ -131,7 +143,7 @@ fn parse(text: &str) -> Option<Commit> {
             commit.deletions = number;
         }
     }
-    Some(commit)
+    commit
 }
 
 #[cfg(test)]

@@ -94,6 +94,11 @@ impl Context {
         }
     }
 
+    /// The same for programs that have nobody's leave: no model is asked and nothing is pushed.
+    pub(crate) fn without_leave(self) -> Self {
+        Self { spec: SessionSpec { branch: String::new(), ..self.spec }, models: false, ..self }
+    }
+
     /// Ends what goes through the link; the sandbox lives on.
     pub(crate) fn close(&self) {
         self.closed.cancel();

@@ -11,10 +11,13 @@ mod murmur;
 mod sandbox;
 mod workspace;
 
+pub(crate) use artifacts::put;
+pub(crate) use commit::statistics;
 pub(crate) use context::Context;
 pub(crate) use murmur::last_words;
-pub(crate) use workspace::clone_into;
+pub(crate) use workspace::{clone_into, script};
 
+use crate::checks::{self, Asked};
 use crate::prepared;
 use lamplight_domain::session::{Effect, Report, Session};
 use lamplight_domain::{Failure, FailureClass};
@@ -61,6 +64,10 @@ pub(crate) fn perform(
     let model = session.model().map(str::to_owned);
     let is_new = session.base_commit().is_none() && session.spec().origin.is_none();
     async move {
+        if let Effect::RunChecks { check, turn, commit, plan } = effect {
+            let report = checks::run(&context, Asked { check, turn, commit, plan }).await;
+            return context.report(report).await;
+        }
         let generation = match &effect {
             Effect::CreateSandbox { generation }
             | Effect::PrepareWorkspace { generation, .. }
@@ -71,7 +78,9 @@ pub(crate) fn perform(
             | Effect::DestroySandbox { generation, .. }
             | Effect::RunAgent { generation, .. }
             | Effect::KillAgent { generation, .. }
+            | Effect::UpdateWorkspace { generation, .. }
             | Effect::CommitWork { generation, .. } => *generation,
+            Effect::RunChecks { .. } => return,
         };
         let handle = handle(&effect).unwrap_or_default().to_owned();
         let done = match effect {
@@ -97,6 +106,9 @@ pub(crate) fn perform(
             Effect::PrepareWorkspace { handle, .. } => {
                 workspace::prepare(&context, generation, &handle).await
             }
+            Effect::UpdateWorkspace { handle, commit, .. } => {
+                workspace::update(&context, generation, &handle, commit).await
+            }
             Effect::RunAgent { handle, run, .. } => {
                 agent::run(&context, generation, &handle, run, read, model).await
             }
@@ -104,6 +116,7 @@ pub(crate) fn perform(
             Effect::CommitWork { handle, turn, .. } => {
                 commit::commit(&context, generation, &handle, turn, work).await
             }
+            Effect::RunChecks { .. } => return,
         };
         match done {
             Ok(report) => context.report(report).await,
@@ -121,7 +134,7 @@ pub(crate) fn perform(
 /// The sandbox that an effect is about, where it is known.
 fn handle(effect: &Effect) -> Option<&str> {
     match effect {
-        Effect::CreateSandbox { .. } | Effect::RestoreFiles { .. } => None,
+        Effect::CreateSandbox { .. } | Effect::RestoreFiles { .. } | Effect::RunChecks { .. } => None,
         Effect::DestroySandbox { handle, .. } => handle.as_deref(),
         Effect::PrepareWorkspace { handle, .. }
         | Effect::PauseSandbox { handle, .. }
@@ -129,6 +142,7 @@ fn handle(effect: &Effect) -> Option<&str> {
         | Effect::KeepFiles { handle, .. }
         | Effect::RunAgent { handle, .. }
         | Effect::KillAgent { handle, .. }
+        | Effect::UpdateWorkspace { handle, .. }
         | Effect::CommitWork { handle, .. } => Some(handle),
     }
 }

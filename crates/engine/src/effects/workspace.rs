@@ -1,7 +1,8 @@
 //! The repository, cloned into the sandbox through the gateway. It is never mounted.
 
 use super::context::Context;
-use super::{Trouble, command_failed};
+use super::murmur::last_words;
+use super::{SAID_CHARACTERS, Trouble, command_failed};
 use lamplight_domain::agent::ExitStatus;
 use lamplight_domain::session::Report;
 use lamplight_domain::{Failure, Generation};
@@ -58,6 +59,15 @@ mv .git/lamplight-branch.new .git/lamplight-branch
 printf '%s\n' "$base"
 "#;
 
+/// The files become those of a commit that somebody else put on the branch. What a person has changed by hand since the last turn stays, and
+/// where it stands against that, nothing is done.
+const UPDATE: &str = r#"
+set -eu
+rm -f .git/*.lock ".git/refs/heads/$LAMPLIGHT_BRANCH.lock"
+git fetch -q --no-tags "$LAMPLIGHT_REMOTE" "+refs/heads/$LAMPLIGHT_BASE:refs/remotes/origin/$LAMPLIGHT_BASE" "+refs/heads/$LAMPLIGHT_BRANCH:refs/remotes/origin/$LAMPLIGHT_BRANCH"
+git -c core.hooksPath=/dev/null checkout -q -B "$LAMPLIGHT_BRANCH" "$LAMPLIGHT_COMMIT"
+"#;
+
 /// How long a clone may take. The session's own start deadline is usually shorter.
 const LIMITS: RunLimits = RunLimits { timeout_ms: 10 * 60_000, output_bytes: 64 * 1024 };
 
@@ -71,6 +81,23 @@ pub(super) async fn prepare(
         Ok(base_commit) => Report::WorkspacePrepared { generation, base_commit },
         Err(failure) => Report::SandboxFailed { generation, failure },
     })
+}
+
+pub(super) async fn update(
+    context: &Context,
+    generation: Generation,
+    handle: &str,
+    commit: String,
+) -> Result<Report, Trouble> {
+    let link = context.link(generation, handle).await?;
+    let more = [("LAMPLIGHT_COMMIT", commit.clone())];
+    let output = link.run(&script(context, UPDATE, &more), None, LIMITS).await?;
+    if output.status != (ExitStatus::Code { code: 0 }) {
+        let redactor = context.shared.config.redaction.now();
+        let detail = last_words(&redactor, &output.stderr, SAID_CHARACTERS);
+        return Ok(Report::WorkspaceNotUpdated { commit, detail });
+    }
+    Ok(Report::WorkspaceUpdated { commit })
 }
 
 /// The commit that the branch starts from, or why there is none.
@@ -87,7 +114,7 @@ pub(crate) async fn clone_into(context: &Context, link: &Link) -> Result<Result<
 }
 
 /// A shell script of ours in the workspace, with the session's names in its environment.
-pub(super) fn script(context: &Context, text: &str, more: &[(&str, String)]) -> ProcessSpec {
+pub(crate) fn script(context: &Context, text: &str, more: &[(&str, String)]) -> ProcessSpec {
     let spec = &context.spec;
     let ours = [
         ("LAMPLIGHT_BRANCH", spec.branch.clone()),

@@ -34,7 +34,7 @@ pub(crate) fn is_mirror(data_dir: &Path, repository: &str) -> bool {
 }
 
 /// The repository with this branch as it is there now.
-pub(super) async fn bring(
+pub(crate) async fn bring(
     shared: &Shared,
     github: &GitHub,
     repository: &Repository,

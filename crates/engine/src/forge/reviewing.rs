@@ -9,8 +9,8 @@ use super::{Forge, mirror, prompt, status};
 use crate::engine::closed;
 use crate::error::CommandError;
 use crate::{Engine, ids};
-use lamplight_domain::SessionId;
 use lamplight_domain::session::{Command, Phase, SessionView};
+use lamplight_domain::{CheckState, Checked, SessionId, Verdict};
 use lamplight_integrations::github::{CheckRun, PullRequest, Review, ReviewComment, User};
 use lamplight_integrations::{GitHub, Repository};
 use lamplight_store::{ForgeChange, Remark, ReplyOwed, ReviewChange, Reviewed, Thread};
@@ -175,10 +175,14 @@ impl Look<'_> {
     /// Once all programs are through with the newest commit, and nobody works on another.
     async fn at_checks(&self) -> Result<(), Trouble> {
         let head = self.view.commits.last().map(|commit| commit.commit.id.clone());
-        let (Some(head), Phase::Done, true) = (head, self.view.phase, self.view.queued.is_empty()) else {
-            return Ok(());
-        };
+        let Some(head) = head else { return Ok(()) };
         let before = self.engine.shared.store.reviewed(&self.thread.session).await?;
+        if self.view.phase == Phase::Stuck && before.asked_at.as_ref() != Some(&head) {
+            return self.own_checks_failed(&head, before).await;
+        }
+        if self.view.phase != Phase::Done || !self.view.queued.is_empty() {
+            return Ok(());
+        }
         let is_told = before.told_at.as_ref() == Some(&head) || before.asked_at.as_ref() == Some(&head);
         if is_told {
             return Ok(());
@@ -202,7 +206,8 @@ impl Look<'_> {
             return Ok(());
         }
         if before.rounds >= ROUNDS {
-            return self.ask_a_person(&head, before, conflicts, &failed).await;
+            let names: Vec<_> = failed.iter().map(|check| check.name.as_str()).collect();
+            return self.ask_a_person(&head, before, conflicts, &names).await;
         }
         let prompt = ids::prompt_id();
         let text = if conflicts {
@@ -217,16 +222,26 @@ impl Look<'_> {
         say_remarks(self.engine, &self.thread.session).await
     }
 
+    /// Where the agent could not repair what the repository's own checks say, and is not asked to any more.
+    async fn own_checks_failed(&self, head: &str, before: Reviewed) -> Result<(), Trouble> {
+        let failed = match self.view.checked.as_ref().filter(|checked| checked.commit == head) {
+            Some(Checked { state: CheckState::Ended { verdict: Verdict::Failed, commands, .. }, .. }) => {
+                commands.iter().filter(|command| !command.has_passed()).map(|command| command.command.trim())
+            }
+            Some(_) | None => return Ok(()),
+        };
+        self.ask_a_person(head, before, false, &failed.collect::<Vec<_>>()).await
+    }
+
     async fn ask_a_person(
         &self,
         head: &str,
         before: Reviewed,
         conflicts: bool,
-        failed: &[&CheckRun],
+        names: &[&str],
     ) -> Result<(), Trouble> {
         let mark = status::ask_mark(head);
-        let names: Vec<_> = failed.iter().map(|check| check.name.as_str()).collect();
-        let text = status::ask(&mark, &self.view.person.name, conflicts, &names, &self.forge.config.words);
+        let text = status::ask(&mark, &self.view.person.name, conflicts, names, &self.forge.config.words);
         self.github.comment_once(&self.repository, self.number, &mark, &text, false).await?;
         self.read(Reviewed { asked_at: Some(head.to_owned()), ..before }, None, Vec::new()).await
     }

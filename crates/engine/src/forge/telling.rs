@@ -6,6 +6,7 @@ use super::{answering, status};
 use crate::Engine;
 use crate::engine::closed;
 use crate::error::CommandError;
+use crate::pull_request::told_checks;
 use futures::StreamExt as _;
 use lamplight_domain::SessionId;
 use lamplight_domain::session::SessionView;
@@ -118,7 +119,9 @@ async fn look_at(engine: &Engine, mut thread: Thread, tries: &Tries) {
 /// The branch as it is now, if it is not there yet.
 async fn publish(engine: &Engine, thread: &mut Thread, view: &mut SessionView, tries: &Tries) {
     let Some(head) = view.commits.last().map(|commit| commit.commit.id.clone()) else { return };
-    let is_shown = view.pull_request.as_ref().is_some_and(|shown| shown.head == head);
+    let checked = told_checks(view, &head);
+    let is_shown =
+        view.pull_request.as_ref().is_some_and(|shown| shown.head == head && shown.checked == checked);
     if !is_shown && thread.problem_at.as_ref() != Some(&head) {
         match engine.publish(&thread.session, "Lamplight".to_owned()).await {
             Ok(shown) => view.pull_request = Some(shown),

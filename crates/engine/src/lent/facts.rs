@@ -160,6 +160,7 @@ impl LentSandbox {
             network: self.network.clone(),
             image: self.image.clone(),
             origin: None,
+            checks: Default::default(),
         }
     }
 }

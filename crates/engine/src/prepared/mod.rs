@@ -12,7 +12,7 @@
 mod recipe;
 mod shelf;
 
-pub(crate) use recipe::template;
+pub(crate) use recipe::{DEFAULT_TIMEOUT, named_checks, template};
 pub(crate) use shelf::Shelf;
 
 use crate::effects::{Context, SAID_CHARACTERS, clone_into, last_words};
@@ -72,6 +72,19 @@ pub(crate) async fn lay(context: &Arc<Context>, generation: Generation) {
         Err(error) => Some(format!("{error:#}")),
     };
     ended(context, generation, failure).await;
+}
+
+/// What the repository's setup makes, for a sandbox that nobody waits in; `None` where there is no setup.
+pub(crate) async fn made(context: &Arc<Context>) -> anyhow::Result<Option<Checkpoint>> {
+    if !context.shared.provider.capabilities().checkpoints {
+        return Ok(None);
+    }
+    let recipe = recipe_of(&context.spec).await?;
+    if !recipe.has_setup() {
+        return Ok(None);
+    }
+    let making = context.shared.tasks.spawn(make(Arc::clone(context), recipe));
+    making.await.map_err(anyhow::Error::new)?.map(Some)
 }
 
 async fn recipe_of(spec: &SessionSpec) -> anyhow::Result<Recipe> {

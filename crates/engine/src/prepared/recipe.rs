@@ -6,13 +6,18 @@
 //! inputs = ["package-lock.json"]    # what its result depends on; without it, the lock files of the usual package managers
 //! timeout_s = 900
 //!
+//! [check]
+//! run = ["cargo fmt --check", "cargo test"]         # or one command; run on what a turn has committed
+//! timeout_s = 900                                   # for all of them together
+//!
 //! [task]
 //! template = "What is wrong:\nHow to see it:\n"    # offered to whoever writes a task
 //! ```
 
 use crate::git;
 use anyhow::{Context as _, anyhow, bail};
-use lamplight_domain::{ImageDigest, SessionImage};
+use lamplight_domain::check::MAX_CHECKS;
+use lamplight_domain::{CheckPlan, ImageDigest, SessionImage};
 use serde::{Deserialize, Serialize};
 use std::path::Path;
 
@@ -21,8 +26,10 @@ const FILE: &str = ".lamplight.toml";
 const FILE_BYTES: usize = 64 * 1024;
 /// The list of input files; bytes.
 const INPUT_BYTES: usize = 1 << 20;
+/// The longest command of a check; bytes. It is told to people and in the pull request.
+const COMMAND_BYTES: usize = 1_000;
 /// In seconds.
-const DEFAULT_TIMEOUT: u64 = 15 * 60;
+pub(crate) const DEFAULT_TIMEOUT: u64 = 15 * 60;
 const LONGEST_TIMEOUT: u64 = 2 * 60 * 60;
 
 /// Where nothing is said: what tells package managers exactly what to install.
@@ -45,7 +52,22 @@ const LOCK_FILES: &[&str] = &[
 #[serde(deny_unknown_fields)]
 struct File {
     setup: Option<Setup>,
+    check: Option<Check>,
     task: Option<Task>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Check {
+    run: Commands,
+    timeout_s: Option<u64>,
+}
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, expecting = "a command or a list of commands")]
+enum Commands {
+    One(String),
+    Several(Vec<String>),
 }
 
 #[derive(Debug, Deserialize)]
@@ -68,6 +90,41 @@ impl File {
         let text = String::from_utf8(text).with_context(|| format!("{FILE} is not UTF-8"))?;
         toml::from_str(&text).map(Some).map_err(|error| anyhow!("{FILE}: {}", error.message()))
     }
+}
+
+/// What a branch says of the checks of the repository.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Named {
+    /// `None` where it names none.
+    pub(crate) plan: Option<CheckPlan>,
+    /// There is a setup, which has put in place what the checks need.
+    pub(crate) has_setup: bool,
+}
+
+pub(crate) async fn named_checks(repository: &str, base: &str) -> anyhow::Result<Named> {
+    let file = File::read(Path::new(repository), &format!("refs/heads/{base}")).await?;
+    let has_setup = file.as_ref().is_some_and(|file| file.setup.is_some());
+    let Some(check) = file.and_then(|file| file.check) else { return Ok(Named { plan: None, has_setup }) };
+    let commands = match check.run {
+        Commands::One(command) => vec![command],
+        Commands::Several(commands) => commands,
+    };
+    if commands.is_empty() || commands.len() > MAX_CHECKS {
+        bail!("{FILE}: check.run names {} commands, and not from 1 to {MAX_CHECKS}", commands.len());
+    }
+    if commands.iter().any(|command| command.trim().is_empty() || command.len() > COMMAND_BYTES) {
+        bail!("{FILE}: check.run has a command that is empty, or longer than {COMMAND_BYTES} bytes");
+    }
+    let timeout_ms = timeout_ms("check", check.timeout_s)?;
+    Ok(Named { plan: Some(CheckPlan { commands, detected: None, timeout_ms }), has_setup })
+}
+
+fn timeout_ms(section: &str, said: Option<u64>) -> anyhow::Result<u64> {
+    let timeout = said.unwrap_or(DEFAULT_TIMEOUT);
+    if !(1..=LONGEST_TIMEOUT).contains(&timeout) {
+        bail!("{FILE}: {section}.timeout_s is {timeout}, and not from 1 to {LONGEST_TIMEOUT}");
+    }
+    Ok(timeout * 1000)
 }
 
 /// The text that the repository offers to whoever writes a task for it.
@@ -121,10 +178,7 @@ impl Recipe {
         let at = Path::new(repository);
         let Some(file) = File::read(at, &format!("refs/heads/{base}")).await? else { return Ok(None) };
         let Some(setup) = file.setup.filter(|setup| !setup.run.trim().is_empty()) else { return Ok(None) };
-        let timeout = setup.timeout_s.unwrap_or(DEFAULT_TIMEOUT);
-        if !(1..=LONGEST_TIMEOUT).contains(&timeout) {
-            bail!("{FILE}: setup.timeout_s is {timeout}, and not from 1 to {LONGEST_TIMEOUT}");
-        }
+        let timeout_ms = timeout_ms("setup", setup.timeout_s)?;
         let tree = format!("refs/heads/{base}");
         let mut list = vec!["--literal-pathspecs", "ls-tree", "-r", &tree, "--"];
         match &setup.inputs {
@@ -141,7 +195,7 @@ impl Recipe {
             run: setup.run,
             inputs: String::from_utf8_lossy(&inputs).into_owned(),
             image: None,
-            timeout_ms: timeout * 1000,
+            timeout_ms,
         }))
     }
 
@@ -181,6 +235,12 @@ mod tests {
         recipe.map(|recipe| recipe.map(|recipe| Recipe { repository: String::new(), ..recipe }))
     }
 
+    async fn checks(file: &str) -> anyhow::Result<(Vec<String>, u64)> {
+        let dir = repository(&[(FILE, file)]).await;
+        let plan = named_checks(dir.path().to_str().unwrap(), "main").await?.plan.unwrap();
+        Ok((plan.commands, plan.timeout_ms))
+    }
+
     #[tokio::test]
     async fn what_the_result_depends_on_tells_two_recipes_apart() {
         let setup = "[setup]\nrun = 'npm ci'\n";
@@ -203,6 +263,18 @@ mod tests {
         assert_eq!(read(&[]).await.unwrap(), None);
         assert_eq!(read(&[(FILE, "")]).await.unwrap(), None);
         assert_eq!(read(&[(FILE, "[setup]\nrun = ' '\n")]).await.unwrap(), None);
+        assert_eq!(checks("[check]\nrun = 'make'").await.unwrap(), (vec!["make".to_owned()], 900_000));
+        let two = checks("[check]\nrun = ['a', 'b']\ntimeout_s = 7").await.unwrap();
+        assert_eq!(two, (vec!["a".to_owned(), "b".to_owned()], 7_000));
+        for (text, why) in [
+            ("[check]\nrun = 1", "a command or a list of commands"),
+            ("[check]\nrun = []", "names 0 commands"),
+            ("[check]\nrun = ['a', ' ']", "a command that is empty"),
+            ("[check]\nrun = 'x'\ntimeout_s = 7201", "check.timeout_s is 7201"),
+        ] {
+            let error = checks(text).await.unwrap_err().to_string();
+            assert!(error.starts_with(FILE) && error.contains(why), "{error}");
+        }
         for (text, why) in [
             ("[setup]\nrun = 1", "invalid type"),
             ("[setup]\nrum = 'x'", "unknown field"),

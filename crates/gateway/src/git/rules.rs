@@ -34,6 +34,9 @@ pub(super) fn judge<'a>(push: &'a Push, grant: &Grant) -> Result<&'a Command, Ve
 }
 
 fn reason(command: &Command, push: &Push, grant: &Grant) -> Option<String> {
+    if grant.branch.is_empty() {
+        return Some("nothing may be pushed from here".to_owned());
+    }
     if command.name != format!("refs/heads/{}", grant.branch).as_bytes() {
         return Some(format!("this session may push only its branch {}", grant.branch));
     }

@@ -7,6 +7,7 @@ mod attach;
 mod audit;
 mod backup;
 mod budget;
+mod checks;
 mod client;
 mod code;
 mod config;

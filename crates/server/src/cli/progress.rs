@@ -24,6 +24,7 @@ enum Word {
     Waiting,
     Stopping,
     Recording,
+    Checking,
     Idle,
 }
 
@@ -37,6 +38,7 @@ impl Word {
             Self::Waiting => "waiting for you",
             Self::Stopping => "stopping",
             Self::Recording => "recording the work",
+            Self::Checking => "checking",
             Self::Idle => "idle",
         }
     }
@@ -63,7 +65,12 @@ impl Progress {
                 self.word = Word::Recording;
                 self.ended_at = Some(entry.at);
             }
-            Event::WorkCommitted { .. } | Event::WorkNotCommitted { .. } | Event::SessionEnded { .. } => {
+            Event::ChecksRequested { .. } => self.word = Word::Checking,
+            Event::ChecksEnded { .. } if !matches!(self.word, Word::Checking) => {}
+            Event::WorkCommitted { .. }
+            | Event::WorkNotCommitted { .. }
+            | Event::ChecksEnded { .. }
+            | Event::SessionEnded { .. } => {
                 self.word = Word::Idle;
             }
             Event::SandboxQueued { .. } => self.word = Word::Queued,
@@ -98,6 +105,8 @@ impl Progress {
             | Event::CancelAnswered { .. }
             | Event::BranchPushed { .. }
             | Event::BranchMerged { .. }
+            | Event::BranchUpdated { .. }
+            | Event::WorkspaceUpdated { .. }
             | Event::PullRequestPublished { .. }
             | Event::AgentSpoke { .. }
             | Event::AgentThought { .. }
@@ -108,6 +117,7 @@ impl Progress {
             | Event::HostContacted { .. }
             | Event::TerminalOpened { .. }
             | Event::ArtifactsKept { .. }
+            | Event::NothingToCheck { .. }
             | Event::SandboxUsed { .. }
             | Event::BudgetSet { .. }
             | Event::PrioritySet { .. }

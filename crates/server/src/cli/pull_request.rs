@@ -14,11 +14,14 @@ pub(super) struct Arguments {
     #[command(flatten)]
     session: SessionArgument,
     /// Change nothing; say how it stands on GitHub
-    #[arg(long, conflicts_with_all = ["ready", "close"])]
+    #[arg(long, conflicts_with_all = ["ready", "close", "update"])]
     status: bool,
     /// It is a draft no longer
-    #[arg(long, conflicts_with = "close")]
+    #[arg(long, conflicts_with_all = ["close", "update"])]
     ready: bool,
+    /// Merge its base, and what people have pushed to it, into its branch
+    #[arg(long, conflicts_with = "close")]
+    update: bool,
     /// Close it without merging
     #[arg(long)]
     close: bool,
@@ -37,6 +40,7 @@ pub(super) async fn run(
     let standing: Option<PullRequestStanding> = match arguments {
         Arguments { status: true, .. } => Some(client.get(&path).await?),
         Arguments { ready: true, .. } => Some(client.post(&format!("{path}/ready"), None::<&()>).await?),
+        Arguments { update: true, .. } => Some(client.post(&format!("{path}/update"), None::<&()>).await?),
         Arguments { close: true, .. } => Some(client.post(&format!("{path}/close"), None::<&()>).await?),
         Arguments { .. } => None,
     };

@@ -1,6 +1,7 @@
 //! The log as a person reads it in a terminal: what the agent says, one quiet line a tool call, what went wrong where
 //! it happened, and under it, on a terminal, one line that says where things are.
 
+use super::checks;
 use super::output::{Style, clean, first_line, paint, plural};
 use super::progress::Progress;
 use super::pull_request::in_words;
@@ -253,6 +254,20 @@ impl<W: Write> Renderer<W> {
             Event::WorkNotCommitted { failure, .. } => {
                 self.bad(&format!("the work could not be committed: {}", failure.message))
             }
+            Event::NothingToCheck { why, .. } => self.dim(&checks::nothing(why.as_ref())),
+            Event::ChecksRequested { commit, plan, .. } => self.dim(&checks::begun(commit, plan)),
+            Event::ChecksEnded { verdict, commands, .. } => {
+                let (style, line) = checks::ended(verdict, commands);
+                self.paint(style, &line)
+            }
+            Event::BranchUpdated { commit, by, .. } => {
+                format!(
+                    "{} {} brought the branch up to date, to {}",
+                    self.paint(Style::Good, "✔"),
+                    clean(by),
+                    short(&commit.id)
+                )
+            }
             Event::BranchMerged { into, commit, .. } => {
                 format!("{} merged into {into} as {}", self.paint(Style::Good, "✔"), short(commit))
             }
@@ -293,6 +308,7 @@ impl<W: Write> Renderer<W> {
             | Event::TurnStarted { .. }
             | Event::PromptRetried { .. }
             | Event::CancelAnswered { .. }
+            | Event::WorkspaceUpdated { .. }
             | Event::BranchPushed { .. }
             | Event::ContextMeasured { .. }
             | Event::TokensUsed { .. }

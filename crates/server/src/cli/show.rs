@@ -62,6 +62,9 @@ pub(super) async fn run(
             format!("{} +{} −{}", plural(commit.files.into(), "file"), commit.insertions, commit.deletions);
         row(&format!("turn {}", commit.turn), &format!("{} · {changes}", short(&commit.id)))?;
     }
+    if let Some(checks) = &view.checks {
+        row("checks", &super::checks::in_words(checks))?;
+    }
     if let Some(origin) = &view.origin {
         row("fork of", &format!("{} at checkpoint {}", origin.session, origin.checkpoint))?;
     }

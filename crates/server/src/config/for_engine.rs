@@ -27,6 +27,7 @@ impl Config {
             queue: self.queue.engine(),
             budgets: self.budgets.engine(),
             permissions: self.agent.permissions,
+            checks: self.checks.run,
             person: self.person.clone(),
             sandbox: SandboxConfig {
                 tool_dirs: self.sandbox.tools.clone(),

@@ -66,6 +66,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_LIMITS_BUDGET_MICROS", "limits.budget_micros", Kind::Number),
     variable("LAMPLIGHT_QUEUE_SANDBOXES", "queue.sandboxes", Kind::Number),
     variable("LAMPLIGHT_QUEUE_SANDBOXES_PER_PERSON", "queue.sandboxes_per_person", Kind::Number),
+    variable("LAMPLIGHT_CHECKS_RUN", "checks.run", Kind::Text),
     variable("LAMPLIGHT_BUDGETS_MONTH_MICROS", "budgets.month_micros", Kind::Number),
     variable("LAMPLIGHT_MODELS_OPENAI_BASE", "models.openai.base", Kind::Text),
     variable("LAMPLIGHT_MODELS_OPENAI_KEY_ENV", "models.openai.key_env", Kind::Text),

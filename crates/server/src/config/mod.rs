@@ -4,6 +4,7 @@
 //! key or variable that nobody reads is an error that names it: a setting with a typing mistake never silently counts
 //! for nothing.
 
+mod checks;
 mod e2b;
 mod error;
 mod for_engine;
@@ -16,6 +17,7 @@ mod secret;
 mod secrets;
 mod sections;
 
+pub use checks::Checks;
 pub use e2b::E2b;
 pub use error::ConfigError;
 pub use gateway::Gateway;
@@ -49,6 +51,7 @@ pub struct Config {
     pub limits: Limits,
     pub budgets: Budgets,
     pub queue: Queue,
+    pub checks: Checks,
     pub models: Models,
     pub secrets: Secrets,
     pub github: GitHub,

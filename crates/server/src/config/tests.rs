@@ -244,6 +244,7 @@ fn every_variable_sets_a_key_that_exists() {
             "server.listen" | "gateway.listen" => "127.0.0.1:9",
             "log.format" => "json",
             "server.tls" => "in_front",
+            "checks.run" => "named",
             "agent.permissions" => "ask",
             "sandbox.network" => "none",
             "github.api" | "github.git" | "gateway.url" | "server.public_url" => "https://example.org",

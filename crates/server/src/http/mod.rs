@@ -176,6 +176,7 @@ pub fn router(app: App) -> Router {
         )
         .route("/sessions/{id}/pull-request/ready", post(pull_request::ready::handle))
         .route("/sessions/{id}/pull-request/close", post(pull_request::close::handle))
+        .route("/sessions/{id}/pull-request/update", post(pull_request::update::handle))
         .route("/sessions/{id}/gateway-token", post(sessions::gateway_token::handle))
         .route("/sessions/{id}/end", post(sessions::end::handle))
         .route("/sessions/{id}/archive", post(sessions::archive::handle))

@@ -40,6 +40,7 @@ use utoipa::OpenApi;
         pull_request::show::handle,
         pull_request::ready::handle,
         pull_request::close::handle,
+        pull_request::update::handle,
         sessions::gateway_token::handle,
         sessions::priority::handle,
         crate::http::queue::handle,

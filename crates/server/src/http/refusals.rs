@@ -58,6 +58,7 @@ fn refused(refusal: &Refusal) -> Problem {
             (StatusCode::NOT_FOUND, "Take one of the session's `checkpoints`; each turn leaves one.")
         }
         Refusal::RestoreRunning => (StatusCode::CONFLICT, "Wait a moment."),
+        Refusal::BranchMoved => (StatusCode::CONFLICT, "Try again."),
         Refusal::BudgetSpent { .. } => (StatusCode::CONFLICT, "Raise the session's budget."),
         Refusal::MonthBudgetSpent { .. } => (
             StatusCode::CONFLICT,
@@ -86,9 +87,13 @@ fn invalid_status(code: &str) -> StatusCode {
             StatusCode::CONFLICT
         }
         "no_pull_request" => StatusCode::NOT_FOUND,
-        "pull_request_closed" | "github_not_installed" | "fetch_failed" | "merged_elsewhere" => {
-            StatusCode::CONFLICT
-        }
+        "pull_request_of_fork"
+        | "branch_diverged"
+        | "pull_request_closed"
+        | "checks_running"
+        | "github_not_installed"
+        | "fetch_failed"
+        | "merged_elsewhere" => StatusCode::CONFLICT,
         "github_limited" => StatusCode::TOO_MANY_REQUESTS,
         "github_unreachable" => StatusCode::BAD_GATEWAY,
         "sandbox_paused" | "sandbox_starting" | "no_sandbox" | "sandbox_lost" | "sandbox_too_old" => {

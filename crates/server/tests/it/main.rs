@@ -5,6 +5,7 @@ mod artifacts;
 mod backups;
 mod budgets;
 mod checkpoints;
+mod checks;
 mod cli;
 mod code;
 mod configuration;

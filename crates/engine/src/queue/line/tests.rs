@@ -20,6 +20,7 @@ fn spec(person: &str) -> SessionSpec {
         person: Person { name: person.into(), email: "a@example.org".into() },
         limits: Limits::default(),
         sandbox: SandboxLimits::default(),
+        checks: Default::default(),
         permissions: lamplight_domain::permission::Policy::Allow,
         network: Network::Open,
         image: None,

@@ -59,6 +59,7 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("POST", "/sessions/{id}/pull-request", Need::Steer),
     ("POST", "/sessions/{id}/pull-request/ready", Need::Steer),
     ("POST", "/sessions/{id}/pull-request/close", Need::Steer),
+    ("POST", "/sessions/{id}/pull-request/update", Need::Steer),
     ("POST", "/sessions/{id}/gateway-token", Need::Steer),
     ("POST", "/sessions/{id}/end", Need::Steer),
     ("POST", "/sessions/{id}/archive", Need::Steer),

@@ -3,6 +3,7 @@
 pub mod close;
 pub mod ready;
 pub mod show;
+pub mod update;
 
 use lamplight_engine::{PullRequestNow, PullRequestState};
 use serde::{Deserialize, Serialize};

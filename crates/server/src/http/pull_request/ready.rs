@@ -16,7 +16,7 @@ use lamplight_engine::PullRequestChange;
         (status = 200, body = PullRequestStanding),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "session_not_found, no_pull_request"),
         (status = 409, body = Problem, content_type = "application/problem+json",
-            description = "pull_request_closed, no_forge, github_unauthorized, github_forbidden, github_not_found, github_refused, github_not_installed"),
+            description = "pull_request_closed, checks_running, no_forge, github_unauthorized, github_forbidden, github_not_found, github_refused, github_not_installed"),
         (status = 429, body = Problem, content_type = "application/problem+json", description = "github_limited"),
         (status = 502, body = Problem, content_type = "application/problem+json", description = "github_unreachable")))]
 pub(in crate::http) async fn handle(

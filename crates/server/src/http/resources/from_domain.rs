@@ -182,6 +182,7 @@ impl From<session::SessionView> for SessionView {
                 .collect(),
             permission: view.permission.map(OpenPermission::from),
             commits: view.commits.into_iter().map(TurnCommit::from).collect(),
+            checks: view.checked.map(Into::into),
             merged: view.merged.map(|merged| Merged { into: merged.into, commit: merged.commit }),
             pull_request: view.pull_request.map(PullRequest::from),
             checkpoints: view.checkpoints.into_iter().map(Checkpoint::from).collect(),
@@ -205,7 +206,7 @@ impl From<session::SessionView> for SessionView {
 
 impl From<lamplight_domain::PullRequest> for PullRequest {
     fn from(shown: lamplight_domain::PullRequest) -> Self {
-        let lamplight_domain::PullRequest { repository, number, url, draft, head } = shown;
+        let lamplight_domain::PullRequest { repository, number, url, draft, head, checked: _ } = shown;
         Self { repository, number, url, draft, head }
     }
 }

@@ -7,9 +7,11 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+mod checks;
 mod from_domain;
 mod sandbox;
 
+pub use checks::{CheckCommand, Checks, ChecksState};
 pub use sandbox::{Sandbox, SandboxTier, SandboxWall, Strength, WallState};
 
 /// A moment: RFC 3339 in UTC with milliseconds, such as `2026-01-31T12:00:00.123Z`.
@@ -135,6 +137,8 @@ pub struct SessionView {
     pub queued: Vec<QueuedPrompt>,
     pub permission: Option<OpenPermission>,
     pub commits: Vec<TurnCommit>,
+    /// The repository's own checks, of the newest commit that was checked; `null` where none was.
+    pub checks: Option<Checks>,
     pub merged: Option<Merged>,
     pub pull_request: Option<PullRequest>,
     /// Moments that can be gone back to, or forked; oldest first, at most 20.

@@ -54,6 +54,12 @@ async fn from_an_issue_to_a_pull_request_and_on(way: Way) {
     let said = format!("acme/api/comments/{comment} eyes ");
     assert!(github.reactions().iter().any(|one| one.starts_with(&said)), "{:?}", github.reactions());
 
+    if way == Way::Both {
+        // What was sent has been looked at as well.
+        let looks = stage.count("GET /repos/acme/api/issues");
+        stage.until("two more looks", || stage.count("GET /repos/acme/api/issues") > looks + 1).await;
+    }
+    assert_eq!((stage.server.view(&id).await["turn"].as_u64(), stage.sessions().await.len()), (Some(2), 1));
     let log = stage.server.until(&id, "pull_request_published", 2).await;
     let log = serde_json::to_string(&log).unwrap()
         + &std::fs::read_to_string(stage.server.place.path("server.log")).unwrap();

@@ -2,11 +2,13 @@
 
 mod asking;
 mod beside;
+mod checks;
 mod deliveries;
 mod kills;
 mod recorded;
 mod reviews;
 mod setup;
+mod updates;
 
 use crate::support::{PATIENCE, Place, Server};
 use lamplight_fake_github::{App, FakeGitHub, Hook, Permission};

@@ -1,0 +1,121 @@
+//! What must hold of a session, whatever happens to it.
+
+use crate::world::World;
+use lamplight_domain::session::{Effect, Phase, Place};
+use lamplight_domain::{Event, PromptId, TurnNumber};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// What must hold, carried along the log.
+#[derive(Default)]
+pub(crate) struct Watch {
+    looked: usize,
+    queued: BTreeSet<PromptId>,
+    begun: BTreeMap<PromptId, TurnNumber>,
+    open_turn: Option<TurnNumber>,
+    ended: BTreeSet<TurnNumber>,
+    recorded: BTreeSet<TurnNumber>,
+    needs_record: Option<TurnNumber>,
+    /// Checks that were asked for and have not ended.
+    pub(crate) checking: Option<u32>,
+    checked: u32,
+    /// The prompt that failed checks are about to become, and how many there were since a person's.
+    told_as: Option<PromptId>,
+    rounds: u32,
+    pub(crate) seen: BTreeMap<String, u64>,
+}
+
+impl Watch {
+    pub(crate) fn look(&mut self, world: &World) {
+        for entry in &world.log[self.looked..] {
+            self.looked += 1;
+            assert_eq!(entry.seq.0 as usize, self.looked, "seq is contiguous");
+            self.take(&entry.event);
+        }
+        let owed = world.session.owed(world.now);
+        let creating = owed.iter().filter(|effect| matches!(effect, Effect::CreateSandbox { .. })).count();
+        assert!(creating <= 1);
+        let claimed = world.running.iter().filter(|generation| world.session.claims(**generation)).count();
+        assert_eq!(claimed, world.running.len(), "a running sandbox is claimed by its session");
+        let current = world.running.len() - world.running.iter().filter(|g| owed.iter().any(|effect| matches!(effect, Effect::DestroySandbox { generation, .. } if generation == *g))).count();
+        assert!(current <= 1, "at most one current sandbox: {:?}", world.running);
+        let has_sandbox = !world.running.is_empty() || creating > 0;
+        assert!(!has_sandbox || matches!(world.session.place(), Place::Held { .. }), "a sandbox has a place");
+        let (phase, reason) = world.session.phase();
+        assert_eq!(phase == Phase::Queued, matches!(world.session.place(), Place::Waits { .. }), "{phase:?}");
+        let works = matches!(
+            phase,
+            Phase::Queued | Phase::Starting | Phase::Planning | Phase::Executing | Phase::WaitingForYou
+        );
+        let waits = world.session.next_deadline(world.now);
+        assert!(!works || !owed.is_empty() || waits.is_some(), "nothing waits for ever: {phase:?}");
+        assert!(
+            !matches!(phase, Phase::Stuck | Phase::Failed | Phase::Paused) || reason.is_some(),
+            "{phase:?} says why"
+        );
+        if let Some((at, _)) = waits {
+            assert!(at > world.now);
+        }
+    }
+
+    fn take(&mut self, event: &Event) {
+        let value = serde_json::to_value(event).unwrap();
+        *self.seen.entry(value["type"].as_str().unwrap().to_owned()).or_insert(0) += 1;
+        match event {
+            Event::PromptQueued { prompt, .. } => {
+                let is_of_checks = self.told_as.take().is_some_and(|told| told == *prompt);
+                self.rounds = if is_of_checks { self.rounds + 1 } else { 0 };
+                assert!(self.rounds <= 2, "then a person is asked");
+                assert!(self.queued.insert(prompt.clone()));
+            }
+            Event::ChecksRequested { check, .. } => {
+                assert_eq!(
+                    (self.checking.replace(*check), *check),
+                    (None, self.checked + 1),
+                    "one at a time"
+                );
+                self.checked = *check;
+            }
+            Event::ChecksEnded { check, prompt, .. } => {
+                assert_eq!(self.checking.take(), Some(*check), "what was asked for ends, once");
+                assert!(prompt.is_none() || self.open_turn.is_none(), "nobody is interrupted");
+                self.told_as.clone_from(prompt);
+            }
+            Event::PromptEdited { prompt, .. } => {
+                assert!(self.queued.contains(prompt), "only what waits is changed")
+            }
+            Event::PromptRemoved { prompt, .. } => {
+                assert!(self.queued.remove(prompt), "only what waits is removed")
+            }
+            Event::TurnStarted { turn, prompt, attempt } => {
+                assert!(self.needs_record.is_none(), "the work of a turn is recorded before the next begins");
+                if *attempt == 1 {
+                    assert!(self.queued.remove(prompt), "a prompt is taken once, from the queue");
+                    assert!(self.begun.insert(prompt.clone(), *turn).is_none());
+                    assert!(self.open_turn.replace(*turn).is_none(), "one turn at a time");
+                } else {
+                    assert_eq!(
+                        (self.open_turn, self.begun.get(prompt)),
+                        (Some(*turn), Some(turn)),
+                        "only the open turn is sent again"
+                    );
+                }
+            }
+            Event::InputQueued {
+                input: lamplight_domain::agent::AgentInput::Prompt { turn, .. }, ..
+            } => {
+                assert_eq!(self.open_turn, Some(*turn));
+            }
+            Event::TurnEnded { turn, .. } => {
+                assert_eq!(self.open_turn.take(), Some(*turn));
+                assert!(self.ended.insert(*turn), "a turn ends once");
+            }
+            Event::WorkCommitted { turn, .. } => {
+                assert!(
+                    self.ended.contains(turn) && self.recorded.insert(*turn),
+                    "a turn is committed once, after its end"
+                );
+            }
+            _ => {}
+        }
+    }
+}
