@@ -61,6 +61,22 @@ pub(crate) fn provide_venv() -> Result<()> {
     apt_install(&["python3-venv"])
 }
 
+/// PostgreSQL, whose programs Debian keeps away from `PATH`.
+pub(crate) fn provide_postgresql() -> Result<()> {
+    if is_there("initdb") || postgresql_programs().is_some() {
+        return Ok(());
+    }
+    println!("PostgreSQL is missing; it is needed because the store is tested and measured on it too");
+    apt_install(&["postgresql"])
+}
+
+/// Where the newest one's are, as Debian has them.
+pub(crate) fn postgresql_programs() -> Option<PathBuf> {
+    let versions = std::fs::read_dir("/usr/lib/postgresql").ok()?;
+    let version = versions.filter_map(|entry| entry.ok()?.file_name().to_str()?.parse::<u32>().ok()).max()?;
+    Some(PathBuf::from(format!("/usr/lib/postgresql/{version}/bin")))
+}
+
 /// Node, npm and the variable `PATH` with which both are found: the machine's, or one of our own beside it when the
 /// machine's is too old for the page's tools.
 pub(crate) fn provide_node(workspace: &Workspace) -> Result<OsString> {

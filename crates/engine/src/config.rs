@@ -11,12 +11,15 @@ use lamplight_domain::{
 };
 use lamplight_gateway::{ModelPrice, Outside, Secret, Tariff, UpstreamName};
 use lamplight_integrations::GitHubConfig;
+use lamplight_store::{BadAddress, PostgresAddress};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone)]
 pub struct Config {
     /// The log, the sandboxes' files and everything else that has to outlive the process.
     pub data_dir: PathBuf,
+    /// Where the log is; `None` is in the data directory, on SQLite.
+    pub database: Option<DatabaseConfig>,
     /// Where agents are installed; read-only inside sandboxes.
     pub tools_dir: PathBuf,
     pub default_agent: String,
@@ -53,6 +56,21 @@ pub struct Config {
     pub outside: Outside,
     /// What sessions of some repositories get where they do not say otherwise, before all of the above.
     pub repositories: Vec<RepositoryConfig>,
+}
+
+/// A PostgreSQL database.
+#[derive(Debug, Clone)]
+pub struct DatabaseConfig {
+    /// With its password.
+    pub url: Secret,
+    /// Certificates that the server's has to come from; `None` are those that this machine trusts.
+    pub ca_file: Option<PathBuf>,
+}
+
+impl DatabaseConfig {
+    pub fn address(&self) -> Result<PostgresAddress, BadAddress> {
+        PostgresAddress::new(self.url.expose(), self.ca_file.as_deref())
+    }
 }
 
 /// What sessions of one repository get; `None`, and what says nothing, is as for all.

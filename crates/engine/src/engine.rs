@@ -81,7 +81,10 @@ pub(crate) struct Shared {
 impl Engine {
     /// Opens the store, wakes every session that something is owed to, and starts the reconciler.
     pub async fn open(config: Config) -> Result<Self, StartError> {
-        let store = Store::open(&config.data_dir)?;
+        let store = match &config.database {
+            Some(database) => Store::open_postgres(&config.data_dir, &database.address()?)?,
+            None => Store::open(&config.data_dir)?,
+        };
         let provider = crate::provider::make(&config)?;
         Self::start(config, store, provider).await
     }

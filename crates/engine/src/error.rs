@@ -15,6 +15,9 @@ pub enum CommandError {
     Invalid { code: &'static str, message: String, what_to_do: String },
     #[error("the disk is full; nothing was changed")]
     StorageFull,
+    /// Passes when the database is there again.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
     #[error("the session did not answer in time")]
     Busy,
     #[error(transparent)]
@@ -33,6 +36,7 @@ impl CommandError {
             Self::Refused(refusal) => refusal.code(),
             Self::Invalid { code, .. } => code,
             Self::StorageFull => "storage_full",
+            Self::Unreachable(_) => "database_unreachable",
             Self::Busy => "busy",
             Self::Failed(_) => "internal",
         }
@@ -43,6 +47,7 @@ impl From<AppendError> for CommandError {
     fn from(error: AppendError) -> Self {
         match error {
             AppendError::StorageFull => Self::StorageFull,
+            AppendError::Unreachable(why) => Self::Unreachable(why),
             other => Self::Failed(anyhow::Error::new(other).context("append to the log")),
         }
     }
@@ -50,19 +55,27 @@ impl From<AppendError> for CommandError {
 
 impl From<ReadError> for CommandError {
     fn from(error: ReadError) -> Self {
-        Self::Failed(anyhow::Error::new(error).context("read the log"))
+        match error {
+            ReadError::Unreachable(why) => Self::Unreachable(why),
+            other => Self::Failed(anyhow::Error::new(other).context("read the log")),
+        }
     }
 }
 
 impl From<WriteError> for CommandError {
     fn from(error: WriteError) -> Self {
-        Self::Failed(anyhow::Error::new(error).context("write to the store"))
+        match error {
+            WriteError::Unreachable(why) => Self::Unreachable(why),
+            other => Self::Failed(anyhow::Error::new(other).context("write to the store")),
+        }
     }
 }
 
 /// Why the engine does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    #[error("the address of the database cannot be used: {0}")]
+    Database(#[from] lamplight_store::BadAddress),
     #[error(transparent)]
     Store(#[from] lamplight_store::StoreError),
     #[error("the log could not be read")]

@@ -51,7 +51,7 @@ pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
 pub use budgets::{BudgetStanding, BudgetsConfig};
 pub use clock::now;
 pub use code::{CODE_PORT, CodeInfo, install_code, installed_code};
-pub use config::{Config, EndpointConfig, ModelsConfig, RepositoryConfig, SandboxConfig};
+pub use config::{Config, DatabaseConfig, EndpointConfig, ModelsConfig, RepositoryConfig, SandboxConfig};
 pub use engine::Engine;
 pub use error::{CommandError, StartError};
 pub use files::{DOWNLOAD_BYTES, UPLOAD_BYTES};
@@ -72,7 +72,8 @@ pub use lamplight_sandbox::link::{
 pub use lamplight_sandbox::provider::{Searched, Used};
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{
-    AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, PAGE_AUDIT, Usage, UsageBy, UsageQuery, UsageSum,
+    AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, BadAddress, Examined, PAGE_AUDIT, PostgresAddress,
+    Usage, UsageBy, UsageQuery, UsageSum,
 };
 pub use lent::{
     Away, Follower as LentFollower, Input as LentInput, LONGEST_LOAN_MS, LentFiles, LentProcess, LentSandbox,

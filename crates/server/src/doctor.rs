@@ -77,6 +77,7 @@ pub async fn examine(config: &Config, keys: Option<&KeyList>) -> Examination {
         listen(config),
         npm(),
     ];
+    findings.extend(config.database.engine().map(|database| database_of(&database)));
     let mut tier = None;
     // The rest is about a directory that can be written.
     if findings.iter().all(|finding| finding.state != State::Missing) {
@@ -94,6 +95,29 @@ pub async fn examine(config: &Config, keys: Option<&KeyList>) -> Examination {
         remedy: found.remedy,
     }));
     Examination { tier, findings }
+}
+
+fn database_of(database: &lamplight_engine::DatabaseConfig) -> Finding {
+    let name = "database";
+    let looked = database.address().map_err(anyhow::Error::from).and_then(|address| {
+        let examined = lamplight_engine::Examined::look(&address)?;
+        Ok((address, examined))
+    });
+    match looked {
+        Ok((address, examined)) if examined.problems.is_empty() => {
+            Finding::ok(name, format!("PostgreSQL {}, {address}", examined.version))
+        }
+        Ok((address, examined)) => Finding::missing(
+            name,
+            format!("{address}: {}", examined.problems.join("; ")),
+            "change that at the database, or take another one (database.url)",
+        ),
+        Err(error) => Finding::missing(
+            name,
+            format!("{error:#}"),
+            "see that it runs and lets this user in, or correct database.url (LAMPLIGHT_DATABASE)",
+        ),
+    }
 }
 
 fn git() -> Finding {

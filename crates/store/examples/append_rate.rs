@@ -1,14 +1,15 @@
 //! How many events per second are on disk, and how long one append takes, printed as JSON.
 //!
-//! `cargo run --release -p lamplight-store --example append_rate [-- --dir DIR] [--seconds S] [--bare]`
+//! `cargo run --release -p lamplight-store --example append_rate [-- --dir DIR] [--seconds S] [--bare] [--postgres URL]`
 //!
 //! Each writer is one session that waits for its append before it makes the next, as an actor does. An event is about
 //! 350 bytes of JSON. With every append goes the session's summary, and with one event in eight a text for search;
-//! `--bare` leaves both out. `DIR` decides which disk is measured; the default is the system's temporary directory.
+//! `--bare` leaves both out. `DIR` decides which disk is measured; the default is the system's temporary directory. With a `URL` it is that
+//! database, which must be empty.
 
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
-use lamplight_store::{Append, SessionQuery, Store, SummaryRow};
+use lamplight_store::{Append, PostgresAddress, SessionQuery, Store, SummaryRow};
 use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -22,6 +23,7 @@ struct Options {
     dir: Option<PathBuf>,
     seconds: f64,
     bare: bool,
+    postgres: Option<PostgresAddress>,
 }
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
@@ -32,27 +34,33 @@ async fn main() -> anyhow::Result<()> {
         None => tempfile::tempdir()?,
     };
     let mut rates = Vec::new();
+    let mut first = 0;
     for batch in BATCHES {
         for writers in WRITERS {
             let dir = temporary.path().join(format!("{writers}-{batch}"));
-            rates.push(rate(&dir, writers, batch, &options).await?);
+            rates.push(rate(&dir, first, writers, batch, &options).await?);
+            first += writers;
         }
     }
-    let report = json!({
-        "summary_and_text": !options.bare,
-        "rates": rates,
-        "ten_thousand_sessions": many(&temporary.path().join("many")).await?,
-    });
+    let many = match options.postgres {
+        None => many(&temporary.path().join("many")).await?,
+        Some(_) => Value::Null,
+    };
+    let report = json!({ "summary_and_text": !options.bare, "rates": rates, "ten_thousand_sessions": many });
     println!("{}", serde_json::to_string_pretty(&report)?);
     Ok(())
 }
 
-async fn rate(dir: &Path, writers: u64, batch: u64, options: &Options) -> anyhow::Result<Value> {
-    let store = Store::open(dir)?;
+/// Sessions from `first` on, which are new.
+async fn rate(dir: &Path, first: u64, writers: u64, batch: u64, options: &Options) -> anyhow::Result<Value> {
+    let store = match &options.postgres {
+        None => Store::open(dir)?,
+        Some(address) => Store::open_postgres(dir, address)?,
+    };
     let (start, length) = (now(), Duration::from_secs_f64(options.seconds));
     let cpu_before = cpu_ms()?;
     let mut tasks = JoinSet::new();
-    for n in 0..writers {
+    for n in first..first + writers {
         let (store, bare) = (store.clone(), options.bare);
         tasks.spawn(async move {
             let (session, mut last, mut waits) = (session(n), 0, Vec::new());
@@ -174,7 +182,7 @@ fn append(session: &SessionId, expected_last: u64, count: u64, bare: bool) -> Ap
 }
 
 fn options() -> anyhow::Result<Options> {
-    let mut options = Options { dir: None, seconds: 3.0, bare: false };
+    let mut options = Options { dir: None, seconds: 3.0, bare: false, postgres: None };
     let mut arguments = std::env::args().skip(1);
     while let Some(argument) = arguments.next() {
         let mut value = || arguments.next().ok_or_else(|| anyhow::anyhow!("{argument} needs a value"));
@@ -182,7 +190,8 @@ fn options() -> anyhow::Result<Options> {
             "--dir" => options.dir = Some(value()?.into()),
             "--seconds" => options.seconds = value()?.parse()?,
             "--bare" => options.bare = true,
-            _ => anyhow::bail!("{argument} is not --dir, --seconds or --bare"),
+            "--postgres" => options.postgres = Some(PostgresAddress::new(&value()?, None)?),
+            _ => anyhow::bail!("{argument} is not --dir, --seconds, --bare or --postgres"),
         }
     }
     Ok(options)

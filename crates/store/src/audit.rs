@@ -1,8 +1,7 @@
 //! Who asked for what to be changed. Rows are added and read; the schema refuses everything else.
 
+use crate::sql::{Connection, Result, Row, ToValue, Value, params};
 use lamplight_domain::Timestamp;
-use rusqlite::types::ToSql;
-use rusqlite::{Connection, Row, params};
 
 /// Most entries on one page.
 pub const PAGE_AUDIT: usize = 500;
@@ -54,13 +53,11 @@ pub struct AuditPage {
     pub is_last: bool,
 }
 
-pub(crate) fn add(connection: &Connection, entry: &AuditEntry) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO audit (at, person, action, subject, detail, address, outcome, code)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
-        )?
-        .execute(params![
+pub(crate) fn add(connection: &Connection, entry: &AuditEntry) -> Result<()> {
+    connection.execute(
+        "INSERT INTO audit (at, person, action, subject, detail, address, outcome, code)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
+        params![
             entry.at.0,
             entry.person,
             entry.action,
@@ -69,20 +66,21 @@ pub(crate) fn add(connection: &Connection, entry: &AuditEntry) -> rusqlite::Resu
             entry.address,
             entry.outcome,
             entry.code,
-        ])?;
+        ],
+    )?;
     Ok(())
 }
 
-pub(crate) fn list(connection: &Connection, query: &AuditQuery) -> rusqlite::Result<AuditPage> {
+pub(crate) fn list(connection: &Connection, query: &AuditQuery) -> Result<AuditPage> {
     let since = query.since.map(|since| since.0);
-    let (mut conditions, mut values): (Vec<&str>, Vec<&dyn ToSql>) = (vec!["1"], Vec::new());
-    let filters: [(&str, Option<&dyn ToSql>); 6] = [
-        ("at >= ?", since.as_ref().map(|value| value as _)),
-        ("person = ?", query.person.as_ref().map(|value| value as _)),
-        ("action = ?", query.action.as_ref().map(|value| value as _)),
-        ("subject = ?", query.subject.as_ref().map(|value| value as _)),
-        ("outcome = ?", query.outcome.as_ref().map(|value| value as _)),
-        ("id < ?", query.before.as_ref().map(|value| value as _)),
+    let (mut conditions, mut values): (Vec<&str>, Vec<Value<'_>>) = (vec!["TRUE"], Vec::new());
+    let filters: [(&str, Option<Value<'_>>); 6] = [
+        ("at >= ?", since.as_ref().map(ToValue::value)),
+        ("person = ?", query.person.as_ref().map(ToValue::value)),
+        ("action = ?", query.action.as_ref().map(ToValue::value)),
+        ("subject = ?", query.subject.as_ref().map(ToValue::value)),
+        ("outcome = ?", query.outcome.as_ref().map(ToValue::value)),
+        ("id < ?", query.before.as_ref().map(ToValue::value)),
     ];
     for (condition, value) in filters {
         if let Some(value) = value {
@@ -98,15 +96,13 @@ pub(crate) fn list(connection: &Connection, query: &AuditQuery) -> rusqlite::Res
         conditions.join(" AND "),
         limit + 1
     );
-    let mut statement = connection.prepare_cached(&sql)?;
-    let mut items: Vec<AuditRow> =
-        statement.query_map(values.as_slice(), row)?.collect::<rusqlite::Result<_>>()?;
+    let mut items: Vec<AuditRow> = connection.rows(&sql, &values, row)?;
     let is_last = items.len() <= limit;
     items.truncate(limit);
     Ok(AuditPage { items, is_last })
 }
 
-fn row(row: &Row<'_>) -> rusqlite::Result<AuditRow> {
+fn row(row: &Row<'_>) -> Result<AuditRow> {
     Ok(AuditRow {
         id: row.get(0)?,
         entry: AuditEntry {

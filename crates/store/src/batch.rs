@@ -1,8 +1,8 @@
 //! One row of the log: the entries of one append, and the checksum that tells whether they are still what was written.
 
+use crate::sql::{Connection, Result, Row, params};
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
-use rusqlite::{Connection, Row, params};
 
 /// Between two entries of a body. JSON as `serde_json` writes it has none inside.
 pub(crate) const SEPARATOR: u8 = b'\n';
@@ -33,25 +33,36 @@ impl Batch {
         Self { first, last, at: at.0, crc, body: body.into() }
     }
 
-    pub(crate) fn insert(&self, connection: &Connection, log: i64) -> rusqlite::Result<()> {
-        connection
-            .prepare_cached(
-                "INSERT INTO log_batches (log, first_seq, last_seq, at, crc, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-            )?
-            .execute(params![log, self.first as i64, self.last as i64, self.at, self.crc, &self.body[..]])?;
+    pub(crate) fn insert(&self, connection: &Connection, log: i64) -> Result<()> {
+        connection.execute(
+            "INSERT INTO log_batches (log, first_seq, last_seq, at, crc, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+            params![log, self.first as i64, self.last as i64, self.at, self.crc, self.body],
+        )?;
         Ok(())
+    }
+
+    pub(crate) fn at(&self) -> i64 {
+        self.at
+    }
+
+    pub(crate) fn crc(&self) -> i64 {
+        self.crc
+    }
+
+    pub(crate) fn body(&self) -> &Bytes {
+        &self.body
     }
 
     /// The columns that [`Batch::from_row`] takes, in its order.
     pub(crate) const COLUMNS: &str = "first_seq, last_seq, at, crc, body";
 
-    pub(crate) fn from_row(row: &Row<'_>) -> rusqlite::Result<Self> {
+    pub(crate) fn from_row(row: &Row<'_>) -> Result<Self> {
         Ok(Self {
-            first: row.get::<_, i64>(0)? as u64,
-            last: row.get::<_, i64>(1)? as u64,
+            first: row.get::<i64>(0)? as u64,
+            last: row.get::<i64>(1)? as u64,
             at: row.get(2)?,
             crc: row.get(3)?,
-            body: Bytes::copy_from_slice(row.get_ref(4)?.as_blob()?),
+            body: row.get::<Vec<u8>>(4)?.into(),
         })
     }
 

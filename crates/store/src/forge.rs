@@ -2,9 +2,9 @@
 
 use crate::jobs::{Job, Record};
 use crate::reviews::{self, ReviewChange};
+use crate::sql::{Connection, Result, Row, ToValue, Value, params};
 use crate::{ReadError, Store, WriteError};
 use lamplight_domain::{SessionId, Timestamp};
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// For so long it is known that a delivery came; forges send again for some days at the most.
 const KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
@@ -169,11 +169,10 @@ impl Store {
 }
 
 /// Gives how many rows are new or other than before.
-pub(crate) fn change(connection: &Connection, change: &ForgeChange) -> rusqlite::Result<usize> {
-    let set = |column: &str, session: &SessionId, value: &dyn rusqlite::ToSql| {
-        connection
-            .prepare_cached(&format!("UPDATE threads SET {column} = ?2 WHERE session = ?1"))?
-            .execute(params![session.as_str(), value])
+pub(crate) fn change(connection: &Connection, change: &ForgeChange) -> Result<usize> {
+    let set = |column: &str, session: &SessionId, value: Value<'_>| {
+        let text = format!("UPDATE threads SET {column} = ?2 WHERE session = ?1");
+        connection.execute(&text, params![session.as_str(), value])
     };
     match change {
         ForgeChange::Deliver { deliveries, mark } => {
@@ -182,119 +181,94 @@ pub(crate) fn change(connection: &Connection, change: &ForgeChange) -> rusqlite:
                 new += deliver(connection, delivery)?;
             }
             if let Some(mark) = mark {
-                connection
-                    .prepare_cached("INSERT INTO marks (name, at) VALUES (?1, ?2) ON CONFLICT (name) DO UPDATE SET at = excluded.at")?
-                    .execute([&mark.name, &mark.at])?;
+                let text = "INSERT INTO marks (name, at) VALUES (?1, ?2)
+                    ON CONFLICT (name) DO UPDATE SET at = excluded.at";
+                connection.execute(text, params![mark.name, mark.at])?;
             }
             Ok(new)
         }
-        ForgeChange::Try { number } => connection
-            .prepare_cached("UPDATE deliveries SET tries = tries + 1 WHERE number = ?1")?
-            .execute([number]),
-        ForgeChange::Postpone { number, due, why } => connection
-            .prepare_cached(
-                "UPDATE deliveries SET due_at = ?2, outcome = ?3 WHERE number = ?1 AND due_at IS NOT NULL",
-            )?
-            .execute(params![number, due.0, why]),
-        ForgeChange::Finish { number, outcome } => connection
-            .prepare_cached("UPDATE deliveries SET due_at = NULL, outcome = ?2, body = '' WHERE number = ?1")?
-            .execute(params![number, outcome]),
+        ForgeChange::Try { number } => {
+            connection.execute("UPDATE deliveries SET tries = tries + 1 WHERE number = ?1", params![number])
+        }
+        ForgeChange::Postpone { number, due, why } => connection.execute(
+            "UPDATE deliveries SET due_at = ?2, outcome = ?3 WHERE number = ?1 AND due_at IS NOT NULL",
+            params![number, due.0, why],
+        ),
+        ForgeChange::Finish { number, outcome } => connection.execute(
+            "UPDATE deliveries SET due_at = NULL, outcome = ?2, body = '' WHERE number = ?1",
+            params![number, outcome],
+        ),
         ForgeChange::BeginThread { thread, instead_of } => begin(connection, thread, instead_of.as_ref()),
-        ForgeChange::Comment { session, comment } => set("comment", session, &signed(*comment)),
-        ForgeChange::Told { session, told } => set("told", session, told),
-        ForgeChange::Branch { session, branch } => set("branch", session, branch),
-        ForgeChange::PullRequest { session, number } => set("pull_request", session, &signed(*number)),
+        ForgeChange::Comment { session, comment } => set("comment", session, signed(*comment).value()),
+        ForgeChange::Told { session, told } => set("told", session, told.value()),
+        ForgeChange::Branch { session, branch } => set("branch", session, branch.value()),
+        ForgeChange::PullRequest { session, number } => set("pull_request", session, signed(*number).value()),
         ForgeChange::Review(change) => reviews::change(connection, change),
         ForgeChange::Problem { session, problem, at } => {
-            set("problem_at", session, at)?;
-            set("problem", session, problem)
+            set("problem_at", session, at.value())?;
+            set("problem", session, problem.value())
         }
     }
 }
 
-fn deliver(connection: &Connection, delivery: &Delivery) -> rusqlite::Result<usize> {
+fn deliver(connection: &Connection, delivery: &Delivery) -> Result<usize> {
     let Delivery { id, identity, body, at } = delivery;
-    let new = connection
-        .prepare_cached(
-            "INSERT INTO deliveries (id, identity, body, at, due_at) VALUES (?1, ?2, ?3, ?4, ?4)
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![id, identity, body, at.0])?;
+    let new = connection.execute(
+        "INSERT INTO deliveries (id, identity, body, at, due_at) VALUES (?1, ?2, ?3, ?4, ?4)
+         ON CONFLICT DO NOTHING",
+        params![id, identity, body, at.0],
+    )?;
     if new > 0 {
-        connection
-            .prepare_cached(
-                "DELETE FROM deliveries WHERE number IN
-                 (SELECT number FROM deliveries WHERE due_at IS NULL AND at < ?1 ORDER BY at LIMIT ?2)",
-            )?
-            .execute([at.0.saturating_sub(KEPT_MS as i64), SWEPT])?;
+        connection.execute(
+            "DELETE FROM deliveries WHERE number IN
+             (SELECT number FROM deliveries WHERE due_at IS NULL AND at < ?1 ORDER BY at LIMIT ?2)",
+            params![at.0.saturating_sub(KEPT_MS as i64), SWEPT],
+        )?;
     }
     Ok(new)
 }
 
-fn begin(
-    connection: &Connection,
-    thread: &Thread,
-    instead_of: Option<&SessionId>,
-) -> rusqlite::Result<usize> {
+fn begin(connection: &Connection, thread: &Thread, instead_of: Option<&SessionId>) -> Result<usize> {
     if let Some(before) = instead_of {
-        connection
-            .prepare_cached("DELETE FROM threads WHERE repository = ?1 AND number = ?2 AND session = ?3")?
-            .execute(params![thread.repository, signed(thread.number), before.as_str()])?;
+        connection.execute(
+            "DELETE FROM threads WHERE repository = ?1 AND number = ?2 AND session = ?3",
+            params![thread.repository, signed(thread.number), before.as_str()],
+        )?;
     }
-    connection
-        .prepare_cached(
-            "INSERT INTO threads (repository, number, session, begun_at) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT DO NOTHING",
-        )?
-        .execute(params![
-            thread.repository,
-            signed(thread.number),
-            thread.session.as_str(),
-            thread.begun_at.0
-        ])
+    connection.execute(
+        "INSERT INTO threads (repository, number, session, begun_at) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT DO NOTHING",
+        params![thread.repository, signed(thread.number), thread.session.as_str(), thread.begun_at.0],
+    )
 }
 
 /// Those that are due, the oldest first.
-pub(crate) fn waiting(
-    connection: &Connection,
-    now: Timestamp,
-    limit: usize,
-) -> rusqlite::Result<Vec<Waiting>> {
-    connection
-        .prepare_cached(
-            "SELECT number, body, at, tries FROM deliveries WHERE due_at <= ?1 ORDER BY due_at, number LIMIT ?2",
-        )?
-        .query_map(params![now.0, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
-            Ok(Waiting {
-                number: row.get(0)?,
-                body: row.get(1)?,
-                at: Timestamp(row.get(2)?),
-                tries: row.get(3)?,
-            })
-        })?
-        .collect()
+pub(crate) fn waiting(connection: &Connection, now: Timestamp, limit: usize) -> Result<Vec<Waiting>> {
+    let text =
+        "SELECT number, body, at, tries FROM deliveries WHERE due_at <= ?1 ORDER BY due_at, number LIMIT ?2";
+    connection.rows(text, params![now.0, i64::try_from(limit).unwrap_or(i64::MAX)], |row| {
+        Ok(Waiting {
+            number: row.get(0)?,
+            body: row.get(1)?,
+            at: Timestamp(row.get(2)?),
+            tries: row.count(3)?,
+        })
+    })
 }
 
 /// When the next is due that is not due at `now`.
-pub(crate) fn next_due(connection: &Connection, now: Timestamp) -> rusqlite::Result<Option<Timestamp>> {
-    connection
-        .prepare_cached("SELECT MIN(due_at) FROM deliveries WHERE due_at > ?1")?
-        .query_row([now.0], |row| Ok(row.get::<_, Option<i64>>(0)?.map(Timestamp)))
+pub(crate) fn next_due(connection: &Connection, now: Timestamp) -> Result<Option<Timestamp>> {
+    let text = "SELECT MIN(due_at) FROM deliveries WHERE due_at > ?1";
+    let next: Option<Option<i64>> = connection.row(text, params![now.0], |row| row.get(0))?;
+    Ok(next.flatten().map(Timestamp))
 }
 
-pub(crate) fn mark(connection: &Connection, name: &str) -> rusqlite::Result<Option<String>> {
-    connection
-        .prepare_cached("SELECT at FROM marks WHERE name = ?1")?
-        .query_row([name], |row| row.get(0))
-        .optional()
+pub(crate) fn mark(connection: &Connection, name: &str) -> Result<Option<String>> {
+    connection.row("SELECT at FROM marks WHERE name = ?1", params![name], |row| row.get(0))
 }
 
 /// Of an issue, or of a pull request that came of one.
-pub(crate) fn thread(
-    connection: &Connection,
-    repository: &str,
-    number: u64,
-) -> rusqlite::Result<Option<Thread>> {
+pub(crate) fn thread(connection: &Connection, repository: &str, number: u64) -> Result<Option<Thread>> {
     one(
         connection,
         "WHERE repository = ?1 AND (number = ?2 OR pull_request = ?2) ORDER BY begun_at DESC LIMIT 1",
@@ -302,7 +276,7 @@ pub(crate) fn thread(
     )
 }
 
-pub(crate) fn thread_of(connection: &Connection, session: &SessionId) -> rusqlite::Result<Option<Thread>> {
+pub(crate) fn thread_of(connection: &Connection, session: &SessionId) -> Result<Option<Thread>> {
     one(connection, "WHERE session = ?1", params![session.as_str()])
 }
 
@@ -310,37 +284,28 @@ pub(crate) fn thread_of_branch(
     connection: &Connection,
     repository: &str,
     branch: &str,
-) -> rusqlite::Result<Option<Thread>> {
+) -> Result<Option<Thread>> {
     one(connection, "WHERE repository = ?1 AND branch = ?2", params![repository, branch])
 }
 
 /// Those begun last, the newest first.
-pub(crate) fn threads(connection: &Connection, limit: usize) -> rusqlite::Result<Vec<Thread>> {
-    connection
-        .prepare_cached(&format!("{SELECT} ORDER BY begun_at DESC LIMIT ?1"))?
-        .query_map([i64::try_from(limit).unwrap_or(i64::MAX)], read)?
-        .collect()
+pub(crate) fn threads(connection: &Connection, limit: usize) -> Result<Vec<Thread>> {
+    let text = format!("{SELECT} ORDER BY begun_at DESC LIMIT ?1");
+    connection.rows(&text, params![i64::try_from(limit).unwrap_or(i64::MAX)], read)
 }
 
 const SELECT: &str = "SELECT repository, number, session, begun_at, comment, told, branch, pull_request, problem, problem_at FROM threads";
 
-fn one(
-    connection: &Connection,
-    condition: &str,
-    values: impl rusqlite::Params,
-) -> rusqlite::Result<Option<Thread>> {
-    connection.prepare_cached(&format!("{SELECT} {condition}"))?.query_row(values, read).optional()
+fn one(connection: &Connection, condition: &str, values: &[Value<'_>]) -> Result<Option<Thread>> {
+    connection.row(&format!("{SELECT} {condition}"), values, read)
 }
 
-fn read(row: &Row<'_>) -> rusqlite::Result<Thread> {
-    let session: String = row.get(2)?;
-    let damaged =
-        |error| rusqlite::Error::FromSqlConversionFailure(2, rusqlite::types::Type::Text, Box::new(error));
+fn read(row: &Row<'_>) -> Result<Thread> {
     let unsigned = |value: Option<i64>| value.and_then(|value| u64::try_from(value).ok());
     Ok(Thread {
         repository: row.get(0)?,
         number: unsigned(row.get(1)?).unwrap_or_default(),
-        session: session.parse().map_err(damaged)?,
+        session: row.parse(2)?,
         begun_at: Timestamp(row.get(3)?),
         comment: unsigned(row.get(4)?),
         told: row.get(5)?,

@@ -3,18 +3,24 @@
 use crate::ReadError;
 use crate::batch::{Batch, Damage};
 use crate::readers::Closed;
+use crate::sql::{self, Connection, Row, params};
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId};
-use rusqlite::{Connection, ErrorCode, OptionalExtension};
+use rusqlite::ErrorCode;
 
 /// Most bytes that one page read backwards has, but for a single entry that is larger.
 pub(crate) const PAGE_BYTES: usize = 4 * 1024 * 1024;
+/// Batches, and bytes of them but for the last, that are fetched from PostgreSQL at a time.
+const STEP_BATCHES: usize = 256;
+const STEP_BYTES: usize = 1024 * 1024;
 
 /// Why a log could not be read: its own damage, or something that says nothing about this session.
 #[derive(Debug)]
 pub(crate) enum Unread {
     Damaged(String),
-    Failed(rusqlite::Error),
+    /// The database cannot be reached.
+    Away(String),
+    Failed(sql::Error),
     Closed,
 }
 
@@ -24,17 +30,36 @@ impl From<Damage> for Unread {
     }
 }
 
-impl From<rusqlite::Error> for Unread {
+impl From<sql::Error> for Unread {
     /// A database page that does not parse, or a value of a type that we never store, is damage as well.
-    fn from(error: rusqlite::Error) -> Self {
-        match (&error, error.sqlite_error_code()) {
-            (_, Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
-            | (rusqlite::Error::InvalidColumnType(..), _)
-            | (rusqlite::Error::FromSqlConversionFailure(..), _)
-            | (rusqlite::Error::Utf8Error(..), _) => Self::Damaged(error.to_string()),
-            _ => Self::Failed(error),
+    fn from(error: sql::Error) -> Self {
+        match error {
+            sql::Error::Damaged(what) => Self::Damaged(what),
+            sql::Error::Lite(lite) if is_damage(&lite) => Self::Damaged(lite.to_string()),
+            other => Self::of_rows(other),
         }
     }
+}
+
+impl Unread {
+    /// Of rows that are no log's: damage in them says nothing about any session.
+    pub(crate) fn of_rows(error: sql::Error) -> Self {
+        match error {
+            sql::Error::Lost(why) => Self::Away(why),
+            other => Self::Failed(other),
+        }
+    }
+}
+
+fn is_damage(error: &rusqlite::Error) -> bool {
+    let is_value = matches!(
+        error,
+        rusqlite::Error::InvalidColumnType(..)
+            | rusqlite::Error::FromSqlConversionFailure(..)
+            | rusqlite::Error::Utf8Error(..)
+    );
+    is_value
+        || matches!(error.sqlite_error_code(), Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase))
 }
 
 impl From<Closed> for Unread {
@@ -47,6 +72,7 @@ impl From<Unread> for ReadError {
     fn from(unread: Unread) -> Self {
         match unread {
             Unread::Damaged(what) => Self::Quarantined(what),
+            Unread::Away(why) => Self::Unreachable(why),
             Unread::Failed(error) => Self::Failed(error.to_string()),
             Unread::Closed => Self::Failed("the store is closed".into()),
         }
@@ -77,28 +103,23 @@ pub(crate) fn read(
     let mut page = Page::new(limit_entries.max(1), limit_bytes);
     let Some(place) = find(connection, session)? else { return Ok(page.entries) };
     let mut expected = first_of_batch_with(connection, place.log, after.next())?;
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {} FROM log_batches WHERE log = ?1 AND first_seq >= ?2 ORDER BY first_seq",
-        Batch::COLUMNS
-    ))?;
-    let mut rows = statement.query([place.log, expected as i64])?;
-    while let Some(row) = rows.next()? {
-        let batch = Batch::from_row(row)?;
+    for_each_batch(connection, place.log, Way::On(expected), |batch| {
         if batch.first != expected || batch.last < batch.first {
             return Err(gap(expected, batch.first));
         }
         expected = batch.last + 1;
         if batch.last <= after.0 {
-            continue;
+            return Ok(true);
         }
         for (seq, entry) in batch.open(session)? {
             if seq > after && !page.take(seq, entry) {
                 break;
             }
         }
-        if page.full {
-            return Ok(page.entries);
-        }
+        Ok(!page.full)
+    })?;
+    if page.full {
+        return Ok(page.entries);
     }
     check_end(expected - 1, &place)?;
     Ok(page.entries)
@@ -113,14 +134,8 @@ pub(crate) fn read_before(
     let mut page = Page::new(limit_entries.max(1), PAGE_BYTES);
     let Some(place) = find(connection, session)? else { return Ok(page.entries) };
     let before = Seq(before.0.min(i64::MAX as u64));
-    let mut statement = connection.prepare_cached(&format!(
-        "SELECT {} FROM log_batches WHERE log = ?1 AND first_seq < ?2 ORDER BY first_seq DESC",
-        Batch::COLUMNS
-    ))?;
-    let mut rows = statement.query([place.log, before.0 as i64])?;
     let mut above: Option<u64> = None;
-    while let Some(row) = rows.next()? {
-        let batch = Batch::from_row(row)?;
+    for_each_batch(connection, place.log, Way::Back(before.0), |batch| {
         match above {
             Some(first) if batch.last + 1 != first => return Err(gap(first - 1, batch.last)),
             None if batch.last + 1 < before.0 => check_end(batch.last, &place)?,
@@ -132,12 +147,83 @@ pub(crate) fn read_before(
                 break;
             }
         }
-        if page.full {
-            break;
-        }
-    }
+        Ok(!page.full)
+    })?;
     page.entries.reverse();
     Ok(page.entries)
+}
+
+/// On from the batch that begins there, or back from the one before that.
+#[derive(Clone, Copy)]
+enum Way {
+    On(u64),
+    Back(u64),
+}
+
+/// Shows batches to `visit` in that order, until it says that it has enough.
+fn for_each_batch(
+    connection: &Connection,
+    log: i64,
+    way: Way,
+    mut visit: impl FnMut(Batch) -> Result<bool, Unread>,
+) -> Result<(), Unread> {
+    let (condition, from) = match way {
+        Way::On(from) => ("first_seq >= ?2 ORDER BY first_seq", from),
+        Way::Back(before) => ("first_seq < ?2 ORDER BY first_seq DESC", before),
+    };
+    let columns = Batch::COLUMNS;
+    match connection {
+        Connection::Lite(lite) => {
+            let text = format!("SELECT {columns} FROM log_batches WHERE log = ?1 AND {condition}");
+            let mut statement = lite.prepare_cached(&text).map_err(sql::Error::from)?;
+            let mut rows = statement.query([log, from as i64]).map_err(sql::Error::from)?;
+            while let Some(row) = rows.next().map_err(sql::Error::from)? {
+                if !visit(Batch::from_row(&Row::Lite(row))?)? {
+                    break;
+                }
+            }
+            Ok(())
+        }
+        Connection::Postgres(_) => in_steps(connection, log, way, &mut visit),
+    }
+}
+
+/// PostgreSQL sends all that is asked for, so little is asked for at a time: some batches, and of those no more than some bytes.
+fn in_steps(
+    connection: &Connection,
+    log: i64,
+    way: Way,
+    visit: &mut dyn FnMut(Batch) -> Result<bool, Unread>,
+) -> Result<(), Unread> {
+    let mut way = way;
+    loop {
+        let (condition, order, from) = match way {
+            Way::On(from) => ("first_seq >= ?2", "first_seq", from),
+            Way::Back(before) => ("first_seq < ?2", "first_seq DESC", before),
+        };
+        let columns = Batch::COLUMNS;
+        let text = format!(
+            "SELECT {columns} FROM (
+                SELECT {columns}, SUM(octet_length(body)) OVER (ORDER BY {order} ROWS UNBOUNDED PRECEDING) - octet_length(body) AS before
+                FROM (
+                    SELECT {columns} FROM log_batches WHERE log = ?1 AND {condition} ORDER BY {order} LIMIT {STEP_BATCHES}
+                ) AS next
+            ) AS few WHERE before < {STEP_BYTES} ORDER BY {order}"
+        );
+        let batches = connection.rows(&text, params![log, from as i64], Batch::from_row)?;
+        if batches.is_empty() {
+            return Ok(());
+        }
+        for batch in batches {
+            way = match way {
+                Way::On(_) => Way::On(batch.last.saturating_add(1)),
+                Way::Back(_) => Way::Back(batch.first),
+            };
+            if !visit(batch)? {
+                return Ok(());
+            }
+        }
+    }
 }
 
 /// Entries until a limit is reached. The first one always fits: a page that could stay empty would stop its reader.
@@ -168,10 +254,11 @@ impl Page {
 
 /// `None` when there is no such session. The summary is looked at before the log: the log can only have grown since.
 fn find(connection: &Connection, session: &SessionId) -> Result<Option<Place>, Unread> {
-    let at_least: Option<i64> = connection
-        .prepare_cached("SELECT last_seq FROM summaries WHERE session = ?1")?
-        .query_row([session.as_str()], |row| row.get(0))
-        .optional()?;
+    let at_least: Option<i64> = connection.row(
+        "SELECT last_seq FROM summaries WHERE session = ?1",
+        params![session.as_str()],
+        |row| row.get(0),
+    )?;
     let log: Option<i64> = number(connection, session)?;
     match (log, at_least) {
         (None, None) => Ok(None),
@@ -181,31 +268,23 @@ fn find(connection: &Connection, session: &SessionId) -> Result<Option<Place>, U
 }
 
 /// The number under which a session's rows are.
-pub(crate) fn number(connection: &Connection, session: &SessionId) -> rusqlite::Result<Option<i64>> {
-    connection
-        .prepare_cached("SELECT number FROM logs WHERE session = ?1")?
-        .query_row([session.as_str()], |row| row.get(0))
-        .optional()
+pub(crate) fn number(connection: &Connection, session: &SessionId) -> sql::Result<Option<i64>> {
+    let text = "SELECT number FROM logs WHERE session = ?1";
+    connection.row(text, params![session.as_str()], |row| row.get(0))
 }
 
 /// The last entry of a log, 0 when it is empty.
-pub(crate) fn end(connection: &Connection, log: i64) -> rusqlite::Result<u64> {
-    let last: Option<i64> = connection
-        .prepare_cached("SELECT last_seq FROM log_batches WHERE log = ?1 ORDER BY first_seq DESC LIMIT 1")?
-        .query_row([log], |row| row.get(0))
-        .optional()?;
+pub(crate) fn end(connection: &Connection, log: i64) -> sql::Result<u64> {
+    let text = "SELECT last_seq FROM log_batches WHERE log = ?1 ORDER BY first_seq DESC LIMIT 1";
+    let last: Option<i64> = connection.row(text, params![log], |row| row.get(0))?;
     Ok(last.unwrap_or(0) as u64)
 }
 
 /// The first entry of the batch that `seq` is in, or of the last batch when it is past the end.
 fn first_of_batch_with(connection: &Connection, log: i64, seq: Seq) -> Result<u64, Unread> {
     let seq = i64::try_from(seq.0).unwrap_or(i64::MAX);
-    let first: Option<i64> = connection
-        .prepare_cached(
-            "SELECT first_seq FROM log_batches WHERE log = ?1 AND first_seq <= ?2 ORDER BY first_seq DESC LIMIT 1",
-        )?
-        .query_row([log, seq], |row| row.get(0))
-        .optional()?;
+    let text = "SELECT first_seq FROM log_batches WHERE log = ?1 AND first_seq <= ?2 ORDER BY first_seq DESC LIMIT 1";
+    let first: Option<i64> = connection.row(text, params![log, seq], |row| row.get(0))?;
     first.map(|first| first as u64).ok_or_else(|| gap(1, 2))
 }
 

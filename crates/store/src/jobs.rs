@@ -2,10 +2,15 @@
 
 use crate::{
     Append, AppendError, AuditEntry, Committed, ForgeChange, LentChange, PeopleChange, PeopleOutcome,
-    Project, Remembered, SealedSecret, WriteError,
+    Project, Remembered, SealedSecret, WriteError, answers, audit, forge, lent, people, repositories,
+    secrets, sql,
 };
 use lamplight_domain::{SessionId, Timestamp};
-use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
+
+/// Most records, and most of their bytes, in one transaction.
+const GROUP_RECORDS: usize = 1024;
+const GROUP_BYTES: usize = 4 * 1024 * 1024;
 
 pub(crate) type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 pub(crate) type ProjectEach = Box<dyn FnMut(&SessionId) -> Box<dyn Project> + Send>;
@@ -83,6 +88,8 @@ pub(crate) enum Staged {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Trouble {
     StorageFull,
+    /// The database cannot be reached.
+    Unreachable(String),
     Failed(String),
 }
 
@@ -90,6 +97,7 @@ impl From<Trouble> for AppendError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::StorageFull => Self::StorageFull,
+            Trouble::Unreachable(why) => Self::Unreachable(why),
             Trouble::Failed(why) => Self::Failed(why),
         }
     }
@@ -99,6 +107,7 @@ impl From<Trouble> for WriteError {
     fn from(trouble: Trouble) -> Self {
         match trouble {
             Trouble::StorageFull => Self::StorageFull,
+            Trouble::Unreachable(why) => Self::Unreachable(why),
             Trouble::Failed(why) => Self::Failed(why),
         }
     }
@@ -117,6 +126,23 @@ impl Record {
             Self::Forge { change, .. } => change.size(),
             Self::Lent { change, .. } => change.size(),
             Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
+        }
+    }
+
+    /// Writes it, unless it is an append, for which each database has a way of its own.
+    pub(crate) fn stage(&self, connection: &sql::Connection) -> sql::Result<Staged> {
+        match self {
+            Self::Append { .. } => unreachable!("appends are staged by the writer"),
+            Self::Remember { answer, .. } => answers::remember(connection, answer).map(Staged::Remember),
+            Self::TouchRepository { path, at, .. } => {
+                repositories::touch(connection, path, *at).map(|()| Staged::Written)
+            }
+            Self::SetSecret { secret, .. } => secrets::set(connection, secret).map(|()| Staged::Written),
+            Self::RemoveSecret { name, .. } => secrets::remove(connection, name).map(Staged::Removed),
+            Self::People { change, .. } => people::change(connection, change).map(Staged::People),
+            Self::Forge { change, .. } => forge::change(connection, change).map(Staged::Changed),
+            Self::Lent { change, .. } => lent::change(connection, change).map(|()| Staged::Written),
+            Self::Audit { entry, .. } => audit::add(connection, entry).map(|()| Staged::Written),
         }
     }
 
@@ -174,11 +200,20 @@ impl Record {
     }
 }
 
-impl Append {
-    /// Bytes that it keeps in memory while it is queued.
-    pub(crate) fn size(&self) -> usize {
-        let entries: usize = self.entries.iter().map(|entry| entry.len() + 1).sum();
-        let text: usize = self.text.iter().map(|(_, text)| text.len()).sum();
-        entries + text + self.summary.as_ref().map_or(0, |summary| summary.body.len())
+/// The records that go into one transaction with `first`, and the job that ended the gathering because it goes alone.
+pub(crate) fn gather(first: Job, jobs: &mut mpsc::Receiver<Job>) -> (Vec<Record>, Option<Job>) {
+    let (mut group, mut size) = (Vec::new(), 0);
+    let mut next = Some(first);
+    while let Some(job) = next {
+        match job {
+            Job::Record(record) => {
+                size += record.size();
+                group.push(record);
+            }
+            Job::Index { .. } | Job::Rebuild { .. } | Job::Close { .. } => return (group, Some(job)),
+        }
+        let full = group.len() >= GROUP_RECORDS || size >= GROUP_BYTES;
+        next = if full { None } else { jobs.try_recv().ok() };
     }
+    (group, None)
 }

@@ -1,8 +1,9 @@
-//! The event log and its projections on SQLite: it records, it never chooses.
+//! The event log and its projections, on SQLite or PostgreSQL: it records, it never chooses.
 //!
 //! One thread writes. Whatever is queued when it looks is one transaction and one fsync, and only then is anybody
 //! answered; so what [`Store::append`] returned is on disk, and nobody waits for a timer. Readers have connections of
-//! their own and see what is committed. Why the log is laid out as it is: `docs/decisions/0002-log-layout.md`.
+//! their own and see what is committed. Why the log is laid out as it is: `docs/decisions/0002-log-layout.md`; what is otherwise on
+//! PostgreSQL: `docs/decisions/0031-postgresql.md`.
 
 mod answers;
 mod audit;
@@ -15,6 +16,7 @@ mod jobs;
 mod lent;
 mod log;
 mod people;
+mod postgres;
 mod quarantine;
 mod readers;
 mod rebuild;
@@ -24,6 +26,7 @@ mod rows;
 mod schema;
 mod search;
 mod secrets;
+mod sql;
 mod store;
 mod summaries;
 mod usage;
@@ -36,6 +39,7 @@ pub use forge::{Delivery, ForgeChange, Mark, Thread, Waiting};
 pub use lent::{LentChange, LentRow};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
 pub use people::{Credential, CredentialKind, Identity, PeopleChange, PeopleOutcome, PersonRow, SecretHash};
+pub use postgres::{BadAddress, Examined, PostgresAddress};
 pub use reviews::{Remark, ReplyOwed, ReviewChange, Reviewed};
 pub use rows::{
     Hit, PAGE_SESSIONS, REMEMBER_MS, RecentRepository, Remembered, SessionPage, SessionQuery, Spent,

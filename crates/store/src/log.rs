@@ -1,5 +1,6 @@
 //! What is asked of the log, and what it answers.
 
+use crate::batch::SEPARATOR;
 use crate::{Remembered, SummaryRow, UsageRow};
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
@@ -27,6 +28,42 @@ pub struct Append {
     pub once: Option<Remembered>,
 }
 
+impl Append {
+    /// What the caller must have got right for the log to stay readable.
+    pub(crate) fn check(&self) -> Result<(), &'static str> {
+        let count = self.entries.len() as u64;
+        let last = self.expected_last.0.checked_add(count).filter(|last| *last <= i64::MAX as u64);
+        let Some(last) = last else { return Err("the log cannot be that long") };
+        if self.entries.is_empty() {
+            return Err("there is no entry in it");
+        }
+        if self.size() > APPEND_BYTES {
+            return Err("it is too large");
+        }
+        if self.entries.iter().any(|entry| entry.is_empty() || entry.contains(&SEPARATOR)) {
+            return Err("an entry is not one line of JSON");
+        }
+        if self.summary.as_ref().is_some_and(|row| row.id != self.session || row.last_seq.0 != last) {
+            return Err("the summary is of another session or another moment");
+        }
+        let is_elsewhere = |seq: Seq| seq <= self.expected_last || seq.0 > last;
+        if self.text.iter().any(|(seq, _)| is_elsewhere(*seq)) {
+            return Err("a text belongs to none of the entries");
+        }
+        if self.usage.iter().any(|row| is_elsewhere(row.seq)) {
+            return Err("a count of what was used belongs to none of the entries");
+        }
+        Ok(())
+    }
+
+    /// Bytes that it keeps in memory while it is queued.
+    pub(crate) fn size(&self) -> usize {
+        let entries: usize = self.entries.iter().map(|entry| entry.len() + 1).sum();
+        let text: usize = self.text.iter().map(|(_, text)| text.len()).sum();
+        entries + text + self.summary.as_ref().map_or(0, |summary| summary.body.len())
+    }
+}
+
 /// Proof that an append is on disk. Only the store makes one, so whatever needs one cannot be early.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -46,6 +83,9 @@ pub enum AppendError {
     /// Nothing was stored; works again when there is space.
     #[error("no space left for the log")]
     StorageFull,
+    /// The database cannot be reached now, and nothing was stored; works again when it can be.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
     /// A stored entry of this session is damaged; nothing is added to its log.
     #[error("the log of this session is damaged: {0}")]
     Quarantined(String),
@@ -63,6 +103,9 @@ pub enum ReadError {
     /// What is stored is not what was written. The session is quarantined from here on.
     #[error("the log of this session is damaged: {0}")]
     Quarantined(String),
+    /// The database cannot be reached now.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
     #[error("the store cannot be read: {0}")]
     Failed(String),
 }
@@ -72,6 +115,9 @@ pub enum ReadError {
 pub enum WriteError {
     #[error("no space left")]
     StorageFull,
+    /// The database cannot be reached now, and nothing was stored; works again when it can be.
+    #[error("the database cannot be reached: {0}")]
+    Unreachable(String),
     #[error("the store cannot be written: {0}")]
     Failed(String),
 }
@@ -79,12 +125,15 @@ pub enum WriteError {
 /// Why the store did not open.
 #[derive(Debug, Error)]
 pub enum StoreError {
-    #[error("another Lamplight server is using {dir}: stop it first, or choose another data directory")]
+    #[error("another Lamplight server is using {dir}: stop it first, or choose another place")]
     InUse { dir: String },
     #[error(
         "{dir} was written by a newer Lamplight (schema {found}, this one knows {known}): start the newer one"
     )]
     TooNew { dir: String, found: i64, known: i64 },
+    /// The database does not keep what it says it keeps, or is too old.
+    #[error("{place} cannot be used: {why}")]
+    Unfit { place: String, why: String },
     #[error("{dir} cannot be opened")]
     Failed {
         dir: String,

@@ -1,7 +1,8 @@
 //! The connections that read. They see what is committed, never wait for the writer and never make it wait.
 
+use crate::postgres::{PostgresAddress, Session};
 use crate::schema::open_reader;
-use rusqlite::Connection;
+use crate::sql::{self, Connection};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::Semaphore;
@@ -9,32 +10,61 @@ use tokio::sync::Semaphore;
 /// Connections, and so reads at the same time; the others wait their turn.
 const READERS: usize = 4;
 
+/// What is read.
+#[derive(Clone)]
+pub(crate) enum Source {
+    Lite(PathBuf),
+    Postgres(Box<PostgresAddress>),
+}
+
+impl Source {
+    fn open(&self) -> sql::Result<Connection> {
+        match self {
+            Self::Lite(path) => Ok(Connection::Lite(open_reader(path)?)),
+            Self::Postgres(address) => Session::open(address).map(Connection::Postgres),
+        }
+    }
+}
+
 pub(crate) struct Readers {
-    path: PathBuf,
+    source: Source,
     turns: Arc<Semaphore>,
     /// Opened when first needed; `None` once closed.
     idle: Arc<Mutex<Option<Vec<Connection>>>>,
 }
 
 impl Readers {
-    pub(crate) fn new(path: PathBuf) -> Self {
-        Self { path, turns: Arc::new(Semaphore::new(READERS)), idle: Arc::new(Mutex::new(Some(Vec::new()))) }
+    pub(crate) fn new(source: Source) -> Self {
+        Self {
+            source,
+            turns: Arc::new(Semaphore::new(READERS)),
+            idle: Arc::new(Mutex::new(Some(Vec::new()))),
+        }
     }
 
-    /// Runs `read` where blocking is allowed.
+    /// Runs `read` where blocking is allowed; once more if the connection turned out to be lost while nobody used it.
     pub(crate) async fn with<T, E, F>(&self, read: F) -> Result<T, E>
     where
         T: Send + 'static,
-        E: From<rusqlite::Error> + From<Closed> + Send + 'static,
-        F: FnOnce(&Connection) -> Result<T, E> + Send + 'static,
+        E: From<sql::Error> + From<Closed> + Send + 'static,
+        F: Fn(&Connection) -> Result<T, E> + Send + 'static,
     {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Closed)?;
-        let (idle, path) = (Arc::clone(&self.idle), self.path.clone());
+        let (idle, source) = (Arc::clone(&self.idle), self.source.clone());
         let reading = tokio::task::spawn_blocking(move || {
             let ready = idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut().ok_or(Closed)?.pop();
-            let connection = ready.map_or_else(|| open_reader(&path), Ok)?;
-            let result = read(&connection);
-            if let Some(idle) = idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut() {
+            let was_idle = ready.is_some();
+            let mut connection = ready.map_or_else(|| source.open(), Ok)?;
+            let mut result = read(&connection);
+            if was_idle && connection.is_lost() {
+                // The others were lost with it.
+                idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut().map(std::mem::take);
+                connection = source.open()?;
+                result = read(&connection);
+            }
+            if let Some(idle) = idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut()
+                && !connection.is_lost()
+            {
                 idle.push(connection);
             }
             drop(turn);

@@ -2,21 +2,19 @@
 
 use crate::history::{self, Unread};
 use crate::jobs::ProjectEach;
+use crate::sql::{Connection, Error, Result};
 use crate::{Projected, search, summaries, usage};
 use lamplight_domain::{Seq, SessionId};
-use rusqlite::Connection;
 
 /// Entries, and bytes of them, that are in memory at a time.
 const PAGE_ENTRIES: usize = 512;
 const PAGE_BYTES: usize = 1024 * 1024;
 
 /// Inside a transaction of the caller's: all of it is there afterwards, or none.
-pub(crate) fn rebuild(connection: &Connection, project: &mut ProjectEach) -> rusqlite::Result<usize> {
+pub(crate) fn rebuild(connection: &Connection, project: &mut ProjectEach) -> Result<usize> {
     search::clear(connection)?;
-    let logs: Vec<(i64, SessionId)> = connection
-        .prepare("SELECT number, session FROM logs ORDER BY number")?
-        .query_map([], |row| Ok((row.get(0)?, summaries::id(row, 1)?)))?
-        .collect::<rusqlite::Result<_>>()?;
+    let text = "SELECT number, session FROM logs ORDER BY number";
+    let logs: Vec<(i64, SessionId)> = connection.rows(text, &[], |row| Ok((row.get(0)?, row.parse(1)?)))?;
     let mut count = 0;
     for (log, session) in logs {
         let mut projection = project(&session);
@@ -29,6 +27,7 @@ pub(crate) fn rebuild(connection: &Connection, project: &mut ProjectEach) -> rus
                     break;
                 }
                 Err(Unread::Failed(error)) => return Err(error),
+                Err(Unread::Away(why)) => return Err(Error::Lost(why)),
                 Err(Unread::Closed) => unreachable!("only the pool of readers closes"),
             };
             let (Some((first, _)), Some((last, _))) = (entries.first(), entries.last()) else {

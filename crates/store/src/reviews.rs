@@ -1,8 +1,8 @@
 //! What of a pull request's reviews and checks was taken to its session, and what is owed in answer.
 
+use crate::sql::{Connection, Result, params};
 use crate::{ReadError, Store};
 use lamplight_domain::{PromptId, SessionId};
-use rusqlite::{Connection, OptionalExtension, params};
 
 /// Up to where a pull request was read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -80,107 +80,77 @@ impl Store {
     }
 }
 
-pub(crate) fn change(connection: &Connection, change: &ReviewChange) -> rusqlite::Result<usize> {
+pub(crate) fn change(connection: &Connection, change: &ReviewChange) -> Result<usize> {
     match change {
         ReviewChange::Read { session, reviewed, remark, replies } => {
             let Reviewed { review, comment, told_at, rounds, asked_at } = reviewed;
             if let Some(Remark { prompt, text, by }) = remark {
-                connection
-                    .prepare_cached(
-                        "INSERT INTO remarks (prompt, session, text, said_by) VALUES (?1, ?2, ?3, ?4)",
-                    )?
-                    .execute(params![prompt.as_str(), session.as_str(), text, by])?;
+                connection.execute(
+                    "INSERT INTO remarks (prompt, session, text, said_by) VALUES (?1, ?2, ?3, ?4)",
+                    params![prompt.as_str(), session.as_str(), text, by],
+                )?;
             }
             for ReplyOwed { about, thread, prompt, number } in replies {
-                connection
-                    .prepare_cached(
-                        "INSERT INTO replies (session, about, thread, prompt, number) VALUES (?1, ?2, ?3, ?4, ?5)
-                         ON CONFLICT DO NOTHING",
-                    )?
-                    .execute(params![
-                        session.as_str(),
-                        signed(*about),
-                        signed(*thread),
-                        prompt.as_str(),
-                        number
-                    ])?;
+                connection.execute(
+                    "INSERT INTO replies (session, about, thread, prompt, number) VALUES (?1, ?2, ?3, ?4, ?5)
+                     ON CONFLICT DO NOTHING",
+                    params![session.as_str(), signed(*about), signed(*thread), prompt.as_str(), number],
+                )?;
             }
-            connection
-                .prepare_cached(
-                    "INSERT INTO reviewed (session, review, comment, told_at, rounds, asked_at)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (session) DO UPDATE SET
-                     review = excluded.review, comment = excluded.comment, told_at = excluded.told_at,
-                     rounds = excluded.rounds, asked_at = excluded.asked_at",
-                )?
-                .execute(params![
-                    session.as_str(),
-                    signed(*review),
-                    signed(*comment),
-                    told_at,
-                    rounds,
-                    asked_at
-                ])
+            connection.execute(
+                "INSERT INTO reviewed (session, review, comment, told_at, rounds, asked_at)
+                 VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (session) DO UPDATE SET
+                 review = excluded.review, comment = excluded.comment, told_at = excluded.told_at,
+                 rounds = excluded.rounds, asked_at = excluded.asked_at",
+                params![session.as_str(), signed(*review), signed(*comment), told_at, rounds, asked_at],
+            )
         }
-        ReviewChange::Said { prompt } => connection
-            .prepare_cached("UPDATE remarks SET is_said = 1, text = '' WHERE prompt = ?1")?
-            .execute([prompt.as_str()]),
-        ReviewChange::Replied { session, about } => connection
-            .prepare_cached("DELETE FROM replies WHERE session = ?1 AND about = ?2")?
-            .execute(params![session.as_str(), signed(*about)]),
-        ReviewChange::Heard { session } => connection
-            .prepare_cached("UPDATE reviewed SET rounds = 0 WHERE session = ?1")?
-            .execute([session.as_str()]),
+        ReviewChange::Said { prompt } => {
+            let text = "UPDATE remarks SET is_said = 1, text = '' WHERE prompt = ?1";
+            connection.execute(text, params![prompt.as_str()])
+        }
+        ReviewChange::Replied { session, about } => {
+            let text = "DELETE FROM replies WHERE session = ?1 AND about = ?2";
+            connection.execute(text, params![session.as_str(), signed(*about)])
+        }
+        ReviewChange::Heard { session } => {
+            connection.execute("UPDATE reviewed SET rounds = 0 WHERE session = ?1", params![session.as_str()])
+        }
     }
 }
 
-pub(crate) fn reviewed(connection: &Connection, session: &SessionId) -> rusqlite::Result<Reviewed> {
-    let found = connection
-        .prepare_cached("SELECT review, comment, told_at, rounds, asked_at FROM reviewed WHERE session = ?1")?
-        .query_row([session.as_str()], |row| {
-            Ok(Reviewed {
-                review: unsigned(row.get(0)?),
-                comment: unsigned(row.get(1)?),
-                told_at: row.get(2)?,
-                rounds: row.get(3)?,
-                asked_at: row.get(4)?,
-            })
+pub(crate) fn reviewed(connection: &Connection, session: &SessionId) -> Result<Reviewed> {
+    let text = "SELECT review, comment, told_at, rounds, asked_at FROM reviewed WHERE session = ?1";
+    let found = connection.row(text, params![session.as_str()], |row| {
+        Ok(Reviewed {
+            review: unsigned(row.get(0)?),
+            comment: unsigned(row.get(1)?),
+            told_at: row.get(2)?,
+            rounds: row.count(3)?,
+            asked_at: row.get(4)?,
         })
-        .optional()?;
+    })?;
     Ok(found.unwrap_or_default())
 }
 
 /// What was not said yet.
-pub(crate) fn remarks(connection: &Connection, session: &SessionId) -> rusqlite::Result<Vec<Remark>> {
-    connection
-        .prepare_cached(
-            "SELECT prompt, text, said_by FROM remarks WHERE session = ?1 AND is_said = 0 ORDER BY rowid",
-        )?
-        .query_map([session.as_str()], |row| {
-            Ok(Remark { prompt: prompt(row.get(0)?)?, text: row.get(1)?, by: row.get(2)? })
-        })?
-        .collect()
+pub(crate) fn remarks(connection: &Connection, session: &SessionId) -> Result<Vec<Remark>> {
+    let text = "SELECT prompt, text, said_by FROM remarks WHERE session = ?1 AND is_said = 0 ORDER BY rowid";
+    connection.rows(text, params![session.as_str()], |row| {
+        Ok(Remark { prompt: row.parse(0)?, text: row.get(1)?, by: row.get(2)? })
+    })
 }
 
-pub(crate) fn replies(connection: &Connection, session: &SessionId) -> rusqlite::Result<Vec<ReplyOwed>> {
-    connection
-        .prepare_cached(
-            "SELECT about, thread, prompt, number FROM replies WHERE session = ?1 ORDER BY number, about",
-        )?
-        .query_map([session.as_str()], |row| {
-            Ok(ReplyOwed {
-                about: unsigned(row.get(0)?),
-                thread: unsigned(row.get(1)?),
-                prompt: prompt(row.get(2)?)?,
-                number: row.get(3)?,
-            })
-        })?
-        .collect()
-}
-
-fn prompt(text: String) -> rusqlite::Result<PromptId> {
-    let damaged =
-        |error| rusqlite::Error::FromSqlConversionFailure(0, rusqlite::types::Type::Text, Box::new(error));
-    text.parse().map_err(damaged)
+pub(crate) fn replies(connection: &Connection, session: &SessionId) -> Result<Vec<ReplyOwed>> {
+    let text = "SELECT about, thread, prompt, number FROM replies WHERE session = ?1 ORDER BY number, about";
+    connection.rows(text, params![session.as_str()], |row| {
+        Ok(ReplyOwed {
+            about: unsigned(row.get(0)?),
+            thread: unsigned(row.get(1)?),
+            prompt: row.parse(2)?,
+            number: row.count(3)?,
+        })
+    })
 }
 
 /// No number of a forge's is that large.

@@ -49,14 +49,7 @@ pub(crate) struct Opened {
 
 pub(crate) fn open(dir: &Path) -> Result<Opened, StoreError> {
     let failed = |cause: anyhow::Error| StoreError::Failed { dir: dir.display().to_string(), cause };
-    // Prompts and code are in here: nobody else's business.
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(dir)
-        .context("make the directory")
-        .map_err(failed)?;
-    let lock = lock(dir)?;
+    let lock = claim(dir)?;
     let path = dir.join(DATABASE);
     let connection = open_writer(&path).map_err(failed)?;
     let found = version(&connection).map_err(failed)?;
@@ -67,6 +60,19 @@ pub(crate) fn open(dir: &Path) -> Result<Opened, StoreError> {
     migrate(&connection, found as usize).map_err(failed)?;
     settle(&connection).context("copy the write-ahead log").map_err(failed)?;
     Ok(Opened { connection, lock, path })
+}
+
+/// Makes the directory if need be, and locks it.
+pub(crate) fn claim(dir: &Path) -> Result<File, StoreError> {
+    let failed = |cause: anyhow::Error| StoreError::Failed { dir: dir.display().to_string(), cause };
+    // Prompts and code are in here: nobody else's business.
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(dir)
+        .context("make the directory")
+        .map_err(failed)?;
+    lock(dir)
 }
 
 /// The kernel lets go of this lock when the process dies, however it dies.

@@ -1,7 +1,7 @@
 //! Secrets as they are kept: sealed by somebody else, whose key is never here.
 
+use crate::sql::{Connection, Result, params};
 use lamplight_domain::Timestamp;
-use rusqlite::{Connection, params};
 
 /// One secret that nobody can read without the key that it is sealed with.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,31 +14,27 @@ pub struct SealedSecret {
     pub set_at: Timestamp,
 }
 
-pub(crate) fn set(connection: &Connection, secret: &SealedSecret) -> rusqlite::Result<()> {
-    connection
-        .prepare_cached(
-            "INSERT INTO secrets (name, nonce, ciphertext, set_at) VALUES (?1, ?2, ?3, ?4)
-             ON CONFLICT (name) DO UPDATE SET
-             nonce = excluded.nonce, ciphertext = excluded.ciphertext, set_at = excluded.set_at",
-        )?
-        .execute(params![secret.name, secret.nonce, secret.ciphertext, secret.set_at.0])?;
+pub(crate) fn set(connection: &Connection, secret: &SealedSecret) -> Result<()> {
+    connection.execute(
+        "INSERT INTO secrets (name, nonce, ciphertext, set_at) VALUES (?1, ?2, ?3, ?4)
+         ON CONFLICT (name) DO UPDATE SET
+         nonce = excluded.nonce, ciphertext = excluded.ciphertext, set_at = excluded.set_at",
+        params![secret.name, secret.nonce, secret.ciphertext, secret.set_at.0],
+    )?;
     Ok(())
 }
 
-pub(crate) fn remove(connection: &Connection, name: &str) -> rusqlite::Result<bool> {
-    Ok(connection.prepare_cached("DELETE FROM secrets WHERE name = ?1")?.execute([name])? > 0)
+pub(crate) fn remove(connection: &Connection, name: &str) -> Result<bool> {
+    Ok(connection.execute("DELETE FROM secrets WHERE name = ?1", params![name])? > 0)
 }
 
-pub(crate) fn all(connection: &Connection) -> rusqlite::Result<Vec<SealedSecret>> {
-    connection
-        .prepare_cached("SELECT name, nonce, ciphertext, set_at FROM secrets ORDER BY name")?
-        .query_map([], |row| {
-            Ok(SealedSecret {
-                name: row.get(0)?,
-                nonce: row.get(1)?,
-                ciphertext: row.get(2)?,
-                set_at: Timestamp(row.get(3)?),
-            })
-        })?
-        .collect()
+pub(crate) fn all(connection: &Connection) -> Result<Vec<SealedSecret>> {
+    connection.rows("SELECT name, nonce, ciphertext, set_at FROM secrets ORDER BY name", &[], |row| {
+        Ok(SealedSecret {
+            name: row.get(0)?,
+            nonce: row.get(1)?,
+            ciphertext: row.get(2)?,
+            set_at: Timestamp(row.get(3)?),
+        })
+    })
 }

@@ -3,18 +3,19 @@
 use crate::history::{self, Unread};
 use crate::jobs::{Job, Record, Reply};
 use crate::quarantine::Quarantine;
-use crate::readers::Readers;
+use crate::readers::{Readers, Source};
+use crate::schema::Opened;
+use crate::sql::Connection;
 use crate::writer::Writer;
 use crate::{
-    Append, AppendError, AuditEntry, AuditPage, AuditQuery, Blobs, Committed, Hit, ReadError,
-    RecentRepository, Remembered, SealedSecret, SessionPage, SessionQuery, Spent, StoreError, SummaryRow,
-    Usage, UsageQuery, UsageRow, WriteError, answers, audit, repositories, schema, search, secrets,
-    summaries, usage,
+    Append, AppendError, AuditEntry, AuditPage, AuditQuery, Blobs, Committed, Hit, PostgresAddress,
+    ReadError, RecentRepository, Remembered, SealedSecret, SessionPage, SessionQuery, Spent, StoreError,
+    SummaryRow, Usage, UsageQuery, UsageRow, WriteError, answers, audit, postgres, repositories, schema,
+    search, secrets, sql, summaries, usage,
 };
 use anyhow::Context;
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
-use rusqlite::Connection;
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
@@ -59,33 +60,50 @@ pub struct Projected {
 }
 
 impl Store {
-    /// Opens the store in `dir`, making it when it is not there; refuses when another process has it open. Blocks for
+    /// Opens the store in `dir`, on SQLite, making it when it is not there; refuses when another process has it open. Blocks for
     /// a few milliseconds.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        let failed = |cause| StoreError::Failed { dir: dir.display().to_string(), cause };
-        let opened = schema::open(dir)?;
-        let open =
-            |name: &str| Blobs::open(dir, name).with_context(|| format!("open the {name}")).map_err(failed);
-        let (blobs, attachments, uploads) = (open("blobs")?, open("attachments")?, open("uploads")?);
-        let readers = Readers::new(opened.path.clone());
+        let Opened { connection, lock, path } = schema::open(dir)?;
         let quarantine = Arc::new(Quarantine::default());
-        let writer =
-            Writer::new(opened, Arc::clone(&quarantine)).context("prepare to write").map_err(failed)?;
+        let writer = Writer::new(connection, lock, Arc::clone(&quarantine));
+        let writer = writer.context("prepare to write").map_err(|cause| failed(dir, cause))?;
         let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
-        let writer = thread::Builder::new()
-            .name("store-writer".into())
-            .spawn(move || writer.run(queue))
-            .context("start the writer")
-            .map_err(failed)?;
+        let writer = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(queue));
+        let writer = writer.context("start the writer").map_err(|cause| failed(dir, cause))?;
+        Self::new(dir, jobs, Source::Lite(path), quarantine, writer)
+    }
+
+    /// Opens the store in a PostgreSQL database, of which blobs alone are in `dir`; makes its tables when they are not there, and refuses
+    /// when another process has either. Blocks until the database has answered, or it is clear that it does not.
+    pub fn open_postgres(dir: &Path, address: &PostgresAddress) -> Result<Self, StoreError> {
+        let lock = schema::claim(dir)?;
+        let quarantine = Arc::new(Quarantine::default());
+        let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
+        let writer = postgres::start(address, lock, Arc::clone(&quarantine), queue)?;
+        Self::new(dir, jobs, Source::Postgres(Box::new(address.clone())), quarantine, writer)
+    }
+
+    fn new(
+        dir: &Path,
+        jobs: mpsc::Sender<Job>,
+        source: Source,
+        quarantine: Arc<Quarantine>,
+        writer: JoinHandle<()>,
+    ) -> Result<Self, StoreError> {
+        let open = |name: &str| {
+            Blobs::open(dir, name)
+                .with_context(|| format!("open the {name}"))
+                .map_err(|cause| failed(dir, cause))
+        };
         Ok(Self {
             inner: Arc::new(Inner {
                 jobs: Some(jobs),
                 room: Arc::new(Semaphore::new(QUEUE_KIB)),
-                readers,
+                readers: Readers::new(source),
                 quarantine,
-                blobs,
-                attachments,
-                uploads,
+                blobs: open("blobs")?,
+                attachments: open("attachments")?,
+                uploads: open("uploads")?,
                 writer: Mutex::new(Some(writer)),
             }),
         })
@@ -151,7 +169,7 @@ impl Store {
         if self.inner.jobs.as_ref().is_none_or(mpsc::Sender::is_closed) {
             return Err(ReadError::Failed(CLOSED.into()));
         }
-        self.read_rows(|connection| connection.query_row("SELECT 1", [], |_| Ok(()))).await
+        self.read_rows(|connection| connection.exists("SELECT 1", &[]).map(drop)).await
     }
 
     /// How many sessions that are not archived are in which phase.
@@ -274,7 +292,7 @@ impl Store {
     async fn read_log<T, F>(&self, session: &SessionId, read: F) -> Result<T, ReadError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection, &SessionId) -> Result<T, Unread> + Send + 'static,
+        F: Fn(&Connection, &SessionId) -> Result<T, Unread> + Send + 'static,
     {
         let wanted = session.clone();
         let result = self.inner.readers.with(move |connection| read(connection, &wanted)).await;
@@ -287,9 +305,9 @@ impl Store {
     pub(crate) async fn read_rows<T, F>(&self, read: F) -> Result<T, ReadError>
     where
         T: Send + 'static,
-        F: FnOnce(&Connection) -> rusqlite::Result<T> + Send + 'static,
+        F: Fn(&Connection) -> sql::Result<T> + Send + 'static,
     {
-        let rows = self.inner.readers.with(move |connection| read(connection).map_err(Unread::Failed)).await;
+        let rows = self.inner.readers.with(move |connection| read(connection).map_err(Unread::of_rows)).await;
         rows.map_err(ReadError::from)
     }
 
@@ -311,6 +329,10 @@ impl Store {
         let jobs = self.inner.jobs.as_ref().ok_or(())?;
         jobs.send(job).await.map_err(|_| ())
     }
+}
+
+fn failed(dir: &Path, cause: anyhow::Error) -> StoreError {
+    StoreError::Failed { dir: dir.display().to_string(), cause }
 }
 
 const CLOSED: &str = "the store is closed";

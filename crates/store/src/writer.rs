@@ -1,4 +1,4 @@
-//! The thread that writes.
+//! The thread that writes to SQLite.
 //!
 //! ```text
 //!   queue ──► take what is there ──► BEGIN, stage each, COMMIT (fsync) ──► answer everybody ──► tidy ──┐
@@ -12,27 +12,21 @@
 //! what is on disk is known only by reading it again, which a new process does. Tidying (checkpoint, search index) comes
 //! after the answers, so that it costs throughput and not latency.
 
-use crate::batch::{Batch, SEPARATOR};
-use crate::jobs::{Job, Record, Staged, Trouble};
+use crate::batch::Batch;
+use crate::jobs::{Job, Record, Staged, Trouble, gather};
 use crate::quarantine::Quarantine;
-use crate::schema::Opened;
-use crate::{
-    APPEND_BYTES, Append, AppendError, Committed, answers, audit, forge, history, lent, people, rebuild,
-    repositories, search, secrets, summaries, usage,
-};
+use crate::sql::{self, Connection, params};
+use crate::{Append, AppendError, Committed, answers, history, rebuild, search, summaries, usage};
 use lamplight_domain::{Seq, SessionId};
 use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, ErrorCode, MAIN_DB};
+use rusqlite::{ErrorCode, MAIN_DB};
 use std::collections::HashMap;
 use std::fs::File;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use tokio::sync::{mpsc, oneshot};
 
-/// Most records, and most of their bytes, in one transaction.
-const GROUP_RECORDS: usize = 1024;
-const GROUP_BYTES: usize = 4 * 1024 * 1024;
 /// Logs whose end is kept in memory, some 100 bytes each; when there are more, all are forgotten and looked up again.
 const ENDS_KEPT: usize = 16 * 1024;
 /// Pages of 4 KiB in the write-ahead log after which they are copied into the database.
@@ -64,8 +58,12 @@ struct End {
 }
 
 impl Writer {
-    pub(crate) fn new(opened: Opened, quarantine: Arc<Quarantine>) -> rusqlite::Result<Self> {
-        let Opened { mut connection, lock, .. } = opened;
+    pub(crate) fn new(
+        connection: rusqlite::Connection,
+        lock: File,
+        quarantine: Arc<Quarantine>,
+    ) -> sql::Result<Self> {
+        let mut connection = connection;
         let wal_pages = Arc::new(AtomicU32::new(0));
         let seen = Arc::clone(&wal_pages);
         // Replaces SQLite's own checkpoints, which run inside a commit and keep their failures to themselves.
@@ -73,6 +71,7 @@ impl Writer {
             seen.store(u32::try_from(pages).unwrap_or(0), Ordering::Relaxed);
             Ok(())
         }))?;
+        let connection = Connection::Lite(connection);
         Ok(Self {
             search_index: search::Index::load(&connection)?,
             connection,
@@ -131,7 +130,7 @@ impl Writer {
         }
     }
 
-    fn transact<T>(&mut self, work: impl FnOnce(&mut Self) -> rusqlite::Result<T>) -> Result<T, Trouble> {
+    fn transact<T>(&mut self, work: impl FnOnce(&mut Self) -> sql::Result<T>) -> Result<T, Trouble> {
         if let Some(why) = &self.stopped {
             return Err(Trouble::Failed(why.clone()));
         }
@@ -140,17 +139,36 @@ impl Writer {
             self.execute("COMMIT")?;
             Ok(value)
         });
-        done.map_err(|error| self.undo(&error))
+        done.map_err(|error| match error {
+            sql::Error::Lite(error) => self.undo(&error),
+            // A row that cannot be what was written: the transaction is undone, and the next one may be about others.
+            other => {
+                self.ends.clear();
+                let why = other.to_string();
+                if self.execute("ROLLBACK").is_ok() {
+                    Trouble::Failed(why)
+                } else {
+                    Trouble::Failed(self.stop(&why))
+                }
+            }
+        })
     }
 
-    fn execute(&self, sql: &str) -> rusqlite::Result<()> {
-        self.connection.prepare_cached(sql)?.execute([]).map(|_| ())
+    fn lite(&self) -> &rusqlite::Connection {
+        match &self.connection {
+            Connection::Lite(connection) => connection,
+            Connection::Postgres(_) => unreachable!("this writer was given a connection to SQLite"),
+        }
+    }
+
+    fn execute(&self, sql: &str) -> sql::Result<()> {
+        self.connection.execute(sql, &[]).map(|_| ())
     }
 
     /// After a failure nothing of the transaction is there, in memory neither.
     fn undo(&mut self, error: &rusqlite::Error) -> Trouble {
         self.ends.clear();
-        let rolled_back = self.connection.is_autocommit() || self.execute("ROLLBACK").is_ok();
+        let rolled_back = self.lite().is_autocommit() || self.execute("ROLLBACK").is_ok();
         match error.sqlite_error_code() {
             Some(ErrorCode::DiskFull) if rolled_back => Trouble::StorageFull,
             Some(ErrorCode::DatabaseBusy | ErrorCode::OutOfMemory) if rolled_back => {
@@ -158,46 +176,33 @@ impl Writer {
             }
             // The search index can be made again; the log does not stop for it.
             _ if rolled_back && is_damaged_index(error) => Trouble::Failed(error.to_string()),
-            _ => Trouble::Failed(self.stop(error)),
+            _ => Trouble::Failed(self.stop(&error.to_string())),
         }
     }
 
-    fn stop(&mut self, error: &rusqlite::Error) -> String {
+    fn stop(&mut self, error: &str) -> String {
         let why = format!("{error}; start the server again when the disk is well");
         tracing::error!("the store stops writing: {why}");
         // Closing must not copy the write-ahead log either: its fsync could now succeed without having written.
-        if let Err(error) = self.connection.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
+        if let Err(error) = self.lite().set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true) {
             tracing::error!("the store cannot be kept from a checkpoint at its end: {error}");
         }
         self.stopped = Some(why.clone());
         why
     }
 
-    fn stage(&mut self, record: &Record) -> rusqlite::Result<Staged> {
+    fn stage(&mut self, record: &Record) -> sql::Result<Staged> {
         match record {
             Record::Append { append, .. } => self.stage_append(append).map(Staged::Append),
-            Record::Remember { answer, .. } => {
-                answers::remember(&self.connection, answer).map(Staged::Remember)
-            }
-            Record::TouchRepository { path, at, .. } => {
-                repositories::touch(&self.connection, path, *at).map(|()| Staged::Written)
-            }
-            Record::SetSecret { secret, .. } => {
-                secrets::set(&self.connection, secret).map(|()| Staged::Written)
-            }
-            Record::RemoveSecret { name, .. } => secrets::remove(&self.connection, name).map(Staged::Removed),
-            Record::People { change, .. } => people::change(&self.connection, change).map(Staged::People),
-            Record::Forge { change, .. } => forge::change(&self.connection, change).map(Staged::Changed),
-            Record::Lent { change, .. } => lent::change(&self.connection, change).map(|()| Staged::Written),
-            Record::Audit { entry, .. } => audit::add(&self.connection, entry).map(|()| Staged::Written),
+            other => other.stage(&self.connection),
         }
     }
 
-    fn stage_append(&mut self, append: &Append) -> rusqlite::Result<Result<Committed, AppendError>> {
+    fn stage_append(&mut self, append: &Append) -> sql::Result<Result<Committed, AppendError>> {
         if let Some(what) = self.quarantine.what(&append.session) {
             return Ok(Err(AppendError::Quarantined(what)));
         }
-        if let Err(why) = check(append) {
+        if let Err(why) = append.check() {
             return Ok(Err(AppendError::Refused(why)));
         }
         if let Some(once) = &append.once
@@ -230,7 +235,7 @@ impl Writer {
         Ok(Ok(Committed { last: Seq(last) }))
     }
 
-    fn end(&mut self, session: &SessionId) -> rusqlite::Result<End> {
+    fn end(&mut self, session: &SessionId) -> sql::Result<End> {
         if let Some(end) = self.ends.get(session) {
             return Ok(*end);
         }
@@ -257,12 +262,12 @@ impl Writer {
         if self.stopped.is_none() && pages - self.wal_pages_copied >= CHECKPOINT_PAGES {
             let mode = if pages < WAL_PAGES { CheckpointMode::PASSIVE } else { CheckpointMode::RESTART };
             self.wal_pages_copied = pages;
-            match self.connection.wal_checkpoint_v2(Some(MAIN_DB), mode) {
+            match self.lite().wal_checkpoint_v2(Some(MAIN_DB), mode) {
                 Ok(_) => {}
                 Err(error) if waits(&error) => {
                     tracing::warn!("the write-ahead log is not copied now: {error}")
                 }
-                Err(error) => drop(self.stop(&error)),
+                Err(error) => drop(self.stop(&error.to_string())),
             }
         }
     }
@@ -290,7 +295,9 @@ impl Writer {
 
     /// The lock goes last: the next server may come in only when nothing of this one is left.
     fn close(self, closing: Option<oneshot::Sender<()>>) {
-        if let Err((_, error)) = self.connection.close() {
+        if let Connection::Lite(connection) = self.connection
+            && let Err((_, error)) = connection.close()
+        {
             tracing::error!("the store did not close well: {error}");
         }
         drop(self.lock);
@@ -301,54 +308,9 @@ impl Writer {
     }
 }
 
-/// The records that go into one transaction with `first`, and the job that ended the gathering because it goes alone.
-fn gather(first: Job, jobs: &mut mpsc::Receiver<Job>) -> (Vec<Record>, Option<Job>) {
-    let (mut group, mut size) = (Vec::new(), 0);
-    let mut next = Some(first);
-    while let Some(job) = next {
-        match job {
-            Job::Record(record) => {
-                size += record.size();
-                group.push(record);
-            }
-            Job::Index { .. } | Job::Rebuild { .. } | Job::Close { .. } => return (group, Some(job)),
-        }
-        let full = group.len() >= GROUP_RECORDS || size >= GROUP_BYTES;
-        next = if full { None } else { jobs.try_recv().ok() };
-    }
-    (group, None)
-}
-
-/// What the caller must have got right for the log to stay readable.
-fn check(append: &Append) -> Result<(), &'static str> {
-    let count = append.entries.len() as u64;
-    let last = append.expected_last.0.checked_add(count).filter(|last| *last <= i64::MAX as u64);
-    let Some(last) = last else { return Err("the log cannot be that long") };
-    if append.entries.is_empty() {
-        return Err("there is no entry in it");
-    }
-    if append.size() > APPEND_BYTES {
-        return Err("it is too large");
-    }
-    if append.entries.iter().any(|entry| entry.is_empty() || entry.contains(&SEPARATOR)) {
-        return Err("an entry is not one line of JSON");
-    }
-    if append.summary.as_ref().is_some_and(|row| row.id != append.session || row.last_seq.0 != last) {
-        return Err("the summary is of another session or another moment");
-    }
-    let is_elsewhere = |seq: Seq| seq <= append.expected_last || seq.0 > last;
-    if append.text.iter().any(|(seq, _)| is_elsewhere(*seq)) {
-        return Err("a text belongs to none of the entries");
-    }
-    if append.usage.iter().any(|row| is_elsewhere(row.seq)) {
-        return Err("a count of what was used belongs to none of the entries");
-    }
-    Ok(())
-}
-
-fn new_log(connection: &Connection, session: &SessionId) -> rusqlite::Result<i64> {
-    connection.prepare_cached("INSERT INTO logs (session) VALUES (?1)")?.execute([session.as_str()])?;
-    Ok(connection.last_insert_rowid())
+fn new_log(connection: &Connection, session: &SessionId) -> sql::Result<i64> {
+    let insert = "INSERT INTO logs (session) VALUES (?1) RETURNING number";
+    Ok(connection.row(insert, params![session.as_str()], |row| row.get(0))?.unwrap_or_default())
 }
 
 /// No space, or readers in the way: passes by itself.

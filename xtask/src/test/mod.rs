@@ -53,6 +53,7 @@ type Step<'a> = (&'a str, Box<dyn Fn(&Run) -> Result<Tally>>);
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     missing::provide(&[GIT, CC, PYTHON])?;
     missing::provide_venv()?;
+    missing::provide_postgresql()?;
     // The tests of other launchers say that they are skipped where there is none.
     if let Err(error) = missing::provide(&[CRUN]) {
         println!("without crun: {error:#}");

@@ -34,9 +34,14 @@ impl From<GitHubError> for Trouble {
 impl From<CommandError> for Trouble {
     fn from(error: CommandError) -> Self {
         let code = error.code();
-        let passes =
-            matches!(error, CommandError::Busy | CommandError::StorageFull | CommandError::Failed(_))
-                || matches!(code, "github_limited" | "github_unreachable" | "fetch_failed");
+        let is_ours = matches!(
+            error,
+            CommandError::Busy
+                | CommandError::StorageFull
+                | CommandError::Unreachable(_)
+                | CommandError::Failed(_)
+        );
+        let passes = is_ours || matches!(code, "github_limited" | "github_unreachable" | "fetch_failed");
         let text = match error {
             CommandError::Failed(error) => format!("{error:#}"),
             other => other.to_string(),

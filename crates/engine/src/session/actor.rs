@@ -2,6 +2,7 @@
 //! here; those are in the machine.
 
 use super::gathering::Gathering;
+use super::loading::load_when_it_can_be;
 use super::running::Running;
 use super::writing::{self, Fact};
 use super::{Durable, Heard, Mailbox, Message};
@@ -10,17 +11,13 @@ use crate::engine::Shared;
 use crate::hub::Hub;
 use crate::{CommandError, clock};
 use lamplight_domain::session::{Input, Place, Report, Room, Session, SessionView};
-use lamplight_domain::{Entry, Event, Seq, SessionId, Timestamp};
+use lamplight_domain::{Entry, Event, SessionId, Timestamp};
 use lamplight_sandbox::link::Link;
-use lamplight_store::ReadError;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::Instant;
 
-/// What one reading of the log brings when a session wakes.
-const WAKE_ENTRIES: usize = 2_000;
-const WAKE_BYTES: usize = 4 << 20;
 /// A deadline that the clock says has passed but that changed nothing is looked at again after this.
 const AFTER_DEADLINE: Duration = Duration::from_millis(5);
 
@@ -58,7 +55,7 @@ impl Actor {
         awake: Awake,
         messages: mpsc::Receiver<Message>,
     ) -> Result<(), CommandError> {
-        let session = load(&shared, &id).await?;
+        let Some(session) = load_when_it_can_be(&shared, &id).await? else { return Ok(()) };
         awake.hub.begin(session.last_seq());
         shared.budgets.session_is(&id, &session);
         shared.queue.session_is(&id, &session, clock::now());
@@ -255,7 +252,7 @@ impl Actor {
         let worth_listing = entries.iter().any(|entry| changes_the_list(&entry.event));
         let summary = worth_listing.then(|| writing::summary(&next, &view));
         let log = (&self.id, next.spec());
-        writing::append_when_there_is_space(&self.shared, &self.hub, log, &entries, summary).await?;
+        writing::append_when_it_can_be(&self.shared, &self.hub, log, &entries, summary).await?;
         self.become_state(next, &view);
         Ok(())
     }
@@ -335,31 +332,6 @@ async fn sleep_until(deadline: Option<Instant>) {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
-}
-
-/// Reads a session's log and replays it.
-pub(crate) async fn load(shared: &Shared, id: &SessionId) -> Result<Session, CommandError> {
-    let mut session: Option<Session> = None;
-    loop {
-        let after = session.as_ref().map_or(Seq(0), Session::last_seq);
-        let page = shared.store.read(id, after, WAKE_ENTRIES, WAKE_BYTES).await?;
-        if page.is_empty() {
-            return session.ok_or(CommandError::NotFound);
-        }
-        for (seq, frame) in page {
-            let entry: Entry = serde_json::from_slice(&frame).map_err(|error| unreadable(id, seq, &error))?;
-            match &mut session {
-                Some(session) => session.apply(&entry),
-                None => session = Session::begin(&entry),
-            }
-        }
-    }
-}
-
-fn unreadable(id: &SessionId, seq: Seq, error: &serde_json::Error) -> CommandError {
-    CommandError::from(ReadError::Failed(format!(
-        "entry {seq} of session {id} is not one that this version knows: {error}"
-    )))
 }
 
 /// Whether the agent says nothing more of the message that it was in the middle of.

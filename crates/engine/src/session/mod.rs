@@ -2,10 +2,12 @@
 
 mod actor;
 mod gathering;
+mod loading;
 mod running;
 pub(crate) mod writing;
 
-pub(crate) use actor::{Actor, Awake, load};
+pub(crate) use actor::{Actor, Awake};
+pub(crate) use loading::load;
 
 use crate::CommandError;
 use crate::effects::Trouble;

@@ -10,8 +10,8 @@ use lamplight_store::{Append, AppendError, Remembered, SummaryRow, UsageRow};
 use std::time::Duration;
 use tokio::time::Instant;
 
-/// How long an actor waits before it tries a full disk again.
-const FULL_DISK_WAIT: Duration = Duration::from_secs(1);
+/// How long an actor waits before it tries a full disk, or a database that is away, again.
+pub(super) const STORE_WAIT: Duration = Duration::from_secs(1);
 
 /// An event with the amount of agent output that it accounts for.
 #[derive(Debug, Clone)]
@@ -71,8 +71,8 @@ pub(crate) async fn append(
     Ok(())
 }
 
-/// Like [`append`], for what must not be refused: waits while the disk is full, so that the agent waits with it.
-pub(super) async fn append_when_there_is_space(
+/// Like [`append`], for what must not be refused: waits while the disk is full or the database away, so that the agent waits with it.
+pub(super) async fn append_when_it_can_be(
     shared: &Shared,
     hub: &Hub,
     (id, spec): (&SessionId, &SessionSpec),
@@ -83,7 +83,11 @@ pub(super) async fn append_when_there_is_space(
         match append(shared, hub, (id, spec), entries, summary.clone(), None).await {
             Err(AppendError::StorageFull) => {
                 tracing::warn!(session.id = %id, "the disk is full; the session waits for space");
-                tokio::time::sleep(FULL_DISK_WAIT).await;
+                tokio::time::sleep(STORE_WAIT).await;
+            }
+            Err(AppendError::Unreachable(why)) => {
+                tracing::warn!(session.id = %id, "the session waits for the database: {why}");
+                tokio::time::sleep(STORE_WAIT).await;
             }
             other => return Ok(other?),
         }

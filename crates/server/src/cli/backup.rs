@@ -36,6 +36,12 @@ enum Command {
 
 pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -> anyhow::Result<ExitCode> {
     let config = common.configuration(None)?;
+    if config.database.url.is_some() {
+        anyhow::bail!(
+            "the log is on PostgreSQL: take pg_dump for it, and copy blobs and attachments of {}; docs/operating.md says how",
+            config.server.data_dir.display()
+        );
+    }
     let data = std::path::absolute(&config.server.data_dir)?;
     let (backup, json, next) = match &arguments.command {
         Command::Create { directory, json } => {

@@ -2,7 +2,6 @@
 
 use super::models::{EndpointPrice, Price};
 use super::{Budgets, Config, CustomAgent, ModelEndpoint, Models, Repository};
-use lamplight_domain::Redaction;
 use lamplight_engine::{
     BudgetsConfig, Configured, EndpointConfig, ModelPrice, ModelsConfig, Outside, RepositoryConfig,
     SandboxConfig, Tariff,
@@ -13,6 +12,7 @@ impl Config {
     pub fn engine(&self) -> lamplight_engine::Config {
         lamplight_engine::Config {
             data_dir: self.server.data_dir.clone(),
+            database: self.database.engine(),
             tools_dir: self.tools_dir(),
             default_agent: self.agent.default.clone(),
             default_model: self.agent.model.clone(),
@@ -21,7 +21,7 @@ impl Config {
             github: self.github.engine(),
             forge: self.github.forge(self.address(self.server.listen)),
             sealing: self.secrets.source(&self.server.data_dir),
-            redaction: Redaction::default(),
+            redaction: self.database.redaction(),
             scripted_model: self.models.scripted,
             limits: self.limits.clone(),
             queue: self.queue.engine(),

@@ -36,6 +36,8 @@ pub const VARIABLES: &[Variable] = &[
     variable("GOOGLE_GEMINI_BASE_URL", "models.gemini.base", Kind::Text),
     variable("LAMPLIGHT_LISTEN", "server.listen", Kind::Text),
     variable("LAMPLIGHT_DATA_DIR", "server.data_dir", Kind::Text),
+    variable("LAMPLIGHT_DATABASE", "database.url", Kind::Text),
+    variable("LAMPLIGHT_DATABASE_CA_FILE", "database.ca_file", Kind::Text),
     variable("LAMPLIGHT_HOSTS", "server.hosts", Kind::List),
     variable("LAMPLIGHT_PUBLIC_URL", "server.public_url", Kind::Text),
     variable("LAMPLIGHT_PREVIEW_DOMAIN", "server.preview_domain", Kind::Text),

@@ -5,6 +5,7 @@
 //! for nothing.
 
 mod checks;
+mod database;
 mod e2b;
 mod error;
 mod for_engine;
@@ -18,6 +19,7 @@ mod secrets;
 mod sections;
 
 pub use checks::Checks;
+pub use database::Database;
 pub use e2b::E2b;
 pub use error::ConfigError;
 pub use gateway::Gateway;
@@ -42,6 +44,7 @@ use std::path::{Path, PathBuf};
 #[serde(default, deny_unknown_fields)]
 pub struct Config {
     pub server: Server,
+    pub database: Database,
     pub auth: Auth,
     pub log: Log,
     /// Who the commits and commands are attributed to; `None` is who git says this is.
@@ -122,6 +125,7 @@ impl Config {
         self.sandbox.home.take_if(|home| home.as_os_str().is_empty());
         for path in [&mut self.server.data_dir]
             .into_iter()
+            .chain(&mut self.database.ca_file)
             .chain(&mut self.agent.tools_dir)
             .chain(&mut self.secrets.key_file)
             .chain(&mut self.github.private_key_file)
@@ -138,6 +142,7 @@ impl Config {
             *program = absolute(Path::new(program.as_str()), environment)?.to_string_lossy().into_owned();
         }
         self.server.check(&self.auth)?;
+        self.database.check()?;
         self.sandbox.check()?;
         self.models.check()?;
         self.budgets.check()?;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A credential. `Debug` and `Display` show `***`, and it has no serialised form.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, serde::Deserialize)]
 pub struct Secret(String);
 
 impl Secret {

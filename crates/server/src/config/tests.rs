@@ -152,6 +152,21 @@ fn secrets_come_from_the_environment_and_never_show() {
 }
 
 #[test]
+fn a_database_is_named_by_an_address_whose_password_never_shows() {
+    let named = |url: &str| load("", Flags::default(), &[("LAMPLIGHT_DATABASE", url)]);
+    let config = named("postgres://ada:s3cret-of-ada@127.0.0.1/lamplight").unwrap();
+    assert!(!format!("{config:?}{}", config.to_toml()).contains("s3cret-of-ada"));
+    let address = config.engine().database.unwrap().address().unwrap();
+    assert_eq!(address.to_string(), "the database lamplight on 127.0.0.1");
+    assert!(!config.engine().redaction.now().text("it is s3cret-of-ada").contains("s3cret-of-ada"));
+    assert!(named("").unwrap().engine().database.is_none());
+    let error = named("mysql://ada@127.0.0.1/lamplight").unwrap_err();
+    assert!(error.contains("say it like postgres://"), "{error}");
+    let error = load("[database]\nca_file = '/ca.pem'\n", Flags::default(), &[]).unwrap_err();
+    assert!(error.contains("only used with database.url"), "{error}");
+}
+
+#[test]
 fn what_models_cost_is_said_of_single_ones_or_of_an_address_of_ones_own() {
     let tariffs = |file: &str, environment: &[(&str, &str)]| {
         let models = load(file, Flags::default(), environment)?.engine().models;
@@ -242,6 +257,7 @@ fn every_variable_sets_a_key_that_exists() {
     for row in VARIABLES {
         let value = match row.key {
             "server.listen" | "gateway.listen" => "127.0.0.1:9",
+            "database.url" => "postgres://ada@127.0.0.1/lamplight",
             "log.format" => "json",
             "server.tls" => "in_front",
             "checks.run" => "named",
@@ -264,6 +280,9 @@ fn every_variable_sets_a_key_that_exists() {
         let file = match row.key.rsplit_once('.') {
             _ if row.key == "sandbox.allow" => "[sandbox]\nnetwork = 'allowlist'\n".to_owned(),
             _ if row.key == "e2b.domain" => "[e2b]\nenabled = true\n".to_owned(),
+            _ if row.key == "database.ca_file" => {
+                "[database]\nurl = 'postgres://ada@127.0.0.1/l'\n".to_owned()
+            }
             _ if row.key == "gateway.url" => "[gateway]\nlisten = '127.0.0.1:9'\n".to_owned(),
             _ if row.key == "github.private_key_file" => "[github]\napp_id = 1\n".to_owned(),
             Some((section, "price")) => format!("[{section}]\nbase = 'http://127.0.0.1:9'\n"),

@@ -60,6 +60,10 @@ impl From<CommandError> for Refused {
             CommandError::Busy => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "the sandbox does not answer; try again")
             }
+            CommandError::Unreachable(_) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the database of this server cannot be reached; try again",
+            ),
             CommandError::StorageFull => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "the disk of this server is full")
             }

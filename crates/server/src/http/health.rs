@@ -3,6 +3,7 @@
 use super::App;
 use axum::extract::State;
 use axum::http::StatusCode;
+use lamplight_engine::CommandError;
 
 pub(super) async fn handle() -> &'static str {
     "ok\n"
@@ -14,6 +15,10 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) 
     }
     match app.engine.is_store_there().await {
         Ok(()) => (StatusCode::OK, "ready\n"),
+        Err(CommandError::Unreachable(why)) => {
+            tracing::warn!("the database cannot be reached: {why}");
+            (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be reached\n")
+        }
         Err(error) => {
             tracing::error!(%error, "the store does not answer");
             (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")

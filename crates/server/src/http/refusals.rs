@@ -26,6 +26,15 @@ impl From<CommandError> for Problem {
                 "the disk with the data directory is full, so nothing can be recorded",
                 "Free some space; the server goes on by itself.",
             ),
+            CommandError::Unreachable(why) => {
+                tracing::warn!("the database cannot be reached: {why}");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    code,
+                    "the database cannot be reached, so nothing can be looked up or recorded",
+                    "Wait a moment; the server goes on by itself when the database is there again.",
+                )
+            }
             CommandError::Busy => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 code,

@@ -15,7 +15,7 @@ const ROUNDS: u64 = 50;
 const SESSION_MS: u64 = 600;
 const WORDS: u64 = 30;
 
-fn prompt() -> String {
+pub(crate) fn prompt() -> String {
     format!(
         "!think first\n!run echo one > one.txt\n!stream {WORDS} 10\n!write two.txt two\n!run sleep 0.1\n!say done."
     )
@@ -23,10 +23,20 @@ fn prompt() -> String {
 
 #[tokio::test]
 async fn a_server_killed_at_any_moment_loses_and_doubles_nothing() {
+    loses_and_doubles_nothing(Place::new(), ROUNDS).await;
+}
+
+/// The log is on PostgreSQL, which is killed with every third server.
+#[tokio::test]
+async fn a_server_killed_at_any_moment_loses_and_doubles_nothing_on_postgresql() {
+    loses_and_doubles_nothing(Place::on_postgres(), ROUNDS / 5).await;
+}
+
+async fn loses_and_doubles_nothing(place: Place, rounds: u64) {
     let rounds =
-        std::env::var("LAMPLIGHT_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(ROUNDS);
+        std::env::var("LAMPLIGHT_KILL_ROUNDS").ok().and_then(|rounds| rounds.parse().ok()).unwrap_or(rounds);
     let mut random = fastrand::Rng::with_seed(7);
-    let mut server = Server::start();
+    let mut server = Server::start_in(place);
     let mut reference = None;
     let mut table: BTreeMap<String, (u64, Duration)> = BTreeMap::new();
     let mut ids = Vec::new();
@@ -35,7 +45,11 @@ async fn a_server_killed_at_any_moment_loses_and_doubles_nothing() {
         ids.push(id.clone());
         tokio::time::sleep(Duration::from_millis(random.u64(0..SESSION_MS + SESSION_MS / 3))).await;
         server.signal("KILL");
-        let place = server.ended().1;
+        let mut place = server.ended().1;
+        if let Some(cluster) = place.cluster.as_mut().filter(|_| round % 3 == 2) {
+            cluster.crash();
+            cluster.go_on();
+        }
         let killed = measure();
         server = Server::start_in(place);
         let at = last_boundary(&server, &id).await;
@@ -56,7 +70,7 @@ async fn a_server_killed_at_any_moment_loses_and_doubles_nothing() {
 }
 
 /// The session as its log, the API and the repository have it.
-async fn check(server: &Server, id: &str, reference: &mut Option<String>, round: u64) {
+pub(crate) async fn check(server: &Server, id: &str, reference: &mut Option<String>, round: u64) {
     let (_, page) = server.get(&format!("/sessions/{id}/log?after=0&limit=2000")).await;
     let entries: Vec<Entry> = serde_json::from_value(page["entries"].clone()).unwrap();
     for (place, entry) in (1..).zip(&entries) {

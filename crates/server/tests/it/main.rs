@@ -7,6 +7,9 @@ mod budgets;
 mod checkpoints;
 mod checks;
 mod cli;
+#[expect(dead_code, reason = "the store's tests ask it for more")]
+#[path = "../../../store/tests/it/cluster.rs"]
+mod cluster;
 mod code;
 mod configuration;
 mod e2b;
@@ -20,6 +23,7 @@ mod metrics;
 mod network;
 mod pauses;
 mod people;
+mod postgres;
 mod prepared;
 mod previews;
 mod pull_requests;

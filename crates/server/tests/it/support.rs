@@ -108,7 +108,12 @@ impl Server {
         let code = child.wait().unwrap().code();
         let place = std::mem::replace(
             &mut self.place,
-            Place { dir: tempfile::tempdir().unwrap(), listen: String::new(), environment: Vec::new() },
+            Place {
+                dir: tempfile::tempdir().unwrap(),
+                listen: String::new(),
+                environment: Vec::new(),
+                cluster: None,
+            },
         );
         (code, place)
     }

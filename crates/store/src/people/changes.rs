@@ -1,10 +1,10 @@
 //! What changes, within the writer's transaction. Whatever may stand against it is looked at before anything is written.
 
-use super::{Credential, Identity, PeopleChange, PeopleOutcome, PersonRow};
+use super::{Credential, Identity, PeopleChange, PeopleOutcome, PersonRow, SecretHash};
+use crate::sql::{Connection, Result, params};
 use lamplight_domain::{Role, Timestamp};
-use rusqlite::{Connection, OptionalExtension, params};
 
-pub(crate) fn change(connection: &Connection, change: &PeopleChange) -> rusqlite::Result<PeopleOutcome> {
+pub(crate) fn change(connection: &Connection, change: &PeopleChange) -> Result<PeopleOutcome> {
     match change {
         PeopleChange::Enter { once, now, person, identity, credential } => {
             let allowed = match once {
@@ -20,7 +20,7 @@ pub(crate) fn change(connection: &Connection, change: &PeopleChange) -> rusqlite
                 return Ok(PeopleOutcome::NameTaken);
             }
             if let Some(hash) = once {
-                connection.prepare_cached("DELETE FROM credentials WHERE hash = ?1")?.execute([hash])?;
+                connection.execute("DELETE FROM credentials WHERE hash = ?1", params![hash])?;
             }
             if let Some(identity) = identity {
                 identify(connection, identity)?;
@@ -34,105 +34,102 @@ pub(crate) fn change(connection: &Connection, change: &PeopleChange) -> rusqlite
                 return Ok(PeopleOutcome::LastOwner);
             }
             let text = "UPDATE people SET role = ?2 WHERE id = ?1 AND removed_at IS NULL";
-            found(connection.prepare_cached(text)?.execute(params![person, role.as_str()])?)
+            found(connection.execute(text, params![person, role.as_str()])?)
         }
         PeopleChange::Remove { person, at } => {
             if is_last_owner(connection, person)? {
                 return Ok(PeopleOutcome::LastOwner);
             }
-            connection.prepare_cached("DELETE FROM credentials WHERE person = ?1")?.execute([person])?;
-            connection.prepare_cached("DELETE FROM identities WHERE person = ?1")?.execute([person])?;
+            connection.execute("DELETE FROM credentials WHERE person = ?1", params![person])?;
+            connection.execute("DELETE FROM identities WHERE person = ?1", params![person])?;
             let text = "UPDATE people SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL";
-            found(connection.prepare_cached(text)?.execute(params![person, at.0])?)
+            found(connection.execute(text, params![person, at.0])?)
         }
         PeopleChange::Add(credential) => add(connection, credential).map(|()| PeopleOutcome::Done),
         PeopleChange::AddOnly(credential) => {
             let text = "DELETE FROM credentials WHERE kind = ?1";
-            connection.prepare_cached(text)?.execute([credential.kind.word()])?;
+            connection.execute(text, params![credential.kind.word()])?;
             add(connection, credential).map(|()| PeopleOutcome::Done)
         }
         PeopleChange::Forget { id, person } => {
-            let text = "DELETE FROM credentials WHERE id = ?1 AND (?2 IS NULL OR person = ?2)";
-            found(connection.prepare_cached(text)?.execute(params![id, person])?)
+            let text = "DELETE FROM credentials WHERE id = ?1 AND (CAST(?2 AS TEXT) IS NULL OR person = ?2)";
+            found(connection.execute(text, params![id, person])?)
         }
         PeopleChange::ForgetBrowsers { person } => {
             let text = "DELETE FROM credentials WHERE person = ?1 AND kind = 'browser'";
-            connection.prepare_cached(text)?.execute([person])?;
+            connection.execute(text, params![person])?;
             Ok(PeopleOutcome::Done)
         }
         PeopleChange::Used { id, at } => {
             let text = "UPDATE credentials SET used_at = ?2 WHERE id = ?1";
-            found(connection.prepare_cached(text)?.execute(params![id, at.0])?)
+            found(connection.execute(text, params![id, at.0])?)
         }
         PeopleChange::Renew { id, former, hash, kind, former_until } => {
             // Two requests with one secret at once: the second one finds it renewed.
             let text = "UPDATE credentials SET former = hash, former_until = ?4, hash = ?3, body = ?5
                  WHERE id = ?1 AND hash = ?2";
             let body = serde_json::to_string(kind).expect("a credential is words and numbers");
-            found(connection.prepare_cached(text)?.execute(params![
-                id,
-                former,
-                hash,
-                former_until.0,
-                body
-            ])?)
+            found(connection.execute(text, params![id, former, hash, former_until.0, body])?)
         }
     }
 }
 
-fn found(rows: usize) -> rusqlite::Result<PeopleOutcome> {
+fn found(rows: usize) -> Result<PeopleOutcome> {
     Ok(if rows > 0 { PeopleOutcome::Done } else { PeopleOutcome::NotFound })
 }
 
-fn is_there(connection: &Connection, hash: &[u8], now: Timestamp) -> rusqlite::Result<bool> {
+fn is_there(connection: &Connection, hash: &SecretHash, now: Timestamp) -> Result<bool> {
     let text = "SELECT 1 FROM credentials WHERE hash = ?1 AND (expires_at IS NULL OR expires_at > ?2)";
-    connection.prepare_cached(text)?.exists(params![hash, now.0])
+    connection.exists(text, params![hash, now.0])
 }
 
 /// Nobody without an owner could ever make one.
-fn is_last_owner(connection: &Connection, person: &str) -> rusqlite::Result<bool> {
-    let text = "SELECT role = 'owner' AND NOT EXISTS (
-            SELECT 1 FROM people WHERE role = 'owner' AND removed_at IS NULL AND id != ?1
-        ) FROM people WHERE id = ?1 AND removed_at IS NULL";
-    Ok(connection.prepare_cached(text)?.query_row([person], |row| row.get(0)).optional()?.unwrap_or(false))
+fn is_last_owner(connection: &Connection, person: &str) -> Result<bool> {
+    let text = "SELECT 1 FROM people WHERE id = ?1 AND role = 'owner' AND removed_at IS NULL AND NOT EXISTS (
+            SELECT 1 FROM people WHERE role = 'owner' AND removed_at IS NULL AND id <> ?1
+        )";
+    connection.exists(text, params![person])
 }
 
 /// Whether the name was free.
-fn add_person(connection: &Connection, person: &PersonRow) -> rusqlite::Result<bool> {
+fn add_person(connection: &Connection, person: &PersonRow) -> Result<bool> {
     let text =
         "INSERT INTO people (id, name, name_key, email, role, created_at) VALUES (?1, ?2, ?3, ?4, ?5, ?6)
         ON CONFLICT (name_key) DO NOTHING";
     let (key, role) = (person.name.to_lowercase(), person.role.as_str());
     let values = params![person.id, person.name, key, person.email, role, person.created_at.0];
-    Ok(connection.prepare_cached(text)?.execute(values)? > 0)
+    Ok(connection.execute(text, values)? > 0)
 }
 
-fn identify(connection: &Connection, identity: &Identity) -> rusqlite::Result<()> {
+fn identify(connection: &Connection, identity: &Identity) -> Result<()> {
     let text = "INSERT INTO identities (issuer, subject, person, login) VALUES (?1, ?2, ?3, ?4)
         ON CONFLICT (issuer, subject) DO UPDATE SET person = excluded.person, login = excluded.login";
     let values = params![identity.issuer, identity.subject, identity.person, identity.login];
-    connection.prepare_cached(text)?.execute(values)?;
+    connection.execute(text, values)?;
     Ok(())
 }
 
-fn add(connection: &Connection, credential: &Credential) -> rusqlite::Result<()> {
+fn add(connection: &Connection, credential: &Credential) -> Result<()> {
     let text = "INSERT INTO credentials (id, hash, person, kind, body, created_at, expires_at)
         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)";
     let body = serde_json::to_string(&credential.kind).expect("a credential is words and numbers");
-    connection.prepare_cached(text)?.execute(params![
-        credential.id,
-        credential.hash,
-        credential.kind.person(),
-        credential.kind.word(),
-        body,
-        credential.created_at.0,
-        credential.expires_at.map(|at| at.0),
-    ])?;
+    connection.execute(
+        text,
+        params![
+            credential.id,
+            credential.hash,
+            credential.kind.person(),
+            credential.kind.word(),
+            body,
+            credential.created_at.0,
+            credential.expires_at.map(|at| at.0),
+        ],
+    )?;
     Ok(())
 }
 
 /// Whenever somebody enters, so that they do not gather.
-fn forget_expired(connection: &Connection, now: Timestamp) -> rusqlite::Result<()> {
-    connection.prepare_cached("DELETE FROM credentials WHERE expires_at <= ?1")?.execute([now.0])?;
+fn forget_expired(connection: &Connection, now: Timestamp) -> Result<()> {
+    connection.execute("DELETE FROM credentials WHERE expires_at <= ?1", params![now.0])?;
     Ok(())
 }

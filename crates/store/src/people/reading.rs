@@ -1,9 +1,8 @@
 //! Who there is, and whom a secret lets in.
 
 use super::{Credential, CredentialKind, Identity, PersonRow, SecretHash};
+use crate::sql::{Connection, Error, Result, Row, params};
 use lamplight_domain::{Role, Timestamp};
-use rusqlite::types::Type;
-use rusqlite::{Connection, OptionalExtension, Row, params};
 
 /// More are not listed.
 const LISTED: usize = 1_000;
@@ -16,12 +15,12 @@ pub(crate) fn credential(
     connection: &Connection,
     hash: &SecretHash,
     now: Timestamp,
-) -> rusqlite::Result<Option<Credential>> {
+) -> Result<Option<Credential>> {
     let text = format!(
         "SELECT {CREDENTIAL} FROM credentials
          WHERE (hash = ?1 OR (former = ?1 AND former_until > ?2)) AND (expires_at IS NULL OR expires_at > ?2)"
     );
-    connection.prepare_cached(&text)?.query_row(params![hash, now.0], read_credential).optional()
+    connection.row(&text, params![hash, now.0], read_credential)
 }
 
 /// A credential that counts at `now`, by its id, and whose it is.
@@ -29,33 +28,29 @@ pub(crate) fn known(
     connection: &Connection,
     id: &str,
     now: Timestamp,
-) -> rusqlite::Result<Option<(Credential, PersonRow)>> {
+) -> Result<Option<(Credential, PersonRow)>> {
     let text = format!(
         "SELECT {CREDENTIAL} FROM credentials WHERE id = ?1 AND (expires_at IS NULL OR expires_at > ?2)"
     );
-    let found =
-        connection.prepare_cached(&text)?.query_row(params![id, now.0], read_credential).optional()?;
+    let found = connection.row(&text, params![id, now.0], read_credential)?;
     let Some(credential) = found else { return Ok(None) };
     let person = person_of(connection, &credential)?;
     Ok(person.map(|person| (credential, person)))
 }
 
 /// Whom it lets in.
-pub(crate) fn person_of(
-    connection: &Connection,
-    credential: &Credential,
-) -> rusqlite::Result<Option<PersonRow>> {
+pub(crate) fn person_of(connection: &Connection, credential: &Credential) -> Result<Option<PersonRow>> {
     let Some(id) = credential.kind.person() else { return Ok(None) };
     let text = format!("SELECT {PERSON} FROM people WHERE id = ?1 AND removed_at IS NULL");
-    connection.prepare_cached(&text)?.query_row([id], read_person).optional()
+    connection.row(&text, params![id], read_person)
 }
 
 /// Everybody who was not removed, the oldest first.
-pub(crate) fn people(connection: &Connection) -> rusqlite::Result<Vec<PersonRow>> {
+pub(crate) fn people(connection: &Connection) -> Result<Vec<PersonRow>> {
     let text = format!(
         "SELECT {PERSON} FROM people WHERE removed_at IS NULL ORDER BY created_at, id LIMIT {LISTED}"
     );
-    connection.prepare_cached(&text)?.query_map([], read_person)?.collect()
+    connection.rows(&text, &[], read_person)
 }
 
 /// What lets this person in, the oldest first; without one, invitations.
@@ -63,12 +58,12 @@ pub(crate) fn credentials(
     connection: &Connection,
     person: Option<&str>,
     now: Timestamp,
-) -> rusqlite::Result<Vec<Credential>> {
+) -> Result<Vec<Credential>> {
     let text = format!(
-        "SELECT {CREDENTIAL} FROM credentials WHERE person IS ?1 AND (expires_at IS NULL OR expires_at > ?2)
+        "SELECT {CREDENTIAL} FROM credentials WHERE person IS NOT DISTINCT FROM ?1 AND (expires_at IS NULL OR expires_at > ?2)
          ORDER BY created_at, id LIMIT {LISTED}"
     );
-    connection.prepare_cached(&text)?.query_map(params![person, now.0], read_credential)?.collect()
+    connection.rows(&text, params![person, now.0], read_credential)
 }
 
 /// All of this issuer, or all of this person.
@@ -77,49 +72,44 @@ pub(crate) fn identities(
     issuer: Option<&str>,
     subject: Option<&str>,
     person: Option<&str>,
-) -> rusqlite::Result<Vec<Identity>> {
+) -> Result<Vec<Identity>> {
     let text = format!(
         "SELECT issuer, subject, person, login FROM identities
-         WHERE (?1 IS NULL OR issuer = ?1) AND (?2 IS NULL OR subject = ?2) AND (?3 IS NULL OR person = ?3)
+         WHERE (CAST(?1 AS TEXT) IS NULL OR issuer = ?1) AND (CAST(?2 AS TEXT) IS NULL OR subject = ?2)
+         AND (CAST(?3 AS TEXT) IS NULL OR person = ?3)
          LIMIT {LISTED}"
     );
-    connection
-        .prepare_cached(&text)?
-        .query_map(params![issuer, subject, person], |row| {
-            Ok(Identity {
-                issuer: row.get(0)?,
-                subject: row.get(1)?,
-                person: row.get(2)?,
-                login: row.get(3)?,
-            })
-        })?
-        .collect()
-}
-
-fn read_credential(row: &Row<'_>) -> rusqlite::Result<Credential> {
-    let body: String = row.get(2)?;
-    let kind: CredentialKind = serde_json::from_str(&body)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(2, Type::Text, Box::new(error)))?;
-    Ok(Credential {
-        id: row.get(0)?,
-        hash: row.get(1)?,
-        kind,
-        created_at: Timestamp(row.get(3)?),
-        expires_at: row.get::<_, Option<i64>>(4)?.map(Timestamp),
-        used_at: row.get::<_, Option<i64>>(5)?.map(Timestamp),
+    connection.rows(&text, params![issuer, subject, person], |row| {
+        Ok(Identity { issuer: row.get(0)?, subject: row.get(1)?, person: row.get(2)?, login: row.get(3)? })
     })
 }
 
-fn read_person(row: &Row<'_>) -> rusqlite::Result<PersonRow> {
+fn read_credential(row: &Row<'_>) -> Result<Credential> {
+    let body: String = row.get(2)?;
+    let kind: CredentialKind =
+        serde_json::from_str(&body).map_err(|error| Error::Damaged(format!("a credential: {error}")))?;
+    let hash: Vec<u8> = row.get(1)?;
+    let hash =
+        hash.try_into().map_err(|_| Error::Damaged("a credential: its hash has another length".into()))?;
+    Ok(Credential {
+        id: row.get(0)?,
+        hash,
+        kind,
+        created_at: Timestamp(row.get(3)?),
+        expires_at: row.get::<Option<i64>>(4)?.map(Timestamp),
+        used_at: row.get::<Option<i64>>(5)?.map(Timestamp),
+    })
+}
+
+fn read_person(row: &Row<'_>) -> Result<PersonRow> {
     let role: String = row.get(3)?;
-    let role: Role =
-        role.parse().map_err(|_| rusqlite::Error::InvalidColumnType(3, "role".to_owned(), Type::Text))?;
+    let role: Role = role.parse().map_err(|_| Error::Damaged(format!("{role:?} is no role")))?;
     Ok(PersonRow {
         id: row.get(0)?,
         name: row.get(1)?,
         email: row.get(2)?,
         role,
         created_at: Timestamp(row.get(4)?),
-        removed_at: row.get::<_, Option<i64>>(5)?.map(Timestamp),
+        removed_at: row.get::<Option<i64>>(5)?.map(Timestamp),
     })
 }

@@ -3,13 +3,23 @@
 use crate::support::*;
 use bytes::Bytes;
 use lamplight_domain::{Seq, Timestamp};
-use lamplight_store::{AppendError, REMEMBER_MS, Remembered, Store, StoreError};
+use lamplight_store::{AppendError, REMEMBER_MS, Remembered, StoreError};
 use tokio::task::JoinSet;
 
-#[tokio::test]
-async fn what_was_appended_is_read_back_also_by_the_next_process() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+on_both!(
+    what_was_appended_is_read_back_also_by_the_next_process,
+    pages_end_at_the_first_limit_and_are_never_empty_before_the_end,
+    an_append_that_expects_another_end_is_told_the_end,
+    of_many_that_append_at_the_same_place_one_wins,
+    malformed_appends_are_refused_and_change_nothing,
+    a_key_makes_its_append_happen_once,
+    a_second_server_is_refused_until_the_first_is_gone,
+    a_database_of_a_newer_version_is_refused,
+    readers_see_a_prefix_that_only_grows_while_others_write,
+);
+
+async fn what_was_appended_is_read_back_also_by_the_next_process(place: Place) {
+    let store = place.open();
     let s = session(1);
     assert_eq!(store.last_seq(&s).await.unwrap(), Seq(0));
     assert_eq!(store.append(append(&s, 0, 1)).await.unwrap().last, Seq(1));
@@ -17,17 +27,15 @@ async fn what_was_appended_is_read_back_also_by_the_next_process() {
     assert_eq!(store.append(append(&session(2), 0, 3)).await.unwrap().last, Seq(3));
     check_log(&store, &s, 8).await;
     store.close().await;
-    let store = open(&dir);
+    let store = place.open();
     check_log(&store, &s, 8).await;
     check_log(&store, &session(2), 3).await;
     store.append(append(&s, 8, 1)).await.unwrap();
     check_log(&store, &s, 9).await;
 }
 
-#[tokio::test]
-async fn pages_end_at_the_first_limit_and_are_never_empty_before_the_end() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn pages_end_at_the_first_limit_and_are_never_empty_before_the_end(place: Place) {
+    let store = place.open();
     let s = session(1);
     let mut last = 0;
     for count in [1, 5, 2, 9, 3] {
@@ -50,10 +58,8 @@ async fn pages_end_at_the_first_limit_and_are_never_empty_before_the_end() {
     assert_eq!(seqs(store.read(&session(2), Seq(0), 100, usize::MAX).await.unwrap()), none);
 }
 
-#[tokio::test]
-async fn an_append_that_expects_another_end_is_told_the_end() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn an_append_that_expects_another_end_is_told_the_end(place: Place) {
+    let store = place.open();
     let s = session(1);
     store.append(append(&s, 0, 4)).await.unwrap();
     for expected in [0, 3, 5, 400] {
@@ -66,10 +72,8 @@ async fn an_append_that_expects_another_end_is_told_the_end() {
     check_log(&store, &session(2), 0).await;
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn of_many_that_append_at_the_same_place_one_wins() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn of_many_that_append_at_the_same_place_one_wins(place: Place) {
+    let store = place.open();
     let s = session(1);
     for last in 0..20 {
         let mut tasks = JoinSet::new();
@@ -83,10 +87,8 @@ async fn of_many_that_append_at_the_same_place_one_wins() {
     check_log(&store, &s, 20).await;
 }
 
-#[tokio::test]
-async fn malformed_appends_are_refused_and_change_nothing() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn malformed_appends_are_refused_and_change_nothing(place: Place) {
+    let store = place.open();
     let s = session(1);
     let good = append(&s, 0, 2);
     let mut bad = vec![good.clone(); 7];
@@ -106,10 +108,8 @@ async fn malformed_appends_are_refused_and_change_nothing() {
     check_log(&store, &s, 2).await;
 }
 
-#[tokio::test]
-async fn a_key_makes_its_append_happen_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn a_key_makes_its_append_happen_once(place: Place) {
+    let store = place.open();
     let answer = |at| Remembered {
         key: "create-1".into(),
         fingerprint: "abc".into(),
@@ -132,39 +132,31 @@ async fn a_key_makes_its_append_happen_once() {
     assert_eq!(store.remember(answer(tomorrow.0 + 1)).await.unwrap(), answer(tomorrow.0));
 }
 
-#[tokio::test]
-async fn a_second_server_is_refused_until_the_first_is_gone() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
-    let refused = Store::open(dir.path()).err().unwrap();
+async fn a_second_server_is_refused_until_the_first_is_gone(place: Place) {
+    let store = place.open();
+    let refused = place.try_open().err().unwrap();
     assert!(matches!(refused, StoreError::InUse { .. }), "{refused}");
     assert!(refused.to_string().contains("another Lamplight server"), "{refused}");
     let clone = store.clone();
     store.close().await;
-    let next = open(&dir);
+    let next = place.open();
     let closed = clone.append(append(&session(1), 0, 1)).await;
     assert!(matches!(closed, Err(AppendError::Failed(_))), "{closed:?}");
     assert!(clone.last_seq(&session(1)).await.is_err());
     drop(next);
-    open(&dir);
+    place.open();
 }
 
-#[tokio::test]
-async fn a_database_of_a_newer_version_is_refused() {
-    let dir = tempfile::tempdir().unwrap();
-    open(&dir).close().await;
-    let connection = rusqlite::Connection::open(dir.path().join("lamplight.db")).unwrap();
-    connection.pragma_update(None, "user_version", 99).unwrap();
-    drop(connection);
-    let refused = Store::open(dir.path()).err().unwrap();
+async fn a_database_of_a_newer_version_is_refused(place: Place) {
+    place.open().close().await;
+    place.sql("PRAGMA user_version = 99", "UPDATE installation SET schema = 99");
+    let refused = place.try_open().err().unwrap();
     assert!(matches!(refused, StoreError::TooNew { found: 99, .. }), "{refused}");
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn readers_see_a_prefix_that_only_grows_while_others_write() {
+async fn readers_see_a_prefix_that_only_grows_while_others_write(place: Place) {
     const APPENDS: u64 = 300;
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+    let store = place.open();
     let s = session(1);
     let mut tasks = JoinSet::new();
     for _ in 0..8 {

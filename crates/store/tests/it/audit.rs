@@ -1,7 +1,9 @@
 //! The audit log: added to and read, and nothing else, whoever tries.
 
-use crate::support::{NOON, open};
+use crate::support::{NOON, Place, on_both, open};
 use lamplight_store::{AuditEntry, AuditQuery};
+
+on_both!(entries_are_found_by_all_that_is_known_of_them_a_page_at_a_time,);
 
 fn asked(n: u64, person: &str, action: &str, outcome: &str) -> AuditEntry {
     AuditEntry {
@@ -16,10 +18,8 @@ fn asked(n: u64, person: &str, action: &str, outcome: &str) -> AuditEntry {
     }
 }
 
-#[tokio::test]
-async fn entries_are_found_by_all_that_is_known_of_them_a_page_at_a_time() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn entries_are_found_by_all_that_is_known_of_them_a_page_at_a_time(place: Place) {
+    let store = place.open();
     let entries = [
         asked(1, "Ada", "stop_session", "done"),
         asked(2, "Ada", "set_key", "refused"),

@@ -1,8 +1,14 @@
 //! Deliveries of a forge: each has one row, however often and on however many ways it comes.
 
-use crate::support::session;
+use crate::support::{Place, on_both, session};
 use lamplight_domain::Timestamp;
 use lamplight_store::{Delivery, ForgeChange, Mark, Store, Thread};
+
+on_both!(
+    the_same_is_new_once_by_its_id_and_by_what_it_is_about,
+    a_row_waits_until_it_is_done_and_is_remembered_then,
+    an_issue_has_one_session_until_another_is_put_in_its_place,
+);
 
 fn delivery(id: &str, identity: Option<&str>, at: i64) -> Delivery {
     let identity = identity.map(str::to_owned);
@@ -13,10 +19,8 @@ async fn deliver(store: &Store, deliveries: Vec<Delivery>) -> usize {
     store.forge(ForgeChange::Deliver { deliveries, mark: None }).await.unwrap()
 }
 
-#[tokio::test]
-async fn the_same_is_new_once_by_its_id_and_by_what_it_is_about() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap();
+async fn the_same_is_new_once_by_its_id_and_by_what_it_is_about(place: Place) {
+    let store = place.open();
     let twice = vec![delivery("a", Some("comments/1"), 1), delivery("a", Some("comments/1"), 1)];
     assert_eq!(deliver(&store, twice).await, 1);
     assert_eq!(deliver(&store, vec![delivery("b", Some("comments/1"), 2), delivery("c", None, 2)]).await, 1);
@@ -28,10 +32,8 @@ async fn the_same_is_new_once_by_its_id_and_by_what_it_is_about() {
     );
 }
 
-#[tokio::test]
-async fn a_row_waits_until_it_is_done_and_is_remembered_then() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap();
+async fn a_row_waits_until_it_is_done_and_is_remembered_then(place: Place) {
+    let store = place.open();
     let mark = Some(Mark { name: "list".to_owned(), at: "7".to_owned() });
     let deliveries = vec![delivery("a", None, 1), delivery("b", None, 2)];
     store.forge(ForgeChange::Deliver { deliveries, mark }).await.unwrap();
@@ -48,7 +50,7 @@ async fn a_row_waits_until_it_is_done_and_is_remembered_then() {
         store.forge(ForgeChange::Finish { number: row.number, outcome: "done".to_owned() }).await.unwrap();
     }
     drop(store);
-    let store = Store::open(dir.path()).unwrap();
+    let store = place.open();
     assert_eq!(store.waiting_deliveries(due, 10).await.unwrap(), []);
     assert_eq!(deliver(&store, vec![delivery("a", None, 200)]).await, 0);
     // After a month it is forgotten.
@@ -57,10 +59,8 @@ async fn a_row_waits_until_it_is_done_and_is_remembered_then() {
     assert_eq!(deliver(&store, vec![delivery("a", None, month)]).await, 1);
 }
 
-#[tokio::test]
-async fn an_issue_has_one_session_until_another_is_put_in_its_place() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap();
+async fn an_issue_has_one_session_until_another_is_put_in_its_place(place: Place) {
+    let store = place.open();
     let thread = |n: u64, begun: i64| Thread {
         repository: "acme/api".to_owned(),
         number: 12,

@@ -2,6 +2,7 @@
 
 mod append;
 mod audit;
+mod cluster;
 mod damage;
 mod disk;
 mod forge;
@@ -9,6 +10,7 @@ mod full;
 mod kill;
 mod lent;
 mod people;
+mod postgres;
 mod power;
 mod projections;
 mod reviews;

@@ -1,10 +1,16 @@
 //! People and what lets them in, as the store keeps them.
 
-use crate::support::{NOON, open};
+use crate::support::{NOON, Place, on_both};
 use lamplight_domain::{Role, Scope, Timestamp};
 use lamplight_store::{
     Credential, CredentialKind, Identity, PeopleChange, PeopleOutcome, PersonRow, SecretHash, Store,
 };
+
+on_both!(
+    an_invitation_counts_once_and_whoever_comes_is_let_in_from_then_on,
+    whoever_is_removed_is_out_and_the_last_owner_stays,
+    a_renewed_secret_leaves_the_former_one_a_while,
+);
 
 const LATER: Timestamp = Timestamp(NOON.0 + 1_000);
 
@@ -49,10 +55,8 @@ async fn enter(
     store.change_people(change).await.unwrap()
 }
 
-#[tokio::test]
-async fn an_invitation_counts_once_and_whoever_comes_is_let_in_from_then_on() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn an_invitation_counts_once_and_whoever_comes_is_let_in_from_then_on(place: Place) {
+    let store = place.open();
     let invitation = credential("i", 1, CredentialKind::Invitation { role: Role::Member, by: "ada".into() });
     store.change_people(PeopleChange::Add(invitation)).await.unwrap();
     assert_eq!(enter(&store, None, person("ada", Role::Owner), 2, None).await, PeopleOutcome::Done);
@@ -64,7 +68,7 @@ async fn an_invitation_counts_once_and_whoever_comes_is_let_in_from_then_on() {
     assert_eq!(again, PeopleOutcome::NotFound);
     store.close().await;
 
-    let store = open(&dir);
+    let store = place.open();
     let (found, whose) = store.credential([3; 32], NOON).await.unwrap().unwrap();
     assert_eq!((found, whose), (token("token-3", 3, "bo"), Some(bo.clone())));
     assert_eq!(store.credential([3; 32], LATER).await.unwrap(), None, "its time is over");
@@ -75,10 +79,8 @@ async fn an_invitation_counts_once_and_whoever_comes_is_let_in_from_then_on() {
     assert_eq!(store.identity("https://other.example", "7").await.unwrap(), None);
 }
 
-#[tokio::test]
-async fn whoever_is_removed_is_out_and_the_last_owner_stays() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn whoever_is_removed_is_out_and_the_last_owner_stays(place: Place) {
+    let store = place.open();
     enter(&store, None, person("ada", Role::Owner), 1, None).await;
     enter(&store, None, person("bo", Role::Member), 2, Some("7")).await;
     let remove = |who: &str| PeopleChange::Remove { person: who.to_owned(), at: NOON };
@@ -103,10 +105,8 @@ async fn whoever_is_removed_is_out_and_the_last_owner_stays() {
     );
 }
 
-#[tokio::test]
-async fn a_renewed_secret_leaves_the_former_one_a_while() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn a_renewed_secret_leaves_the_former_one_a_while(place: Place) {
+    let store = place.open();
     enter(&store, None, person("ada", Role::Owner), 1, None).await;
     let browser = CredentialKind::Browser { person: "ADA".into(), since: NOON };
     store.change_people(PeopleChange::Add(credential("b", 2, browser.clone()))).await.unwrap();

@@ -10,6 +10,16 @@ use std::fs::File;
 use std::time::{Duration, Instant, UNIX_EPOCH};
 use tokio::task::JoinSet;
 
+on_both!(
+    sessions_are_listed_newest_first_in_pages,
+    ten_thousand_sessions_are_listed_as_quickly_as_ten,
+    a_summary_follows_its_session,
+    search_finds_what_was_just_appended,
+    search_keeps_up_over_many_texts_and_a_restart,
+    projections_are_rebuilt_from_the_logs,
+    repositories_are_listed_by_last_use,
+);
+
 /// Ten sessions, the third and seventh failed and closed.
 async fn ten(store: &Store) {
     for n in 1..=10 {
@@ -44,10 +54,8 @@ async fn listed(store: &Store, query: SessionQuery) -> Vec<SummaryRow> {
     }
 }
 
-#[tokio::test]
-async fn sessions_are_listed_newest_first_in_pages() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn sessions_are_listed_newest_first_in_pages(place: Place) {
+    let store = place.open();
     ten(&store).await;
     let check = async |query: SessionQuery, wanted: &[u64]| {
         let wanted: Vec<_> = wanted.iter().map(|n| row(*n)).collect();
@@ -97,12 +105,10 @@ async fn sessions_of_before_are_listed_by_whom_they_are_for() {
     assert_eq!(titles, ["Mend the rest"]);
 }
 
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn ten_thousand_sessions_are_listed_as_quickly_as_ten() {
+async fn ten_thousand_sessions_are_listed_as_quickly_as_ten(place: Place) {
     /// Of a debug build on a busy machine; a release build on an idle one needs a tenth.
     const AT_MOST: Duration = Duration::from_millis(50);
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+    let store = place.open();
     let mut tasks = JoinSet::new();
     for n in 0..10_000 {
         let store = store.clone();
@@ -140,10 +146,8 @@ fn now() -> Instant {
     Instant::now()
 }
 
-#[tokio::test]
-async fn a_summary_follows_its_session() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn a_summary_follows_its_session(place: Place) {
+    let store = place.open();
     ten(&store).await;
     let mut append = append(&session(5), 2, 1);
     let changed = SummaryRow {
@@ -163,10 +167,8 @@ async fn a_summary_follows_its_session() {
     assert!(!store.unfinished().await.unwrap().contains(&session(5)));
 }
 
-#[tokio::test]
-async fn search_finds_what_was_just_appended() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn search_finds_what_was_just_appended(place: Place) {
+    let store = place.open();
     ten(&store).await;
     let found = async |query: &str, s: Option<&SessionId>| {
         let hits = store.search(query, s, 100).await.unwrap();
@@ -185,10 +187,8 @@ async fn search_finds_what_was_just_appended() {
     assert_eq!(store.search("number_7", None, 1).await.unwrap(), [snippet]);
 }
 
-#[tokio::test]
-async fn search_keeps_up_over_many_texts_and_a_restart() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn search_keeps_up_over_many_texts_and_a_restart(place: Place) {
+    let store = place.open();
     let s = session(1);
     for n in 0..400 {
         let mut append = append(&s, n * 2, 2);
@@ -196,7 +196,7 @@ async fn search_keeps_up_over_many_texts_and_a_restart() {
         store.append(append).await.unwrap();
     }
     drop(store);
-    let store = open(&dir);
+    let store = place.open();
     assert_eq!(
         store.search("common", Some(&s), 1000).await.unwrap().len(),
         500,
@@ -228,10 +228,8 @@ impl Project for Counting {
     }
 }
 
-#[tokio::test]
-async fn projections_are_rebuilt_from_the_logs() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn projections_are_rebuilt_from_the_logs(place: Place) {
+    let store = place.open();
     ten(&store).await;
     store.append(append(&session(20), 0, 1500)).await.unwrap();
     let count = store.rebuild_projections(|id| Box::new(Counting { id: id.clone(), seen: 0 })).await.unwrap();
@@ -246,10 +244,8 @@ async fn projections_are_rebuilt_from_the_logs() {
     check_log(&store, &session(20), 1501).await;
 }
 
-#[tokio::test]
-async fn repositories_are_listed_by_last_use() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn repositories_are_listed_by_last_use(place: Place) {
+    let store = place.open();
     for (path, at) in [("/a", 5), ("/b", 7), ("/c", 6), ("/a", 9), ("/b", 1)] {
         store.touch_repository(path, Timestamp(at)).await.unwrap();
     }

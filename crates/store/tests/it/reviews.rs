@@ -1,16 +1,16 @@
 //! What of a pull request was taken to its session is written in one step, and owed until it is done.
 
-use crate::support::session;
+use crate::support::{Place, on_both, session};
 use lamplight_store::{ForgeChange, Remark, ReplyOwed, ReviewChange, Reviewed, Store};
+
+on_both!(what_was_read_is_said_once_and_answered_once,);
 
 async fn change(store: &Store, change: ReviewChange) -> usize {
     store.forge(ForgeChange::Review(Box::new(change))).await.unwrap()
 }
 
-#[tokio::test]
-async fn what_was_read_is_said_once_and_answered_once() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = Store::open(dir.path()).unwrap();
+async fn what_was_read_is_said_once_and_answered_once(place: Place) {
+    let store = place.open();
     assert_eq!(store.reviewed(&session(1)).await.unwrap(), Reviewed::default());
     let remark = Remark {
         prompt: "01JD5ZK8W3Q4R6T7V8X9Y0Z1A2".parse().unwrap(),
@@ -29,7 +29,7 @@ async fn what_was_read_is_said_once_and_answered_once() {
     change(&store, read).await;
     drop(store);
 
-    let store = Store::open(dir.path()).unwrap();
+    let store = place.open();
     assert_eq!(store.reviewed(&session(1)).await.unwrap(), reviewed);
     assert_eq!(store.remarks(&session(1)).await.unwrap(), std::slice::from_ref(&remark));
     assert_eq!(store.replies_owed(&session(1)).await.unwrap(), [owed(7, 1), owed(9, 2)]);

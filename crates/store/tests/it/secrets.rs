@@ -1,17 +1,17 @@
 //! Secrets as the store keeps them.
 
-use crate::support::{NOON, append, open, session};
+use crate::support::{NOON, Place, append, on_both, open, session};
 use lamplight_domain::{Seq, Timestamp};
 use lamplight_store::SealedSecret;
+
+on_both!(a_secret_is_kept_replaced_and_removed,);
 
 fn sealed(name: &str, ciphertext: &[u8], set_at: Timestamp) -> SealedSecret {
     SealedSecret { name: name.into(), nonce: vec![7; 24], ciphertext: ciphertext.into(), set_at }
 }
 
-#[tokio::test]
-async fn a_secret_is_kept_replaced_and_removed() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn a_secret_is_kept_replaced_and_removed(place: Place) {
+    let store = place.open();
     assert_eq!(store.secrets().await.unwrap(), []);
     store.set_secret(sealed("openai", b"first", NOON)).await.unwrap();
     store.set_secret(sealed("anthropic", b"other", NOON)).await.unwrap();
@@ -21,7 +21,7 @@ async fn a_secret_is_kept_replaced_and_removed() {
     assert_eq!(store.secrets().await.unwrap(), expected);
     store.close().await;
 
-    let store = open(&dir);
+    let store = place.open();
     assert_eq!(store.secrets().await.unwrap(), expected);
     assert!(store.remove_secret("anthropic").await.unwrap());
     assert!(!store.remove_secret("anthropic").await.unwrap());

@@ -1,8 +1,9 @@
 //! Sessions, entries and appends that tests are made of.
 
+use crate::cluster::Cluster;
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
-use lamplight_store::{Append, ReadError, Store, SummaryRow};
+use lamplight_store::{Append, PostgresAddress, ReadError, Store, StoreError, SummaryRow};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -11,6 +12,79 @@ pub(crate) const NOON: Timestamp = Timestamp(1_763_726_400_000);
 /// The n-th session; later ones have larger ids.
 pub(crate) fn session(n: u64) -> SessionId {
     format!("01K{n:023}").parse().unwrap()
+}
+
+/// Makes a test of each of these on SQLite and one on PostgreSQL.
+macro_rules! on_both {
+    ($($test:ident),* $(,)?) => {
+        mod sqlite {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test($crate::support::Place::sqlite()).await;
+            })*
+        }
+        mod postgres {
+            $(#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+            async fn $test() {
+                super::$test($crate::support::Place::postgres()).await;
+            })*
+        }
+    };
+}
+pub(crate) use on_both;
+
+/// Where a store is.
+pub(crate) struct Place {
+    dir: TempDir,
+    /// `None` on SQLite.
+    pub(crate) cluster: Option<Cluster>,
+}
+
+impl Place {
+    pub(crate) fn sqlite() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), cluster: None }
+    }
+
+    pub(crate) fn postgres() -> Self {
+        Self { dir: tempfile::tempdir().unwrap(), cluster: Some(Cluster::start()) }
+    }
+
+    pub(crate) fn open(&self) -> Store {
+        self.try_open().unwrap()
+    }
+
+    pub(crate) fn try_open(&self) -> Result<Store, StoreError> {
+        match &self.cluster {
+            Some(cluster) => open_at(self.dir.path(), &cluster.url()),
+            None => Store::open(self.dir.path()),
+        }
+    }
+
+    /// Every column of every table on SQLite, but for those of the search index.
+    pub(crate) fn columns(&self) -> Vec<String> {
+        let database = rusqlite::Connection::open(self.dir.path().join("lamplight.db")).unwrap();
+        let text =
+            "SELECT t.name || '.' || c.name FROM sqlite_schema AS t JOIN pragma_table_info(t.name) AS c
+            WHERE t.type = 'table' AND t.name NOT LIKE 'sqlite_%' AND t.name NOT LIKE 'texts_fts%'";
+        let mut statement = database.prepare(text).unwrap();
+        statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
+    }
+
+    /// Does something to the database behind the store's back.
+    pub(crate) fn sql(&self, on_sqlite: &str, on_postgres: &str) {
+        match &self.cluster {
+            Some(cluster) => drop(cluster.sql(on_postgres).unwrap()),
+            None => {
+                let database = rusqlite::Connection::open(self.dir.path().join("lamplight.db")).unwrap();
+                database.execute_batch(on_sqlite).unwrap();
+            }
+        }
+    }
+}
+
+/// A store in the database at `url`.
+pub(crate) fn open_at(dir: &Path, url: &str) -> Result<Store, StoreError> {
+    Store::open_postgres(dir, &PostgresAddress::new(url, None).unwrap())
 }
 
 pub(crate) fn open(dir: &TempDir) -> Store {

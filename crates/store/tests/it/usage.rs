@@ -9,6 +9,13 @@ use lamplight_store::{
     UsageRow, UsageSum,
 };
 
+on_both!(
+    what_was_used_is_summed_up_by_whatever_is_asked,
+    a_count_is_stored_with_its_entries_or_not_at_all,
+    more_than_an_answer_holds_is_told,
+    counts_are_made_again_from_the_logs_but_for_what_is_damaged,
+);
+
 const DAY_MS: i64 = 24 * 60 * 60_000;
 
 fn used(seq: u64, day: i64, person: &str, model: &str, input: u64, cost_micros: Option<u64>) -> UsageRow {
@@ -54,10 +61,8 @@ async fn check(store: &Store, by: UsageBy, expected: &[(&str, u64, u64, u64, u64
     assert_eq!((short(&usage.total), usage.is_cut), (("", 4, 1111, 5550, 1), false));
 }
 
-#[tokio::test]
-async fn what_was_used_is_summed_up_by_whatever_is_asked() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn what_was_used_is_summed_up_by_whatever_is_asked(place: Place) {
+    let store = place.open();
     four(&store).await;
     let ada = ("Ada", 3, 111, 550, 1);
     check(&store, UsageBy::Person, &[("Grace", 1, 1000, 5000, 0), ada]).await;
@@ -91,10 +96,8 @@ async fn what_was_used_is_summed_up_by_whatever_is_asked() {
     assert_eq!(store.usage(stretch(2 * DAY_MS, 3 * DAY_MS)).await.unwrap().total, UsageSum::default());
 }
 
-#[tokio::test]
-async fn a_count_is_stored_with_its_entries_or_not_at_all() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn a_count_is_stored_with_its_entries_or_not_at_all(place: Place) {
+    let store = place.open();
     let row = || vec![used(1, 0, "Ada", "big", u64::MAX, Some(u64::MAX))];
     append_used(&store, 1, 0, row()).await.unwrap();
     assert!(matches!(append_used(&store, 1, 0, row()).await, Err(AppendError::Conflict { .. })));
@@ -108,13 +111,11 @@ async fn a_count_is_stored_with_its_entries_or_not_at_all() {
     let total = sums(&store, UsageBy::Model).await.total;
     assert_eq!((total.requests, total.cost_micros), (20, 20_000_000_000_000), "no sum is too large");
     drop(store);
-    assert_eq!(sums(&open(&dir), UsageBy::Model).await.total, total);
+    assert_eq!(sums(&place.open(), UsageBy::Model).await.total, total);
 }
 
-#[tokio::test]
-async fn more_than_an_answer_holds_is_told() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn more_than_an_answer_holds_is_told(place: Place) {
+    let store = place.open();
     let count = USAGE_SUMS as u64 + 1;
     let mut append = append(&session(1), 0, count);
     append.usage = (1..=count).map(|n| used(n, 0, "Ada", &format!("m{n}"), 1, Some(n))).collect();
@@ -142,19 +143,15 @@ impl Project for EverySecond {
     }
 }
 
-#[tokio::test]
-async fn counts_are_made_again_from_the_logs_but_for_what_is_damaged() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
+async fn counts_are_made_again_from_the_logs_but_for_what_is_damaged(place: Place) {
+    let store = place.open();
     four(&store).await;
     store.append(append(&session(3), 0, 1500)).await.unwrap();
     store.close().await;
-    let database = rusqlite::Connection::open(dir.path().join("lamplight.db")).unwrap();
-    let spoil =
-        "UPDATE log_batches SET crc = crc + 1 WHERE log = (SELECT number FROM logs WHERE session = ?1)";
-    assert_eq!(database.execute(spoil, [session(2).as_str()]).unwrap(), 1);
-    drop(database);
-    let store = open(&dir);
+    let number = format!("SELECT number FROM logs WHERE session = '{}'", session(2));
+    let spoil = format!("UPDATE log_batches SET crc = crc + 1 WHERE log = ({number})");
+    place.sql(&spoil, &spoil);
+    let store = place.open();
     assert_eq!(store.rebuild_projections(|id| Box::new(EverySecond(id.clone(), 0))).await.unwrap(), 2);
     let found: Vec<_> =
         sums(&store, UsageBy::Person).await.sums.iter().map(|sum| (sum.key.clone(), sum.requests)).collect();

@@ -1,6 +1,7 @@
 //! Directories, a repository and a configuration.
 
 use super::{LAMPLIGHT, scripted_agent};
+use crate::cluster::Cluster;
 use std::path::PathBuf;
 use std::process::{Command, Output};
 use tempfile::TempDir;
@@ -11,6 +12,8 @@ pub(crate) struct Place {
     pub(super) listen: String,
     /// What its programs find in their environment beside the little that all have.
     pub(crate) environment: Vec<(&'static str, &'static str)>,
+    /// Where its log is, if not on SQLite.
+    pub(crate) cluster: Option<Cluster>,
 }
 
 impl Place {
@@ -30,7 +33,7 @@ impl Place {
             std::fs::create_dir_all(dir.path().join(name)).unwrap();
         }
         std::fs::copy(scripted_agent(), dir.path().join("tools/scripted/agent")).unwrap();
-        let place = Self { dir, listen: "127.0.0.1:0".to_owned(), environment: Vec::new() };
+        let place = Self { dir, listen: "127.0.0.1:0".to_owned(), environment: Vec::new(), cluster: None };
         place.make_repository();
         std::fs::write(
             place.path("lamplight.toml"),
@@ -44,6 +47,11 @@ impl Place {
         )
         .unwrap();
         place
+    }
+
+    /// With its log on a PostgreSQL of its own.
+    pub(crate) fn on_postgres() -> Self {
+        Self { cluster: Some(Cluster::start()), ..Self::new() }
     }
 
     /// Its server listens on this port.
@@ -93,6 +101,7 @@ impl Place {
             .env("LAMPLIGHT_LISTEN", &self.listen)
             // Tests of other things have as many sandboxes as they like.
             .env("LAMPLIGHT_QUEUE_SANDBOXES_PER_PERSON", "0")
+            .envs(self.cluster.as_ref().map(|cluster| ("LAMPLIGHT_DATABASE", cluster.url())))
             .envs(self.environment.iter().copied())
             .current_dir(self.repository())
             .args(arguments);

@@ -1,0 +1,210 @@
+//! All appends of a group, each to another session, in one statement and so in one journey to the database.
+//!
+//! ```text
+//! given ──► moved: each log whose end is where its append expects it ──► batches, summaries, texts, usage of those
+//!             └── the others are told where their log ends
+//! ```
+//! The end of a log is moved and compared in one update, which holds the row until the transaction is over: of two that append at the same
+//! place one finds it moved.
+
+use super::session::Session;
+use super::words;
+use crate::batch::Batch;
+use crate::sql::{Error, Result, storable};
+use crate::{Append, AppendError, Committed, SummaryRow, UsageRow, usage};
+use lamplight_domain::Seq;
+use std::collections::HashMap;
+use tokio_postgres::types::ToSql;
+
+/// One statement; an array a column, an element a item.
+const APPEND: &str = "
+WITH given AS (
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[])
+        AS given (n, session, expected, last_seq, at, crc, body)
+), moved AS (
+    UPDATE logs SET last_seq = given.last_seq FROM given
+    WHERE logs.session = given.session AND logs.last_seq = given.expected
+    RETURNING given.n AS n, logs.number AS log
+), batches AS (
+    INSERT INTO log_batches (log, first_seq, last_seq, at, crc, body)
+    SELECT moved.log, given.expected + 1, given.last_seq, given.at, given.crc, given.body FROM given JOIN moved ON moved.n = given.n
+), listed AS (
+    INSERT INTO summaries (log, session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, body)
+    SELECT moved.log, item.session, item.created_at, item.updated_at, item.last_seq, item.phase, item.title, item.repository, item.agent, item.open,
+        item.person, item.archived, item.body
+    FROM unnest($8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::text[],
+        $17::bigint[], $18::text[], $19::bigint[], $20::text[])
+        AS item (n, session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, body)
+    JOIN moved ON moved.n = item.n
+    ON CONFLICT (log) DO UPDATE SET created_at = excluded.created_at, updated_at = excluded.updated_at, last_seq = excluded.last_seq,
+        phase = excluded.phase, title = excluded.title, repository = excluded.repository, agent = excluded.agent, open = excluded.open,
+        person = excluded.person, archived = excluded.archived, body = excluded.body
+), found AS (
+    INSERT INTO texts (log, seq, text, words)
+    SELECT moved.log, item.seq, item.text, item.words::tsvector
+    FROM unnest($21::bigint[], $22::bigint[], $23::text[], $24::text[]) AS item (n, seq, text, words) JOIN moved ON moved.n = item.n
+    ORDER BY item.n, item.seq
+), used AS (
+    INSERT INTO usage (log, seq, at, person, repository, model, input, output, cached, cache_written, reasoning, cost_micros, priced_by,
+        estimated)
+    SELECT moved.log, item.seq, item.at, item.person, item.repository, item.model, item.input, item.output, item.cached, item.cache_written,
+        item.reasoning, item.cost_micros, item.priced_by, item.estimated
+    FROM unnest($25::bigint[], $26::bigint[], $27::bigint[], $28::text[], $29::text[], $30::text[], $31::bigint[], $32::bigint[],
+        $33::bigint[], $34::bigint[], $35::bigint[], $36::bigint[], $37::text[], $38::bigint[])
+        AS item (n, seq, at, person, repository, model, input, output, cached, cache_written, reasoning, cost_micros, priced_by, estimated)
+    JOIN moved ON moved.n = item.n
+), counted AS (
+    UPDATE installation SET last_group = $39::bigint
+)
+SELECT n FROM moved";
+/// Parameters of that.
+const COLUMNS: usize = 39;
+
+/// Appends to different sessions, none of which is new. Each is answered; only trouble with the database is an error, and then none is stored.
+pub(super) fn append(
+    session: &Session,
+    appends: &[&Append],
+    group: i64,
+) -> Result<Vec<std::result::Result<Committed, AppendError>>> {
+    let sealed: Vec<Batch> = appends.iter().map(|append| seal(append)).collect();
+    let columns = columns(appends, &sealed, group);
+    let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| &**column).collect();
+    let rows = session.query_of(APPEND, &parameters)?;
+    let mut moved = vec![false; appends.len()];
+    for row in rows {
+        let n: i64 = row.try_get(0).map_err(|error| Error::Damaged(error.to_string()))?;
+        moved[n as usize] = true;
+    }
+    if moved.iter().all(|moved| *moved) {
+        return Ok(appends.iter().map(|append| Ok(committed(append))).collect());
+    }
+    let ends =
+        ends(session, appends.iter().zip(&moved).filter(|(_, moved)| !**moved).map(|(append, _)| *append))?;
+    let answer = |(append, moved): (&&Append, &bool)| match moved {
+        true => Ok(committed(append)),
+        false => Err(AppendError::Conflict {
+            actual: ends.get(append.session.as_str()).copied().unwrap_or(Seq(0)),
+        }),
+    };
+    Ok(appends.iter().zip(&moved).map(answer).collect())
+}
+
+/// Gives logs to the sessions among these that have none.
+pub(super) fn begin(session: &Session, appends: &[&Append]) -> Result<()> {
+    let new: Vec<&str> = appends
+        .iter()
+        .filter(|append| append.expected_last == Seq(0))
+        .map(|append| append.session.as_str())
+        .collect();
+    if !new.is_empty() {
+        let text =
+            "INSERT INTO logs (session, last_seq) SELECT session, 0 FROM unnest($1::text[]) AS new (session)
+            ON CONFLICT (session) DO NOTHING";
+        session.query_of(text, &[&new])?;
+    }
+    Ok(())
+}
+
+/// Whether exactly this append is in the log. For one whose answer was lost.
+pub(super) fn is_there(session: &Session, append: &Append) -> Result<bool> {
+    let (first, last) = span(append);
+    let crc = seal(append).crc();
+    let text = "SELECT 1 FROM log_batches JOIN logs ON logs.number = log_batches.log
+        WHERE logs.session = $1 AND first_seq = $2 AND log_batches.last_seq = $3 AND at = $4 AND crc = $5";
+    let id = append.session.as_str();
+    let rows = session.query_of(text, &[&id, &(first as i64), &(last as i64), &append.at.0, &crc])?;
+    Ok(!rows.is_empty())
+}
+
+/// Where the logs of these end.
+pub(super) fn ends<'a>(
+    session: &Session,
+    appends: impl Iterator<Item = &'a Append>,
+) -> Result<HashMap<String, Seq>> {
+    let sessions: Vec<&str> = appends.map(|append| append.session.as_str()).collect();
+    let rows =
+        session.query_of("SELECT session, last_seq FROM logs WHERE session = ANY($1)", &[&sessions])?;
+    let read = |row: tokio_postgres::Row| {
+        let last: i64 = row.try_get(1)?;
+        Ok((row.try_get(0)?, Seq(last as u64)))
+    };
+    rows.into_iter()
+        .map(read)
+        .collect::<std::result::Result<_, tokio_postgres::Error>>()
+        .map_err(|error| Error::Damaged(error.to_string()))
+}
+
+pub(super) fn committed(append: &Append) -> Committed {
+    Committed { last: Seq(span(append).1) }
+}
+
+fn seal(append: &Append) -> Batch {
+    let (first, last) = span(append);
+    Batch::seal(&append.session, first, last, append.at, &append.entries)
+}
+
+/// The first and the last entry.
+fn span(append: &Append) -> (u64, u64) {
+    (append.expected_last.0 + 1, append.expected_last.0 + append.entries.len() as u64)
+}
+
+/// The statement's arrays, in its order: of appends, summaries, texts, and what was used.
+fn columns<'a>(appends: &'a [&Append], batches: &'a [Batch], group: i64) -> Vec<Box<dyn ToSql + Sync + 'a>> {
+    let numbered = || (0_i64..).zip(appends);
+    let summaries: Vec<(i64, &SummaryRow)> =
+        numbered().filter_map(|(n, append)| Some((n, append.summary.as_ref()?))).collect();
+    let texts: Vec<(i64, &(Seq, String))> =
+        numbered().flat_map(|(n, append)| append.text.iter().map(move |text| (n, text))).collect();
+    let used: Vec<(i64, &UsageRow)> =
+        numbered().flat_map(|(n, append)| append.usage.iter().map(move |row| (n, row))).collect();
+    let mut all: Vec<Box<dyn ToSql + Sync + 'a>> = Vec::with_capacity(COLUMNS);
+    macro_rules! column {
+        ($rows:expr, $($value:expr),* $(,)?) => {
+            $(all.push(Box::new($rows.iter().map($value).collect::<Vec<_>>()));)*
+        };
+    }
+    all.push(Box::new(numbered().map(|(n, _)| n).collect::<Vec<i64>>()));
+    column!(appends, |a| a.session.as_str(), |a| a.expected_last.0 as i64);
+    column!(batches, |b| b.last as i64, Batch::at, Batch::crc, |b| &b.body()[..]);
+    column!(
+        summaries,
+        |(n, _)| *n,
+        |(_, s)| s.id.as_str(),
+        |(_, s)| s.created_at.0,
+        |(_, s)| s.updated_at.0,
+        |(_, s)| s.last_seq.0 as i64,
+        |(_, s)| storable(&s.phase),
+        |(_, s)| storable(&s.title),
+        |(_, s)| storable(&s.repository),
+        |(_, s)| storable(&s.agent),
+        |(_, s)| i64::from(s.open),
+        |(_, s)| storable(&s.person),
+        |(_, s)| i64::from(s.archived),
+        |(_, s)| storable(&s.body),
+    );
+    column!(texts, |(n, _)| *n, |(_, (seq, _))| seq.0 as i64, |(_, (_, text))| storable(text), |(
+        _,
+        (_, text),
+    )| {
+        words::vector(text)
+    },);
+    column!(
+        used,
+        |(n, _)| *n,
+        |(_, u)| u.seq.0 as i64,
+        |(_, u)| u.at.0,
+        |(_, u)| storable(&u.person),
+        |(_, u)| storable(&u.repository),
+        |(_, u)| storable(&u.model),
+        |(_, u)| usage::count(u.tokens.input),
+        |(_, u)| usage::count(u.tokens.output),
+        |(_, u)| usage::count(u.tokens.cached),
+        |(_, u)| usage::count(u.tokens.cache_written),
+        |(_, u)| usage::count(u.tokens.reasoning),
+        |(_, u)| u.cost_micros.map(usage::count),
+        |(_, u)| u.priced_by.as_deref().map(storable),
+        |(_, u)| i64::from(u.is_estimated),
+    );
+    all.push(Box::new(group));
+    all
+}

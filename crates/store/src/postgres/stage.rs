@@ -1,0 +1,127 @@
+//! One group of writes in one transaction.
+//!
+//! Appends that follow one another, each to another session, go together in one statement. A group that is nothing else is that statement alone,
+//! which is a transaction by itself.
+
+use super::append;
+use super::session::Session;
+use crate::jobs::{Record, Staged};
+use crate::quarantine::Quarantine;
+use crate::sql::{Connection, Result};
+use crate::{Append, AppendError, answers};
+use std::collections::HashSet;
+
+/// What is being staged.
+pub(super) struct Stage<'a> {
+    pub(super) connection: &'a Connection,
+    pub(super) session: &'a Session,
+    pub(super) quarantine: &'a Quarantine,
+    /// The number of this group, which is stored with it.
+    pub(super) group: i64,
+}
+
+impl Stage<'_> {
+    /// Writes a group; when this returns, it is durable. `staged` is what everybody is to be answered, as soon as that is known: when the
+    /// connection is lost afterwards, all depends on whether the group is there.
+    pub(super) fn write(&self, group: &[Record], staged: &mut Option<Vec<Staged>>) -> Result<()> {
+        if let Some(appends) = self.nothing_but_appends(group) {
+            let answers = append::append(self.session, &appends, self.group)?;
+            *staged = Some(answers.into_iter().map(Staged::Append).collect());
+            return Ok(());
+        }
+        self.session.batch("BEGIN")?;
+        *staged = Some(self.each(group)?);
+        self.session.batch(&format!("UPDATE installation SET last_group = {}; COMMIT", self.group))
+    }
+
+    /// All of them, if no log is new, no key is in the way, and none is for the session of another.
+    fn nothing_but_appends<'r>(&self, group: &'r [Record]) -> Option<Vec<&'r Append>> {
+        let mut sessions = HashSet::with_capacity(group.len());
+        let plain = |record: &'r Record| match record {
+            Record::Append { append, .. } => {
+                let is_plain =
+                    append.once.is_none() && append.expected_last.0 > 0 && self.refusal(append).is_none();
+                (is_plain && sessions.insert(&append.session)).then_some(&**append)
+            }
+            _ => None,
+        };
+        group.iter().map(plain).collect()
+    }
+
+    fn each(&self, group: &[Record]) -> Result<Vec<Staged>> {
+        let mut staged: Vec<Option<Staged>> = group.iter().map(|_| None).collect();
+        let mut wave = Wave::default();
+        for (n, record) in group.iter().enumerate() {
+            let Record::Append { append, .. } = record else {
+                self.flush(&mut wave, &mut staged)?;
+                staged[n] = Some(record.stage(self.connection)?);
+                continue;
+            };
+            if let Some(refusal) = self.refusal(append) {
+                staged[n] = Some(Staged::Append(Err(refusal)));
+                continue;
+            }
+            if append.once.is_some() || wave.sessions.contains(append.session.as_str()) {
+                self.flush(&mut wave, &mut staged)?;
+            }
+            if let Some(once) = &append.once
+                && let Some(known) = answers::recall(self.connection, &once.key, once.at)?
+            {
+                staged[n] = Some(Staged::Append(Err(AppendError::Repeated(known))));
+                continue;
+            }
+            wave.sessions.insert(append.session.as_str());
+            wave.appends.push((n, append));
+            if let Some(once) = &append.once {
+                self.flush(&mut wave, &mut staged)?;
+                if matches!(staged[n], Some(Staged::Append(Ok(_)))) {
+                    answers::remember(self.connection, once)?;
+                }
+            }
+        }
+        self.flush(&mut wave, &mut staged)?;
+        Ok(staged.into_iter().map(|staged| staged.expect("every record of the group was staged")).collect())
+    }
+
+    fn flush(&self, wave: &mut Wave<'_>, staged: &mut [Option<Staged>]) -> Result<()> {
+        let Wave { appends, .. } = std::mem::take(wave);
+        if appends.is_empty() {
+            return Ok(());
+        }
+        let only: Vec<&Append> = appends.iter().map(|(_, append)| *append).collect();
+        append::begin(self.session, &only)?;
+        let answers = append::append(self.session, &only, self.group)?;
+        for ((n, _), answer) in appends.iter().zip(answers) {
+            staged[*n] = Some(Staged::Append(answer));
+        }
+        Ok(())
+    }
+
+    fn refusal(&self, append: &Append) -> Option<AppendError> {
+        let damage = self.quarantine.what(&append.session).map(AppendError::Quarantined);
+        damage.or_else(|| append.check().err().map(AppendError::Refused))
+    }
+}
+
+/// Appends that go together, under their places in the group.
+#[derive(Default)]
+struct Wave<'a> {
+    appends: Vec<(usize, &'a Append)>,
+    sessions: HashSet<&'a str>,
+}
+
+/// What appends are to be answered of which is known only that they were written, each by looking.
+pub(super) fn look_up(session: &Session, group: &[Record]) -> Result<Vec<Staged>> {
+    let look = |record: &Record| {
+        let Record::Append { append, .. } = record else {
+            unreachable!("what else is in a group is known before it is committed")
+        };
+        if append::is_there(session, append)? {
+            return Ok(Staged::Append(Ok(append::committed(append))));
+        }
+        let ends = append::ends(session, std::iter::once(&**append))?;
+        let actual = ends.get(append.session.as_str()).copied().unwrap_or_default();
+        Ok(Staged::Append(Err(AppendError::Conflict { actual })))
+    };
+    group.iter().map(look).collect()
+}
