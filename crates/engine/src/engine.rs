@@ -9,13 +9,12 @@ use crate::error::{CommandError, StartError};
 use crate::forge::{self, Forge};
 use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
-use crate::lent::{self, Lending};
 use crate::metrics::Metrics;
 use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use crate::tokens::Tokens;
-use crate::{Attach, agents, attachments, create, ids, pull_request, reconcile};
+use crate::{Attach, agents, attachments, create, ids, lent, pull_request, reconcile};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
@@ -65,7 +64,7 @@ pub(crate) struct Shared {
     /// How often people, or what lets them in, have changed.
     pub people_changes: watch::Sender<u64>,
     pub queue: Queue,
-    pub lending: Lending,
+    pub lending: lent::Lending,
     pub metrics: Metrics,
     awake: Mutex<HashMap<SessionId, Awake>>,
     changes: broadcast::Sender<Arc<SessionSummary>>,
@@ -121,7 +120,7 @@ impl Engine {
             budgets,
             people_changes: watch::Sender::new(0),
             queue,
-            lending: Lending::new(),
+            lending: lent::Lending::new(),
             metrics: Metrics::new(),
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
