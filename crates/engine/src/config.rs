@@ -4,6 +4,7 @@ use crate::BudgetsConfig;
 use crate::QueueConfig;
 use crate::forge::ForgeConfig;
 use crate::keys::SealingSource;
+use crate::rights::RightsConfig;
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{
@@ -32,6 +33,8 @@ pub struct Config {
     pub github: Option<GitHubConfig>,
     /// What is taken from there; `None` where nothing is.
     pub forge: Option<ForgeConfig>,
+    /// How people's rights on its repositories are asked for; `None` where nobody signs in by it.
+    pub rights: Option<RightsConfig>,
     /// What stored secrets are sealed with.
     pub sealing: SealingSource,
     /// Learns every secret; whatever is written passes it.

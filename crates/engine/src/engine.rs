@@ -12,6 +12,7 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
+use crate::rights::Rights;
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use crate::tokens::Tokens;
 use crate::{Attach, agents, attachments, create, ids, lent, pull_request, reconcile};
@@ -54,6 +55,7 @@ pub(crate) struct Shared {
     pub gateway: Gateway,
     pub github: Option<GitHub>,
     pub forge: Option<Forge>,
+    pub rights: Option<Rights>,
     pub keys: Keys,
     /// Where the gateway is reached over TCP, it knows sessions by these.
     pub tokens: OnceLock<Arc<Tokens>>,
@@ -99,6 +101,7 @@ impl Engine {
         let gateway = Gateway::new(keys.upstreams(), config.outside.clone()).map_err(StartError::Gateway)?;
         let github = pull_request::open(&config)?;
         let forge = Forge::open(&config);
+        let rights = Rights::open(&config);
         let catalogue = agents::catalogue(&config)?;
         let prepared = Shelf::open(&config.data_dir);
         prepared.clear(&provider).await;
@@ -112,6 +115,7 @@ impl Engine {
             gateway,
             github,
             forge,
+            rights,
             keys,
             tokens: OnceLock::new(),
             catalogue,

@@ -36,6 +36,7 @@ mod queue;
 mod reconcile;
 mod repositories;
 pub mod review;
+mod rights;
 mod sandboxes;
 mod session;
 mod spent;
@@ -64,7 +65,7 @@ pub use lamplight_gateway::{
     Model, ModelPrice, NoSuchUpstream, Outside, Price, Resolver, Secret, SystemResolver, Tariff, Unlisted,
     Unresolved, UpstreamName, install_tls_provider,
 };
-pub use lamplight_integrations::github::{Access, GitHubConfig, NewApp, Words, manifest, take_app};
+pub use lamplight_integrations::github::{Access, GitHubConfig, NewApp, Right, Words, manifest, take_app};
 pub use lamplight_integrations::sign_in;
 pub use lamplight_sandbox::link::{
     Change, FileKind, FileReader, Folder, FolderEntry, Keyboard, Named, Output, Screen, Stream, Terminal,
@@ -86,6 +87,7 @@ pub use prepared::Ahead;
 pub use provider::{LAUNCH, launcher_main, probe_sandbox};
 pub use pull_request_now::{Checks, PullRequestChange, PullRequestNow, PullRequestState};
 pub use queue::{QueueConfig, QueueEntry};
+pub use rights::RightsConfig;
 pub use sandboxes::SandboxInfo;
 pub use spent::Spent;
 

@@ -24,6 +24,15 @@ pub struct Issue {
     pub pull_request: Option<Value>,
 }
 
+/// What somebody may do with a repository and its sessions.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Right {
+    Nothing,
+    See,
+    /// Push to it, which is what a session does.
+    Use,
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct User {
     pub login: String,
@@ -79,6 +88,32 @@ impl GitHub {
             }
         }
         Ok(all)
+    }
+
+    /// What this person may do with the repository. `id` is their number: a login may have been taken by somebody else.
+    pub async fn right_of(
+        &self,
+        repository: &Repository,
+        login: &str,
+        id: &str,
+    ) -> Result<Right, GitHubError> {
+        #[derive(Deserialize)]
+        struct Told {
+            #[serde(default)]
+            permission: String,
+            user: Option<User>,
+        }
+        let path = format!("collaborators/{login}/permission");
+        match self.ask(Method::GET, repository, path).repeatable::<Told>().await {
+            Ok(told) if told.user.as_ref().is_none_or(|user| user.id.to_string() != id) => Ok(Right::Nothing),
+            Ok(told) => Ok(match told.permission.as_str() {
+                "admin" | "write" => Right::Use,
+                "read" => Right::See,
+                _ => Right::Nothing,
+            }),
+            Err(GitHubError::NotFound { .. }) => Ok(Right::Nothing),
+            Err(error) => Err(error),
+        }
     }
 
     /// Whether this person may push to the repository.

@@ -16,7 +16,7 @@ mod words;
 pub use app::Scope;
 pub use client::{Access, Fresh, GitHub, GitHubConfig, GitHubError, Surroundings, Tag};
 pub use examine::{Attempt, Deliveries, Identity};
-pub use issue::{Comment, Issue, Place, RepositoryFacts, User};
+pub use issue::{Comment, Issue, Place, RepositoryFacts, Right, User};
 pub use manifest::{EVENTS, NewApp, PERMISSIONS, manifest, take_app};
 pub use occurrence::{Author, Occurrence, What};
 pub use poll::{Seen, Watch};

@@ -2,10 +2,16 @@
 
 use super::{ConfigError, Environment, GitHub, Secret};
 use lamplight_domain::{KnownSecret, Role};
+use lamplight_engine::RightsConfig;
 use lamplight_engine::sign_in::{GitHubSignInConfig, OidcConfig};
 use serde::{Deserialize, Serialize};
+use std::time::Duration;
 
 const OIDC_SECRET: &str = "OIDC_CLIENT_SECRET";
+/// What GitHub says of somebody's rights counts for so long where nothing else is said.
+const RIGHTS_SECONDS: u64 = 300;
+/// How long a stream is left alone at most before it is looked whether its reader may still follow, when nothing changes.
+const LOOK_SECONDS: u64 = 10 * 60;
 const GITHUB_SECRET: &str = "GITHUB_CLIENT_SECRET";
 
 /// `[auth]`
@@ -49,6 +55,9 @@ pub struct GitHubWay {
     /// Where people sign in; default: `https://<github.host>`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web: Option<String>,
+    /// For so long counts what GitHub says that somebody may do with a repository, before it is asked again; default: 300.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rights_seconds: Option<u64>,
     #[serde(skip)]
     pub(crate) secret: Option<Secret>,
 }
@@ -148,16 +157,36 @@ impl Auth {
     }
 
     /// Likewise.
+    pub(crate) fn rights(&self, of: &GitHub) -> Option<RightsConfig> {
+        let github = self.github.as_ref()?;
+        let fresh_ms = github.rights_seconds.unwrap_or(RIGHTS_SECONDS).saturating_mul(1000);
+        Some(RightsConfig { issuer: github.web(of), fresh_ms })
+    }
+
+    /// How often it is looked whether somebody may still follow what they have open.
+    pub(crate) fn look(&self) -> Duration {
+        let seconds = self.github.as_ref().map(|github| github.rights_seconds.unwrap_or(RIGHTS_SECONDS));
+        Duration::from_secs(seconds.unwrap_or(LOOK_SECONDS).clamp(1, LOOK_SECONDS))
+    }
+
+    /// Likewise.
     pub(crate) fn github_config(&self, of: &GitHub) -> Option<GitHubSignInConfig> {
         let github = self.github.as_ref()?;
-        let web = github.web.as_ref().map(|web| web.trim_end_matches('/').to_owned());
         Some(GitHubSignInConfig {
-            web: web.unwrap_or_else(|| format!("https://{}", of.host)),
+            web: github.web(of),
             api: of.addresses().1,
             client_id: github.client_id.clone(),
             client_secret: github.secret.as_ref()?.reveal().to_owned(),
             organisations: !self.allow.organisations.is_empty(),
         })
+    }
+}
+
+impl GitHubWay {
+    /// Where people sign in, without a slash at its end.
+    fn web(&self, of: &GitHub) -> String {
+        let web = self.web.as_ref().map(|web| web.trim_end_matches('/').to_owned());
+        web.unwrap_or_else(|| format!("https://{}", of.host))
     }
 }
 

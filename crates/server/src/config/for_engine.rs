@@ -20,6 +20,7 @@ impl Config {
             models: self.models.engine(),
             github: self.github.engine(),
             forge: self.github.forge(self.address(self.server.listen)),
+            rights: self.auth.rights(&self.github),
             sealing: self.secrets.source(&self.server.data_dir),
             redaction: self.database.redaction(),
             scripted_model: self.models.scripted,

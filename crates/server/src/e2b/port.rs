@@ -3,7 +3,7 @@
 use super::envd::{Unreachable, awake};
 use super::target::Place;
 use crate::http::App;
-use crate::http::access::Caller;
+use crate::http::access::{Caller, Open};
 use axum::extract::Request;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -18,7 +18,9 @@ pub(super) async fn forward(app: &App, place: &Place, request: Request) -> Respo
         return StatusCode::TOO_MANY_REQUESTS.into_response();
     };
     match app.engine.lent_dial(&sandbox.id, place.port).await {
-        Ok(Some(stream)) => crate::preview::forward(app, &Caller::Solo, stream, request, seat, None).await,
+        Ok(Some(stream)) => {
+            crate::preview::forward(app, &(Caller::Solo, Open::Everything), stream, request, seat, None).await
+        }
         Ok(None) => Unreachable::nobody_listens(&place.name, place.port).into_response(),
         Err(_) => Unreachable::no_sandbox(&place.name).into_response(),
     }

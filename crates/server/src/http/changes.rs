@@ -1,6 +1,6 @@
 //! `GET /events`: the summary of every session that changes, over a WebSocket.
 
-use super::access::Caller;
+use super::access::{Caller, Open};
 use super::problem::Problem;
 use super::{App, live};
 use axum::extract::State;
@@ -13,7 +13,8 @@ pub(super) async fn handle(
     caller: Caller,
     upgrade: live::Upgrade,
 ) -> Result<Response, Problem> {
-    Ok(live::open(&app.clone(), caller, upgrade, move |socket| async move {
-        live::summaries::run(&app, socket).await
+    let reader = caller.clone();
+    Ok(live::open(&app.clone(), (caller, Open::Everything), upgrade, move |socket| async move {
+        live::summaries::run(&app, &reader, socket).await
     }))
 }

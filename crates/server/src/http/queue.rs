@@ -1,6 +1,7 @@
 //! `GET /queue`, and where a session stands in it.
 
 use super::App;
+use super::access::{Caller, seen};
 use super::problem::Problem;
 use super::resources::{Moment, Phase, SessionSummary, SessionView};
 use axum::Json;
@@ -44,7 +45,10 @@ pub struct QueueList {
 /// Sessions that wait for a sandbox, in their order.
 #[utoipa::path(get, path = "/queue", operation_id = "list_queue", tag = "sessions",
     responses((status = 200, body = QueueList)))]
-pub(in crate::http) async fn handle(State(app): State<App>) -> Result<Json<QueueList>, Problem> {
+pub(in crate::http) async fn handle(
+    State(app): State<App>,
+    caller: Caller,
+) -> Result<Json<QueueList>, Problem> {
     let mut items = Vec::new();
     for entry in app.engine.queue().into_iter().take(MAX_ENTRIES) {
         let view = app.engine.view(&entry.session).await?;
@@ -61,6 +65,7 @@ pub(in crate::http) async fn handle(State(app): State<App>) -> Result<Json<Queue
             reason: entry.why,
         });
     }
+    let items = seen(&app, &caller, items, |waiting| Some(&waiting.repository)).await;
     Ok(Json(QueueList { items }))
 }
 

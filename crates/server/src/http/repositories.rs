@@ -1,7 +1,7 @@
 //! `GET /repositories`
 
 use super::App;
-use super::access::{Caller, may_begin};
+use super::access::{Caller, may_begin, seen};
 use super::extract::Query;
 use super::problem::Problem;
 use super::resources::{Moment, Network};
@@ -82,8 +82,9 @@ pub(super) async fn offer(
 
 /// The repositories used last, the latest first.
 #[utoipa::path(get, path = "/repositories", operation_id = "list_repositories", tag = "server", responses((status = 200, body = RepositoryList)))]
-pub(super) async fn handle(State(app): State<App>) -> Result<Json<RepositoryList>, Problem> {
+pub(super) async fn handle(State(app): State<App>, caller: Caller) -> Result<Json<RepositoryList>, Problem> {
     let recent = app.engine.repositories(RECENT).await?;
+    let recent = seen(&app, &caller, recent, |(path, _)| Some(path.as_str())).await;
     let items = recent.into_iter().map(|(path, at)| Repository {
         configured: app.engine.repository_config(&path).map(Into::into),
         path,

@@ -1,7 +1,7 @@
 //! `GET /sandboxes`
 
 use super::App;
-use super::access::Caller;
+use super::access::{Caller, seen};
 use super::problem::Problem;
 use super::resources::{Moment, Phase, SandboxState};
 use axum::Json;
@@ -61,9 +61,10 @@ pub struct Lent {
 
 /// The sandboxes that there are now, each with what it uses of what it may.
 #[utoipa::path(get, path = "/sandboxes", operation_id = "list_sandboxes", tag = "server", responses((status = 200, body = SandboxList)))]
-pub(super) async fn handle(State(app): State<App>) -> Result<Json<SandboxList>, Problem> {
-    let items = app.engine.sandboxes().await?.into_iter().map(SandboxItem::from);
-    Ok(Json(SandboxList { items: items.collect() }))
+pub(super) async fn handle(State(app): State<App>, caller: Caller) -> Result<Json<SandboxList>, Problem> {
+    let items = app.engine.sandboxes().await?.into_iter().map(SandboxItem::from).collect();
+    let items = seen(&app, &caller, items, |item: &SandboxItem| item.repository.as_deref()).await;
+    Ok(Json(SandboxList { items }))
 }
 
 /// Takes back a sandbox that is lent, by whoever has it or an admin: nothing of it is left. A session's is stopped by the session.

@@ -1,6 +1,7 @@
 //! `GET /usage`
 
 use super::App;
+use super::access::{Caller, may_see};
 use super::extract::Query;
 use super::problem::Problem;
 use super::resources::{Cost, Moment, Tokens};
@@ -109,6 +110,7 @@ pub struct UsageItem {
     responses((status = 200, body = UsageReport), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(super) async fn handle(
     State(app): State<App>,
+    caller: Caller,
     Query(params): Query<Params>,
 ) -> Result<Json<UsageReport>, Problem> {
     let since = since(params.since.as_deref(), clock::now())?;
@@ -117,11 +119,37 @@ pub(super) async fn handle(
     Ok(Json(UsageReport {
         by: params.by,
         since: Moment(since),
-        items: usage.sums.into_iter().map(UsageItem::from).collect(),
+        items: seen(&app, &caller, params.by, usage.sums).await.into_iter().map(UsageItem::from).collect(),
         total: usage.total.into(),
         is_cut: usage.is_cut,
         budgets: app.engine.budgets().into_iter().filter_map(month_budget).collect(),
     }))
+}
+
+/// What was spent in all is for everybody; which repositories and sessions there are is for who may see them.
+async fn seen(app: &App, caller: &Caller, by: UsageBy, sums: Vec<UsageSum>) -> Vec<UsageSum> {
+    if caller.is_admin() {
+        return sums;
+    }
+    let mut those = Vec::with_capacity(sums.len());
+    for sum in sums {
+        let repository = match by {
+            UsageBy::Repository => Some(sum.key.clone()),
+            UsageBy::Session => match sum.key.parse() {
+                Ok(id) => app.engine.view(&id).await.ok().map(|view| view.repository),
+                Err(_) => None,
+            },
+            UsageBy::Person | UsageBy::Model | UsageBy::Prices | UsageBy::Day => None,
+        };
+        let is_seen = match repository {
+            Some(repository) => may_see(app, caller, &repository).await.is_ok(),
+            None => true,
+        };
+        if is_seen {
+            those.push(sum);
+        }
+    }
+    those
 }
 
 /// When a stretch of time begins that is named like this.

@@ -4,7 +4,7 @@ use super::at_work::Worker;
 use super::headers::{to_browser, to_program};
 use super::refused;
 use crate::http::App;
-use crate::http::access::Caller;
+use crate::http::access::{Caller, Open};
 use axum::body::Body;
 use axum::extract::Request;
 use axum::http::uri::{PathAndQuery, Uri};
@@ -27,7 +27,7 @@ const ANSWER: Duration = Duration::from_secs(10 * 60);
 /// Passes the request on and the answer back, as they come; a connection that becomes something else, such as a WebSocket, too.
 pub(crate) async fn forward(
     app: &App,
-    caller: &Caller,
+    caller: &(Caller, Open),
     stream: Stream,
     mut request: Request,
     place: OwnedSemaphorePermit,
@@ -71,7 +71,7 @@ pub(crate) async fn forward(
 /// Both ways until either ends.
 fn join(
     app: &App,
-    caller: &Caller,
+    caller: &(Caller, Open),
     browser: OnUpgrade,
     program: OnUpgrade,
     place: Arc<OwnedSemaphorePermit>,
@@ -90,13 +90,13 @@ fn join(
 }
 
 /// Until it ends, the server does, or who asked for it may not any more.
-fn spawn(app: &App, caller: &Caller, work: impl Future<Output = ()> + Send + 'static) {
-    let (app, caller) = (app.clone(), caller.clone());
+fn spawn(app: &App, caller: &(Caller, Open), work: impl Future<Output = ()> + Send + 'static) {
+    let (app, (caller, what)) = (app.clone(), caller.clone());
     app.clone().streams.spawn(async move {
         tokio::select! {
             () = work => {}
             () = app.going_away.cancelled() => {}
-            () = caller.ended(&app) => {}
+            () = caller.ended(&app, what) => {}
         }
     });
 }

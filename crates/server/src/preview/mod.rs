@@ -19,7 +19,7 @@ pub(crate) use headers::frame_ancestors;
 pub use host::PreviewHost;
 
 use crate::http::App;
-use crate::http::access::{Caller, may_use};
+use crate::http::access::{Caller, Open, may_use};
 use crate::places::Places;
 use at_work::Worker;
 use axum::body::Body;
@@ -118,7 +118,7 @@ async fn answer(app: &App, host: &PreviewHost, request: Request) -> Response {
     };
     // Who loads a page is there; what a page does by itself, such as asking again and again, is nobody.
     let is_a_person = fetch(request.headers(), "sec-fetch-mode") == Some("navigate");
-    let Ok(person) = caller.person(app).await else {
+    let Ok(person) = caller.0.person(app).await else {
         return refused(StatusCode::UNAUTHORIZED, "Nobody is signed in", "Sign in again.");
     };
     let by = is_a_person.then(|| person.name.clone());
@@ -136,16 +136,17 @@ async fn answer(app: &App, host: &PreviewHost, request: Request) -> Response {
 }
 
 /// Whose pass it is, if they may still go in.
-async fn caller(app: &App, host: &PreviewHost, pass: Option<Pass>) -> Option<Caller> {
+async fn caller(app: &App, host: &PreviewHost, pass: Option<Pass>) -> Option<(Caller, Open)> {
     let pass = pass?;
     if !app.config.auth.required {
-        return Some(Caller::Solo);
+        return Some((Caller::Solo, Open::Everything));
     }
     let known = app.engine.known(&pass.by?).await.ok()??;
     let is_enough = known.person.role >= Role::Member;
     let caller = Caller::Known(Arc::new(known));
     let view = app.engine.view(&host.session).await.ok()?;
-    (is_enough && may_use(app, &caller, &view.repository).is_ok()).then_some(caller)
+    (is_enough && may_use(app, &caller, &view.repository).await.is_ok())
+        .then_some((caller, Open::Steer(view.repository)))
 }
 
 /// Other sites may lead here, and no more: neither ask in the name of who is in, nor listen in on a WebSocket.

@@ -1,6 +1,6 @@
 //! Every route × everybody: what is answered is what the table of routes says, and every route is in it.
 
-use crate::people::{Door, actor};
+use crate::people::Door;
 use crate::support::answer;
 use lamplight_domain::{Role, Scope};
 use lamplight_server::http::access::table::{METRICS, Need, TABLE};
@@ -13,17 +13,19 @@ const REFUSALS: [&str; 5] =
     ["sign_in_required", "role_too_low", "scope_too_small", "repository_not_allowed", "route_without_row"];
 
 /// Somebody who asks.
-struct Actor {
-    called: &'static str,
-    token: Option<String>,
-    role: Role,
-    scope: Scope,
-    may_use: bool,
+pub(crate) struct Actor {
+    pub(crate) called: &'static str,
+    pub(crate) token: Option<String>,
+    pub(crate) role: Role,
+    pub(crate) scope: Scope,
+    /// The session's repository.
+    pub(crate) may_use: bool,
+    pub(crate) may_see: bool,
 }
 
 impl Actor {
     /// With which words this one is sent away; `None` if not.
-    fn refusal(&self, need: Need) -> Option<&'static str> {
+    fn refusal(&self, path: &str, need: Need) -> Option<&'static str> {
         let (role, scope) = match need {
             Need::Open => return None,
             Need::Look => (Role::Viewer, Scope::Read),
@@ -35,6 +37,7 @@ impl Actor {
             () if self.token.is_none() => Some("sign_in_required"),
             () if self.role < role => Some("role_too_low"),
             () if self.scope < scope => Some("scope_too_small"),
+            () if path.starts_with("/sessions/{id}") && !self.may_see => Some("repository_not_allowed"),
             () if need == Need::Steer && !self.may_use => Some("repository_not_allowed"),
             () => None,
         }
@@ -70,6 +73,8 @@ async fn everybody_gets_what_the_table_says_and_nothing_else() {
     let session = door.session().await;
     let person = async |name: &'static str, role: &str| door.person(name, role).await;
     let owner = door.owner.clone();
+    let actor =
+        |called, token, role, scope, may_use| Actor { called, token, role, scope, may_use, may_see: true };
     let actors = [
         actor("anonymous", None, Role::Viewer, Scope::Admin, false),
         actor("viewer", Some(person("Vic", "viewer").await), Role::Viewer, Scope::Admin, false),
@@ -81,17 +86,24 @@ async fn everybody_gets_what_the_table_says_and_nothing_else() {
         actor("token to write", Some(door.token(&owner, "write").await), Role::Owner, Scope::Write, true),
         actor("wrong token", Some(format!("lmp_{}", "0".repeat(72))), Role::Owner, Scope::Admin, true),
     ];
-    let actors =
-        actors.map(|(called, token, role, scope, may_use)| Actor { called, token, role, scope, may_use });
+    let (asked, refused) = everybody_gets_what_the_table_says(&door, &session, &actors).await;
+    assert!(asked > 9 * 50 && refused > 150, "{asked} asked, {refused} refused");
+}
+
+/// How many were asked, and refused.
+pub(crate) async fn everybody_gets_what_the_table_says(
+    door: &Door,
+    session: &str,
+    actors: &[Actor],
+) -> (usize, usize) {
     let (mut asked, mut refused) = (0, 0);
     for (method, path, need) in TABLE {
-        for actor in &actors {
+        for actor in actors {
             // It would be revoked.
             if *path == "/sign-out" && actor.token.is_some() {
                 continue;
             }
-            let id =
-                if path.starts_with("/sessions") { session.as_str() } else { "01JD0000000000000000000000" };
+            let id = if path.starts_with("/sessions") { session } else { "01JD0000000000000000000000" };
             let address = path
                 .replace("{id}", id)
                 .replace("{prompt}", "01JD0000000000000000000000")
@@ -115,7 +127,7 @@ async fn everybody_gets_what_the_table_says_and_nothing_else() {
                 _ if *path == "/repositories/offer" && actor.role == Role::Member => {
                     Some("repository_not_allowed")
                 }
-                _ => actor.refusal(*need),
+                _ => actor.refusal(path, *need),
             };
             assert_eq!(code, expected, "{} {method} {path}: {status} {problem}", actor.called);
             let statuses = [StatusCode::UNAUTHORIZED, StatusCode::FORBIDDEN];
@@ -129,5 +141,5 @@ async fn everybody_gets_what_the_table_says_and_nothing_else() {
             refused += usize::from(expected.is_some());
         }
     }
-    assert!(asked > 9 * 50 && refused > 150, "{asked} asked, {refused} refused");
+    (asked, refused)
 }

@@ -5,10 +5,10 @@ mod commands;
 mod links;
 mod others;
 mod repositories;
+mod rights;
 mod streams;
 
 use crate::support::{Place, Server, answer};
-use lamplight_domain::{Role, Scope};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -17,16 +17,6 @@ pub(crate) struct Door {
     pub(crate) server: Server,
     /// A token of Olga's.
     pub(crate) owner: String,
-}
-
-pub(crate) fn actor(
-    called: &'static str,
-    token: Option<String>,
-    role: Role,
-    scope: Scope,
-    may_use: bool,
-) -> (&'static str, Option<String>, Role, Scope, bool) {
-    (called, token, role, scope, may_use)
 }
 
 /// What is behind `#` of a link.

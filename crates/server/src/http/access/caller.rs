@@ -2,7 +2,7 @@
 
 use super::super::App;
 use super::super::problem::Problem;
-use super::nobody;
+use super::{may_see, may_use, nobody};
 use crate::clock;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
@@ -12,9 +12,6 @@ use lamplight_engine::people::Known;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// How long a stream is left alone before it is looked whether its reader may still follow, when nothing changes.
-const LOOK: Duration = Duration::from_secs(10 * 60);
-
 /// Put into every request by [`super::check`].
 #[derive(Debug, Clone)]
 pub(crate) enum Caller {
@@ -22,6 +19,26 @@ pub(crate) enum Caller {
     Solo,
     Known(Arc<Known>),
     Nobody,
+}
+
+/// What stays open: of everything, or of a session.
+#[derive(Debug, Clone)]
+pub(crate) enum Open {
+    Everything,
+    /// Of a session of this repository, to look.
+    Look(String),
+    /// To steer.
+    Steer(String),
+}
+
+impl Open {
+    async fn may(&self, app: &App, caller: &Caller) -> bool {
+        match self {
+            Self::Everything => true,
+            Self::Look(repository) => may_see(app, caller, repository).await.is_ok(),
+            Self::Steer(repository) => may_use(app, caller, repository).await.is_ok(),
+        }
+    }
 }
 
 impl Caller {
@@ -53,8 +70,8 @@ impl Caller {
         }
     }
 
-    /// Resolves when what they came by, or their role, does not count any more. For what stays open.
-    pub(crate) async fn ended(&self, app: &App) {
+    /// Resolves when what they came by, or their role, does not count any more, or they may not `open` any more. For what stays open.
+    pub(crate) async fn ended(&self, app: &App, open: Open) {
         let known = match self {
             Self::Solo => return std::future::pending().await,
             Self::Nobody => return,
@@ -67,8 +84,11 @@ impl Caller {
                 Ok(Some(now)) if now.person.role == known.person.role => {}
                 Ok(Some(_) | None) | Err(_) => return,
             }
+            if !open.may(app, self).await {
+                return;
+            }
             let left = known.credential.expires_at.map_or(u64::MAX, |end| end.since_ms(clock::now()));
-            let wait = LOOK.min(Duration::from_millis(left.saturating_add(1)));
+            let wait = app.config.auth.look().min(Duration::from_millis(left.saturating_add(1)));
             // An error means that the engine is gone, and the stream with it.
             if let Ok(Err(_)) = tokio::time::timeout(wait, changes.changed()).await {
                 return;

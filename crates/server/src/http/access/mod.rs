@@ -13,8 +13,8 @@ pub(crate) mod cookie;
 mod rights;
 pub mod table;
 
-pub(crate) use caller::{By, Caller, Signed, Who};
-pub(crate) use rights::{may_begin, may_use};
+pub(crate) use caller::{By, Caller, Open, Signed, Who};
+pub(crate) use rights::{may_begin, may_see, may_use, seen};
 
 use super::App;
 use super::audit::{Asker, Stranger};
@@ -71,7 +71,8 @@ async fn admit(app: &App, request: &mut Request) -> Result<Caller, Problem> {
         (Caller::Solo | Caller::Nobody, _) => return Err(nobody()),
     };
     judge(&known, need)?;
-    if need == Need::Steer
+    let is_session = path.starts_with("/sessions/{id}");
+    if is_session
         && known.person.role < Role::Admin
         && let Some(session) = session_of(request).await
     {
@@ -80,7 +81,12 @@ async fn admit(app: &App, request: &mut Request) -> Result<Caller, Problem> {
             Err(CommandError::NotFound) => return Ok(caller),
             other => other?,
         };
-        may_use(app, &caller, &view.repository)?;
+        match need {
+            Need::Steer => may_use(app, &caller, &view.repository).await?,
+            Need::Open | Need::Look | Need::Start | Need::Account | Need::Administer => {
+                may_see(app, &caller, &view.repository).await?;
+            }
+        }
     }
     Ok(caller)
 }

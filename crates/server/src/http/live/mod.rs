@@ -24,7 +24,7 @@ pub(super) use presence::Presence;
 pub(super) use socket::{Socket, Upgrade, not_a_websocket};
 
 use super::App;
-use super::access::Caller;
+use super::access::{Caller, Open};
 use super::problem::Problem;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -72,7 +72,7 @@ const WRITE_BUFFER: usize = 16 * 1024;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Takes the handshake and runs the stream as one of the server's tracked tasks, for as long as who asked for it may follow.
-pub(super) fn open<F, Run>(app: &App, caller: Caller, upgrade: Upgrade, run: F) -> Response
+pub(super) fn open<F, Run>(app: &App, (caller, what): (Caller, Open), upgrade: Upgrade, run: F) -> Response
 where
     F: FnOnce(Socket) -> Run + Send + 'static,
     Run: Future<Output = ()> + Send + 'static,
@@ -88,7 +88,7 @@ where
         match socket.await {
             Ok(socket) => tokio::select! {
                 () = run(socket) => {}
-                () = caller.ended(&app) => {}
+                () = caller.ended(&app, what) => {}
             },
             Err(error) => tracing::debug!(%error, "a client left before its stream began"),
         }

@@ -6,6 +6,7 @@ use super::frames::{Control, Reason};
 use super::socket::Socket;
 use crate::clock;
 use crate::http::App;
+use crate::http::access::{Caller, may_see};
 use crate::http::resources::SessionSummary;
 use crate::http::sessions::list::MAX_LIMIT;
 use lamplight_domain::{Seq, SessionId, session};
@@ -21,7 +22,7 @@ use tokio_tungstenite::tungstenite::Message;
 type Pending = BTreeMap<SessionId, Arc<session::SessionSummary>>;
 
 /// Serves one reader until it leaves.
-pub(in crate::http) async fn run(app: &App, mut socket: Socket) {
+pub(in crate::http) async fn run(app: &App, reader: &Caller, mut socket: Socket) {
     let timings = &app.timings;
     let mut changes = app.engine.changes();
     let mut pending = Pending::new();
@@ -40,7 +41,7 @@ pub(in crate::http) async fn run(app: &App, mut socket: Socket) {
             },
             () = sleep_until(send_at), if !pending.is_empty() => {
                 send_at = Instant::now() + timings.coalesce;
-                send(app, &mut socket, std::mem::take(&mut pending)).await
+                send(app, reader, &mut socket, std::mem::take(&mut pending)).await
             }
             message = socket.hear() => match message {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => Err(Over::Gone),
@@ -59,8 +60,11 @@ pub(in crate::http) async fn run(app: &App, mut socket: Socket) {
     }
 }
 
-async fn send(app: &App, socket: &mut Socket, pending: Pending) -> Result<(), Over> {
+async fn send(app: &App, reader: &Caller, socket: &mut Socket, pending: Pending) -> Result<(), Over> {
     for summary in pending.into_values() {
+        if may_see(app, reader, &summary.repository).await.is_err() {
+            continue;
+        }
         let resource = SessionSummary::from(Arc::unwrap_or_clone(summary));
         let text = serde_json::to_string(&resource).expect("a summary is texts and numbers");
         socket.feed(Message::text(text), app.timings.drain).await?;

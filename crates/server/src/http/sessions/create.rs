@@ -236,7 +236,7 @@ fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
 /// Refuses unless the session's repository is one that they may use.
 pub(super) async fn may_make(app: &App, caller: &Caller, new: &NewSession) -> Result<(), Problem> {
     match &new.fork {
-        Some(fork) => may_use(app, caller, &app.engine.view(&fork.session).await?.repository),
+        Some(fork) => may_use(app, caller, &app.engine.view(&fork.session).await?.repository).await,
         None => may_begin(app, caller, &new.repository).await,
     }
 }

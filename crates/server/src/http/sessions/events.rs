@@ -1,7 +1,7 @@
 //! `GET /sessions/{id}/events`: the session's log as it grows, over a WebSocket.
 
 use crate::http::App;
-use crate::http::access::{By, Caller};
+use crate::http::access::{By, Caller, Open};
 use crate::http::extract::{Id, Query};
 use crate::http::live;
 use crate::http::problem::Problem;
@@ -36,7 +36,8 @@ pub(in crate::http) async fn handle(
     upgrade: Result<live::Upgrade, Problem>,
 ) -> Result<Response, Problem> {
     let view = app.engine.view(&id).await?;
-    Ok(live::open(&app.clone(), caller, upgrade?, move |socket| async move {
+    let what = Open::Look(view.repository.clone());
+    Ok(live::open(&app.clone(), (caller, what), upgrade?, move |socket| async move {
         let seat = (params.presence, by.as_str());
         live::entries::run(&app, &id, socket, params.resume.map(Seq), view.last_seq, seat).await;
     }))

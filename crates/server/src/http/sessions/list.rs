@@ -1,6 +1,7 @@
 //! `GET /sessions`
 
 use crate::http::App;
+use crate::http::access::{Caller, seen};
 use crate::http::extract::Query;
 use crate::http::problem::Problem;
 use crate::http::queue;
@@ -42,11 +43,13 @@ pub struct SessionList {
     pub next_cursor: Option<String>,
 }
 
-/// Sessions, the newest first; without those that are archived, unless such are asked for.
+/// Sessions, the newest first; without those that are archived, unless such are asked for, and those that one may not see: a page
+/// may have fewer than were asked for.
 #[utoipa::path(get, path = "/sessions", operation_id = "list_sessions", tag = "sessions", params(Params),
     responses((status = 200, body = SessionList), (status = 400, body = Problem, content_type = "application/problem+json")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
+    caller: Caller,
     Query(params): Query<Params>,
 ) -> Result<Json<SessionList>, Problem> {
     let query = SessionQuery {
@@ -59,5 +62,6 @@ pub(in crate::http) async fn handle(
         limit: params.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT),
     };
     let page = app.engine.sessions(query).await?;
-    Ok(Json(SessionList { items: queue::listed(&app, page.items), next_cursor: page.next_cursor }))
+    let items = seen(&app, &caller, page.items, |summary| Some(&summary.repository)).await;
+    Ok(Json(SessionList { items: queue::listed(&app, items), next_cursor: page.next_cursor }))
 }

@@ -12,7 +12,7 @@
 
 use super::{ending, session};
 use crate::http::App;
-use crate::http::access::{By, Caller};
+use crate::http::access::{By, Caller, Open};
 use crate::http::extract::Query;
 use crate::http::live::not_a_websocket;
 use crate::http::problem::Problem;
@@ -64,7 +64,7 @@ pub(in crate::http) async fn handle(
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
 ) -> Result<Response, Problem> {
     let id = session(&id)?;
-    app.engine.view(&id).await?;
+    let what = Open::Steer(app.engine.view(&id).await?.repository);
     let upgrade = upgrade.map_err(|error| not_a_websocket(&error.to_string()))?;
     let Some(seat) = app.terminal_places.take(&id).await else {
         let detail = format!("{SEATS} people sit at the session's terminals already");
@@ -75,7 +75,7 @@ pub(in crate::http) async fn handle(
     Ok(upgrade.on_upgrade(move |socket| async move {
         tokio::select! {
             () = run(&app, &id, &terminal, (params.from, by), socket) => {}
-            () = caller.ended(&app) => {}
+            () = caller.ended(&app, what) => {}
         }
         drop((seat, token));
     }))

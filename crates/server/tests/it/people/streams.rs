@@ -9,7 +9,7 @@ use tokio_tungstenite::connect_async;
 use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 
 impl Door {
-    async fn socket(&self, token: Option<&str>, path: &str) -> Result<Socket, u16> {
+    pub(super) async fn socket(&self, token: Option<&str>, path: &str) -> Result<Socket, u16> {
         let address = format!("ws://{}/api/v1{path}", self.server.authority());
         let mut request = address.into_client_request().unwrap();
         if let Some(token) = token {
@@ -24,7 +24,7 @@ impl Door {
 }
 
 /// Reads to the end, which has to come.
-async fn ends(mut socket: Socket) {
+pub(super) async fn ends(mut socket: Socket) {
     let end = async { while let Some(Ok(_)) = socket.0.next().await {} };
     tokio::time::timeout(crate::support::PATIENCE, end).await.expect("the stream ends");
 }
