@@ -9,6 +9,7 @@ mod database;
 mod error;
 mod for_engine;
 mod gateway;
+mod git;
 mod github;
 mod layers;
 mod models;
@@ -21,6 +22,7 @@ pub use checks::Checks;
 pub use database::Database;
 pub use error::ConfigError;
 pub use gateway::Gateway;
+pub use git::Git;
 pub use github::GitHub;
 pub use layers::{Environment, TOKEN_VARIABLE, VARIABLES, Variable};
 pub use models::{ModelEndpoint, Models};
@@ -56,6 +58,7 @@ pub struct Config {
     pub models: Models,
     pub secrets: Secrets,
     pub github: GitHub,
+    pub git: Git,
     pub gateway: Gateway,
     pub sandbox: Sandbox,
     /// Agents beyond the catalogue.
@@ -122,6 +125,7 @@ impl Config {
             .chain(&mut self.secrets.key_file)
             .chain(&mut self.github.private_key_file)
             .chain(&mut self.github.webhook_secret_file)
+            .chain(&mut self.git.signing_key_file)
             .chain(&mut self.sandbox.tools)
             .chain(&mut self.sandbox.home)
             .chain(self.repositories.iter_mut().map(|repository| &mut repository.path))
