@@ -379,6 +379,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sandboxes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes back a sandbox that is lent, by whoever has it or an admin: nothing of it is left. A session's is stopped by the session. */
+        delete: operations["take_back_sandbox"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions": {
         parameters: {
             query?: never;
@@ -1072,6 +1089,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sign-in/{way}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a browser to who else signs people in: `oidc` or `github`, where configured. */
+        post: operations["begin_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/{way}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where a browser comes back to, and is signed in. It is led on to the page, with what went wrong if something did. */
+        get: operations["finish_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sign-out": {
         parameters: {
             query?: never;
@@ -1288,6 +1339,17 @@ export interface components {
          * @enum {string}
          */
         AuditOutcome: "done" | "refused" | "failed" | "unanswered";
+        BeginRequest: {
+            /**
+             * @description What came behind `#` of an invitation or a link: who signs in is then its person from now on.
+             * @default null
+             */
+            secret?: string | null;
+        };
+        /** @description Where the browser goes. */
+        Begun: {
+            address: string;
+        };
         /** @description What a session may cost. */
         BudgetRequest: {
             /**
@@ -1549,6 +1611,16 @@ export interface components {
             status?: number | null;
             /** @description How many models it has. */
             models?: number | null;
+        };
+        /** @description A sandbox that is lent, as E2B's clients have one. */
+        Lent: {
+            /** @description What it began with. */
+            template: string;
+            /**
+             * Format: date-time
+             * @description When it is taken back or paused; of one that is paused, since when it is.
+             */
+            until: string;
         };
         /** @description Bounds of one turn and of idleness; what is left out is as configured. */
         LimitsRequest: {
@@ -2012,7 +2084,7 @@ export interface components {
         };
         /** @description A sandbox that runs or stands still, with what it uses now. `null` is what is not known; of a limit, that there is none. */
         SandboxItem: {
-            /** @description Whose it is. Where there is no `title`, a repository's setup runs in it, for sessions to come. */
+            /** @description Whose it is. Where there is neither `title` nor `lent`, a repository's setup runs in it, for sessions to come. */
             session: string;
             /**
              * Format: int32
@@ -2020,6 +2092,7 @@ export interface components {
              */
             generation: number;
             title?: string | null;
+            lent?: components["schemas"]["Lent"] | null;
             repository?: string | null;
             /** @description The name of whom it is for. */
             person?: string | null;
@@ -2479,6 +2552,10 @@ export interface components {
             required: boolean;
             /** @description Nobody is here yet: the server has printed a link for the first owner. */
             nobody_yet: boolean;
+            /** @description What people call who signs them in by `POST /sign-in/oidc`; `null` where nobody does. */
+            oidc?: string | null;
+            /** @description Whether GitHub does, by `POST /sign-in/github`. */
+            github: boolean;
         };
     };
     responses: never;
@@ -3220,6 +3297,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SandboxList"];
+                };
+            };
+        };
+    };
+    take_back_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the list calls it */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5137,6 +5243,71 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+        };
+    };
+    begin_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                way: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeginRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description What it has to come back with */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Begun"];
+                };
+            };
+            /** @description no_such_way */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description sign_in_unreachable, sign_in_untrusted */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finish_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                way: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the page */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

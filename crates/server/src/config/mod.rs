@@ -4,8 +4,10 @@
 //! key or variable that nobody reads is an error that names it: a setting with a typing mistake never silently counts
 //! for nothing.
 
+mod auth;
 mod checks;
 mod database;
+mod e2b;
 mod error;
 mod for_engine;
 mod gateway;
@@ -18,8 +20,10 @@ mod secret;
 mod secrets;
 mod sections;
 
+pub use auth::{Allow, Auth, GitHubWay, OidcWay};
 pub use checks::Checks;
 pub use database::Database;
+pub use e2b::E2b;
 pub use error::ConfigError;
 pub use gateway::Gateway;
 pub use git::Git;
@@ -30,8 +34,8 @@ pub use queue::Queue;
 pub use secret::Secret;
 pub use secrets::Secrets;
 pub use sections::{
-    Agent, Auth, Budgets, CustomAgent, Launcher, Log, LogFormat, NetworkPolicy, PersonBudget, Provider,
-    Repository, Sandbox, Server, Tls,
+    Agent, Budgets, CustomAgent, Launcher, Log, LogFormat, NetworkPolicy, PersonBudget, Provider, Repository,
+    Sandbox, Server, Tls,
 };
 
 use lamplight_domain::{Limits, Person};
@@ -60,6 +64,7 @@ pub struct Config {
     pub github: GitHub,
     pub git: Git,
     pub gateway: Gateway,
+    pub e2b: E2b,
     pub sandbox: Sandbox,
     /// Agents beyond the catalogue.
     pub agents: Vec<CustomAgent>,
@@ -72,6 +77,8 @@ pub struct Flags {
     pub config: Option<PathBuf>,
     pub listen: Option<String>,
     pub data_dir: Option<PathBuf>,
+    /// `--e2b`
+    pub e2b: bool,
     /// `--unsafe`
     pub is_unsafe: bool,
 }
@@ -98,6 +105,9 @@ impl Config {
         }
         if let Some(data_dir) = &flags.data_dir {
             layers::set(&mut table, "server.data_dir", data_dir.to_string_lossy().into_owned().into());
+        }
+        if flags.e2b {
+            layers::set(&mut table, "e2b.enabled", true.into());
         }
         if flags.is_unsafe {
             layers::set(&mut table, "sandbox.unsafe", true.into());
@@ -137,6 +147,8 @@ impl Config {
         {
             *program = absolute(Path::new(program.as_str()), environment)?.to_string_lossy().into_owned();
         }
+        self.auth.take_secrets(environment);
+        self.auth.check()?;
         self.server.check(&self.auth)?;
         self.database.check()?;
         self.sandbox.check()?;
@@ -144,6 +156,7 @@ impl Config {
         self.budgets.check()?;
         self.github.check()?;
         self.gateway.check()?;
+        self.e2b.check(&self.server)?;
         self.repositories.iter().try_for_each(Repository::check)?;
         self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;
         self.models.take_keys(environment);
@@ -161,6 +174,11 @@ impl Config {
     /// Reads what the server needs and nobody else: the private key of a GitHub App.
     pub fn read_keys(&mut self) -> Result<(), ConfigError> {
         self.github.read_key()
+    }
+
+    /// What only the server needs for people to sign in.
+    pub fn check_sign_in(&self) -> Result<(), ConfigError> {
+        self.auth.check_secrets()
     }
 
     /// Under which people reach the page, without a slash at its end.

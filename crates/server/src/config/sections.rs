@@ -1,6 +1,6 @@
 //! The concerns of the configuration, one struct each.
 
-use super::ConfigError;
+use super::{Auth, ConfigError};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{HostPattern, ImageChoice, Network, SandboxLimits, SomeLimits};
 use serde::{Deserialize, Serialize};
@@ -93,16 +93,8 @@ pub enum Tls {
     None,
 }
 
-/// `[auth]`: whether people sign in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Auth {
-    /// Without, whoever reaches the server may do everything, so it listens on loopback alone.
-    pub required: bool,
-}
-
 /// A name, and a port if one is said.
-fn is_domain(text: &str) -> bool {
+pub(super) fn is_domain(text: &str) -> bool {
     let (name, port) = text.split_once(':').map_or((text, None), |(name, port)| (name, Some(port)));
     let is_label = |label: &str| {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')

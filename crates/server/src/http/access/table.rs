@@ -96,6 +96,8 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("GET", "/repositories", Need::Look),
     ("GET", "/repositories/offer", Need::Start),
     ("GET", "/sandboxes", Need::Look),
+    // Whose it is, the handler judges.
+    ("DELETE", "/sandboxes/{id}", Need::Start),
     ("GET", "/status", Need::Look),
     ("GET", "/usage", Need::Look),
     ("GET", "/queue", Need::Look),
@@ -103,6 +105,8 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("GET", "/openapi.json", Need::Open),
     ("GET", "/sign-in", Need::Open),
     ("POST", "/sign-in", Need::Open),
+    ("POST", "/sign-in/{way}", Need::Open),
+    ("GET", "/sign-in/{way}/callback", Need::Open),
     ("POST", "/sign-out", Need::Open),
     ("POST", "/sign-out/everywhere", Need::Account),
     ("GET", "/me", Need::Look),
