@@ -11,6 +11,7 @@ mod e2b;
 mod error;
 mod for_engine;
 mod gateway;
+mod git;
 mod github;
 mod layers;
 mod models;
@@ -25,6 +26,7 @@ pub use database::Database;
 pub use e2b::E2b;
 pub use error::ConfigError;
 pub use gateway::Gateway;
+pub use git::Git;
 pub use github::GitHub;
 pub use layers::{Environment, TOKEN_VARIABLE, VARIABLES, Variable};
 pub use models::{ModelEndpoint, Models};
@@ -60,6 +62,7 @@ pub struct Config {
     pub models: Models,
     pub secrets: Secrets,
     pub github: GitHub,
+    pub git: Git,
     pub gateway: Gateway,
     pub e2b: E2b,
     pub sandbox: Sandbox,
@@ -132,6 +135,7 @@ impl Config {
             .chain(&mut self.secrets.key_file)
             .chain(&mut self.github.private_key_file)
             .chain(&mut self.github.webhook_secret_file)
+            .chain(&mut self.git.signing_key_file)
             .chain(&mut self.sandbox.tools)
             .chain(&mut self.sandbox.home)
             .chain(self.repositories.iter_mut().map(|repository| &mut repository.path))
