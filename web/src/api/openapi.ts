@@ -403,7 +403,10 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Sessions, the newest first; without those that are archived, unless such are asked for. */
+        /**
+         * Sessions, the newest first; without those that are archived, unless such are asked for, and those that one may not see: a page
+         *     may have fewer than were asked for.
+         */
         get: operations["list_sessions"];
         put?: never;
         /** Starts a session. With an `Idempotency-Key` the same request again, within a day, gives the session of the first. */
