@@ -12,10 +12,9 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
-use crate::rights::Rights;
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use crate::tokens::Tokens;
-use crate::{Attach, agents, attachments, create, ids, lent, pull_request, reconcile};
+use crate::{Attach, agents, attachments, create, ids, lent, pull_request, reconcile, rights::Rights};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
@@ -100,25 +99,22 @@ impl Engine {
         let keys = Keys::load(models, sealing, config.redaction.clone(), &store).await?;
         let gateway = Gateway::new(keys.upstreams(), config.outside.clone()).map_err(StartError::Gateway)?;
         let github = pull_request::open(&config)?;
-        let forge = Forge::open(&config);
-        let rights = Rights::open(&config);
-        let catalogue = agents::catalogue(&config)?;
         let prepared = Shelf::open(&config.data_dir);
         prepared.clear(&provider).await;
         let budgets = Budgets::load(&config, &store).await?;
         let unfinished = store.unfinished().await?;
         let queue = Queue::new(config.queue, unfinished.iter().cloned());
         let shared = Arc::new(Shared {
+            forge: Forge::open(&config),
+            rights: Rights::open(&config),
+            catalogue: agents::catalogue(&config)?,
             config,
             store,
             provider,
             gateway,
             github,
-            forge,
-            rights,
             keys,
             tokens: OnceLock::new(),
-            catalogue,
             prepared,
             checks: Holders::default(),
             budgets,
