@@ -8,6 +8,7 @@ mod disk;
 mod forge;
 mod full;
 mod kill;
+mod migrate;
 mod people;
 mod postgres;
 mod power;
