@@ -12,6 +12,7 @@ mod kills;
 mod machine;
 mod page;
 mod peers;
+mod postgres;
 mod process;
 mod sandbox;
 mod sessions;

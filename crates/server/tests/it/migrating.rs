@@ -30,7 +30,7 @@ async fn an_installation_goes_on_with_postgresql_where_it_was_with_sqlite() {
     let id = server.create("!write one.txt one\n!say the needle is here").await;
     server.until(&id, "checkpoint_kept", 1).await;
     let other = server.create("!say another").await;
-    server.until(&other, "turn_ended", 1).await;
+    server.until(&other, "checkpoint_kept", 1).await;
     server.post(&format!("/sessions/{other}/end"), Value::Null).await;
     server.until(&other, "sandbox_destroyed", 1).await;
     // A session that sleeps answers from its log, here and there.
