@@ -46,6 +46,7 @@ function use(view, n) {
     session: view.id,
     generation: 1,
     title: view.title,
+    lent: null,
     repository: view.repository,
     person: view.person.name,
     phase: view.phase,

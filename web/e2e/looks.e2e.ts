@@ -52,7 +52,10 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
   test('a guard, a failure and a conflict say what happened and what to do', async () => {
     const page = await stage.page();
     await createSession(page, stage.url, 'loop');
-    await page.getByRole('region', { name: 'Stopped because the agent went in circles' }).getByRole('button').click();
+    const stopped = page.getByRole('region', { name: 'Stopped because the agent went in circles' });
+    await stopped.getByRole('button', { name: 'Send the prompt again' }).click();
+    await stopped.nth(1).getByRole('button', { name: 'Write a follow-up' }).click();
+    expect(await stopped.getByRole('button', { name: 'Send the prompt again' }).count()).toBe(1);
     expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Follow-up');
     await createSession(page, stage.url, 'fail');
     await page.getByText('Set OPENAI_API_KEY').first().waitFor();

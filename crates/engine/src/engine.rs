@@ -14,7 +14,7 @@ use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use crate::tokens::Tokens;
-use crate::{Attach, agents, attachments, create, ids, pull_request, reconcile};
+use crate::{Attach, agents, attachments, create, ids, lent, pull_request, reconcile};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
@@ -64,6 +64,7 @@ pub(crate) struct Shared {
     /// How often people, or what lets them in, have changed.
     pub people_changes: watch::Sender<u64>,
     pub queue: Queue,
+    pub lending: lent::Lending,
     pub metrics: Metrics,
     awake: Mutex<HashMap<SessionId, Awake>>,
     changes: broadcast::Sender<Arc<SessionSummary>>,
@@ -119,6 +120,7 @@ impl Engine {
             budgets,
             people_changes: watch::Sender::new(0),
             queue,
+            lending: lent::Lending::new(),
             metrics: Metrics::new(),
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
@@ -127,6 +129,7 @@ impl Engine {
             streams: TaskTracker::new(),
             tasks: TaskTracker::new(),
         });
+        lent::begin(&shared).await.map_err(StartError::Lent)?;
         for id in unfinished {
             shared.wake(&id);
         }

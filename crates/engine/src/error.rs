@@ -88,6 +88,8 @@ pub enum StartError {
     Gateway(#[source] anyhow::Error),
     #[error("the gateway cannot be reached over TCP, because there is no key to make tokens with: {0}")]
     Tokens(String),
+    #[error("sandboxes that are lent cannot be found again")]
+    Lent(#[source] anyhow::Error),
     #[error("GitHub cannot be asked")]
     GitHub(#[source] anyhow::Error),
 }

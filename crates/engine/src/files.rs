@@ -113,6 +113,7 @@ fn explain(error: LinkError) -> CommandError {
         | Code::StillRunning
         | Code::NoStdin
         | Code::OutOfBounds
+        | Code::Exists
         | Code::TooMany
         | Code::Failed
         | Code::Unknown => ("file_failed", "see what the message says"),

@@ -98,6 +98,11 @@ impl Follower {
         *self.last.borrow()
     }
 
+    /// The same, to be looked at later.
+    pub fn end(&self) -> watch::Receiver<Seq> {
+        self.last.clone()
+    }
+
     /// The next entries, in order, without gap or double; waits until there are some, for ever if there are none. It waits for
     /// one thing only: a thousand readers do this for every entry.
     pub async fn next(&mut self) -> Result<Vec<(Seq, Bytes)>, CommandError> {

@@ -23,6 +23,7 @@ mod hub;
 mod ids;
 mod images;
 mod keys;
+mod lent;
 mod metrics;
 mod passes;
 mod patch;
@@ -65,13 +66,18 @@ pub use lamplight_gateway::{
 };
 pub use lamplight_integrations::github::{Access, GitHubConfig, NewApp, Words, manifest, take_app};
 pub use lamplight_sandbox::link::{
-    FileKind, FileReader, Folder, FolderEntry, Keyboard, Output, Screen, Stream, Terminal, TerminalSize,
+    Change, FileKind, FileReader, Folder, FolderEntry, Keyboard, Named, Output, Screen, Stream, Terminal,
+    TerminalSize, WatchEvent, Watched, Watcher,
 };
 pub use lamplight_sandbox::provider::{Searched, Used};
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{
     AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, BadAddress, Examined, Migrated, PAGE_AUDIT,
     PostgresAddress, Usage, UsageBy, UsageQuery, UsageSum,
+};
+pub use lent::{
+    Away, Follower as LentFollower, Input as LentInput, LONGEST_LOAN_MS, LentFiles, LentProcess, LentSandbox,
+    LentState, LentUser, NewLent, NewProcess, Piece, ProcessError, Unfiled, WhichProcess,
 };
 pub use metrics::Metrics;
 pub use passes::{Pass, PassKind, Passes};

@@ -41,6 +41,7 @@ pub struct Metrics {
     append_seconds: Histogram,
     awake: Gauge,
     phases: Family<PhaseLabel, Gauge>,
+    deliveries: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -102,6 +103,7 @@ impl Metrics {
             append_seconds: histogram(APPEND),
             awake: Gauge::default(),
             phases: Family::default(),
+            deliveries: Gauge::default(),
         };
         metrics.register(|to| metrics.tell(to));
         metrics
@@ -145,6 +147,11 @@ impl Metrics {
             self.append_seconds.clone(),
         );
         to.register("sessions_awake", "Sessions that are in memory", self.awake.clone());
+        to.register(
+            "github_deliveries_waiting",
+            "Deliveries of GitHub that are on disk and nothing has come of yet",
+            self.deliveries.clone(),
+        );
         to.register("sessions", "Sessions that are not archived, by phase", self.phases.clone());
     }
 
@@ -220,6 +227,8 @@ impl Engine {
     pub async fn render_metrics(&self) -> Result<String, crate::CommandError> {
         let metrics = &self.shared.metrics;
         metrics.awake.set(self.status().sessions_awake as i64);
+        let waiting = self.shared.store.deliveries_waiting().await?;
+        metrics.deliveries.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         let phases = self.shared.store.phases().await?;
         metrics.phases.clear();
         for (phase, count) in phases {

@@ -31,7 +31,8 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 
 async fn look_at(shared: &Arc<Shared>, sandbox: Listed) {
     let (id, generation) = (&sandbox.session, sandbox.generation);
-    if shared.prepared.holds(id) || shared.checks.holds(id) || shared.claims(id, generation).await {
+    let is_ours = shared.prepared.holds(id) || shared.checks.holds(id) || shared.lending.holds(id);
+    if is_ours || shared.claims(id, generation).await {
         return;
     }
     let Ok(last) = shared.store.last_seq(id).await else { return };

@@ -1,6 +1,6 @@
 //! The sandboxes that there are now.
 
-use crate::{CommandError, Engine, Used};
+use crate::{CommandError, Engine, LentSandbox, Used};
 use anyhow::Context;
 use lamplight_domain::session::{Command, SessionView};
 use lamplight_domain::{Generation, SessionId};
@@ -12,8 +12,9 @@ pub struct SandboxInfo {
     pub session: SessionId,
     pub generation: Generation,
     pub used: Used,
-    /// `None` where it is no session's: a repository's setup runs in it.
+    /// `None` where it is no session's: a repository's setup runs in it, or it is lent.
     pub view: Option<SessionView>,
+    pub lent: Option<LentSandbox>,
 }
 
 impl Engine {
@@ -26,12 +27,13 @@ impl Engine {
         for Listed { handle, session, generation, .. } in listed {
             // It may have ended since it was listed.
             let Ok(used) = self.shared.provider.used(&handle).await else { continue };
+            let lent = self.lent_sandbox(&session);
             let view = match self.view(&session).await {
                 Ok(view) => Some(view),
                 Err(CommandError::NotFound) => None,
                 Err(error) => return Err(error),
             };
-            all.push(SandboxInfo { session, generation, used, view });
+            all.push(SandboxInfo { session, generation, used, view, lent });
         }
         Ok(all)
     }

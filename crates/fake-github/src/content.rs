@@ -38,6 +38,7 @@ pub(crate) struct Content {
     /// `METHOD /path` of all that was asked.
     pub(crate) requests: Vec<String>,
     pub(crate) without_drafts: bool,
+    pub(crate) without_filters: bool,
     pub(crate) app: Option<App>,
     pub(crate) minted: Vec<Minted>,
     pub(crate) ordered: Vec<Ordered>,

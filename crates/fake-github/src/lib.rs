@@ -117,6 +117,11 @@ impl FakeGitHub {
         self.shared.state().without_drafts = true;
     }
 
+    /// Whoever asks for the pull requests of a branch is told of all.
+    pub fn heed_no_filter(&self) {
+        self.shared.state().without_filters = true;
+    }
+
     /// An App that is installed on all repositories; the token of a person stays good.
     pub fn register(&self, app: App) {
         self.shared.state().app = Some(app);

@@ -97,9 +97,9 @@ pub(crate) fn list(shared: &Shared, repository: &str, query: Option<&str>) -> Re
     if !["open", "closed", "all"].contains(&wanted.as_str()) {
         return invalid("PullRequest", "state", "invalid");
     }
-    // A head without an owner before it is no filter, as on GitHub.
-    let head = head.filter(|head| head.contains(':'));
     let state = shared.state();
+    // A head without an owner before it is no filter, as on GitHub.
+    let head = head.filter(|head| head.contains(':') && !state.without_filters);
     let all = state.pulls.get(repository).into_iter().flatten().rev().map(Pull::told);
     let those = all.filter(|pull| {
         (wanted == "all" || pull["state"] == wanted.as_str())

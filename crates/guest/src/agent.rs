@@ -1,6 +1,8 @@
 //! Who things are done as, where the guest is the sandbox's root: files and processes that the host asks for are the agent's, as if
 //! the guest were the agent itself. Only the guest's own business (ending processes, `root`) is done as root.
 
+use crate::guest::{Guest, refusal};
+use lamplight_wire::{Code, Refusal, Who};
 use rustix::thread::{
     CapabilitySet, Gid, Uid, capability_is_in_bounding_set, remove_capability_from_bounding_set,
     set_thread_groups, set_thread_res_gid, set_thread_res_uid,
@@ -29,6 +31,33 @@ impl Agent {
     }
 }
 
+/// As whom something is done with files, once; then this thread is the agent again.
+#[derive(Clone, Copy)]
+pub(crate) struct Hand {
+    /// Whom to be again, where it is done as root.
+    instead_of: Option<Agent>,
+}
+
+impl Hand {
+    /// Refused where there is no root to be.
+    pub(crate) fn of(guest: &Guest, who: Who) -> Result<Self, Refusal> {
+        match (who, guest.agent) {
+            (Who::Agent, _) => Ok(Self { instead_of: None }),
+            (Who::Root, Some(agent)) => Ok(Self { instead_of: Some(agent) }),
+            (Who::Root, None) => Err(refusal(Code::Denied, "there is no root in this sandbox")),
+        }
+    }
+
+    /// Does it. `work` does not wait for anything: nobody else's files are touched meanwhile.
+    pub(crate) fn touch<T>(self, work: impl FnOnce() -> T) -> T {
+        let Some(agent) = self.instead_of else { return work() };
+        touch_files_as_root();
+        let done = work();
+        agent.touch_files();
+        done
+    }
+}
+
 /// Not even by executing something can a capability be had after this. Between fork and exec: makes system calls and nothing else.
 fn empty_bounding_set() -> io::Result<()> {
     for number in 0..u64::BITS {
@@ -43,7 +72,7 @@ fn empty_bounding_set() -> io::Result<()> {
     Ok(())
 }
 
-/// All rights over files again, for a child that is to be root. Between fork and exec: makes system calls and nothing else.
+/// All rights over files again, for a child that is to be root too. Between fork and exec: makes system calls and nothing else.
 pub(crate) fn touch_files_as_root() {
     // SAFETY: both take a number, and cannot fail for one that is the caller's own.
     unsafe {

@@ -1,8 +1,9 @@
 //! What the host asks for.
 
+use crate::agent::Hand;
 use crate::guest::{Guest, failed, refusal};
 use crate::stream::{Stream, parse, receive_text, send};
-use crate::{attach, files, folder, kill, listening, ports, process, stdin, terminal};
+use crate::{attach, files, folder, kill, listening, names, ports, process, stdin, terminal, watch};
 use lamplight_wire::{Code, Generations, Hello, Open, Refusal, Reply};
 use rustix::process::Signal;
 use std::io;
@@ -40,9 +41,32 @@ pub(crate) async fn answer(guest: Rc<Guest>, link: u64, mut stream: Stream) -> i
             .await
             .map(|count| Reply::Killed { count }),
         Open::Forget { process } => forget(&guest, &process).map(|()| Reply::Done),
-        Open::ReadFile { path, limit } => return files::read(&path, limit, stream).await,
-        Open::ListFolder { path, limit } => return folder::list(&path, limit, stream).await,
-        Open::WriteFile { path, mode } => return files::write(&path, mode, stream).await,
+        Open::ReadFile { path, limit, who } => match Hand::of(&guest, who) {
+            Ok(hand) => return files::read(hand, &path, limit, stream).await,
+            Err(refused) => Err(refused),
+        },
+        Open::ListFolder { path, limit, who } => match Hand::of(&guest, who) {
+            Ok(hand) => return folder::list(hand, &path, limit, stream).await,
+            Err(refused) => Err(refused),
+        },
+        Open::WriteFile { path, mode, who } => match Hand::of(&guest, who) {
+            Ok(hand) => return files::write(hand, &path, mode, stream).await,
+            Err(refused) => Err(refused),
+        },
+        Open::Watch { path, deep, who } => match Hand::of(&guest, who) {
+            Ok(hand) => return watch::serve(hand, &path, deep, stream).await,
+            Err(refused) => Err(refused),
+        },
+        Open::Stat { path, who } => Hand::of(&guest, who).and_then(|hand| names::stat(hand, &path)),
+        Open::MakeFolder { path, who } => {
+            Hand::of(&guest, who).and_then(|hand| names::make_folder(hand, &path)).map(|()| Reply::Done)
+        }
+        Open::Rename { from, to, who } => {
+            Hand::of(&guest, who).and_then(|hand| names::rename(hand, &from, &to)).map(|()| Reply::Done)
+        }
+        Open::Remove { path, who } => {
+            Hand::of(&guest, who).and_then(|hand| names::remove(hand, &path)).map(|()| Reply::Done)
+        }
         Open::Dial { port } => return ports::dial(port, stream).await,
         Open::Processes => {
             let processes = guest.processes.borrow().values().map(|process| process.state()).collect();

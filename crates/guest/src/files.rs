@@ -1,5 +1,6 @@
 //! Single files for the host, in pieces, so that neither end holds a file whole because of the other.
 
+use crate::agent::Hand;
 use crate::guest::{failed, refusal};
 use crate::stream::{Stream, send};
 use lamplight_wire::chunk::{self, CHUNK_HEADER, Chunk, MAX_CHUNK};
@@ -15,8 +16,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 const MODE_BITS: u32 = 0o7777;
 
 /// Sends a regular file of at most `limit` bytes.
-pub(crate) async fn read(path: &str, limit: u64, mut stream: Stream) -> io::Result<()> {
-    let (mut file, mode) = match open(path, limit) {
+pub(crate) async fn read(hand: Hand, path: &str, limit: u64, mut stream: Stream) -> io::Result<()> {
+    let (mut file, mode) = match hand.touch(|| open(path, limit)) {
         Ok(opened) => opened,
         Err(refused) => return send(&mut stream, &Reply::Refused(refused)).await,
     };
@@ -54,10 +55,10 @@ fn open(path: &str, limit: u64) -> Result<(File, u32), Refusal> {
 }
 
 /// Makes or replaces a file with what the host sends, and the folders above it where they are missing.
-pub(crate) async fn write(path: &str, mode: u32, mut stream: Stream) -> io::Result<()> {
+pub(crate) async fn write(hand: Hand, path: &str, mode: u32, mut stream: Stream) -> io::Result<()> {
     let target = Path::new(path);
     let about = |error: &io::Error| Reply::Refused(failed(format!("write {path}"), error));
-    let (mut file, mut beside) = match make_beside(target) {
+    let (mut file, mut beside) = match hand.touch(|| make_beside(hand, target)) {
         Ok(made) => made,
         Err(error) => return send(&mut stream, &about(&error)).await,
     };
@@ -75,8 +76,8 @@ pub(crate) async fn write(path: &str, mode: u32, mut stream: Stream) -> io::Resu
             return send(&mut stream, &about(&error)).await;
         }
     }
-    let finished =
-        file.set_permissions(Permissions::from_mode(mode & MODE_BITS)).and_then(|()| beside.become_(target));
+    let permissions = Permissions::from_mode(mode & MODE_BITS);
+    let finished = hand.touch(|| file.set_permissions(permissions).and_then(|()| beside.become_(target)));
     let reply = match finished {
         Ok(()) => Reply::Done,
         Err(error) => about(&error),
@@ -86,6 +87,7 @@ pub(crate) async fn write(path: &str, mode: u32, mut stream: Stream) -> io::Resu
 
 /// A file under a name that nobody looks for, removed unless it becomes the one that was meant.
 struct Beside {
+    hand: Hand,
     path: Option<PathBuf>,
 }
 
@@ -102,12 +104,12 @@ impl Beside {
 impl Drop for Beside {
     fn drop(&mut self) {
         if let Some(path) = &self.path {
-            let _ = std::fs::remove_file(path);
+            let _ = self.hand.touch(|| std::fs::remove_file(path));
         }
     }
 }
 
-fn make_beside(target: &Path) -> io::Result<(File, Beside)> {
+fn make_beside(hand: Hand, target: &Path) -> io::Result<(File, Beside)> {
     thread_local!(static MADE: Cell<u64> = const { Cell::new(0) });
     let (Some(folder), Some(_)) = (target.parent(), target.file_name()) else {
         return Err(io::Error::new(io::ErrorKind::InvalidInput, "this is not the path of a file"));
@@ -116,5 +118,5 @@ fn make_beside(target: &Path) -> io::Result<(File, Beside)> {
     let number = MADE.replace(MADE.get() + 1);
     let path = folder.join(format!(".lamplight-{}-{number}", std::process::id()));
     let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path)?;
-    Ok((file, Beside { path: Some(path) }))
+    Ok((file, Beside { hand, path: Some(path) }))
 }

@@ -1,5 +1,6 @@
 //! What is in a folder, for the host. Links are told as links; nothing is opened.
 
+use crate::agent::Hand;
 use crate::guest::failed;
 use crate::stream::{Stream, send};
 use lamplight_wire::folder::{FileKind, FolderEntry, Listed, MAX_ENTRIES, MAX_TARGET};
@@ -16,8 +17,8 @@ const MOST_NAMES: usize = 100_000;
 const MODE_BITS: u32 = 0o7777;
 
 /// Tells the first `limit` things in a folder, in the order of their names.
-pub(crate) async fn list(path: &str, limit: u32, mut stream: Stream) -> io::Result<()> {
-    let (names, more) = match names(Path::new(path), limit as usize) {
+pub(crate) async fn list(hand: Hand, path: &str, limit: u32, mut stream: Stream) -> io::Result<()> {
+    let (names, more) = match hand.touch(|| names(Path::new(path), limit as usize)) {
         Ok(names) => names,
         Err(refused) => return send(&mut stream, &Reply::Refused(refused)).await,
     };
@@ -25,7 +26,8 @@ pub(crate) async fn list(path: &str, limit: u32, mut stream: Stream) -> io::Resu
     for names in names.chunks(MAX_ENTRIES) {
         // What is gone in between is not there.
         let entries = names.iter().filter_map(|name| entry(&Path::new(path).join(name), name).ok());
-        send(&mut stream, &Listed::Entries { entries: entries.collect() }).await?;
+        let entries = hand.touch(|| entries.collect());
+        send(&mut stream, &Listed::Entries { entries }).await?;
     }
     send(&mut stream, &Listed::End { more }).await
 }
@@ -43,7 +45,7 @@ fn names(path: &Path, limit: usize) -> Result<(Vec<OsString>, bool), Refusal> {
     Ok((names, more))
 }
 
-fn entry(path: &Path, name: &OsStr) -> io::Result<FolderEntry> {
+pub(crate) fn entry(path: &Path, name: &OsStr) -> io::Result<FolderEntry> {
     let metadata = fs::symlink_metadata(path)?;
     let kind = kind(metadata.file_type());
     let (target, leads_to) = match kind {
@@ -61,6 +63,8 @@ fn entry(path: &Path, name: &OsStr) -> io::Result<FolderEntry> {
         mode: metadata.permissions().mode() & MODE_BITS,
         target,
         leads_to,
+        user: metadata.uid(),
+        group: metadata.gid(),
     })
 }
 

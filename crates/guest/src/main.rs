@@ -13,6 +13,7 @@ mod hand_out;
 mod kill;
 mod link;
 mod listening;
+mod names;
 mod options;
 mod ports;
 mod process;
@@ -24,6 +25,7 @@ mod spool;
 mod stdin;
 mod stream;
 mod terminal;
+mod watch;
 
 use anyhow::Context;
 use guest::Guest;

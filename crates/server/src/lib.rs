@@ -4,6 +4,7 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 pub mod doctor;
+mod e2b;
 pub mod http;
 mod person;
 mod places;

@@ -137,6 +137,11 @@ impl Store {
         self.read_rows(move |connection| next_due(connection, now)).await
     }
 
+    /// Deliveries that nothing has come of yet.
+    pub async fn deliveries_waiting(&self) -> Result<u64, ReadError> {
+        self.read_rows(still_waiting).await
+    }
+
     pub async fn mark(&self, name: &str) -> Result<Option<String>, ReadError> {
         let name = name.to_owned();
         self.read_rows(move |connection| mark(connection, &name)).await
@@ -261,6 +266,12 @@ pub(crate) fn next_due(connection: &Connection, now: Timestamp) -> Result<Option
     let text = "SELECT MIN(due_at) FROM deliveries WHERE due_at > ?1";
     let next: Option<Option<i64>> = connection.row(text, params![now.0], |row| row.get(0))?;
     Ok(next.flatten().map(Timestamp))
+}
+
+pub(crate) fn still_waiting(connection: &Connection) -> Result<u64> {
+    let text = "SELECT COUNT(*) FROM deliveries WHERE due_at IS NOT NULL";
+    let count: Option<i64> = connection.row(text, params![], |row| row.get(0))?;
+    Ok(count.and_then(|count| u64::try_from(count).ok()).unwrap_or(0))
 }
 
 pub(crate) fn mark(connection: &Connection, name: &str) -> Result<Option<String>> {

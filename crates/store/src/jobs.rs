@@ -1,8 +1,9 @@
 //! What the writer is asked for, and how it answers.
 
 use crate::{
-    Append, AppendError, AuditEntry, Committed, ForgeChange, PeopleChange, PeopleOutcome, Project,
-    Remembered, SealedSecret, WriteError, answers, audit, forge, people, repositories, secrets, sql,
+    Append, AppendError, AuditEntry, Committed, ForgeChange, LentChange, PeopleChange, PeopleOutcome,
+    Project, Remembered, SealedSecret, WriteError, answers, audit, forge, lent, people, repositories,
+    secrets, sql,
 };
 use lamplight_domain::{SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -46,6 +47,10 @@ pub(crate) enum Record {
     Forge {
         change: ForgeChange,
         reply: Reply<usize, WriteError>,
+    },
+    Lent {
+        change: LentChange,
+        reply: Reply<(), WriteError>,
     },
     Audit {
         entry: AuditEntry,
@@ -119,6 +124,7 @@ impl Record {
             Self::RemoveSecret { name, .. } => name.len(),
             Self::People { change, .. } => change.size(),
             Self::Forge { change, .. } => change.size(),
+            Self::Lent { change, .. } => change.size(),
             Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
         }
     }
@@ -135,6 +141,7 @@ impl Record {
             Self::RemoveSecret { name, .. } => secrets::remove(connection, name).map(Staged::Removed),
             Self::People { change, .. } => people::change(connection, change).map(Staged::People),
             Self::Forge { change, .. } => forge::change(connection, change).map(Staged::Changed),
+            Self::Lent { change, .. } => lent::change(connection, change).map(|()| Staged::Written),
             Self::Audit { entry, .. } => audit::add(connection, entry).map(|()| Staged::Written),
         }
     }
@@ -185,6 +192,7 @@ impl Record {
             }
             Self::TouchRepository { reply, .. }
             | Self::SetSecret { reply, .. }
+            | Self::Lent { reply, .. }
             | Self::Audit { reply, .. } => {
                 let _ = reply.send(staged.map(|_| ()).map_err(WriteError::from));
             }

@@ -15,31 +15,6 @@ use std::path::Path;
 use std::thread;
 use tokio_postgres::types::ToSql;
 
-/// Every table, in the order in which they are copied.
-const TABLES: [&str; 18] = [
-    "logs",
-    "log_batches",
-    "summaries",
-    "texts",
-    "usage",
-    "answers",
-    "repositories",
-    "secrets",
-    "audit",
-    "deliveries",
-    "marks",
-    "threads",
-    "reviewed",
-    "remarks",
-    "replies",
-    "people",
-    "identities",
-    "credentials",
-];
-/// Columns whose next value the database finds by itself.
-const NUMBERED: [(&str, &str); 5] =
-    [("logs", "number"), ("texts", "id"), ("audit", "id"), ("deliveries", "number"), ("remarks", "rowid")];
-
 /// Rows, and bytes of them but for the last, that are in memory at a time.
 const PAGE_ROWS: usize = 512;
 const PAGE_BYTES: usize = 4 * 1024 * 1024;
@@ -98,24 +73,20 @@ fn begin(source: &Connection, target: &Connection) -> Result<Migrated> {
         unreachable!("it goes from SQLite to PostgreSQL")
     };
     session.batch("BEGIN")?;
-    for table in TABLES {
+    let tables = tables(session)?;
+    for table in &tables {
         if target.exists(&format!("SELECT 1 FROM {table} LIMIT 1"), &[])? {
             bail!("the database is not empty: there is something in {table}; take one that is");
         }
     }
     let mut moved = Migrated::default();
-    for table in TABLES {
+    for table in &tables {
         let copied = copy(lite, session, table).with_context(|| format!("copy {table}"))?;
         let there = count(target, table)?;
         if copied != there || copied != count(source, table)? {
             bail!("{table} has {copied} rows, and {there} came through");
         }
         moved.rows += copied;
-    }
-    for (table, column) in NUMBERED {
-        session.batch(&format!(
-            "SELECT setval(pg_get_serial_sequence('{table}', '{column}'), COALESCE(MAX({column}), 0) + 1, false) FROM {table}"
-        ))?;
     }
     let logs: Vec<(i64, String)> =
         source.rows("SELECT number, session FROM logs", &[], |row| Ok((row.get(0)?, row.get(1)?)))?;
@@ -129,6 +100,13 @@ fn begin(source: &Connection, target: &Connection) -> Result<Migrated> {
     }
     session.batch("COMMIT").context("keep what was copied")?;
     Ok(moved)
+}
+
+/// All that this version's schema has, but for what says which it is. No table refers to another.
+fn tables(session: &Session) -> Result<Vec<String>> {
+    let text = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relname <> 'installation'
+        AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('installation'))";
+    session.query_of(text, &[])?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
 
 fn count(connection: &Connection, table: &str) -> Result<u64> {
@@ -165,6 +143,8 @@ struct Column {
     name: String,
     /// As PostgreSQL calls it.
     kind: String,
+    /// PostgreSQL finds the next value by itself.
+    is_numbered: bool,
 }
 
 impl Column {
@@ -242,15 +222,22 @@ fn copy(lite: &rusqlite::Connection, session: &Session, table: &str) -> Result<u
     if page_rows > 0 {
         store(session, &insert, &page)?;
     }
+    for Column { name, .. } in columns.iter().filter(|column| column.is_numbered) {
+        session.batch(&format!(
+            "SELECT setval(pg_get_serial_sequence('{table}', '{name}'), COALESCE(MAX({name}), 0) + 1, false) FROM {table}"
+        ))?;
+    }
     Ok(copied)
 }
 
 /// Those of this version's schema, as PostgreSQL has them.
 fn columns(session: &Session, table: &str) -> Result<Vec<Column>> {
-    let text = "SELECT attname::text, format_type(atttypid, NULL) FROM pg_attribute
+    let text = "SELECT attname::text, format_type(atttypid, NULL), attidentity <> '' FROM pg_attribute
         WHERE attrelid = to_regclass($1::text) AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
     let rows = session.query_of(text, &[&table])?;
-    rows.iter().map(|row| Ok(Column { name: row.try_get(0)?, kind: row.try_get(1)? })).collect()
+    rows.iter()
+        .map(|row| Ok(Column { name: row.try_get(0)?, kind: row.try_get(1)?, is_numbered: row.try_get(2)? }))
+        .collect()
 }
 
 fn insert(table: &str, columns: &[Column]) -> String {

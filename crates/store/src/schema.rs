@@ -21,6 +21,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0007_forge.sql"),
     include_str!("../migrations/0008_reviews.sql"),
     include_str!("../migrations/0009_people.sql"),
+    include_str!("../migrations/0010_lent.sql"),
 ];
 
 /// The database's file in a store's directory.

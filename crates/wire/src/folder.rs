@@ -33,6 +33,15 @@ pub struct FolderEntry {
     pub target: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub leads_to: Option<FileKind>,
+    /// The numbers of whom it belongs to, 0 of root.
+    #[serde(default, skip_serializing_if = "is_root")]
+    pub user: u32,
+    #[serde(default, skip_serializing_if = "is_root")]
+    pub group: u32,
+}
+
+fn is_root(number: &u32) -> bool {
+    *number == 0
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

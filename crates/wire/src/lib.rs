@@ -13,6 +13,7 @@
 //! | `write_file` | [`chunk`]s before the reply | |
 //! | `list_folder` | | [`folder::Listed`]…, the last one `End` |
 //! | `terminal` | [`Typed`]… | [`Output`]…, the last one `Exited` |
+//! | `watch` | | [`watch::Watched`]… |
 //! | `dial` | raw bytes | raw bytes |
 //! | `gateway` (opened by the guest, no reply) | raw bytes | raw bytes |
 //!
@@ -28,9 +29,10 @@ pub mod output;
 pub mod reply;
 pub mod stdin;
 pub mod terminal;
+pub mod watch;
 
 pub use generation::{Generation, Generations};
-pub use open::{GuestOpen, Offsets, Open, ProcessSpec, TerminalSize};
+pub use open::{GuestOpen, Offsets, Open, ProcessSpec, TerminalSize, Who};
 pub use output::{Acknowledge, Output};
 pub use reply::{Bounds, Code, ExitStatus, Hello, ProcessState, Refusal, Reply};
 pub use terminal::Typed;

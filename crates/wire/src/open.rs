@@ -47,16 +47,22 @@ pub enum Open {
     ReadFile {
         path: String,
         limit: u64,
+        #[serde(default, skip_serializing_if = "Who::is_agent")]
+        who: Who,
     },
     /// The first `limit` things in a folder, in the order of their names.
     ListFolder {
         path: String,
         limit: u32,
+        #[serde(default, skip_serializing_if = "Who::is_agent")]
+        who: Who,
     },
     /// Replaces or makes the file in one step; `mode` holds the permission bits.
     WriteFile {
         path: String,
         mode: u32,
+        #[serde(default, skip_serializing_if = "Who::is_agent")]
+        who: Who,
     },
     /// A TCP connection to loopback inside.
     Dial {
@@ -79,6 +85,49 @@ pub enum Open {
     },
     /// Where somebody listens that `dial` would reach.
     Ports,
+    /// What there is of this name; of a link, what it says of itself.
+    Stat {
+        path: String,
+        who: Who,
+    },
+    /// With the folders above it, where they are missing. Refused as `Exists` where there is a folder already.
+    MakeFolder {
+        path: String,
+        who: Who,
+    },
+    /// Gives a thing another name, and makes the folders above that.
+    Rename {
+        from: String,
+        to: String,
+        who: Who,
+    },
+    /// With all that is in it; fine where there is nothing.
+    Remove {
+        path: String,
+        who: Who,
+    },
+    /// What happens in a folder from now on, and in those below it where `deep`.
+    Watch {
+        path: String,
+        deep: bool,
+        who: Who,
+    },
+}
+
+/// As whom the guest touches files, where it may be both; otherwise it is the one that it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Who {
+    #[default]
+    Agent,
+    /// Of the sandbox, and nobody outside.
+    Root,
+}
+
+impl Who {
+    fn is_agent(&self) -> bool {
+        *self == Self::Agent
+    }
 }
 
 /// The first message on a stream that the guest opens.

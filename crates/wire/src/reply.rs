@@ -1,6 +1,7 @@
 //! What the guest answers to an `Open`.
 
 use crate::Generations;
+use crate::folder::FolderEntry;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 
@@ -13,7 +14,7 @@ pub enum Reply {
     Hello(Hello),
     /// To `spawn`, `attach`, `stdin`, `spawn_terminal` and `terminal`.
     Process(ProcessState),
-    /// To `signal`, `forget`, `write_file` and `dial`.
+    /// To `signal`, `forget`, `write_file`, `dial`, `make_folder`, `rename`, `remove` and `watch`.
     Done,
     /// To `kill_all`: how many processes it found.
     Killed {
@@ -32,6 +33,11 @@ pub enum Reply {
     /// To `ports`, each once, in order.
     Ports {
         ports: Vec<u16>,
+    },
+    /// To `stat`. `real`: the path of what is there without any link in it; `None` of a link that leads nowhere.
+    Entry {
+        entry: FolderEntry,
+        real: Option<String>,
     },
 }
 
@@ -108,6 +114,8 @@ pub enum Code {
     Unreadable,
     /// A bound of the guest is reached.
     TooMany,
+    /// It is there already.
+    Exists,
     /// Anything else; the message says what.
     Failed,
     /// A code of a newer generation.

@@ -2,10 +2,11 @@
 
 use bytes::{Bytes, BytesMut};
 use lamplight_wire::folder::{FileKind, FolderEntry, Listed, MAX_ENTRIES, MAX_TARGET};
+use lamplight_wire::watch::{self, Change, WatchEvent, Watched};
 use lamplight_wire::{
     Acknowledge, Bounds, Code, ExitStatus, Generation, Generations, GuestOpen, Hello, Offsets, Open, Output,
-    ProcessSpec, ProcessState, Refusal, Reply, TerminalSize, Typed, WireError, chunk, message, output, stdin,
-    terminal,
+    ProcessSpec, ProcessState, Refusal, Reply, TerminalSize, Typed, Who, WireError, chunk, message, output,
+    stdin, terminal,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,11 +33,11 @@ fn opens() -> Vec<Open> {
         Open::Signal { process: process(), signal: 15 },
         Open::KillAll { grace_ms: 2000 },
         Open::Forget { process: process() },
-        Open::ReadFile { path: "/etc/hostname".into(), limit: 1024 },
-        Open::WriteFile { path: "/home/agent/.netrc".into(), mode: 0o600 },
+        Open::ReadFile { path: "/etc/hostname".into(), limit: 1024, who: Who::Agent },
+        Open::WriteFile { path: "/home/agent/.netrc".into(), mode: 0o600, who: Who::Agent },
         Open::Dial { port: 8080 },
         Open::Processes,
-        Open::ListFolder { path: "/workspace".into(), limit: 1000 },
+        Open::ListFolder { path: "/workspace".into(), limit: 1000, who: Who::Agent },
         Open::SpawnTerminal {
             process: "terminal-1".into(),
             spec: ProcessSpec {
@@ -49,6 +50,12 @@ fn opens() -> Vec<Open> {
         },
         Open::Terminal { process: "terminal-1".into(), from: 4096 },
         Open::Ports,
+        Open::ReadFile { path: "/etc/shadow".into(), limit: 1024, who: Who::Root },
+        Open::Stat { path: "/workspace/src".into(), who: Who::Agent },
+        Open::MakeFolder { path: "/opt/made".into(), who: Who::Root },
+        Open::Rename { from: "/workspace/a".into(), to: "/workspace/b/c".into(), who: Who::Agent },
+        Open::Remove { path: "/workspace/b".into(), who: Who::Agent },
+        Open::Watch { path: "/workspace".into(), deep: true, who: Who::Agent },
     ]
 }
 
@@ -73,6 +80,32 @@ fn replies() -> Vec<Reply> {
         Reply::Processes { processes: vec![state(Some(ExitStatus::Signal { signal: 9 }))] },
         Reply::Folder,
         Reply::Ports { ports: vec![3000, 8080] },
+        Reply::Entry { entry: owned(), real: Some("/workspace/run.sh".into()) },
+    ]
+}
+
+/// Something of the agent's.
+fn owned() -> FolderEntry {
+    FolderEntry {
+        name: "run.sh".into(),
+        kind: FileKind::File,
+        bytes: 12,
+        modified_ms: 1_763_722_200_000,
+        mode: 0o755,
+        target: None,
+        leads_to: None,
+        user: 1000,
+        group: 1000,
+    }
+}
+
+fn watched() -> Vec<Watched> {
+    let event = |what, name: &str| WatchEvent { what, name: name.into() };
+    vec![
+        Watched::Events { events: vec![event(Change::Created, "a"), event(Change::Written, "a")] },
+        Watched::Events { events: vec![event(Change::Renamed, "a"), event(Change::Removed, "b/c")] },
+        Watched::Events { events: vec![event(Change::Attributes, "")] },
+        Watched::Lost,
     ]
 }
 
@@ -85,6 +118,8 @@ fn listed() -> Vec<Listed> {
         mode: 0o755,
         target: target.map(Into::into),
         leads_to,
+        user: 0,
+        group: 0,
     };
     vec![
         Listed::Entries {
@@ -114,6 +149,7 @@ fn codes() -> Vec<Code> {
         Unreadable,
         TooMany,
         Failed,
+        Exists,
     ]
 }
 
@@ -163,6 +199,7 @@ fn generation_1_is_read_and_written_as_it_was_frozen() {
         "reply": replies(),
         "code": codes(),
         "listed": listed(),
+        "watched": watched(),
         "message": hex(&message::encode(&Open::Processes).unwrap()),
         "output": outputs().iter().map(|frame| hex(&encoded(frame))).collect::<Vec<_>>(),
         "acknowledge": hex(&acknowledge.encode()),
@@ -187,6 +224,7 @@ fn generation_1_is_read_and_written_as_it_was_frozen() {
     read_back(&frozen["reply"], &replies());
     read_back(&frozen["code"], &codes());
     read_back(&frozen["listed"], &listed());
+    read_back(&frozen["watched"], &watched());
 }
 
 fn read_back<T: DeserializeOwned + Serialize + PartialEq + Debug>(frozen: &Value, expected: &[T]) {
@@ -290,6 +328,10 @@ fn the_longest_names_fit_into_one_message() {
         mode: 0o7777,
         target: Some("\u{1}".repeat(MAX_TARGET)),
         leads_to: Some(FileKind::Folder),
+        user: u32::MAX,
+        group: u32::MAX,
     };
     message::encode(&Listed::Entries { entries: vec![entry; MAX_ENTRIES] }).unwrap();
+    let event = WatchEvent { what: Change::Attributes, name: "\u{1}".repeat(watch::MAX_NAME) };
+    message::encode(&Watched::Events { events: vec![event; watch::MAX_EVENTS] }).unwrap();
 }

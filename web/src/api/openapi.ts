@@ -379,6 +379,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sandboxes/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Takes back a sandbox that is lent, by whoever has it or an admin: nothing of it is left. A session's is stopped by the session. */
+        delete: operations["take_back_sandbox"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions": {
         parameters: {
             query?: never;
@@ -1550,6 +1567,16 @@ export interface components {
             /** @description How many models it has. */
             models?: number | null;
         };
+        /** @description A sandbox that is lent, as E2B's clients have one. */
+        Lent: {
+            /** @description What it began with. */
+            template: string;
+            /**
+             * Format: date-time
+             * @description When it is taken back or paused; of one that is paused, since when it is.
+             */
+            until: string;
+        };
         /** @description Bounds of one turn and of idleness; what is left out is as configured. */
         LimitsRequest: {
             /**
@@ -2012,7 +2039,7 @@ export interface components {
         };
         /** @description A sandbox that runs or stands still, with what it uses now. `null` is what is not known; of a limit, that there is none. */
         SandboxItem: {
-            /** @description Whose it is. Where there is no `title`, a repository's setup runs in it, for sessions to come. */
+            /** @description Whose it is. Where there is neither `title` nor `lent`, a repository's setup runs in it, for sessions to come. */
             session: string;
             /**
              * Format: int32
@@ -2020,6 +2047,7 @@ export interface components {
              */
             generation: number;
             title?: string | null;
+            lent?: components["schemas"]["Lent"] | null;
             repository?: string | null;
             /** @description The name of whom it is for. */
             person?: string | null;
@@ -3220,6 +3248,35 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["SandboxList"];
+                };
+            };
+        };
+    };
+    take_back_sandbox: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description As the list calls it */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Problem"];
                 };
             };
         };

@@ -52,7 +52,11 @@ function One({ sandbox, cpu }: { sandbox: Sandbox; cpu: number | null }) {
         <div className="min-w-0 grow basis-48">
           <h3 className="truncate font-medium">
             {sandbox.title === null ? (
-              words.sandboxes.setup
+              sandbox.lent ? (
+                words.sandboxes.lent(visible(sandbox.lent.template))
+              ) : (
+                words.sandboxes.setup
+              )
             ) : (
               <Link
                 to="/sessions/$id"

@@ -852,6 +852,7 @@ export const words = {
       'The isolated machines that there are now, each with what it uses of what it may. Looked at every two seconds.',
     nothing: 'There is no sandbox now.',
     setup: 'Setup of a repository, for sessions to come',
+    lent: (template: string) => `Lent to a program, from ${template}`,
     running: 'runs',
     paused: 'stands still',
     age: (time: string) => `for ${time}`,

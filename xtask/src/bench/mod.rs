@@ -7,6 +7,7 @@
 mod events;
 mod gateway;
 mod gateway_peers;
+mod github;
 mod http;
 mod kills;
 mod machine;
@@ -33,11 +34,12 @@ use table::Table;
 const DOCUMENT: &str = "docs/benchmarks.md";
 const BWRAP: Need = Need { program: "bwrap", package: "bubblewrap", why: "sandboxes are measured beside it" };
 /// What is built for measuring, beside the programs: package, kind of target, name.
-const BUILT: [(&str, &str, &str); 7] = [
+const BUILT: [(&str, &str, &str); 8] = [
     ("lamplight-agent", "--bin", "scripted-agent"),
     ("lamplight-sandbox", "--bin", "lamplight-launch"),
     ("lamplight-sandbox", "--example", "sandbox_times"),
     ("lamplight-gateway", "--example", "gateway_load"),
+    ("lamplight-fake-github", "--example", "github_load"),
     ("lamplight-store", "--example", "append_rate"),
     ("lamplight-store", "--example", "copies"),
     ("xtask", "--example", "load"),
@@ -45,10 +47,11 @@ const BUILT: [(&str, &str, &str); 7] = [
 
 type Measure = fn(&Bench) -> Result<Vec<Table>>;
 
-const BENCHES: [(&str, Measure); 8] = [
+const BENCHES: [(&str, Measure); 9] = [
     ("start", start::measure),
     ("sandbox", sandbox::measure),
     ("gateway", gateway::measure),
+    ("github", github::measure),
     ("delivery", events::delivery),
     ("durable", events::durable),
     ("sessions", sessions::measure),
@@ -58,7 +61,7 @@ const BENCHES: [(&str, Measure); 8] = [
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Which: start, sandbox, gateway, delivery, durable, sessions, page, kills; all without any
+    /// Which: start, sandbox, gateway, github, delivery, durable, sessions, page, kills; all without any
     names: Vec<String>,
 }
 
@@ -102,6 +105,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let (only, serves) = match arguments.names.as_slice() {
         [name] if name == "sandbox" => (vec!["lamplight-sandbox"], false),
         [name] if name == "gateway" => (vec!["lamplight-gateway"], false),
+        [name] if name == "github" => (vec!["lamplight-agent", "lamplight-fake-github"], true),
         [name] if name == "page" => (vec!["lamplight-agent", "lamplight-store"], true),
         _ => (BUILT.iter().map(|(package, ..)| *package).collect(), true),
     };

@@ -186,7 +186,17 @@ impl Lamplight {
     }
 
     pub(super) fn serve_on(&self, port: u16) -> Result<Running> {
+        self.serve_so(port, &[])
+    }
+
+    /// With these in its environment.
+    pub(super) fn serve_with(&self, variables: &[(&str, &str)]) -> Result<Running> {
+        self.serve_so(free_port()?, variables)
+    }
+
+    fn serve_so(&self, port: u16, variables: &[(&str, &str)]) -> Result<Running> {
         let mut command = self.command();
+        command.envs(variables.iter().copied());
         command.args(["serve", "--listen", &format!("127.0.0.1:{port}")]);
         Running::start(command, port, "/healthz", &self.directory.join("log"))
     }

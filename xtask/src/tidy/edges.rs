@@ -17,7 +17,7 @@ struct Crate {
 const IMPURE: &[&str] =
     &["tokio", "axum", "hyper", "reqwest", "rusqlite", "jiff", "fastrand", "ulid", "rustix", "libc"];
 
-const CRATES: [Crate; 13] = [
+const CRATES: [Crate; 14] = [
     Crate { name: "domain", uses: &[], tests_use: &[], never: IMPURE },
     Crate { name: "wire", uses: &[], tests_use: &[], never: IMPURE },
     Crate {
@@ -35,6 +35,13 @@ const CRATES: [Crate; 13] = [
         tests_use: &["fake-github"],
         never: &["axum", "hyper", "rusqlite"],
     },
+    // Shared by whoever serves the protocol and whoever asks it: no sockets of its own.
+    Crate {
+        name: "e2b",
+        uses: &[],
+        tests_use: &[],
+        never: &["tokio", "axum", "hyper", "reqwest", "rusqlite"],
+    },
     Crate { name: "store", uses: &["domain"], tests_use: &[], never: &["axum", "hyper", "reqwest"] },
     Crate {
         name: "engine",
@@ -44,7 +51,7 @@ const CRATES: [Crate; 13] = [
     },
     Crate {
         name: "server",
-        uses: &["domain", "engine", "store"],
+        uses: &["domain", "e2b", "engine", "store"],
         tests_use: &["fake-github"],
         never: &["rusqlite", "yamux", "agent-client-protocol-schema"],
     },

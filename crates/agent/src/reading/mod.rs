@@ -108,8 +108,8 @@ impl Reader {
 
     fn unreadable(&mut self, line: &[u8], why: &str) -> Said {
         self.unreadable_in_a_row += 1;
-        let kept = String::from_utf8_lossy(&line[..line.len().min(MAX_NOTE_BYTES)]);
-        let more = if line.len() > MAX_NOTE_BYTES { " …" } else { "" };
+        let (kept, more) = if line.len() > MAX_NOTE_BYTES { (whole_words(line), " …") } else { (line, "") };
+        let kept = String::from_utf8_lossy(kept);
         let events = vec![Event::AgentLogged { text: format!("(not a message: {why}) {kept}{more}\n") }];
         let mut said = Said { reports: Vec::new(), events };
         if self.unreadable_in_a_row == MAX_UNREADABLE_IN_A_ROW {
@@ -125,6 +125,12 @@ impl Reader {
         }
         said
     }
+}
+
+/// The beginning of a long line, which ends between two words: half a secret would not be known as one.
+fn whole_words(line: &[u8]) -> &[u8] {
+    let end = line[..MAX_NOTE_BYTES].iter().rposition(u8::is_ascii_whitespace);
+    &line[..end.unwrap_or_default()]
 }
 
 impl Said {

@@ -91,6 +91,15 @@ fn a_deaf_agent_ends_only_when_it_is_killed() {
 }
 
 #[test]
+fn what_is_kept_of_a_long_line_ends_between_two_words() {
+    let secret = "s3cret".repeat(10);
+    let line = format!("{} {secret}", "x".repeat(MAX_NOTE_BYTES - 10));
+    let said = Reader::default().read(line.as_bytes(), Listening::Turn(TurnNumber(1)));
+    let [Event::AgentLogged { text }] = said.events.as_slice() else { panic!("{said:?}") };
+    assert!(text.ends_with("xxx …\n") && !text.contains("s3"), "{text}");
+}
+
+#[test]
 fn names_and_values_without_end_are_not_messages() {
     let check = |line: String, why: &str| {
         let said = Reader::default().read(line.as_bytes(), Listening::Turn(TurnNumber(1)));

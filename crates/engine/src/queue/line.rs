@@ -48,6 +48,8 @@ pub(super) struct Line {
     config: QueueConfig,
     missing: HashSet<SessionId>,
     sessions: HashMap<SessionId, Standing>,
+    /// Sandboxes with no session, and whose they are.
+    lent: HashMap<SessionId, String>,
     /// How long places were held, in milliseconds; the newest last.
     times: VecDeque<u64>,
 }
@@ -88,7 +90,7 @@ enum Full {
 impl Line {
     pub(super) fn new(config: QueueConfig, missing: impl IntoIterator<Item = SessionId>) -> Self {
         let missing = missing.into_iter().collect();
-        Self { config, missing, sessions: HashMap::new(), times: VecDeque::new() }
+        Self { config, missing, sessions: HashMap::new(), lent: HashMap::new(), times: VecDeque::new() }
     }
 
     pub(super) fn room(&mut self, id: &SessionId, session: &Session, now: Timestamp) -> Room {
@@ -154,6 +156,33 @@ impl Line {
 
     pub(super) fn forget(&mut self, id: &SessionId) -> bool {
         self.missing.remove(id) | self.sessions.remove(id).is_some()
+    }
+
+    /// Whether there is a place beside those that are taken, and those who wait and may come in. It is taken then.
+    pub(super) fn lend(&mut self, id: &SessionId, person: &str) -> bool {
+        if !self.missing.is_empty() {
+            return false;
+        }
+        let mut taken = self.taken();
+        for waiting in self.waiting() {
+            if self.full(&taken, waiting.person).is_none() {
+                taken.take(waiting.person);
+            }
+        }
+        let is_free = self.full(&taken, person).is_none();
+        if is_free {
+            self.is_lent(id, person);
+        }
+        is_free
+    }
+
+    pub(super) fn is_lent(&mut self, id: &SessionId, person: &str) {
+        self.lent.insert(id.clone(), person.to_owned());
+    }
+
+    /// Whether others may have to look again.
+    pub(super) fn give_back(&mut self, id: &SessionId) -> bool {
+        self.lent.remove(id).is_some()
     }
 
     /// Those who wait and may come in now.
@@ -263,6 +292,7 @@ impl Line {
         for standing in self.sessions.values().filter(|standing| standing.has_place()) {
             taken.take(&standing.person);
         }
+        self.lent.values().for_each(|person| taken.take(person));
         taken
     }
 

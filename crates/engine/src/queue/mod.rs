@@ -76,6 +76,23 @@ impl Queue {
         }
     }
 
+    /// A place for a sandbox that is lent, if there is one now that nobody waits for. It is kept until it is given back.
+    pub(crate) fn lend(&self, id: &SessionId, person: &str) -> bool {
+        self.lock().lend(id, person)
+    }
+
+    /// One that was lent before this started.
+    pub(crate) fn is_lent(&self, id: &SessionId, person: &str) {
+        self.lock().is_lent(id, person);
+    }
+
+    /// The sandbox that was lent has its place no more.
+    pub(crate) fn give_back(&self, id: &SessionId) {
+        if self.lock().give_back(id) {
+            self.changed.notify_one();
+        }
+    }
+
     fn lock(&self) -> MutexGuard<'_, Line> {
         self.line.lock().unwrap_or_else(PoisonError::into_inner)
     }

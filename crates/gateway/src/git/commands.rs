@@ -7,6 +7,8 @@
 //! Source: gitprotocol-pack(5), "Reference Update Request and Packfile Transfer". Stricter than git: whatever git itself
 //! might read in two ways is not let through.
 
+use gix_packetline::PacketLineRef;
+use gix_packetline::decode::{PacketLineOrWantedSize, hex_prefix};
 use std::io;
 use tokio::io::{AsyncRead, AsyncReadExt};
 
@@ -14,7 +16,6 @@ use tokio::io::{AsyncRead, AsyncReadExt};
 const MAX_BYTES: usize = 64 * 1024;
 /// The four digits at the head of a packet.
 const LENGTH_DIGITS: usize = 4;
-const FLUSH: &[u8] = b"0000";
 
 /// A push up to its pack.
 #[derive(Debug)]
@@ -62,14 +63,15 @@ pub(super) async fn read(input: &mut (impl AsyncRead + Unpin)) -> Result<Push, U
     loop {
         let start = push.bytes.len();
         read_more(input, &mut push.bytes, LENGTH_DIGITS).await?;
-        if &push.bytes[start..] == FLUSH {
-            return Ok(push);
-        }
-        let length = length(&push.bytes[start..])?;
-        let payload = length
-            .checked_sub(LENGTH_DIGITS)
-            .ok_or(Unreadable::Malformed("A packet is shorter than its own length."))?;
-        read_more(input, &mut push.bytes, payload).await?;
+        let payload = match hex_prefix(&push.bytes[start..]) {
+            Ok(PacketLineOrWantedSize::Wanted(payload)) => payload,
+            Ok(PacketLineOrWantedSize::Line(PacketLineRef::Flush)) => return Ok(push),
+            Ok(PacketLineOrWantedSize::Line(_)) => {
+                return Err(Unreadable::Malformed("A push has no such packet."));
+            }
+            Err(_) => return Err(Unreadable::Malformed("A packet does not begin with its length.")),
+        };
+        read_more(input, &mut push.bytes, usize::from(payload)).await?;
         let line = push.bytes[start + LENGTH_DIGITS..].to_vec();
         push.take(line.strip_suffix(b"\n").unwrap_or(&line))?;
     }
@@ -131,14 +133,6 @@ fn command(line: &[u8]) -> Option<Command> {
 /// SHA-1 or SHA-256, in the lower-case digits that git writes.
 fn is_object_id(text: &[u8]) -> bool {
     matches!(text.len(), 40 | 64) && text.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
-}
-
-fn length(digits: &[u8]) -> Result<usize, Unreadable> {
-    std::str::from_utf8(digits)
-        .ok()
-        .filter(|digits| digits.bytes().all(|digit| digit.is_ascii_hexdigit()))
-        .and_then(|digits| usize::from_str_radix(digits, 16).ok())
-        .ok_or(Unreadable::Malformed("A packet does not begin with its length."))
 }
 
 async fn read_more(

@@ -270,7 +270,7 @@ async fn crafted_pushes_are_refused_before_git_sees_them() {
         ),
         ("no length", "zzzz".to_owned(), 400, "does not begin with its length"),
         ("a sign in the length", "+008abcd".to_owned(), 400, "does not begin with its length"),
-        ("a special packet", "0001".to_owned(), 400, "shorter than its own length"),
+        ("a special packet", "0001".to_owned(), 400, "no such packet"),
         ("an end in the middle", packet(&line(&own))[..40].to_owned(), 400, "ends before"),
         ("not a command", packet("hello there, git") + "0000", 400, "not a list of refs"),
         ("an endless list", packet(&line(&own)).repeat(1000), 413, "Too many refs"),

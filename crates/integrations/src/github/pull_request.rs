@@ -91,9 +91,10 @@ impl GitHub {
         head: &str,
     ) -> Result<Option<PullRequest>, GitHubError> {
         let question = self.ask(Method::GET, repository, "pulls").query("state", "open");
-        let question = question.query("head", format!("{}:{head}", repository.owner)).query("per_page", "1");
+        let question = question.query("head", format!("{}:{head}", repository.owner));
         let found: Vec<PullRequest> = question.repeatable().await?;
-        Ok(found.into_iter().next())
+        // A filter that GitHub does not understand is none.
+        Ok(found.into_iter().find(|pull| pull.head.branch == head))
     }
 
     /// Opens one, as a draft where the repository has drafts. There is one of a branch at the most: where somebody opened it meanwhile, or an

@@ -2,6 +2,8 @@
 
 mod apps;
 mod conversations;
+mod faults;
+mod leniencies;
 
 use lamplight_fake_github::{FakeGitHub, Fault, Moment};
 use lamplight_integrations::github::NewPullRequest;

@@ -14,6 +14,7 @@ mod isolation;
 mod lifecycle;
 mod limits;
 mod measure;
+mod names;
 mod network;
 mod packages;
 mod pausing;
@@ -217,6 +218,10 @@ fn cases() -> Vec<Listed> {
         commands::many_commands_at_once_all_answer,
         commands::stopping_ends_everything_but_the_guest,
         commands::files_go_in_and_come_out,
+        names::what_is_there_is_told,
+        names::names_are_made_changed_and_removed,
+        names::files_can_be_roots_where_there_is_one,
+        names::what_happens_in_a_folder_is_heard,
         attaching::a_process_outlives_its_link,
         attaching::output_goes_on_at_an_offset,
         attaching::starting_again_gives_the_same_process,

@@ -1,4 +1,5 @@
-//! Single files in and out of a sandbox, in pieces, and what is in a folder.
+//! Single files in and out of a sandbox, in pieces, and what is in a folder. What begins with `as_` says as whom; the others are the
+//! agent's.
 
 use super::stream::{receive, send};
 use super::{CALL_DEADLINE, Link, LinkError, Stream, receive_reply, unexpected, within};
@@ -7,7 +8,7 @@ use futures::StreamExt as _;
 use futures::stream;
 use lamplight_wire::chunk::{self, Chunk};
 use lamplight_wire::folder::{FolderEntry, Listed};
-use lamplight_wire::{Code, Open, Reply};
+use lamplight_wire::{Code, Open, Reply, Who};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A file that is being read.
@@ -59,8 +60,13 @@ impl FileReader {
 impl Link {
     /// Opens a regular file of at most `limit` bytes. Refused with `NotFound`, `Denied` or `Unreadable`.
     pub async fn open_file(&self, path: &str, limit: u64) -> Result<FileReader, LinkError> {
-        let (stream, reply) =
-            self.call("read_file", &Open::ReadFile { path: path.to_owned(), limit }).await?;
+        self.as_open_file(Who::Agent, path, limit).await
+    }
+
+    /// Like [`Link::open_file`].
+    pub async fn as_open_file(&self, who: Who, path: &str, limit: u64) -> Result<FileReader, LinkError> {
+        let open = Open::ReadFile { path: path.to_owned(), limit, who };
+        let (stream, reply) = self.call("read_file", &open).await?;
         match reply {
             Reply::File { .. } => Ok(FileReader { stream, path: path.to_owned(), left: limit, limit }),
             other => Err(unexpected("read_file", other)),
@@ -92,9 +98,20 @@ impl Link {
         &self,
         path: &str,
         mode: u32,
+        content: impl stream::Stream<Item = Result<Bytes, E>> + Unpin,
+    ) -> Result<Result<(), E>, LinkError> {
+        self.as_write_file_from(Who::Agent, path, mode, content).await
+    }
+
+    /// Like [`Link::write_file_from`].
+    pub async fn as_write_file_from<E>(
+        &self,
+        who: Who,
+        path: &str,
+        mode: u32,
         mut content: impl stream::Stream<Item = Result<Bytes, E>> + Unpin,
     ) -> Result<Result<(), E>, LinkError> {
-        let open = Open::WriteFile { path: path.to_owned(), mode };
+        let open = Open::WriteFile { path: path.to_owned(), mode, who };
         let mut stream = within("write_file", CALL_DEADLINE, self.inner.opener.open()).await?;
         let sending = async {
             within("write_file", CALL_DEADLINE, send(&mut stream, &open)).await?;
@@ -126,7 +143,12 @@ impl Link {
 
     /// The first `limit` things in a folder. Refused with `NotFound` or `Denied`, and with `Unsupported` by guests of before.
     pub async fn list_folder(&self, path: &str, limit: u32) -> Result<Folder, LinkError> {
-        let open = Open::ListFolder { path: path.to_owned(), limit };
+        self.as_list_folder(Who::Agent, path, limit).await
+    }
+
+    /// Like [`Link::list_folder`].
+    pub async fn as_list_folder(&self, who: Who, path: &str, limit: u32) -> Result<Folder, LinkError> {
+        let open = Open::ListFolder { path: path.to_owned(), limit, who };
         let (mut stream, reply) = self.call("list_folder", &open).await?;
         if reply != Reply::Folder {
             return Err(unexpected("list_folder", reply));

@@ -261,6 +261,11 @@ impl Common {
         Ok(Config::load(&flags, &environment())?)
     }
 
+    fn configuration_to_serve(&self, listen: Option<&String>, e2b: bool) -> anyhow::Result<Config> {
+        let flags = Flags { listen: listen.cloned(), e2b, ..self.flags() };
+        Ok(Config::load(&flags, &environment())?)
+    }
+
     /// Where the configuration's file is, or would be.
     fn configuration_directory(&self) -> Option<PathBuf> {
         Config::directory(&self.flags(), &environment())
@@ -271,6 +276,7 @@ impl Common {
             config: self.config.clone(),
             data_dir: self.data_dir.clone(),
             listen: None,
+            e2b: false,
             is_unsafe: self.is_unsafe,
         }
     }

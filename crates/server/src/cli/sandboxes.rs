@@ -23,7 +23,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Stop the sandbox of a session between turns; its files are kept, and the next prompt starts one with them
+    /// Stop the sandbox of a session between turns; its files are kept, and the next prompt starts one with them. One that is lent to a
+    /// program is taken back, and nothing of it is left
     Stop {
         #[command(flatten)]
         session: super::SessionArgument,
@@ -39,6 +40,15 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     if let Some(Command::Stop { session, json }) = &arguments.command {
+        let wanted = session.session.to_ascii_uppercase();
+        let list: SandboxList = client.get("/sandboxes").await?;
+        let mut lent =
+            list.items.iter().filter(|item| item.lent.is_some() && item.session.ends_with(&wanted));
+        if let (Some(lent), None) = (lent.next(), lent.next()) {
+            client.delete(&format!("/sandboxes/{}", lent.session)).await?;
+            output.line("The sandbox is taken back, and nothing of it is left.")?;
+            return Ok(ExitCode::SUCCESS);
+        }
         let id = client.resolve(&session.session).await?;
         let view: SessionView = client.post(&format!("/sessions/{id}/release"), None::<&()>).await?;
         if *json {
@@ -67,7 +77,12 @@ pub(super) async fn run(
 /// `QK3V9B2M  Mend the sum   running   4 min 2 s   312 MiB of 4096   7 processes   12 s of processors   40 MiB of files`
 fn row(item: &SandboxItem, output: &Output) -> String {
     let id = &item.session[item.session.len().saturating_sub(SHORT_ID)..];
-    let title = item.title.as_deref().unwrap_or("setup of a repository");
+    let otherwise = match (&item.lent, &item.person) {
+        (Some(_), Some(person)) => format!("lent to a program of {person}"),
+        (Some(_), None) => "lent to a program".to_owned(),
+        (None, _) => "setup of a repository".to_owned(),
+    };
+    let title = item.title.as_deref().unwrap_or(&otherwise);
     let (style, state) = match item.state {
         SandboxState::Paused => (Style::Dim, "paused"),
         SandboxState::None | SandboxState::Starting | SandboxState::Running | SandboxState::Stopped => {

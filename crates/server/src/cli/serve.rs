@@ -25,13 +25,16 @@ pub(super) struct Arguments {
     /// Address and port [default: 127.0.0.1:7410]
     #[arg(long, value_name = "ADDRESS")]
     listen: Option<String>,
+    /// Let programs that speak E2B's protocol have sandboxes here (e2b.enabled); see docs/e2b.md
+    #[arg(long)]
+    e2b: bool,
     /// Print a link that makes one more owner, where everybody who was one has lost the way in
     #[arg(long)]
     new_owner: bool,
 }
 
 pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -> anyhow::Result<ExitCode> {
-    let mut config = common.configuration(arguments.listen.as_ref())?;
+    let mut config = common.configuration_to_serve(arguments.listen.as_ref(), arguments.e2b)?;
     config.read_keys()?;
     let engine = config.engine();
     start_logging(&config.log, engine.redaction.clone())?;

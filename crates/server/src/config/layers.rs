@@ -95,6 +95,8 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_GITHUB_CLOSING_WORD", "github.closing_word", Kind::Text),
     variable("LAMPLIGHT_GATEWAY_LISTEN", "gateway.listen", Kind::Text),
     variable("LAMPLIGHT_GATEWAY_URL", "gateway.url", Kind::Text),
+    variable("LAMPLIGHT_E2B_ENABLED", "e2b.enabled", Kind::Flag),
+    variable("LAMPLIGHT_E2B_DOMAIN", "e2b.domain", Kind::Text),
     variable("LAMPLIGHT_SECRETS_KEY_FILE", "secrets.key_file", Kind::Text),
     variable("LAMPLIGHT_MODELS_SCRIPTED", "models.scripted", Kind::Flag),
     variable("LAMPLIGHT_SANDBOX_LAUNCHER", "sandbox.launcher", Kind::Text),

@@ -6,6 +6,7 @@
 
 mod checks;
 mod database;
+mod e2b;
 mod error;
 mod for_engine;
 mod gateway;
@@ -19,6 +20,7 @@ mod sections;
 
 pub use checks::Checks;
 pub use database::Database;
+pub use e2b::E2b;
 pub use error::ConfigError;
 pub use gateway::Gateway;
 pub use github::GitHub;
@@ -57,6 +59,7 @@ pub struct Config {
     pub secrets: Secrets,
     pub github: GitHub,
     pub gateway: Gateway,
+    pub e2b: E2b,
     pub sandbox: Sandbox,
     /// Agents beyond the catalogue.
     pub agents: Vec<CustomAgent>,
@@ -69,6 +72,8 @@ pub struct Flags {
     pub config: Option<PathBuf>,
     pub listen: Option<String>,
     pub data_dir: Option<PathBuf>,
+    /// `--e2b`
+    pub e2b: bool,
     /// `--unsafe`
     pub is_unsafe: bool,
 }
@@ -95,6 +100,9 @@ impl Config {
         }
         if let Some(data_dir) = &flags.data_dir {
             layers::set(&mut table, "server.data_dir", data_dir.to_string_lossy().into_owned().into());
+        }
+        if flags.e2b {
+            layers::set(&mut table, "e2b.enabled", true.into());
         }
         if flags.is_unsafe {
             layers::set(&mut table, "sandbox.unsafe", true.into());
@@ -140,6 +148,7 @@ impl Config {
         self.budgets.check()?;
         self.github.check()?;
         self.gateway.check()?;
+        self.e2b.check(&self.server)?;
         self.repositories.iter().try_for_each(Repository::check)?;
         self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;
         self.models.take_keys(environment);

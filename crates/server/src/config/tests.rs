@@ -266,9 +266,12 @@ fn every_variable_sets_a_key_that_exists() {
             "github.api" | "github.git" | "gateway.url" | "server.public_url" => "https://example.org",
             "github.repositories" => "acme/api",
             "sandbox.allow" => "example.org",
-            "auth.required" | "models.scripted" | "sandbox.unsafe" | "sandbox.limits.nested_sandboxes" => {
-                "true"
-            }
+            "e2b.domain" => "sandboxes.example.org",
+            "auth.required"
+            | "e2b.enabled"
+            | "models.scripted"
+            | "sandbox.unsafe"
+            | "sandbox.limits.nested_sandboxes" => "true",
             key if key.starts_with("sandbox.limits") || key.ends_with("per_minute") => "1073741824",
             key if key.ends_with(".price") => "free",
             _ => "7",
@@ -276,6 +279,7 @@ fn every_variable_sets_a_key_that_exists() {
         let person = [("LAMPLIGHT_PERSON_NAME", "a"), ("LAMPLIGHT_PERSON_EMAIL", "b"), (row.name, value)];
         let file = match row.key.rsplit_once('.') {
             _ if row.key == "sandbox.allow" => "[sandbox]\nnetwork = 'allowlist'\n".to_owned(),
+            _ if row.key == "e2b.domain" => "[e2b]\nenabled = true\n".to_owned(),
             _ if row.key == "database.ca_file" => {
                 "[database]\nurl = 'postgres://ada@127.0.0.1/l'\n".to_owned()
             }

@@ -2,10 +2,8 @@
 
 use super::access::Caller;
 use super::problem::Problem;
-use super::sessions::events::not_a_websocket;
 use super::{App, live};
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{State, WebSocketUpgrade};
+use axum::extract::State;
 use axum::response::Response;
 
 /// Each text frame is a `SessionSummary`, at most ten a second for one session, or the heartbeat.
@@ -13,9 +11,8 @@ use axum::response::Response;
 pub(super) async fn handle(
     State(app): State<App>,
     caller: Caller,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: live::Upgrade,
 ) -> Result<Response, Problem> {
-    let upgrade = upgrade.map_err(|error| not_a_websocket(&error.to_string()))?;
     Ok(live::open(&app.clone(), caller, upgrade, move |socket| async move {
         live::summaries::run(&app, socket).await
     }))

@@ -34,6 +34,11 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     response
 }
 
+/// Refuses what comes by a name that is not ours, or from another site.
+pub(crate) fn refuse_strangers(app: &App, headers: &HeaderMap) -> Result<(), Problem> {
+    judge(headers, app.listen, &app.config.server.hosts)
+}
+
 /// The policy of our own answers; previews may be under a domain of the configuration's.
 pub(super) fn content_security_policy(preview_domain: Option<&str>) -> HeaderValue {
     let policy = match preview_domain {

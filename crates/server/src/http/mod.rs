@@ -11,7 +11,7 @@ mod deadline;
 mod extract;
 pub mod files;
 mod github;
-mod guard;
+pub(crate) mod guard;
 mod health;
 pub mod keys;
 pub mod live;
@@ -25,7 +25,7 @@ pub mod ports;
 pub mod problem;
 pub mod pull_request;
 pub mod queue;
-mod redact;
+pub(crate) mod redact;
 mod refusals;
 pub mod repositories;
 pub mod resources;
@@ -41,6 +41,7 @@ pub mod usage;
 pub use serve::serve;
 
 use crate::config::Config;
+use crate::e2b::{self, Edge};
 use crate::places::Places;
 use crate::preview::{self, Previews};
 use axum::Router;
@@ -76,6 +77,7 @@ pub struct Inner {
     pub gateway: Option<String>,
     pub timings: Timings,
     pub(crate) previews: Previews,
+    pub(crate) e2b: Arc<Edge>,
     /// What every preview says of who may show it in a frame.
     pub(crate) frame_ancestors: HeaderValue,
     /// What our own answers say of what they may do.
@@ -125,6 +127,7 @@ impl App {
             gateway,
             timings,
             previews: Previews::new()?,
+            e2b: Edge::new(),
             frame_ancestors,
             content_security_policy,
             started: Instant::now(),
@@ -208,6 +211,7 @@ pub fn router(app: App) -> Router {
         .route("/repositories", get(repositories::handle))
         .route("/repositories/offer", get(repositories::offer))
         .route("/sandboxes", get(sandboxes::handle))
+        .route("/sandboxes/{id}", delete(sandboxes::take_back))
         .route("/status", get(status::handle))
         .route("/usage", get(usage::handle))
         .route("/sign-in", get(sign_in::ways::handle).post(sign_in::enter::handle))
@@ -240,6 +244,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), redact::redact))
         .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
         .layer(middleware::from_fn_with_state(app.clone(), audit::record))
+        .layer(middleware::from_fn_with_state(e2b::Routes::new(&app), e2b::divert))
         .layer(middleware::from_fn_with_state(app.clone(), preview::divert))
         .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
         .with_state(app)

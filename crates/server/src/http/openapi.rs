@@ -77,6 +77,7 @@ use utoipa::OpenApi;
         repositories::handle,
         repositories::offer,
         sandboxes::handle,
+        sandboxes::take_back,
         status::handle,
         usage::handle,
         sign_in::ways::handle,

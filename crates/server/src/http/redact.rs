@@ -10,7 +10,7 @@ use axum::response::Response;
 /// All of ours are shorter.
 const ERROR_BYTES: usize = 64 * 1024;
 
-pub(super) async fn redact(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn redact(State(app): State<App>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
     let redactor = app.engine.redaction().now();
     let status = response.status();

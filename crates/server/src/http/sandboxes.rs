@@ -1,12 +1,14 @@
 //! `GET /sandboxes`
 
 use super::App;
+use super::access::Caller;
 use super::problem::Problem;
-use super::resources::{Phase, SandboxState};
+use super::resources::{Moment, Phase, SandboxState};
 use axum::Json;
-use axum::extract::State;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
 use lamplight_domain::sandbox::Wall;
-use lamplight_engine::SandboxInfo;
+use lamplight_engine::{LentState, SandboxInfo};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -18,11 +20,13 @@ pub struct SandboxList {
 /// A sandbox that runs or stands still, with what it uses now. `null` is what is not known; of a limit, that there is none.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SandboxItem {
-    /// Whose it is. Where there is no `title`, a repository's setup runs in it, for sessions to come.
+    /// Whose it is. Where there is neither `title` nor `lent`, a repository's setup runs in it, for sessions to come.
     pub session: String,
     /// Which of the session's sandboxes, from 1.
     pub generation: u32,
     pub title: Option<String>,
+    /// It is no session's, but lent to a program of the person's; `session` is its own id then.
+    pub lent: Option<Lent>,
     pub repository: Option<String>,
     /// The name of whom it is for.
     pub person: Option<String>,
@@ -45,6 +49,16 @@ pub struct SandboxItem {
     pub disk_limit_bytes: Option<u64>,
 }
 
+/// A sandbox that is lent, as E2B's clients have one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Lent {
+    /// What it began with.
+    pub template: String,
+    /// When it is taken back or paused; of one that is paused, since when it is.
+    #[schema(value_type = String, format = DateTime)]
+    pub until: Moment,
+}
+
 /// The sandboxes that there are now, each with what it uses of what it may.
 #[utoipa::path(get, path = "/sandboxes", operation_id = "list_sandboxes", tag = "server", responses((status = 200, body = SandboxList)))]
 pub(super) async fn handle(State(app): State<App>) -> Result<Json<SandboxList>, Problem> {
@@ -52,10 +66,39 @@ pub(super) async fn handle(State(app): State<App>) -> Result<Json<SandboxList>, 
     Ok(Json(SandboxList { items: items.collect() }))
 }
 
+/// Takes back a sandbox that is lent, by whoever has it or an admin: nothing of it is left. A session's is stopped by the session.
+#[utoipa::path(delete, path = "/sandboxes/{id}", operation_id = "take_back_sandbox", tag = "server",
+    params(("id" = String, Path, description = "As the list calls it")),
+    responses((status = 204, description = "It is gone"), (status = 404, body = Problem)))]
+pub(super) async fn take_back(
+    State(app): State<App>,
+    Path(id): Path<String>,
+    caller: Caller,
+) -> Result<StatusCode, Problem> {
+    let person = caller.person(&app).await?;
+    let lent = id.to_ascii_uppercase().parse().ok().and_then(|id| app.engine.lent_sandbox(&id));
+    let theirs = lent.filter(|lent| caller.is_admin() || lent.person == person.name);
+    if let Some(lent) = theirs
+        && app.engine.take_back(&lent.id).await?
+    {
+        return Ok(StatusCode::NO_CONTENT);
+    }
+    let detail = format!("no sandbox {id} is lent to you");
+    Err(Problem::new(
+        StatusCode::NOT_FOUND,
+        "sandbox_not_lent",
+        detail,
+        "List the sandboxes: lamplight sandboxes.",
+    ))
+}
+
 impl From<SandboxInfo> for SandboxItem {
     fn from(info: SandboxInfo) -> Self {
-        let SandboxInfo { session, generation, used, view } = info;
+        let SandboxInfo { session, generation, used, view, lent } = info;
         let limit = |wall: Wall| {
+            if let Some(lent) = &lent {
+                return lent.limit(wall);
+            }
             let rows = view.as_ref().and_then(|view| view.enforced.as_ref()).map(|enforced| &enforced.0);
             rows.into_iter().flatten().find(|row| row.wall == wall).and_then(|row| row.limit)
         };
@@ -66,14 +109,22 @@ impl From<SandboxInfo> for SandboxItem {
             disk_limit_bytes: limit(Wall::Disk),
             session: session.to_string(),
             generation: generation.0,
-            state: view.as_ref().map_or(SandboxState::Running, |view| view.sandbox_state.into()),
+            state: match (&view, &lent) {
+                (Some(view), _) => view.sandbox_state.into(),
+                (None, Some(lent)) if lent.state != LentState::Running => SandboxState::Paused,
+                (None, _) => SandboxState::Running,
+            },
             phase: view.as_ref().map(|view| view.phase.into()),
             age_ms: used.age_ms,
             memory_bytes: used.memory_bytes,
             processes: used.processes,
             cpu_ms: used.cpu_ms,
             disk_bytes: used.disk_bytes,
-            person: view.as_ref().map(|view| view.person.name.clone()),
+            person: match (&view, &lent) {
+                (Some(view), _) => Some(view.person.name.clone()),
+                (None, lent) => lent.as_ref().map(|lent| lent.person.clone()),
+            },
+            lent: lent.map(|lent| Lent { template: lent.template, until: Moment(lent.ends_at) }),
             repository: view.as_ref().map(|view| view.repository.clone()),
             title: view.map(|view| view.title),
         }

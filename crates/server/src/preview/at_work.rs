@@ -13,7 +13,7 @@ const LOOK: Duration = Duration::from_secs(5);
 const AT_WORK_BYTES: usize = 300;
 
 /// A person with VS Code open, and the sandbox that is kept for them.
-pub(super) struct Worker {
+pub(crate) struct Worker {
     app: App,
     session: SessionId,
     name: String,

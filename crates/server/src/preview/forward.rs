@@ -25,7 +25,7 @@ use tokio_util::io::InspectReader;
 const ANSWER: Duration = Duration::from_secs(10 * 60);
 
 /// Passes the request on and the answer back, as they come; a connection that becomes something else, such as a WebSocket, too.
-pub(super) async fn forward(
+pub(crate) async fn forward(
     app: &App,
     caller: &Caller,
     stream: Stream,

@@ -14,6 +14,7 @@ mod forward;
 mod headers;
 mod host;
 
+pub(crate) use forward::forward;
 pub(crate) use headers::frame_ancestors;
 pub use host::PreviewHost;
 
@@ -26,10 +27,11 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
-use lamplight_domain::{Role, Timestamp};
+use lamplight_domain::{Role, SessionId, Timestamp};
 use lamplight_engine::{CODE_PORT, Pass, PassKind, Passes};
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::OwnedSemaphorePermit;
 
 /// Connections to programs of one session, at once.
 const CONNECTIONS: usize = 48;
@@ -59,6 +61,11 @@ impl Previews {
     ) -> std::io::Result<String> {
         let pass = self.pass(host, PassKind::Entrance, by, now, ENTRANCE)?;
         Ok(format!("{}?pass={pass}", entrance::PATH))
+    }
+
+    /// For one more connection to programs of this session, until it is dropped; `None` when too much is open.
+    pub(crate) async fn place(&self, session: &SessionId) -> Option<OwnedSemaphorePermit> {
+        self.places.take(session).await
     }
 
     fn pass(
@@ -105,7 +112,7 @@ async fn answer(app: &App, host: &PreviewHost, request: Request) -> Response {
     if !is_asked_for_here(request.method(), request.headers()) {
         return refused(StatusCode::FORBIDDEN, "Another site asked for this", "Open the preview itself.");
     }
-    let Some(place) = app.previews.places.take(&host.session).await else {
+    let Some(place) = app.previews.place(&host.session).await else {
         let what_to_do = "Close what is not needed of it, or try again.";
         return refused(StatusCode::SERVICE_UNAVAILABLE, "Too much is open of this session", what_to_do);
     };
@@ -118,7 +125,7 @@ async fn answer(app: &App, host: &PreviewHost, request: Request) -> Response {
     match app.engine.dial(&host.session, host.port, by).await {
         Ok(stream) => {
             let worker = (host.port == CODE_PORT).then(|| Worker::new(app, &host.session, person.name));
-            forward::forward(app, &caller, stream, request, place, worker).await
+            forward(app, &caller, stream, request, place, worker).await
         }
         Err(error) => {
             let problem = crate::http::problem::Problem::from(error);

@@ -243,7 +243,7 @@ impl Drop for Server {
     }
 }
 
-fn sandbox_records(sandboxes: &Path) -> Vec<PathBuf> {
+pub(crate) fn sandbox_records(sandboxes: &Path) -> Vec<PathBuf> {
     let list = |path: &Path| -> Vec<PathBuf> {
         std::fs::read_dir(path).into_iter().flatten().filter_map(|entry| Some(entry.ok()?.path())).collect()
     };

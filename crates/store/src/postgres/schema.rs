@@ -5,7 +5,10 @@ use super::session::Session;
 use crate::sql::{Error, Result};
 
 /// In order; a database of version n has seen the first n. As with SQLite none is ever changed, and each works with the server before it.
-const MIGRATIONS: &[&str] = &[include_str!("../../migrations/postgres/0001_store.sql")];
+const MIGRATIONS: &[&str] = &[
+    include_str!("../../migrations/postgres/0001_store.sql"),
+    include_str!("../../migrations/postgres/0002_lent.sql"),
+];
 
 /// The oldest PostgreSQL that this is written for.
 const OLDEST: i64 = 14;

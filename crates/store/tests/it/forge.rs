@@ -46,12 +46,14 @@ async fn a_row_waits_until_it_is_done_and_is_remembered_then(place: Place) {
     assert_eq!((waiting.len(), store.next_delivery_due(Timestamp(5)).await.unwrap()), (1, Some(due)));
     let postponed = store.waiting_deliveries(due, 10).await.unwrap();
     assert_eq!(postponed.iter().map(|row| row.tries).collect::<Vec<_>>(), [0, 1]);
+    assert_eq!(store.deliveries_waiting().await.unwrap(), 2);
     for row in postponed {
         store.forge(ForgeChange::Finish { number: row.number, outcome: "done".to_owned() }).await.unwrap();
     }
     drop(store);
     let store = place.open();
     assert_eq!(store.waiting_deliveries(due, 10).await.unwrap(), []);
+    assert_eq!(store.deliveries_waiting().await.unwrap(), 0);
     assert_eq!(deliver(&store, vec![delivery("a", None, 200)]).await, 0);
     // After a month it is forgotten.
     let month = 31 * 24 * 60 * 60 * 1000;

@@ -8,6 +8,7 @@ mod disk;
 mod forge;
 mod full;
 mod kill;
+mod lent;
 mod migrate;
 mod people;
 mod postgres;

@@ -1,12 +1,15 @@
 /** What went wrong, where it did, and what can be done about it. */
+import { useMutation } from '@tanstack/react-query';
+import { api, asApiError } from '../../api/client';
 import { words } from '../../text/english';
 import { visible } from '../../text/visible';
 import { Button } from '../../ui/button';
 import { Icon } from '../../ui/icons';
+import { ProblemNote } from '../../ui/problem';
 import { failureAdvice, GUARDS, TROUBLES } from '../advice';
-import type { GuardItem, TroubleItem } from '../items';
+import type { GuardItem, PromptItem, TroubleItem } from '../items';
 import type { Actions } from './actions';
-import { useFacts } from './context';
+import { useFacts, useSession, useStore } from './context';
 
 export function Trouble({ item, actions }: { item: TroubleItem; actions: Actions }) {
   const advice = failureAdvice(item.failure);
@@ -32,11 +35,34 @@ export function GuardNote({ item, actions }: { item: GuardItem; actions: Actions
   const { title, advice } = GUARDS[item.guard];
   return (
     <Card tone="warn" title={title} detail={item.detail} advice={advice}>
+      <SendAgain turn={item.turn} />
       <Button size="small" onClick={actions.followUp}>
         {words.items.followUp}
       </Button>
       <LookInside actions={actions} />
     </Card>
+  );
+}
+
+/** The prompt of a turn that went wrong once more, as long as nothing came after it. */
+export function SendAgain({ turn }: { turn: number }) {
+  const store = useStore();
+  const latest = useSession(({ timeline }) => timeline.facts?.turn === turn && timeline.facts.queued.length === 0);
+  const prompt = useSession(({ timeline }) =>
+    timeline.items.find((item): item is PromptItem => item.kind === 'prompt' && item.turn === turn),
+  );
+  const send = useMutation({
+    mutationFn: ({ text, files }: PromptItem) => api.prompt(store.id, text ?? '', files),
+    onSettled: () => store.refresh(),
+  });
+  if (!latest || !prompt || prompt.text === null) return null;
+  return (
+    <>
+      <Button size="small" disabled={send.isPending || send.isSuccess} onClick={() => send.mutate(prompt)}>
+        {words.items.sendAgain}
+      </Button>
+      {send.error ? <ProblemNote error={asApiError(send.error)} /> : null}
+    </>
   );
 }
 

@@ -151,7 +151,7 @@ function Facts({ facts }: { facts: SessionView }) {
   return (
     <div className="order-1 flex min-h-6 w-full items-center gap-x-3 overflow-hidden text-2xs whitespace-nowrap text-faint">
       <span className="flex min-w-0 items-center gap-1 font-mono">
-        <span className="max-w-40 truncate text-soft" title={visible(facts.repository)}>
+        <span className="max-w-24 shrink-0 truncate sm:max-w-40 text-soft" title={visible(facts.repository)}>
           {visible(baseName(facts.repository))}
         </span>
         <Icon name="move" className="size-3" />

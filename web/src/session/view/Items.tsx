@@ -1,7 +1,5 @@
 /** How each kind of item looks. */
-import { useMutation } from '@tanstack/react-query';
 import { memo, useId } from 'react';
-import { api, asApiError } from '../../api/client';
 import { ShownFiles } from '../../attach/Shown';
 import { words } from '../../text/english';
 import { clock, exactTime, shortCommit, took } from '../../text/format';
@@ -10,7 +8,6 @@ import { Output } from '../../text/Output';
 import { oneLine, visible } from '../../text/visible';
 import { Button } from '../../ui/button';
 import { Icon } from '../../ui/icons';
-import { ProblemNote } from '../../ui/problem';
 import { outcomeWords, turnAdvice } from '../advice';
 import type {
   CommitItem,
@@ -24,8 +21,7 @@ import type {
   ThoughtItem,
 } from '../items';
 import type { Actions } from './actions';
-import { Card, GuardNote, LookInside, Trouble } from './Cards';
-import { useSession, useStore } from './context';
+import { Card, GuardNote, LookInside, SendAgain, Trouble } from './Cards';
 import { useFold } from './folds';
 import { KeptLine } from './KeptLine';
 import { Permission } from './Permission';
@@ -257,28 +253,6 @@ function Ending({ item, actions }: { item: EndingItem; actions: Actions }) {
         <span className="h-px grow bg-line" />
       </p>
     </div>
-  );
-}
-
-/** The failed turn's prompt once more, as long as nothing came after it. */
-function SendAgain({ turn }: { turn: number }) {
-  const store = useStore();
-  const latest = useSession(({ timeline }) => timeline.facts?.turn === turn && timeline.facts.queued.length === 0);
-  const prompt = useSession(({ timeline }) =>
-    timeline.items.find((item): item is PromptItem => item.kind === 'prompt' && item.turn === turn),
-  );
-  const send = useMutation({
-    mutationFn: ({ text, files }: PromptItem) => api.prompt(store.id, text ?? '', files),
-    onSettled: () => store.refresh(),
-  });
-  if (!latest || !prompt || prompt.text === null) return null;
-  return (
-    <>
-      <Button size="small" disabled={send.isPending || send.isSuccess} onClick={() => send.mutate(prompt)}>
-        {words.items.sendAgain}
-      </Button>
-      {send.error ? <ProblemNote error={asApiError(send.error)} /> : null}
-    </>
   );
 }
 

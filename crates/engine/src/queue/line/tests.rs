@@ -187,3 +187,18 @@ fn who_has_nothing_to_do_is_asked_for_its_place() {
     world.prompted(1, "Ada");
     assert_eq!(asked(&world), []);
 }
+
+#[test]
+fn what_is_lent_has_a_place_like_a_session() {
+    let mut world = World::new(3, 2);
+    assert_eq!(world.prompted(1, "Ada"), Room::Free);
+    assert!(world.line.lend(&id(11), "Ada"));
+    assert!(!world.line.lend(&id(12), "Ada"), "she has two");
+    assert!(world.line.lend(&id(13), "Bo"));
+    assert!(!world.line.lend(&id(14), "Bo"), "there are three");
+    assert_eq!(world.prompted(2, "Cy"), Room::Full);
+    assert!(world.line.give_back(&id(11)));
+    assert!(!world.line.give_back(&id(11)));
+    assert!(!world.line.lend(&id(15), "Ada"), "somebody waits for it");
+    assert_eq!(world.line.admissible(), [id(2)]);
+}

@@ -96,6 +96,8 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("GET", "/repositories", Need::Look),
     ("GET", "/repositories/offer", Need::Start),
     ("GET", "/sandboxes", Need::Look),
+    // Whose it is, the handler judges.
+    ("DELETE", "/sandboxes/{id}", Need::Start),
     ("GET", "/status", Need::Look),
     ("GET", "/usage", Need::Look),
     ("GET", "/queue", Need::Look),

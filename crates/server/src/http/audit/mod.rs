@@ -39,14 +39,14 @@ pub(in crate::http) struct Told(pub String);
 
 /// On an answer of ours: nobody knows who asked, and whoever it was could ask very often.
 #[derive(Debug, Clone, Copy)]
-pub(in crate::http) struct Stranger;
+pub(crate) struct Stranger;
 
 /// On a request: who asks, once that is known. Where people sign in it is found out after this has begun.
 #[derive(Debug, Clone, Default)]
-pub(in crate::http) struct Asker(Arc<OnceLock<String>>);
+pub(crate) struct Asker(Arc<OnceLock<String>>);
 
 impl Asker {
-    pub(in crate::http) fn is(&self, name: &str) {
+    pub(crate) fn is(&self, name: &str) {
         // Whoever was there first stays.
         let _ = self.0.set(name.to_owned());
     }
@@ -86,7 +86,7 @@ impl AuditOutcome {
 }
 
 /// Writes an entry for every request that could change something.
-pub(super) async fn record(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn record(State(app): State<App>, request: Request, next: Next) -> Response {
     let (mut parts, body) = request.into_parts();
     let asker = Asker::default();
     parts.extensions.insert(asker.clone());

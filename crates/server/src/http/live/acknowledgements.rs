@@ -45,7 +45,8 @@ impl Acknowledgements {
         self.waiting_since.map(|since| since + patience)
     }
 
-    fn is_over(&self) -> bool {
+    /// More is unacknowledged than a reader may leave so for long.
+    pub(super) fn is_over(&self) -> bool {
         self.sent.0 - self.acknowledged.0 > UNACKNOWLEDGED
     }
 }

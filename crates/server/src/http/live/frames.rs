@@ -1,9 +1,9 @@
 //! The control frames of an event stream, and what a client may say.
 
 use super::presence::Present;
-use axum::extract::ws::Message;
 use lamplight_domain::{Seq, Timestamp};
 use serde::{Deserialize, Serialize};
+use tokio_tungstenite::tungstenite::Message;
 
 #[derive(Debug, Clone, Copy, Serialize)]
 #[serde(tag = "control", rename_all = "snake_case")]

@@ -6,25 +6,28 @@
 //!                            └─ {"control":"resume","reason":"going_away"}: the server stops
 //! ```
 //!
-//! A reader pulls from the log at its own pace, so a slow one costs nobody else anything. It is never skipped: it is
-//! sent away with the `seq` to come back with.
+//! A reader pulls from the log at its own pace until it has all of it. Then it sits in the [audience], whose one task tells all of
+//! its readers what comes, until its connection does not take that at once. So a slow one costs nobody else anything. It is never
+//! skipped: it is sent away with the `seq` to come back with.
 
 mod acknowledgements;
+mod audience;
+mod batch;
 pub mod entries;
 mod frames;
+mod line;
 mod presence;
+mod socket;
 pub mod summaries;
 
 pub(super) use presence::Presence;
+pub(super) use socket::{Socket, Upgrade, not_a_websocket};
 
 use super::App;
 use super::access::Caller;
 use super::problem::Problem;
-use axum::extract::WebSocketUpgrade;
-use axum::extract::ws::{Message, WebSocket};
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
-use futures::SinkExt;
 use std::time::Duration;
 
 /// The waits of an event stream.
@@ -69,9 +72,9 @@ const WRITE_BUFFER: usize = 16 * 1024;
 const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Takes the handshake and runs the stream as one of the server's tracked tasks, for as long as who asked for it may follow.
-pub(crate) fn open<F, Run>(app: &App, caller: Caller, upgrade: WebSocketUpgrade, run: F) -> Response
+pub(super) fn open<F, Run>(app: &App, caller: Caller, upgrade: Upgrade, run: F) -> Response
 where
-    F: FnOnce(WebSocket) -> Run + Send + 'static,
+    F: FnOnce(Socket) -> Run + Send + 'static,
     Run: Future<Output = ()> + Send + 'static,
 {
     if app.streams.len() >= MAX_STREAMS {
@@ -79,19 +82,18 @@ where
         let what_to_do = "Close some pages, or try again later.";
         return Problem::new(StatusCode::SERVICE_UNAVAILABLE, "busy", detail, what_to_do).into_response();
     }
-    let (token, app) = (app.streams.token(), app.clone());
-    upgrade
-        .read_buffer_size(READ_BUFFER)
-        .write_buffer_size(WRITE_BUFFER)
-        .max_message_size(CLIENT_MESSAGE)
-        .max_frame_size(CLIENT_MESSAGE)
-        .on_upgrade(move |socket| async move {
-            tokio::select! {
+    let (answer, socket) = upgrade.split();
+    let (streams, app) = (app.streams.clone(), app.clone());
+    streams.spawn(async move {
+        match socket.await {
+            Ok(socket) => tokio::select! {
                 () = run(socket) => {}
                 () = caller.ended(&app) => {}
-            }
-            drop(token);
-        })
+            },
+            Err(error) => tracing::debug!(%error, "a client left before its stream began"),
+        }
+    });
+    answer
 }
 
 /// The stream is over: the client is gone, or does not take what it is sent.
@@ -99,31 +101,4 @@ where
 enum Over {
     Gone,
     Slow,
-}
-
-/// Puts a message into the socket's buffer, waiting while that is full.
-async fn feed(socket: &mut WebSocket, message: Message, drain: Duration) -> Result<(), Over> {
-    match tokio::time::timeout(drain, socket.feed(message)).await {
-        Ok(fed) => fed.map_err(|_| Over::Gone),
-        Err(_) => Err(Over::Slow),
-    }
-}
-
-/// Writes what is in the buffer.
-async fn flush(socket: &mut WebSocket, drain: Duration) -> Result<(), Over> {
-    match tokio::time::timeout(drain, socket.flush()).await {
-        Ok(flushed) => flushed.map_err(|_| Over::Gone),
-        Err(_) => Err(Over::Slow),
-    }
-}
-
-/// Says where to come back and closes, if the client still listens.
-async fn farewell(socket: &mut WebSocket, frame: Message) {
-    let say = async {
-        socket.send(frame).await?;
-        socket.send(Message::Close(None)).await
-    };
-    if !matches!(tokio::time::timeout(FAREWELL, say).await, Ok(Ok(()))) {
-        tracing::debug!("a reader left without a farewell; it knows the last entry that it has");
-    }
 }

@@ -1,10 +1,11 @@
 //! Who follows a session right now: every open event stream of it is somebody's. Nothing of it is kept.
 
+use super::audience::Audience;
 use lamplight_domain::SessionId;
 use serde::Serialize;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use tokio::sync::watch;
+use tokio::sync::{OnceCell, watch};
 
 /// Names that are told; more people than this are only counted.
 const NAMED: usize = 50;
@@ -21,16 +22,16 @@ pub(crate) struct Present {
 pub(crate) type People = Arc<[Present]>;
 
 /// All sessions that somebody follows.
-#[derive(Debug, Clone, Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Presence {
     rooms: Arc<Mutex<HashMap<SessionId, Room>>>,
 }
 
-#[derive(Debug)]
 struct Room {
     /// Streams by name; a room without any is gone.
     streams: BTreeMap<String, usize>,
     people: watch::Sender<People>,
+    audience: Arc<OnceCell<Audience>>,
 }
 
 /// One stream's place among those who follow; given up when it is dropped.
@@ -39,6 +40,7 @@ pub(crate) struct Seat {
     session: SessionId,
     name: String,
     people: watch::Receiver<People>,
+    audience: Arc<OnceCell<Audience>>,
 }
 
 impl Presence {
@@ -47,12 +49,14 @@ impl Presence {
         let room = rooms.entry(session.clone()).or_insert_with(|| Room {
             streams: BTreeMap::new(),
             people: watch::Sender::new(People::from([])),
+            audience: Arc::default(),
         });
         *room.streams.entry(name.to_owned()).or_default() += 1;
         room.tell();
         let mut people = room.people.subscribe();
         people.mark_changed();
-        Seat { presence: self.clone(), session: session.clone(), name: name.to_owned(), people }
+        let audience = Arc::clone(&room.audience);
+        Seat { presence: self.clone(), session: session.clone(), name: name.to_owned(), people, audience }
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Room>> {
@@ -70,6 +74,11 @@ impl Room {
 }
 
 impl Seat {
+    /// Those of the session who have all of it; made by the first who has.
+    pub(super) fn audience(&self) -> Arc<OnceCell<Audience>> {
+        Arc::clone(&self.audience)
+    }
+
     /// Who follows, as soon as that is news to this seat; at once the first time. Dropping the wait loses nothing.
     pub(crate) async fn news(&mut self) -> People {
         // The room is there as long as this seat, and with it the sender.

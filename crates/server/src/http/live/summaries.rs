@@ -1,26 +1,27 @@
 //! The summary of every session that changes, to one reader. Only the latest of a session counts, so a reader that
 //! falls behind is caught up from the list rather than sent away.
 
+use super::Over;
 use super::frames::{Control, Reason};
-use super::{Over, farewell, feed, flush};
+use super::socket::Socket;
 use crate::clock;
 use crate::http::App;
 use crate::http::resources::SessionSummary;
 use crate::http::sessions::list::MAX_LIMIT;
-use axum::extract::ws::{Message, WebSocket};
 use lamplight_domain::{Seq, SessionId, session};
 use lamplight_engine::SessionQuery;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use tokio::sync::broadcast::error::RecvError;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep_until};
+use tokio_tungstenite::tungstenite::Message;
 
 /// The latest summary of each session that changed since the last sending. It holds no more sessions than the channel
 /// of changes and one page of the list do.
 type Pending = BTreeMap<SessionId, Arc<session::SessionSummary>>;
 
 /// Serves one reader until it leaves.
-pub async fn run(app: &App, mut socket: WebSocket) {
+pub(in crate::http) async fn run(app: &App, mut socket: Socket) {
     let timings = &app.timings;
     let mut changes = app.engine.changes();
     let mut pending = Pending::new();
@@ -41,16 +42,13 @@ pub async fn run(app: &App, mut socket: WebSocket) {
                 send_at = Instant::now() + timings.coalesce;
                 send(app, &mut socket, std::mem::take(&mut pending)).await
             }
-            message = socket.recv() => match message {
-                Some(Ok(Message::Text(_) | Message::Binary(_) | Message::Ping(_) | Message::Pong(_))) => Ok(()),
+            message = socket.hear() => match message {
                 Some(Ok(Message::Close(_)) | Err(_)) | None => Err(Over::Gone),
+                Some(Ok(_)) => Ok(()),
             },
             _ = heartbeat.tick() => {
                 let frame = Control::Heartbeat { at: clock::now(), last_seq: None }.message();
-                match feed(&mut socket, frame, timings.drain).await {
-                    Ok(()) => flush(&mut socket, timings.drain).await,
-                    Err(over) => Err(over),
-                }
+                socket.send(frame, timings.drain).await
             }
             () = app.going_away.cancelled() => return away(&mut socket).await,
         };
@@ -61,13 +59,13 @@ pub async fn run(app: &App, mut socket: WebSocket) {
     }
 }
 
-async fn send(app: &App, socket: &mut WebSocket, pending: Pending) -> Result<(), Over> {
+async fn send(app: &App, socket: &mut Socket, pending: Pending) -> Result<(), Over> {
     for summary in pending.into_values() {
         let resource = SessionSummary::from(Arc::unwrap_or_clone(summary));
         let text = serde_json::to_string(&resource).expect("a summary is texts and numbers");
-        feed(socket, Message::text(text), app.timings.drain).await?;
+        socket.feed(Message::text(text), app.timings.drain).await?;
     }
-    flush(socket, app.timings.drain).await
+    socket.flush(app.timings.drain).await
 }
 
 /// What was missed is in the list; the newest sessions are those that change.
@@ -85,6 +83,6 @@ async fn list_again(app: &App, pending: &mut Pending) -> Result<(), Over> {
     }
 }
 
-async fn away(socket: &mut WebSocket) {
-    farewell(socket, Control::Resume { seq: Seq(0), reason: Reason::GoingAway }.message()).await;
+async fn away(socket: &mut Socket) {
+    socket.farewell(Control::Resume { seq: Seq(0), reason: Reason::GoingAway }.message()).await;
 }

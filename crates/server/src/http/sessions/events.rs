@@ -5,9 +5,7 @@ use crate::http::access::{By, Caller};
 use crate::http::extract::{Id, Query};
 use crate::http::live;
 use crate::http::problem::Problem;
-use axum::extract::ws::rejection::WebSocketUpgradeRejection;
-use axum::extract::{State, WebSocketUpgrade};
-use axum::http::StatusCode;
+use axum::extract::State;
 use axum::response::Response;
 use lamplight_domain::Seq;
 use serde::Deserialize;
@@ -35,21 +33,11 @@ pub(in crate::http) async fn handle(
     caller: Caller,
     Id(id): Id,
     Query(params): Query<Params>,
-    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    upgrade: Result<live::Upgrade, Problem>,
 ) -> Result<Response, Problem> {
     let view = app.engine.view(&id).await?;
-    let upgrade = upgrade.map_err(|error| not_a_websocket(&error.to_string()))?;
-    Ok(live::open(&app.clone(), caller, upgrade, move |socket| async move {
+    Ok(live::open(&app.clone(), caller, upgrade?, move |socket| async move {
         let seat = (params.presence, by.as_str());
         live::entries::run(&app, &id, socket, params.resume.map(Seq), view.last_seq, seat).await;
     }))
-}
-
-pub(in crate::http) fn not_a_websocket(detail: &str) -> Problem {
-    Problem::new(
-        StatusCode::UPGRADE_REQUIRED,
-        "websocket_required",
-        detail,
-        "Connect with a WebSocket client.",
-    )
 }

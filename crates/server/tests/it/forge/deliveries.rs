@@ -7,6 +7,8 @@ use futures::StreamExt as _;
 use lamplight_fake_github::{Hook, signature};
 use reqwest::Method;
 use serde_json::{Value, json};
+use std::process::Command;
+use std::time::Duration;
 
 #[tokio::test]
 async fn the_same_delivery_many_times_at_once_and_later_has_one_effect() {
@@ -105,9 +107,11 @@ async fn without_a_secret_nothing_is_taken() {
 const BURST: usize = 1_000;
 const AT_ONCE: usize = 200;
 
-#[tokio::test]
-async fn of_a_burst_each_is_answered_and_none_is_lost_although_the_server_is_killed() {
-    let stage = Stage::start(Way::App).await;
+/// GitHub waits so long for an answer. Source: docs.github.com, "Best practices for using webhooks".
+const ANSWER: Duration = Duration::from_secs(10);
+
+/// Sends them all; each is taken.
+async fn burst(stage: &Stage) {
     let send = |n: usize| {
         let body = json!({
             "action": "created", "repository": { "full_name": REPOSITORY }, "issue": { "number": n },
@@ -119,7 +123,7 @@ async fn of_a_burst_each_is_answered_and_none_is_lost_although_the_server_is_kil
         });
         let body = serde_json::to_vec(&body).unwrap();
         let request = stage.server.request(Method::POST, "/github/webhooks");
-        let request = request.header("content-type", "application/json");
+        let request = request.header("content-type", "application/json").timeout(ANSWER);
         let request = request.header("x-github-event", "issue_comment");
         let request = request.header("x-github-delivery", format!("burst-{n}"));
         request.header("x-hub-signature-256", signature(SECRET, &body)).body(body).send()
@@ -131,7 +135,10 @@ async fn of_a_burst_each_is_answered_and_none_is_lost_although_the_server_is_kil
     for answer in answers {
         assert_eq!(answer.unwrap().status(), StatusCode::ACCEPTED);
     }
-    let stage = stage.kill().await;
+}
+
+/// Each has its effect: whoever wrote is asked about, and nobody of them may write.
+async fn each_was_looked_at(stage: &Stage) {
     let asked = || {
         let all = stage.github.requests();
         let people = all.iter().filter(|request| request.contains("/collaborators/nobody-"));
@@ -139,4 +146,63 @@ async fn of_a_burst_each_is_answered_and_none_is_lost_although_the_server_is_kil
     };
     stage.until("each was looked at", || asked() == BURST).await;
     assert!(stage.sessions().await.is_empty());
+}
+
+#[tokio::test]
+async fn of_a_burst_each_is_answered_and_none_is_lost_although_the_server_is_killed() {
+    let stage = Stage::start(Way::App).await;
+    burst(&stage).await;
+    let stage = stage.kill().await;
+    each_was_looked_at(&stage).await;
+}
+
+/// Makes whatever a program has to be on disk take as long as on a disk that is busy with something else.
+const SLOW_DISK: &str = r#"
+#define _GNU_SOURCE
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+static void wait_for_disk(void) { struct timespec time = {0, 300 * 1000 * 1000}; nanosleep(&time, 0); }
+int fsync(int fd) { wait_for_disk(); return syscall(SYS_fsync, fd); }
+int fdatasync(int fd) { wait_for_disk(); return syscall(SYS_fdatasync, fd); }
+"#;
+const SLOW_MS: u128 = 300;
+
+/// Of deliveries that nothing has come of yet, as a Prometheus server is told.
+async fn waiting(stage: &Stage) -> u64 {
+    let answer = stage.server.request(Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    let line = answer.lines().find_map(|line| line.strip_prefix("lamplight_github_deliveries_waiting "));
+    line.unwrap().parse().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_on_a_slow_disk_is_answered_its_queue_is_seen_and_none_is_lost() {
+    let Stage { server, github, way } = Stage::start(Way::App).await;
+    server.signal("KILL");
+    let mut place = server.ended().1;
+    let (source, library) = (place.path("slow.c"), place.path("slow.so"));
+    std::fs::write(&source, SLOW_DISK).unwrap();
+    let built =
+        Command::new("cc").args(["-shared", "-fPIC", "-o"]).arg(&library).arg(&source).status().unwrap();
+    assert!(built.success());
+    place.environment.push(("LD_PRELOAD", library.to_str().unwrap().to_owned().leak()));
+    let stage = Stage { server: Server::start_in(place), github, way };
+    let begun = super::now();
+    burst(&stage).await;
+    assert!(begun.elapsed().as_millis() >= SLOW_MS, "the disk is slow");
+    let queued = waiting(&stage).await;
+    assert!(queued > 0, "who looks sees the queue");
+    println!("{queued} wait");
+
+    let Stage { server, github, way } = stage;
+    server.signal("KILL");
+    let mut place = server.ended().1;
+    place.environment.pop();
+    let stage = Stage { server: Server::start_in(place), github, way };
+    each_was_looked_at(&stage).await;
+    let begun = super::now();
+    while waiting(&stage).await > 0 {
+        assert!(begun.elapsed() < crate::support::PATIENCE, "nothing waits in the end");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
 }

@@ -1,0 +1,166 @@
+//! What is known of a lent sandbox.
+
+use super::LONGEST_LOAN_MS;
+use crate::config::Config;
+use lamplight_domain::{
+    Enforced, Generation, Network, Person, SandboxLimits, SessionId, SessionImage, SessionSpec, Timestamp,
+    sandbox::Wall,
+};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// The sandbox is in no repository; git asked for one hears that it is not there.
+const NO_REPOSITORY: &str = "/nonexistent/lent";
+
+/// One that is asked for.
+#[derive(Debug, Clone)]
+pub struct NewLent {
+    pub person: Person,
+    /// What it begins with, as whoever asks calls it.
+    pub template: String,
+    pub image: Option<lamplight_domain::ImageChoice>,
+    pub time_ms: u64,
+    /// At its end it is paused, not taken back.
+    pub pauses_at_end: bool,
+    /// Whether that keeps the memory.
+    pub keeps_memory: bool,
+    /// Whoever asks it anything wakes it.
+    pub resumes: bool,
+    pub metadata: BTreeMap<String, String>,
+    /// Of every process in it.
+    pub environment: BTreeMap<String, String>,
+    /// `None` is what the configuration says.
+    pub network: Option<Network>,
+    /// Whether its token is asked for.
+    pub is_secure: bool,
+}
+
+/// One that there is. As JSON, sealed, it is what the store keeps; fields that come later have defaults.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct LentSandbox {
+    #[serde(skip, default = "nobody")]
+    pub id: SessionId,
+    /// The name of whom it is for.
+    pub person: String,
+    email: String,
+    pub template: String,
+    pub(super) generation: Generation,
+    pub(super) handle: String,
+    pub state: LentState,
+    pub started_at: Timestamp,
+    /// Of one that does not run: when it stopped.
+    pub ends_at: Timestamp,
+    /// For how long it was lent the last time.
+    pub time_ms: u64,
+    pub pauses_at_end: bool,
+    pub keeps_memory: bool,
+    pub resumes: bool,
+    pub metadata: BTreeMap<String, String>,
+    pub environment: BTreeMap<String, String>,
+    pub network: Network,
+    pub is_secure: bool,
+    image: Option<SessionImage>,
+    limits: SandboxLimits,
+    /// What was enforced of it when it was made.
+    enforced: Option<Enforced>,
+}
+
+fn nobody() -> SessionId {
+    "00000000000000000000000000".parse().expect("26 digits are an id")
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum LentState {
+    Running,
+    /// Everything stands still, in memory.
+    Paused,
+    /// Its files alone are kept.
+    PutAway,
+}
+
+impl LentState {
+    /// Whether it is counted among the sandboxes that there may be.
+    pub(super) fn has_place(self) -> bool {
+        self != Self::PutAway
+    }
+}
+
+/// How one is paused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Away {
+    InMemory,
+    FilesOnly,
+}
+
+impl LentSandbox {
+    pub(super) fn new(
+        id: &SessionId,
+        new: NewLent,
+        image: Option<SessionImage>,
+        config: &Config,
+        now: Timestamp,
+    ) -> Self {
+        Self {
+            id: id.clone(),
+            person: new.person.name,
+            email: new.person.email,
+            template: new.template,
+            generation: Generation(1),
+            handle: String::new(),
+            state: LentState::Running,
+            started_at: now,
+            ends_at: now.plus_ms(new.time_ms.min(LONGEST_LOAN_MS)),
+            time_ms: new.time_ms,
+            pauses_at_end: new.pauses_at_end,
+            keeps_memory: new.keeps_memory,
+            resumes: new.resumes,
+            metadata: new.metadata,
+            environment: new.environment,
+            network: new.network.unwrap_or_else(|| config.network.clone()),
+            is_secure: new.is_secure,
+            image,
+            limits: config.sandbox.limits.clone(),
+            enforced: None,
+        }
+    }
+
+    pub(super) fn made(&mut self, handle: String, enforced: Option<Enforced>) {
+        (self.handle, self.enforced) = (handle, enforced);
+    }
+
+    /// How much of something it may use at the most; `None` is no limit.
+    pub fn limit(&self, wall: Wall) -> Option<u64> {
+        let rows = self.enforced.iter().flat_map(|enforced| &enforced.0);
+        rows.into_iter().find(|row| row.wall == wall).and_then(|row| row.limit)
+    }
+
+    pub(super) fn image(&self) -> Option<&SessionImage> {
+        self.image.as_ref()
+    }
+
+    pub(super) fn limits(&self) -> &SandboxLimits {
+        &self.limits
+    }
+
+    /// As a session would be, for all that serves sandboxes: one without a repository, an agent and models.
+    pub(super) fn spec(&self, id: &SessionId, config: &Config) -> SessionSpec {
+        SessionSpec {
+            title: format!("lent sandbox {id}"),
+            repository: NO_REPOSITORY.to_owned(),
+            base: "none".to_owned(),
+            branch: "lamplight/none".to_owned(),
+            agent: String::new(),
+            model: None,
+            mode: None,
+            person: Person { name: self.person.clone(), email: self.email.clone() },
+            limits: config.limits.clone(),
+            sandbox: self.limits.clone(),
+            permissions: config.permissions,
+            network: self.network.clone(),
+            image: self.image.clone(),
+            origin: None,
+            checks: Default::default(),
+        }
+    }
+}

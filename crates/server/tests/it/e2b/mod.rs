@@ -1,0 +1,16 @@
+//! E2B's protocol, served: by its own SDKs, and by what they would never send.
+
+mod cycles;
+mod domain;
+mod raw;
+mod restart;
+mod sdks;
+mod shared;
+
+use crate::support::{Place, Server};
+use raw::Cloud;
+
+/// A server for programs that speak E2B, with as many sandboxes for each person as there is room for.
+fn cloud() -> Cloud {
+    Cloud::of(Server::start_in(Place::with("[e2b]\nenabled = true\n[queue]\nsandboxes_per_person = 0\n")))
+}
