@@ -184,7 +184,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
         ],
       }),
     ],
-    ['GET', /^\/sign-in$/, () => ({ required: false, nobody_yet: false })],
+    ['GET', /^\/sign-in$/, () => ({ required: false, nobody_yet: false, oidc: null, github: false })],
     ['GET', /^\/me$/, () => ME],
     ['GET', /^\/queue$/, () => ({ items: [] })],
     ['GET', /^\/keys$/, () => ({ items: [...keys.values()].map(shown) })],

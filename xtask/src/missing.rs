@@ -24,6 +24,8 @@ pub(crate) const PYTHON: Need =
     Need { program: "python3", package: "python3", why: "the sample repository and its tests are Python" };
 pub(crate) const CC: Need =
     Need { program: "cc", package: "build-essential", why: "SQLite is compiled from its C source" };
+pub(crate) const SSH_KEYGEN: Need =
+    Need { program: "ssh-keygen", package: "openssh-client", why: "commits can be signed with a key of SSH" };
 pub(crate) const CRUN: Need =
     Need { program: "crun", package: "crun", why: "a container runtime can put sandboxes up" };
 const NODE: Need = Need { program: "node", package: "nodejs", why: "the page is built with Node" };

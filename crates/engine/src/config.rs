@@ -44,6 +44,8 @@ pub struct Config {
     /// How many sandboxes there may be at a time.
     pub queue: QueueConfig,
     pub permissions: Policy,
+    /// Of SSH, that commits are signed with on this machine.
+    pub signing_key: Option<PathBuf>,
     /// Which checks run on what a turn has committed.
     pub checks: CheckPolicy,
     /// Who authors commits where the repository's git configuration names nobody.

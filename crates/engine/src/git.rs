@@ -2,6 +2,7 @@
 //! of a diff, or a prompt.
 
 use anyhow::{Context as _, anyhow};
+use lamplight_domain::Person;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -65,20 +66,34 @@ pub(crate) async fn line(repository: &Path, arguments: &[&str]) -> anyhow::Resul
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
 }
 
-/// A commit of this tree, by somebody at some moment; its id.
-pub(crate) async fn commit_tree(
-    repository: &Path,
-    tree: &str,
-    parents: &[&str],
-    message: &str,
-    (name, email): (&str, &str),
-    date: &str,
-) -> anyhow::Result<String> {
-    let parents: Vec<&str> = parents.iter().flat_map(|parent| ["-p", parent]).collect();
-    let all: Vec<&str> = ["commit-tree", tree].into_iter().chain(parents).chain(["-m", message]).collect();
+/// A commit to be made.
+pub(crate) struct NewCommit<'a> {
+    pub tree: &'a str,
+    pub parents: &'a [&'a str],
+    pub message: &'a str,
+    pub person: &'a Person,
+    /// As git reads one, such as `@1763722200 +0000`.
+    pub date: &'a str,
+    /// Of SSH, that it is signed with; the same commit is signed the same each time by keys of the kind ed25519 and RSA.
+    pub key: Option<&'a Path>,
+}
+
+/// Makes it; its id.
+pub(crate) async fn commit_tree(repository: &Path, new: &NewCommit<'_>) -> anyhow::Result<String> {
+    let key = new.key.map(|key| format!("user.signingKey={}", key.display()));
+    let signing: Vec<&str> = match &key {
+        Some(key) => vec!["-c", "gpg.format=ssh", "-c", key],
+        None => Vec::new(),
+    };
+    let parents = new.parents.iter().flat_map(|parent| ["-p", parent]);
+    let sign = new.key.map(|_| "-S");
+    let commit = ["commit-tree", new.tree].into_iter().chain(sign).chain(parents);
+    let all: Vec<&str> = signing.into_iter().chain(commit).chain(["-m", new.message]).collect();
     let mut command = command(repository, &all);
     for role in ["AUTHOR", "COMMITTER"] {
-        for (what, value) in [("NAME", name), ("EMAIL", email), ("DATE", date)] {
+        for (what, value) in
+            [("NAME", new.person.name.as_str()), ("EMAIL", &new.person.email), ("DATE", new.date)]
+        {
             command.env(format!("GIT_{role}_{what}"), value);
         }
     }

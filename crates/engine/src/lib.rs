@@ -65,6 +65,7 @@ pub use lamplight_gateway::{
     Unresolved, UpstreamName, install_tls_provider,
 };
 pub use lamplight_integrations::github::{Access, GitHubConfig, NewApp, Words, manifest, take_app};
+pub use lamplight_integrations::sign_in;
 pub use lamplight_sandbox::link::{
     Change, FileKind, FileReader, Folder, FolderEntry, Keyboard, Named, Output, Screen, Stream, Terminal,
     TerminalSize, WatchEvent, Watched, Watcher,

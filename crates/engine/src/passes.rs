@@ -12,7 +12,7 @@ const NONCE_BYTES: usize = 24;
 /// Stands for nobody's; no id is this.
 const NOBODY: &str = "-";
 /// The longest text that is looked at.
-const LONGEST: usize = 512;
+const LONGEST: usize = 4096;
 
 /// One port of one session, for some time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,10 +56,15 @@ impl Passes {
 
     /// Hexadecimal digits, in which nothing of the pass can be read.
     pub fn issue(&self, pass: &Pass) -> std::io::Result<String> {
-        let nonce = ids::random::<NONCE_BYTES>()?;
         let by = pass.by.as_deref().unwrap_or(NOBODY);
         let text = format!("{} {} {} {by}", pass.session, pass.port, pass.until.0);
-        let payload = Payload { msg: text.as_bytes(), aad: pass.kind.word().as_bytes() };
+        self.seal(pass.kind.word(), &text)
+    }
+
+    /// The same for any text; it is opened only as what it was sealed for.
+    pub fn seal(&self, what_for: &str, text: &str) -> std::io::Result<String> {
+        let nonce = ids::random::<NONCE_BYTES>()?;
+        let payload = Payload { msg: text.as_bytes(), aad: what_for.as_bytes() };
         let sealed = self.cipher.encrypt(&XNonce::from(nonce), payload);
         let sealed = sealed.map_err(|_| std::io::Error::other("a pass could not be sealed"))?;
         Ok(nonce.iter().chain(&sealed).fold(String::new(), |mut digits, byte| {
@@ -70,17 +75,21 @@ impl Passes {
 
     /// The pass that this is, if it is one of ours and of this kind, and still counts.
     pub fn read(&self, digits: &str, kind: PassKind, now: Timestamp) -> Option<Pass> {
-        let bytes = from_digits(digits)?;
-        let (nonce, sealed) = bytes.split_first_chunk::<NONCE_BYTES>()?;
-        let payload = Payload { msg: sealed, aad: kind.word().as_bytes() };
-        let text = self.cipher.decrypt(&XNonce::from(*nonce), payload).ok()?;
-        let text = String::from_utf8(text).ok()?;
+        let text = self.unseal(kind.word(), digits)?;
         let mut parts = text.split(' ');
         let session = parts.next()?.parse().ok()?;
         let port = parts.next()?.parse().ok()?;
         let until = Timestamp(parts.next()?.parse().ok()?);
         let by = parts.next().filter(|by| *by != NOBODY).map(str::to_owned);
         (now < until).then_some(Pass { session, port, kind, until, by })
+    }
+
+    /// What [`Passes::seal`] sealed.
+    pub fn unseal(&self, what_for: &str, digits: &str) -> Option<String> {
+        let bytes = from_digits(digits)?;
+        let (nonce, sealed) = bytes.split_first_chunk::<NONCE_BYTES>()?;
+        let payload = Payload { msg: sealed, aad: what_for.as_bytes() };
+        String::from_utf8(self.cipher.decrypt(&XNonce::from(*nonce), payload).ok()?).ok()
     }
 }
 

@@ -11,7 +11,7 @@ mod refusals;
 mod secret;
 
 pub use lamplight_store::{Credential, CredentialKind, Identity, PersonRow};
-pub use secret::Kind as SecretKind;
+pub use secret::{Kind as SecretKind, random_text};
 
 use crate::engine::{Engine, Shared};
 use crate::error::CommandError;

@@ -40,7 +40,9 @@ impl Engine {
             .map(|last| last.commit.id.clone())
             .context("a published session has a commit")?;
         let there = self.fetched(&view, github, &repository, &pull).await?;
-        if let Some(commit) = merged(&view, &pull, &ours, &there).await? {
+        if let Some(commit) =
+            merged(self.shared.config.signing_key.as_deref(), &view, &pull, &ours, &there).await?
+        {
             let at = Path::new(&view.repository);
             let numbers = git::line(at, &["diff-tree", "--shortstat", &ours, &commit]).await?;
             let to_check = self.to_check(id, &commit).await?;
@@ -114,6 +116,7 @@ struct There {
 
 /// The commit that the branch should end at; `None` where that is so already.
 async fn merged(
+    key: Option<&Path>,
     view: &SessionView,
     pull: &PullRequest,
     ours: &str,
@@ -151,11 +154,9 @@ async fn merged(
     let message =
         format!("Merge {} into {}\n\nLamplight-Session: {}", pull.base.branch, view.branch, view.id);
     let date = format!("@{} +0000", clock::now().0.div_euclid(1000));
-    let person = &view.person;
-    git::commit_tree(at, id, &[start, &there.base], &message, (&person.name, &person.email), &date)
-        .await
-        .map(Some)
-        .map_err(CommandError::from)
+    let parents: &[&str] = &[start, &there.base];
+    let new = git::NewCommit { tree: id, parents, message: &message, person: &view.person, date: &date, key };
+    Ok(Some(git::commit_tree(at, &new).await?))
 }
 
 /// The session's branch here ends there as well, so that its sandbox finds it. Whoever pushes the next commit replaces what is not in it.

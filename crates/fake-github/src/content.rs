@@ -6,11 +6,12 @@ use crate::hooks::{Delivery, Hook};
 use crate::now_s;
 use crate::pulls::Pull;
 use crate::reviews::{CheckRun, Review, ReviewComment};
+use crate::sign_in::{Code, UserToken};
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, BTreeSet};
 
 /// What a person may do with a repository.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Permission {
     Read,
     Triage,
@@ -33,7 +34,10 @@ pub(crate) struct Content {
     pub(crate) reactions: Vec<(String, String, String)>,
     /// `base..head` of which is known whether they can be merged.
     pub(crate) merges_known: BTreeSet<String>,
-    pub(crate) permissions: BTreeMap<String, Permission>,
+    /// By login: everybody with an account, and what they may do with every repository.
+    pub(crate) permissions: BTreeMap<String, Option<Permission>>,
+    /// By repository and login, where it is something else there; `None` is nothing.
+    pub(crate) exceptions: BTreeMap<(String, String), Option<Permission>>,
     pub(crate) faults: Vec<Fault>,
     /// `METHOD /path` of all that was asked.
     pub(crate) requests: Vec<String>,
@@ -44,6 +48,10 @@ pub(crate) struct Content {
     pub(crate) ordered: Vec<Ordered>,
     pub(crate) hook: Option<Hook>,
     pub(crate) deliveries: Vec<Delivery>,
+    pub(crate) codes: Vec<Code>,
+    pub(crate) users: Vec<UserToken>,
+    /// Login and organisation.
+    pub(crate) members: Vec<(String, String)>,
     last_id: u64,
 }
 
@@ -100,6 +108,12 @@ impl Content {
     pub(crate) fn next_id(&mut self) -> u64 {
         self.last_id += 1;
         1_000_000 + self.last_id
+    }
+
+    /// `None` of whoever may not see it.
+    pub(crate) fn permission(&self, repository: &str, login: &str) -> Option<Permission> {
+        let exception = self.exceptions.get(&(repository.to_owned(), login.to_owned()));
+        exception.copied().unwrap_or_else(|| self.permissions.get(login).copied().flatten())
     }
 
     /// Issues and pull requests of a repository are counted together.

@@ -1,6 +1,6 @@
 //! Issues, what is said below them and below pull requests, and by whom.
 
-use crate::content::{Comment, Content, moment, person};
+use crate::content::{Comment, Content, Permission, moment, person};
 use crate::pulls::{page, parameter};
 use crate::rest::Caller;
 use crate::{Shared, invalid, now_s, problem};
@@ -22,11 +22,11 @@ struct Text {
     body: String,
 }
 
-pub(crate) fn permission(shared: &Shared, login: &str) -> Response {
+pub(crate) fn permission(shared: &Shared, repository: &str, login: &str) -> Response {
     let state = shared.state();
     match state.permissions.get(login) {
-        Some(permission) => {
-            let (old, new) = permission.told();
+        Some(_) => {
+            let (old, new) = state.permission(repository, login).map_or(("none", "none"), Permission::told);
             Json(json!({ "permission": old, "role_name": new, "user": person(login) })).into_response()
         }
         None => problem(StatusCode::NOT_FOUND, &format!("{login} is not a user")),

@@ -13,6 +13,7 @@ mod people;
 mod pulls;
 mod rest;
 mod reviews;
+mod sign_in;
 
 pub use apps::App;
 pub use content::Permission;
@@ -169,6 +170,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
         ["/repos/", "/app", "/graphql", "/user", "/settings/"].iter().any(|start| path.starts_with(start));
     let answer = match is_rest {
         true => rest::answer(&shared, &head, &body).await,
+        false if path.starts_with("/login/") => sign_in::answer(&shared, &head, &body),
         false => git::answer(&shared, &head, body).await,
     };
     if fault.as_ref().is_some_and(Fault::hangs_then) {

@@ -5,9 +5,14 @@ use crate::{FakeGitHub, conversation, now_s};
 use serde_json::{Value, json};
 
 impl FakeGitHub {
-    /// Somebody with an account, and what they may do.
-    pub fn know(&self, login: &str, permission: Permission) {
-        self.shared.state().permissions.insert(login.to_owned(), permission);
+    /// Somebody with an account, and what they may do; `None` is nothing.
+    pub fn know(&self, login: &str, permission: impl Into<Option<Permission>>) {
+        self.shared.state().permissions.insert(login.to_owned(), permission.into());
+    }
+
+    /// What they may do with this repository, whatever they may with others; `None` is nothing.
+    pub fn allow(&self, repository: &str, login: &str, permission: Option<Permission>) {
+        self.shared.state().exceptions.insert((repository.to_owned(), login.to_owned()), permission);
     }
 
     /// The number of the new issue.

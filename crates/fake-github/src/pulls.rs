@@ -1,6 +1,7 @@
 //! Pull requests. Whether there is something to review, the repository itself says.
 
 use crate::content::{moment, person};
+use crate::rest::Caller;
 use crate::{Shared, invalid, now_s, problem};
 use axum::Json;
 use axum::body::Bytes;
@@ -19,6 +20,7 @@ pub(crate) struct Pull {
     title: String,
     head: String,
     base: String,
+    user: String,
     state: String,
     draft: bool,
     created_s: u64,
@@ -35,7 +37,7 @@ impl Pull {
             "title": self.title,
             "body": self.body,
             "state": self.state,
-            "user": person("ada"),
+            "user": person(&self.user),
             "labels": [],
             "assignees": [],
             "created_at": moment(self.created_s),
@@ -59,6 +61,7 @@ impl Pull {
             "title": self.title,
             "body": self.body,
             "draft": self.draft,
+            "user": person(&self.user),
             "head": {
                 "ref": self.head,
                 "label": format!("{}:{}", owner.unwrap_or_default(), self.head),
@@ -108,7 +111,13 @@ pub(crate) fn list(shared: &Shared, repository: &str, query: Option<&str>) -> Re
     Json(those.collect::<Vec<_>>()).into_response()
 }
 
-pub(crate) async fn open(shared: &Shared, repository: &str, directory: &Path, body: &Bytes) -> Response {
+pub(crate) async fn open(
+    shared: &Shared,
+    caller: &Caller,
+    repository: &str,
+    directory: &Path,
+    body: &Bytes,
+) -> Response {
     let Ok(new) = serde_json::from_slice::<New>(body) else {
         return problem(StatusCode::BAD_REQUEST, "Problems parsing JSON");
     };
@@ -121,6 +130,7 @@ pub(crate) async fn open(shared: &Shared, repository: &str, directory: &Path, bo
     if git(directory, &["rev-list", "--count", &range]).await.as_deref() == Some("0") {
         return refused(&format!("No commits between {} and {}", new.base, new.head));
     }
+    let user = caller.login(shared);
     let mut state = shared.state();
     if new.draft && state.without_drafts {
         let message = "Draft pull requests are not supported in this repository.";
@@ -139,6 +149,7 @@ pub(crate) async fn open(shared: &Shared, repository: &str, directory: &Path, bo
         title: new.title,
         head: new.head,
         base: new.base,
+        user,
         state: "open".to_owned(),
         draft: new.draft,
         created_s: now_s(),

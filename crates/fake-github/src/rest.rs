@@ -1,6 +1,8 @@
 //! The REST interface: who asks, may they, and which answer is theirs already.
 
 use crate::apps::{self, INSTALLATION, Minted};
+use crate::content::Permission;
+use crate::sign_in::{self, UserToken};
 use crate::{Shared, conversation, now_s, problem, pulls, reviews};
 use axum::Json;
 use axum::body::{Body, Bytes};
@@ -19,6 +21,8 @@ pub(crate) enum Caller {
     /// Somebody who may do everything.
     Person,
     App(Minted),
+    /// An application, in somebody's name.
+    User(UserToken),
 }
 
 impl Caller {
@@ -27,6 +31,7 @@ impl Caller {
         let state = shared.state();
         match (self, &state.app) {
             (Self::App(_), Some(app)) => format!("{}[bot]", app.slug),
+            (Self::User(user), _) => user.login.clone(),
             (Self::App(_), None) | (Self::Person, _) => "ada".to_owned(),
         }
     }
@@ -64,7 +69,11 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Respo
             },
             Err(refused) => *refused,
         },
-        (&Method::GET, ["user"]) => match caller(shared, token) {
+        (&Method::DELETE, ["applications", client_id, "token"]) => {
+            sign_in::delete(shared, head, client_id, body)
+        }
+        (&Method::GET, ["user", rest @ ..]) => match caller(shared, token) {
+            Ok(Caller::User(user)) => sign_in::user(shared, &user, rest),
             Ok(Caller::Person) => Json(crate::content::person("ada")).into_response(),
             Ok(Caller::App(_)) => problem(StatusCode::FORBIDDEN, "Resource not accessible by integration"),
             Err(refused) => *refused,
@@ -82,6 +91,7 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Respo
                 let may = minted.may("pull_requests", "write") && minted.may("contents", "write");
                 pulls::graphql(shared, may, body)
             }
+            Ok(Caller::User(user)) => pulls::graphql(shared, user.may("repo"), body),
             Err(refused) => *refused,
         },
         (_, ["repos", owner, name, rest @ ..]) => {
@@ -93,11 +103,14 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Respo
             let is_seen = match &caller {
                 Caller::Person => true,
                 Caller::App(minted) => minted.is_for(&repository),
+                Caller::User(user) => {
+                    user.may("repo") && shared.state().permission(&repository, &user.login).is_some()
+                }
             };
             if shared.directory(owner, name).is_none() || !is_seen {
                 return problem(StatusCode::NOT_FOUND, "Not Found");
             }
-            if !may(&caller, &head.method, rest) {
+            if !may(shared, &caller, &repository, &head.method, rest) {
                 return problem(StatusCode::FORBIDDEN, "Resource not accessible by integration");
             }
             let answer = of_repository(shared, &caller, head, &repository, rest, body).await;
@@ -112,6 +125,9 @@ fn caller(shared: &Shared, token: &str) -> Result<Caller, Box<Response>> {
         return Ok(Caller::Person);
     }
     let state = shared.state();
+    if let Some(user) = state.users.iter().find(|user| user.token == token && user.until_s > now_s()) {
+        return Ok(Caller::User(user.clone()));
+    }
     let found = state.minted.iter().find(|minted| minted.token == token && minted.until_s > now_s());
     found
         .cloned()
@@ -120,8 +136,19 @@ fn caller(shared: &Shared, token: &str) -> Result<Caller, Box<Response>> {
 }
 
 /// Source: docs.github.com, "Permissions required for GitHub Apps".
-fn may(caller: &Caller, method: &Method, rest: &[&str]) -> bool {
-    let Caller::App(minted) = caller else { return true };
+fn may(shared: &Shared, caller: &Caller, repository: &str, method: &Method, rest: &[&str]) -> bool {
+    let minted = match caller {
+        Caller::Person => return true,
+        Caller::User(user) => {
+            // Comments are for everybody who sees it.
+            let least = match (method, rest) {
+                (&Method::GET, _) | (_, ["issues", ..]) => Permission::Read,
+                _ => Permission::Write,
+            };
+            return shared.state().permission(repository, &user.login).is_some_and(|given| given >= least);
+        }
+        Caller::App(minted) => minted,
+    };
     let level = if method == Method::GET { "read" } else { "write" };
     match rest {
         [] | ["collaborators", ..] => minted.may("metadata", "read"),
@@ -152,7 +179,7 @@ async fn of_repository(
         }
         (&Method::GET, ["pulls"]) => pulls::list(shared, repository, query),
         (&Method::POST, ["pulls"]) => {
-            pulls::open(shared, repository, &directory.unwrap_or_default(), body).await
+            pulls::open(shared, caller, repository, &directory.unwrap_or_default(), body).await
         }
         (&Method::GET, ["pulls", number]) => {
             pulls::show(shared, repository, &directory.unwrap_or_default(), number).await
@@ -164,7 +191,9 @@ async fn of_repository(
         }
         (&Method::GET, ["commits", commit, "check-runs"]) => reviews::check_runs(shared, repository, commit),
         (&Method::PATCH, ["pulls", number]) => pulls::change(shared, repository, number, body),
-        (&Method::GET, ["collaborators", login, "permission"]) => conversation::permission(shared, login),
+        (&Method::GET, ["collaborators", login, "permission"]) => {
+            conversation::permission(shared, repository, login)
+        }
         (&Method::GET, ["issues"]) => conversation::issues(shared, repository, query),
         (&Method::GET, ["issues", "comments"]) => conversation::all_comments(shared, repository, query),
         (&Method::GET, ["issues", "events"]) => conversation::events(shared, repository, query),

@@ -2,5 +2,6 @@
 
 pub mod github;
 pub mod section;
+pub mod sign_in;
 
 pub use github::{Access, GitHub, GitHubConfig, GitHubError, Repository, Surroundings};

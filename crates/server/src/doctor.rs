@@ -1,6 +1,8 @@
 //! What this machine has and lacks. Every finding says how to get what is not there; only what nothing works without
 //! counts as missing.
 
+mod sign_in;
+
 use crate::config::Config;
 use crate::http::keys::list::KeyList;
 use crate::http::keys::{Key, KeySource};
@@ -87,6 +89,7 @@ pub async fn examine(config: &Config, keys: Option<&KeyList>) -> Examination {
     }
     findings.extend(agents(config));
     findings.push(models(config, keys));
+    findings.extend(sign_in::examine(config).await);
     let on_github = lamplight_engine::examine_github(&config.engine()).await;
     findings.extend(on_github.into_iter().map(|found| Finding {
         name: "GitHub",

@@ -235,6 +235,9 @@ export const api = {
   ways: (): Promise<Ways> => call('GET', '/sign-in'),
   signIn: (secret: string, who: { name: string; email: string } | null): Promise<{ me: Me }> =>
     call('POST', '/sign-in', { secret, ...who }),
+  /** Gives where the browser has to go. */
+  beginSignIn: (way: string, secret: string | null): Promise<{ address: string }> =>
+    call('POST', `/sign-in/${encodeURIComponent(way)}`, { secret }),
   signOut: (): Promise<void> => call('POST', '/sign-out'),
   signOutEverywhere: (): Promise<void> => call('POST', '/sign-out/everywhere'),
   me: (): Promise<Me> => call('GET', '/me'),

@@ -1089,6 +1089,40 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sign-in/{way}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends a browser to who else signs people in: `oidc` or `github`, where configured. */
+        post: operations["begin_sign_in"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sign-in/{way}/callback": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Where a browser comes back to, and is signed in. It is led on to the page, with what went wrong if something did. */
+        get: operations["finish_sign_in"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sign-out": {
         parameters: {
             query?: never;
@@ -1305,6 +1339,17 @@ export interface components {
          * @enum {string}
          */
         AuditOutcome: "done" | "refused" | "failed" | "unanswered";
+        BeginRequest: {
+            /**
+             * @description What came behind `#` of an invitation or a link: who signs in is then its person from now on.
+             * @default null
+             */
+            secret?: string | null;
+        };
+        /** @description Where the browser goes. */
+        Begun: {
+            address: string;
+        };
         /** @description What a session may cost. */
         BudgetRequest: {
             /**
@@ -2507,6 +2552,10 @@ export interface components {
             required: boolean;
             /** @description Nobody is here yet: the server has printed a link for the first owner. */
             nobody_yet: boolean;
+            /** @description What people call who signs them in by `POST /sign-in/oidc`; `null` where nobody does. */
+            oidc?: string | null;
+            /** @description Whether GitHub does, by `POST /sign-in/github`. */
+            github: boolean;
         };
     };
     responses: never;
@@ -5194,6 +5243,71 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
+            };
+        };
+    };
+    begin_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                way: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["BeginRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    /** @description What it has to come back with */
+                    "Set-Cookie"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Begun"];
+                };
+            };
+            /** @description no_such_way */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description sign_in_unreachable, sign_in_untrusted */
+            502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    finish_sign_in: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                way: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description To the page */
+            303: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
             };
         };
     };

@@ -894,6 +894,17 @@ export const words = {
     name: 'Name',
     email: 'E-mail address',
     enter: 'Come in',
+    byOthers: 'If you were not named or invited, ask an admin of this server for a link.',
+    by: (name: string) => `Sign in with ${name}`,
+    github: 'GitHub',
+    failed: 'That did not work. Try again; if it stays, tell an admin of this server.',
+    problems: {
+      not_invited: 'Nobody has invited you yet. Ask an admin of this server for a link.',
+      sign_in_stale: 'This browser has not begun that sign-in, or it took too long. Begin again.',
+      sign_in_untrusted: 'What came back cannot be believed, so nobody was signed in. Tell an admin of this server.',
+      sign_in_refused: 'It was refused there. Begin again.',
+      link_used_up: 'That link was used already, or its time is over. Ask for another one.',
+    },
   },
   account: {
     title: 'You',

@@ -26,9 +26,11 @@ pub(super) fn check(run: &Run, all: bool) -> Result<Tally> {
     // Tests that kill a server have one of their own.
     let mut agent = Command::new(cargo());
     agent.current_dir(&run.workspace.root).args(["build", "--locked", "--profile", DEV]);
-    run_command(agent.args(["--package", "lamplight-agent", "--bin", "scripted-agent"]))?;
+    agent.args(["--package", "lamplight-agent", "--bin", "scripted-agent"]);
+    run_command(agent.args(["--package", "lamplight-fake-github", "--bin", "fake-github"]))?;
     double.env("LAMPLIGHT", run.workspace.program(DEV, "lamplight"));
     double.env("SCRIPTED_AGENT", run.workspace.program(DEV, "scripted-agent"));
+    double.env("FAKE_GITHUB", run.workspace.program(DEV, "fake-github"));
     let stage = Stage::open(&run.workspace, DEV, run.directory("browser"), run.path.clone())?;
     if all {
         double.env("CODE_TOOLS", stage.install_code()?);

@@ -8,13 +8,15 @@
 use super::context::Context;
 use super::workspace::script;
 use super::{Trouble, artifacts, command_failed};
+use crate::git::{self, NewCommit};
 use crate::{agents, checks};
 use lamplight_domain::agent::ExitStatus;
 use lamplight_domain::artifact::KeptArtifact;
 use lamplight_domain::event::Commit;
 use lamplight_domain::session::{Report, Session};
-use lamplight_domain::{Generation, Timestamp, ToCheck, TurnNumber};
-use lamplight_sandbox::link::RunLimits;
+use lamplight_domain::{Failure, FailureClass, Generation, Timestamp, ToCheck, TurnNumber};
+use lamplight_sandbox::link::{Link, RunLimits};
+use std::path::Path;
 use std::sync::Arc;
 
 const COMMIT: &str = r#"
@@ -43,6 +45,13 @@ printf '%s\n' "$commit"
 git diff-tree --shortstat "$LAMPLIGHT_PARENT" "$commit"
 "#;
 
+/// The branch ends at the same commit as outside; nothing else changes.
+const TAKE: &str = r#"
+set -eu
+git fetch -q --no-tags "$LAMPLIGHT_REMOTE" "+refs/heads/$LAMPLIGHT_BRANCH:refs/remotes/origin/$LAMPLIGHT_BRANCH"
+git update-ref "refs/heads/$LAMPLIGHT_BRANCH" "$LAMPLIGHT_COMMIT"
+"#;
+
 const LIMITS: RunLimits = RunLimits { timeout_ms: 5 * 60_000, output_bytes: 64 * 1024 };
 /// Characters of a prompt in the first line of a commit's message.
 const SUBJECT_CHARS: usize = 72;
@@ -69,6 +78,11 @@ impl Work {
             artifacts: session.artifacts().clone(),
         })
     }
+
+    /// As git reads it.
+    fn date(&self) -> String {
+        format!("@{} +0000", self.ended_at.0.div_euclid(1000))
+    }
 }
 
 pub(super) async fn commit(
@@ -83,7 +97,7 @@ pub(super) async fn commit(
     };
     let link = context.link(generation, handle).await?;
     artifacts::keep(context, &link, turn, &work.artifacts).await?;
-    let date = format!("@{} +0000", work.ended_at.0.div_euclid(1000));
+    let date = work.date();
     let person = &context.spec.person;
     let more = [
         ("LAMPLIGHT_PARENT", work.parent.clone()),
@@ -101,12 +115,66 @@ pub(super) async fn commit(
         let failure = command_failed(context, "the commit could not be made or pushed", &output.stderr);
         return Ok(Report::WorkNotCommitted { turn, failure });
     }
-    let commit = parse(&String::from_utf8_lossy(&output.stdout));
+    let commit = match parse(&String::from_utf8_lossy(&output.stdout)) {
+        Some(commit) => match sign(context, &link, turn, &work, commit).await? {
+            Ok(commit) => Some(commit),
+            Err(failure) => return Ok(Report::WorkNotCommitted { turn, failure }),
+        },
+        None => None,
+    };
     let to_check = match &commit {
         Some(commit) => checks::find(&context.spec, &commit.id).await,
         None => ToCheck::Off,
     };
     Ok(Report::WorkCommitted { turn, commit, to_check })
+}
+
+/// The same commit signed, where the server signs: on the host, because its key stays there. The session's branch ends at that one, here and in
+/// the sandbox, whose files and index are the same. Done again it is the same again.
+async fn sign(
+    context: &Context,
+    link: &Link,
+    turn: TurnNumber,
+    work: &Work,
+    commit: Commit,
+) -> Result<Result<Commit, Failure>, Trouble> {
+    let Some(key) = &context.shared.config.signing_key else { return Ok(Ok(commit)) };
+    let id = match signed(context, turn, work, &commit.id, key).await {
+        Ok(id) => id,
+        Err(error) => {
+            let text = format!("the commit could not be signed; see git.signing_key_file: {error:#}");
+            return Ok(Err(Failure::infrastructure(FailureClass::Persistent, text)));
+        }
+    };
+    let output = link.run(&script(context, TAKE, &[("LAMPLIGHT_COMMIT", id.clone())]), None, LIMITS).await?;
+    if output.status != (ExitStatus::Code { code: 0 }) {
+        return Ok(Err(command_failed(context, "the signed commit could not be taken up", &output.stderr)));
+    }
+    Ok(Ok(Commit { id, ..commit }))
+}
+
+async fn signed(
+    context: &Context,
+    turn: TurnNumber,
+    work: &Work,
+    unsigned: &str,
+    key: &Path,
+) -> anyhow::Result<String> {
+    let repository = Path::new(&context.spec.repository);
+    let tree = git::line(repository, &["rev-parse", "--verify", &format!("{unsigned}^{{tree}}")]).await?;
+    let (message, date) = (message(context, turn, &work.prompt), work.date());
+    let new = NewCommit {
+        tree: &tree,
+        parents: &[&work.parent],
+        message: &message,
+        person: &context.spec.person,
+        date: &date,
+        key: Some(key),
+    };
+    let id = git::commit_tree(repository, &new).await?;
+    let reference = format!("refs/heads/{}", context.spec.branch);
+    git::line(repository, &["update-ref", "-m", "lamplight: sign", &reference, &id]).await?;
+    Ok(id)
 }
 
 fn message(context: &Context, turn: TurnNumber, prompt: &str) -> String {

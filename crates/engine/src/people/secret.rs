@@ -40,6 +40,11 @@ pub(super) fn make(kind: Kind) -> std::io::Result<(String, SecretHash)> {
     Ok((text, hash))
 }
 
+/// 256 bits that nobody can guess, as hexadecimal digits.
+pub fn random_text() -> std::io::Result<String> {
+    Ok(digits(&ids::random::<SECRET_BYTES>()?))
+}
+
 /// What is kept of this text, if it can be one of ours.
 pub(super) fn hash(kind: Kind, text: &str) -> Option<SecretHash> {
     let before = text.len().checked_sub(CHECK_DIGITS)?;

@@ -36,7 +36,9 @@ pub(super) struct Arguments {
 pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -> anyhow::Result<ExitCode> {
     let mut config = common.configuration_to_serve(arguments.listen.as_ref(), arguments.e2b)?;
     config.read_keys()?;
+    config.check_sign_in()?;
     let engine = config.engine();
+    engine.redaction.learn(config.auth.known_secrets());
     start_logging(&config.log, engine.redaction.clone())?;
     lamplight_engine::install_tls_provider();
     tokio::runtime::Builder::new_multi_thread()

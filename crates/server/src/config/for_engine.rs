@@ -28,6 +28,7 @@ impl Config {
             budgets: self.budgets.engine(),
             permissions: self.agent.permissions,
             checks: self.checks.run,
+            signing_key: self.git.signing_key_file.clone(),
             person: self.person.clone(),
             sandbox: SandboxConfig {
                 tool_dirs: self.sandbox.tools.clone(),

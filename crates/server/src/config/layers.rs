@@ -93,6 +93,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_GITHUB_ASSIGNEE", "github.assignee", Kind::Text),
     variable("LAMPLIGHT_GITHUB_POLL_SECONDS", "github.poll_seconds", Kind::Number),
     variable("LAMPLIGHT_GITHUB_CLOSING_WORD", "github.closing_word", Kind::Text),
+    variable("LAMPLIGHT_GIT_SIGNING_KEY_FILE", "git.signing_key_file", Kind::Text),
     variable("LAMPLIGHT_GATEWAY_LISTEN", "gateway.listen", Kind::Text),
     variable("LAMPLIGHT_GATEWAY_URL", "gateway.url", Kind::Text),
     variable("LAMPLIGHT_E2B_ENABLED", "e2b.enabled", Kind::Flag),

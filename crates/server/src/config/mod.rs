@@ -4,12 +4,14 @@
 //! key or variable that nobody reads is an error that names it: a setting with a typing mistake never silently counts
 //! for nothing.
 
+mod auth;
 mod checks;
 mod database;
 mod e2b;
 mod error;
 mod for_engine;
 mod gateway;
+mod git;
 mod github;
 mod layers;
 mod models;
@@ -18,11 +20,13 @@ mod secret;
 mod secrets;
 mod sections;
 
+pub use auth::{Allow, Auth, GitHubWay, OidcWay};
 pub use checks::Checks;
 pub use database::Database;
 pub use e2b::E2b;
 pub use error::ConfigError;
 pub use gateway::Gateway;
+pub use git::Git;
 pub use github::GitHub;
 pub use layers::{Environment, TOKEN_VARIABLE, VARIABLES, Variable};
 pub use models::{ModelEndpoint, Models};
@@ -30,8 +34,8 @@ pub use queue::Queue;
 pub use secret::Secret;
 pub use secrets::Secrets;
 pub use sections::{
-    Agent, Auth, Budgets, CustomAgent, Launcher, Log, LogFormat, NetworkPolicy, PersonBudget, Provider,
-    Repository, Sandbox, Server, Tls,
+    Agent, Budgets, CustomAgent, Launcher, Log, LogFormat, NetworkPolicy, PersonBudget, Provider, Repository,
+    Sandbox, Server, Tls,
 };
 
 use lamplight_domain::{Limits, Person};
@@ -58,6 +62,7 @@ pub struct Config {
     pub models: Models,
     pub secrets: Secrets,
     pub github: GitHub,
+    pub git: Git,
     pub gateway: Gateway,
     pub e2b: E2b,
     pub sandbox: Sandbox,
@@ -130,6 +135,7 @@ impl Config {
             .chain(&mut self.secrets.key_file)
             .chain(&mut self.github.private_key_file)
             .chain(&mut self.github.webhook_secret_file)
+            .chain(&mut self.git.signing_key_file)
             .chain(&mut self.sandbox.tools)
             .chain(&mut self.sandbox.home)
             .chain(self.repositories.iter_mut().map(|repository| &mut repository.path))
@@ -141,6 +147,8 @@ impl Config {
         {
             *program = absolute(Path::new(program.as_str()), environment)?.to_string_lossy().into_owned();
         }
+        self.auth.take_secrets(environment);
+        self.auth.check()?;
         self.server.check(&self.auth)?;
         self.database.check()?;
         self.sandbox.check()?;
@@ -166,6 +174,11 @@ impl Config {
     /// Reads what the server needs and nobody else: the private key of a GitHub App.
     pub fn read_keys(&mut self) -> Result<(), ConfigError> {
         self.github.read_key()
+    }
+
+    /// What only the server needs for people to sign in.
+    pub fn check_sign_in(&self) -> Result<(), ConfigError> {
+        self.auth.check_secrets()
     }
 
     /// Under which people reach the page, without a slash at its end.

@@ -1,6 +1,6 @@
 //! The concerns of the configuration, one struct each.
 
-use super::ConfigError;
+use super::{Auth, ConfigError};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{HostPattern, ImageChoice, Network, SandboxLimits, SomeLimits};
 use serde::{Deserialize, Serialize};
@@ -91,14 +91,6 @@ pub enum Tls {
     InFront,
     /// Not at all: nobody else is on the network.
     None,
-}
-
-/// `[auth]`: whether people sign in.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Auth {
-    /// Without, whoever reaches the server may do everything, so it listens on loopback alone.
-    pub required: bool,
 }
 
 /// A name, and a port if one is said.

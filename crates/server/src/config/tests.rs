@@ -101,10 +101,41 @@ fn mistakes_are_told_with_their_place() {
     let auth = "[auth]\nrequired = true\n";
     check(auth, &[everywhere], "the configuration cannot be used: server.listen is 0.0.0.0:7410, and what");
     assert!(load(auth, Flags::default(), &[everywhere, ("LAMPLIGHT_TLS", "none")]).is_ok());
+    let others = "[auth.github]\nclient_id = 'x'\n";
+    check(others, &[], "the configuration cannot be used: somebody signs people in, but nobody has to");
+    check(
+        "[auth]\nrequired = true\n[auth.oidc]\nissuer = 'http://id.example.org'\nclient_id = 'x'\n",
+        &[],
+        "the configuration cannot be used: auth.oidc.issuer is \"http://id.example.org\"; it should begin with https",
+    );
+    check(
+        "[auth.allow]\nrole = 'admin'\n",
+        &[],
+        "the configuration cannot be used: auth.allow.role is viewer or member",
+    );
     check("[server]\ntls = 'maybe'\n", &[], "DIR/lamplight.toml:2: unknown variant");
     let missing = Flags { config: Some("/nowhere/lamplight.toml".into()), ..Flags::default() };
     let error = Config::load(&missing, &environment(&[])).unwrap_err();
     assert!(error.to_string().starts_with("cannot read /nowhere/lamplight.toml"), "{error}");
+}
+
+#[test]
+fn only_the_server_needs_the_secrets_of_signing_in() {
+    let file = "[auth]\nrequired = true\n[auth.oidc]\nissuer = 'https://id.example.org'\nclient_id = 'x'\n\
+        [auth.github]\nclient_id = 'y'\nclient_secret_env = 'MINE'\n";
+    let check = |variables: &[(&str, &str)], expected: Option<&str>| {
+        let config = load(file, Flags::default(), variables).unwrap();
+        let verdict = config.check_sign_in().map_err(|error| error.to_string());
+        match expected {
+            None => assert_eq!(verdict, Ok(())),
+            Some(what) => assert!(verdict.unwrap_err().contains(what)),
+        }
+        assert!(!config.to_toml().contains("canary") && !format!("{config:?}").contains("canary"));
+    };
+    let (oidc, github) = (("OIDC_CLIENT_SECRET", "canary1"), ("MINE", "canary2"));
+    check(&[], Some("auth.oidc has no secret; set the variable OIDC_CLIENT_SECRET"));
+    check(&[oidc, ("MINE", " ")], Some("auth.github has no secret; set the variable MINE"));
+    check(&[oidc, github], None);
 }
 
 #[test]

@@ -50,7 +50,7 @@ use axum::http::HeaderValue;
 use axum::middleware;
 use axum::routing::{any, delete, get, post, put};
 use lamplight_domain::Person;
-use lamplight_engine::Engine;
+use lamplight_engine::{Engine, Passes};
 use live::{Presence, Timings};
 use problem::Problem;
 use std::net::SocketAddr;
@@ -77,6 +77,10 @@ pub struct Inner {
     pub gateway: Option<String>,
     pub timings: Timings,
     pub(crate) previews: Previews,
+    /// Seals what a browser brings back from who signs people in.
+    seals: Passes,
+    /// Who else signs people in.
+    others: sign_in::way::Others,
     pub(crate) e2b: Arc<Edge>,
     /// What every preview says of who may show it in a frame.
     pub(crate) frame_ancestors: HeaderValue,
@@ -119,6 +123,7 @@ impl App {
         let frame_ancestors = preview::frame_ancestors(&config.server.hosts);
         let content_security_policy = guard::content_security_policy(config.server.preview_domain.as_deref());
         let requests = metrics::Requests::of(engine.metrics());
+        let others = sign_in::way::Others::new(&config)?;
         Ok(Self(Arc::new(Inner {
             engine,
             requests,
@@ -127,6 +132,8 @@ impl App {
             gateway,
             timings,
             previews: Previews::new()?,
+            seals: Passes::new()?,
+            others,
             e2b: Edge::new(),
             frame_ancestors,
             content_security_policy,
@@ -215,6 +222,8 @@ pub fn router(app: App) -> Router {
         .route("/status", get(status::handle))
         .route("/usage", get(usage::handle))
         .route("/sign-in", get(sign_in::ways::handle).post(sign_in::enter::handle))
+        .route("/sign-in/{way}", post(sign_in::way::begin))
+        .route("/sign-in/{way}/callback", get(sign_in::way::callback))
         .route("/sign-out", post(sign_in::out::handle))
         .route("/sign-out/everywhere", post(sign_in::everywhere::handle))
         .route("/me", get(me::handle))

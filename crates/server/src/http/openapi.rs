@@ -82,6 +82,8 @@ use utoipa::OpenApi;
         usage::handle,
         sign_in::ways::handle,
         sign_in::enter::handle,
+        sign_in::way::begin,
+        sign_in::way::callback,
         sign_in::out::handle,
         sign_in::everywhere::handle,
         me::handle,

@@ -9,7 +9,7 @@ use utoipa::ToSchema;
 
 /// On an answer: the `code` of its problem.
 #[derive(Debug, Clone)]
-pub(super) struct Code(pub Cow<'static, str>);
+pub(in crate::http) struct Code(pub Cow<'static, str>);
 
 /// An error answer.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

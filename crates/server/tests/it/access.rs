@@ -99,6 +99,7 @@ async fn everybody_gets_what_the_table_says_and_nothing_else() {
                 .replace("{token}", "01JD0000000000000000000000")
                 .replace("{port}", "9")
                 .replace("{name}", "openai")
+                .replace("{way}", "github")
                 .replace("/offer", "/offer?path=/nowhere");
             let method: Method = method.parse().unwrap();
             let below = if *path == METRICS { "" } else { "/api/v1" };

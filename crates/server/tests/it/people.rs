@@ -3,6 +3,7 @@
 mod browsers;
 mod commands;
 mod links;
+mod others;
 mod repositories;
 mod streams;
 

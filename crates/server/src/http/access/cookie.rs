@@ -10,7 +10,7 @@ use crate::clock;
 use crate::config::Tls;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::response::Response;
-use lamplight_engine::people::BROWSER_MS;
+use lamplight_engine::people::{BROWSER_MS, SecretKind};
 
 const SECURE: &str = "__Host-lamplight";
 const PLAIN: &str = "lamplight";
@@ -21,9 +21,14 @@ fn name(app: &App) -> &'static str {
 
 /// The secret that a browser sends. One that is there twice was set by somebody else, and neither counts.
 pub(super) fn read(app: &App, headers: &HeaderMap) -> Option<String> {
+    one(headers, name(app))
+}
+
+/// The value of the one cookie of this name.
+pub(crate) fn one(headers: &HeaderMap, name: &str) -> Option<String> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     let pairs = all.flat_map(|value| value.split(';')).filter_map(|pair| pair.trim().split_once('='));
-    let mut ours = pairs.filter(|(cookie, _)| *cookie == name(app)).map(|(_, value)| value.to_owned());
+    let mut ours = pairs.filter(|(cookie, _)| *cookie == name).map(|(_, value)| value.to_owned());
     match (ours.next(), ours.next()) {
         (Some(value), None) => Some(value),
         (Some(_), Some(_)) | (None, _) => None,
@@ -38,6 +43,15 @@ pub(crate) fn set(app: &App, secret: Option<&str>) -> HeaderValue {
     let mut header = HeaderValue::try_from(text).expect("a secret is letters and digits");
     header.set_sensitive(true);
     header
+}
+
+/// Whoever signs in again in the same browser does not leave open what they, or somebody before them, came by.
+pub(crate) async fn leave(app: &App, headers: &HeaderMap) {
+    let Some(text) = read(app, headers) else { return };
+    let Ok(Some(known)) = app.engine.identify(SecretKind::Browser, &text).await else { return };
+    if let Err(error) = app.engine.revoke(&known.credential.id, Some(&known.person.id)).await {
+        tracing::debug!(%error, "what a browser was in by before is not there any more");
+    }
 }
 
 /// Whoever changes something by a cookie says from which page: every browser does, and `http/guard.rs` has judged what it says.

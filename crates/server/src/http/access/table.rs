@@ -105,6 +105,8 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("GET", "/openapi.json", Need::Open),
     ("GET", "/sign-in", Need::Open),
     ("POST", "/sign-in", Need::Open),
+    ("POST", "/sign-in/{way}", Need::Open),
+    ("GET", "/sign-in/{way}/callback", Need::Open),
     ("POST", "/sign-out", Need::Open),
     ("POST", "/sign-out/everywhere", Need::Account),
     ("GET", "/me", Need::Look),

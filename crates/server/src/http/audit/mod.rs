@@ -26,6 +26,10 @@ use utoipa::ToSchema;
 
 /// Characters of what a request says of itself that are kept, each.
 const KEPT: usize = 300;
+/// Changes something although it is asked for by `GET`: somebody comes back from who signs them in.
+const CALLBACK: &str = "/api/v1/sign-in/{way}/callback";
+/// Sends somebody there; nothing is kept of it here.
+const SENT_AWAY: &str = "/api/v1/sign-in/{way}";
 /// Where routes of the API are; the document names them without it.
 const BASE: &str = "/api/v1";
 
@@ -77,7 +81,9 @@ impl AuditOutcome {
 
     fn of(response: &Response) -> Self {
         let status = response.status();
-        match (status.is_server_error(), status.is_client_error()) {
+        // Who comes back from elsewhere is led on to the page with what was wrong.
+        let is_refused = status.is_client_error() || response.extensions().get::<Code>().is_some();
+        match (status.is_server_error(), is_refused) {
             (true, _) => Self::Failed,
             (false, true) => Self::Refused,
             (false, false) => Self::Done,
@@ -103,10 +109,12 @@ pub(crate) async fn record(State(app): State<App>, request: Request, next: Next)
 
 /// What is known of a request before it is answered; `None` of one that changes nothing.
 async fn begin(app: &App, parts: &mut Parts) -> Option<AuditEntry> {
-    if matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS) {
+    let route = parts.extensions.get::<MatchedPath>()?.as_str().to_owned();
+    let is_change = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS)
+        || (parts.method == Method::GET && route == CALLBACK);
+    if !is_change || route == SENT_AWAY {
         return None;
     }
-    let route = parts.extensions.get::<MatchedPath>()?.as_str().to_owned();
     // No person asks; what is signed has a row of its own, and of what is not there may be any number.
     if route == github::ROUTE {
         return None;

@@ -7,6 +7,7 @@ use axum::routing::get;
 use futures::SinkExt;
 use lamplight_domain::Seq;
 use serde_json::{Value, json};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::net::{TcpListener, TcpStream};
@@ -32,12 +33,15 @@ struct TestLog {
     before: Seq,
     entries: Mutex<Vec<Bytes>>,
     end: watch::Sender<Seq>,
+    /// Readers think that it ends where it began.
+    hides_its_end: AtomicBool,
 }
 
 impl TestLog {
     fn new(before: u64) -> Arc<Self> {
         let (before, entries) = (Seq(before), Mutex::default());
-        Arc::new(Self { before, entries, end: watch::Sender::new(before) })
+        let (end, hides_its_end) = (watch::Sender::new(before), AtomicBool::new(false));
+        Arc::new(Self { before, entries, end, hides_its_end })
     }
 
     fn append(&self, seqs: impl IntoIterator<Item = u64>) {
@@ -59,13 +63,15 @@ impl TestLog {
 
     fn follow(self: Arc<Self>, place: Seq) -> Log {
         let end = self.end.subscribe();
-        let state = (self, end.clone(), place);
+        let state = (Arc::clone(&self), end.clone(), place);
         let batches = stream::unfold(state, |(log, mut end, place)| async move {
             end.wait_for(|end| *end > place).await.ok()?;
             let entries = log.after(place);
             let place = entries.last()?.0;
             Some((Ok(entries), (log, end, place)))
         });
+        let hides = self.hides_its_end.load(Ordering::Relaxed);
+        let end = if hides { watch::Sender::new(self.before).subscribe() } else { end };
         Log { batches: batches.boxed(), end }
     }
 }
@@ -249,6 +255,19 @@ async fn a_reader_who_takes_nothing_for_a_while_keeps_nobody_up_and_loses_nothin
     // And has its seat again.
     served.log.append([66]);
     assert_eq!(hear(&mut slow).await, Ok(json!({"seq": 66, "at": 0})));
+}
+
+#[tokio::test]
+async fn who_comes_a_moment_too_late_for_an_entry_reads_it() {
+    let served = Served::new(0, 0, CALM).await;
+    let mut first = served.reader().await;
+    assert_eq!(hear(&mut first).await, Ok(json!({"control": "live", "last_seq": 0})));
+    served.log.append([1]);
+    assert_eq!(hear(&mut first).await, Ok(json!({"seq": 1, "at": 0})));
+    served.log.hides_its_end.store(true, Ordering::Relaxed);
+    let mut second = served.reader().await;
+    assert_eq!(hear(&mut second).await, Ok(json!({"control": "live", "last_seq": 0})));
+    assert_eq!(hear(&mut second).await, Ok(json!({"seq": 1, "at": 0})));
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use crate::http::people::ScopeView;
 use crate::http::problem::Problem;
 use axum::extract::State;
 use axum::extract::rejection::JsonRejection;
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use lamplight_domain::Scope;
@@ -57,6 +57,7 @@ pub struct Entered {
 pub(in crate::http) async fn handle(
     State(app): State<App>,
     Extension(asker): Extension<Asker>,
+    headers: HeaderMap,
     request: Result<Json<EnterRequest>, JsonRejection>,
 ) -> Result<Response, Problem> {
     // What a parser says of a wrong body has parts of the body in it.
@@ -93,6 +94,7 @@ pub(in crate::http) async fn handle(
     let mut response = match request.token {
         Some(_) => Json(Entered { me, token: Some(entered.secret) }).into_response(),
         None => {
+            cookie::leave(&app, &headers).await;
             let cookie = cookie::set(&app, Some(&entered.secret));
             ([(header::SET_COOKIE, cookie)], Json(Entered { me, token: None })).into_response()
         }

@@ -3,4 +3,5 @@
 pub mod enter;
 pub mod everywhere;
 pub mod out;
+pub mod way;
 pub mod ways;
