@@ -12,6 +12,7 @@ use axum::http::request::Parts;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
+use futures::StreamExt;
 use lamplight_e2b::listing::pairs;
 use lamplight_e2b::signature::{Operation, Signed};
 use lamplight_engine::{FileKind, FileReader, LentFiles, LentSandbox, LentState, LentUser, Unfiled};
@@ -164,22 +165,26 @@ pub(super) async fn handle(
     if entry.kind == FileKind::Folder {
         return Err(Refused::bad_request(format!("path '{path}' is a directory")));
     }
-    let reader = files.read(&real).await.map_err(|error| refused(error, &path))?;
+    let mut reader = files.read(&real).await.map_err(|error| refused(error, &path))?;
     // Of what the kernel makes up there is more than it says.
     let length = (entry.bytes > 0).then_some(entry.bytes);
-    let range = length.and_then(|length| range(&headers, length));
-    let (status, skipped, wanted) = match range {
+    let (status, skipped, wanted, body) = match length.and_then(|length| range(&headers, length)) {
         Some(Err(())) => {
-            return Ok((
-                StatusCode::RANGE_NOT_SATISFIABLE,
-                [(header::CONTENT_RANGE, format!("bytes */{}", entry.bytes))],
-            )
-                .into_response());
+            let all = [(header::CONTENT_RANGE, format!("bytes */{}", entry.bytes))];
+            return Ok((StatusCode::RANGE_NOT_SATISFIABLE, all).into_response());
         }
-        Some(Ok((from, to))) => (StatusCode::PARTIAL_CONTENT, from, Some(to + 1 - from)),
-        None => (StatusCode::OK, 0, length),
+        Some(Ok((from, to))) => {
+            let wanted = Some(to + 1 - from);
+            (StatusCode::PARTIAL_CONTENT, from, wanted, Body::from_stream(content(reader, from, wanted)))
+        }
+        None => {
+            let (wanted, body) = whole(&mut reader, length).await.map_err(|error| refused(error, &path))?;
+            let body =
+                body.unwrap_or_else(|(begun, left)| Body::from_stream(begun.chain(content(reader, 0, left))));
+            (StatusCode::OK, 0, wanted, body)
+        }
     };
-    let mut answer = Response::new(Body::from_stream(content(reader, skipped, wanted)));
+    let mut answer = Response::new(body);
     *answer.status_mut() = status;
     let mut set = |name: HeaderName, value: String| {
         answer.headers_mut().extend(HeaderValue::from_str(&value).ok().map(|value| (name, value)));
@@ -196,6 +201,27 @@ pub(super) async fn handle(
     }
     Ok(answer)
 }
+
+/// A file that is so small that it came at once is as long as it was then, whoever writes to it meanwhile; of a longer one, the pieces that
+/// came are given back, and its length is what it said.
+async fn whole(
+    reader: &mut FileReader,
+    length: Option<u64>,
+) -> Result<(Option<u64>, Result<Body, Begun>), Unfiled> {
+    let Some(first) = reader.next().await? else { return Ok((Some(0), Ok(Body::empty()))) };
+    match reader.next().await? {
+        None => Ok((Some(first.len() as u64), Ok(Body::from(first)))),
+        Some(second) => {
+            // What is written to it from now on is not sent.
+            let came = (first.len() + second.len()) as u64;
+            let left = length.map(|length| length.saturating_sub(came));
+            Ok((length, Err((futures::stream::iter([Ok(first), Ok(second)]), left))))
+        }
+    }
+}
+
+/// The first pieces of a file, and how many bytes of it are left.
+type Begun = (futures::stream::Iter<std::array::IntoIter<io::Result<Bytes>, 2>>, Option<u64>);
 
 fn quoted(name: &str) -> String {
     let plain: String = name.chars().filter(|c| c.is_ascii_graphic() && !matches!(c, '"' | '\\')).collect();
