@@ -74,8 +74,8 @@ pub use lamplight_sandbox::link::{
 pub use lamplight_sandbox::provider::{Searched, Used};
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{
-    AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, BadAddress, Examined, PAGE_AUDIT, PostgresAddress,
-    Usage, UsageBy, UsageQuery, UsageSum,
+    AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, BadAddress, Examined, Migrated, PAGE_AUDIT,
+    PostgresAddress, Usage, UsageBy, UsageQuery, UsageSum,
 };
 pub use lent::{
     Away, Follower as LentFollower, Input as LentInput, LONGEST_LOAN_MS, LentFiles, LentProcess, LentSandbox,

@@ -155,13 +155,13 @@ pub(crate) fn read_before(
 
 /// On from the batch that begins there, or back from the one before that.
 #[derive(Clone, Copy)]
-enum Way {
+pub(crate) enum Way {
     On(u64),
     Back(u64),
 }
 
 /// Shows batches to `visit` in that order, until it says that it has enough.
-fn for_each_batch(
+pub(crate) fn for_each_batch(
     connection: &Connection,
     log: i64,
     way: Way,

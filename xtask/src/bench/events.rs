@@ -2,11 +2,13 @@
 
 use super::Bench;
 use super::peers::{Lamplight, Peer, create, end, until};
+use super::postgres::Postgres;
 use super::process::now;
 use super::table::{Table, ms};
 use crate::command::output_of;
 use anyhow::{Context, Result};
 use serde_json::Value;
+use std::path::Path;
 use std::process::Command;
 
 /// Readers, and how many events each of them waits for.
@@ -55,21 +57,11 @@ fn delivered(bench: &Bench, peer: Peer) -> Result<Vec<String>> {
 
 /// How many a second, by the store alone and from an agent's pipe.
 pub(super) fn durable(bench: &Bench) -> Result<Vec<Table>> {
-    let mut store = Table::new(
-        "Durable events, the store alone",
-        "Each writer is a session that waits for its append before the next; with every append its summary, with one event in eight a text for search. \
-         Events of 350 bytes.",
-        &["writers × events an append", "events/s", "acknowledged p50", "p99"],
-    );
     let directory = bench.fresh("store")?;
-    let mut example = Command::new(bench.example("append_rate"));
-    let report: Value = serde_json::from_str(&output_of(example.arg("--dir").arg(&directory))?)?;
-    for rate in report["rates"].as_array().context("the example reports rates")? {
-        let name = format!("{} × {}", rate["writers"], rate["events_per_append"]);
-        let wait = |key: &str| rate["ack_ms"][key].as_f64().map(ms).unwrap_or_default();
-        let events = rate["events_per_second"].as_f64().unwrap_or_default();
-        store.row(&name, Ok(vec![format!("{events:.0}"), wait("p50"), wait("p99")]));
-    }
+    let on_sqlite = appended(bench, &directory, None)?;
+    let on_postgres = Postgres::start(&bench.fresh("postgres")?)
+        .and_then(|postgres| appended(bench, &directory, Some(&postgres.url)));
+    let store = beside(&on_sqlite, on_postgres);
     let mut pipe = Table::new(
         "Durable events, from an agent's pipe",
         "An agent in a sandbox says as many messages as it can: through its pipe, the guest, the link, the reader of ACP and the actor into the log. Each is an \
@@ -78,6 +70,60 @@ pub(super) fn durable(bench: &Bench) -> Result<Vec<Table>> {
     );
     pipe.row("one agent", flood(bench));
     Ok(vec![store, pipe])
+}
+
+/// A load and what came of it: events a second, and how long until one is acknowledged.
+struct Rate {
+    name: String,
+    columns: [String; 3],
+}
+
+fn appended(bench: &Bench, directory: &Path, database: Option<&str>) -> Result<Vec<Rate>> {
+    let mut example = Command::new(bench.example("append_rate"));
+    example.arg("--dir").arg(directory);
+    if let Some(url) = database {
+        example.args(["--postgres", url]);
+    }
+    let report: Value = serde_json::from_str(&output_of(&mut example)?)?;
+    let rates = report["rates"].as_array().context("the example reports rates")?;
+    Ok(rates.iter().map(rate).collect())
+}
+
+fn rate(rate: &Value) -> Rate {
+    let wait = |key: &str| rate["ack_ms"][key].as_f64().map(ms).unwrap_or_default();
+    let events = rate["events_per_second"].as_f64().unwrap_or_default();
+    Rate {
+        name: format!("{} × {}", rate["writers"], rate["events_per_append"]),
+        columns: [format!("{events:.0}"), wait("p50"), wait("p99")],
+    }
+}
+
+/// One table for both, or with the reason why there is no PostgreSQL.
+fn beside(on_sqlite: &[Rate], on_postgres: Result<Vec<Rate>>) -> Table {
+    let mut table = Table::new(
+        "Durable events, the store alone",
+        "Each writer is a session that waits for its append before the next; with every append its summary, with one event in eight a text for search. \
+         Events of 350 bytes. SQLite and PostgreSQL have their files on the same disk, and PostgreSQL its settings as they come, behind a Unix socket.",
+        &[
+            "writers × events an append",
+            "SQLite: events/s",
+            "acknowledged p50",
+            "p99",
+            "PostgreSQL: events/s",
+            "acknowledged p50",
+            "p99",
+        ],
+    );
+    let (other, why) = match on_postgres {
+        Ok(rates) => (rates, String::new()),
+        Err(error) => (Vec::new(), format!("failed: {error:#}").replace(['\n', '|'], " ")),
+    };
+    for (n, rate) in on_sqlite.iter().enumerate() {
+        let missing = || [why.clone(), String::new(), String::new()];
+        let more = other.get(n).map_or_else(missing, |rate| rate.columns.clone());
+        table.row(&rate.name, Ok([&rate.columns[..], &more[..]].concat()));
+    }
+    table
 }
 
 fn flood(bench: &Bench) -> Result<Vec<String>> {

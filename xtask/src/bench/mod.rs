@@ -13,6 +13,7 @@ mod kills;
 mod machine;
 mod page;
 mod peers;
+mod postgres;
 mod process;
 mod sandbox;
 mod sessions;

@@ -37,7 +37,13 @@ impl Running {
         Self::start_until(command, port, log, || TcpStream::connect(("127.0.0.1", port)).is_ok())
     }
 
-    fn start_until(mut command: Command, port: u16, log: &Path, is_ready: impl Fn() -> bool) -> Result<Self> {
+    /// Starts a command that is ready once that is so.
+    pub(super) fn start_until(
+        mut command: Command,
+        port: u16,
+        log: &Path,
+        is_ready: impl Fn() -> bool,
+    ) -> Result<Self> {
         let url = format!("http://127.0.0.1:{port}");
         command
             .stdin(Stdio::null())

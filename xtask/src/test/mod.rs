@@ -6,6 +6,7 @@
 mod browser;
 mod demos;
 mod page;
+mod peers;
 mod rust;
 mod tally;
 
@@ -32,6 +33,9 @@ pub(crate) struct Arguments {
     /// Leave out what starts a browser or a real agent
     #[arg(long)]
     fast: bool,
+    /// Also have our requests judged by GitHub's own description of its interface; fetches some 190 MB
+    #[arg(long)]
+    peers: bool,
 }
 
 /// What the steps share.
@@ -68,6 +72,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         ("clippy", Box::new(rust::clippy)),
         ("tests", Box::new(rust::tests)),
     ];
+    if arguments.peers {
+        steps.push(("peers", Box::new(peers::check)));
+    }
     if !arguments.fast {
         let agents = arguments.agents;
         steps.push(("browser", Box::new(move |run| browser::check(run, agents))));

@@ -4,6 +4,7 @@ mod apps;
 mod conversations;
 mod faults;
 mod leniencies;
+mod peers;
 
 use lamplight_fake_github::{FakeGitHub, Fault, Moment};
 use lamplight_integrations::github::NewPullRequest;

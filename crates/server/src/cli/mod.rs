@@ -22,6 +22,7 @@ mod keys;
 mod login;
 mod logs;
 mod merge;
+mod migrate;
 mod model;
 mod output;
 mod pause;
@@ -167,6 +168,8 @@ enum Command {
     Doctor(doctor::Arguments),
     /// Copy what cannot be made again, while the server runs, or bring it back
     Backup(backup::Arguments),
+    /// Move an installation from SQLite to PostgreSQL
+    Migrate(migrate::Arguments),
     /// Print the effective configuration, without secrets
     Config(config::Arguments),
     /// Print the OpenAPI document
@@ -203,6 +206,7 @@ impl Cli {
             Command::Image(arguments) => image::run(&arguments, &common, output),
             Command::Doctor(arguments) => doctor::run(&arguments, &common, output),
             Command::Github(arguments) => block_on(github::run(&arguments, &common, output)),
+            Command::Migrate(arguments) => migrate::run(&arguments, &common, output),
             Command::Backup(arguments) => backup::run(&arguments, &common, output),
             Command::Config(arguments) => config::run(&arguments, &common, output),
             Command::Openapi => {

@@ -20,6 +20,7 @@ mod http;
 mod images;
 mod kills;
 mod metrics;
+mod migrating;
 mod network;
 mod pauses;
 mod people;

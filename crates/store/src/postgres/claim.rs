@@ -19,7 +19,7 @@ const TRIES: u32 = 30;
 const BETWEEN: Duration = Duration::from_millis(100);
 
 /// Connects, claims the database, and brings it to the schema of this version.
-pub(super) fn open(address: &PostgresAddress) -> Result<Session, StoreError> {
+pub(crate) fn open(address: &PostgresAddress) -> Result<Session, StoreError> {
     let place = address.to_string();
     let failed = |cause: anyhow::Error| StoreError::Failed { dir: place.clone(), cause };
     let session = Session::open(address).context("connect").map_err(failed)?;
@@ -51,7 +51,7 @@ pub(super) fn again(address: &PostgresAddress) -> Result<Session> {
 }
 
 /// Gives the lock back at once, which the end of the connection would do a moment later.
-pub(super) fn give_up(session: Session) {
+pub(crate) fn give_up(session: Session) {
     let (class, object) = LOCK;
     // If it fails the connection is gone, and the lock with it.
     let _ = session.batch(&format!("SELECT pg_advisory_unlock({class}, {object})"));

@@ -96,7 +96,7 @@ impl Session {
     }
 
     /// Like [`Session::query`], with values that SQLite does not have.
-    pub(super) fn query_of(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
+    pub(crate) fn query_of(&self, sql: &str, values: &[&(dyn ToSql + Sync)]) -> Result<Vec<Row>> {
         let statement = self.statement(sql)?;
         self.wait(self.client().query(&statement, values))
     }

@@ -9,6 +9,7 @@ mod forge;
 mod full;
 mod kill;
 mod lent;
+mod migrate;
 mod people;
 mod postgres;
 mod power;

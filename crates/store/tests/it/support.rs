@@ -49,6 +49,10 @@ impl Place {
         Self { dir: tempfile::tempdir().unwrap(), cluster: Some(Cluster::start()) }
     }
 
+    pub(crate) fn path(&self) -> &Path {
+        self.dir.path()
+    }
+
     pub(crate) fn open(&self) -> Store {
         self.try_open().unwrap()
     }

