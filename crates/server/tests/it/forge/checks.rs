@@ -42,6 +42,7 @@ async fn a_person_is_asked_once_where_the_agent_does_not_come_to_an_end() {
     let stage = Stage::start(Way::App).await;
     let (issue, id) = begin(&stage, "echo why; exit 4").await;
     stage.server.until(&id, "checks_ended", 3).await;
+    stage.until("a pull request", || stage.github.pulls(REPOSITORY).len() == 1).await;
     let pull = || stage.github.pulls(REPOSITORY)[0].clone();
     stage.until("evidence", || pull()["body"].as_str().unwrap().contains("| exit 4 |")).await;
     assert!(pull()["body"].as_str().unwrap().contains("> why"), "{}", pull());
