@@ -8,13 +8,15 @@ mod forms;
 use crate::Event;
 use serde_json::Value;
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::sync::{Arc, PoisonError, RwLock};
 
 /// A shorter one would be found in texts that have nothing to do with it.
 pub const SHORTEST_SECRET_BYTES: usize = 8;
-/// Values that are known at a time, those that were replaced or removed included; the oldest is forgotten first.
+/// Values that are known at a time, those that were replaced or removed included. Of what there is most of, such as tokens of an hour, the
+/// oldest is forgotten first.
 const KNOWN_SECRETS: usize = 256;
 
 /// A value that must not be seen, and what it is called where it would have been.
@@ -50,9 +52,20 @@ impl Redaction {
                 known.push(secret);
             }
         }
-        let forgotten = known.len().saturating_sub(KNOWN_SECRETS);
-        *now = Arc::new(Redactor::new(known.split_off(forgotten)));
+        while known.len() > KNOWN_SECRETS {
+            known.remove(oldest_of_most(&known));
+        }
+        *now = Arc::new(Redactor::new(known));
     }
+}
+
+/// Which one is the oldest of those whose name is the most frequent.
+fn oldest_of_most(known: &[KnownSecret]) -> usize {
+    let mut counts: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
+    for (at, secret) in known.iter().enumerate() {
+        counts.entry(&secret.name).or_insert((0, at)).0 += 1;
+    }
+    counts.into_values().max_by_key(|(count, _)| *count).map_or(0, |(_, oldest)| oldest)
 }
 
 /// A set of secrets that is looked for.
@@ -311,6 +324,18 @@ mod tests {
             panic!("another event")
         };
         assert_eq!(text, "it is [secret openai]");
+    }
+
+    #[test]
+    fn what_comes_every_hour_does_not_displace_what_came_once() {
+        let redaction = Redaction::default();
+        let learn =
+            |name: &str, value: String| redaction.learn([KnownSecret { name: name.to_owned(), value }]);
+        learn("openai", CANARY.to_owned());
+        (0..2 * KNOWN_SECRETS).for_each(|n| learn("GitHub token", format!("ghs_canary{n:04}")));
+        let said = redaction.now().text(&format!("{CANARY} ghs_canary0000 ghs_canary0511")).into_owned();
+        assert_eq!(said, "[secret openai] ghs_canary0000 [secret GitHub token]");
+        assert_eq!(redaction.now().len(), KNOWN_SECRETS);
     }
 
     #[test]
