@@ -12,6 +12,7 @@ use lamplight_domain::{
 };
 use lamplight_gateway::{ModelPrice, Outside, Secret, Tariff, UpstreamName};
 use lamplight_integrations::GitHubConfig;
+use lamplight_integrations::sign_in::GitHubSignInConfig;
 use lamplight_store::{BadAddress, PostgresAddress};
 use std::path::{Path, PathBuf};
 
@@ -35,6 +36,8 @@ pub struct Config {
     pub forge: Option<ForgeConfig>,
     /// How people's rights on its repositories are asked for; `None` where nobody signs in by it.
     pub rights: Option<RightsConfig>,
+    /// Whom people sign in by, where pull requests are opened as them; `None` where they are opened in the server's own name.
+    pub on_behalf: Option<GitHubSignInConfig>,
     /// What stored secrets are sealed with.
     pub sealing: SealingSource,
     /// Learns every secret; whatever is written passes it.

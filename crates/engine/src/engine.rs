@@ -10,6 +10,7 @@ use crate::forge::{self, Forge};
 use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
+use crate::on_behalf::OnBehalf;
 use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
 use crate::session::{Actor, Awake, MAILBOX, Message};
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     pub github: Option<GitHub>,
     pub forge: Option<Forge>,
     pub rights: Option<Rights>,
+    pub on_behalf: Option<OnBehalf>,
     pub keys: Keys,
     /// Where the gateway is reached over TCP, it knows sessions by these.
     pub tokens: OnceLock<Arc<Tokens>>,
@@ -104,9 +106,11 @@ impl Engine {
         let budgets = Budgets::load(&config, &store).await?;
         let unfinished = store.unfinished().await?;
         let queue = Queue::new(config.queue, unfinished.iter().cloned());
+        let on_behalf = OnBehalf::open(config.on_behalf.clone(), &store).await?;
         let shared = Arc::new(Shared {
             forge: Forge::open(&config),
             rights: Rights::open(&config),
+            on_behalf,
             catalogue: agents::catalogue(&config)?,
             config,
             store,

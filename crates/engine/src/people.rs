@@ -18,6 +18,7 @@ use crate::error::CommandError;
 use crate::{clock, ids};
 use anyhow::Context as _;
 use lamplight_domain::{Role, Scope, Timestamp};
+use lamplight_integrations::sign_in::PersonToken;
 use lamplight_store::{PeopleChange, PeopleOutcome};
 use refusals::{NAME, clean, last_owner, name_taken, no_such_person, not_invited, person_row, used_up};
 use std::sync::Arc;
@@ -70,6 +71,8 @@ pub enum Entry {
         email: String,
         role: Option<Role>,
         secret: Option<String>,
+        /// What may be done there in their name.
+        token: Option<PersonToken>,
     },
 }
 
@@ -162,9 +165,13 @@ impl Engine {
     /// Lets somebody in.
     pub async fn enter(&self, entry: Entry, wanted: Wanted) -> Result<Entered, CommandError> {
         let now = clock::now();
+        let (issuer, token) = match &entry {
+            Entry::Identity { issuer, token, .. } => (issuer.clone(), token.clone()),
+            Entry::Once { .. } => (String::new(), None),
+        };
         let Admitted { once, person, identity, is_new } = match entry {
             Entry::Once { secret, name, email } => self.by_secret(&secret, name, email, now).await?,
-            Entry::Identity { issuer, subject, login, name, email, role, secret } => {
+            Entry::Identity { issuer, subject, login, name, email, role, secret, token: _ } => {
                 let admitted = match (self.identified(&issuer, &subject).await?, secret, role) {
                     (Some(person), _, _) => Admitted { once: None, person, identity: None, is_new: false },
                     (None, Some(secret), _) => self.by_secret(&secret, Some(name), Some(email), now).await?,
@@ -180,15 +187,26 @@ impl Engine {
         };
         let (kind, secret_kind, expires_ms) = wanted.kind(&person.id)?;
         let (text, credential) = made(secret_kind, kind, expires_ms)?;
+        let (former, token) = match token {
+            Some(token) => {
+                let former = self.shared.token_to_end(&person.id).await;
+                (former, self.shared.sealed_token(&person.id, &issuer, token).await)
+            }
+            None => (None, None),
+        };
         let change = PeopleChange::Enter {
             once,
             now,
             person: is_new.then(|| Box::new(person.clone())),
             identity: identity.map(Box::new),
             credential: credential.clone(),
+            token,
         };
         match self.change_people(change).await? {
-            PeopleOutcome::Done => Ok(Entered { person, secret: text, credential }),
+            PeopleOutcome::Done => {
+                self.shared.end_token(former);
+                Ok(Entered { person, secret: text, credential })
+            }
             PeopleOutcome::NotFound => Err(used_up()),
             PeopleOutcome::NameTaken => Err(name_taken(&person.name)),
             PeopleOutcome::LastOwner => Err(last_owner()),
@@ -271,11 +289,6 @@ impl Engine {
         }
     }
 
-    /// Signs somebody out of every browser.
-    pub async fn sign_out_everywhere(&self, person: &str) -> Result<(), CommandError> {
-        self.change_people(PeopleChange::ForgetBrowsers { person: person.to_owned() }).await.map(drop)
-    }
-
     /// Everybody, the first one first.
     pub async fn people(&self) -> Result<Vec<PersonRow>, CommandError> {
         Ok(self.shared.store.people().await?)
@@ -284,6 +297,11 @@ impl Engine {
     /// Somebody by id.
     pub async fn person(&self, id: &str) -> Result<PersonRow, CommandError> {
         self.people().await?.into_iter().find(|person| person.id == id).ok_or_else(no_such_person)
+    }
+
+    /// Who has this name, or had it before they were removed.
+    pub async fn person_named(&self, name: &str) -> Result<Option<PersonRow>, CommandError> {
+        Ok(self.shared.store.person_named(name).await?)
     }
 
     /// As whom others know somebody.
@@ -304,7 +322,10 @@ impl Engine {
 
     /// Lets somebody in no more; what they did stays theirs.
     pub async fn remove_person(&self, person: &str) -> Result<(), CommandError> {
-        self.changed_person(PeopleChange::Remove { person: person.to_owned(), at: clock::now() }).await
+        let token = self.shared.token_to_end(person).await;
+        self.changed_person(PeopleChange::Remove { person: person.to_owned(), at: clock::now() }).await?;
+        self.shared.end_token(token);
+        Ok(())
     }
 
     async fn changed_person(&self, change: PeopleChange) -> Result<(), CommandError> {
@@ -316,7 +337,7 @@ impl Engine {
     }
 
     /// To its end, though whoever asked may leave, and told to all who follow something.
-    async fn change_people(&self, change: PeopleChange) -> Result<PeopleOutcome, CommandError> {
+    pub(crate) async fn change_people(&self, change: PeopleChange) -> Result<PeopleOutcome, CommandError> {
         let shared = self.shared.clone();
         let changing = async move {
             let outcome = shared.store.change_people(change).await?;

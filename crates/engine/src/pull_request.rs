@@ -42,7 +42,7 @@ impl Engine {
         push(&view, github, &repository, &head).await?;
         let closing = self.closing_line(id, &repository).await?;
         let ours = self.description(&view, &head, closing).await?;
-        let shown = show(&view, github, &repository, &ours).await.map_err(in_words)?;
+        let (shown, told) = self.show(&view, github, &repository, &ours).await.map_err(in_words)?;
         let pull_request = PullRequest {
             repository: repository.to_string(),
             number: shown.number,
@@ -53,7 +53,41 @@ impl Engine {
         };
         let report = Report::PullRequestPublished { pull_request: pull_request.clone(), by };
         self.shared.send(id, Message::Report(report)).await?;
+        if let Some(text) = told {
+            self.shared.send(id, Message::Facts(vec![Event::Noted { text }])).await?;
+        }
         Ok(pull_request)
+    }
+
+    /// What people wrote into its text stays. Where it was opened now, the log may say more of it.
+    async fn show(
+        &self,
+        view: &SessionView,
+        github: &GitHub,
+        repository: &Repository,
+        ours: &str,
+    ) -> Result<(github::PullRequest, Option<String>), GitHubError> {
+        let (found, told) = match github.pull_request_of(repository, &view.branch).await? {
+            Some(found) => (found, None),
+            None => {
+                let body = section::replace("", ours);
+                let new = NewPullRequest {
+                    title: &view.title,
+                    head: &view.branch,
+                    base: &view.base,
+                    body: &body,
+                    draft: true,
+                };
+                self.open_pull_request(view, github, repository, &new).await?
+            }
+        };
+        let text = found.body.clone().unwrap_or_default();
+        let new = section::replace(&text, ours);
+        if new == text {
+            return Ok((found, told));
+        }
+        let described = github.describe_pull_request(repository, found.number, &new).await?;
+        Ok((described, told))
     }
 
     /// What was done, and what it took.
@@ -188,32 +222,6 @@ async fn push(
         format!("See that the token may push to {repository}, and try again.")
     };
     Err(CommandError::invalid("push_refused", format!("the branch could not be pushed: {said}"), what_to_do))
-}
-
-/// What people wrote into its text stays.
-async fn show(
-    view: &SessionView,
-    github: &GitHub,
-    repository: &Repository,
-    ours: &str,
-) -> Result<github::PullRequest, GitHubError> {
-    let found = match github.pull_request_of(repository, &view.branch).await? {
-        Some(found) => found,
-        None => {
-            let body = section::replace("", ours);
-            let new = NewPullRequest {
-                title: &view.title,
-                head: &view.branch,
-                base: &view.base,
-                body: &body,
-                draft: true,
-            };
-            github.open_pull_request(repository, &new).await?
-        }
-    };
-    let text = found.body.clone().unwrap_or_default();
-    let new = section::replace(&text, ours);
-    if new == text { Ok(found) } else { github.describe_pull_request(repository, found.number, &new).await }
 }
 
 pub(crate) fn no_token() -> CommandError {

@@ -166,8 +166,9 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let Ok(body) = axum::body::to_bytes(body, LONGEST_BODY).await else {
         return problem(StatusCode::PAYLOAD_TOO_LARGE, "too large");
     };
-    let is_rest =
-        ["/repos/", "/app", "/graphql", "/user", "/settings/"].iter().any(|start| path.starts_with(start));
+    let is_rest = ["/repos/", "/app", "/graphql", "/user", "/settings/", "/rate_limit"]
+        .iter()
+        .any(|start| path.starts_with(start));
     let answer = match is_rest {
         true => rest::answer(&shared, &head, &body).await,
         false if path.starts_with("/login/") => sign_in::answer(&shared, &head, &body),

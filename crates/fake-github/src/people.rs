@@ -10,6 +10,11 @@ impl FakeGitHub {
         self.shared.state().permissions.insert(login.to_owned(), permission.into());
     }
 
+    /// The number that an account has for good.
+    pub fn number_of(&self, login: &str) -> u64 {
+        person(login)["id"].as_u64().unwrap_or_default()
+    }
+
     /// What they may do with this repository, whatever they may with others; `None` is nothing.
     pub fn allow(&self, repository: &str, login: &str, permission: Option<Permission>) {
         self.shared.state().exceptions.insert((repository.to_owned(), login.to_owned()), permission);

@@ -72,6 +72,14 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Respo
         (&Method::DELETE, ["applications", client_id, "token"]) => {
             sign_in::delete(shared, head, client_id, body)
         }
+        (&Method::GET, ["rate_limit"]) => match caller(shared, token) {
+            Ok(_) => {
+                let core =
+                    json!({ "limit": 5_000, "used": 289, "remaining": 4_711, "reset": now_s() + 1_800 });
+                Json(json!({ "resources": { "core": core }, "rate": core })).into_response()
+            }
+            Err(refused) => *refused,
+        },
         (&Method::GET, ["user", rest @ ..]) => match caller(shared, token) {
             Ok(Caller::User(user)) => sign_in::user(shared, &user, rest),
             Ok(Caller::Person) => Json(crate::content::person("ada")).into_response(),
@@ -145,7 +153,18 @@ fn may(shared: &Shared, caller: &Caller, repository: &str, method: &Method, rest
                 (&Method::GET, _) | (_, ["issues", ..]) => Permission::Read,
                 _ => Permission::Write,
             };
-            return shared.state().permission(repository, &user.login).is_some_and(|given| given >= least);
+            let state = shared.state();
+            let person_may = state.permission(repository, &user.login).is_some_and(|given| given >= least);
+            // Of a GitHub App's token both count.
+            let level = if method == Method::GET { "read" } else { "write" };
+            let app_may = match (&state.app, rest) {
+                (Some(app), ["pulls", ..]) if user.is_of_app() => app
+                    .permissions
+                    .get("pull_requests")
+                    .is_some_and(|given| given == level || given == "write"),
+                _ => true,
+            };
+            return person_may && app_may;
         }
         Caller::App(minted) => minted,
     };

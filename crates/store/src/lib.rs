@@ -40,7 +40,9 @@ pub use forge::{Delivery, ForgeChange, Mark, Thread, Waiting};
 pub use lent::{LentChange, LentRow};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
 pub use migrate::Migrated;
-pub use people::{Credential, CredentialKind, Identity, PeopleChange, PeopleOutcome, PersonRow, SecretHash};
+pub use people::{
+    Credential, CredentialKind, Identity, PeopleChange, PeopleOutcome, PersonRow, SecretHash, own_secret,
+};
 pub use postgres::{BadAddress, Examined, PostgresAddress};
 pub use reviews::{Remark, ReplyOwed, ReviewChange, Reviewed};
 pub use rows::{

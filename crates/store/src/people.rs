@@ -5,8 +5,9 @@ mod face;
 mod reading;
 
 pub(crate) use changes::change;
-pub(crate) use reading::{credential, credentials, identities, known, people, person_of};
+pub(crate) use reading::{credential, credentials, identities, known, people, person_named, person_of};
 
+use crate::SealedSecret;
 use lamplight_domain::{Role, Scope, Timestamp};
 use serde::{Deserialize, Serialize};
 
@@ -23,6 +24,11 @@ pub struct PersonRow {
     pub role: Role,
     pub created_at: Timestamp,
     pub removed_at: Option<Timestamp>,
+}
+
+/// The name of the secret that something may be done elsewhere by in the name of the person with this id. It goes with them.
+pub fn own_secret(person: &str) -> String {
+    format!("person:{person}")
 }
 
 /// Whom somebody else knows a person as.
@@ -92,6 +98,18 @@ pub enum PeopleChange {
         person: Option<Box<PersonRow>>,
         identity: Option<Box<Identity>>,
         credential: Credential,
+        /// What may be done elsewhere in their name; see [`own_secret`].
+        token: Option<Box<SealedSecret>>,
+    },
+    /// Another in the place of the one with this nonce, if that is still there.
+    KeepToken {
+        former: Vec<u8>,
+        token: SealedSecret,
+    },
+    /// The one with this nonce does not count any more.
+    DropToken {
+        name: String,
+        nonce: Vec<u8>,
     },
     SetRole {
         person: String,
@@ -110,7 +128,7 @@ pub enum PeopleChange {
         id: String,
         person: Option<String>,
     },
-    /// All browsers of somebody.
+    /// All browsers of somebody, and what may be done elsewhere in their name.
     ForgetBrowsers {
         person: String,
     },
@@ -143,11 +161,14 @@ impl PeopleChange {
     /// Bytes that it adds to a transaction, roughly.
     pub(crate) fn size(&self) -> usize {
         match self {
-            Self::Enter { person, .. } => {
-                1024 + person.as_ref().map_or(0, |person| person.name.len() + person.email.len())
+            Self::Enter { person, token, .. } => {
+                let token = token.as_ref().map_or(0, |token| token.ciphertext.len());
+                1024 + token + person.as_ref().map_or(0, |person| person.name.len() + person.email.len())
             }
+            Self::KeepToken { token, .. } => 256 + token.ciphertext.len(),
             Self::Add(_) | Self::AddOnly(_) | Self::Renew { .. } => 1024,
-            Self::SetRole { .. }
+            Self::DropToken { .. }
+            | Self::SetRole { .. }
             | Self::Remove { .. }
             | Self::Forget { .. }
             | Self::ForgetBrowsers { .. }

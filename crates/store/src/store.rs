@@ -241,6 +241,12 @@ impl Store {
         self.ask(|reply| Job::Record(Record::RemoveSecret { name, reply })).await
     }
 
+    /// The secret of this name, as it is sealed.
+    pub async fn secret(&self, name: &str) -> Result<Option<SealedSecret>, ReadError> {
+        let name = name.to_owned();
+        self.read_rows(move |connection| secrets::one(connection, &name)).await
+    }
+
     /// All secrets, as they are sealed, by name.
     pub async fn secrets(&self) -> Result<Vec<SealedSecret>, ReadError> {
         self.read_rows(secrets::all).await

@@ -5,6 +5,7 @@
 
 mod face;
 mod listing;
+mod own;
 mod seal;
 mod sealing;
 

@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// A statement is dated back by so much, for clocks that are not the same.
 const BACK_S: u64 = 60;
@@ -182,6 +182,13 @@ struct NewToken {
 }
 
 impl GitHub {
+    /// The same, asked by a token of somebody's.
+    pub fn by(&self, token: &str) -> Self {
+        let mut theirs = self.clone();
+        theirs.tokens = Arc::new(Tokens::personal(token, self.tokens.surroundings.clone()));
+        theirs
+    }
+
     /// For this repository and nothing beyond the scope, where an App asks; good for some minutes at least.
     pub async fn token(&self, repository: &Repository, scope: Scope) -> Result<String, GitHubError> {
         let (id, key) = match &self.tokens.source {

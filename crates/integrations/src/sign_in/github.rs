@@ -1,14 +1,18 @@
-//! GitHub's own web flow, of an OAuth app or a GitHub App. Source: docs.github.com, "Authorizing OAuth apps" and "Scopes for OAuth apps".
+//! GitHub's own web flow, of an OAuth app or a GitHub App. Sources: docs.github.com, "Authorizing OAuth apps", "Scopes for OAuth apps",
+//! "Generating a user access token for a GitHub App", "Refreshing user access tokens", "Delete an app token".
 
 use super::{Back, Draw, SignInError, Somebody, ask, challenge, client};
-use reqwest::Url;
 use reqwest::header::ACCEPT;
+use reqwest::{StatusCode, Url};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use std::fmt;
 
 /// Memberships that are read; more are not asked for.
 const MEMBERSHIPS: usize = 100;
+/// Tokens of GitHub Apps begin so, which may what both the person and the App may. Source: docs.github.com, "About authentication to
+/// GitHub", "GitHub's token formats".
+const OF_AN_APP: &str = "ghu_";
 
 /// Which GitHub, and what we are to it.
 #[derive(Clone)]
@@ -29,6 +33,22 @@ impl fmt::Debug for GitHubSignInConfig {
     }
 }
 
+/// What we may do in somebody's name: what they may and the App may, where it is installed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct PersonToken {
+    pub access: String,
+    /// What another is given for, once.
+    pub refresh: Option<String>,
+    /// From when it was given on; `None` lasts.
+    pub lasts_s: Option<u64>,
+}
+
+impl fmt::Debug for PersonToken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PersonToken")
+    }
+}
+
 #[derive(Debug, Clone)]
 pub struct GitHubSignIn {
     http: reqwest::Client,
@@ -40,6 +60,10 @@ pub struct GitHubSignIn {
 struct Tokens {
     #[serde(default)]
     access_token: Option<String>,
+    #[serde(default)]
+    refresh_token: Option<String>,
+    #[serde(default)]
+    expires_in: Option<u64>,
     #[serde(default)]
     error: Option<String>,
     #[serde(default)]
@@ -72,6 +96,20 @@ struct Organisation {
     login: String,
 }
 
+impl Tokens {
+    /// Unless it is a refusal of this issuer's.
+    fn given(self, issuer: &str) -> Result<PersonToken, SignInError> {
+        match self.access_token.filter(|_| self.error.is_none()) {
+            Some(access) => Ok(PersonToken { access, refresh: self.refresh_token, lasts_s: self.expires_in }),
+            None => {
+                let why = self.error_description.or(self.error);
+                let why = why.unwrap_or_else(|| "it does not say why".to_owned());
+                Err(SignInError::Refused { issuer: issuer.to_owned(), why })
+            }
+        }
+    }
+}
+
 impl GitHubSignIn {
     /// Asks nothing yet.
     pub fn new(config: GitHubSignInConfig) -> reqwest::Result<Self> {
@@ -94,23 +132,15 @@ impl GitHubSignIn {
         Ok(url.into())
     }
 
-    /// Who came back. What GitHub gives us for it is used here and kept nowhere.
+    /// Who came back. What an OAuth app is given for it is used here and kept nowhere.
     pub async fn finish(&self, back: &Back, draw: &Draw, redirect: &str) -> Result<Somebody, SignInError> {
-        let form = [
-            ("client_id", self.config.client_id.as_str()),
-            ("client_secret", self.config.client_secret.as_str()),
+        let code = [
             ("code", back.code.as_str()),
             ("redirect_uri", redirect),
             ("code_verifier", draw.verifier.as_str()),
         ];
-        let request = self.http.post(format!("{}/login/oauth/access_token", self.config.web));
-        let request = request.header(ACCEPT, "application/json").form(&form);
-        let (_, tokens) = ask::<Tokens>(&self.config.web, request).await?;
-        let Some(token) = tokens.access_token.filter(|_| tokens.error.is_none()) else {
-            let why = tokens.error_description.or(tokens.error);
-            let why = why.unwrap_or_else(|| "it does not say why".to_owned());
-            return Err(SignInError::Refused { issuer: self.config.web.clone(), why });
-        };
+        let given = self.exchange(&code).await?.given(&self.config.web)?;
+        let token = given.access.clone();
         let user: User = self.get(&token, "/user").await?;
         let emails: Vec<Email> = self.list(&token, "/user/emails").await?;
         let email = emails.into_iter().find(|email| email.primary && email.verified);
@@ -131,7 +161,42 @@ impl GitHubSignIn {
             name,
             email: email.map(|email| email.email),
             organisations,
+            token: given.access.starts_with(OF_AN_APP).then_some(given),
         })
+    }
+
+    /// Another token for what came with one, which counts once; `None` where GitHub does not take it any more.
+    pub async fn refresh(&self, refresh: &str) -> Result<Option<PersonToken>, SignInError> {
+        let tokens = self.exchange(&[("grant_type", "refresh_token"), ("refresh_token", refresh)]).await?;
+        if tokens.error.as_deref() == Some("bad_refresh_token") {
+            return Ok(None);
+        }
+        tokens.given(&self.config.web).map(Some)
+    }
+
+    /// From then on nobody may do anything by this token. That it was none does not matter.
+    pub async fn give_back(&self, access: &str) -> Result<(), SignInError> {
+        let GitHubSignInConfig { api, client_id, client_secret, web, .. } = &self.config;
+        let request = self.http.delete(format!("{api}/applications/{client_id}/token"));
+        let request = request.basic_auth(client_id, Some(client_secret));
+        let request = request.header(ACCEPT, "application/vnd.github+json");
+        let answer = request.json(&serde_json::json!({ "access_token": access })).send().await;
+        let answer = answer.map_err(|error| self.unreachable(&error.without_url().to_string()))?;
+        match answer.status() {
+            StatusCode::NO_CONTENT | StatusCode::NOT_FOUND => Ok(()),
+            status => Err(SignInError::Refused { issuer: web.clone(), why: status.to_string() }),
+        }
+    }
+
+    async fn exchange(&self, what: &[(&str, &str)]) -> Result<Tokens, SignInError> {
+        let ours = [
+            ("client_id", self.config.client_id.as_str()),
+            ("client_secret", self.config.client_secret.as_str()),
+        ];
+        let form: Vec<_> = ours.iter().chain(what).collect();
+        let request = self.http.post(format!("{}/login/oauth/access_token", self.config.web));
+        let request = request.header(ACCEPT, "application/json").form(&form);
+        Ok(ask::<Tokens>(&self.config.web, request).await?.1)
     }
 
     /// Empty where the person, or whoever owns the app, has not said yes to that.

@@ -12,7 +12,7 @@ mod github;
 mod jwt;
 mod oidc;
 
-pub use github::{GitHubSignIn, GitHubSignInConfig};
+pub use github::{GitHubSignIn, GitHubSignInConfig, PersonToken};
 pub use oidc::{Oidc, OidcConfig};
 
 use base64::Engine as _;
@@ -58,6 +58,8 @@ pub struct Somebody {
     pub email: Option<String>,
     /// In lower case; GitHub's only, and those that were asked for.
     pub organisations: Vec<String>,
+    /// What a GitHub App may go on with in their name.
+    pub token: Option<PersonToken>,
 }
 
 /// Why nobody was signed in.

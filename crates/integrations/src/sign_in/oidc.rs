@@ -263,6 +263,7 @@ impl Oidc {
             name,
             email,
             organisations: Vec::new(),
+            token: None,
         }
     }
 

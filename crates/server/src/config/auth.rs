@@ -58,6 +58,9 @@ pub struct GitHubWay {
     /// For so long counts what GitHub says that somebody may do with a repository, before it is asked again; default: 300.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rights_seconds: Option<u64>,
+    /// Whether pull requests are opened as the person who began the session, where they sign in by a GitHub App; default: yes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_person: Option<bool>,
     #[serde(skip)]
     pub(crate) secret: Option<Secret>,
 }
@@ -161,6 +164,12 @@ impl Auth {
         let github = self.github.as_ref()?;
         let fresh_ms = github.rights_seconds.unwrap_or(RIGHTS_SECONDS).saturating_mul(1000);
         Some(RightsConfig { issuer: github.web(of), fresh_ms })
+    }
+
+    /// `None` where pull requests are opened in the server's own name.
+    pub(crate) fn on_behalf(&self, of: &GitHub) -> Option<GitHubSignInConfig> {
+        self.github.as_ref().filter(|github| github.as_person.unwrap_or(true))?;
+        self.github_config(of)
     }
 
     /// How often it is looked whether somebody may still follow what they have open.

@@ -21,6 +21,7 @@ impl Config {
             github: self.github.engine(),
             forge: self.github.forge(self.address(self.server.listen)),
             rights: self.auth.rights(&self.github),
+            on_behalf: self.auth.on_behalf(&self.github),
             sealing: self.secrets.source(&self.server.data_dir),
             redaction: self.database.redaction(),
             scripted_model: self.models.scripted,

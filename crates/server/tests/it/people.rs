@@ -1,5 +1,6 @@
 //! People, and what lets them in.
 
+mod as_person;
 mod browsers;
 mod commands;
 mod links;

@@ -1,12 +1,13 @@
 //! What changes, within the writer's transaction. Whatever may stand against it is looked at before anything is written.
 
-use super::{Credential, Identity, PeopleChange, PeopleOutcome, PersonRow, SecretHash};
+use super::{Credential, Identity, PeopleChange, PeopleOutcome, PersonRow, SecretHash, own_secret};
+use crate::secrets;
 use crate::sql::{Connection, Result, params};
 use lamplight_domain::{Role, Timestamp};
 
 pub(crate) fn change(connection: &Connection, change: &PeopleChange) -> Result<PeopleOutcome> {
     match change {
-        PeopleChange::Enter { once, now, person, identity, credential } => {
+        PeopleChange::Enter { once, now, person, identity, credential, token } => {
             let allowed = match once {
                 Some(hash) => is_there(connection, hash, *now)?,
                 None => true,
@@ -26,8 +27,17 @@ pub(crate) fn change(connection: &Connection, change: &PeopleChange) -> Result<P
                 identify(connection, identity)?;
             }
             add(connection, credential)?;
+            if let Some(token) = token {
+                secrets::set(connection, token)?;
+            }
             forget_expired(connection, *now)?;
             Ok(PeopleOutcome::Done)
+        }
+        PeopleChange::KeepToken { former, token } => {
+            found(usize::from(secrets::replace(connection, former, token)?))
+        }
+        PeopleChange::DropToken { name, nonce } => {
+            found(usize::from(secrets::drop_one(connection, name, nonce)?))
         }
         PeopleChange::SetRole { person, role } => {
             if *role != Role::Owner && is_last_owner(connection, person)? {
@@ -42,6 +52,7 @@ pub(crate) fn change(connection: &Connection, change: &PeopleChange) -> Result<P
             }
             connection.execute("DELETE FROM credentials WHERE person = ?1", params![person])?;
             connection.execute("DELETE FROM identities WHERE person = ?1", params![person])?;
+            secrets::remove(connection, &own_secret(person))?;
             let text = "UPDATE people SET removed_at = ?2 WHERE id = ?1 AND removed_at IS NULL";
             found(connection.execute(text, params![person, at.0])?)
         }
@@ -58,6 +69,7 @@ pub(crate) fn change(connection: &Connection, change: &PeopleChange) -> Result<P
         PeopleChange::ForgetBrowsers { person } => {
             let text = "DELETE FROM credentials WHERE person = ?1 AND kind = 'browser'";
             connection.execute(text, params![person])?;
+            secrets::remove(connection, &own_secret(person))?;
             Ok(PeopleOutcome::Done)
         }
         PeopleChange::Used { id, at } => {

@@ -40,6 +40,12 @@ impl Store {
         self.read_rows(people::people).await
     }
 
+    /// Who has this name, or had it: it is one person's for good.
+    pub async fn person_named(&self, name: &str) -> Result<Option<PersonRow>, ReadError> {
+        let name = name.to_owned();
+        self.read_rows(move |connection| people::person_named(connection, &name)).await
+    }
+
     /// What lets this person in; without one, invitations.
     pub async fn credentials(
         &self,

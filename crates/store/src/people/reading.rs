@@ -53,6 +53,12 @@ pub(crate) fn people(connection: &Connection) -> Result<Vec<PersonRow>> {
     connection.rows(&text, &[], read_person)
 }
 
+/// Who has this name, or had it.
+pub(crate) fn person_named(connection: &Connection, name: &str) -> Result<Option<PersonRow>> {
+    let text = format!("SELECT {PERSON} FROM people WHERE name_key = ?1");
+    connection.row(&text, params![name.to_lowercase()], read_person)
+}
+
 /// What lets this person in, the oldest first; without one, invitations.
 pub(crate) fn credentials(
     connection: &Connection,

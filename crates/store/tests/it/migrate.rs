@@ -81,6 +81,7 @@ async fn fill(store: &Store) {
         person: Some(Box::new(ada)),
         identity: Some(Box::new(identity)),
         credential,
+        token: None,
     };
     store.change_people(enter).await.unwrap();
     let lent = LentRow { id: session(7), person: "Ada".into(), body: vec![1, 2] };

@@ -3,13 +3,15 @@
 use crate::support::{NOON, Place, on_both};
 use lamplight_domain::{Role, Scope, Timestamp};
 use lamplight_store::{
-    Credential, CredentialKind, Identity, PeopleChange, PeopleOutcome, PersonRow, SecretHash, Store,
+    Credential, CredentialKind, Identity, PeopleChange, PeopleOutcome, PersonRow, SealedSecret, SecretHash,
+    Store, own_secret,
 };
 
 on_both!(
     an_invitation_counts_once_and_whoever_comes_is_let_in_from_then_on,
     whoever_is_removed_is_out_and_the_last_owner_stays,
     a_renewed_secret_leaves_the_former_one_a_while,
+    what_is_done_elsewhere_in_somebodys_name_ends_with_them,
 );
 
 const LATER: Timestamp = Timestamp(NOON.0 + 1_000);
@@ -51,7 +53,14 @@ async fn enter(
         })
     });
     let credential = token(&format!("token-{hash}"), hash, &new.name);
-    let change = PeopleChange::Enter { once, now: NOON, person: Some(Box::new(new)), identity, credential };
+    let change = PeopleChange::Enter {
+        once,
+        now: NOON,
+        person: Some(Box::new(new)),
+        identity,
+        credential,
+        token: None,
+    };
     store.change_people(change).await.unwrap()
 }
 
@@ -128,4 +137,41 @@ async fn a_renewed_secret_leaves_the_former_one_a_while(place: Place) {
     assert!(!counts(2, NOON.plus_ms(10)).await && counts(3, NOON.plus_ms(10)).await);
     store.change_people(PeopleChange::ForgetBrowsers { person: "ADA".into() }).await.unwrap();
     assert!(!counts(3, NOON).await && counts(1, NOON).await);
+}
+
+async fn what_is_done_elsewhere_in_somebodys_name_ends_with_them(place: Place) {
+    let store = place.open();
+    let sealed = |who: &str, nonce: u8| SealedSecret {
+        name: own_secret(who),
+        nonce: vec![nonce; 24],
+        ciphertext: vec![nonce],
+        set_at: NOON,
+    };
+    let change = async |change| store.change_people(change).await.unwrap();
+    for (hash, name) in [(1, "ada"), (2, "bo")] {
+        let enter = PeopleChange::Enter {
+            once: None,
+            now: NOON,
+            person: Some(Box::new(person(name, Role::Owner))),
+            identity: None,
+            credential: token(name, hash, name),
+            token: Some(Box::new(sealed(&name.to_uppercase(), 1))),
+        };
+        assert_eq!(change(enter).await, PeopleOutcome::Done);
+    }
+    let keep =
+        |former: u8, new: u8| PeopleChange::KeepToken { former: vec![former; 24], token: sealed("ADA", new) };
+    assert_eq!(change(keep(1, 2)).await, PeopleOutcome::Done);
+    assert_eq!(change(keep(1, 3)).await, PeopleOutcome::NotFound, "somebody was faster");
+    let drop = |nonce: u8| PeopleChange::DropToken { name: own_secret("ADA"), nonce: vec![nonce; 24] };
+    assert_eq!(change(drop(1)).await, PeopleOutcome::NotFound);
+    assert_eq!(store.secret(&own_secret("ADA")).await.unwrap(), Some(sealed("ADA", 2)));
+    change(PeopleChange::ForgetBrowsers { person: "ADA".into() }).await;
+    assert_eq!(store.secret(&own_secret("ADA")).await.unwrap(), None);
+    assert_eq!(change(keep(2, 4)).await, PeopleOutcome::NotFound, "it does not come back");
+    assert_eq!(store.secret(&own_secret("BO")).await.unwrap(), Some(sealed("BO", 1)));
+    change(PeopleChange::Remove { person: "BO".into(), at: NOON }).await;
+    assert_eq!(store.secrets().await.unwrap(), []);
+    let named = store.person_named("Bo").await.unwrap().unwrap();
+    assert_eq!((named.id.as_str(), named.removed_at), ("BO", Some(NOON)));
 }

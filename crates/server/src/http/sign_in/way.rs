@@ -223,15 +223,16 @@ fn entry(app: &App, way: Way, somebody: Somebody, secret: Option<String>) -> Res
         email,
         role: allowed,
         secret,
+        token: somebody.token,
     })
 }
 
 /// Two people of one name: the second one's login stands behind it.
 fn told_apart(entry: Entry) -> Entry {
     match entry {
-        Entry::Identity { issuer, subject, login, name, email, role, secret } => {
+        Entry::Identity { issuer, subject, login, name, email, role, secret, token } => {
             let name = format!("{name} ({login})");
-            Entry::Identity { issuer, subject, login, name, email, role, secret }
+            Entry::Identity { issuer, subject, login, name, email, role, secret, token }
         }
         Entry::Once { .. } => entry,
     }
