@@ -268,5 +268,6 @@ fn name_of(guard: Guard) -> &'static str {
         Guard::Paused => "paused",
         Guard::Budget => "budget",
         Guard::MonthBudget => "month_budget",
+        Guard::Right => "right",
     }
 }

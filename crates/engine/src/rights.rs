@@ -6,8 +6,10 @@
 use crate::config::Config;
 use crate::engine::Shared;
 use crate::error::CommandError;
+use crate::session::Message;
 use crate::{Engine, clock, git, pull_request};
-use lamplight_domain::Timestamp;
+use lamplight_domain::session::{Report, SessionView};
+use lamplight_domain::{SessionId, Timestamp};
 use lamplight_integrations::github::Right;
 use lamplight_integrations::{GitHub, GitHubError, Repository};
 use std::collections::HashMap;
@@ -127,6 +129,49 @@ fn kept<K: Hash + Eq>(all: &Mutex<HashMap<K, Cell>>, key: K) -> Cell {
 }
 
 impl Engine {
+    /// Sessions in which something is done that somebody asked for, or waits to be.
+    pub async fn at_work(&self) -> Vec<SessionView> {
+        let awake: Vec<SessionId> = self.shared.lock().keys().cloned().collect();
+        let mut found = Vec::new();
+        for id in awake {
+            if let Ok(view) = self.view(&id).await
+                && (view.turn_by.is_some() || !view.queued.is_empty())
+            {
+                found.push(view);
+            }
+        }
+        found
+    }
+
+    /// Whether somebody asked for this session on GitHub.
+    pub async fn began_on_github(&self, session: &SessionId) -> Result<bool, CommandError> {
+        Ok(self.shared.store.thread_of(session).await?.is_some())
+    }
+
+    /// Whether whoever is called so on GitHub may write to the repository of a session that began there; `None` of any other session.
+    pub async fn may_write_there(
+        &self,
+        session: &SessionId,
+        login: &str,
+    ) -> Result<Option<bool>, CommandError> {
+        let (Some(github), Some(thread)) = (&self.shared.github, self.shared.store.thread_of(session).await?)
+        else {
+            return Ok(None);
+        };
+        let Some(repository) = github.repository(&thread.repository) else { return Ok(None) };
+        github.may_write(&repository, login).await.map(Some).map_err(pull_request::in_words)
+    }
+
+    /// Nothing goes on in a session that was asked for under this name; `detail` says why.
+    pub async fn lose_right(
+        &self,
+        session: &SessionId,
+        by: String,
+        detail: String,
+    ) -> Result<(), CommandError> {
+        self.shared.send(session, Message::Report(Report::RightLost { by, detail })).await
+    }
+
     /// What GitHub lets this person do with the repository at this path; `None` where it has no say: the repository is not there, or
     /// nobody signs in by it.
     pub async fn right_on_github(&self, person: &str, path: &Path) -> Result<Option<Right>, CommandError> {

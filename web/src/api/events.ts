@@ -282,7 +282,8 @@ export type Guard =
   | 'wall_clock'
   | 'paused'
   | 'budget'
-  | 'month_budget';
+  | 'month_budget'
+  | 'right';
 /** Whose budget; without one it is the session's own. The others are for a calendar month, in UTC. */
 export type BudgetOf =
   | { whose: 'session' }

@@ -60,6 +60,8 @@ pub enum Guard {
     Budget,
     /// All that others may cost with it in this month is spent.
     MonthBudget,
+    /// Whoever asked for it may not use the repository any more.
+    Right,
 }
 
 /// How a turn ended.

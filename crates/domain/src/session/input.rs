@@ -215,6 +215,12 @@ pub enum Report {
     },
     /// A budget that others share stands like this; what the session asks of models is refused while it is spent.
     MonthBudget(MonthBudget),
+    /// Whoever is called so may not use the repository any more; nothing goes on that they asked for.
+    RightLost {
+        by: String,
+        /// Of whom, and who says so.
+        detail: String,
+    },
     /// Time has passed, or the transcript has grown.
     Tick,
 }

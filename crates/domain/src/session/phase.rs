@@ -98,6 +98,7 @@ impl Session {
             budget_micros: self.budget_micros,
             elapsed_ms: started_at.map_or(0, |started| until.since_ms(started)),
             turn_started_at: started_at,
+            turn_by: self.turn.as_ref().map(|turn| turn.by.clone()),
             queued: self.prompts.iter().cloned().collect(),
             permission: self.turn.as_ref().and_then(|turn| turn.permissions.first().cloned()),
             commits: self.commits.clone(),
@@ -167,6 +168,9 @@ impl LastTurn {
                 let what_to_do =
                     "raise it in the configuration or wait for the next month, then prompt to go on";
                 (Phase::Stuck, Some(format!("{detail}; {what_to_do}")))
+            }
+            Outcome::Tripped { guard: Guard::Right, detail } => {
+                (Phase::Stuck, Some(format!("{detail}; whoever may use it can prompt to go on")))
             }
             Outcome::Tripped { detail, .. } => (Phase::Stuck, Some(format!("{detail}; prompt to go on"))),
             Outcome::Failed { failure } => (Phase::Failed, Some(failure.message.clone())),

@@ -84,6 +84,9 @@ pub struct SessionView {
     /// Working time of that turn, up to `updated_at` while it runs.
     pub elapsed_ms: u64,
     pub turn_started_at: Option<Timestamp>,
+    /// Who asked for the turn that runs.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub turn_by: Option<String>,
     pub queued: Vec<QueuedPrompt>,
     pub permission: Option<OpenPermission>,
     pub commits: Vec<TurnCommit>,

@@ -11,6 +11,7 @@ mod late;
 mod pauses;
 mod queue;
 mod random;
+mod rights;
 mod tidying;
 mod traces;
 mod updates;

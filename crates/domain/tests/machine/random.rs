@@ -232,7 +232,8 @@ fn fail(world: &mut World, random: &mut fastrand::Rng, effect: &Effect) {
 
 fn transcript(world: &mut World, random: &mut fastrand::Rng) {
     let turn = world.turn();
-    match random.u32(0..6) {
+    match random.u32(0..7) {
+        6 => world.report(Report::RightLost { by: "Ada".into(), detail: "Ada was removed".into() }),
         5 => {
             let of = BudgetOf::Person { name: "Ada".into() };
             let (spent_micros, until) = (random.u64(700..1010), Timestamp(9_000_000));

@@ -48,6 +48,13 @@ pub(super) async fn examine(config: &Config) -> Vec<Finding> {
             format!("by {web}, whose app has to know the address to come back to: {}", callback("github")),
         ));
     }
+    if auth.github.is_some() && config.engine().github.is_none() {
+        findings.push(Finding::limited(
+            NAME,
+            "rights on repositories of GitHub cannot be asked for: [github] has neither an App nor a token",
+            "make an App (lamplight github setup), or set GITHUB_TOKEN where the server runs; until then [[repositories]] alone says who may use what",
+        ));
+    }
     let comes = match (auth.oidc.is_some() || auth.github.is_some(), auth.allow.names_nobody()) {
         (false, _) => "by links and invitations alone".to_owned(),
         (true, true) => "who is not invited does not come in: [auth.allow] names nobody".to_owned(),

@@ -1,5 +1,6 @@
 //! The server's life: from a listening socket to the last answer.
 
+use super::access;
 use super::audit::Peer;
 use super::{App, router};
 use axum::Router;
@@ -29,6 +30,7 @@ const EXHAUSTED: Duration = Duration::from_millis(500);
 pub async fn serve(listener: TcpListener, app: App, stop: impl Future<Output = ()>) {
     let connections = TaskTracker::new();
     let router = router(app.clone());
+    app.streams.spawn(access::watch(app.clone()));
     tokio::select! {
         () = accept(&listener, &router, &connections, &app.going_away) => {}
         () = stop => {}

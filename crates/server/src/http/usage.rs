@@ -1,7 +1,7 @@
 //! `GET /usage`
 
 use super::App;
-use super::access::{Caller, may_see};
+use super::access::{self, Caller, may_see};
 use super::extract::Query;
 use super::problem::Problem;
 use super::resources::{Cost, Moment, Tokens};
@@ -116,14 +116,19 @@ pub(super) async fn handle(
     let since = since(params.since.as_deref(), clock::now())?;
     let query = UsageQuery { since: Some(since), ..UsageQuery::all(params.by.into()) };
     let usage = app.engine.usage(query).await?;
+    let budgets = app.engine.budgets().into_iter().filter_map(month_budget).collect();
     Ok(Json(UsageReport {
         by: params.by,
         since: Moment(since),
         items: seen(&app, &caller, params.by, usage.sums).await.into_iter().map(UsageItem::from).collect(),
         total: usage.total.into(),
         is_cut: usage.is_cut,
-        budgets: app.engine.budgets().into_iter().filter_map(month_budget).collect(),
+        budgets: access::seen(&app, &caller, budgets, repository_of).await,
     }))
+}
+
+fn repository_of(budget: &MonthBudget) -> Option<&str> {
+    budget.name.as_deref().filter(|_| budget.whose == BudgetWhose::Repository)
 }
 
 /// What was spent in all is for everybody; which repositories and sessions there are is for who may see them.

@@ -12,9 +12,11 @@ mod caller;
 pub(crate) mod cookie;
 mod rights;
 pub mod table;
+mod turns;
 
 pub(crate) use caller::{By, Caller, Open, Signed, Who};
 pub(crate) use rights::{may_begin, may_see, may_use, seen};
+pub(super) use turns::watch;
 
 use super::App;
 use super::audit::{Asker, Stranger};

@@ -5,7 +5,7 @@ use super::super::problem::Problem;
 use super::Caller;
 use axum::http::StatusCode;
 use lamplight_engine::Right;
-use lamplight_engine::people::Known;
+use lamplight_engine::people::PersonRow;
 use std::path::Path;
 
 /// Refuses unless they may use the repository that this path is in, as somebody wrote it.
@@ -57,12 +57,22 @@ pub(super) async fn may(app: &App, caller: &Caller, repository: &str, wanted: Ri
         return Ok(());
     }
     let Some(known) = caller.known() else { return Err(not_allowed(repository)) };
+    member_may(app, &known.person, repository, wanted).await
+}
+
+/// The same of somebody who is no admin.
+pub(super) async fn member_may(
+    app: &App,
+    person: &PersonRow,
+    repository: &str,
+    wanted: Right,
+) -> Result<(), Problem> {
     let path = Path::new(repository);
-    let listed = by_configuration(app, known, path);
+    let listed = by_configuration(app, person, path);
     if listed == Listed::ByName {
         return Ok(());
     }
-    match app.engine.right_on_github(&known.person.id, path).await? {
+    match app.engine.right_on_github(&person.id, path).await? {
         Some(right) if right >= wanted => Ok(()),
         Some(_) => Err(not_allowed_there(repository)),
         None if wanted <= Right::See || listed == Listed::ForAll => Ok(()),
@@ -77,14 +87,13 @@ enum Listed {
     ByName,
 }
 
-fn by_configuration(app: &App, known: &Known, path: &Path) -> Listed {
+fn by_configuration(app: &App, person: &PersonRow, path: &Path) -> Listed {
     let is_it = |ours: &Path| ours == path || ours.canonicalize().is_ok_and(|ours| ours == path);
     let Some(repository) = app.config.repositories.iter().find(|repository| is_it(&repository.path)) else {
         return Listed::Not;
     };
-    let is_them = |who: &String| {
-        [&known.person.name, &known.person.email].iter().any(|own| own.eq_ignore_ascii_case(who))
-    };
+    let is_them =
+        |who: &String| [&person.name, &person.email].iter().any(|own| own.eq_ignore_ascii_case(who));
     match &repository.people {
         None => Listed::ForAll,
         Some(people) if people.iter().any(is_them) => Listed::ByName,

@@ -180,7 +180,8 @@ fn doctor_says_what_is_missing_for_people_to_sign_in() {
     let more = "[auth]\nrequired = true\n[auth.oidc]\nissuer = 'http://127.0.0.1:1'\nclient_id = 'x'\n\
         [auth.github]\nclient_id = 'y'\n[auth.allow]\norganisations = ['acme']\n";
     let mut place = Place::with(more);
-    let check = |place: &Place, expected: [(&str, &str); 3]| {
+    let without_rights = ("limited", "[github] has neither an App nor a token");
+    let check = |place: &Place, expected: [(&str, &str); 4]| {
         let report: Value = serde_json::from_slice(&place.run(&["doctor", "--json"]).stdout).unwrap();
         let findings = report["findings"].as_array().unwrap().iter();
         let told: Vec<_> = findings.filter(|found| found["name"] == "sign-in").collect();
@@ -195,6 +196,7 @@ fn doctor_says_what_is_missing_for_people_to_sign_in() {
         [
             ("missing", "OIDC_CLIENT_SECRET is not set"),
             ("missing", "GITHUB_CLIENT_SECRET is not set"),
+            without_rights,
             ("ok", "whom [auth.allow] names comes in as member"),
         ],
     );
@@ -204,6 +206,7 @@ fn doctor_says_what_is_missing_for_people_to_sign_in() {
         [
             ("limited", "http://127.0.0.1:1 could not be asked"),
             ("ok", "the address to come back to: http://127.0.0.1:0/api/v1/sign-in/github/callback"),
+            without_rights,
             ("ok", "whom [auth.allow] names comes in as member"),
         ],
     );

@@ -10,17 +10,22 @@ use lamplight_fake_github::{FakeGitHub, Fault, Moment, Permission};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
-const TOKEN: &str = "ghp_0123456789abcdefghijABCDEFGHIJ";
-const REPOSITORY: &str = "acme/api";
+pub(super) const TOKEN: &str = "ghp_0123456789abcdefghijABCDEFGHIJ";
+pub(super) const REPOSITORY: &str = "acme/api";
 
-struct Stage {
-    door: Door,
-    github: FakeGitHub,
+pub(super) struct Stage {
+    pub(super) door: Door,
+    pub(super) github: FakeGitHub,
 }
 
 impl Stage {
     /// A repository that is one on GitHub, which is asked again after a second.
-    async fn open(more: &str) -> Self {
+    pub(super) async fn open(more: &str) -> Self {
+        Self::open_by(FakeGitHub::CLIENT_ID, "", more).await
+    }
+
+    /// Where people sign in by this app, with further lines in `[github]`.
+    pub(super) async fn open_by(client_id: &str, github_more: &str, more: &str) -> Self {
         let mut place = Place::with(more);
         std::fs::create_dir_all(place.path("github/acme")).unwrap();
         let upstream = place.path("github/acme/api.git").to_string_lossy().into_owned();
@@ -35,10 +40,10 @@ impl Stage {
         }
         let path = place.path("lamplight.toml");
         let lines = format!(
-            "[github]\napi = '{0}'\ngit = '{0}'\n[auth]\nrequired = true\n\
+            "[github]\napi = '{0}'\ngit = '{0}'\n{github_more}\n[auth]\nrequired = true\n\
              [auth.github]\nclient_id = '{1}'\nweb = '{0}'\nrights_seconds = 1\n[auth.allow]\norganisations = ['acme']\n",
             github.api(),
-            FakeGitHub::CLIENT_ID
+            client_id
         );
         let before = std::fs::read_to_string(&path).unwrap();
         std::fs::write(&path, format!("{before}{lines}")).unwrap();
@@ -53,7 +58,7 @@ impl Stage {
     }
 
     /// Signs in by GitHub; a token.
-    async fn person(&self, login: &str) -> String {
+    pub(super) async fn person(&self, login: &str) -> String {
         let cookie = Browser::of(&self.door.server).sign_in(login).await;
         let request = self.door.server.request(Method::POST, "/api/v1/tokens");
         let request = request.header(header::COOKIE, cookie).header(header::ORIGIN, &self.door.server.base);
@@ -151,4 +156,83 @@ async fn whom_the_configuration_names_needs_nothing_there() {
     let nil = stage.person("nil").await;
     assert_ne!(stage.prompt(&nil, &session).await.0, 403);
     assert_eq!(stage.prompt(&stage.person("rex").await, &session).await.0, 403);
+}
+
+impl Stage {
+    /// One of this person's whose agent hangs, until it does.
+    async fn hanging(&self, token: &str) -> String {
+        let repository = self.door.server.place.repository();
+        let new = json!({ "repository": repository, "prompt": "!write a.txt one\n!hang" });
+        let (status, view) = self.door.ask(token, Method::POST, "/sessions", new).await;
+        assert_eq!(status, StatusCode::CREATED, "{view}");
+        let id = view["id"].as_str().unwrap().to_owned();
+        self.until(&id, |view| view["phase"] == "executing").await;
+        id
+    }
+
+    async fn until(&self, session: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+        let begun = tokio::time::Instant::now();
+        loop {
+            let (_, view) = self.door.get(&self.door.owner, &format!("/sessions/{session}")).await;
+            if is_so(&view) {
+                return view;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{view}");
+            tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_turn_ends_with_the_right_of_whoever_asked_for_it() {
+    let stage = Stage::open("").await;
+    let ada = stage.person("ada").await;
+    let (first, owners) = (stage.hanging(&ada).await, stage.hanging(&stage.door.owner).await);
+    // While GitHub cannot be asked, it goes on.
+    stage.github.plan(Fault {
+        method: Method::GET,
+        path: "/collaborators/ada/permission",
+        moment: Moment::Instead(502),
+    });
+    let asked = || stage.github.requests().iter().filter(|one| one.ends_with("/ada/permission")).count();
+    let (before, begun) = (asked(), tokio::time::Instant::now());
+    while asked() < before + 3 {
+        assert!(begun.elapsed() < PATIENCE, "GitHub is asked again");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    assert_eq!(stage.until(&first, |_| true).await["phase"], "executing");
+
+    stage.github.allow(REPOSITORY, "ada", Some(Permission::Read));
+    let view = stage.until(&first, |view| view["phase"] == "stuck").await;
+    let reason = view["reason"].as_str().unwrap();
+    assert!(reason.starts_with("Ada Example may not use the repository any more"), "{reason}");
+    stage.github.allow(REPOSITORY, "ada", Some(Permission::Write));
+
+    // Removed: at once.
+    let begun = tokio::time::Instant::now();
+    while stage.prompt(&ada, &first).await.0 == 403 {
+        assert!(begun.elapsed() < PATIENCE, "what is given there counts here");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    }
+    let second = stage.hanging(&ada).await;
+    let path = format!("/people/{}", stage.door.id("Ada Example").await);
+    let (status, _) = stage.door.ask(&stage.door.owner, Method::DELETE, &path, Value::Null).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+    let view = stage.until(&second, |view| view["phase"] == "stuck").await;
+    assert!(view["reason"].as_str().unwrap().starts_with("Ada Example was removed"), "{view}");
+    assert_eq!(stage.until(&owners, |_| true).await["phase"], "executing", "others' turns go on");
+    for id in [first, second, owners] {
+        stage.door.end(&id).await;
+    }
+}
+
+#[tokio::test]
+async fn budgets_of_repositories_are_for_those_who_may_see_them() {
+    let more = "[[repositories]]\npath = '{repository}'\npeople = []\nbudget_month_micros = 1000000\n[budgets]\nmonth_micros = 2000000\n";
+    let stage = Stage::open(more).await;
+    let (rex, nil) = (stage.person("rex").await, stage.person("nil").await);
+    for (token, expected) in [(&stage.door.owner, 2), (&rex, 2), (&nil, 1)] {
+        let (_, usage) = stage.door.get(token, "/usage").await;
+        assert_eq!(usage["budgets"].as_array().unwrap().len(), expected, "{usage}");
+    }
 }
