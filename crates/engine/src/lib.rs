@@ -25,6 +25,7 @@ mod images;
 mod keys;
 mod lent;
 mod metrics;
+mod on_behalf;
 mod passes;
 mod patch;
 pub mod people;
@@ -56,7 +57,10 @@ pub use config::{Config, DatabaseConfig, EndpointConfig, ModelsConfig, Repositor
 pub use engine::Engine;
 pub use error::{CommandError, StartError};
 pub use files::{DOWNLOAD_BYTES, UPLOAD_BYTES};
-pub use forge::{Delivered, ForgeConfig, GitHubDelivery, GitHubFinding, NotDelivered, examine_github};
+pub use forge::{
+    Delivered, ForgeConfig, GitHubConnection, GitHubDelivery, GitHubFinding, GitHubStanding, NotDelivered,
+    examine_github,
+};
 pub use hub::Follower;
 pub use keys::{KeyInfo, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
@@ -65,7 +69,9 @@ pub use lamplight_gateway::{
     Model, ModelPrice, NoSuchUpstream, Outside, Price, Resolver, Secret, SystemResolver, Tariff, Unlisted,
     Unresolved, UpstreamName, install_tls_provider,
 };
-pub use lamplight_integrations::github::{Access, GitHubConfig, NewApp, Right, Words, manifest, take_app};
+pub use lamplight_integrations::github::{
+    Access, GitHubConfig, Limits as GitHubLimits, NewApp, Right, Words, manifest, take_app,
+};
 pub use lamplight_integrations::sign_in;
 pub use lamplight_sandbox::link::{
     Change, FileKind, FileReader, Folder, FolderEntry, Keyboard, Named, Output, Screen, Stream, Terminal,

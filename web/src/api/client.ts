@@ -10,6 +10,7 @@ import type {
   Code,
   Diff,
   FolderListing,
+  GitHubStanding,
   Invitation,
   Key,
   KeyTest,
@@ -226,6 +227,8 @@ export const api = {
   removeKey: (name: string): Promise<void> => call('DELETE', `/keys/${encodeURIComponent(name)}`),
   testKey: (name: string): Promise<KeyTest> => call('POST', `/keys/${encodeURIComponent(name)}/test`),
   sandboxes: (): Promise<{ items: Sandbox[] }> => call('GET', '/sandboxes'),
+  takeBack: (sandbox: string): Promise<void> => call('DELETE', `/sandboxes/${encodeURIComponent(sandbox)}`),
+  github: (): Promise<GitHubStanding> => call('GET', '/github'),
   release: (id: string): Promise<SessionView> => call('POST', `${session(id)}/release`),
   /** `cursor` is of the page before. */
   audit: (filter: object, cursor: number | null): Promise<AuditPage> => {

@@ -89,6 +89,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/github": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How this server is connected to GitHub, and how that stands: GitHub is asked for it. */
+        get: operations["show_github"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/keys": {
         parameters: {
             query?: never;
@@ -1501,6 +1518,11 @@ export interface components {
         FileKind: "file" | "folder" | "link" | "other";
         /** @enum {string} */
         FileStatus: "added" | "modified" | "deleted" | "renamed";
+        Finding: {
+            is_well: boolean;
+            detail: string;
+            what_to_do?: string | null;
+        };
         FolderEntry: {
             /** @description What is no UTF-8 in it is U+FFFD, and such a thing cannot be asked for. */
             name: string;
@@ -1549,6 +1571,28 @@ export interface components {
             url: string;
             /** @description For where a key or a password goes. Worth something while the session has a sandbox that runs, across restarts of the server. */
             token: string;
+        };
+        /** @enum {string} */
+        GitHubConnection: "app" | "token" | "none";
+        /** @description How this server is connected to GitHub. */
+        GitHubStanding: {
+            connection: components["schemas"]["GitHubConnection"];
+            /** @description Which GitHub, such as `github.com`. */
+            host: string;
+            /** @description What happens there is sent here. */
+            webhooks: boolean;
+            /**
+             * Format: int64
+             * @description How often it is looked for; `null` where it is not.
+             */
+            poll_seconds?: number | null;
+            /** @description `owner/name` of those that work is taken from; empty: of all that something comes from. */
+            repositories: string[];
+            /** @description Pull requests are opened as the person who began the session, where they signed in by a GitHub App. */
+            as_person: boolean;
+            /** @description What `lamplight doctor` says of it. */
+            findings: components["schemas"]["Finding"][];
+            limits?: components["schemas"]["Limits"] | null;
         };
         /** @description An image, as it was when the session was made. */
         Image: {
@@ -1624,6 +1668,18 @@ export interface components {
              * @description When it is taken back or paused; of one that is paused, since when it is.
              */
             until: string;
+        };
+        /** @description Of the REST interface, in an hour. */
+        Limits: {
+            /** Format: int64 */
+            limit: number;
+            /** Format: int64 */
+            remaining: number;
+            /**
+             * Format: date-time
+             * @description When there are as many again.
+             */
+            resets_at: string;
         };
         /** @description Bounds of one turn and of idleness; what is left out is as configured. */
         LimitsRequest: {
@@ -2736,6 +2792,25 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content?: never;
+            };
+        };
+    };
+    show_github: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GitHubStanding"];
+                };
             };
         };
     };

@@ -36,13 +36,18 @@ pub async fn examine_github(config: &Config) -> Vec<GitHubFinding> {
             return vec![unwell(why, "see github.private_key_file and the token")];
         }
     };
-    let mut findings = vec![identity(&github).await];
+    examine(&github, config).await
+}
+
+/// The same, asked by a client that there is.
+pub(super) async fn examine(github: &GitHub, config: &Config) -> Vec<GitHubFinding> {
+    let mut findings = vec![identity(github).await];
     if !findings[0].is_well && findings[0].detail.contains("could not be asked") {
         return findings;
     }
-    findings.extend(deliveries(&github, config).await);
+    findings.extend(deliveries(github, config).await);
     for name in config.forge.iter().flat_map(|forge| &forge.repositories) {
-        findings.push(repository(&github, name).await);
+        findings.push(repository(github, name).await);
     }
     findings
 }

@@ -18,12 +18,14 @@ mod missed;
 mod polling;
 mod prompt;
 mod reviewing;
+mod standing;
 mod status;
 mod telling;
 mod work;
 
 pub use examine::{GitHubFinding, examine_github};
 pub(crate) use mirror::{bring, is_mirror};
+pub use standing::{GitHubConnection, GitHubStanding};
 
 use crate::config::Config;
 use crate::error::CommandError;

@@ -10,7 +10,7 @@ pub mod code;
 mod deadline;
 mod extract;
 pub mod files;
-mod github;
+pub mod github;
 pub(crate) mod guard;
 mod health;
 pub mod keys;
@@ -215,6 +215,7 @@ pub fn router(app: App) -> Router {
         .route("/keys/{name}/test", post(keys::test::handle))
         .route("/models", get(models::handle))
         .route("/queue", get(queue::handle))
+        .route("/github", get(github::show::handle))
         .route("/repositories", get(repositories::handle))
         .route("/repositories/offer", get(repositories::offer))
         .route("/sandboxes", get(sandboxes::handle))
@@ -244,7 +245,7 @@ pub fn router(app: App) -> Router {
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(health::handle))
-        .route(github::ROUTE, post(github::handle).layer(DefaultBodyLimit::disable()))
+        .route(github::ROUTE, post(github::webhooks::handle).layer(DefaultBodyLimit::disable()))
         .route("/readyz", get(health::ready))
         .route(access::table::METRICS, get(metrics::handle).layer(judged))
         .fallback(page::handle)

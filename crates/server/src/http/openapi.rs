@@ -44,6 +44,7 @@ use utoipa::OpenApi;
         sessions::gateway_token::handle,
         sessions::priority::handle,
         crate::http::queue::handle,
+        crate::http::github::show::handle,
         sessions::end::handle,
         sessions::archive::handle,
         sessions::unarchive::handle,

@@ -101,6 +101,7 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("GET", "/status", Need::Look),
     ("GET", "/usage", Need::Look),
     ("GET", "/queue", Need::Look),
+    ("GET", "/github", Need::Administer),
     ("GET", METRICS, Need::Look),
     ("GET", "/openapi.json", Need::Open),
     ("GET", "/sign-in", Need::Open),

@@ -1,7 +1,7 @@
 //! `POST /github/webhooks`: what GitHub sends. It is not a part of the API: nobody but GitHub calls it, and it is known by its signature.
 
-use super::App;
-use super::problem::Problem;
+use crate::http::App;
+use crate::http::problem::Problem;
 use axum::Json;
 use axum::body::to_bytes;
 use axum::extract::{Request, State};
@@ -10,11 +10,11 @@ use axum::response::{IntoResponse, Response};
 use lamplight_engine::{CommandError, Delivered, GitHubDelivery, NotDelivered};
 use serde::Serialize;
 
-pub(super) const ROUTE: &str = "/github/webhooks";
+pub(in crate::http) const ROUTE: &str = "/github/webhooks";
 /// GitHub sends nothing larger. Source: docs.github.com, "Webhook events and payloads", "Payload cap".
 const LARGEST: usize = 25 * 1024 * 1024;
 /// Of all deliveries that are being received, in KiB; whoever comes when it is used up waits.
-pub(super) const ROOM_KIB: usize = 128 * 1024;
+pub(in crate::http) const ROOM_KIB: usize = 128 * 1024;
 /// No id of a delivery and no name of an event is longer, in bytes.
 const LONGEST_NAME: usize = 128;
 
@@ -24,7 +24,7 @@ struct Outcome {
     outcome: &'static str,
 }
 
-pub(super) async fn handle(State(app): State<App>, request: Request) -> Result<Response, Problem> {
+pub(in crate::http) async fn handle(State(app): State<App>, request: Request) -> Result<Response, Problem> {
     let (head, body) = request.into_parts();
     let id = name(&head.headers, "x-github-delivery")?;
     let event = name(&head.headers, "x-github-event")?;
