@@ -20,6 +20,7 @@ export class Session extends EventEmitter {
   checkpoints = [];
   merged = null;
   pull_request = null;
+  checks = null;
   ended = false;
   archived = false;
   tokens = { input: 0, output: 0, cached: 0, cache_written: 0, reasoning: 0 };
@@ -234,6 +235,7 @@ export class Session extends EventEmitter {
       commits: this.commits,
       checkpoints: this.checkpoints.map(({ commits, ...kept }) => ({ ...kept, commit: commits.at(-1)?.id ?? null })),
       origin: this.spec.origin ?? null,
+      checks: this.checks,
       merged: this.merged,
       pull_request: this.pull_request,
       ended: this.ended,
@@ -248,8 +250,20 @@ export class Session extends EventEmitter {
   }
 
   summary() {
-    const { base, models, person, queued, permission, commits, checkpoints, origin, merged, pull_request, ...rest } =
-      this.view();
+    const {
+      base,
+      models,
+      person,
+      queued,
+      permission,
+      commits,
+      checkpoints,
+      origin,
+      checks,
+      merged,
+      pull_request,
+      ...rest
+    } = this.view();
     return { ...rest, person: person.name, queued_count: queued.length };
   }
 
@@ -316,6 +330,7 @@ export class Session extends EventEmitter {
     const commit = worked ? { id: commitId(), files: 4, insertions: 11, deletions: 3 } : null;
     if (commit) this.commits = [...this.commits, { turn: number, ...commit }];
     this.committing = false;
+    if (commit) this.checks = checked(number, commit.id, this.spec.title);
     this.append({ type: 'work_committed', turn: number, commit });
     this.#keep(number);
   }
@@ -396,4 +411,14 @@ function resting(outcome) {
   if (outcome.how === 'tripped') return ['stuck', `${outcome.detail}; prompt to go on`];
   if (outcome.how === 'failed') return ['failed', outcome.failure.message];
   return ['done', null];
+}
+
+/** What the repository's own checks say of a commit: the test fails where the task says so. */
+function checked(turn, commit, title) {
+  const passes = !/conflict/.test(title);
+  const commands = [
+    { command: 'npm run lint', result: 'exit 0', ms: 900, said: null },
+    { command: 'npm test', result: passes ? 'exit 0' : 'exit 1', ms: 4200, said: null },
+  ];
+  return { turn, commit, state: passes ? 'passed' : 'failed', why: null, detected: 'package.json', commands };
 }

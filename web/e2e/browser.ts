@@ -9,7 +9,9 @@
  */
 import { mkdirSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
+import axe from 'axe-core';
 import { type Browser, type BrowserContext, chromium, type Page } from 'playwright-core';
+import { expect } from 'vitest';
 import { startCutter } from '../dev/cutter.mjs';
 import { start } from '../dev/server.mjs';
 import type { Item } from '../src/session/items';
@@ -150,4 +152,22 @@ interface Shown {
 /** Fetches the log from its beginning, as scrolling up does. */
 export async function loadAll(page: Page): Promise<void> {
   await page.evaluate(() => (window as unknown as Shown).lamplight.loadBackTo(1));
+}
+
+/** What axe finds on the page as it is. */
+export async function faults(page: Page): Promise<string[]> {
+  await page.evaluate(axe.source);
+  const found = await page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run());
+  return found.violations.flatMap((fault) =>
+    fault.nodes.map((node) => `${fault.id} (${fault.impact}): ${node.html.slice(0, 160)} ${node.failureSummary ?? ''}`),
+  );
+}
+
+/** That it finds nothing, in light and in dark; with screenshots of both. The page is light again afterwards. */
+export async function accessible(page: Page, name: string): Promise<void> {
+  for (const colorScheme of ['dark', 'light'] as const) {
+    await page.emulateMedia({ colorScheme });
+    await shot(page, `${name}-${colorScheme}`);
+    expect(await faults(page), `${name} ${colorScheme}`).toEqual([]);
+  }
 }

@@ -1,8 +1,7 @@
 /** What only the double can be made to play: permission, guards, failures, hostile content, long logs; and how all of it looks. */
-import axe from 'axe-core';
 import type { Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { complaintsOf, createSession, loadAll, ON_DOUBLE, openStage, type Stage, shot, shown } from './browser';
+import { complaintsOf, createSession, faults, loadAll, ON_DOUBLE, openStage, type Stage, shot, shown } from './browser';
 
 /** Entries of a long log; the double's story has a few more. */
 const MANY = 5_000;
@@ -173,6 +172,9 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
       'The test of median fails on CI since yesterday. Find out why, fix it, and make sure that it stays fixed.',
     );
     await setup.locator('[data-kind=commit]').waitFor();
+    await setup.getByRole('button', { name: 'Pull request', exact: true }).click();
+    await setup.getByRole('button', { name: 'Publish' }).click();
+    await setup.getByRole('button', { name: 'Draft #7' }).waitFor();
     for (const dark of [false, true]) {
       const page = await stage.page({ width, height, dark });
       const theme = dark ? 'dark' : 'light';
@@ -187,7 +189,7 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
       await page.goto(`${stage.url}/usage?by=session`);
       await page.getByRole('row', { name: 'All' }).waitFor();
       await check('usage');
-      for (const section of ['models', 'agents', 'repositories', 'budgets', 'sandboxes', 'audit']) {
+      for (const section of ['models', 'agents', 'github', 'repositories', 'budgets', 'sandboxes', 'audit']) {
         await page.goto(`${stage.url}/settings/${section}`);
         await page.locator('main').getByRole('listitem').first().waitFor();
         await check(`settings-${section}`);
@@ -209,6 +211,9 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
         .getByText(/sandbox/)
         .waitFor();
       await check('ports');
+      await page.goto(`${stage.url}/sessions/${id}?drawer=review`);
+      await page.getByText('passed, at').waitFor();
+      await check('review');
       expect(complaintsOf(page)).toEqual([]);
     }
   });
@@ -228,14 +233,6 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
     expect(complaintsOf(page)).toEqual([]);
   });
 });
-
-async function faults(page: Page): Promise<string[]> {
-  await page.evaluate(axe.source);
-  const found = await page.evaluate(() => (window as unknown as { axe: typeof axe }).axe.run());
-  return found.violations.flatMap((fault) =>
-    fault.nodes.map((node) => `${fault.id} (${fault.impact}): ${node.html.slice(0, 160)} ${node.failureSummary ?? ''}`),
-  );
-}
 
 const scroller = 'section[aria-label=Timeline]';
 

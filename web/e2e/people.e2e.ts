@@ -1,6 +1,6 @@
 /** People on a real server: the first owner comes in, invites somebody, gives them another role, and signs out everywhere. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { complaintsOf, openStage, type Stage, shot } from './browser';
+import { accessible, complaintsOf, faults, openStage, type Stage, shot } from './browser';
 import { HAS_SERVER, OwnServer } from './server';
 
 describe.runIf(HAS_SERVER)('people', () => {
@@ -20,7 +20,7 @@ describe.runIf(HAS_SERVER)('people', () => {
     await page.goto(server.url);
     await page.waitForURL('**/sign-in');
     await page.getByText('The server has printed a link').waitFor();
-    await shot(page, 'sign-in');
+    await accessible(page, 'sign-in');
     const link = await server.door();
     await page.goto(link);
     await page.getByRole('button', { name: 'Come in' }).waitFor();
@@ -28,7 +28,7 @@ describe.runIf(HAS_SERVER)('people', () => {
     await page.getByRole('button', { name: 'Come in' }).click();
     await page.getByLabel('Name', { exact: true }).fill('Olga');
     await page.getByLabel('E-mail address').fill('olga@example.org');
-    await shot(page, 'sign-in-new');
+    await accessible(page, 'sign-in-new');
     await page.getByRole('button', { name: 'Come in' }).click();
     await page.getByRole('link', { name: 'Olga' }).waitFor();
     expect(new URL(page.url()).pathname).toBe('/');
@@ -45,7 +45,7 @@ describe.runIf(HAS_SERVER)('people', () => {
     await page.getByRole('button', { name: 'Invite', exact: true }).click();
     const invitation = (await page.getByText('/sign-in#lmj_').textContent()) ?? '';
     await page.getByText('invited by Olga').waitFor();
-    await shot(page, 'people');
+    await accessible(page, 'people');
     const other = await stage.page({ width: 420, height: 800, dark: true });
     await other.goto(invitation);
     await other.getByRole('button', { name: 'Come in' }).click();
@@ -60,6 +60,7 @@ describe.runIf(HAS_SERVER)('people', () => {
     for (const section of ['People', 'Models', 'Audit log'])
       expect(await other.getByRole('link', { name: section }).count()).toBe(0);
     await shot(other, 'account-phone');
+    expect(await faults(other)).toEqual([]);
 
     await page.reload();
     expect(await page.content()).not.toContain(token);

@@ -1,6 +1,6 @@
 /** Sessions that wait for a sandbox, against a real server that has room for one. */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { complaintsOf, openStage, type Stage, shot } from './browser';
+import { accessible, complaintsOf, openStage, type Stage, shot } from './browser';
 import { HAS_SERVER, OwnServer } from './server';
 
 describe.runIf(HAS_SERVER)('the queue', () => {
@@ -29,7 +29,7 @@ describe.runIf(HAS_SERVER)('the queue', () => {
     const rows = page.getByRole('list', { name: 'Sessions that wait for a sandbox' }).getByRole('listitem');
     const titles = () => rows.getByRole('link').allInnerTexts();
     await expect.poll(titles).toEqual(['Paint the fence', 'Mend the roof']);
-    await shot(page, 'queue');
+    await accessible(page, 'queue');
     await page.getByRole('button', { name: 'Before others: Mend the roof' }).click();
     await expect.poll(titles).toEqual(['Mend the roof', 'Paint the fence']);
     await rows.first().getByText('priority +1').waitFor();

@@ -19,6 +19,7 @@ describe.runIf(ON_DOUBLE)('a pull request', () => {
     await drawer.getByText('1 running, 3 passed').waitFor();
     for (const text of ['Draft', 'no conflicts', 'grace']) await drawer.getByText(text, { exact: true }).waitFor();
     expect(page.url()).toContain('drawer=review');
+    await drawer.getByText(/^passed, at [0-9a-f]+$/).waitFor();
     await shot(page, 'review');
     await drawer.getByRole('button', { name: 'Mark ready' }).click();
     await drawer.getByText('Open', { exact: true }).waitFor();

@@ -1,7 +1,7 @@
 /** Signing in by others: a real OpenID provider or a strict GitHub, a real server, a real browser. */
 import type { Page, Route } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openStage, type Stage, shot } from './browser';
+import { accessible, openStage, type Stage, shot } from './browser';
 import { FakeGitHub, GITHUB, HAS_GITHUB, OIDC_SECRET, openProvider } from './issuer';
 import { freePort, HAS_SERVER, OwnServer } from './server';
 
@@ -57,7 +57,7 @@ describe.runIf(HAS_SERVER)('OpenID Connect', () => {
     await page.goto(server.url);
     await page.waitForURL('**/sign-in');
     await page.getByRole('button', { name: 'Sign in with Example' }).waitFor();
-    await shot(page, 'sign-in-others');
+    await accessible(page, 'sign-in-others');
     await goThere(page, 'ada');
     await comeBack(page);
     await page.getByRole('link', { name: 'ada of Example' }).waitFor();

@@ -2,9 +2,10 @@
 
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { api, asApiError, type PullRequestChange } from '../api/client';
-import type { PullRequestStanding } from '../api/types';
+import type { Checks, PullRequestStanding } from '../api/types';
 import { useFacts, useStore } from '../session/view/context';
 import { words } from '../text/english';
+import { shortCommit } from '../text/format';
 import { visible } from '../text/visible';
 import { Button, buttonClass } from '../ui/button';
 import { Panel, type PanelProps } from '../ui/Drawer';
@@ -41,7 +42,7 @@ export function ReviewPanel({ close }: PanelProps) {
         {shown === null ? <p className="py-6 text-center text-faint">{words.review.none}</p> : null}
         {standing.data ? (
           <>
-            <Standing standing={standing.data} />
+            <Standing standing={standing.data} own={facts?.checks ?? null} />
             <Actions standing={standing.data} isBusy={change.isPending} run={(to) => change.mutate(to)} />
           </>
         ) : null}
@@ -51,7 +52,15 @@ export function ReviewPanel({ close }: PanelProps) {
   );
 }
 
-function Standing({ standing }: { standing: PullRequestStanding }) {
+/** What the repository's own checks say, with the commands that did not pass. */
+function ownChecks({ state, commit, why, commands }: Checks): string {
+  const wrong = state === 'failed' ? commands.filter(({ result }) => result !== null && result !== 'exit 0') : [];
+  const said = [why, ...wrong.map(({ command, result }) => `${command} (${result})`)].filter((one) => one !== null);
+  const at = state === 'nothing' ? '' : words.review.ownAt(shortCommit(commit));
+  return `${words.review.owns[state]}${at}${said.length > 0 ? `: ${said.map(visible).join(', ')}` : ''}`;
+}
+
+function Standing({ standing, own }: { standing: PullRequestStanding; own: Checks | null }) {
   const { checks, mergeable, approved_by: approved, changes_wanted_by: wanted } = standing;
   const isOpen = standing.state === 'draft' || standing.state === 'open';
   const rows: [string, string][] = [[words.review.state, words.review.states[standing.state]]];
@@ -60,6 +69,7 @@ function Standing({ standing }: { standing: PullRequestStanding }) {
     const said = mergeable === null ? words.review.unknown : mergeable ? words.review.merges : words.review.conflicts;
     rows.push([words.review.merge, said]);
   }
+  if (own) rows.push([words.review.own, ownChecks(own)]);
   if (checks) {
     const names = checks.failed.map(visible).join(', ');
     const failed = checks.failed.length > 0 ? [words.review.failed(names)] : [];

@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { useState } from 'react';
 import { api, asApiError } from '../api/client';
+import { meQuery } from '../api/queries';
 import type { Sandbox } from '../api/types';
 import { words } from '../text/english';
 import { baseName, duration, size } from '../text/format';
@@ -12,6 +13,7 @@ import { Dialog } from '../ui/dialog';
 import { isWorking, PhaseLabel } from '../ui/phase';
 import { ProblemNote } from '../ui/problem';
 import { About, Card, Nothing } from './parts';
+import { isAdmin } from './roles';
 import { processors, type Seen, seen } from './sandboxUse';
 
 const LOOK_MS = 2_000;
@@ -81,6 +83,7 @@ function One({ sandbox, cpu }: { sandbox: Sandbox; cpu: number | null }) {
           </p>
         </div>
         {sandbox.title === null ? null : <Stop sandbox={sandbox} title={sandbox.title} />}
+        {sandbox.lent ? <TakeBack sandbox={sandbox} /> : null}
       </div>
       <dl className="mt-2 grid grid-cols-2 gap-x-4 gap-y-1.5 sm:grid-cols-4">
         <Amount name={words.sandboxes.memory} used={memory_bytes} limit={memory_limit_bytes} unit={size} />
@@ -129,6 +132,41 @@ function Amount({ name, used, limit, unit }: AmountProps) {
         )}
       </dd>
     </div>
+  );
+}
+
+/** One that is lent ends for whoever has it: for who lent it, and for admins. */
+function TakeBack({ sandbox }: { sandbox: Sandbox }) {
+  const client = useQueryClient();
+  const me = useQuery(meQuery).data;
+  const [asking, setAsking] = useState(false);
+  const end = useMutation({
+    mutationFn: () => api.takeBack(sandbox.session),
+    onSuccess: () => {
+      setAsking(false);
+      return client.invalidateQueries({ queryKey: SANDBOXES });
+    },
+  });
+  if (!me || !(isAdmin(me) || sandbox.person === me.name)) return null;
+  const { end: name, endOf, endAsk, endText, endNow, keepLent } = words.sandboxes;
+  return (
+    <>
+      <Button size="small" look="danger" aria-label={endOf(visible(sandbox.session))} onClick={() => setAsking(true)}>
+        {name}
+      </Button>
+      {end.error ? <ProblemNote error={asApiError(end.error)} className="basis-full" /> : null}
+      {asking ? (
+        <Dialog title={endAsk} onClose={() => setAsking(false)}>
+          <p className="text-soft">{endText}</p>
+          <div className="mt-4 flex justify-end gap-2">
+            <Button onClick={() => setAsking(false)}>{keepLent}</Button>
+            <Button look="danger" disabled={end.isPending} onClick={() => end.mutate()}>
+              {endNow}
+            </Button>
+          </div>
+        </Dialog>
+      ) : null}
+    </>
   );
 }
 
