@@ -26,7 +26,7 @@ pub struct GitHubStanding {
     /// What `lamplight doctor` says of it.
     pub findings: Vec<Finding>,
     /// Requests that GitHub still takes; `null` where that is not known.
-    pub limits: Option<Limits>,
+    pub limits: Option<RequestsLeft>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
@@ -47,7 +47,7 @@ pub struct Finding {
 
 /// Of the REST interface, in an hour.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-pub struct Limits {
+pub struct RequestsLeft {
     pub limit: u64,
     pub remaining: u64,
     /// When there are as many again.
@@ -71,7 +71,7 @@ pub(in crate::http) async fn handle(State(app): State<App>) -> Json<GitHubStandi
         repositories: standing.repositories,
         as_person: standing.as_person,
         findings: standing.findings.into_iter().map(Finding::from).collect(),
-        limits: standing.limits.map(Limits::from),
+        limits: standing.limits.map(RequestsLeft::from),
     })
 }
 
@@ -81,7 +81,7 @@ impl From<GitHubFinding> for Finding {
     }
 }
 
-impl From<GitHubLimits> for Limits {
+impl From<GitHubLimits> for RequestsLeft {
     fn from(limits: GitHubLimits) -> Self {
         let resets_at = Moment(Timestamp(i64::try_from(limits.resets_s).unwrap_or(0).saturating_mul(1000)));
         Self { limit: limits.limit, remaining: limits.remaining, resets_at }
