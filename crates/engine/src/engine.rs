@@ -5,6 +5,7 @@ use crate::budgets::Budgets;
 use crate::checks::Holders;
 use crate::config::Config;
 use crate::create::Once;
+use crate::elsewhere::Submodules;
 use crate::error::{CommandError, StartError};
 use crate::forge::{self, Forge};
 use crate::hub::{Follower, Hub};
@@ -55,6 +56,7 @@ pub(crate) struct Shared {
     pub github: Option<GitHub>,
     pub forge: Option<Forge>,
     pub rights: Option<Rights>,
+    pub submodules: Submodules,
     pub keys: Keys,
     /// Where the gateway is reached over TCP, it knows sessions by these.
     pub tokens: OnceLock<Arc<Tokens>>,
@@ -107,6 +109,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             forge: Forge::open(&config),
             rights: Rights::open(&config),
+            submodules: Submodules::default(),
             catalogue: agents::catalogue(&config)?,
             config,
             store,

@@ -4,6 +4,7 @@ mod asking;
 mod beside;
 mod checks;
 mod deliveries;
+mod elsewhere;
 mod kills;
 mod recorded;
 mod reviews;
