@@ -6,6 +6,7 @@ mod checks;
 mod deliveries;
 mod elsewhere;
 mod kills;
+mod peers;
 mod recorded;
 mod reviews;
 mod setup;
