@@ -34,7 +34,7 @@ pub(super) async fn advertise(
     let version_2 = asks_for_version_2(&headers);
     let command = process::advertise(Service::UploadPack, version_2, &served);
     match start(&link, command, tokio::io::empty(), WhenUnread::Kill).await {
-        Ok(output) => begin(Service::UploadPack, version_2, output).await,
+        Ok(output) => begin(Service::UploadPack, version_2, "repository", output).await,
         Err(refused) => *refused,
     }
 }

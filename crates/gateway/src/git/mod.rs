@@ -65,15 +65,20 @@ async fn advertise(State(link): State<Link>, RawQuery(query): RawQuery, headers:
     let version_2 = service == Service::UploadPack && asks_for_version_2(&headers);
     let command = process::advertise(service, version_2, &Served::own(&link.grant));
     match start(&link, command, tokio::io::empty(), WhenUnread::Kill).await {
-        Ok(output) => begin(service, version_2, output).await,
+        Ok(output) => begin(service, version_2, "session's repository", output).await,
         Err(refused) => *refused,
     }
 }
 
 /// What git says first, with its heading.
-async fn begin(service: Service, version_2: bool, mut output: mpsc::Receiver<io::Result<Bytes>>) -> Response {
+async fn begin(
+    service: Service,
+    version_2: bool,
+    what: &str,
+    mut output: mpsc::Receiver<io::Result<Bytes>>,
+) -> Response {
     let Some(first) = output.recv().await else {
-        return refusal(StatusCode::INTERNAL_SERVER_ERROR, "The repository cannot be read.");
+        return refusal(StatusCode::INTERNAL_SERVER_ERROR, &format!("The {what} cannot be read."));
     };
     // Version 2 has no such heading. Source: http-backend.c, get_info_refs.
     let heading = if version_2 { Bytes::new() } else { report::heading(service.name()) };

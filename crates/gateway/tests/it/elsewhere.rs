@@ -92,7 +92,6 @@ async fn of_what_is_not_to_be_had_it_is_said_why() {
         (format!("acme/secret.git/{refs}"), StatusCode::FORBIDDEN),
         (format!("acme/gone.git/{refs}"), StatusCode::NOT_FOUND),
         (format!("acme/away.git/{refs}"), StatusCode::BAD_GATEWAY),
-        (format!("acme/lib.git/../../x/{refs}"), StatusCode::NOT_FOUND),
         (format!("a/b/c.git/{refs}"), StatusCode::NOT_FOUND),
         (format!(".git/{refs}"), StatusCode::NOT_FOUND),
         ("acme/lib.git/info/refs".to_owned(), StatusCode::NOT_FOUND),
@@ -130,12 +129,14 @@ async fn a_large_file_is_downloaded_and_never_uploaded() {
     let get = async |number: usize| {
         let href = told["objects"][number]["actions"]["download"]["href"].as_str().unwrap();
         assert!(href.starts_with(&format!("http://{}/git/repository.git/", door.address)), "{href}");
-        client().get(href).send().await.unwrap()
+        let answer = client().get(href).send().await?;
+        let status = answer.status();
+        Ok::<_, reqwest::Error>((status, answer.bytes().await?))
     };
-    assert_eq!(get(0).await.bytes().await.unwrap(), BIG);
+    assert_eq!(get(0).await.unwrap(), (StatusCode::OK, Bytes::from_static(BIG)));
     // Longer than was said is not passed on.
-    assert!(get(1).await.bytes().await.is_err());
-    assert_eq!(get(2).await.status(), StatusCode::NOT_FOUND);
+    assert!(get(1).await.is_err());
+    assert_eq!(get(2).await.unwrap().0, StatusCode::NOT_FOUND);
 
     let of = |change: Value| {
         let mut all = asked.clone();

@@ -91,7 +91,13 @@ impl Attempt {
 impl GitHub {
     pub async fn identity(&self) -> Result<Identity, GitHubError> {
         let path = if self.is_app() { "app" } else { "user" };
-        let response = self.of_ourselves(Method::GET, path).await?;
+        let response = match self.of_ourselves(Method::GET, path).await {
+            Err(GitHubError::NotFound { host, .. }) if self.is_app() => {
+                let message = "it knows no App with this id; see github.app_id".to_owned();
+                return Err(GitHubError::AppUnauthorized { host, message });
+            }
+            response => response?,
+        };
         let clock_ahead_s = self.ahead_of(response.headers());
         let told: Told = self.read(response).await?;
         Ok(Identity { name: told.slug, permissions: told.permissions, events: told.events, clock_ahead_s })

@@ -78,7 +78,7 @@ impl Setup {
     fn apply(&self, github: &mut GitHub) {
         if let Some(host) = self.host.as_ref().filter(|host| **host != github.host) {
             github.host.clone_from(host);
-            [&mut github.web, &mut github.api, &mut github.graphql, &mut github.git].map(Option::take);
+            (github.web, github.api, github.graphql, github.git) = (None, None, None, None);
         }
         for (said, address) in [
             (&self.web, &mut github.web),
