@@ -5,18 +5,15 @@ use crate::budgets::Budgets;
 use crate::checks::Holders;
 use crate::config::Config;
 use crate::create::Once;
-use crate::elsewhere::Submodules;
 use crate::error::{CommandError, StartError};
 use crate::forge::{self, Forge};
 use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
-use crate::metrics::Metrics;
 use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
 use crate::session::{Actor, Awake, MAILBOX, Message};
-use crate::tokens::Tokens;
-use crate::{Attach, agents, attachments, create, ids, lent, pull_request, reconcile, rights::Rights};
-use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
+use crate::{Attach, agents, attachments, create, ids, lent, metrics, pull_request, reconcile, rights};
+use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, elsewhere, tokens};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
 use lamplight_domain::{PromptId, Seq, SessionId};
@@ -55,11 +52,11 @@ pub(crate) struct Shared {
     pub gateway: Gateway,
     pub github: Option<GitHub>,
     pub forge: Option<Forge>,
-    pub rights: Option<Rights>,
-    pub submodules: Submodules,
+    pub rights: Option<rights::Rights>,
+    pub submodules: elsewhere::Submodules,
     pub keys: Keys,
     /// Where the gateway is reached over TCP, it knows sessions by these.
-    pub tokens: OnceLock<Arc<Tokens>>,
+    pub tokens: OnceLock<Arc<tokens::Tokens>>,
     pub catalogue: Catalogue,
     pub prepared: Shelf,
     pub checks: Holders,
@@ -68,7 +65,7 @@ pub(crate) struct Shared {
     pub people_changes: watch::Sender<u64>,
     pub queue: Queue,
     pub lending: lent::Lending,
-    pub metrics: Metrics,
+    pub metrics: metrics::Metrics,
     awake: Mutex<HashMap<SessionId, Awake>>,
     changes: broadcast::Sender<Arc<SessionSummary>>,
     /// What reaches in from sandboxes ends first, so that what it used is still written down.
@@ -108,8 +105,8 @@ impl Engine {
         let queue = Queue::new(config.queue, unfinished.iter().cloned());
         let shared = Arc::new(Shared {
             forge: Forge::open(&config),
-            rights: Rights::open(&config),
-            submodules: Submodules::default(),
+            rights: rights::Rights::open(&config),
+            submodules: elsewhere::Submodules::default(),
             catalogue: agents::catalogue(&config)?,
             config,
             store,
@@ -124,7 +121,7 @@ impl Engine {
             people_changes: watch::Sender::new(0),
             queue,
             lending: lent::Lending::new(),
-            metrics: Metrics::new(),
+            metrics: metrics::Metrics::new(),
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
             closing: watch::Sender::new(false),
