@@ -26,6 +26,11 @@ pub(crate) const CC: Need =
     Need { program: "cc", package: "build-essential", why: "SQLite is compiled from its C source" };
 pub(crate) const SSH_KEYGEN: Need =
     Need { program: "ssh-keygen", package: "openssh-client", why: "commits can be signed with a key of SSH" };
+pub(crate) const GIT_LFS: Need = Need {
+    program: "git-lfs",
+    package: "git-lfs",
+    why: "large files of repositories come through the gateway",
+};
 pub(crate) const CRUN: Need =
     Need { program: "crun", package: "crun", why: "a container runtime can put sandboxes up" };
 const NODE: Need = Need { program: "node", package: "nodejs", why: "the page is built with Node" };

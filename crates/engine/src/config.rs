@@ -91,6 +91,10 @@ pub struct RepositoryConfig {
     pub sandbox: SandboxLimits,
     pub network: Option<Network>,
     pub image: Option<ImageChoice>,
+    /// `owner/name` of repositories on GitHub that its sessions may read, as submodules.
+    pub submodules: Vec<String>,
+    /// Whether they may read its large files (Git LFS).
+    pub lfs: bool,
     /// What all sessions on it may cost in a calendar month (UTC), in millionths of a dollar; 0 is no bound.
     pub budget_month_micros: u64,
 }

@@ -9,14 +9,12 @@ use crate::error::{CommandError, StartError};
 use crate::forge::{self, Forge};
 use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
-use crate::metrics::Metrics;
 use crate::on_behalf::OnBehalf;
 use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
 use crate::session::{Actor, Awake, MAILBOX, Message};
-use crate::tokens::Tokens;
-use crate::{Attach, agents, attachments, create, ids, lent, pull_request, reconcile, rights::Rights};
-use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
+use crate::{Attach, agents, attachments, create, ids, lent, metrics, pull_request, reconcile, rights};
+use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, elsewhere, tokens};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
 use lamplight_domain::{PromptId, Seq, SessionId};
@@ -55,11 +53,12 @@ pub(crate) struct Shared {
     pub gateway: Gateway,
     pub github: Option<GitHub>,
     pub forge: Option<Forge>,
-    pub rights: Option<Rights>,
+    pub rights: Option<rights::Rights>,
     pub on_behalf: Option<OnBehalf>,
+    pub submodules: elsewhere::Submodules,
     pub keys: Keys,
     /// Where the gateway is reached over TCP, it knows sessions by these.
-    pub tokens: OnceLock<Arc<Tokens>>,
+    pub tokens: OnceLock<Arc<tokens::Tokens>>,
     pub catalogue: Catalogue,
     pub prepared: Shelf,
     pub checks: Holders,
@@ -68,7 +67,7 @@ pub(crate) struct Shared {
     pub people_changes: watch::Sender<u64>,
     pub queue: Queue,
     pub lending: lent::Lending,
-    pub metrics: Metrics,
+    pub metrics: metrics::Metrics,
     awake: Mutex<HashMap<SessionId, Awake>>,
     changes: broadcast::Sender<Arc<SessionSummary>>,
     /// What reaches in from sandboxes ends first, so that what it used is still written down.
@@ -109,8 +108,9 @@ impl Engine {
         let on_behalf = OnBehalf::open(config.on_behalf.clone(), &store).await?;
         let shared = Arc::new(Shared {
             forge: Forge::open(&config),
-            rights: Rights::open(&config),
+            rights: rights::Rights::open(&config),
             on_behalf,
+            submodules: elsewhere::Submodules::default(),
             catalogue: agents::catalogue(&config)?,
             config,
             store,
@@ -125,7 +125,7 @@ impl Engine {
             people_changes: watch::Sender::new(0),
             queue,
             lending: lent::Lending::new(),
-            metrics: Metrics::new(),
+            metrics: metrics::Metrics::new(),
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
             closing: watch::Sender::new(false),

@@ -13,6 +13,7 @@ mod code;
 mod config;
 mod create;
 mod effects;
+mod elsewhere;
 mod engine;
 mod error;
 mod evidence;

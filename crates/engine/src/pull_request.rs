@@ -167,8 +167,16 @@ pub(crate) fn open(config: &Config) -> Result<Option<GitHub>, StartError> {
 
 /// The repository on GitHub that the person's own is a clone of.
 async fn origin(view: &SessionView, github: &GitHub) -> Result<Repository, CommandError> {
-    let directory = Path::new(&view.repository);
-    let remote = git::line(directory, &["config", "--get", &format!("branch.{}.remote", view.base)]).await;
+    origin_of(Path::new(&view.repository), &view.base, github).await
+}
+
+/// The repository on GitHub that one here is a clone of, as the branch that is called `base` has it.
+pub(crate) async fn origin_of(
+    directory: &Path,
+    base: &str,
+    github: &GitHub,
+) -> Result<Repository, CommandError> {
+    let remote = git::line(directory, &["config", "--get", &format!("branch.{base}.remote")]).await;
     let remote = remote.ok().filter(|remote| !remote.is_empty()).unwrap_or_else(|| "origin".to_owned());
     let host = &github.config().host;
     let none = |why: String| {

@@ -123,6 +123,18 @@ pub(crate) fn show(shared: &Shared) -> Response {
     Json(told).into_response()
 }
 
+/// Where it sends to; without a webhook all is empty.
+pub(crate) fn hook_config(shared: &Shared) -> Response {
+    let told = match &shared.state().hook {
+        Some(hook) => json!({
+            "url": format!("http://{}{}", hook.authority, hook.path), "content_type": "json",
+            "insecure_ssl": "0", "secret": "********",
+        }),
+        None => json!({}),
+    };
+    Json(told).into_response()
+}
+
 /// The newest first.
 pub(crate) fn deliveries(shared: &Shared) -> Response {
     let state = shared.state();

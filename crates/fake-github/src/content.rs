@@ -3,6 +3,7 @@
 use crate::apps::{App, Minted, Ordered};
 use crate::faults::Fault;
 use crate::hooks::{Delivery, Hook};
+use crate::large_files::LargeFile;
 use crate::now_s;
 use crate::pulls::Pull;
 use crate::reviews::{CheckRun, Review, ReviewComment};
@@ -48,6 +49,9 @@ pub(crate) struct Content {
     pub(crate) ordered: Vec<Ordered>,
     pub(crate) hook: Option<Hook>,
     pub(crate) deliveries: Vec<Delivery>,
+    /// Bodies that GraphQL was asked with.
+    pub(crate) graphql: Vec<Value>,
+    pub(crate) large_files: Vec<LargeFile>,
     pub(crate) codes: Vec<Code>,
     pub(crate) users: Vec<UserToken>,
     /// Login and organisation.

@@ -34,7 +34,7 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: Bytes) -> Respon
 }
 
 /// `None` is of somebody whom it does not know.
-fn may(shared: &Shared, authorization: &str, path: &str, is_push: bool) -> Option<bool> {
+pub(crate) fn may(shared: &Shared, authorization: &str, path: &str, is_push: bool) -> Option<bool> {
     let user = BASE64_STANDARD.decode(authorization.strip_prefix("Basic ")?).ok()?;
     let token = std::str::from_utf8(&user).ok()?.strip_prefix("x-access-token:")?;
     if token == shared.token {

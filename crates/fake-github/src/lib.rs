@@ -6,9 +6,12 @@
 mod apps;
 mod content;
 mod conversation;
+mod doors;
 mod faults;
 mod git;
 mod hooks;
+mod judge;
+mod large_files;
 mod people;
 mod pulls;
 mod rest;
@@ -19,6 +22,7 @@ pub use apps::App;
 pub use content::Permission;
 pub use faults::{Fault, Moment};
 pub use hooks::{Delivery, Hook, signature};
+pub use judge::{Judge, Judged};
 
 use apps::Minted;
 use axum::Router;
@@ -27,21 +31,24 @@ use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use content::Content;
+use doors::{Addresses, Door};
 use serde_json::{Value, json};
 use std::io;
-use std::net::SocketAddr;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+/// Any free port of loopback.
+const FREE: SocketAddr = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
 const LONGEST_BODY: usize = 256 << 20;
 
 /// One that listens, until its last copy is dropped.
 #[derive(Debug, Clone)]
 pub struct FakeGitHub {
-    address: SocketAddr,
+    addresses: Addresses,
     pub(crate) shared: Arc<Shared>,
     _serving: Arc<JoinSet<()>>,
 }
@@ -57,27 +64,57 @@ pub(crate) struct Shared {
 impl FakeGitHub {
     /// Listens on a free port of loopback.
     pub async fn start(root: &Path, token: &str) -> io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).await?;
-        let shared =
-            Arc::new(Shared { root: root.to_owned(), token: token.to_owned(), state: Mutex::default() });
-        let address = listener.local_addr()?;
-        let router = Router::new().fallback(handle).with_state(shared.clone());
-        let mut serving = JoinSet::new();
-        serving.spawn(async move {
-            // It never returns.
-            let _ = axum::serve(listener, router).await;
-        });
-        Ok(Self { address, shared, _serving: Arc::new(serving) })
+        Self::start_at(root, token, FREE).await
+    }
+
+    /// The same at this address, for where it has to be known before.
+    pub async fn start_at(root: &Path, token: &str, address: SocketAddr) -> io::Result<Self> {
+        let (mut serving, shared) = (JoinSet::new(), shared(root, token));
+        let one = listen(&mut serving, &shared, Door::All, address).await?;
+        let addresses = Addresses { rest: one, graphql: one, web: one, git: one, is_apart: false };
+        Ok(Self { addresses, shared, _serving: Arc::new(serving) })
+    }
+
+    /// Likewise, as an Enterprise Server whose parts are at four addresses.
+    pub async fn start_apart(root: &Path, token: &str) -> io::Result<Self> {
+        let (mut serving, shared) = (JoinSet::new(), shared(root, token));
+        let addresses = Addresses {
+            rest: listen(&mut serving, &shared, Door::Rest, FREE).await?,
+            graphql: listen(&mut serving, &shared, Door::GraphQl, FREE).await?,
+            web: listen(&mut serving, &shared, Door::Web, FREE).await?,
+            git: listen(&mut serving, &shared, Door::Git, FREE).await?,
+            is_apart: true,
+        };
+        Ok(Self { addresses, shared, _serving: Arc::new(serving) })
     }
 
     /// Of the REST interface.
     pub fn api(&self) -> String {
-        format!("http://{}", self.address)
+        let below = if self.addresses.is_apart { "/api/v3" } else { "" };
+        format!("http://{}{below}", self.addresses.rest)
+    }
+
+    /// Of the GraphQL interface.
+    pub fn graphql(&self) -> String {
+        let above = if self.addresses.is_apart { "/api" } else { "" };
+        format!("http://{}{above}/graphql", self.addresses.graphql)
+    }
+
+    /// Of its pages.
+    pub fn web(&self) -> String {
+        format!("http://{}", self.addresses.web)
     }
 
     /// Of git.
     pub fn git(&self) -> String {
-        format!("http://{}", self.address)
+        format!("http://{}", self.addresses.git)
+    }
+
+    /// All of them, as the lines of `[github]` that say where it is.
+    pub fn lines(&self) -> String {
+        let all =
+            [("api", self.api()), ("graphql", self.graphql()), ("web", self.web()), ("git", self.git())];
+        all.map(|(name, address)| format!("{name} = {address:?}\n")).concat()
     }
 
     /// What it knows of the pull requests of a repository, oldest first, as it would tell.
@@ -96,6 +133,11 @@ impl FakeGitHub {
     /// All that was asked, as `METHOD /path`.
     pub fn requests(&self) -> Vec<String> {
         self.shared.state().requests.clone()
+    }
+
+    /// What GraphQL was asked, as `query` and `variables`.
+    pub fn graphql_asked(&self) -> Vec<Value> {
+        self.shared.state().graphql.clone()
     }
 
     /// The tokens that were given out, as `repository: permissions`.
@@ -148,9 +190,32 @@ pub(crate) fn now_s() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default().as_secs()
 }
 
-async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response {
+fn shared(root: &Path, token: &str) -> Arc<Shared> {
+    Arc::new(Shared { root: root.to_owned(), token: token.to_owned(), state: Mutex::default() })
+}
+
+async fn listen(
+    serving: &mut JoinSet<()>,
+    shared: &Arc<Shared>,
+    door: Door,
+    address: SocketAddr,
+) -> io::Result<SocketAddr> {
+    let listener = TcpListener::bind(address).await?;
+    let address = listener.local_addr()?;
+    let router = Router::new().fallback(handle).with_state((shared.clone(), door));
+    serving.spawn(async move {
+        // It never returns.
+        let _ = axum::serve(listener, router).await;
+    });
+    Ok(address)
+}
+
+async fn handle(State((shared, door)): State<(Arc<Shared>, Door)>, request: Request) -> Response {
     let (head, body) = request.into_parts();
-    let path = head.uri.path().to_owned();
+    let Some(path) = door.path(head.uri.path()) else {
+        shared.state().requests.push(format!("{} {} at {door:?}", head.method, head.uri.path()));
+        return problem(StatusCode::NOT_FOUND, "Not Found");
+    };
     let fault = {
         let mut state = shared.state();
         state.requests.push(format!("{} {path}", head.method));
@@ -166,14 +231,7 @@ async fn handle(State(shared): State<Arc<Shared>>, request: Request) -> Response
     let Ok(body) = axum::body::to_bytes(body, LONGEST_BODY).await else {
         return problem(StatusCode::PAYLOAD_TOO_LARGE, "too large");
     };
-    let is_rest = ["/repos/", "/app", "/graphql", "/user", "/settings/", "/rate_limit"]
-        .iter()
-        .any(|start| path.starts_with(start));
-    let answer = match is_rest {
-        true => rest::answer(&shared, &head, &body).await,
-        false if path.starts_with("/login/") => sign_in::answer(&shared, &head, &body),
-        false => git::answer(&shared, &head, body).await,
-    };
+    let answer = doors::answer(&shared, head, path, body).await;
     if fault.as_ref().is_some_and(Fault::hangs_then) {
         std::future::pending::<()>().await;
     }

@@ -185,7 +185,7 @@ pub(crate) async fn show(shared: &Shared, repository: &str, directory: &Path, nu
     Json(told).into_response()
 }
 
-/// The one mutation that there is; what is refused is told with status 200, as on GitHub.
+/// The one question and the one mutation that there are; what is refused is told with status 200, as on GitHub.
 pub(crate) fn graphql(shared: &Shared, may: bool, body: &Bytes) -> Response {
     #[derive(Deserialize)]
     struct Asked {
@@ -199,6 +199,10 @@ pub(crate) fn graphql(shared: &Shared, may: bool, body: &Bytes) -> Response {
     let Ok(Asked { query, variables }) = serde_json::from_slice::<Asked>(body) else {
         return problem(StatusCode::BAD_REQUEST, "Problems parsing JSON");
     };
+    shared.state().graphql.push(json!({ "query": query, "variables": variables }));
+    if query == "query { __typename }" {
+        return Json(json!({ "data": { "__typename": "Query" } })).into_response();
+    }
     if !query.contains("markPullRequestReadyForReview(input: { pullRequestId: $id })") {
         return refused("undefinedField", "Field doesn't exist on type 'Mutation'");
     }

@@ -62,6 +62,14 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Respo
             Ok(()) => apps::deliveries(shared),
             Err(refused) => *refused,
         },
+        (&Method::GET, ["app", "hook", "config"]) => match apps::is_app(shared, token) {
+            Ok(()) => apps::hook_config(shared),
+            Err(refused) => *refused,
+        },
+        // For everybody.
+        (&Method::GET, ["meta"]) => {
+            Json(json!({ "verifiable_password_authentication": false })).into_response()
+        }
         (&Method::POST, ["app", "hook", "deliveries", id, "attempts"]) => match apps::is_app(shared, token) {
             Ok(()) => match crate::hooks::attempt(shared, id).await {
                 Some(()) => (StatusCode::ACCEPTED, Json(json!({}))).into_response(),

@@ -1,10 +1,12 @@
 //! What one link may do, and who is told of what it did.
 
+use crate::Elsewhere;
 use async_trait::async_trait;
 use lamplight_domain::event::Contact;
 use lamplight_domain::transcript::Tokens;
 use lamplight_domain::{Network, SessionId};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 /// What the programs at the other end of one link may do. Bound to the link by whoever accepts its streams.
 #[derive(Debug, Clone)]
@@ -18,6 +20,8 @@ pub struct Grant {
     pub base: String,
     /// Whether `branch` may also be moved to a commit that does not contain its present one.
     pub rewrite: bool,
+    /// What makes the files of `repository` whole and lies elsewhere; `None` where nothing does.
+    pub elsewhere: Option<Arc<dyn Elsewhere>>,
     /// Whether models may be asked.
     pub models: bool,
     /// What else may be connected to.

@@ -6,6 +6,7 @@
 //!
 //! ```text
 //! stream ─ HTTP ─┬─ /git/repository.git/…   the host's own git, on the repository of the grant
+//!                ├─ /git/OWNER/NAME.git/…   a submodule's repository, as far as the grant has it; read only
 //!                ├─ /openai/v1/…            an upstream, with the key added here
 //!                ├─ /anthropic/v1/…         an upstream, with the key added here
 //!                ├─ /gemini/v1beta/…        an upstream, with the key added here
@@ -16,6 +17,7 @@
 //! [`Gateway::serve_web`], and `web` for what is decided there.
 
 mod begun;
+mod elsewhere;
 mod entrance;
 mod git;
 mod grant;
@@ -26,6 +28,7 @@ mod tls;
 mod upstream;
 mod web;
 
+pub use elsewhere::{Elsewhere, NotBrought};
 pub use entrance::{Asker, Doorkeeper};
 pub use grant::{Grant, Ledger, NotReserved, Reservation, Used};
 pub use models::{Model, Price, Unlisted};

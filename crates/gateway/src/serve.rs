@@ -45,6 +45,8 @@ pub(crate) struct Door {
     lists: OnceCell<()>,
     /// Git processes.
     pub(crate) git_slots: Slots,
+    /// Large files of git's that are under way.
+    pub(crate) large_slots: Slots,
     /// Memory for chats that are looked at.
     pub(crate) chat_slots: Slots,
     /// What is finished though the request that began it is gone: pushes, and entries of the ledger.
@@ -102,6 +104,7 @@ impl Gateway {
             prices,
             lists: OnceCell::new(),
             git_slots: Slots::new(git::MAX_PROCESSES),
+            large_slots: Slots::new(git::large_files::AT_A_TIME),
             chat_slots: Slots::new(models::asking::UNITS),
             tasks: TaskTracker::new(),
         };

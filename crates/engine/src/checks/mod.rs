@@ -45,7 +45,7 @@ const CHECKOUT: &str = r#"
 set -eu
 [ -d .git ] || git init -q .
 rm -f .git/*.lock
-git fetch -q --no-tags "$LAMPLIGHT_REMOTE" "+refs/heads/$LAMPLIGHT_BASE:refs/remotes/origin/$LAMPLIGHT_BASE" "+refs/heads/$LAMPLIGHT_OF:refs/lamplight/checked"
+git fetch -q --no-tags --no-recurse-submodules "$LAMPLIGHT_REMOTE" "+refs/heads/$LAMPLIGHT_BASE:refs/remotes/origin/$LAMPLIGHT_BASE" "+refs/heads/$LAMPLIGHT_OF:refs/lamplight/checked"
 git checkout -q -f --detach "$LAMPLIGHT_COMMIT"
 "#;
 const CHECKOUT_LIMITS: RunLimits = RunLimits { timeout_ms: 10 * 60_000, output_bytes: 64 * 1024 };

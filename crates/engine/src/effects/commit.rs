@@ -48,7 +48,7 @@ git diff-tree --shortstat "$LAMPLIGHT_PARENT" "$commit"
 /// The branch ends at the same commit as outside; nothing else changes.
 const TAKE: &str = r#"
 set -eu
-git fetch -q --no-tags "$LAMPLIGHT_REMOTE" "+refs/heads/$LAMPLIGHT_BRANCH:refs/remotes/origin/$LAMPLIGHT_BRANCH"
+git fetch -q --no-tags --no-recurse-submodules "$LAMPLIGHT_REMOTE" "+refs/heads/$LAMPLIGHT_BRANCH:refs/remotes/origin/$LAMPLIGHT_BRANCH"
 git update-ref "refs/heads/$LAMPLIGHT_BRANCH" "$LAMPLIGHT_COMMIT"
 "#;
 

@@ -2,6 +2,7 @@
 
 use super::Trouble;
 use crate::budgets::Money;
+use crate::elsewhere;
 use crate::engine::Shared;
 use crate::session::{Durable, Message};
 use futures::FutureExt as _;
@@ -191,6 +192,7 @@ impl Context {
             branch: self.spec.branch.clone(),
             base: self.spec.base.clone(),
             rewrite: false,
+            elsewhere: elsewhere::of(&self.shared, &self.spec),
             models: self.models,
             network: self.spec.network.clone(),
         };

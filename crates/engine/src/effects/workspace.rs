@@ -3,6 +3,7 @@
 use super::context::Context;
 use super::murmur::last_words;
 use super::{SAID_CHARACTERS, Trouble, command_failed};
+use crate::elsewhere;
 use lamplight_domain::agent::ExitStatus;
 use lamplight_domain::session::Report;
 use lamplight_domain::{Failure, Generation};
@@ -15,9 +16,16 @@ pub(super) const REMOTE: &str = "http://127.0.0.1:7411/git/repository.git";
 /// Clones once: what is written last marks a clone that is whole and this session's, and half a clone of an attempt that was cut is
 /// removed. Files that come from elsewhere have the clone of another: that of a fork becomes its own where it is, one that was prepared
 /// is brought up to date. What the session has pushed already is gone on from, where its own files are lost.
+/// What lies elsewhere is not fetched here: git is told where it is reached, for whoever wants it.
 /// Prints the commit that the branch starts from.
 const PREPARE: &str = r#"
 set -eu
+for name in $LAMPLIGHT_SUBMODULES; do
+  to="url.http://127.0.0.1:7411/git/$name.insteadOf"
+  for from in "https://$LAMPLIGHT_FORGE/$name" "ssh://git@$LAMPLIGHT_FORGE/$name" "git@$LAMPLIGHT_FORGE:$name"; do
+    git config --global --get-all "$to" | grep -qsxF "$from" || git config --global --add "$to" "$from"
+  done
+done
 if [ -f .git/lamplight-base ]; then
   of=$(cat .git/lamplight-branch 2>/dev/null || true)
   if [ "$of" = "$LAMPLIGHT_BRANCH" ] || { [ -z "$of" ] && [ -z "$LAMPLIGHT_FORKED" ]; }; then
@@ -43,7 +51,7 @@ if [ -n "$LAMPLIGHT_FORKED" ]; then
   git symbolic-ref HEAD "refs/heads/$LAMPLIGHT_BRANCH"
 else
   mine=refs/remotes/origin/$LAMPLIGHT_BRANCH
-  git fetch -q --no-tags origin "+refs/heads/$LAMPLIGHT_BASE:refs/remotes/origin/$LAMPLIGHT_BASE" "+refs/heads/$LAMPLIGHT_BRANCH*:$mine*"
+  git fetch -q --no-tags --no-recurse-submodules origin "+refs/heads/$LAMPLIGHT_BASE:refs/remotes/origin/$LAMPLIGHT_BASE" "+refs/heads/$LAMPLIGHT_BRANCH*:$mine*"
   base=$(git rev-parse "refs/remotes/origin/$LAMPLIGHT_BASE^{commit}")
   start=$base
   if git rev-parse -q --verify "$mine^{commit}" > /dev/null; then
@@ -51,6 +59,9 @@ else
     base=$(git merge-base "$base" "$start" || printf %s "$base")
   fi
   git checkout -q -f -B "$LAMPLIGHT_BRANCH" "$start"
+fi
+if [ -n "$LAMPLIGHT_LFS" ] && command -v git-lfs > /dev/null; then
+  git lfs install --local --skip-repo --skip-smudge > /dev/null
 fi
 printf '%s\n' "$LAMPLIGHT_BRANCH" > .git/lamplight-branch.new
 printf '%s\n' "$base" > .git/lamplight-base.new
@@ -64,7 +75,7 @@ printf '%s\n' "$base"
 const UPDATE: &str = r#"
 set -eu
 rm -f .git/*.lock ".git/refs/heads/$LAMPLIGHT_BRANCH.lock"
-git fetch -q --no-tags "$LAMPLIGHT_REMOTE" "+refs/heads/$LAMPLIGHT_BASE:refs/remotes/origin/$LAMPLIGHT_BASE" "+refs/heads/$LAMPLIGHT_BRANCH:refs/remotes/origin/$LAMPLIGHT_BRANCH"
+git fetch -q --no-tags --no-recurse-submodules "$LAMPLIGHT_REMOTE" "+refs/heads/$LAMPLIGHT_BASE:refs/remotes/origin/$LAMPLIGHT_BASE" "+refs/heads/$LAMPLIGHT_BRANCH:refs/remotes/origin/$LAMPLIGHT_BRANCH"
 git -c core.hooksPath=/dev/null checkout -q -B "$LAMPLIGHT_BRANCH" "$LAMPLIGHT_COMMIT"
 "#;
 
@@ -103,7 +114,8 @@ pub(super) async fn update(
 /// The commit that the branch starts from, or why there is none.
 pub(crate) async fn clone_into(context: &Context, link: &Link) -> Result<Result<String, Failure>, LinkError> {
     let forked = context.spec.origin.as_ref().map_or("", |origin| origin.commit.as_str());
-    let more = [("LAMPLIGHT_FORKED", forked.to_owned())];
+    let [forge, submodules, large_files] = elsewhere::variables(&context.shared, &context.spec);
+    let more = [("LAMPLIGHT_FORKED", forked.to_owned()), forge, submodules, large_files];
     let output = link.run(&script(context, PREPARE, &more), None, LIMITS).await?;
     if output.status != (ExitStatus::Code { code: 0 }) {
         let failure =

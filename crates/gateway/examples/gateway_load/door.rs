@@ -52,6 +52,7 @@ pub(crate) async fn serve(ports: [u16; 3], upstream: &str, repository: &str) -> 
         branch: "lamplight/x".to_owned(),
         base: "main".to_owned(),
         rewrite: false,
+        elsewhere: None,
         models: true,
         network: Network::Open,
     });

@@ -1,10 +1,13 @@
-//! Git's smart HTTP protocol over the person's repository: fetch what is public in it, push the session's branch.
+//! Git's smart HTTP protocol over the person's repository: fetch what is public in it, push the session's branch. Beside it what makes its
+//! files whole: the repositories of submodules, and large files, which are only read.
 //!
 //! The host's own git does the work; this module decides. The path in the URL is fixed, the repository comes from the
 //! grant, and nothing of a request reaches a command line or an environment but the choice between two protocol versions.
 //! Source: gitprotocol-http(5), gitprotocol-pack(5), gitprotocol-v2(5).
 
 mod commands;
+mod elsewhere;
+pub(crate) mod large_files;
 mod process;
 mod report;
 mod rules;
@@ -13,7 +16,7 @@ use crate::serve::Link;
 use async_compression::tokio::bufread::GzipDecoder;
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{RawQuery, State};
+use axum::extract::{DefaultBodyLimit, RawQuery, State};
 use axum::http::header::{CACHE_CONTROL, CONTENT_ENCODING, CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
@@ -21,7 +24,7 @@ use axum::routing::{get, post};
 use bytes::Bytes;
 use commands::Unreadable;
 use futures::{Stream, StreamExt, TryStreamExt};
-use process::{Service, WhenUnread};
+use process::{Served, Service, WhenUnread};
 use std::io;
 use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncReadExt, BufReader};
@@ -43,6 +46,12 @@ pub(crate) fn routes() -> Router<Link> {
         .route("/git/repository.git/info/refs", get(advertise))
         .route("/git/repository.git/git-upload-pack", post(fetch))
         .route("/git/repository.git/git-receive-pack", post(push))
+        .route(
+            "/git/repository.git/info/lfs/objects/batch",
+            post(large_files::batch).layer(DefaultBodyLimit::max(large_files::LONGEST_BATCH)),
+        )
+        .route("/git/repository.git/info/lfs/objects/{id}", get(large_files::download))
+        .route("/git/{*path}", get(elsewhere::advertise).post(elsewhere::fetch))
 }
 
 async fn advertise(State(link): State<Link>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
@@ -54,13 +63,22 @@ async fn advertise(State(link): State<Link>, RawQuery(query): RawQuery, headers:
         );
     };
     let version_2 = service == Service::UploadPack && asks_for_version_2(&headers);
-    let command = process::advertise(service, version_2, &link.grant);
-    let mut output = match start(&link, command, tokio::io::empty(), WhenUnread::Kill).await {
-        Ok(output) => output,
-        Err(refused) => return *refused,
-    };
+    let command = process::advertise(service, version_2, &Served::own(&link.grant));
+    match start(&link, command, tokio::io::empty(), WhenUnread::Kill).await {
+        Ok(output) => begin(service, version_2, "session's repository", output).await,
+        Err(refused) => *refused,
+    }
+}
+
+/// What git says first, with its heading.
+async fn begin(
+    service: Service,
+    version_2: bool,
+    what: &str,
+    mut output: mpsc::Receiver<io::Result<Bytes>>,
+) -> Response {
     let Some(first) = output.recv().await else {
-        return refusal(StatusCode::INTERNAL_SERVER_ERROR, "The session's repository cannot be read.");
+        return refusal(StatusCode::INTERNAL_SERVER_ERROR, &format!("The {what} cannot be read."));
     };
     // Version 2 has no such heading. Source: http-backend.c, get_info_refs.
     let heading = if version_2 { Bytes::new() } else { report::heading(service.name()) };
@@ -69,19 +87,24 @@ async fn advertise(State(link): State<Link>, RawQuery(query): RawQuery, headers:
 }
 
 async fn fetch(State(link): State<Link>, headers: HeaderMap, body: Body) -> Response {
+    let own = Served::own(&link.grant);
+    converse(&link, &headers, body, &own).await
+}
+
+async fn converse(link: &Link, headers: &HeaderMap, body: Body, served: &Served) -> Response {
     let service = Service::UploadPack;
-    if !is(&headers, service.request_type()) {
+    if !is(headers, service.request_type()) {
         return refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "This is not a git request.");
     }
-    let input: Box<dyn AsyncBufRead + Send + Unpin> = match encoding(&headers) {
+    let input: Box<dyn AsyncBufRead + Send + Unpin> = match encoding(headers) {
         Some(b"gzip" | b"x-gzip") => Box::new(BufReader::new(GzipDecoder::new(reader(body)))),
         None => Box::new(reader(body)),
         Some(_) => {
             return refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, "A fetch may be sent plain or as gzip.");
         }
     };
-    let command = process::converse(service, asks_for_version_2(&headers), &link.grant);
-    match start(&link, command, input.take(MAX_FETCH_REQUEST_BYTES), WhenUnread::Kill).await {
+    let command = process::converse(service, asks_for_version_2(headers), served);
+    match start(link, command, input.take(MAX_FETCH_REQUEST_BYTES), WhenUnread::Kill).await {
         Ok(output) => answer(service.result_type(), Body::from_stream(pieces(output))),
         Err(refused) => *refused,
     }
@@ -142,7 +165,7 @@ async fn push(State(link): State<Link>, headers: HeaderMap, body: Body) -> Respo
     };
     let new = command.new.clone();
     let input = io::Cursor::new(push.bytes).chain(input).take(process::MAX_PUSH_BYTES);
-    let command = process::converse(service, false, &link.grant);
+    let command = process::converse(service, false, &Served::own(&link.grant));
     match start(&link, command, input, WhenUnread::Finish { pushed: new }).await {
         Ok(output) => answer(service.result_type(), Body::from_stream(pieces(output))),
         Err(refused) => *refused,

@@ -5,6 +5,7 @@ use anyhow::{Context, Result};
 use bytes::{Bytes, BytesMut};
 use std::convert::Infallible;
 use std::io;
+use std::path::PathBuf;
 use std::process::{ExitStatus, Output, Stdio};
 use std::time::Duration;
 use tokio::io::{AsyncBufRead, AsyncRead, AsyncReadExt};
@@ -74,69 +75,83 @@ pub(super) enum WhenUnread {
     },
 }
 
+/// A repository, and what its own configuration cannot change.
+pub(super) struct Served {
+    path: PathBuf,
+    settings: Vec<String>,
+}
+
+impl Served {
+    /// The session's own.
+    pub(super) fn own(grant: &Grant) -> Self {
+        let Grant { branch, base, rewrite, .. } = grant;
+        let settings = [
+            // Branches and tags are what a clone is made of. Stashes, notes, the work of other sessions and what the person has
+            // checked out now are nobody's business in here. The last entry that fits a ref decides.
+            "transfer.hideRefs=HEAD".to_owned(),
+            "transfer.hideRefs=refs".to_owned(),
+            "transfer.hideRefs=!refs/heads".to_owned(),
+            "transfer.hideRefs=!refs/tags".to_owned(),
+            "transfer.hideRefs=refs/heads/lamplight".to_owned(),
+            format!("transfer.hideRefs=!refs/heads/{base}"),
+            format!("transfer.hideRefs=!refs/heads/{branch}"),
+            format!("receive.denyNonFastForwards={}", !rewrite),
+            format!("receive.maxInputSize={MAX_PUSH_BYTES}"),
+        ];
+        Self { path: grant.repository.clone(), settings: settings.to_vec() }
+    }
+
+    /// Another one, of which there is nothing here that is not there.
+    pub(super) fn elsewhere(path: PathBuf) -> Self {
+        Self { path, settings: Vec::new() }
+    }
+}
+
 /// Says which refs there are.
-pub(super) fn advertise(service: Service, version_2: bool, grant: &Grant) -> Command {
-    let mut command = service_command(service, version_2, grant);
-    command.arg("--advertise-refs").arg(&grant.repository);
+pub(super) fn advertise(service: Service, version_2: bool, served: &Served) -> Command {
+    let mut command = service_command(service, version_2, served);
+    command.arg("--advertise-refs").arg(&served.path);
     command
 }
 
 /// Answers one request.
-pub(super) fn converse(service: Service, version_2: bool, grant: &Grant) -> Command {
-    let mut command = service_command(service, version_2, grant);
-    command.arg(&grant.repository);
+pub(super) fn converse(service: Service, version_2: bool, served: &Served) -> Command {
+    let mut command = service_command(service, version_2, served);
+    command.arg(&served.path);
     command
 }
 
-fn service_command(service: Service, version_2: bool, grant: &Grant) -> Command {
+fn service_command(service: Service, version_2: bool, served: &Served) -> Command {
     let mut command = git();
     if version_2 {
         command.env("GIT_PROTOCOL", "version=2");
     }
-    for setting in settings(grant) {
-        command.args(["-c", &setting]);
+    for setting in served.settings.iter().map(String::as_str).chain(FIXED) {
+        command.args(["-c", setting]);
     }
     command.arg(service.name().trim_start_matches("git-")).arg("--stateless-rpc");
     command
 }
 
-/// What the repository's own configuration cannot change.
-fn settings(grant: &Grant) -> Vec<String> {
-    let Grant { branch, base, rewrite, .. } = grant;
-    let mut settings = vec![
-        // Branches and tags are what a clone is made of. Stashes, notes, the work of other sessions and what the person has
-        // checked out now are nobody's business in here. The last entry that fits a ref decides.
-        "transfer.hideRefs=HEAD".to_owned(),
-        "transfer.hideRefs=refs".to_owned(),
-        "transfer.hideRefs=!refs/heads".to_owned(),
-        "transfer.hideRefs=!refs/tags".to_owned(),
-        "transfer.hideRefs=refs/heads/lamplight".to_owned(),
-        format!("transfer.hideRefs=!refs/heads/{base}"),
-        format!("transfer.hideRefs=!refs/heads/{branch}"),
-        format!("receive.denyNonFastForwards={}", !rewrite),
-        format!("receive.maxInputSize={MAX_PUSH_BYTES}"),
-    ];
-    let fixed = [
-        // The repository may belong to someone else than this process. What makes that dangerous is switched off below.
-        "safe.directory=*",
-        // Nothing that the repository's configuration names is run.
-        "core.hooksPath=/dev/null",
-        "core.fsmonitor=false",
-        "core.alternateRefsCommand=true",
-        "receive.autogc=false",
-        "gc.auto=0",
-        // Each said also where it is git's default, because the repository may say otherwise.
-        "receive.denyCurrentBranch=refuse",
-        "receive.denyDeletes=true",
-        "receive.shallowUpdate=false",
-        "receive.advertisePushOptions=false",
-        "receive.certNonceSeed=",
-        // What is pushed is checked out by a person later.
-        "receive.fsckObjects=true",
-    ];
-    settings.extend(fixed.map(str::to_owned));
-    settings
-}
+/// For every repository.
+const FIXED: [&str; 12] = [
+    // The repository may belong to someone else than this process. What makes that dangerous is switched off below.
+    "safe.directory=*",
+    // Nothing that the repository's configuration names is run.
+    "core.hooksPath=/dev/null",
+    "core.fsmonitor=false",
+    "core.alternateRefsCommand=true",
+    "receive.autogc=false",
+    "gc.auto=0",
+    // Each said also where it is git's default, because the repository may say otherwise.
+    "receive.denyCurrentBranch=refuse",
+    "receive.denyDeletes=true",
+    "receive.shallowUpdate=false",
+    "receive.advertisePushOptions=false",
+    "receive.certNonceSeed=",
+    // What is pushed is checked out by a person later.
+    "receive.fsckObjects=true",
+];
 
 /// Git with nothing of this process's surroundings but where programs are.
 fn git() -> Command {

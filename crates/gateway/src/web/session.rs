@@ -236,6 +236,7 @@ mod tests {
             branch: "lamplight/x".into(),
             base: "main".into(),
             rewrite: false,
+            elsewhere: None,
             models: false,
             network: Network::Open,
         };

@@ -110,6 +110,7 @@ pub(crate) fn grant(repository: &Path) -> Grant {
         branch: BRANCH.to_owned(),
         base: "main".to_owned(),
         rewrite: false,
+        elsewhere: None,
         models: true,
         network: Network::None,
     }

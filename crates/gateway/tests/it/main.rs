@@ -4,6 +4,7 @@ mod broken_off;
 mod by_token;
 mod crafted;
 mod door;
+mod elsewhere;
 mod fetch;
 mod gemini;
 mod include_usage;

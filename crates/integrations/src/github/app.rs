@@ -3,7 +3,8 @@
 //! Source: docs.github.com, "Generating a JSON Web Token (JWT) for a GitHub App", "Create an installation access token for an app".
 
 use super::Repository;
-use super::client::{GitHub, GitHubError, Surroundings};
+use super::client::{GitHub, Surroundings};
+use super::error::GitHubError;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
 use reqwest::{Method, RequestBuilder};

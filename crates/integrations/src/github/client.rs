@@ -2,6 +2,7 @@
 
 use super::Repository;
 use super::app::{AppKey, Scope, Tokens};
+use super::error::{Detail, GitHubError, Refusal};
 use reqwest::header::{ACCEPT, ETAG, HeaderMap, HeaderValue, IF_NONE_MATCH, RETRY_AFTER, USER_AGENT};
 use reqwest::{Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
@@ -29,6 +30,8 @@ pub struct GitHubConfig {
     pub host: String,
     /// Of the REST interface, without a slash at its end.
     pub api: String,
+    /// Of the GraphQL interface, itself.
+    pub graphql: String,
     /// What `owner/name.git` is put behind to clone and push, without a slash at its end.
     pub git: String,
     pub access: Access,
@@ -71,87 +74,9 @@ impl fmt::Debug for Surroundings {
 #[derive(Debug, Clone)]
 pub struct GitHub {
     pub(super) http: reqwest::Client,
+    storage: reqwest::Client,
     config: GitHubConfig,
     pub(super) tokens: Arc<Tokens>,
-}
-
-/// Why GitHub did not do what it was asked.
-#[derive(Debug, thiserror::Error)]
-pub enum GitHubError {
-    #[error("{host} does not take the token")]
-    Unauthorized { host: String },
-    /// The key or the id is of another App, or one of the clocks is wrong.
-    #[error("{host} does not take the App's key: {message}")]
-    AppUnauthorized { host: String, message: String },
-    #[error("the App is not installed on {repository}")]
-    NotInstalled { repository: String },
-    /// With what GitHub says about it.
-    #[error("the token may not do this on {repository}: {message}")]
-    Forbidden { repository: String, message: String },
-    #[error("there is no {repository} on {host}, or the token may not see it")]
-    NotFound { host: String, repository: String },
-    #[error("{host} takes no more requests for now{}", .seconds.map(|s| format!("; in {s} s again")).unwrap_or_default())]
-    Limited { host: String, seconds: Option<u64> },
-    /// It understood, and does not want to.
-    #[error("GitHub refused: {message}")]
-    Refused { message: String },
-    #[error("{host} could not be asked: {why}")]
-    Unreachable { host: String, why: String },
-}
-
-impl GitHubError {
-    /// Whether it may go well later without anybody doing anything.
-    pub fn passes(&self) -> bool {
-        match self {
-            Self::Limited { .. } | Self::Unreachable { .. } => true,
-            Self::Unauthorized { .. }
-            | Self::AppUnauthorized { .. }
-            | Self::NotInstalled { .. }
-            | Self::Forbidden { .. }
-            | Self::NotFound { .. }
-            | Self::Refused { .. } => false,
-        }
-    }
-}
-
-/// What GitHub says with a refusal.
-#[derive(Debug, Default, Deserialize)]
-struct Refusal {
-    #[serde(default)]
-    message: String,
-    #[serde(default)]
-    errors: Vec<Detail>,
-}
-
-#[derive(Debug, Deserialize)]
-#[serde(untagged)]
-enum Detail {
-    Text(String),
-    Of {
-        #[serde(default)]
-        message: Option<String>,
-        #[serde(default)]
-        field: Option<String>,
-        #[serde(default)]
-        code: Option<String>,
-    },
-}
-
-impl Refusal {
-    fn in_words(&self) -> String {
-        let details = self.errors.iter().map(|detail| match detail {
-            Detail::Text(text) => text.clone(),
-            Detail::Of { message: Some(message), .. } => message.clone(),
-            Detail::Of { message: None, field, code } => {
-                [field.as_deref(), code.as_deref()].into_iter().flatten().collect::<Vec<_>>().join(" ")
-            }
-        });
-        std::iter::once(self.message.clone())
-            .chain(details)
-            .filter(|part| !part.is_empty())
-            .collect::<Vec<_>>()
-            .join(": ")
-    }
 }
 
 /// One question about a repository, before it is sent.
@@ -200,9 +125,17 @@ impl GitHub {
             (USER_AGENT, HeaderValue::from_static("lamplight")),
             ("x-github-api-version".parse().expect("it is a name"), HeaderValue::from_static(VERSION)),
         ]);
-        let http = reqwest::Client::builder().default_headers(headers).timeout(WAIT).build();
+        let client = |builder: reqwest::ClientBuilder| builder.timeout(WAIT).build();
+        let http = client(reqwest::Client::builder().default_headers(headers));
         let http = http.map_err(|error| unusable(error.to_string()))?;
-        Ok(Self { http, config, tokens: Arc::new(tokens) })
+        let storage = client(reqwest::Client::builder().user_agent("lamplight"));
+        let storage = storage.map_err(|error| unusable(error.to_string()))?;
+        Ok(Self { http, storage, config, tokens: Arc::new(tokens) })
+    }
+
+    /// For what is no part of the REST interface.
+    pub(super) fn storage(&self) -> &reqwest::Client {
+        &self.storage
     }
 
     pub fn config(&self) -> &GitHubConfig {
@@ -231,16 +164,11 @@ impl GitHub {
         Question { github: self, repository, method, path, query, body, scope }
     }
 
-    /// Of Enterprise Server it is beside REST, not below it.
-    fn graphql_address(&self) -> String {
-        let api = &self.config.api;
-        api.strip_suffix("/v3").map_or_else(|| format!("{api}/graphql"), |above| format!("{above}/graphql"))
-    }
-
-    /// A change that does the same however often it is asked for. What GraphQL refuses it says with status 200.
+    /// Asked once, of what does the same however often it is asked for. What GraphQL refuses it says with status 200.
     pub(super) async fn graphql(
         &self,
         repository: &Repository,
+        scope: Scope,
         query: &str,
         variables: Value,
     ) -> Result<(), GitHubError> {
@@ -249,9 +177,9 @@ impl GitHub {
             #[serde(default)]
             errors: Vec<Detail>,
         }
-        let token = self.token(repository, Scope::Ready).await?;
+        let token = self.token(repository, scope).await?;
         let body = serde_json::json!({ "query": query, "variables": variables });
-        let request = self.http.post(self.graphql_address()).bearer_auth(token).json(&body);
+        let request = self.http.post(&self.config.graphql).bearer_auth(token).json(&body);
         let Answer { errors } = self.send(&repository.to_string(), request).await?;
         if errors.is_empty() {
             return Ok(());
@@ -278,7 +206,7 @@ impl GitHub {
         response.json().await.map_err(|error| self.unreachable(error))
     }
 
-    fn unreachable(&self, error: reqwest::Error) -> GitHubError {
+    pub(super) fn unreachable(&self, error: reqwest::Error) -> GitHubError {
         GitHubError::Unreachable { host: self.config.host.clone(), why: error.without_url().to_string() }
     }
 

@@ -1,10 +1,15 @@
-//! Whether what was configured works: who GitHub takes us for, what that may do, whether the clocks agree, and what came of deliveries.
+//! Whether what was configured works: who GitHub takes us for, what that may do, whether the clocks agree, where deliveries are sent and what
+//! came of them, and whether GraphQL answers.
 
 use super::Repository;
-use super::client::{GitHub, GitHubError};
+use super::app::Scope;
+use super::client::GitHub;
+use super::error::GitHubError;
 use reqwest::Method;
+use reqwest::header::{DATE, HeaderMap};
 use serde::Deserialize;
-use std::collections::BTreeMap;
+use serde_json::{Value, json};
+use std::collections::{BTreeMap, HashSet};
 
 /// Deliveries that are looked at, the newest first.
 const DELIVERIES: usize = 30;
@@ -22,12 +27,33 @@ pub struct Identity {
     pub clock_ahead_s: Option<i64>,
 }
 
-/// What came of the newest deliveries of an App.
+/// Where an App's deliveries are sent. Source: docs.github.com, "Get a webhook configuration for an app".
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct HookConfig {
+    /// Missing where it has no webhook.
+    #[serde(default)]
+    pub url: Option<String>,
+    /// `json` or `form`; missing is `form`.
+    #[serde(default)]
+    pub content_type: Option<String>,
+    /// `"1"` where the certificate of the address is not looked at; also told as a number.
+    #[serde(default)]
+    insecure_ssl: Value,
+}
+
+impl HookConfig {
+    /// Whether the certificate of the address is looked at.
+    pub fn is_checked(&self) -> bool {
+        self.insecure_ssl != json!("1") && self.insecure_ssl != json!(1)
+    }
+}
+
+/// What came of the newest deliveries of an App; one that was sent again and then arrived did arrive.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Deliveries {
     pub count: usize,
-    /// Of those that did not arrive, what GitHub says of the newest.
     pub failed: usize,
+    /// Of those that did not arrive, what GitHub says of the newest.
     pub last_failure: Option<String>,
 }
 
@@ -65,24 +91,63 @@ impl Attempt {
 impl GitHub {
     pub async fn identity(&self) -> Result<Identity, GitHubError> {
         let path = if self.is_app() { "app" } else { "user" };
-        let response = self.of_ourselves(Method::GET, path).await?;
-        let date = response.headers().get("date").and_then(|date| date.to_str().ok());
-        let theirs = date.and_then(|date| jiff::fmt::rfc2822::parse(date).ok());
-        let ours = i64::try_from(self.tokens.now_s()).unwrap_or(i64::MAX);
-        let clock_ahead_s = theirs.map(|theirs| ours.saturating_sub(theirs.timestamp().as_second()));
+        let response = match self.of_ourselves(Method::GET, path).await {
+            Err(GitHubError::NotFound { host, .. }) if self.is_app() => {
+                let message = "it knows no App with this id; see github.app_id".to_owned();
+                return Err(GitHubError::AppUnauthorized { host, message });
+            }
+            response => response?,
+        };
+        let clock_ahead_s = self.ahead_of(response.headers());
         let told: Told = self.read(response).await?;
         Ok(Identity { name: told.slug, permissions: told.permissions, events: told.events, clock_ahead_s })
+    }
+
+    /// How far this machine's clock is ahead, in seconds, by an answer for which nobody has to say who they are. `None` where it does not say.
+    pub async fn clock_ahead_s(&self) -> Result<Option<i64>, GitHubError> {
+        let request = self.http.get(format!("{}/meta", self.config().api));
+        let response = request.send().await.map_err(|error| self.unreachable(error))?;
+        Ok(self.ahead_of(response.headers()))
+    }
+
+    fn ahead_of(&self, headers: &HeaderMap) -> Option<i64> {
+        let theirs = jiff::fmt::rfc2822::parse(headers.get(DATE)?.to_str().ok()?).ok()?;
+        let ours = i64::try_from(self.tokens.now_s()).unwrap_or(i64::MAX);
+        Some(ours.saturating_sub(theirs.timestamp().as_second()))
     }
 
     /// `None` where it is no App that asks.
     pub async fn deliveries(&self) -> Result<Option<Deliveries>, GitHubError> {
         let Some(all) = self.attempts(DELIVERIES).await? else { return Ok(None) };
-        let last = all.iter().find(|one| !one.has_arrived());
+        let arrived: HashSet<&str> =
+            all.iter().filter(|one| one.has_arrived()).map(|one| one.guid.as_str()).collect();
+        let mut seen = HashSet::new();
+        let each = all.iter().filter(|one| seen.insert(one.guid.as_str()));
+        let (well, failed): (Vec<_>, Vec<_>) = each.partition(|one| arrived.contains(one.guid.as_str()));
         Ok(Some(Deliveries {
-            count: all.len(),
-            failed: all.iter().filter(|one| !one.has_arrived()).count(),
-            last_failure: last.map(|one| format!("{} ({}): {}", one.event, one.status_code, one.status)),
+            count: well.len() + failed.len(),
+            failed: failed.len(),
+            last_failure: failed
+                .first()
+                .map(|one| format!("{} ({}): {}", one.event, one.status_code, one.status)),
         }))
+    }
+
+    /// `None` where it is no App that asks, or one without a webhook.
+    pub async fn hook_config(&self) -> Result<Option<HookConfig>, GitHubError> {
+        if !self.is_app() {
+            return Ok(None);
+        }
+        match self.of_ourselves(Method::GET, "app/hook/config").await {
+            Ok(response) => self.read(response).await.map(Some),
+            Err(GitHubError::NotFound { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Whether the address of GraphQL leads there, and takes the token.
+    pub async fn reach_graphql(&self, repository: &Repository) -> Result<(), GitHubError> {
+        self.graphql(repository, Scope::Talk, "query { __typename }", json!({})).await
     }
 
     /// The newest first, a hundred at the most. `None` where it is no App that asks.

@@ -1,7 +1,8 @@
 //! Issues, and pull requests as far as they are issues: what is said there, and by whom.
 
 use super::Repository;
-use super::client::{GitHub, GitHubError};
+use super::client::GitHub;
+use super::error::GitHubError;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};

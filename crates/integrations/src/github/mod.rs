@@ -2,8 +2,10 @@
 
 mod app;
 mod client;
+mod error;
 mod examine;
 mod issue;
+mod large_file;
 mod limits;
 mod manifest;
 mod occurrence;
@@ -15,9 +17,11 @@ mod webhook;
 mod words;
 
 pub use app::Scope;
-pub use client::{Access, Fresh, GitHub, GitHubConfig, GitHubError, Surroundings, Tag};
-pub use examine::{Attempt, Deliveries, Identity};
+pub use client::{Access, Fresh, GitHub, GitHubConfig, Surroundings, Tag};
+pub use error::GitHubError;
+pub use examine::{Attempt, Deliveries, HookConfig, Identity};
 pub use issue::{Comment, Issue, Place, RepositoryFacts, Right, User};
+pub use large_file::LargeFile;
 pub use limits::Limits;
 pub use manifest::{EVENTS, NewApp, PERMISSIONS, manifest, take_app};
 pub use occurrence::{Author, Occurrence, What};

@@ -1,7 +1,8 @@
 //! What happened since the last look, for where nobody can send us anything. Asked with the tag of the answer before, so that a look at a
 //! repository in which nothing happened counts for nothing (docs.github.com, "Best practices for using the REST API": conditional requests).
 
-use super::client::{Fresh, GitHub, GitHubError, Tag};
+use super::client::{Fresh, GitHub, Tag};
+use super::error::GitHubError;
 use super::occurrence::{Author, Occurrence, What, cut};
 use super::{Repository, User};
 use reqwest::Method;

@@ -1,6 +1,8 @@
 //! Pull requests: found, opened once, and told what is new.
 
-use super::client::{GitHub, GitHubError};
+use super::app::Scope;
+use super::client::GitHub;
+use super::error::GitHubError;
 use super::repository::Repository;
 use reqwest::Method;
 use serde::{Deserialize, Serialize};
@@ -132,7 +134,7 @@ impl GitHub {
     /// No longer a draft. REST takes `draft` and changes nothing; source: docs.github.com, GraphQL, `markPullRequestReadyForReview`.
     pub async fn mark_ready(&self, repository: &Repository, pull: &PullRequest) -> Result<(), GitHubError> {
         let query = "mutation($id: ID!) { markPullRequestReadyForReview(input: { pullRequestId: $id }) { pullRequest { isDraft } } }";
-        self.graphql(repository, query, json!({ "id": pull.node_id })).await
+        self.graphql(repository, Scope::Ready, query, json!({ "id": pull.node_id })).await
     }
 
     pub async fn close_pull_request(&self, repository: &Repository, number: u64) -> Result<(), GitHubError> {

@@ -1,6 +1,7 @@
 //! What is said of a pull request's changes: reviews, comments at lines, and what programs found.
 
-use super::client::{GitHub, GitHubError};
+use super::client::GitHub;
+use super::error::GitHubError;
 use super::{Repository, User};
 use reqwest::Method;
 use serde::Deserialize;

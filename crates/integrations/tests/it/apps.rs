@@ -1,13 +1,16 @@
 //! Asked for by an App.
 
 use super::{Stage, stage_of, surroundings};
-use lamplight_fake_github::{App, Fault, Moment};
+use lamplight_fake_github::{App, Fault, Hook, Moment};
 use lamplight_integrations::github::{Access, Scope};
 use lamplight_integrations::{GitHub, GitHubConfig, GitHubError, Surroundings};
 use std::collections::BTreeMap;
 use std::process::Command;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
-const ID: u64 = 99;
+pub(crate) const ID: u64 = 99;
 
 /// A private key in PEM, and its public half in DER.
 pub(crate) fn key() -> (String, Vec<u8>) {
@@ -23,21 +26,35 @@ pub(crate) fn key() -> (String, Vec<u8>) {
     (std::fs::read_to_string(&path).unwrap(), public)
 }
 
+pub(crate) fn app(public_key: Vec<u8>) -> App {
+    App { id: ID, slug: "lamplight".to_owned(), public_key, permissions: all(), events: Vec::new() }
+}
+
 fn all() -> BTreeMap<String, String> {
-    let write = ["contents", "issues", "pull_requests"].map(|name| (name.to_owned(), "write".to_owned()));
+    let write =
+        ["checks", "contents", "issues", "pull_requests"].map(|name| (name.to_owned(), "write".to_owned()));
     write.into_iter().chain([("metadata".to_owned(), "read".to_owned())]).collect()
+}
+
+/// Takes whatever is sent, once; its authority.
+async fn somebody() -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let authority = listener.local_addr().unwrap().to_string();
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        let (mut stream, _) = listener.accept().await.unwrap();
+        let mut sent = [0; 4096];
+        while stream.read(&mut sent).await.unwrap() == sent.len() {}
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await.unwrap();
+    });
+    serving.detach_all();
+    authority
 }
 
 async fn stage() -> Stage {
     let (pem, public_key) = key();
     let stage = stage_of(Access::App { id: ID, key: pem }).await;
-    stage.fake.register(App {
-        id: ID,
-        slug: "lamplight".to_owned(),
-        public_key,
-        permissions: all(),
-        events: Vec::new(),
-    });
+    stage.fake.register(app(public_key));
     stage
 }
 
@@ -75,23 +92,43 @@ async fn shortly_before_its_end_a_token_is_replaced() {
     }
     let (pem, public_key) = key();
     let stage = stage_of(Access::App { id: ID, key: pem.clone() }).await;
-    stage.fake.register(App {
-        id: ID,
-        slug: "lamplight".to_owned(),
-        public_key,
-        permissions: all(),
-        events: Vec::new(),
-    });
+    stage.fake.register(app(public_key));
     let first = stage.github.token(&stage.repository, Scope::Talk).await.unwrap();
     assert_eq!(stage.github.token(&stage.repository, Scope::Talk).await.unwrap(), first);
     // A client whose clock is ahead gives a statement that GitHub does not take, and says what that may be.
     let ahead = Surroundings { now_s: in_56_minutes, ..surroundings() };
     let config = GitHubConfig { access: Access::App { id: ID, key: pem }, ..stage.github.config().clone() };
-    let error = GitHub::new(config, ahead).unwrap().token(&stage.repository, Scope::Talk).await.unwrap_err();
+    let github = GitHub::new(config, ahead).unwrap();
+    // It can be told without being taken for anybody.
+    let ahead_s = github.clock_ahead_s().await.unwrap().unwrap();
+    assert!((56 * 60 - 10..=56 * 60 + 10).contains(&ahead_s), "{ahead_s}");
+    let error = github.token(&stage.repository, Scope::Talk).await.unwrap_err();
     assert!(
         matches!(error, GitHubError::AppUnauthorized { .. }) && error.to_string().contains("clock"),
         "{error}"
     );
+}
+
+#[tokio::test]
+async fn what_was_sent_again_and_arrived_did_not_fail() {
+    let stage = stage().await;
+    let Stage { fake, github, repository, .. } = &stage;
+    assert_eq!(github.hook_config().await.unwrap().unwrap().url, None);
+    github.reach_graphql(repository).await.unwrap();
+    let (authority, path) = ("127.0.0.1:9".to_owned(), "/github/webhooks".to_owned());
+    fake.send_to(Some(Hook { authority, path, secret: "s".repeat(20) }));
+    let hook = github.hook_config().await.unwrap().unwrap();
+    assert_eq!(hook.url.as_deref(), Some("http://127.0.0.1:9/github/webhooks"));
+    assert!(hook.is_checked() && hook.content_type.as_deref() == Some("json"));
+    fake.open_issue("acme/api", "ada", "One", "").await;
+    let failed = github.deliveries().await.unwrap().unwrap();
+    assert_eq!((failed.count, failed.failed), (1, 1));
+
+    fake.send_to(Some(Hook { authority: somebody().await, path: "/".to_owned(), secret: "s".repeat(20) }));
+    let attempts = github.attempts(10).await.unwrap().unwrap();
+    github.deliver_again(attempts[0].id).await.unwrap();
+    let arrived = github.deliveries().await.unwrap().unwrap();
+    assert_eq!((arrived.count, arrived.failed, arrived.last_failure), (1, 0, None));
 }
 
 #[tokio::test]

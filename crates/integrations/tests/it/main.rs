@@ -1,6 +1,7 @@
 //! Against a GitHub that is as strict as the real one.
 
 mod apps;
+mod conformance;
 mod conversations;
 mod faults;
 mod leniencies;
@@ -49,8 +50,9 @@ async fn stage_of(access: Access) -> Stage {
     let second = git(&directory, &["commit-tree", &tree, "-p", &first, "-m", "second"]);
     git(&directory, &["update-ref", "refs/heads/main", &first]);
     git(&directory, &["update-ref", "refs/heads/work", &second]);
-    let fake = FakeGitHub::start(root.path(), TOKEN).await.unwrap();
-    let config = GitHubConfig { host: "github.com".to_owned(), api: fake.api(), git: fake.git(), access };
+    let fake = FakeGitHub::start_apart(root.path(), TOKEN).await.unwrap();
+    let (host, api, graphql, git) = ("github.com".to_owned(), fake.api(), fake.graphql(), fake.git());
+    let config = GitHubConfig { host, api, graphql, git, access };
     let repository = Repository::of_address("https://github.com/acme/api").unwrap();
     Stage { fake, github: GitHub::new(config, surroundings()).unwrap(), repository, _root: root }
 }

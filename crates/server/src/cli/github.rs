@@ -1,8 +1,9 @@
-//! `lamplight github setup`: makes a GitHub App. A person's browser takes along what it should be, and comes back here with a code for it; so no
-//! key is ever typed, and none goes through the browser.
+//! `lamplight github setup`: makes a GitHub App, or takes one that there is. To make one, a person's browser takes along what it should be, and
+//! comes back here with a code for it; so no key is ever typed, and none goes through the browser.
 
 use super::Common;
 use super::output::Output;
+use crate::config::{Addresses, Config, GitHub};
 use anyhow::{Context, bail};
 use axum::Router;
 use axum::extract::{Query, State};
@@ -34,15 +35,62 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a GitHub App for this server, in your browser; keeps its key and says what to write into the configuration
-    Setup {
-        /// The App's name, which no other App may have [default: lamplight- and some letters]
-        #[arg(long)]
-        name: Option<String>,
-        /// Make it for an organization instead of for yourself
-        #[arg(long)]
-        organization: Option<String>,
-    },
+    /// Make a GitHub App for this server in your browser, or take one that there is; keeps its key and says what to write into the configuration
+    Setup(Box<Setup>),
+}
+
+#[derive(Debug, Args)]
+struct Setup {
+    /// The App's name, which no other App may have [default: lamplight- and some letters]
+    #[arg(long)]
+    name: Option<String>,
+    /// Make it for an organization instead of for yourself
+    #[arg(long)]
+    organization: Option<String>,
+    /// A GitHub Enterprise Server; its addresses follow from this one [default: github.host]
+    #[arg(long, value_name = "NAME")]
+    host: Option<String>,
+    /// Of its pages, where that is elsewhere
+    #[arg(long, value_name = "URL")]
+    web: Option<String>,
+    /// Of its REST interface
+    #[arg(long, value_name = "URL")]
+    api: Option<String>,
+    /// Of its GraphQL interface
+    #[arg(long, value_name = "URL")]
+    graphql: Option<String>,
+    /// What git's addresses begin with
+    #[arg(long, value_name = "URL")]
+    git: Option<String>,
+    /// Take the App with this id instead of making one, once GitHub has said that it is what it should be
+    #[arg(long, value_name = "ID", requires = "private_key_file", conflicts_with_all = ["name", "organization"])]
+    app_id: Option<u64>,
+    /// Its private key, as GitHub lets you download it
+    #[arg(long, value_name = "FILE", requires = "app_id")]
+    private_key_file: Option<PathBuf>,
+    /// With the secret of its webhook, where it has one
+    #[arg(long, value_name = "FILE", requires = "app_id")]
+    webhook_secret_file: Option<PathBuf>,
+}
+
+impl Setup {
+    /// What is said here counts before what is configured. Addresses are of a host: those of another one count for nothing.
+    fn apply(&self, github: &mut GitHub) {
+        if let Some(host) = self.host.as_ref().filter(|host| **host != github.host) {
+            github.host.clone_from(host);
+            (github.web, github.api, github.graphql, github.git) = (None, None, None, None);
+        }
+        for (said, address) in [
+            (&self.web, &mut github.web),
+            (&self.api, &mut github.api),
+            (&self.graphql, &mut github.graphql),
+            (&self.git, &mut github.git),
+        ] {
+            if said.is_some() {
+                address.clone_from(said);
+            }
+        }
+    }
 }
 
 /// What the two pages need.
@@ -60,13 +108,65 @@ pub(super) async fn run(
     common: &Common,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    let Command::Setup { name, organization } = &arguments.command;
-    let config = common.configuration(None)?;
+    let Command::Setup(setup) = &arguments.command;
+    let mut config = common.configuration(None)?;
+    setup.apply(&mut config.github);
+    config.github.check()?;
+    match setup.app_id {
+        Some(id) => take_existing(id, setup, config, output).await,
+        None => make(setup, &config, common, output).await,
+    }
+}
+
+/// Nothing is written: its files are where they are.
+async fn take_existing(
+    id: u64,
+    setup: &Setup,
+    mut config: Config,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    let absolute = |path: &PathBuf| std::path::absolute(path);
+    config.github.app_id = Some(id);
+    config.github.private_key_file = setup.private_key_file.as_ref().map(absolute).transpose()?;
+    if let Some(path) = &setup.webhook_secret_file {
+        config.github.webhook_secret_file = Some(absolute(path)?);
+    }
+    config.read_keys()?;
+    lamplight_engine::install_tls_provider();
+    let findings = lamplight_engine::examine_github(&config.engine()).await;
+    for finding in &findings {
+        output.line(&format!("{} {}", if finding.is_well { "✓" } else { "!" }, finding.detail))?;
+        if let Some(remedy) = &finding.remedy {
+            output.line(&format!("  → {remedy}"))?;
+        }
+    }
+    // The first says who we are there; without that nothing works.
+    if !findings.first().is_some_and(|finding| finding.is_well) {
+        bail!("this App cannot be used as it is; see above, and begin again");
+    }
+    output.line("\nWrite this into lamplight.toml:\n")?;
+    let github = &config.github;
+    let files = [
+        ("private_key_file", &github.private_key_file),
+        ("webhook_secret_file", &github.webhook_secret_file),
+    ];
+    let files = files.into_iter().filter_map(|(name, path)| Some(format!("{name} = {:?}\n", path.as_ref()?)));
+    output.line(&format!("[github]\n{}app_id = {id}\n{}", github.lines(), files.collect::<String>()))?;
+    output.line("repositories = [\"owner/name\"]")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn make(
+    Setup { name, organization, .. }: &Setup,
+    config: &Config,
+    common: &Common,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
     let directory = common.configuration_directory().context("HOME is not set; say --config FILE")?;
     lamplight_engine::install_tls_provider();
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen on loopback")?;
     let here = format!("http://{}", listener.local_addr()?);
-    let (web, api) = config.github.addresses();
+    let Addresses { web, api, .. } = config.github.addresses();
     let state = random()?;
     let name = name.clone().unwrap_or_else(|| format!("lamplight-{}", &state[..8]));
     let webhook = config.server.public_url.as_ref();
@@ -93,7 +193,7 @@ pub(super) async fn run(
     tokio::time::timeout(WAIT + FAREWELL, serving).await.context("the page could not be closed")??;
     match told.await {
         Ok(Some(Ok(app))) => {
-            keep(&app, &directory, &web, output)?;
+            keep(&app, &directory, &config.github, output)?;
             Ok(ExitCode::SUCCESS)
         }
         Ok(Some(Err(why))) => bail!("GitHub did not give the App: {why}; begin again"),
@@ -137,20 +237,30 @@ fn escaped(text: &str) -> String {
 }
 
 /// The secrets into files of their own, everything else to the person.
-fn keep(app: &NewApp, directory: &Path, web: &str, output: &mut Output) -> anyhow::Result<()> {
+fn keep(app: &NewApp, directory: &Path, github: &GitHub, output: &mut Output) -> anyhow::Result<()> {
     let key = write(directory, &format!("github-{}.pem", app.slug), &app.pem)?;
     output.line(&format!("\nMade {}. Write this into lamplight.toml:\n", app.html_url))?;
-    output.line(&format!("[github]\napp_id = {}\nprivate_key_file = {key:?}", app.id))?;
+    output.line(&format!("[github]\n{}app_id = {}\nprivate_key_file = {key:?}", github.lines(), app.id))?;
     if let Some(secret) = &app.webhook_secret {
         let file = write(directory, &format!("github-{}.secret", app.slug), secret)?;
         output.line(&format!("webhook_secret_file = {file:?}"))?;
     }
     output.line("repositories = [\"owner/name\"]")?;
     output.line(&format!(
-        "\nInstall it on these repositories: {web}/apps/{}/installations/new\nThen start the server again, and `lamplight doctor` says whether all is well.",
-        app.slug
+        "\nInstall it on these repositories: {}\nThen start the server again, and `lamplight doctor` says whether all is well.",
+        installation_page(app, github)
     ))?;
     Ok(())
+}
+
+/// Of an Enterprise Server Apps have their pages elsewhere than on github.com, and GitHub says where.
+fn installation_page(app: &NewApp, github: &GitHub) -> String {
+    let own = app.html_url.trim_end_matches('/');
+    if own.starts_with("http") {
+        format!("{own}/installations/new")
+    } else {
+        format!("{}/apps/{}", github.addresses().web, app.slug)
+    }
 }
 
 /// Never over one that is there.

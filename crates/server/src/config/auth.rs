@@ -52,7 +52,7 @@ pub struct GitHubWay {
     /// The variable that holds the secret; default: `GITHUB_CLIENT_SECRET`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub client_secret_env: Option<String>,
-    /// Where people sign in; default: `https://<github.host>`.
+    /// Where people sign in; default: `github.web`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub web: Option<String>,
     /// For so long counts what GitHub says that somebody may do with a repository, before it is asked again; default: 300.
@@ -183,7 +183,7 @@ impl Auth {
         let github = self.github.as_ref()?;
         Some(GitHubSignInConfig {
             web: github.web(of),
-            api: of.addresses().1,
+            api: of.addresses().api,
             client_id: github.client_id.clone(),
             client_secret: github.secret.as_ref()?.reveal().to_owned(),
             organisations: !self.allow.organisations.is_empty(),
@@ -195,7 +195,7 @@ impl GitHubWay {
     /// Where people sign in, without a slash at its end.
     fn web(&self, of: &GitHub) -> String {
         let web = self.web.as_ref().map(|web| web.trim_end_matches('/').to_owned());
-        web.unwrap_or_else(|| format!("https://{}", of.host))
+        web.unwrap_or_else(|| of.addresses().web)
     }
 }
 

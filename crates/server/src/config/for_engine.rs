@@ -90,6 +90,8 @@ impl Repository {
             sandbox: self.sandbox.limits.clone(),
             network: self.network(),
             image: self.sandbox.image.clone(),
+            submodules: self.submodules.clone(),
+            lfs: self.lfs,
             budget_month_micros: self.budget_month_micros,
         }
     }

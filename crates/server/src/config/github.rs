@@ -1,5 +1,9 @@
 //! `[github]`: where pull requests are opened, and what is taken from there.
 
+mod addresses;
+
+pub use addresses::Addresses;
+
 use super::{ConfigError, Environment, Secret};
 use lamplight_engine::{Access, ForgeConfig, GitHubConfig, Words};
 use serde::{Deserialize, Serialize};
@@ -27,9 +31,15 @@ const KEY_BYTES: u64 = 64 * 1024;
 pub struct GitHub {
     /// As it stands in the addresses of remotes: `github.com`, or a GitHub Enterprise Server of one's own.
     pub host: String,
+    /// Of its pages, where people sign in and where Apps are made; default: `https://<host>`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub web: Option<String>,
     /// Of the REST interface; default: `https://api.github.com`, of another host `https://<host>/api/v3`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub api: Option<String>,
+    /// Of the GraphQL interface; default: that of `api`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub graphql: Option<String>,
     /// Where git pushes to; default: `https://<host>`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub git: Option<String>,
@@ -76,7 +86,9 @@ impl Default for GitHub {
     fn default() -> Self {
         Self {
             host: PUBLIC.to_owned(),
+            web: None,
             api: None,
+            graphql: None,
             git: None,
             token_env: None,
             app_id: None,
@@ -109,7 +121,8 @@ impl GitHub {
         self.webhook_secret = value(secret).map(Secret::new);
     }
 
-    pub(super) fn check(&self) -> Result<(), ConfigError> {
+    /// Whether it can be used as it is, but for secrets and files.
+    pub fn check(&self) -> Result<(), ConfigError> {
         let wrong = |why: String| Err(ConfigError::Invalid(why));
         let is_plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || ".-".contains(c);
         if self.host.is_empty() || !self.host.chars().all(is_plain) {
@@ -118,13 +131,7 @@ impl GitHub {
                 self.host
             ));
         }
-        for (name, address) in [("api", &self.api), ("git", &self.git)] {
-            let is_address =
-                |address: &String| ["https://", "http://"].iter().any(|scheme| address.starts_with(scheme));
-            if let Some(address) = address.as_ref().filter(|address| !is_address(address)) {
-                return wrong(format!("github.{name} is {address:?}, but it should begin with https://"));
-            }
-        }
+        Addresses::check(self)?;
         if let Some(name) = self.repositories.iter().find(|name| !is_repository(name)) {
             return wrong(format!("github.repositories: {name:?} is no owner/name"));
         }
@@ -160,17 +167,15 @@ impl GitHub {
         Ok(())
     }
 
-    /// Of its pages and of git, and of the REST interface; without a slash at their ends.
-    pub fn addresses(&self) -> (String, String) {
-        let plain = |address: &Option<String>, default: String| {
-            address.as_ref().map_or(default, |address| address.trim_end_matches('/').to_owned())
-        };
-        let api = if self.host == PUBLIC {
-            format!("https://api.{PUBLIC}")
-        } else {
-            format!("https://{}/api/v3", self.host)
-        };
-        (plain(&self.git, format!("https://{}", self.host)), plain(&self.api, api))
+    pub fn addresses(&self) -> Addresses {
+        Addresses::of(self)
+    }
+
+    /// The host and its addresses as far as they do not follow from it, as lines of the section; nothing of github.com.
+    pub fn lines(&self) -> String {
+        let host = (self.host != PUBLIC).then_some(("host", self.host.as_str()));
+        let all = host.into_iter().chain(Addresses::said(self));
+        all.map(|(name, value)| format!("{name} = {value:?}\n")).collect()
     }
 
     fn access(&self) -> Option<Access> {
@@ -183,8 +188,8 @@ impl GitHub {
 
     /// `None` without a token or an App.
     pub(super) fn engine(&self) -> Option<GitHubConfig> {
-        let (git, api) = self.addresses();
-        Some(GitHubConfig { host: self.host.clone(), api, git, access: self.access()? })
+        let Addresses { api, graphql, git, .. } = self.addresses();
+        Some(GitHubConfig { host: self.host.clone(), api, graphql, git, access: self.access()? })
     }
 
     /// `None` where no work is taken from GitHub.
@@ -225,7 +230,7 @@ fn read_secret(path: &Path) -> Result<String, ConfigError> {
     std::fs::read_to_string(path).map_err(unreadable)
 }
 
-fn is_repository(name: &str) -> bool {
+pub(super) fn is_repository(name: &str) -> bool {
     let is_plain =
         |part: &str| !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "-_.".contains(c));
     name.split_once('/').is_some_and(|(owner, name)| is_plain(owner) && is_plain(name))

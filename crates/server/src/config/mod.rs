@@ -27,7 +27,7 @@ pub use e2b::E2b;
 pub use error::ConfigError;
 pub use gateway::Gateway;
 pub use git::Git;
-pub use github::GitHub;
+pub use github::{Addresses, GitHub};
 pub use layers::{Environment, TOKEN_VARIABLE, VARIABLES, Variable};
 pub use models::{ModelEndpoint, Models};
 pub use queue::Queue;

@@ -1,5 +1,6 @@
 //! The concerns of the configuration, one struct each.
 
+use super::github::is_repository;
 use super::{Auth, ConfigError};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{HostPattern, ImageChoice, Network, SandboxLimits, SomeLimits};
@@ -319,6 +320,12 @@ pub struct Repository {
     pub agent: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub permissions: Option<Policy>,
+    /// `owner/name` of repositories on the GitHub of `[github]` that its sessions may read, as submodules; only these.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub submodules: Vec<String>,
+    /// Whether its sessions may read its large files (Git LFS) from there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub lfs: bool,
     /// What all sessions on it may cost in a calendar month (UTC), in millionths of a dollar; 0 is no bound.
     #[serde(default)]
     pub budget_month_micros: u64,
@@ -347,6 +354,9 @@ impl Repository {
         let at = |why: &str| ConfigError::Invalid(format!("repositories: {}: {why}", self.path.display()));
         if !self.sandbox.allow.is_empty() && self.sandbox.network != Some(NetworkPolicy::Allowlist) {
             return Err(at("sandbox.allow is only used with sandbox.network = \"allowlist\""));
+        }
+        if let Some(name) = self.submodules.iter().find(|name| !is_repository(name)) {
+            return Err(at(&format!("submodules: {name:?} is no owner/name")));
         }
         self.sandbox.limits.check().map_err(|why| at(&format!("sandbox.limits: {why}")))
     }

@@ -294,7 +294,8 @@ fn every_variable_sets_a_key_that_exists() {
             "checks.run" => "named",
             "agent.permissions" => "ask",
             "sandbox.network" => "none",
-            "github.api" | "github.git" | "gateway.url" | "server.public_url" => "https://example.org",
+            "github.web" | "github.api" | "github.graphql" | "github.git" | "gateway.url"
+            | "server.public_url" => "https://example.org",
             "github.repositories" => "acme/api",
             "sandbox.allow" => "example.org",
             "e2b.domain" => "sandboxes.example.org",

@@ -66,6 +66,26 @@ async fn the_doctor_says_what_is_wrong_on_github() {
         "{findings:?}"
     );
 
+    stage.github.send_to(Some(Hook { path: "/elsewhere".to_owned(), ..stage.hook() }));
+    let findings = doctor();
+    assert!(
+        findings[1].1.contains("webhook sends to") && findings[1].1.ends_with("/elsewhere"),
+        "{findings:?}"
+    );
+    stage.connect();
+
+    // Each address is its own.
+    for (variable, expected) in [
+        ("LAMPLIGHT_GITHUB_GRAPHQL", "does not answer as GraphQL"),
+        ("LAMPLIGHT_GITHUB_GIT", "cannot be read by git"),
+    ] {
+        let mut command = stage.server.place.command(&["doctor", "--json"]);
+        command.env(variable, stage.github.api());
+        let findings = of_github(&String::from_utf8(command.output().unwrap().stdout).unwrap());
+        let unwell: Vec<_> = findings.iter().filter(|(state, _)| state != "ok").collect();
+        assert!(unwell.iter().any(|(_, detail)| detail.contains(expected)), "{variable} {findings:?}");
+    }
+
     let mut app = super::app(&stage.server.place.path("app.pem"));
     app.permissions.remove("checks");
     app.permissions.insert("contents".to_owned(), "read".to_owned());

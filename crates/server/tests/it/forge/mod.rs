@@ -4,7 +4,9 @@ mod asking;
 mod beside;
 mod checks;
 mod deliveries;
+mod elsewhere;
 mod kills;
+mod peers;
 mod recorded;
 mod reviews;
 mod setup;
@@ -51,13 +53,13 @@ impl Stage {
         std::fs::create_dir_all(place.path("github/acme")).unwrap();
         let upstream = place.path("github/acme/api.git").to_string_lossy().into_owned();
         place.git(&["clone", "--quiet", "--bare", ".", &upstream]);
-        let github = FakeGitHub::start(&place.path("github"), TOKEN).await.unwrap();
+        let github = FakeGitHub::start_apart(&place.path("github"), TOKEN).await.unwrap();
         for (login, permission) in
             [("ada", Permission::Admin), ("bob", Permission::Write), ("eve", Permission::Triage)]
         {
             github.know(login, permission);
         }
-        let mut lines = format!("[github]\napi = {:?}\ngit = {:?}\n", github.api(), github.git());
+        let mut lines = format!("[github]\n{}", github.lines());
         if way == Way::Looking {
             place.environment.push(("GITHUB_TOKEN", TOKEN));
         } else {

@@ -1,0 +1,98 @@
+//! The repositories of submodules, at `/git/OWNER/NAME.git`, as far as the grant has them. They are only read.
+
+use super::process::{self, Served, Service, WhenUnread};
+use super::{asks_for_version_2, begin, converse, refusal, start};
+use crate::NotBrought;
+use crate::serve::Link;
+use axum::body::Body;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::header::LOCATION;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::{IntoResponse, Response};
+
+const ADVERTISE: &str = "/info/refs";
+const FETCH: &str = "/git-upload-pack";
+const PUSH: &str = "/git-receive-pack";
+
+pub(super) async fn advertise(
+    State(link): State<Link>,
+    Path(path): Path<String>,
+    RawQuery(query): RawQuery,
+    headers: HeaderMap,
+) -> Response {
+    let Some(name) = path.strip_suffix(ADVERTISE) else { return nothing_here() };
+    match query.as_deref().and_then(|query| Service::named(query.strip_prefix("service=")?)) {
+        Some(Service::UploadPack) => {}
+        Some(Service::ReceivePack) => return only_read(&link, name).await,
+        None => return nothing_here(),
+    }
+    let query = query.unwrap_or_default();
+    let served = match find(&link, name, &format!("{ADVERTISE}?{query}")).await {
+        Ok(served) => served,
+        Err(refused) => return *refused,
+    };
+    let version_2 = asks_for_version_2(&headers);
+    let command = process::advertise(Service::UploadPack, version_2, &served);
+    match start(&link, command, tokio::io::empty(), WhenUnread::Kill).await {
+        Ok(output) => begin(Service::UploadPack, version_2, "repository", output).await,
+        Err(refused) => *refused,
+    }
+}
+
+pub(super) async fn fetch(
+    State(link): State<Link>,
+    Path(path): Path<String>,
+    headers: HeaderMap,
+    body: Body,
+) -> Response {
+    let Some(name) = path.strip_suffix(FETCH) else {
+        return match path.strip_suffix(PUSH) {
+            Some(name) => only_read(&link, name).await,
+            None => nothing_here(),
+        };
+    };
+    match find(&link, name, FETCH).await {
+        Ok(served) => converse(&link, &headers, body, &served).await,
+        Err(refused) => *refused,
+    }
+}
+
+/// What is served under this name; `rest` is what the request's path has behind it.
+async fn find(link: &Link, name: &str, rest: &str) -> Result<Served, Box<Response>> {
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    let refused = |status, sentence: &str| Err(Box::new(refusal(status, sentence)));
+    let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && part.chars().all(is_of_a_name);
+    if name.split('/').count() > 2 || !name.split('/').all(is_plain) {
+        return Err(Box::new(nothing_here()));
+    }
+    let Some(elsewhere) = &link.grant.elsewhere else {
+        return refused(StatusCode::NOT_FOUND, "This session has no repository but its own.");
+    };
+    match elsewhere.repository(name).await {
+        Ok(path) => Ok(Served::elsewhere(path)),
+        Err(NotBrought::Beside(address)) => {
+            let to = [(LOCATION, format!("{address}{rest}"))];
+            Err(Box::new((StatusCode::TEMPORARY_REDIRECT, to).into_response()))
+        }
+        Err(NotBrought::NotAllowed(sentence)) => {
+            link.ledger.refused(&sentence).await;
+            refused(StatusCode::FORBIDDEN, &sentence)
+        }
+        Err(NotBrought::NotThere(sentence)) => refused(StatusCode::NOT_FOUND, &sentence),
+        Err(NotBrought::Failed(sentence)) => refused(StatusCode::BAD_GATEWAY, &sentence),
+    }
+}
+
+fn is_of_a_name(c: char) -> bool {
+    c.is_ascii_alphanumeric() || "-_.".contains(c)
+}
+
+async fn only_read(link: &Link, name: &str) -> Response {
+    let sentence = format!("{name} is only read from here: a session pushes to its own branch alone.");
+    link.ledger.refused(&sentence).await;
+    refusal(StatusCode::FORBIDDEN, &sentence)
+}
+
+fn nothing_here() -> Response {
+    refusal(StatusCode::NOT_FOUND, "Nothing is served here.")
+}
