@@ -37,7 +37,9 @@ mod reconcile;
 mod repositories;
 pub mod review;
 mod rights;
+mod register;
 mod sandboxes;
+mod servers;
 mod session;
 mod spent;
 mod status;
@@ -89,6 +91,7 @@ pub use pull_request_now::{Checks, PullRequestChange, PullRequestNow, PullReques
 pub use queue::{QueueConfig, QueueEntry};
 pub use rights::RightsConfig;
 pub use sandboxes::SandboxInfo;
+pub use servers::{ServerInfo, Whereabouts};
 pub use spent::Spent;
 
 pub use terminals::TerminalInfo;
