@@ -63,6 +63,7 @@ async fn serve(
         .await
         .with_context(|| format!("cannot listen on {}", config.server.listen))?;
     let listen = listener.local_addr()?;
+    engine.servers_address = config.servers_address(listen);
     if let Some(forge) = &mut engine.forge {
         forge.address = config.address(listen);
     }

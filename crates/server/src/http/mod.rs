@@ -8,6 +8,7 @@ pub mod audit;
 pub mod changes;
 pub mod code;
 mod deadline;
+mod elsewhere;
 mod extract;
 pub mod files;
 mod github;
@@ -124,6 +125,8 @@ impl App {
         let content_security_policy = guard::content_security_policy(config.server.preview_domain.as_deref());
         let requests = metrics::Requests::of(engine.metrics());
         let others = sign_in::way::Others::new(&config)?;
+        let passes = || engine.passes();
+        let (previews, seals) = (Previews::new(passes()?), passes()?);
         Ok(Self(Arc::new(Inner {
             engine,
             requests,
@@ -131,8 +134,8 @@ impl App {
             listen,
             gateway,
             timings,
-            previews: Previews::new()?,
-            seals: Passes::new()?,
+            previews,
+            seals,
             others,
             e2b: Edge::new(),
             frame_ancestors,
@@ -255,6 +258,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), audit::record))
         .layer(middleware::from_fn_with_state(e2b::Routes::new(&app), e2b::divert))
         .layer(middleware::from_fn_with_state(app.clone(), preview::divert))
+        .layer(middleware::from_fn_with_state(app.clone(), elsewhere::divert))
         .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
         .with_state(app)
 }

@@ -30,6 +30,7 @@ mod previews;
 mod pull_requests;
 mod queue;
 mod sandboxes;
+mod several;
 mod secret_search;
 mod secrets;
 mod signing;
