@@ -12,9 +12,9 @@ use crate::keys::Keys;
 use crate::metrics::Metrics;
 use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
+use crate::servers::{self, Servers};
 use crate::session::{Awake, Message};
 use crate::tokens::Tokens;
-use crate::servers::{self, Servers};
 use crate::{Attach, agents, attachments, create, ids, lent, pull_request, reconcile, rights::Rights};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
@@ -167,7 +167,7 @@ impl Engine {
     ) -> Result<PromptPlaced, CommandError> {
         let view = self.view(id).await?;
         self.shared.budgets.refuse_if_spent(&self.shared.config, &view.person.name, &view.repository)?;
-        let attachments = attachments::claim(&self.shared.store, attachments).await?;
+        let attachments = attachments::claim(&self.shared, attachments).await?;
         let (prompt, text) = (ids::prompt_id(), attachments::text(text, &attachments));
         let command = Command::Prompt { prompt: prompt.clone(), text, by, attachments };
         let view = self.command(id, command).await?;

@@ -120,9 +120,10 @@ fn database_of(database: &lamplight_engine::DatabaseConfig) -> Finding {
         Ok((address, examined))
     });
     match looked {
-        Ok((address, examined)) if examined.problems.is_empty() => {
-            Finding::ok(name, format!("PostgreSQL {}, {address}{}", examined.version, used_by(&examined.servers)))
-        }
+        Ok((address, examined)) if examined.problems.is_empty() => Finding::ok(
+            name,
+            format!("PostgreSQL {}, {address}{}", examined.version, used_by(&examined.servers)),
+        ),
         Ok((address, examined)) => Finding::missing(
             name,
             format!("{address}: {}", examined.problems.join("; ")),

@@ -1,11 +1,11 @@
 //! What the writer is asked for, and how it answers.
 
+use crate::servers::{self, ServerChange, ServerOutcome};
 use crate::{
     Append, AppendError, AuditEntry, Committed, ForgeChange, LentChange, PeopleChange, PeopleOutcome,
     Project, Remembered, SealedSecret, WriteError, answers, audit, forge, lent, people, repositories,
     secrets, sql,
 };
-use crate::servers::{self, ServerChange, ServerOutcome};
 use lamplight_domain::{Seq, SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
@@ -168,7 +168,9 @@ impl Record {
             Self::RemoveSecret { name, .. } => secrets::remove(connection, name).map(Staged::Removed),
             Self::People { change, .. } => people::change(connection, change).map(Staged::People),
             Self::Forge { change, .. } => forge::change(connection, change).map(Staged::Changed),
-            Self::Lent { change, server, .. } => lent::change(connection, change, *server).map(|()| Staged::Written),
+            Self::Lent { change, server, .. } => {
+                lent::change(connection, change, *server).map(|()| Staged::Written)
+            }
             Self::Audit { entry, .. } => audit::add(connection, entry).map(|()| Staged::Written),
             Self::Servers { change, us, .. } => servers::change(connection, *us, change).map(Staged::Servers),
         }

@@ -71,7 +71,6 @@ fn all(connection: &Connection, server: i64) -> Result<Vec<LentRow>> {
             format!("SELECT id, person, body FROM lent WHERE server = {server} ORDER BY id")
         }
     };
-    connection.rows(&text, &[], |row| {
-        Ok(LentRow { id: row.parse(0)?, person: row.get(1)?, body: row.get(2)? })
-    })
+    connection
+        .rows(&text, &[], |row| Ok(LentRow { id: row.parse(0)?, person: row.get(1)?, body: row.get(2)? }))
 }

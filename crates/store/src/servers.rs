@@ -85,7 +85,10 @@ pub(crate) enum ServerChange {
     /// This session, if it is nobody's.
     Claim(SessionId),
     /// Sessions with something to do that are nobody's, and our own where that is asked for.
-    ClaimOpen { with_ours: bool, limit: usize },
+    ClaimOpen {
+        with_ours: bool,
+        limit: usize,
+    },
 }
 
 /// What came of that.
@@ -235,13 +238,9 @@ impl Store {
         self.read_rows(move |connection| ends_elsewhere(connection, us)).await
     }
 
-    async fn change_servers(
-        &self,
-        change: ServerChange,
-    ) -> std::result::Result<ServerOutcome, WriteError> {
+    async fn change_servers(&self, change: ServerChange) -> std::result::Result<ServerOutcome, WriteError> {
         let us = self.ours().number;
-        let outcome =
-            self.ask(|reply| Job::Record(Record::Servers { change, us, reply })).await?;
+        let outcome = self.ask(|reply| Job::Record(Record::Servers { change, us, reply })).await?;
         if let ServerOutcome::Claimed(claims) = &outcome {
             claims.iter().for_each(|(session, fence)| self.ours().hold(session.clone(), *fence));
         }

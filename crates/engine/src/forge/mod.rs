@@ -23,7 +23,7 @@ mod telling;
 mod work;
 
 pub use examine::{GitHubFinding, examine_github};
-pub(crate) use mirror::{bring, is_mirror};
+pub(crate) use mirror::{bring, bring_for, is_mirror};
 
 use crate::config::Config;
 use crate::error::CommandError;

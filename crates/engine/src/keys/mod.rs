@@ -127,7 +127,9 @@ impl Keys {
                 Err(error) => Err(error.to_string()),
             };
             opened.extend(
-                known.into_iter().map(|(name, sealed)| (name, Stored { set_at: sealed.set_at, secret: open(sealed) })),
+                known
+                    .into_iter()
+                    .map(|(name, sealed)| (name, Stored { set_at: sealed.set_at, secret: open(sealed) })),
             );
         }
         *self.stored.write().unwrap_or_else(PoisonError::into_inner) = opened;

@@ -3,6 +3,7 @@
 use crate::engine::{Engine, Shared};
 use crate::error::CommandError;
 use crate::passes::Passes;
+use crate::servers::RENEW;
 use lamplight_domain::SessionId;
 use lamplight_store::Owner;
 
@@ -23,7 +24,10 @@ pub struct ServerInfo {
 pub enum Whereabouts {
     Here,
     /// The server of this number, at this address.
-    At { server: i64, address: String },
+    At {
+        server: i64,
+        address: String,
+    },
 }
 
 impl Engine {
@@ -35,6 +39,17 @@ impl Engine {
         match self.shared.store.owner(id).await {
             Ok(Owner::Other(server)) => Whereabouts::At { server: server.number, address: server.address },
             Ok(Owner::Ours | Owner::Nobody) | Err(_) => Whereabouts::Here,
+        }
+    }
+
+    /// Resolves when this server is taken for dead, by the looks of this one.
+    pub async fn is_gone(&self, server: i64) {
+        // One that has just come is seen at the next look.
+        tokio::time::sleep(2 * RENEW).await;
+        let mut alive = self.shared.servers.alive.subscribe();
+        let seen = alive.wait_for(|alive| alive.as_ref().is_some_and(|alive| !alive.contains(&server))).await;
+        if seen.is_err() {
+            std::future::pending::<()>().await;
         }
     }
 
@@ -59,11 +74,6 @@ impl Engine {
             is_this: row.is_us,
         };
         Ok(rows.into_iter().map(info).collect())
-    }
-
-    /// What servers that share a database show one another; `None` where there can be no other.
-    pub fn between_servers(&self) -> Option<&Passes> {
-        self.shared.servers.between.as_ref()
     }
 
     /// For previews and what a browser brings back: known to every server of this database, else to this process alone.

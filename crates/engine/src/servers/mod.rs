@@ -10,21 +10,25 @@
 //! the store all the same. On SQLite there are no others: it is always held, and nothing here runs.
 
 mod face;
+mod files;
 mod news;
+mod word;
 
 pub use face::{ServerInfo, Whereabouts};
+pub use files::{FILES, Neighbour};
 pub(crate) use news::follow;
 
 use crate::config::Config;
 use crate::engine::{Shared, closed};
 use crate::error::StartError;
+use crate::forge;
 use crate::keys::Keys;
 use crate::passes::Passes;
 use crate::tokens::derived;
 use lamplight_domain::SessionId;
 use lamplight_store::{Announced, CLAIMS, HOLD, Owner, Standing, Store};
 use std::fmt::Write as _;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -54,7 +58,11 @@ pub(crate) struct State {
 pub(crate) struct Servers {
     state: watch::Sender<State>,
     /// What servers show one another; only where there may be several.
-    pub(crate) between: Option<Passes>,
+    between: Option<Passes>,
+    /// Numbers of those that were there at the last look; `None` before the first.
+    alive: watch::Sender<Option<Vec<i64>>>,
+    /// How the others are asked.
+    neighbour: OnceLock<Arc<dyn Neighbour>>,
     /// Previews that every server knows.
     previews: Option<[u8; 32]>,
     /// A session was found to be at another server: what it has here is nobody's.
@@ -70,7 +78,9 @@ impl Servers {
         if store.is_shared() {
             let key = keys.token_key().await;
             if let Err(why) = &key {
-                tracing::warn!("no other server can use this database at the same time, because there is no sealing key: {why}");
+                tracing::warn!(
+                    "no other server can use this database at the same time, because there is no sealing key: {why}"
+                );
             }
             let key = key.ok();
             let announced = Announced {
@@ -86,7 +96,14 @@ impl Servers {
             let standing = store.renew().await?;
             state = State { until: Some(begun + HOLD), is_first: standing.is_first, ..state };
         }
-        Ok(Self { state: watch::Sender::new(state), between, previews, left_over: Notify::new() })
+        Ok(Self {
+            state: watch::Sender::new(state),
+            between,
+            alive: watch::Sender::new(None),
+            neighbour: OnceLock::new(),
+            previews,
+            left_over: Notify::new(),
+        })
     }
 
     /// Whether what this server has is its own at this moment.
@@ -116,7 +133,8 @@ impl Servers {
 
     fn renewed(&self, begun: Instant, standing: Standing) {
         self.state.send_modify(|state| {
-            *state = State { until: Some(begun + HOLD), is_held: true, is_first: standing.is_first, ..*state };
+            *state =
+                State { until: Some(begun + HOLD), is_held: true, is_first: standing.is_first, ..*state };
         });
     }
 }
@@ -170,6 +188,7 @@ async fn look(shared: &Arc<Shared>) -> Duration {
         Ok(Ok(standing)) if !is_late && !standing.was_gone && state.is_held => {
             servers.renewed(begun, standing);
             take_over(shared).await;
+            note_who_is_there(shared).await;
             RENEW
         }
         // Somebody may have what was ours.
@@ -181,9 +200,7 @@ async fn look(shared: &Arc<Shared>) -> Duration {
             if shared.has_actors_before(servers.term()) {
                 return AGAIN;
             }
-            servers.renewed(begun, standing);
-            go_on(shared).await;
-            RENEW
+            go_on(shared, begun, standing).await
         }
         other => {
             if let Ok(Err(error)) = other {
@@ -199,21 +216,36 @@ async fn look(shared: &Arc<Shared>) -> Duration {
 
 /// Before anybody may take this server for dead, it ends what it does.
 fn lapse(shared: &Shared) {
-    tracing::warn!("this server could not renew its lease in time: its sessions may be another's now, so it stops working on them");
+    tracing::warn!(
+        "this server could not renew its lease in time: its sessions may be another's now, so it stops working on them"
+    );
     shared.store.let_all_go();
     shared.servers.lapse();
 }
 
 /// What is still ours is woken; what is not has left something here.
-async fn go_on(shared: &Arc<Shared>) {
-    match shared.store.claim_open(true, usize::MAX).await {
-        Ok(sessions) => {
-            tracing::info!(sessions = sessions.len(), "this server has its lease again");
-            wake(shared, sessions);
+async fn go_on(shared: &Arc<Shared>, begun: Instant, standing: Standing) -> Duration {
+    let sessions = match shared.store.claim_open(true, usize::MAX).await {
+        Ok(sessions) => sessions,
+        Err(error) => {
+            tracing::warn!(%error, "what is ours still could not be claimed");
+            return AGAIN;
         }
-        Err(error) => tracing::warn!(%error, "what is ours still could not be claimed"),
+    };
+    tracing::info!(sessions = sessions.len(), "this server has its lease again");
+    shared.servers.renewed(begun, standing);
+    for id in sessions {
+        shared.wake(&id);
     }
     shared.servers.left_over.notify_one();
+    RENEW
+}
+
+async fn note_who_is_there(shared: &Shared) {
+    if let Ok(servers) = shared.store.servers().await {
+        let alive = servers.iter().filter(|server| server.is_alive).map(|server| server.number);
+        shared.servers.alive.send_replace(Some(alive.collect()));
+    }
 }
 
 /// A few sessions of servers that are gone.
@@ -222,15 +254,15 @@ async fn take_over(shared: &Arc<Shared>) {
         Ok(sessions) if sessions.is_empty() => {}
         Ok(sessions) => {
             tracing::info!(sessions = sessions.len(), "taking over sessions of a server that is gone");
-            wake(shared, sessions);
+            for id in sessions {
+                let shared = shared.clone();
+                shared.clone().tasks.spawn(async move {
+                    forge::bring_for(&shared, &id).await;
+                    shared.wake(&id);
+                });
+            }
         }
         Err(error) => tracing::warn!(%error, "sessions of servers that are gone could not be claimed"),
-    }
-}
-
-fn wake(shared: &Arc<Shared>, sessions: Vec<SessionId>) {
-    for id in sessions {
-        shared.wake(&id);
     }
 }
 

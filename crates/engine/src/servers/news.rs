@@ -32,7 +32,7 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
         return;
     }
     let mut closing = shared.closing();
-    // `None` until somebody listens: then what is there is not news.
+    // `None` until somebody listens: what has changed since they read the list is not known then, so all is told.
     let mut seen: Option<HashMap<SessionId, Seq>> = None;
     loop {
         tokio::select! {
@@ -45,9 +45,8 @@ pub(crate) async fn follow(shared: Arc<Shared>) {
         }
         let Ok(ends) = shared.store.ends_elsewhere().await else { continue };
         let ends: HashMap<SessionId, Seq> = ends.into_iter().collect();
-        if let Some(before) = seen.replace(ends.clone()) {
-            tell(&shared, &before, &ends).await;
-        }
+        let before = seen.replace(ends.clone()).unwrap_or_default();
+        tell(&shared, &before, &ends).await;
     }
 }
 

@@ -29,7 +29,9 @@ impl Database {
             return Err(ConfigError::Invalid("database.ca_file is only used with database.url".to_owned()));
         }
         if self.url.is_none() && self.server_address.is_some() {
-            return Err(ConfigError::Invalid("database.server_address is only used with database.url".to_owned()));
+            return Err(ConfigError::Invalid(
+                "database.server_address is only used with database.url".to_owned(),
+            ));
         }
         if let Some(address) = self.server_address.as_ref().filter(|address| !is_address(address)) {
             return Err(ConfigError::Invalid(format!(
@@ -65,5 +67,7 @@ impl Database {
 /// A host, and a port if one is said.
 fn is_address(text: &str) -> bool {
     let rest = text.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
-    rest.is_some_and(|rest| rest.parse::<Authority>().is_ok_and(|authority| !authority.as_str().contains('@')))
+    rest.is_some_and(|rest| {
+        rest.parse::<Authority>().is_ok_and(|authority| !authority.as_str().contains('@'))
+    })
 }

@@ -56,7 +56,8 @@ impl Config {
 impl Config {
     /// Where other servers on the same database reach this one, if they do.
     pub fn servers_address(&self, listen: SocketAddr) -> Option<String> {
-        let said = self.database.server_address.as_ref().map(|address| address.trim_end_matches('/').to_owned());
+        let said =
+            self.database.server_address.as_ref().map(|address| address.trim_end_matches('/').to_owned());
         said.or_else(|| (!listen.ip().is_unspecified()).then(|| format!("http://{listen}")))
     }
 }

@@ -12,35 +12,34 @@ use super::audit::Peer;
 use super::guard;
 use super::problem::Problem;
 use super::{App, BODY_LIMIT};
-use crate::clock;
 use crate::preview::{PreviewHost, of_connection};
+use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::http::uri::{Authority, PathAndQuery, Uri};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::TokioIo;
 use lamplight_domain::SessionId;
-use lamplight_engine::Whereabouts;
+use lamplight_engine::{FILES, Neighbour, Whereabouts};
 use serde::Deserialize;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv4Addr};
 use std::time::Duration;
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
 
 /// On a request between servers: that it is one.
 static PASSED_ON: HeaderName = HeaderName::from_static("lamplight-passed-on");
-/// What that word is sealed for.
-const PURPOSE: &str = "request of another server";
-/// How long such a word counts; clocks of servers may differ.
-const COUNTS_MS: u64 = 120_000;
 /// For a connection to another server.
 const CONNECT: Duration = Duration::from_secs(3);
 /// From a request to the head of its answer: longer than any server takes.
 const ANSWER: Duration = Duration::from_secs(90);
+/// For a whole file from another server.
+const FILE: Duration = Duration::from_secs(30);
 /// For the body of a request that is looked into.
 const BODY: Duration = Duration::from_secs(60);
 /// Where sessions are.
@@ -57,12 +56,12 @@ pub(crate) async fn divert(State(app): State<App>, mut request: Request, next: N
         let Some(session) = session else { return next.run(request).await };
         return match app.engine.whereabouts(&session).await {
             Whereabouts::Here => next.run(request).await,
-            Whereabouts::At { server, address } => {
-                pass_on(&app, (server, &address), request, next).await
-            }
+            Whereabouts::At { server, address } => pass_on(&app, (server, &address), request, next).await,
         };
     };
-    match admitted(&app, &word, &request) {
+    let asked = (request.method().as_str(), path(request.uri()));
+    match word.to_str().ok().and_then(|word| app.engine.passed_on_from(word, asked)) {
+        Some(_) if asked.1.starts_with(FILES) => file(&app, asked.1).await,
         Some(peer) => {
             // It is not passed on once more: who does not have the session says so.
             request.extensions_mut().insert(PassedOn);
@@ -96,7 +95,8 @@ async fn origin(request: Request) -> (Option<SessionId>, Request) {
     let Ok(Ok(body)) = tokio::time::timeout(BODY, to_bytes(body, BODY_LIMIT)).await else {
         return (None, Request::from_parts(parts, Body::empty()));
     };
-    let forked = serde_json::from_slice::<Forked>(&body).ok().and_then(|forked| forked.fork?.session.parse().ok());
+    let forked =
+        serde_json::from_slice::<Forked>(&body).ok().and_then(|forked| forked.fork?.session.parse().ok());
     (forked, Request::from_parts(parts, Body::from(body)))
 }
 
@@ -116,58 +116,39 @@ fn preview(app: &App, headers: &HeaderMap) -> Option<PreviewHost> {
     PreviewHost::parse(host, app.config.server.preview_domain.as_deref())
 }
 
-async fn pass_on(
-    app: &App,
-    (server, address): (i64, &str),
-    mut request: Request,
-    next: Next,
-) -> Response {
+async fn pass_on(app: &App, (server, address): (i64, &str), mut request: Request, next: Next) -> Response {
     // As it would be judged here.
     if preview(app, request.headers()).is_none()
         && let Err(problem) = guard::refuse_strangers(app, request.headers())
     {
         return problem.into_response();
     }
-    let word = match word(app, server, &request) {
-        Ok(word) => word,
-        Err(problem) => return problem.into_response(),
-    };
+    let Some(word) = word(app, server, &request) else { return without_key().into_response() };
     let sender = match connect(app, address).await {
         Ok(sender) => sender,
         Err(why) => {
-            tracing::warn!("the server at {address:?}, which has a session that is asked for, cannot be reached: {why}");
+            tracing::warn!(
+                "the server at {address:?}, which has a session that is asked for, cannot be reached: {why}"
+            );
             // What is in the store can be told without it.
             let is_read = request.method() == Method::GET && !request.headers().contains_key(header::UPGRADE);
             return if is_read { next.run(request).await } else { unreachable(address).into_response() };
         }
     };
     request.headers_mut().insert(PASSED_ON.clone(), word);
-    forward(app, sender, request).await.unwrap_or_else(|| unreachable(address).into_response())
+    // One that is frozen takes connections still.
+    let answer = tokio::select! {
+        answer = forward(app, server, sender, request) => answer,
+        () = app.engine.is_gone(server) => None,
+    };
+    answer.unwrap_or_else(|| unreachable(address).into_response())
 }
 
 /// What shows the other server that this is one of its own.
-fn word(app: &App, server: i64, request: &Request) -> Result<HeaderValue, Problem> {
-    let failed = || {
-        let detail = "the session is at another server, which would not know that this one is of the same database";
-        Problem::new(StatusCode::SERVICE_UNAVAILABLE, "session_moved", detail, "Run `lamplight doctor` here.")
-    };
-    let passes = app.engine.between_servers().ok_or_else(failed)?;
-    let until = clock::now().plus_ms(COUNTS_MS).0;
-    let peer = request.extensions().get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0);
-    let text = format!("{server} {until} {peer} {} {}", request.method(), path(request.uri()));
-    let sealed = passes.seal(PURPOSE, &text).map_err(|_| failed())?;
-    HeaderValue::from_str(&sealed).map_err(|_| failed())
-}
-
-/// From where the request was made, if it was passed on by one of our servers, to us, as it is.
-fn admitted(app: &App, word: &HeaderValue, request: &Request) -> Option<IpAddr> {
-    let text = app.engine.between_servers()?.unseal(PURPOSE, word.to_str().ok()?)?;
-    let mut parts = text.splitn(5, ' ');
-    let is_for_us = parts.next()?.parse() == Ok(app.engine.server());
-    let counts = parts.next()?.parse::<i64>().ok()? > clock::now().0;
-    let peer = parts.next()?.parse().ok()?;
-    let is_it = parts.next()? == request.method().as_str() && parts.next()? == path(request.uri());
-    (is_for_us && counts && is_it).then_some(peer)
+fn word(app: &App, server: i64, request: &Request) -> Option<HeaderValue> {
+    let peer = request.extensions().get::<Peer>().map_or(IpAddr::from(Ipv4Addr::UNSPECIFIED), |peer| peer.0);
+    let word = app.engine.word_for(server, peer, (request.method().as_str(), path(request.uri())))?;
+    HeaderValue::from_str(&word).ok()
 }
 
 fn path(uri: &Uri) -> &str {
@@ -191,7 +172,12 @@ async fn connect(app: &App, address: &str) -> std::io::Result<SendRequest<Body>>
 }
 
 /// `None` where no answer came.
-async fn forward(app: &App, mut sender: SendRequest<Body>, mut request: Request) -> Option<Response> {
+async fn forward(
+    app: &App,
+    server: i64,
+    mut sender: SendRequest<Body>,
+    mut request: Request,
+) -> Option<Response> {
     let place = request.uri().path_and_query().cloned().unwrap_or(PathAndQuery::from_static("/"));
     *request.uri_mut() = Uri::from(place);
     *request.version_mut() = Version::HTTP_11;
@@ -201,10 +187,15 @@ async fn forward(app: &App, mut sender: SendRequest<Body>, mut request: Request)
     let mut response = answer.ok()?.ok()?;
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let (ours, theirs) = (upgrade?, hyper::upgrade::on(&mut response));
+        let engine = app.engine.clone();
         spawn(app, async move {
             let (Ok(ours), Ok(theirs)) = tokio::join!(ours, theirs) else { return };
-            // Which of the two went first is seen by the other.
-            let _ = copy_bidirectional(&mut TokioIo::new(ours), &mut TokioIo::new(theirs)).await;
+            let (mut ours, mut theirs) = (TokioIo::new(ours), TokioIo::new(theirs));
+            tokio::select! {
+                // Which of the two went first is seen by the other.
+                _ = copy_bidirectional(&mut ours, &mut theirs) => {}
+                () = engine.is_gone(server) => {}
+            }
         });
         return Some(response.map(|_| Body::empty()));
     }
@@ -227,6 +218,47 @@ fn unreachable(address: &str) -> Problem {
     let detail = format!("the session is at the server {address}, which does not answer");
     let what_to_do = "Try again: if that server is gone, another has the session within 15 seconds.";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "session_moved", detail, what_to_do)
+}
+
+/// A file that another server asks for.
+async fn file(app: &App, path: &str) -> Response {
+    let found = app.engine.file_here(path.trim_start_matches(FILES)).await;
+    found.map_or_else(|error| Problem::from(error).into_response(), IntoResponse::into_response)
+}
+
+/// Asks other servers for what is theirs.
+pub(crate) struct OverHttp(reqwest::Client);
+
+impl OverHttp {
+    /// # Errors
+    /// When there can be no client.
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let client = reqwest::Client::builder().no_proxy().connect_timeout(CONNECT).timeout(FILE);
+        Ok(Self(client.build()?))
+    }
+
+    async fn ask(&self, address: &str, path: &str, word: &str) -> reqwest::Result<Bytes> {
+        let asked = self.0.get(format!("{address}{path}")).header(&PASSED_ON, word);
+        asked.send().await?.error_for_status()?.bytes().await
+    }
+}
+
+#[async_trait]
+impl Neighbour for OverHttp {
+    async fn get(&self, address: &str, path: &str, word: &str) -> Option<Bytes> {
+        self.ask(address, path, word).await.ok()
+    }
+}
+
+fn without_key() -> Problem {
+    let detail =
+        "the session is at another server, which would not know that this one is of the same database";
+    Problem::new(
+        StatusCode::SERVICE_UNAVAILABLE,
+        "session_moved",
+        detail,
+        "Give all servers the same sealing key; see docs/several-servers.md.",
+    )
 }
 
 fn refused() -> Problem {

@@ -39,6 +39,7 @@ pub mod terminals;
 pub mod tokens;
 pub mod usage;
 
+pub(crate) use elsewhere::OverHttp;
 pub use serve::serve;
 
 use crate::config::Config;

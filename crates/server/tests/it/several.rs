@@ -10,7 +10,8 @@ use tokio::time::Instant;
 /// From one look at whether something is so to the next.
 const LOOK: Duration = Duration::from_millis(50);
 /// Both have to have it.
-const KEY: &str = "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff";
+pub(crate) const SHARED_KEY: (&str, &str) =
+    ("LAMPLIGHT_SECRETS_KEY", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
 /// Another server has the session after so long at most.
 const FAILOVER: Duration = Duration::from_secs(15);
 /// A turn that is not over before somebody kills its server.
@@ -18,7 +19,7 @@ const LONG: &str = "!think first\n!stream 400 100\n!say done.";
 
 fn places() -> (Place, Place) {
     let mut one = Place::on_postgres();
-    one.environment.push(("LAMPLIGHT_SECRETS_KEY", KEY));
+    one.environment.push(SHARED_KEY);
     let other = one.beside();
     (one, other)
 }
@@ -37,6 +38,20 @@ async fn log(server: &Server, id: &str) -> Vec<Value> {
         assert_eq!(entry["seq"], place, "seq is contiguous");
     }
     entries
+}
+
+/// The log once there is an event of this type in it, whichever server has the session until then.
+async fn until_there(server: &Server, id: &str, kind: &str) -> Vec<Value> {
+    let looking = async {
+        loop {
+            let entries = log(server, id).await;
+            if count(&entries, kind) > 0 {
+                return entries;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, looking).await.unwrap_or_else(|_| panic!("{id} has no {kind}"))
 }
 
 fn count(entries: &[Value], kind: &str) -> usize {
@@ -65,7 +80,9 @@ async fn until_owned(database: &Server, session: &str, server: &Server) {
     let number = number.split(' ').next().unwrap().to_owned();
     let cluster = database.place.cluster.as_ref().unwrap();
     let waiting = async {
-        while cluster.sql(&format!("SELECT owner FROM logs WHERE session = '{session}'")) != Ok(number.clone()) {
+        while cluster.sql(&format!("SELECT owner FROM logs WHERE session = '{session}'"))
+            != Ok(number.clone())
+        {
             tokio::time::sleep(LOOK).await;
         }
     };
@@ -81,7 +98,7 @@ async fn a_session_made_at_one_server_is_watched_and_steered_at_the_other() {
     assert_eq!(count(&entries, "turn_ended"), 1);
     let told = async {
         loop {
-            let frame = list.entry().await;
+            let frame = list.frame().await.expect("the stream goes on");
             if frame["id"] == id.as_str() {
                 return frame;
             }
@@ -104,6 +121,32 @@ async fn a_session_made_at_one_server_is_watched_and_steered_at_the_other() {
     other.clear().await;
 }
 
+/// What waits for its prompt at one server is taken along by the prompt that goes to another.
+#[tokio::test]
+async fn a_file_that_came_in_at_another_server_comes_with_its_prompt() {
+    let (one, other) = pair();
+    let id = one.create("!say hello").await;
+    one.until(&id, "turn_ended", 1).await;
+    let upload =
+        other.request(Method::POST, "/api/v1/attachments?name=notes.txt").body("from the other side");
+    let (status, file) = crate::support::answer(upload).await;
+    assert_eq!(status, StatusCode::CREATED, "{file}");
+    let prompt = json!({
+        "text": "!run cat /home/agent/attachments/*/notes.txt > seen.txt",
+        "attachments": [{"id": file["id"], "name": "notes.txt"}],
+    });
+    let (status, answer) = other.post(&format!("/sessions/{id}/prompts"), prompt).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{answer}");
+    one.until(&id, "checkpoint_kept", 2).await;
+    let branch = one.view(&id).await["branch"].as_str().unwrap().to_owned();
+    assert_eq!(one.place.git(&["show", &format!("{branch}:seen.txt")]), "from the other side");
+    // What nobody has is missed in the same words as ever.
+    let prompt = json!({"text": "look", "attachments": [{"id": "ab".repeat(32), "name": "x"}]});
+    let (status, answer) = other.post(&format!("/sessions/{id}/prompts"), prompt).await;
+    assert_eq!((status, &answer["code"]), (StatusCode::NOT_FOUND, &"attachment_not_found".into()));
+    one.clear().await;
+}
+
 #[tokio::test]
 async fn of_a_server_that_is_killed_in_a_turn_another_has_the_session_in_time() {
     let (one, other) = pair();
@@ -112,7 +155,7 @@ async fn of_a_server_that_is_killed_in_a_turn_another_has_the_session_in_time() 
     one.signal("KILL");
     let killed = Instant::now();
     let place = one.ended().1;
-    let entries = other.until(&id, "sandbox_lost", 1).await;
+    let entries = until_there(&other, &id, "sandbox_lost").await;
     let after = killed.elapsed();
     assert!(after <= FAILOVER, "the other has it after {after:?}");
     assert_eq!(count(&entries, "turn_started"), 1);
@@ -172,7 +215,7 @@ async fn a_server_that_is_stopped_hands_its_sessions_over_at_once() {
     let (code, place) = one.ended();
     assert_eq!(code, Some(0));
     let stopped = Instant::now();
-    other.until(&id, "sandbox_lost", 1).await;
+    until_there(&other, &id, "sandbox_lost").await;
     let after = stopped.elapsed();
     assert!(after < Duration::from_secs(9), "it did not wait for a lease to end: {after:?}");
     drop(place.cluster);

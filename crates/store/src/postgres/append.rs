@@ -84,13 +84,14 @@ pub(super) fn append(
     }
     let ends =
         ends(session, appends.iter().zip(&moved).filter(|(_, moved)| !**moved).map(|(append, _)| *append))?;
-    let answer = |(fenced, moved): (&Fenced<'_>, &bool)| match (moved, ends.get(fenced.append.session.as_str())) {
-        (true, _) => Ok(committed(fenced.append)),
-        (false, Some(end)) if end.fence != fenced.counts_on() && fenced.append.expected_last > Seq(0) => {
-            Err(AppendError::Fenced)
-        }
-        (false, end) => Err(AppendError::Conflict { actual: end.map_or(Seq(0), |end| end.last) }),
-    };
+    let answer =
+        |(fenced, moved): (&Fenced<'_>, &bool)| match (moved, ends.get(fenced.append.session.as_str())) {
+            (true, _) => Ok(committed(fenced.append)),
+            (false, Some(end)) if end.fence != fenced.counts_on() && fenced.append.expected_last > Seq(0) => {
+                Err(AppendError::Fenced)
+            }
+            (false, end) => Err(AppendError::Conflict { actual: end.map_or(Seq(0), |end| end.last) }),
+        };
     Ok(fenced.iter().zip(&moved).map(answer).collect())
 }
 
@@ -134,8 +135,8 @@ pub(super) fn ends<'a>(
     appends: impl Iterator<Item = &'a Append>,
 ) -> Result<HashMap<String, End>> {
     let sessions: Vec<&str> = appends.map(|append| append.session.as_str()).collect();
-    let rows =
-        session.query_of("SELECT session, last_seq, fence FROM logs WHERE session = ANY($1)", &[&sessions])?;
+    let rows = session
+        .query_of("SELECT session, last_seq, fence FROM logs WHERE session = ANY($1)", &[&sessions])?;
     let read = |row: tokio_postgres::Row| {
         let last: i64 = row.try_get(1)?;
         Ok((row.try_get(0)?, End { last: Seq(last as u64), fence: row.try_get(2)? }))

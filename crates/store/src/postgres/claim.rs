@@ -72,9 +72,10 @@ pub(super) fn open_as(address: &PostgresAddress, dir: &Path) -> Result<(Session,
 fn register(session: &Session, dir: &Path) -> anyhow::Result<i64> {
     let file = dir.join(FILE);
     let known = match fs::read_to_string(&file) {
-        Ok(text) => text.trim().split_once(' ').and_then(|(number, token)| {
-            Some((number.parse::<i64>().ok()?, token.to_owned()))
-        }),
+        Ok(text) => text
+            .trim()
+            .split_once(' ')
+            .and_then(|(number, token)| Some((number.parse::<i64>().ok()?, token.to_owned()))),
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => None,
         Err(error) => return Err(error).with_context(|| format!("read {}", file.display())),
     };
@@ -106,7 +107,8 @@ pub(super) fn again(address: &PostgresAddress, server: i64) -> Result<Session> {
 
 /// Whether any server is there.
 pub(crate) fn is_served(session: &Session) -> Result<bool> {
-    let text = "SELECT 1 FROM servers WHERE expires_at > (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint";
+    let text =
+        "SELECT 1 FROM servers WHERE expires_at > (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint";
     Ok(!session.query_of(text, &[])?.is_empty())
 }
 

@@ -33,7 +33,10 @@ impl Stage<'_> {
         }
         self.session.batch("BEGIN")?;
         *staged = Some(self.each(group)?);
-        self.session.batch(&format!("UPDATE written SET last_group = {} WHERE server = {}; COMMIT", self.group, self.server))
+        self.session.batch(&format!(
+            "UPDATE written SET last_group = {} WHERE server = {}; COMMIT",
+            self.group, self.server
+        ))
     }
 
     /// All of them, if no log is new, no key is in the way, and none is for the session of another.

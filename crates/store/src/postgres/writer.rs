@@ -81,8 +81,16 @@ pub(crate) fn start(
         match opened {
             Ok((group, session, server)) => {
                 let connection = Some(Connection::Postgres(session));
-                let writer =
-                    Writer { address, connection, server, group, away: None, quarantine, closing: None, lock };
+                let writer = Writer {
+                    address,
+                    connection,
+                    server,
+                    group,
+                    away: None,
+                    quarantine,
+                    closing: None,
+                    lock,
+                };
                 // Whoever opens the store waits for this.
                 let _ = tell.send(Ok(server));
                 writer.run(queue);
@@ -198,7 +206,13 @@ impl Writer {
 
     fn stage(&self) -> Stage<'_> {
         let connection = self.connection.as_ref().expect("it was found");
-        Stage { connection, session: self.session(), quarantine: &self.quarantine, server: self.server, group: self.group }
+        Stage {
+            connection,
+            session: self.session(),
+            quarantine: &self.quarantine,
+            server: self.server,
+            group: self.group,
+        }
     }
 
     fn session(&self) -> &Session {

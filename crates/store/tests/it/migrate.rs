@@ -4,9 +4,9 @@ use crate::support::*;
 use bytes::Bytes;
 use lamplight_domain::{Role, Scope, Seq};
 use lamplight_store::{
-    Announced, AuditEntry, AuditQuery, Credential, CredentialKind, Delivery, ForgeChange, Identity, LentChange, LentRow,
-    Mark, Migrated, Owner, PeopleChange, PersonRow, PostgresAddress, Remark, Remembered, ReplyOwed, ReviewChange,
-    Reviewed, SealedSecret, Store, Thread,
+    Announced, AuditEntry, AuditQuery, Credential, CredentialKind, Delivery, ForgeChange, Identity,
+    LentChange, LentRow, Mark, Migrated, Owner, PeopleChange, PersonRow, PostgresAddress, Remark, Remembered,
+    ReplyOwed, ReviewChange, Reviewed, SealedSecret, Store, Thread,
 };
 
 fn remembered(n: i64) -> Remembered {

@@ -41,7 +41,13 @@ impl Place {
             std::fs::create_dir_all(dir.path().join(name)).unwrap();
         }
         std::fs::copy(scripted_agent(), dir.path().join("tools/scripted/agent")).unwrap();
-        let place = Self { dir, listen: "127.0.0.1:0".to_owned(), environment: Vec::new(), cluster: None, beside: None };
+        let place = Self {
+            dir,
+            listen: "127.0.0.1:0".to_owned(),
+            environment: Vec::new(),
+            cluster: None,
+            beside: None,
+        };
         place.make_repository();
         std::fs::write(
             place.path("lamplight.toml"),
@@ -66,6 +72,14 @@ impl Place {
     pub(crate) fn beside(&self) -> Self {
         let database = self.cluster.as_ref().expect("it is on PostgreSQL").url();
         let place = Self { environment: self.environment.clone(), ..Self::new() };
+        let read = |place: &Self| std::fs::read_to_string(place.path("lamplight.toml")).unwrap();
+        let (ours, theirs) = (read(self), read(&place));
+        // What was added to the configuration of this place holds there too.
+        let own = format!(
+            "{theirs}{}",
+            ours.lines().skip(theirs.lines().count()).map(|line| format!("{line}\n")).collect::<String>()
+        );
+        std::fs::write(place.path("lamplight.toml"), own).unwrap();
         Self { beside: Some(Beside { repository: self.repository(), database }), ..place }
     }
 
