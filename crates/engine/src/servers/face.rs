@@ -47,8 +47,9 @@ impl Engine {
         // One that has just come is seen at the next look.
         tokio::time::sleep(2 * RENEW).await;
         let mut alive = self.shared.servers.alive.subscribe();
-        let seen = alive.wait_for(|alive| alive.as_ref().is_some_and(|alive| !alive.contains(&server))).await;
-        if seen.is_err() {
+        let is_there = |alive: &Option<Vec<i64>>| alive.as_ref().is_none_or(|alive| alive.contains(&server));
+        let is_seen = alive.wait_for(|alive| !is_there(alive)).await.is_ok();
+        if !is_seen {
             std::future::pending::<()>().await;
         }
     }

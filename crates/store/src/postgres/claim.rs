@@ -63,7 +63,7 @@ pub(super) fn open_as(address: &PostgresAddress, dir: &Path) -> Result<(Session,
         "UPDATE servers SET since = now, expires_at = now + {lease}, address = '', key = '', version = ''
          FROM (SELECT (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint AS now) AS clock WHERE number = {server}"
     );
-    session.batch(&text).context("begin its lease").map_err(|cause| failed(cause))?;
+    session.batch(&text).context("begin its lease").map_err(failed)?;
     give_up(&session);
     Ok((session, server))
 }
