@@ -5,6 +5,7 @@
 //!     └─ in no prompt after a day: gone
 //! ```
 
+use crate::engine::Shared;
 use crate::error::CommandError;
 use crate::{Engine, clock};
 use bytes::Bytes;
@@ -14,6 +15,7 @@ use lamplight_domain::{Attachment, SessionId, Timestamp};
 use lamplight_store::{BlobError, BlobId, Store};
 use std::collections::BTreeMap;
 
+const NOT_FOUND: &str = "attachment_not_found";
 /// The largest file that can be attached; bytes.
 pub const ATTACHMENT_BYTES: usize = 10 << 20;
 /// Files that no prompt has named yet, all together; bytes.
@@ -55,14 +57,14 @@ impl Engine {
 
     /// What is in a file that a prompt has named, or that waits for one; with its media type.
     pub async fn attachment(&self, blob: &str) -> Result<(Bytes, &'static str), CommandError> {
-        let content = find(&self.shared.store, blob).await?;
+        let content = find(&self.shared, blob).await?;
         let media_type = media_type(&content);
         Ok((content, media_type))
     }
 }
 
 /// Keeps the files that a prompt names for as long as its log.
-pub(crate) async fn claim(store: &Store, asked: Vec<Attach>) -> Result<Vec<Attachment>, CommandError> {
+pub(crate) async fn claim(shared: &Shared, asked: Vec<Attach>) -> Result<Vec<Attachment>, CommandError> {
     if asked.len() > MAX_ATTACHMENTS {
         return Err(CommandError::invalid(
             "too_many_attachments",
@@ -72,8 +74,8 @@ pub(crate) async fn claim(store: &Store, asked: Vec<Attach>) -> Result<Vec<Attac
     }
     let mut claimed: Vec<Attachment> = Vec::new();
     for file in asked {
-        let content = find(store, &file.blob).await?;
-        let blob = store.attachments().put(content.clone()).await.map_err(failed)?;
+        let content = find(shared, &file.blob).await?;
+        let blob = shared.store.attachments().put(content.clone()).await.map_err(failed)?;
         let mut attachment = described(&blob, &file.name, &content);
         if claimed.iter().any(|other| other.blob == attachment.blob && other.name == attachment.name) {
             attachment.name = format!("{}-{}", claimed.len() + 1, attachment.name);
@@ -101,12 +103,12 @@ pub(crate) fn text(said: String, attachments: &[Attachment]) -> String {
 }
 
 /// The images among them that an agent is shown, by their blobs.
-pub(crate) async fn shown(store: &Store, attachments: &[Attachment]) -> BTreeMap<String, Bytes> {
+pub(crate) async fn shown(shared: &Shared, attachments: &[Attachment]) -> BTreeMap<String, Bytes> {
     let mut left = SHOWN_TOTAL_BYTES;
     let mut shown = BTreeMap::new();
     for image in attachments.iter().filter(|attachment| attachment.is_image()) {
         if image.bytes <= SHOWN_BYTES.min(left)
-            && let Ok(content) = find(store, &image.blob).await
+            && let Ok(content) = find(shared, &image.blob).await
         {
             left -= image.bytes;
             shown.insert(image.blob.clone(), content);
@@ -115,15 +117,19 @@ pub(crate) async fn shown(store: &Store, attachments: &[Attachment]) -> BTreeMap
     shown
 }
 
-/// What is in a file, wherever it is kept.
-pub(crate) async fn find(store: &Store, blob: &str) -> Result<Bytes, CommandError> {
-    let missing = || {
-        CommandError::invalid(
-            "attachment_not_found",
-            "there is no such file; what no prompt names is removed after a day",
-            "attach it again",
-        )
-    };
+/// What is in a file, wherever it is kept, at another server too.
+pub(crate) async fn find(shared: &Shared, blob: &str) -> Result<Bytes, CommandError> {
+    let id: BlobId = blob.parse().map_err(|_| missing())?;
+    match find_here(&shared.store, blob).await {
+        Err(error) if shared.store.is_shared() && error.code() == NOT_FOUND => {
+            shared.file_elsewhere(&id).await.ok_or(error)
+        }
+        found => found,
+    }
+}
+
+/// The same on this server's own disk.
+pub(crate) async fn find_here(store: &Store, blob: &str) -> Result<Bytes, CommandError> {
     let id: BlobId = blob.parse().map_err(|_| missing())?;
     for place in [store.attachments(), store.uploads()] {
         match place.get(&id).await {
@@ -132,6 +138,11 @@ pub(crate) async fn find(store: &Store, blob: &str) -> Result<Bytes, CommandErro
         }
     }
     Err(missing())
+}
+
+fn missing() -> CommandError {
+    let message = "there is no such file; what no prompt names is removed after a day, and what came in at a server that is gone is there";
+    CommandError::invalid(NOT_FOUND, message, "attach it again")
 }
 
 fn described(blob: &BlobId, name: &str, content: &[u8]) -> Attachment {

@@ -22,6 +22,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the log is; `None` is in the data directory, on SQLite.
     pub database: Option<DatabaseConfig>,
+    /// Where other servers on the same database reach this one, such as `http://10.0.0.7:7410`.
+    pub servers_address: Option<String>,
     /// Where agents are installed; read-only inside sandboxes.
     pub tools_dir: PathBuf,
     pub default_agent: String,

@@ -64,7 +64,7 @@ pub(crate) async fn create(
         Once::Never | Once::As { .. } => None,
     };
     let by = new.person.as_ref().map(|person| person.name.clone());
-    let attachments = attachments::claim(&shared.store, new.attachments.clone()).await?;
+    let attachments = attachments::claim(shared, new.attachments.clone()).await?;
     let prompt = attachments::text(new.prompt, &attachments);
     let new = NewSession { prompt: prompt.clone(), ..new };
     let spec = match &new.fork {

@@ -7,12 +7,13 @@ use crate::config::Config;
 use crate::create::Once;
 use crate::error::{CommandError, StartError};
 use crate::forge::{self, Forge};
-use crate::hub::{Follower, Hub};
+use crate::hub::Follower;
 use crate::keys::Keys;
 use crate::on_behalf::OnBehalf;
 use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
-use crate::session::{Actor, Awake, MAILBOX, Message};
+use crate::servers::{self, Servers};
+use crate::session::{Awake, Message};
 use crate::{Attach, agents, attachments, create, ids, lent, metrics, pull_request, reconcile, rights};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, elsewhere, tokens};
 use lamplight_agent::Catalogue;
@@ -24,9 +25,9 @@ use lamplight_sandbox::provider::Provider;
 use lamplight_store::Store;
 use serde_json::Value;
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
-use tokio::sync::{broadcast, mpsc, oneshot, watch};
+use tokio::sync::{broadcast, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 /// How long a caller waits for a session's answer.
@@ -36,8 +37,6 @@ const CHANGES: usize = 1024;
 /// Most entries on one page of a log.
 const PAGE_ENTRIES: usize = 2_000;
 const PAGE_BYTES: usize = 8 << 20;
-/// A session that is falling asleep while it is called is called again this often.
-const WAKE_TRIES: usize = 3;
 
 /// Everything that runs sessions. Cheap to clone.
 #[derive(Clone)]
@@ -68,12 +67,13 @@ pub(crate) struct Shared {
     pub queue: Queue,
     pub lending: lent::Lending,
     pub metrics: metrics::Metrics,
-    awake: Mutex<HashMap<SessionId, Awake>>,
-    changes: broadcast::Sender<Arc<SessionSummary>>,
+    pub servers: Servers,
+    pub awake: Mutex<HashMap<SessionId, Awake>>,
+    pub changes: broadcast::Sender<Arc<SessionSummary>>,
     /// What reaches in from sandboxes ends first, so that what it used is still written down.
-    closing: watch::Sender<bool>,
+    pub closing: watch::Sender<bool>,
     /// Then the actors.
-    resting: watch::Sender<bool>,
+    pub resting: watch::Sender<bool>,
     /// Connections from inside.
     pub streams: TaskTracker,
     pub tasks: TaskTracker,
@@ -103,7 +103,8 @@ impl Engine {
         let prepared = Shelf::open(&config.data_dir);
         prepared.clear(&provider).await;
         let budgets = Budgets::load(&config, &store).await?;
-        let unfinished = store.unfinished().await?;
+        let servers = Servers::join(&config, &store, &keys).await?;
+        let unfinished = store.claim_open(true, usize::MAX).await?;
         let queue = Queue::new(config.queue, unfinished.iter().cloned());
         let on_behalf = OnBehalf::open(config.on_behalf.clone(), &store).await?;
         let shared = Arc::new(Shared {
@@ -126,6 +127,7 @@ impl Engine {
             queue,
             lending: lent::Lending::new(),
             metrics: metrics::Metrics::new(),
+            servers,
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
             closing: watch::Sender::new(false),
@@ -139,6 +141,8 @@ impl Engine {
         }
         shared.tasks.spawn(reconcile::run(shared.clone()));
         shared.tasks.spawn(queue::run(shared.clone()));
+        shared.tasks.spawn(servers::run(shared.clone()));
+        shared.tasks.spawn(servers::follow(shared.clone()));
         Ok(forge::started(Self { shared }))
     }
 
@@ -167,7 +171,7 @@ impl Engine {
     ) -> Result<PromptPlaced, CommandError> {
         let view = self.view(id).await?;
         self.shared.budgets.refuse_if_spent(&self.shared.config, &view.person.name, &view.repository)?;
-        let attachments = attachments::claim(&self.shared.store, attachments).await?;
+        let attachments = attachments::claim(&self.shared, attachments).await?;
         let (prompt, text) = (ids::prompt_id(), attachments::text(text, &attachments));
         let command = Command::Prompt { prompt: prompt.clone(), text, by, attachments };
         let view = self.command(id, command).await?;
@@ -306,89 +310,8 @@ impl Engine {
         self.shared.send(id, Message::Command { command, reply }).await?;
         match tokio::time::timeout(ANSWER_WAIT, answer).await {
             Ok(Ok(result)) => result,
-            Ok(Err(_)) => self.existing(id).await.and(Err(CommandError::Busy)),
+            Ok(Err(_)) => self.existing(id).await.and(Err(self.shared.unanswered(id).await)),
             Err(_) => Err(CommandError::Busy),
-        }
-    }
-}
-
-impl Shared {
-    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Awake>> {
-        self.awake.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    pub(crate) fn find(&self, id: &SessionId) -> Option<Awake> {
-        self.lock().get(id).cloned()
-    }
-
-    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
-        self.closing.subscribe()
-    }
-
-    /// For actors alone, which rest after everything else.
-    pub(crate) fn resting(&self) -> watch::Receiver<bool> {
-        self.resting.subscribe()
-    }
-
-    /// The session's actor, started if it sleeps.
-    pub(crate) fn wake(self: &Arc<Self>, id: &SessionId) -> Awake {
-        let mut sessions = self.lock();
-        if let Some(awake) = sessions.get(id) {
-            return awake.clone();
-        }
-        let (mailbox, messages) = mpsc::channel(MAILBOX);
-        let awake = Awake { mailbox, hub: Arc::new(Hub::new(Seq(0))) };
-        sessions.insert(id.clone(), awake.clone());
-        drop(sessions);
-        let (shared, id, started, mailbox) =
-            (self.clone(), id.clone(), awake.clone(), awake.mailbox.downgrade());
-        self.tasks.spawn(async move {
-            if let Err(error) = Actor::run(id.clone(), shared.clone(), started, messages).await {
-                tracing::error!(session.id = %id, error = format!("{error:#}"), "the session had to stop; it is woken again when somebody asks for it");
-            }
-            shared.queue.is_known(&id);
-            shared.forget(&id, &mailbox);
-        });
-        awake
-    }
-
-    /// Takes the session out of the register if nobody has sent it anything; then its actor may end.
-    pub(crate) fn fall_asleep(&self, id: &SessionId, messages: &mpsc::Receiver<Message>) -> bool {
-        let mut sessions = self.lock();
-        let followed = sessions.get(id).is_some_and(|awake| awake.hub.is_followed());
-        let quiet = messages.is_empty() && !followed;
-        if quiet {
-            sessions.remove(id);
-            self.budgets.session_sleeps(id);
-            self.queue.session_sleeps(id);
-        }
-        quiet
-    }
-
-    /// Takes an actor that has ended out of the register, unless another has taken its place.
-    fn forget(&self, id: &SessionId, mailbox: &mpsc::WeakSender<Message>) {
-        let mut sessions = self.lock();
-        let ended = mailbox.upgrade();
-        if sessions.get(id).is_some_and(|awake| ended.is_some_and(|ended| ended.same_channel(&awake.mailbox)))
-        {
-            sessions.remove(id);
-        }
-    }
-
-    pub(crate) async fn send(self: &Arc<Self>, id: &SessionId, message: Message) -> Result<(), CommandError> {
-        let mut message = message;
-        for _ in 0..WAKE_TRIES {
-            match self.wake(id).mailbox.send(message).await {
-                Ok(()) => return Ok(()),
-                Err(mpsc::error::SendError(back)) => message = back,
-            }
-        }
-        Err(CommandError::Busy)
-    }
-
-    pub(crate) fn changed(&self, view: &SessionView) {
-        if self.changes.receiver_count() > 0 {
-            let _ = self.changes.send(Arc::new(view.clone().into()));
         }
     }
 }

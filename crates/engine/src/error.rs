@@ -20,6 +20,9 @@ pub enum CommandError {
     Unreachable(String),
     #[error("the session did not answer in time")]
     Busy,
+    /// Another server has it, or may have it.
+    #[error("the session is at another server now")]
+    Moved,
     #[error(transparent)]
     Failed(#[from] anyhow::Error),
 }
@@ -38,6 +41,7 @@ impl CommandError {
             Self::StorageFull => "storage_full",
             Self::Unreachable(_) => "database_unreachable",
             Self::Busy => "busy",
+            Self::Moved => "session_moved",
             Self::Failed(_) => "internal",
         }
     }
@@ -48,6 +52,7 @@ impl From<AppendError> for CommandError {
         match error {
             AppendError::StorageFull => Self::StorageFull,
             AppendError::Unreachable(why) => Self::Unreachable(why),
+            AppendError::Fenced => Self::Moved,
             other => Self::Failed(anyhow::Error::new(other).context("append to the log")),
         }
     }
@@ -88,6 +93,12 @@ pub enum StartError {
     Gateway(#[source] anyhow::Error),
     #[error("the gateway cannot be reached over TCP, because there is no key to make tokens with: {0}")]
     Tokens(String),
+    #[error("the server cannot take its place among those that share the database")]
+    Servers(#[source] lamplight_store::WriteError),
+    #[error(
+        "another server at {other} uses this database with another sealing key: give both the same (secrets.key_file, secrets.key_command or LAMPLIGHT_SECRETS_KEY); see docs/several-servers.md"
+    )]
+    OtherKey { other: String },
     #[error("sandboxes that are lent cannot be found again")]
     Lent(#[source] anyhow::Error),
     #[error("GitHub cannot be asked")]

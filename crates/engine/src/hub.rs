@@ -6,6 +6,7 @@ use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId};
 use lamplight_store::Store;
 use std::collections::VecDeque;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::watch;
 
@@ -22,6 +23,7 @@ const READ_BYTES: usize = 1 << 20;
 pub(crate) struct Hub {
     ring: Mutex<Ring>,
     last: watch::Sender<Seq>,
+    is_over: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -33,7 +35,13 @@ struct Ring {
 impl Hub {
     /// For a log that ends at `last`.
     pub(crate) fn new(last: Seq) -> Self {
-        Self { ring: Mutex::default(), last: watch::Sender::new(last) }
+        Self { ring: Mutex::default(), last: watch::Sender::new(last), is_over: AtomicBool::new(false) }
+    }
+
+    /// Nothing is shown here any more: whoever follows has to look for the session again.
+    pub(crate) fn end(&self) {
+        self.is_over.store(true, Ordering::SeqCst);
+        self.last.send_modify(|_| {});
     }
 
     /// Where the log ends, once it has been read.
@@ -103,7 +111,8 @@ impl Follower {
         self.last.clone()
     }
 
-    /// The next entries, in order, without gap or double; waits until there are some, for ever if there are none. It waits for
+    /// The next entries, in order, without gap or double; waits until there are some, for ever if there are none. Fails with
+    /// [`CommandError::Moved`] when the session does not go on here. It waits for
     /// one thing only: a thousand readers do this for every entry.
     pub async fn next(&mut self) -> Result<Vec<(Seq, Bytes)>, CommandError> {
         loop {
@@ -116,6 +125,9 @@ impl Follower {
                     self.place = *last;
                     return Ok(entries);
                 }
+            }
+            if self.hub.is_over.load(Ordering::SeqCst) {
+                return Err(CommandError::Moved);
             }
             self.last.changed().await.expect("the sender is in the hub that this reader holds");
         }

@@ -36,10 +36,12 @@ mod pull_request;
 mod pull_request_now;
 mod queue;
 mod reconcile;
+mod register;
 mod repositories;
 pub mod review;
 mod rights;
 mod sandboxes;
+mod servers;
 mod session;
 mod spent;
 mod status;
@@ -96,6 +98,7 @@ pub use pull_request_now::{Checks, PullRequestChange, PullRequestNow, PullReques
 pub use queue::{QueueConfig, QueueEntry};
 pub use rights::RightsConfig;
 pub use sandboxes::SandboxInfo;
+pub use servers::{FILES, Neighbour, ServerInfo, Whereabouts};
 pub use spent::Spent;
 
 pub use terminals::TerminalInfo;

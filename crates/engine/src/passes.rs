@@ -51,7 +51,12 @@ impl Passes {
     /// With a key that nobody has seen.
     pub fn new() -> std::io::Result<Self> {
         let key = ids::random::<KEY_BYTES>()?;
-        Ok(Self { cipher: XChaCha20Poly1305::new(&key.into()) })
+        Ok(Self::of(key))
+    }
+
+    /// With a key that others have too.
+    pub fn of(key: [u8; KEY_BYTES]) -> Self {
+        Self { cipher: XChaCha20Poly1305::new(&key.into()) }
     }
 
     /// Hexadecimal digits, in which nothing of the pass can be read.

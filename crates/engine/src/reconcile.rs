@@ -15,6 +15,8 @@ pub(crate) async fn run(shared: Arc<Shared>) {
     let mut closing = shared.closing();
     loop {
         match shared.provider.list().await {
+            // Whose they are is not known without a lease.
+            _ if !shared.servers.is_held() => {}
             Ok(listed) => {
                 for sandbox in listed {
                     look_at(&shared, sandbox).await;
@@ -24,6 +26,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
         }
         tokio::select! {
             () = tokio::time::sleep(PERIOD) => {}
+            () = shared.servers.left_over.notified() => {}
             () = crate::engine::closed(&mut closing) => return,
         }
     }

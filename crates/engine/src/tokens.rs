@@ -53,8 +53,7 @@ pub(crate) struct Tokens {
 impl Tokens {
     /// `key` is what the deployment seals secrets with; any length.
     fn new(key: &Secret) -> Self {
-        let derived = keyed(key.expose().as_bytes()).chain_update(PURPOSE).finalize();
-        Self { code: keyed(&derived.into_bytes()) }
+        Self { code: keyed(&derived(key, PURPOSE)) }
     }
 
     /// The token of a session, always the same.
@@ -77,6 +76,11 @@ impl Tokens {
         self.code.clone().chain_update(session).verify_slice(&code).ok()?;
         session.parse().ok()
     }
+}
+
+/// A key for one purpose, from which the deployment's cannot be found.
+pub(crate) fn derived(key: &Secret, purpose: &[u8]) -> [u8; 32] {
+    keyed(key.expose().as_bytes()).chain_update(purpose).finalize().into_bytes().into()
 }
 
 fn keyed(key: &[u8]) -> Hmac<Sha256> {

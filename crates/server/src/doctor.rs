@@ -100,6 +100,19 @@ pub async fn examine(config: &Config, keys: Option<&KeyList>) -> Examination {
     Examination { tier, findings }
 }
 
+/// Which servers use it, in a few words.
+fn used_by(servers: &[(String, String)]) -> String {
+    let named = servers.iter().map(|(address, version)| match address.as_str() {
+        "" => format!("one of {version} that has not said where it is reached (database.server_address)"),
+        address => format!("{address} ({version})"),
+    });
+    match servers.len() {
+        0 => String::new(),
+        1 => format!(", used by {}", named.collect::<String>()),
+        count => format!(", used by {count} servers: {}", named.collect::<Vec<_>>().join(", ")),
+    }
+}
+
 fn database_of(database: &lamplight_engine::DatabaseConfig) -> Finding {
     let name = "database";
     let looked = database.address().map_err(anyhow::Error::from).and_then(|address| {
@@ -107,9 +120,10 @@ fn database_of(database: &lamplight_engine::DatabaseConfig) -> Finding {
         Ok((address, examined))
     });
     match looked {
-        Ok((address, examined)) if examined.problems.is_empty() => {
-            Finding::ok(name, format!("PostgreSQL {}, {address}", examined.version))
-        }
+        Ok((address, examined)) if examined.problems.is_empty() => Finding::ok(
+            name,
+            format!("PostgreSQL {}, {address}{}", examined.version, used_by(&examined.servers)),
+        ),
         Ok((address, examined)) => Finding::missing(
             name,
             format!("{address}: {}", examined.problems.join("; ")),

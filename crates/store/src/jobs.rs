@@ -1,11 +1,12 @@
 //! What the writer is asked for, and how it answers.
 
+use crate::servers::{self, ServerChange, ServerOutcome};
 use crate::{
     Append, AppendError, AuditEntry, Committed, ForgeChange, LentChange, PeopleChange, PeopleOutcome,
     Project, Remembered, SealedSecret, WriteError, answers, audit, forge, lent, people, repositories,
     secrets, sql,
 };
-use lamplight_domain::{SessionId, Timestamp};
+use lamplight_domain::{Seq, SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
 
 /// Most records, and most of their bytes, in one transaction.
@@ -20,6 +21,8 @@ pub(crate) enum Record {
     /// The permit is its share of the bytes that may be queued.
     Append {
         append: Box<Append>,
+        /// The claim that it counts on.
+        fence: i64,
         reply: Reply<Committed, AppendError>,
         _room: OwnedSemaphorePermit,
     },
@@ -50,12 +53,34 @@ pub(crate) enum Record {
     },
     Lent {
         change: LentChange,
+        /// On whose machine it is.
+        server: i64,
         reply: Reply<(), WriteError>,
     },
     Audit {
         entry: AuditEntry,
         reply: Reply<(), WriteError>,
     },
+    Servers {
+        change: ServerChange,
+        /// The number of this server.
+        us: i64,
+        reply: Reply<ServerOutcome, WriteError>,
+    },
+}
+
+/// An append with the claim that it counts on.
+#[derive(Clone, Copy)]
+pub(crate) struct Fenced<'a> {
+    pub(crate) append: &'a Append,
+    pub(crate) fence: i64,
+}
+
+impl Fenced<'_> {
+    /// A log that is begun is claimed with it.
+    pub(crate) fn counts_on(&self) -> i64 {
+        if self.append.expected_last == Seq(0) { 1 } else { self.fence }
+    }
 }
 
 pub(crate) enum Job {
@@ -81,6 +106,7 @@ pub(crate) enum Staged {
     Removed(bool),
     People(PeopleOutcome),
     Changed(usize),
+    Servers(ServerOutcome),
     Written,
 }
 
@@ -126,6 +152,7 @@ impl Record {
             Self::Forge { change, .. } => change.size(),
             Self::Lent { change, .. } => change.size(),
             Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
+            Self::Servers { .. } => 64,
         }
     }
 
@@ -141,8 +168,11 @@ impl Record {
             Self::RemoveSecret { name, .. } => secrets::remove(connection, name).map(Staged::Removed),
             Self::People { change, .. } => people::change(connection, change).map(Staged::People),
             Self::Forge { change, .. } => forge::change(connection, change).map(Staged::Changed),
-            Self::Lent { change, .. } => lent::change(connection, change).map(|()| Staged::Written),
+            Self::Lent { change, server, .. } => {
+                lent::change(connection, change, *server).map(|()| Staged::Written)
+            }
             Self::Audit { entry, .. } => audit::add(connection, entry).map(|()| Staged::Written),
+            Self::Servers { change, us, .. } => servers::change(connection, *us, change).map(Staged::Servers),
         }
     }
 
@@ -187,6 +217,13 @@ impl Record {
                 let _ = reply.send(match staged {
                     Ok(Staged::Changed(rows)) => Ok(rows),
                     Ok(_) => unreachable!("a change was staged"),
+                    Err(trouble) => Err(trouble.into()),
+                });
+            }
+            Self::Servers { reply, .. } => {
+                let _ = reply.send(match staged {
+                    Ok(Staged::Servers(outcome)) => Ok(outcome),
+                    Ok(_) => unreachable!("a change of servers was staged"),
                     Err(trouble) => Err(trouble.into()),
                 });
             }

@@ -1,7 +1,7 @@
 //! Sandboxes that are lent to somebody's programs. What is known of one is sealed by somebody else, whose key is never here.
 
 use crate::jobs::{Job, Record};
-use crate::sql::{Connection, Result, params};
+use crate::sql::{Connection, Dialect, Result, params};
 use crate::{ReadError, Store, WriteError};
 use lamplight_domain::SessionId;
 
@@ -32,17 +32,26 @@ impl LentChange {
 impl Store {
     /// Writes down what there is of it from now on, or that there is nothing any more.
     pub async fn change_lent(&self, change: LentChange) -> std::result::Result<(), WriteError> {
-        self.ask(|reply| Job::Record(Record::Lent { change, reply })).await
+        let server = self.ours().number;
+        self.ask(|reply| Job::Record(Record::Lent { change, server, reply })).await
     }
 
-    /// All that there are, by id.
+    /// All that are on this server's machine, by id.
     pub async fn lent(&self) -> std::result::Result<Vec<LentRow>, ReadError> {
-        self.read_rows(all).await
+        let server = self.ours().number;
+        self.read_rows(move |connection| all(connection, server)).await
     }
 }
 
-pub(crate) fn change(connection: &Connection, change: &LentChange) -> Result<()> {
+pub(crate) fn change(connection: &Connection, change: &LentChange, server: i64) -> Result<()> {
     match change {
+        LentChange::Keep(LentRow { id, person, body }) if connection.dialect() == Dialect::Postgres => {
+            connection.execute(
+                "INSERT INTO lent (id, person, body, server) VALUES (?1, ?2, ?3, ?4)
+                 ON CONFLICT (id) DO UPDATE SET person = excluded.person, body = excluded.body, server = excluded.server",
+                params![id.as_str(), person, body, server],
+            )?
+        }
         LentChange::Keep(LentRow { id, person, body }) => connection.execute(
             "INSERT INTO lent (id, person, body) VALUES (?1, ?2, ?3)
              ON CONFLICT (id) DO UPDATE SET person = excluded.person, body = excluded.body",
@@ -55,8 +64,13 @@ pub(crate) fn change(connection: &Connection, change: &LentChange) -> Result<()>
     Ok(())
 }
 
-fn all(connection: &Connection) -> Result<Vec<LentRow>> {
-    connection.rows("SELECT id, person, body FROM lent ORDER BY id", &[], |row| {
-        Ok(LentRow { id: row.parse(0)?, person: row.get(1)?, body: row.get(2)? })
-    })
+fn all(connection: &Connection, server: i64) -> Result<Vec<LentRow>> {
+    let text = match connection.dialect() {
+        Dialect::Lite => "SELECT id, person, body FROM lent ORDER BY id".to_owned(),
+        Dialect::Postgres => {
+            format!("SELECT id, person, body FROM lent WHERE server = {server} ORDER BY id")
+        }
+    };
+    connection
+        .rows(&text, &[], |row| Ok(LentRow { id: row.parse(0)?, person: row.get(1)?, body: row.get(2)? }))
 }

@@ -27,6 +27,7 @@ mod rows;
 mod schema;
 mod search;
 mod secrets;
+mod servers;
 mod sql;
 mod store;
 mod summaries;
@@ -50,4 +51,5 @@ pub use rows::{
     SummaryRow, USAGE_SUMS, Usage, UsageBy, UsageQuery, UsageRow, UsageSum,
 };
 pub use secrets::SealedSecret;
+pub use servers::{Announced, CLAIMS, HOLD, LEASE, Owner, ServerRow, Standing};
 pub use store::{Project, Projected, Store};

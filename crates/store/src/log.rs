@@ -77,6 +77,9 @@ pub struct Committed {
 pub enum AppendError {
     #[error("the log of this session is at {actual}, not where the caller thought")]
     Conflict { actual: Seq },
+    /// The session is another server's, or may be: it has to be claimed first.
+    #[error("this session is at another server")]
+    Fenced,
     /// `once` names a key that is already taken; this is what is remembered for it.
     #[error("the key {:?} was used before", .0.key)]
     Repeated(Remembered),

@@ -4,7 +4,7 @@
 //! only read. Blobs stay where they are, in the data directory.
 
 use crate::history::{Way, for_each_batch};
-use crate::postgres::{PostgresAddress, Session, claim, give_up, vector};
+use crate::postgres::{PostgresAddress, Session, claim, give_up, is_served, vector};
 use crate::schema::{self, DATABASE, open_reader};
 use crate::sql::{Connection, storable};
 use anyhow::{Context as _, Result, bail};
@@ -55,6 +55,9 @@ impl Migrated {
             );
         }
         let session = claim(address)?;
+        if is_served(&session)? {
+            bail!("a Lamplight server is using {address}: stop it first");
+        }
         let source = Connection::Lite(lite);
         let target = Connection::Postgres(session);
         let moved = begin(&source, &target);
@@ -63,7 +66,7 @@ impl Migrated {
             // Plans would be made for empty tables otherwise; it finds out by itself later.
             let _ = session.batch("ANALYZE");
         }
-        give_up(session);
+        give_up(&session);
         moved
     }
 }
@@ -102,9 +105,9 @@ fn begin(source: &Connection, target: &Connection) -> Result<Migrated> {
     Ok(moved)
 }
 
-/// All that this version's schema has, but for what says which it is. No table refers to another.
+/// All that this version's schema has, but for what says which it is and who serves it. No table refers to another.
 fn tables(session: &Session) -> Result<Vec<String>> {
-    let text = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relname <> 'installation'
+    let text = "SELECT relname::text FROM pg_class WHERE relkind = 'r' AND relname NOT IN ('installation', 'servers', 'written')
         AND relnamespace = (SELECT relnamespace FROM pg_class WHERE oid = to_regclass('installation'))";
     session.query_of(text, &[])?.iter().map(|row| Ok(row.try_get(0)?)).collect()
 }
@@ -230,10 +233,11 @@ fn copy(lite: &rusqlite::Connection, session: &Session, table: &str) -> Result<u
     Ok(copied)
 }
 
-/// Those of this version's schema, as PostgreSQL has them.
+/// Those of this version's schema, as PostgreSQL has them, but for whose something is: nobody's, until a server claims it.
 fn columns(session: &Session, table: &str) -> Result<Vec<Column>> {
     let text = "SELECT attname::text, format_type(atttypid, NULL), attidentity <> '' FROM pg_attribute
-        WHERE attrelid = to_regclass($1::text) AND attnum > 0 AND NOT attisdropped ORDER BY attnum";
+        WHERE attrelid = to_regclass($1::text) AND attnum > 0 AND NOT attisdropped
+          AND NOT (attname IN ('owner', 'fence') AND $1 = 'logs') AND NOT (attname = 'server' AND $1 = 'lent') ORDER BY attnum";
     let rows = session.query_of(text, &[&table])?;
     rows.iter()
         .map(|row| Ok(Column { name: row.try_get(0)?, kind: row.try_get(1)?, is_numbered: row.try_get(2)? }))

@@ -5,6 +5,7 @@ use crate::jobs::{Job, Record, Reply};
 use crate::quarantine::Quarantine;
 use crate::readers::{Readers, Source};
 use crate::schema::Opened;
+use crate::servers::Ours;
 use crate::sql::Connection;
 use crate::writer::Writer;
 use crate::{
@@ -36,6 +37,9 @@ struct Inner {
     jobs: Option<mpsc::Sender<Job>>,
     room: Arc<Semaphore>,
     readers: Readers,
+    /// A connection that nobody else uses, so that a lease is renewed whatever is being read.
+    keeper: Readers,
+    ours: Ours,
     quarantine: Arc<Quarantine>,
     blobs: Blobs,
     attachments: Blobs,
@@ -70,16 +74,16 @@ impl Store {
         let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
         let writer = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(queue));
         let writer = writer.context("start the writer").map_err(|cause| failed(dir, cause))?;
-        Self::new(dir, jobs, Source::Lite(path), quarantine, writer)
+        Self::new(dir, jobs, Source::Lite(path), quarantine, (writer, 0))
     }
 
     /// Opens the store in a PostgreSQL database, of which blobs alone are in `dir`; makes its tables when they are not there, and refuses
-    /// when another process has either. Blocks until the database has answered, or it is clear that it does not.
+    /// when another process has the directory. Other servers, with directories of their own, may use the same database. Blocks until the database has answered, or it is clear that it does not.
     pub fn open_postgres(dir: &Path, address: &PostgresAddress) -> Result<Self, StoreError> {
         let lock = schema::claim(dir)?;
         let quarantine = Arc::new(Quarantine::default());
         let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
-        let writer = postgres::start(address, lock, Arc::clone(&quarantine), queue)?;
+        let writer = postgres::start(dir, address, lock, Arc::clone(&quarantine), queue)?;
         Self::new(dir, jobs, Source::Postgres(Box::new(address.clone())), quarantine, writer)
     }
 
@@ -88,7 +92,7 @@ impl Store {
         jobs: mpsc::Sender<Job>,
         source: Source,
         quarantine: Arc<Quarantine>,
-        writer: JoinHandle<()>,
+        (writer, server): (JoinHandle<()>, i64),
     ) -> Result<Self, StoreError> {
         let open = |name: &str| {
             Blobs::open(dir, name)
@@ -99,7 +103,9 @@ impl Store {
             inner: Arc::new(Inner {
                 jobs: Some(jobs),
                 room: Arc::new(Semaphore::new(QUEUE_KIB)),
-                readers: Readers::new(source),
+                readers: Readers::new(source.clone()),
+                keeper: Readers::new(source),
+                ours: Ours::new(server),
                 quarantine,
                 blobs: open("blobs")?,
                 attachments: open("attachments")?,
@@ -117,10 +123,18 @@ impl Store {
             u32::try_from((append.size() / 1024 + 1).min(QUEUE_KIB)).expect("a queue is less than 4 TiB");
         let room = Arc::clone(&self.inner.room).acquire_many_owned(kib).await.map_err(|_| gone())?;
         let (reply, answer) = oneshot::channel();
-        self.send(Job::Record(Record::Append { append: Box::new(append), reply, _room: room }))
+        let (session, is_new) = (append.session.clone(), append.expected_last == Seq(0));
+        let fence = self.inner.ours.fence(&session);
+        self.send(Job::Record(Record::Append { append: Box::new(append), fence, reply, _room: room }))
             .await
             .map_err(|_| gone())?;
-        answer.await.unwrap_or_else(|_| Err(gone()))
+        let answer = answer.await.unwrap_or_else(|_| Err(gone()));
+        match &answer {
+            Ok(_) if is_new => self.inner.ours.hold(session, 1),
+            Err(AppendError::Fenced) => self.inner.ours.lost(&session, fence),
+            Ok(_) | Err(_) => {}
+        }
+        answer
     }
 
     /// Entries after `after`, in order, until one of the limits; at least one if there is one.
@@ -182,7 +196,7 @@ impl Store {
         self.read_rows(move |connection| summaries::one(connection, &session)).await
     }
 
-    /// Sessions whose summary says `open`, oldest first.
+    /// Sessions whose summary says `open`, oldest first, whosever they are.
     pub async fn unfinished(&self) -> Result<Vec<SessionId>, ReadError> {
         self.read_rows(summaries::unfinished).await
     }
@@ -285,9 +299,11 @@ impl Store {
         &self.inner.uploads
     }
 
-    /// Writes what is queued, closes the database for every clone of this handle, and lets the next server in.
+    /// Writes what is queued, closes the database for every clone of this handle, hands what is this server's to the others, and lets the
+    /// next one in.
     pub async fn close(&self) {
         self.inner.readers.close();
+        self.inner.keeper.close();
         let (reply, closed) = oneshot::channel();
         if self.send(Job::Close { reply }).await.is_ok() {
             // An error means that the writer was closing already.
@@ -315,6 +331,19 @@ impl Store {
     {
         let rows = self.inner.readers.with(move |connection| read(connection).map_err(Unread::of_rows)).await;
         rows.map_err(ReadError::from)
+    }
+
+    pub(crate) async fn keep<T, F>(&self, keep: F) -> Result<T, ReadError>
+    where
+        T: Send + 'static,
+        F: Fn(&Connection) -> sql::Result<T> + Send + 'static,
+    {
+        let kept = self.inner.keeper.with(move |connection| keep(connection).map_err(Unread::of_rows)).await;
+        kept.map_err(ReadError::from)
+    }
+
+    pub(crate) fn ours(&self) -> &Ours {
+        &self.inner.ours
     }
 
     /// Without space, or when writing has stopped, search finds what is indexed.
@@ -347,6 +376,7 @@ impl Drop for Inner {
     /// The lock must be free when the last handle is gone: the writer finishes what is queued, which is bounded.
     fn drop(&mut self) {
         self.readers.close();
+        self.keeper.close();
         self.jobs = None;
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Err(_)) = writer.map(JoinHandle::join) {

@@ -62,6 +62,15 @@ impl Accounts {
         account.spent = account.spent.max(spent);
     }
 
+    /// The same for a budget that is shared, if it is this month still.
+    pub(super) fn spent_at_least(&mut self, month: Month, scope: &Scope, spent: u64) {
+        if month == self.month
+            && let Some(account) = self.accounts.get_mut(scope)
+        {
+            account.spent = account.spent.max(spent);
+        }
+    }
+
     /// A later month begins with nothing spent. A clock that goes back changes nothing.
     pub(super) fn turn_to(&mut self, now: Timestamp) {
         if now < self.month.end {

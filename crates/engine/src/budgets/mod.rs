@@ -66,6 +66,22 @@ impl Budgets {
         Ok(Arc::new(Self { accounts: Mutex::new(accounts), clock: clock::now }))
     }
 
+    /// Takes account of what was spent at other servers of the same database.
+    pub(crate) async fn read_again(&self, config: &Config, store: &Store) -> Result<(), ReadError> {
+        let shared = shared(config);
+        if shared.is_empty() {
+            return Ok(());
+        }
+        let month = Month::of((self.clock)());
+        let spent = store.spent(month.start, month.end).await?;
+        let mut accounts = self.lock();
+        for (scope, _) in shared {
+            let spent = spent_of(&spent, &scope);
+            accounts.spent_at_least(month, &scope, spent);
+        }
+        Ok(())
+    }
+
     /// What a session spends counts for these.
     pub(crate) fn money(
         self: &Arc<Self>,

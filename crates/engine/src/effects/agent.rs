@@ -126,9 +126,9 @@ async fn bring(
     input: &AgentInput,
 ) -> Result<BTreeMap<String, Bytes>, Trouble> {
     let AgentInput::Prompt { attachments, images, .. } = input else { return Ok(BTreeMap::new()) };
-    let store = &context.shared.store;
+    let shared = &context.shared;
     for file in attachments {
-        let missing = match attachments::find(store, &file.blob).await {
+        let missing = match attachments::find(shared, &file.blob).await {
             Ok(content) => match link.write_file(&file.path(inside::HOME), ATTACHED_MODE, content).await {
                 Ok(()) => continue,
                 Err(LinkError::Refused { message, .. }) => message,
@@ -139,7 +139,7 @@ async fn bring(
         let text = format!("The attached {} could not be put into the sandbox: {missing}", file.name);
         context.send(Message::Facts(vec![Event::Noted { text }])).await;
     }
-    Ok(if *images { attachments::shown(store, attachments).await } else { BTreeMap::new() })
+    Ok(if *images { attachments::shown(shared, attachments).await } else { BTreeMap::new() })
 }
 
 /// An agent that no longer reads is about to end, or is told so by a guard: its exit is what counts.

@@ -19,6 +19,8 @@ const TRIES: u32 = 10;
 /// Before the second try; doubled each time.
 const FIRST_PAUSE_MS: u64 = 2_000;
 const LONGEST_PAUSE_MS: u64 = 10 * 60_000;
+/// From one look to the next where other servers take deliveries too.
+const SHARED: Duration = Duration::from_secs(2);
 /// Before looking again when the table could not be read.
 const UNREADABLE: Duration = Duration::from_secs(5);
 
@@ -65,6 +67,9 @@ async fn begin(engine: &Engine, running: &mut JoinSet<String>, busy: &mut HashSe
             .as_ref()
             .map(|occurrence| format!("{}#{}", occurrence.repository.to_lowercase(), occurrence.number));
         let issue = issue.unwrap_or_default();
+        if !is_ours(engine, occurrence.as_ref()).await {
+            continue;
+        }
         if busy.insert(issue.clone()) {
             let engine = engine.clone();
             running.spawn(async move {
@@ -73,8 +78,24 @@ async fn begin(engine: &Engine, running: &mut JoinSet<String>, busy: &mut HashSe
             });
         }
     }
-    let longest = Duration::from_millis(LONGEST_PAUSE_MS);
+    // Another server may take what this one works on.
+    let longest = if store.is_shared() { SHARED } else { Duration::from_millis(LONGEST_PAUSE_MS) };
     due.map_or(longest, |due| Duration::from_millis(due.since_ms(now)).min(longest))
+}
+
+/// Whether this server does what is asked for: its session is here, or there is none yet and this server does such things for all.
+async fn is_ours(engine: &Engine, occurrence: Option<&Occurrence>) -> bool {
+    let shared = &engine.shared;
+    let thread = match occurrence {
+        Some(occurrence) => {
+            shared.store.thread(&occurrence.repository.to_lowercase(), occurrence.number).await.ok().flatten()
+        }
+        None => None,
+    };
+    match thread {
+        Some(thread) => shared.is_done_here(&thread.session).await,
+        None => shared.servers.is_first(),
+    }
 }
 
 async fn take(engine: &Engine, row: Waiting, occurrence: Option<Occurrence>) {

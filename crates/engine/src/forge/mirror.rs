@@ -1,9 +1,10 @@
 //! Repositories of GitHub as they are kept here: bare, one directory each under the data directory, which sessions take for theirs.
 //! Branches of sessions are in it beside those that were fetched, and are never fetched over.
 
-use crate::engine::Shared;
+use crate::engine::{Shared, parse_view};
 use crate::{CommandError, git};
 use anyhow::{Context as _, anyhow};
+use lamplight_domain::SessionId;
 use lamplight_integrations::github::Scope;
 use lamplight_integrations::{GitHub, Repository};
 use std::collections::HashMap;
@@ -64,6 +65,30 @@ pub(crate) async fn bring(
     }
     git::line(&path, &["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")]).await?;
     Ok(path)
+}
+
+/// The repository of a session that was at another server, where it is a mirror that this one has not made yet: with what is on GitHub of the
+/// session. Without it the session says what it lacks.
+pub(crate) async fn bring_for(shared: &Shared, id: &SessionId) {
+    let Ok(Some(row)) = shared.store.summary(id).await else { return };
+    let (Ok(view), Some(github)) = (parse_view(&row.body), &shared.github) else { return };
+    let path = Path::new(&view.repository);
+    if !is_mirror(&shared.config.data_dir, &view.repository) || path.exists() {
+        return;
+    }
+    let Some(repository) = named_by(path).and_then(|name| github.repository(&name)) else { return };
+    // The session's own is not there before its first work is; the last is what HEAD names.
+    for branch in [&view.branch, &view.base] {
+        if let Err(error) = bring(shared, github, &repository, branch).await {
+            tracing::info!(session.id = %id, branch, %error, "a branch of a session that was at another server could not be fetched");
+        }
+    }
+}
+
+/// `owner/name` of a mirror's directory.
+fn named_by(path: &Path) -> Option<String> {
+    let (owner, name) = (path.parent()?.file_name()?.to_str()?, path.file_stem()?.to_str()?);
+    Some(format!("{owner}/{name}"))
 }
 
 /// What is there already stays.

@@ -21,9 +21,11 @@ pub(super) async fn run(engine: Engine) {
     let mut closing = engine.shared.closing();
     let Some(github) = &engine.shared.github else { return };
     loop {
-        tokio::select! {
-            () = look(github) => {}
-            () = closed(&mut closing) => return,
+        if engine.shared.servers.is_first() {
+            tokio::select! {
+                () = look(github) => {}
+                () = closed(&mut closing) => return,
+            }
         }
         tokio::select! {
             () = tokio::time::sleep(PERIOD) => {}

@@ -24,7 +24,7 @@ mod telling;
 mod work;
 
 pub use examine::{GitHubFinding, examine_github};
-pub(crate) use mirror::{bring, is_mirror};
+pub(crate) use mirror::{bring, bring_for, is_mirror};
 pub use standing::{GitHubConnection, GitHubStanding};
 
 use crate::config::Config;

@@ -21,7 +21,10 @@ pub(super) async fn run(engine: Engine) {
     let mut pause = period;
     loop {
         let looked = tokio::select! {
-            looked = look_at_all(&engine, github, &repositories, &mut tags) => looked,
+            // One server looks for all.
+            looked = async {
+                !engine.shared.servers.is_first() || look_at_all(&engine, github, &repositories, &mut tags).await
+            } => looked,
             () = closed(&mut closing) => return,
         };
         pause = if looked { period } else { LONGEST_PAUSE.min(pause * 2) };

@@ -82,6 +82,9 @@ struct Look<'a> {
 async fn look_at(engine: &Engine, thread: &Thread) -> Result<(), Trouble> {
     let (Some(forge), Some(github)) = (&engine.shared.forge, &engine.shared.github) else { return Ok(()) };
     let Some(number) = thread.pull_request else { return Ok(()) };
+    if !engine.shared.is_done_here(&thread.session).await {
+        return Ok(());
+    }
     let Some(repository) = github.repository(&thread.repository) else { return Ok(()) };
     let Some(row) = engine.shared.store.summary(&thread.session).await? else { return Ok(()) };
     let view = crate::engine::parse_view(&row.body)?;

@@ -92,6 +92,9 @@ async fn look(engine: &Engine, hint: Hint, tries: &Tries) {
 
 async fn look_at(engine: &Engine, mut thread: Thread, tries: &Tries) {
     let (Some(forge), Some(github)) = (&engine.shared.forge, &engine.shared.github) else { return };
+    if !engine.shared.is_done_here(&thread.session).await {
+        return;
+    }
     let mut view = match engine.shared.store.summary(&thread.session).await {
         Ok(Some(row)) => match crate::engine::parse_view(&row.body) {
             Ok(view) => Some(view),

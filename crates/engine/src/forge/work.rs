@@ -37,6 +37,7 @@ impl From<CommandError> for Trouble {
         let is_ours = matches!(
             error,
             CommandError::Busy
+                | CommandError::Moved
                 | CommandError::StorageFull
                 | CommandError::Unreachable(_)
                 | CommandError::Failed(_)

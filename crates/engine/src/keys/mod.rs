@@ -17,7 +17,7 @@ use crate::{ModelsConfig, clock};
 use lamplight_domain::redaction::{SHORTEST_SECRET_BYTES, is_word};
 use lamplight_domain::{KnownSecret, Redaction, Timestamp};
 use lamplight_gateway::{Gateway, Secret, Upstream, UpstreamName, Upstreams};
-use lamplight_store::Store;
+use lamplight_store::{SealedSecret, Store};
 use seal::SealingKey;
 use sealing::NoSealingKey;
 use std::collections::BTreeMap;
@@ -87,21 +87,7 @@ impl Keys {
             changing: Mutex::default(),
             lists: listing::Lists::default(),
         };
-        let sealed = store.secrets().await?;
-        let known =
-            sealed.iter().filter_map(|sealed| Some((sealed.name.parse::<UpstreamName>().ok()?, sealed)));
-        let known: Vec<_> = known.collect();
-        if !known.is_empty() {
-            let sealing = keys.source.read().await.inspect(|key| keys.learn_sealing(key));
-            let open = |sealed| match &sealing {
-                Ok(key) => key.open(sealed).ok_or_else(|| SEALED_WITH_ANOTHER.to_owned()),
-                Err(error) => Err(error.to_string()),
-            };
-            let opened = known
-                .into_iter()
-                .map(|(name, sealed)| (name, Stored { set_at: sealed.set_at, secret: open(sealed) }));
-            *keys.stored.write().unwrap_or_else(PoisonError::into_inner) = opened.collect();
-        }
+        keys.open(&store.secrets().await?).await;
         keys.learn();
         for info in keys.list() {
             if let Some(problem) = info.problem {
@@ -109,6 +95,45 @@ impl Keys {
             }
         }
         Ok(keys)
+    }
+
+    /// Takes account of what another server has stored or removed.
+    pub(crate) async fn read_again(&self, store: &Store, gateway: &Gateway) -> Result<(), CommandError> {
+        let _alone = self.changing.lock().await;
+        let sealed = store.secrets().await?;
+        let is_known = {
+            let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
+            let of_keys = sealed.iter().filter_map(|sealed| Some((sealed.name.parse().ok()?, sealed.set_at)));
+            let there: BTreeMap<UpstreamName, Timestamp> = of_keys.collect();
+            there == stored.iter().map(|(name, stored)| (*name, stored.set_at)).collect()
+        };
+        if is_known {
+            return Ok(());
+        }
+        self.open(&sealed).await;
+        self.learn();
+        self.changed(gateway)
+    }
+
+    /// What is stored is this.
+    async fn open(&self, sealed: &[SealedSecret]) {
+        let known =
+            sealed.iter().filter_map(|sealed| Some((sealed.name.parse::<UpstreamName>().ok()?, sealed)));
+        let known: Vec<_> = known.collect();
+        let mut opened = BTreeMap::new();
+        if !known.is_empty() {
+            let sealing = self.source.read().await.inspect(|key| self.learn_sealing(key));
+            let open = |sealed: &SealedSecret| match &sealing {
+                Ok(key) => key.open(sealed).ok_or_else(|| SEALED_WITH_ANOTHER.to_owned()),
+                Err(error) => Err(error.to_string()),
+            };
+            opened.extend(
+                known
+                    .into_iter()
+                    .map(|(name, sealed)| (name, Stored { set_at: sealed.set_at, secret: open(sealed) })),
+            );
+        }
+        *self.stored.write().unwrap_or_else(PoisonError::into_inner) = opened;
     }
 
     /// What can be asked now.

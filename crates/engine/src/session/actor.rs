@@ -26,6 +26,8 @@ const AFTER_DEADLINE: Duration = Duration::from_millis(5);
 pub(crate) struct Awake {
     pub mailbox: Mailbox,
     pub hub: Arc<Hub>,
+    /// Of the server's lease, in which it was woken.
+    pub term: u64,
 }
 
 pub(crate) struct Actor {
@@ -44,6 +46,8 @@ pub(crate) struct Actor {
     logged: Option<(u32, u64)>,
     /// Its place, as the queue was told; `None` while the queue keeps one for it.
     place: Option<Place>,
+    /// It ends with this term of the server's lease.
+    term: u64,
 }
 
 impl Actor {
@@ -55,7 +59,7 @@ impl Actor {
         awake: Awake,
         messages: mpsc::Receiver<Message>,
     ) -> Result<(), CommandError> {
-        let Some(session) = load_when_it_can_be(&shared, &id).await? else { return Ok(()) };
+        let Some(session) = load_when_it_can_be(&shared, &id, awake.term).await? else { return Ok(()) };
         awake.hub.begin(session.last_seq());
         shared.budgets.session_is(&id, &session);
         shared.queue.session_is(&id, &session, clock::now());
@@ -80,6 +84,7 @@ impl Actor {
             gathering: Gathering::default(),
             logged: None,
             place: None,
+            term: awake.term,
         };
         let result = actor.live().await;
         actor.running.shut_down().await;
@@ -89,6 +94,7 @@ impl Actor {
 
     async fn live(&mut self) -> Result<(), CommandError> {
         let mut resting = self.shared.resting();
+        let mut lease = self.shared.servers.watch();
         self.report(Report::Tick, None).await?;
         loop {
             self.settle();
@@ -99,6 +105,7 @@ impl Actor {
             tokio::select! {
                 biased;
                 () = crate::engine::closed(&mut resting) => return self.flush().await,
+                () = crate::servers::lapsed(&mut lease, self.term) => return Err(CommandError::Moved),
                 message = self.messages.recv() => match message {
                     Some(message) => self.take(message).await?,
                     None => return self.flush().await,
@@ -120,10 +127,14 @@ impl Actor {
             Message::Command { command, reply } => {
                 self.flush().await?;
                 let result = self.command(Input::Command(command)).await;
-                let fatal = matches!(result, Err(CommandError::Failed(_)));
+                let over = match &result {
+                    Err(CommandError::Failed(_)) => Some(CommandError::Busy),
+                    Err(CommandError::Moved) => Some(CommandError::Moved),
+                    Ok(_) | Err(_) => None,
+                };
                 let _ = reply.send(result);
-                if fatal {
-                    return Err(CommandError::Busy);
+                if let Some(over) = over {
+                    return Err(over);
                 }
             }
             Message::Report(report) => self.report(report, None).await?,

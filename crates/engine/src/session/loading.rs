@@ -5,19 +5,21 @@ use crate::CommandError;
 use crate::engine::Shared;
 use lamplight_domain::session::Session;
 use lamplight_domain::{Entry, Seq, SessionId};
-use lamplight_store::ReadError;
+use lamplight_store::{Owner, ReadError};
 
 /// What one reading of the log brings when a session wakes.
 const WAKE_ENTRIES: usize = 2_000;
 const WAKE_BYTES: usize = 4 << 20;
-/// Waits while the database is away; `None` if the engine is shut down meanwhile.
+
+/// Makes the session this server's, and reads it. Waits while the database is away; `None` if the engine is shut down meanwhile.
 pub(super) async fn load_when_it_can_be(
     shared: &Shared,
     id: &SessionId,
+    term: u64,
 ) -> Result<Option<Session>, CommandError> {
-    let mut resting = shared.resting();
+    let (mut resting, mut lease) = (shared.resting(), shared.servers.watch());
     loop {
-        match load(shared, id).await {
+        match claim_and_load(shared, id).await {
             Err(CommandError::Unreachable(why)) => {
                 tracing::warn!(session.id = %id, "the session is woken when the database is there: {why}");
             }
@@ -25,8 +27,19 @@ pub(super) async fn load_when_it_can_be(
         }
         tokio::select! {
             () = crate::engine::closed(&mut resting) => return Ok(None),
+            () = crate::servers::lapsed(&mut lease, term) => return Err(CommandError::Moved),
             () = tokio::time::sleep(writing::STORE_WAIT) => {}
         }
+    }
+}
+
+async fn claim_and_load(shared: &Shared, id: &SessionId) -> Result<Session, CommandError> {
+    if !shared.servers.is_held() {
+        return Err(CommandError::Unreachable("the lease of this server has lapsed".into()));
+    }
+    match shared.store.claim(id).await? {
+        Owner::Ours | Owner::Nobody => load(shared, id).await,
+        Owner::Other(_) => Err(CommandError::Moved),
     }
 }
 

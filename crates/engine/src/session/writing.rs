@@ -81,6 +81,7 @@ pub(super) async fn append_when_it_can_be(
 ) -> Result<(), CommandError> {
     loop {
         match append(shared, hub, (id, spec), entries, summary.clone(), None).await {
+            Err(_) if !shared.servers.is_held() => return Err(CommandError::Moved),
             Err(AppendError::StorageFull) => {
                 tracing::warn!(session.id = %id, "the disk is full; the session waits for space");
                 tokio::time::sleep(STORE_WAIT).await;

@@ -5,7 +5,7 @@ use super::output::Output;
 use super::redacting::Redacting;
 use crate::config::{Config, Log, LogFormat, Tls};
 use crate::http::live::Timings;
-use crate::http::{self, App};
+use crate::http::{self, App, OverHttp};
 use crate::start_code;
 use anyhow::Context;
 use clap::Args;
@@ -13,6 +13,7 @@ use lamplight_domain::Redaction;
 use lamplight_engine::Engine;
 use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -64,10 +65,14 @@ async fn serve(
         .await
         .with_context(|| format!("cannot listen on {}", config.server.listen))?;
     let listen = listener.local_addr()?;
+    engine.servers_address = config.servers_address(listen);
     if let Some(forge) = &mut engine.forge {
         forge.address = config.address(listen);
     }
     let engine = Engine::open(engine).await?;
+    if engine.server() != 0 {
+        engine.ask_neighbours_by(Arc::new(OverHttp::new()?));
+    }
     let door = match config.auth.required && (new_owner || engine.people().await?.is_empty()) {
         true => Some(format!("{}/sign-in#{}", address(&config, listen), engine.setup_secret().await?)),
         false => None,

@@ -1,6 +1,7 @@
 //! `[database]`: where the log is, if not in the data directory.
 
 use super::ConfigError;
+use axum::http::uri::Authority;
 use lamplight_domain::{KnownSecret, Redaction};
 use lamplight_engine::{DatabaseConfig, PostgresAddress, Secret};
 use serde::{Deserialize, Serialize};
@@ -16,6 +17,9 @@ pub struct Database {
     /// Certificates (PEM) that the server's has to come from. Default: those that this machine trusts.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub ca_file: Option<PathBuf>,
+    /// Where other servers on the same database reach this one, such as `http://10.0.0.7:7410`. Default: what is listened on.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub server_address: Option<String>,
 }
 
 impl Database {
@@ -23,6 +27,16 @@ impl Database {
         self.url.take_if(|url| url.reveal().is_empty());
         if self.url.is_none() && self.ca_file.is_some() {
             return Err(ConfigError::Invalid("database.ca_file is only used with database.url".to_owned()));
+        }
+        if self.url.is_none() && self.server_address.is_some() {
+            return Err(ConfigError::Invalid(
+                "database.server_address is only used with database.url".to_owned(),
+            ));
+        }
+        if let Some(address) = self.server_address.as_ref().filter(|address| !is_address(address)) {
+            return Err(ConfigError::Invalid(format!(
+                "database.server_address is {address:?}; say it like http://10.0.0.7:7410, with nothing behind the port"
+            )));
         }
         let Some(config) = self.engine() else { return Ok(()) };
         let checked = config.address().map(|_: PostgresAddress| ());
@@ -48,4 +62,12 @@ impl Database {
         let url = Secret::new(self.url.as_ref()?.reveal());
         Some(DatabaseConfig { url, ca_file: self.ca_file.clone() })
     }
+}
+
+/// A host, and a port if one is said.
+fn is_address(text: &str) -> bool {
+    let rest = text.strip_prefix("http://").map(|rest| rest.trim_end_matches('/'));
+    rest.is_some_and(|rest| {
+        rest.parse::<Authority>().is_ok_and(|authority| !authority.as_str().contains('@'))
+    })
 }

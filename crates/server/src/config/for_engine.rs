@@ -6,6 +6,7 @@ use lamplight_engine::{
     BudgetsConfig, Configured, EndpointConfig, ModelPrice, ModelsConfig, Outside, RepositoryConfig,
     SandboxConfig, Tariff,
 };
+use std::net::SocketAddr;
 use std::num::NonZeroU64;
 
 impl Config {
@@ -13,6 +14,7 @@ impl Config {
         lamplight_engine::Config {
             data_dir: self.server.data_dir.clone(),
             database: self.database.engine(),
+            servers_address: self.servers_address(self.server.listen),
             tools_dir: self.tools_dir(),
             default_agent: self.agent.default.clone(),
             default_model: self.agent.model.clone(),
@@ -49,6 +51,15 @@ impl Config {
             },
             repositories: self.repositories.iter().map(Repository::engine).collect(),
         }
+    }
+}
+
+impl Config {
+    /// Where other servers on the same database reach this one, if they do.
+    pub fn servers_address(&self, listen: SocketAddr) -> Option<String> {
+        let said =
+            self.database.server_address.as_ref().map(|address| address.trim_end_matches('/').to_owned());
+        said.or_else(|| (!listen.ip().is_unspecified()).then(|| format!("http://{listen}")))
     }
 }
 

@@ -38,6 +38,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_DATA_DIR", "server.data_dir", Kind::Text),
     variable("LAMPLIGHT_DATABASE", "database.url", Kind::Text),
     variable("LAMPLIGHT_DATABASE_CA_FILE", "database.ca_file", Kind::Text),
+    variable("LAMPLIGHT_DATABASE_SERVER_ADDRESS", "database.server_address", Kind::Text),
     variable("LAMPLIGHT_HOSTS", "server.hosts", Kind::List),
     variable("LAMPLIGHT_PUBLIC_URL", "server.public_url", Kind::Text),
     variable("LAMPLIGHT_PREVIEW_DOMAIN", "server.preview_domain", Kind::Text),

@@ -299,6 +299,7 @@ fn every_variable_sets_a_key_that_exists() {
             "github.repositories" => "acme/api",
             "sandbox.allow" => "example.org",
             "e2b.domain" => "sandboxes.example.org",
+            "database.server_address" => "http://10.0.0.7:7410",
             "auth.required"
             | "e2b.enabled"
             | "models.scripted"
@@ -312,7 +313,7 @@ fn every_variable_sets_a_key_that_exists() {
         let file = match row.key.rsplit_once('.') {
             _ if row.key == "sandbox.allow" => "[sandbox]\nnetwork = 'allowlist'\n".to_owned(),
             _ if row.key == "e2b.domain" => "[e2b]\nenabled = true\n".to_owned(),
-            _ if row.key == "database.ca_file" => {
+            _ if matches!(row.key, "database.ca_file" | "database.server_address") => {
                 "[database]\nurl = 'postgres://ada@127.0.0.1/l'\n".to_owned()
             }
             _ if row.key == "gateway.url" => "[gateway]\nlisten = '127.0.0.1:9'\n".to_owned(),

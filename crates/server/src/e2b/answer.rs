@@ -57,7 +57,7 @@ impl From<CommandError> for Refused {
                 Self::bad_request(format!("{message}. {what_to_do}"))
             }
             CommandError::Refused(refusal) => Self::new(StatusCode::CONFLICT, refusal.to_string()),
-            CommandError::Busy => {
+            CommandError::Busy | CommandError::Moved => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "the sandbox does not answer; try again")
             }
             CommandError::Unreachable(_) => Self::new(

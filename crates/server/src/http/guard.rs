@@ -4,6 +4,7 @@
 
 use super::App;
 use super::audit::Stranger;
+use super::elsewhere::PassedOn;
 use super::problem::Problem;
 use axum::Extension;
 use axum::extract::{Request, State};
@@ -19,7 +20,12 @@ const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:;
 
 /// Judges every request before anything else sees it, and puts the security headers on every answer.
 pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    let mut response = match judge(request.headers(), app.listen, &app.config.server.hosts) {
+    // What another server of ours has passed on was judged there, by the names that it has.
+    let judged = match request.extensions().get::<PassedOn>() {
+        Some(PassedOn) => Ok(()),
+        None => judge(request.headers(), app.listen, &app.config.server.hosts),
+    };
+    let mut response = match judged {
         Ok(()) => next.run(request).await,
         Err(problem) => (Extension(Stranger), problem).into_response(),
     };

@@ -14,7 +14,8 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) 
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
     match app.engine.is_store_there().await {
-        Ok(()) => (StatusCode::OK, "ready\n"),
+        Ok(()) if app.engine.is_leased() => (StatusCode::OK, "ready\n"),
+        Ok(()) => (StatusCode::SERVICE_UNAVAILABLE, "the lease of this server has lapsed\n"),
         Err(CommandError::Unreachable(why)) => {
             tracing::warn!("the database cannot be reached: {why}");
             (StatusCode::SERVICE_UNAVAILABLE, "the database cannot be reached\n")

@@ -8,6 +8,7 @@ pub mod audit;
 pub mod changes;
 pub mod code;
 mod deadline;
+mod elsewhere;
 mod extract;
 pub mod files;
 pub mod github;
@@ -38,6 +39,7 @@ pub mod terminals;
 pub mod tokens;
 pub mod usage;
 
+pub(crate) use elsewhere::OverHttp;
 pub use serve::serve;
 
 use crate::config::Config;
@@ -124,6 +126,8 @@ impl App {
         let content_security_policy = guard::content_security_policy(config.server.preview_domain.as_deref());
         let requests = metrics::Requests::of(engine.metrics());
         let others = sign_in::way::Others::new(&config)?;
+        let passes = || engine.passes();
+        let (previews, seals) = (Previews::new(passes()?), passes()?);
         Ok(Self(Arc::new(Inner {
             engine,
             requests,
@@ -131,8 +135,8 @@ impl App {
             listen,
             gateway,
             timings,
-            previews: Previews::new()?,
-            seals: Passes::new()?,
+            previews,
+            seals,
             others,
             e2b: Edge::new(),
             frame_ancestors,
@@ -256,6 +260,7 @@ pub fn router(app: App) -> Router {
         .layer(middleware::from_fn_with_state(app.clone(), audit::record))
         .layer(middleware::from_fn_with_state(e2b::Routes::new(&app), e2b::divert))
         .layer(middleware::from_fn_with_state(app.clone(), preview::divert))
+        .layer(middleware::from_fn_with_state(app.clone(), elsewhere::divert))
         .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
         .with_state(app)
 }

@@ -41,6 +41,12 @@ impl From<CommandError> for Problem {
                 "the session did not answer in time",
                 "Try again in a moment.",
             ),
+            CommandError::Moved => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                code,
+                "the session is at another server, or on its way to one",
+                "Try again in a moment.",
+            ),
             CommandError::Failed(error) => {
                 tracing::error!(error = format!("{error:#}"), "a request failed");
                 Self::new(

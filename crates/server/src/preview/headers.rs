@@ -25,6 +25,11 @@ pub(super) fn to_program(headers: &mut HeaderMap) -> Option<HeaderValue> {
     let kept = HeaderValue::from_str(&kept.join("; ")).ok().filter(|kept| !kept.is_empty());
     headers.remove(header::COOKIE);
     headers.extend(kept.map(|kept| (header::COOKIE, kept)));
+    of_connection(headers)
+}
+
+/// Takes off what is of one connection only, but for the protocol that it is asked to change to, which it gives.
+pub(crate) fn of_connection(headers: &mut HeaderMap) -> Option<HeaderValue> {
     let protocol = headers.remove(header::UPGRADE);
     take_off(headers);
     if let Some(protocol) = &protocol {

@@ -15,7 +15,7 @@ mod headers;
 mod host;
 
 pub(crate) use forward::forward;
-pub(crate) use headers::frame_ancestors;
+pub(crate) use headers::{frame_ancestors, of_connection};
 pub use host::PreviewHost;
 
 use crate::http::App;
@@ -47,9 +47,9 @@ pub struct Previews {
 }
 
 impl Previews {
-    /// With a key of its own.
-    pub fn new() -> std::io::Result<Self> {
-        Ok(Self { passes: Passes::new()?, places: Places::new(CONNECTIONS) })
+    /// That are entered with these.
+    pub fn new(passes: Passes) -> Self {
+        Self { passes, places: Places::new(CONNECTIONS) }
     }
 
     /// The path that lets a browser in to this host for a minute; `by` is what its person has signed in with.

@@ -32,6 +32,7 @@ mod queue;
 mod sandboxes;
 mod secret_search;
 mod secrets;
+mod several;
 mod signing;
 mod socket;
 mod support;

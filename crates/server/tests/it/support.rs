@@ -113,6 +113,7 @@ impl Server {
                 listen: String::new(),
                 environment: Vec::new(),
                 cluster: None,
+                beside: None,
             },
         );
         (code, place)

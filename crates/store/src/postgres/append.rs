@@ -10,6 +10,7 @@
 use super::session::Session;
 use super::words;
 use crate::batch::Batch;
+use crate::jobs::Fenced;
 use crate::sql::{Error, Result, storable};
 use crate::{Append, AppendError, Committed, SummaryRow, UsageRow, usage};
 use lamplight_domain::Seq;
@@ -19,11 +20,11 @@ use tokio_postgres::types::ToSql;
 /// One statement; an array a column, an element a item.
 const APPEND: &str = "
 WITH given AS (
-    SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[])
-        AS given (n, session, expected, last_seq, at, crc, body)
+    SELECT * FROM unnest($1::bigint[], $2::text[], $3::bigint[], $4::bigint[], $5::bigint[], $6::bigint[], $7::bytea[],
+        $40::bigint[]) AS given (n, session, expected, last_seq, at, crc, body, fence)
 ), moved AS (
     UPDATE logs SET last_seq = given.last_seq FROM given
-    WHERE logs.session = given.session AND logs.last_seq = given.expected
+    WHERE logs.session = given.session AND logs.last_seq = given.expected AND logs.fence = given.fence
     RETURNING given.n AS n, logs.number AS log
 ), batches AS (
     INSERT INTO log_batches (log, first_seq, last_seq, at, crc, body)
@@ -54,20 +55,23 @@ WITH given AS (
         AS item (n, seq, at, person, repository, model, input, output, cached, cache_written, reasoning, cost_micros, priced_by, estimated)
     JOIN moved ON moved.n = item.n
 ), counted AS (
-    UPDATE installation SET last_group = $39::bigint
+    UPDATE written SET last_group = $39::bigint WHERE server = $41::bigint
 )
 SELECT n FROM moved";
 /// Parameters of that.
-const COLUMNS: usize = 39;
+const COLUMNS: usize = 41;
 
 /// Appends to different sessions, none of which is new. Each is answered; only trouble with the database is an error, and then none is stored.
 pub(super) fn append(
     session: &Session,
-    appends: &[&Append],
-    group: i64,
+    fenced: &[Fenced<'_>],
+    (server, group): (i64, i64),
 ) -> Result<Vec<std::result::Result<Committed, AppendError>>> {
+    let appends: Vec<&Append> = fenced.iter().map(|fenced| fenced.append).collect();
     let sealed: Vec<Batch> = appends.iter().map(|append| seal(append)).collect();
-    let columns = columns(appends, &sealed, group);
+    let mut columns = columns(&appends, &sealed, group);
+    columns.push(Box::new(fenced.iter().map(Fenced::counts_on).collect::<Vec<i64>>()));
+    columns.push(Box::new(server));
     let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| &**column).collect();
     let rows = session.query_of(APPEND, &parameters)?;
     let mut moved = vec![false; appends.len()];
@@ -80,27 +84,30 @@ pub(super) fn append(
     }
     let ends =
         ends(session, appends.iter().zip(&moved).filter(|(_, moved)| !**moved).map(|(append, _)| *append))?;
-    let answer = |(append, moved): (&&Append, &bool)| match moved {
-        true => Ok(committed(append)),
-        false => Err(AppendError::Conflict {
-            actual: ends.get(append.session.as_str()).copied().unwrap_or(Seq(0)),
-        }),
-    };
-    Ok(appends.iter().zip(&moved).map(answer).collect())
+    let answer =
+        |(fenced, moved): (&Fenced<'_>, &bool)| match (moved, ends.get(fenced.append.session.as_str())) {
+            (true, _) => Ok(committed(fenced.append)),
+            (false, Some(end)) if end.fence != fenced.counts_on() && fenced.append.expected_last > Seq(0) => {
+                Err(AppendError::Fenced)
+            }
+            (false, end) => Err(AppendError::Conflict { actual: end.map_or(Seq(0), |end| end.last) }),
+        };
+    Ok(fenced.iter().zip(&moved).map(answer).collect())
 }
 
-/// Gives logs to the sessions among these that have none.
-pub(super) fn begin(session: &Session, appends: &[&Append]) -> Result<()> {
-    let new: Vec<&str> = appends
+/// Gives logs to the sessions among these that have none; they are this server's.
+pub(super) fn begin(session: &Session, fenced: &[Fenced<'_>], server: i64) -> Result<()> {
+    let new: Vec<&str> = fenced
         .iter()
+        .map(|fenced| fenced.append)
         .filter(|append| append.expected_last == Seq(0))
         .map(|append| append.session.as_str())
         .collect();
     if !new.is_empty() {
         let text =
-            "INSERT INTO logs (session, last_seq) SELECT session, 0 FROM unnest($1::text[]) AS new (session)
+            "INSERT INTO logs (session, last_seq, owner, fence) SELECT session, 0, $2, 1 FROM unnest($1::text[]) AS new (session)
             ON CONFLICT (session) DO NOTHING";
-        session.query_of(text, &[&new])?;
+        session.query_of(text, &[&new, &server])?;
     }
     Ok(())
 }
@@ -116,17 +123,23 @@ pub(super) fn is_there(session: &Session, append: &Append) -> Result<bool> {
     Ok(!rows.is_empty())
 }
 
+/// One log, as it is.
+pub(super) struct End {
+    pub(super) last: Seq,
+    fence: i64,
+}
+
 /// Where the logs of these end.
 pub(super) fn ends<'a>(
     session: &Session,
     appends: impl Iterator<Item = &'a Append>,
-) -> Result<HashMap<String, Seq>> {
+) -> Result<HashMap<String, End>> {
     let sessions: Vec<&str> = appends.map(|append| append.session.as_str()).collect();
-    let rows =
-        session.query_of("SELECT session, last_seq FROM logs WHERE session = ANY($1)", &[&sessions])?;
+    let rows = session
+        .query_of("SELECT session, last_seq, fence FROM logs WHERE session = ANY($1)", &[&sessions])?;
     let read = |row: tokio_postgres::Row| {
         let last: i64 = row.try_get(1)?;
-        Ok((row.try_get(0)?, Seq(last as u64)))
+        Ok((row.try_get(0)?, End { last: Seq(last as u64), fence: row.try_get(2)? }))
     };
     rows.into_iter()
         .map(read)

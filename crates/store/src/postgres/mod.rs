@@ -15,7 +15,7 @@ mod writer;
 pub use address::{BadAddress, PostgresAddress};
 pub use schema::Examined;
 
-pub(crate) use claim::{give_up, open as claim};
+pub(crate) use claim::{give_up, is_served, open as claim};
 pub(crate) use session::Session;
 pub(crate) use words::{query, snippet, vector};
 pub(crate) use writer::start;

@@ -8,8 +8,11 @@ use crate::sql::{Error, Result};
 const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_store.sql"),
     include_str!("../../migrations/postgres/0002_lent.sql"),
+    include_str!("../../migrations/postgres/0003_servers.sql"),
 ];
 
+/// The first schema with a table of servers.
+const KNOWS_SERVERS: i64 = 3;
 /// The oldest PostgreSQL that this is written for.
 const OLDEST: i64 = 14;
 
@@ -25,6 +28,8 @@ pub struct Examined {
     pub version: String,
     /// Why it cannot be used as it is, each with what to do.
     pub problems: Vec<String>,
+    /// Servers that use it now: where the others reach each (empty where they do not), and its version.
+    pub servers: Vec<(String, String)>,
 }
 
 impl Examined {
@@ -35,7 +40,10 @@ impl Examined {
     pub fn look(address: &PostgresAddress) -> anyhow::Result<Self> {
         // On a thread of its own: this one may be one that must not wait.
         let address = address.clone();
-        let looking = std::thread::spawn(move || examine(&Session::open(&address)?));
+        let looking = std::thread::spawn(move || {
+            let session = Session::open(&address)?;
+            Ok::<_, Error>(Examined { servers: servers(&session)?, ..examine(&session)? })
+        });
         let looked = looking.join().map_err(|_| anyhow::anyhow!("looking at the database failed"))?;
         Ok(looked?)
     }
@@ -67,7 +75,20 @@ pub(super) fn examine(session: &Session) -> Result<Examined> {
             "its encoding is {encoding}; make it anew with ENCODING 'UTF8' TEMPLATE template0"
         ));
     }
-    Ok(Examined { version, problems })
+    Ok(Examined { version, problems, servers: Vec::new() })
+}
+
+/// Those that are alive, where there is a schema that knows of them.
+fn servers(session: &Session) -> Result<Vec<(String, String)>> {
+    if version(session)? < KNOWS_SERVERS {
+        return Ok(Vec::new());
+    }
+    let text = "SELECT address, version FROM servers
+        WHERE expires_at > (EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint ORDER BY number";
+    let read = |row: &tokio_postgres::Row| Ok((row.try_get(0)?, row.try_get(1)?));
+    let rows: std::result::Result<_, tokio_postgres::Error> =
+        session.query_of(text, &[])?.iter().map(read).collect();
+    rows.map_err(|error| Error::Damaged(error.to_string()))
 }
 
 /// The schema that is there; 0 where there is none.

@@ -5,7 +5,7 @@
 
 use super::append;
 use super::session::Session;
-use crate::jobs::{Record, Staged};
+use crate::jobs::{Fenced, Record, Staged};
 use crate::quarantine::Quarantine;
 use crate::sql::{Connection, Result};
 use crate::{Append, AppendError, answers};
@@ -16,6 +16,8 @@ pub(super) struct Stage<'a> {
     pub(super) connection: &'a Connection,
     pub(super) session: &'a Session,
     pub(super) quarantine: &'a Quarantine,
+    /// Which server this is.
+    pub(super) server: i64,
     /// The number of this group, which is stored with it.
     pub(super) group: i64,
 }
@@ -25,23 +27,26 @@ impl Stage<'_> {
     /// connection is lost afterwards, all depends on whether the group is there.
     pub(super) fn write(&self, group: &[Record], staged: &mut Option<Vec<Staged>>) -> Result<()> {
         if let Some(appends) = self.nothing_but_appends(group) {
-            let answers = append::append(self.session, &appends, self.group)?;
+            let answers = append::append(self.session, &appends, (self.server, self.group))?;
             *staged = Some(answers.into_iter().map(Staged::Append).collect());
             return Ok(());
         }
         self.session.batch("BEGIN")?;
         *staged = Some(self.each(group)?);
-        self.session.batch(&format!("UPDATE installation SET last_group = {}; COMMIT", self.group))
+        self.session.batch(&format!(
+            "UPDATE written SET last_group = {} WHERE server = {}; COMMIT",
+            self.group, self.server
+        ))
     }
 
     /// All of them, if no log is new, no key is in the way, and none is for the session of another.
-    fn nothing_but_appends<'r>(&self, group: &'r [Record]) -> Option<Vec<&'r Append>> {
+    fn nothing_but_appends<'r>(&self, group: &'r [Record]) -> Option<Vec<Fenced<'r>>> {
         let mut sessions = HashSet::with_capacity(group.len());
         let plain = |record: &'r Record| match record {
-            Record::Append { append, .. } => {
+            Record::Append { append, fence, .. } => {
                 let is_plain =
                     append.once.is_none() && append.expected_last.0 > 0 && self.refusal(append).is_none();
-                (is_plain && sessions.insert(&append.session)).then_some(&**append)
+                (is_plain && sessions.insert(&append.session)).then_some(Fenced { append, fence: *fence })
             }
             _ => None,
         };
@@ -52,7 +57,7 @@ impl Stage<'_> {
         let mut staged: Vec<Option<Staged>> = group.iter().map(|_| None).collect();
         let mut wave = Wave::default();
         for (n, record) in group.iter().enumerate() {
-            let Record::Append { append, .. } = record else {
+            let Record::Append { append, fence, .. } = record else {
                 self.flush(&mut wave, &mut staged)?;
                 staged[n] = Some(record.stage(self.connection)?);
                 continue;
@@ -71,7 +76,7 @@ impl Stage<'_> {
                 continue;
             }
             wave.sessions.insert(append.session.as_str());
-            wave.appends.push((n, append));
+            wave.appends.push((n, Fenced { append, fence: *fence }));
             if let Some(once) = &append.once {
                 self.flush(&mut wave, &mut staged)?;
                 if matches!(staged[n], Some(Staged::Append(Ok(_)))) {
@@ -88,9 +93,9 @@ impl Stage<'_> {
         if appends.is_empty() {
             return Ok(());
         }
-        let only: Vec<&Append> = appends.iter().map(|(_, append)| *append).collect();
-        append::begin(self.session, &only)?;
-        let answers = append::append(self.session, &only, self.group)?;
+        let only: Vec<Fenced<'_>> = appends.iter().map(|(_, append)| *append).collect();
+        append::begin(self.session, &only, self.server)?;
+        let answers = append::append(self.session, &only, (self.server, self.group))?;
         for ((n, _), answer) in appends.iter().zip(answers) {
             staged[*n] = Some(Staged::Append(answer));
         }
@@ -106,7 +111,7 @@ impl Stage<'_> {
 /// Appends that go together, under their places in the group.
 #[derive(Default)]
 struct Wave<'a> {
-    appends: Vec<(usize, &'a Append)>,
+    appends: Vec<(usize, Fenced<'a>)>,
     sessions: HashSet<&'a str>,
 }
 
@@ -120,7 +125,7 @@ pub(super) fn look_up(session: &Session, group: &[Record]) -> Result<Vec<Staged>
             return Ok(Staged::Append(Ok(append::committed(append))));
         }
         let ends = append::ends(session, std::iter::once(&**append))?;
-        let actual = ends.get(append.session.as_str()).copied().unwrap_or_default();
+        let actual = ends.get(append.session.as_str()).map(|end| end.last).unwrap_or_default();
         Ok(Staged::Append(Err(AppendError::Conflict { actual })))
     };
     group.iter().map(look).collect()

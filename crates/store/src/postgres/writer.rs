@@ -22,6 +22,7 @@ use crate::rebuild;
 use crate::sql::{Connection, Error, Result};
 use anyhow::Context as _;
 use std::fs::File;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::sync_channel;
 use std::thread::{self, JoinHandle};
@@ -41,6 +42,8 @@ struct Writer {
     address: PostgresAddress,
     /// `None` while there is none.
     connection: Option<Connection>,
+    /// Which server this is.
+    server: i64,
     /// The number of the last group.
     group: i64,
     /// Since when there is no connection.
@@ -59,28 +62,37 @@ enum Found {
     Closing,
 }
 
-/// Starts the thread, once it has the database.
+/// Starts the thread, once it has a place at the database; gives the number of this server too.
 pub(crate) fn start(
+    dir: &Path,
     address: &PostgresAddress,
     lock: File,
     quarantine: Arc<Quarantine>,
     queue: mpsc::Receiver<Job>,
-) -> Result<JoinHandle<()>, StoreError> {
-    let address = address.clone();
+) -> Result<(JoinHandle<()>, i64), StoreError> {
+    let (dir, address) = (dir.to_owned(), address.clone());
     let place = address.to_string();
     let (tell, told) = sync_channel(1);
     let thread = thread::Builder::new().name("store-writer".into()).spawn(move || {
-        let opened = claim::open(&address).and_then(|session| {
+        let opened = claim::open_as(&address, &dir).and_then(|(session, server)| {
             let failed = |error: Error| StoreError::Failed { dir: address.to_string(), cause: error.into() };
-            Ok((last_group(&session).map_err(failed)?, session))
+            Ok((last_group(&session, server).map_err(failed)?, session, server))
         });
         match opened {
-            Ok((group, session)) => {
+            Ok((group, session, server)) => {
                 let connection = Some(Connection::Postgres(session));
-                let writer =
-                    Writer { address, connection, group, away: None, quarantine, closing: None, lock };
+                let writer = Writer {
+                    address,
+                    connection,
+                    server,
+                    group,
+                    away: None,
+                    quarantine,
+                    closing: None,
+                    lock,
+                };
                 // Whoever opens the store waits for this.
-                let _ = tell.send(Ok(()));
+                let _ = tell.send(Ok(server));
                 writer.run(queue);
             }
             Err(error) => drop(tell.send(Err(error))),
@@ -88,8 +100,8 @@ pub(crate) fn start(
     });
     let failed = |cause: anyhow::Error| StoreError::Failed { dir: place.clone(), cause };
     let thread = thread.context("start the writer").map_err(failed)?;
-    told.recv().context("the writer ended").map_err(failed)??;
-    Ok(thread)
+    let server = told.recv().context("the writer ended").map_err(failed)??;
+    Ok((thread, server))
 }
 
 impl Writer {
@@ -155,6 +167,8 @@ impl Writer {
                         return Ok(staged);
                     }
                 }
+                // Of two servers that wait for each other one gives way.
+                (Err(error), _) if error.gives_way() => drop(self.undo(&error)),
                 (Err(error), _) => return Err(self.undo(&error)),
             }
         }
@@ -175,7 +189,7 @@ impl Writer {
                     "it is not known whether it was stored; the server is being stopped".into(),
                 ));
             }
-            let is_there = last_group(self.session()).map(|last| last == self.group);
+            let is_there = last_group(self.session(), self.server).map(|last| last == self.group);
             let looked = match (is_there, &staged) {
                 (Ok(false), _) => return Ok(None),
                 (Ok(true), Some(_)) => return Ok(staged),
@@ -192,7 +206,13 @@ impl Writer {
 
     fn stage(&self) -> Stage<'_> {
         let connection = self.connection.as_ref().expect("it was found");
-        Stage { connection, session: self.session(), quarantine: &self.quarantine, group: self.group }
+        Stage {
+            connection,
+            session: self.session(),
+            quarantine: &self.quarantine,
+            server: self.server,
+            group: self.group,
+        }
     }
 
     fn session(&self) -> &Session {
@@ -211,7 +231,7 @@ impl Writer {
         self.connection = None;
         let since = *self.away.get_or_insert_with(Instant::now);
         loop {
-            let why = match claim::again(&self.address) {
+            let why = match claim::again(&self.address, self.server) {
                 Ok(session) => {
                     tracing::info!("the database is there again");
                     (self.connection, self.away) = (Some(Connection::Postgres(session)), None);
@@ -283,7 +303,7 @@ impl Writer {
     /// The lock goes last: the next server may come in only when nothing of this one is left.
     fn close(self) {
         if let Some(Connection::Postgres(session)) = self.connection {
-            claim::give_up(session);
+            claim::leave(&session, self.server);
         }
         drop(self.lock);
         if let Some(closing) = self.closing {
@@ -296,10 +316,10 @@ impl Writer {
 const CLOSED: &str = "the store is closed";
 
 /// The number of the last group that is there.
-fn last_group(session: &Session) -> Result<i64> {
-    let rows = session.query("SELECT last_group FROM installation", &[])?;
+fn last_group(session: &Session, server: i64) -> Result<i64> {
+    let rows = session.query_of("SELECT last_group FROM written WHERE server = $1", &[&server])?;
     let row = rows
         .first()
-        .ok_or_else(|| Error::Damaged("the database does not say which installation it is".into()))?;
+        .ok_or_else(|| Error::Damaged("the database does not know this server any more".into()))?;
     row.try_get(0).map_err(|error| Error::Damaged(error.to_string()))
 }

@@ -29,6 +29,12 @@ impl Error {
             Self::Lost(_) | Self::Damaged(_) => false,
         }
     }
+
+    /// Nothing was stored, because somebody else waited for the same rows in another order; it can be asked again.
+    pub(crate) fn gives_way(&self) -> bool {
+        use tokio_postgres::error::SqlState;
+        matches!(self, Self::Postgres(error) if error.code() == Some(&SqlState::T_R_DEADLOCK_DETECTED))
+    }
 }
 
 /// What PostgreSQL says of itself, which its `Display` leaves out.

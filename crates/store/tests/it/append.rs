@@ -3,7 +3,7 @@
 use crate::support::*;
 use bytes::Bytes;
 use lamplight_domain::{Seq, Timestamp};
-use lamplight_store::{AppendError, REMEMBER_MS, Remembered, StoreError};
+use lamplight_store::{AppendError, Owner, REMEMBER_MS, Remembered, StoreError};
 use tokio::task::JoinSet;
 
 on_both!(
@@ -30,6 +30,7 @@ async fn what_was_appended_is_read_back_also_by_the_next_process(place: Place) {
     let store = place.open();
     check_log(&store, &s, 8).await;
     check_log(&store, &session(2), 3).await;
+    assert_eq!(store.claim(&s).await, Ok(Owner::Ours));
     store.append(append(&s, 8, 1)).await.unwrap();
     check_log(&store, &s, 9).await;
 }

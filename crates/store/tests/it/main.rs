@@ -16,6 +16,7 @@ mod power;
 mod projections;
 mod reviews;
 mod secrets;
+mod servers;
 mod support;
 mod sync;
 mod usage;

@@ -4,9 +4,9 @@ use crate::support::*;
 use bytes::Bytes;
 use lamplight_domain::{Role, Scope, Seq};
 use lamplight_store::{
-    AuditEntry, AuditQuery, Credential, CredentialKind, Delivery, ForgeChange, Identity, LentChange, LentRow,
-    Mark, Migrated, PeopleChange, PersonRow, PostgresAddress, Remark, Remembered, ReplyOwed, ReviewChange,
-    Reviewed, SealedSecret, Store, Thread,
+    Announced, AuditEntry, AuditQuery, Credential, CredentialKind, Delivery, ForgeChange, Identity,
+    LentChange, LentRow, Mark, Migrated, Owner, PeopleChange, PersonRow, PostgresAddress, Remark, Remembered,
+    ReplyOwed, ReviewChange, Reviewed, SealedSecret, Store, Thread,
 };
 
 fn remembered(n: i64) -> Remembered {
@@ -125,10 +125,14 @@ async fn every_table_comes_through_as_it_was_and_goes_on() {
     let moved = Migrated::run(from.path(), &address).unwrap();
     assert_eq!((moved.sessions, moved.entries), (3, 40 + 80 + 120));
     let store = to.open();
+    assert_eq!(store.announce(Announced::default()).await, Ok(None));
     assert_eq!(told(&store).await, before);
     // New rows get numbers behind those that came.
     store.append(full_append(&session(9), 0, 1)).await.unwrap();
+    assert_eq!(store.claim(&session(1)).await, Ok(Owner::Ours));
     store.append(full_append(&session(1), 40, 1)).await.unwrap();
+    let served = Migrated::run(from.path(), &address).unwrap_err();
+    assert!(served.to_string().contains("a Lamplight server is using"), "{served}");
     store.audit(AuditEntry::default()).await.unwrap();
     let delivery = Delivery { id: "e".into(), identity: None, body: "{}".into(), at: NOON };
     store.forge(ForgeChange::Deliver { deliveries: vec![delivery], mark: None }).await.unwrap();

@@ -117,7 +117,9 @@ pub(super) fn ping(headers: &HeaderMap) -> Duration {
 pub(super) fn of_sandbox(error: CommandError) -> Error {
     match error {
         CommandError::NotFound => Error::new(Code::NotFound, "the sandbox was not found"),
-        CommandError::Busy => Error::new(Code::Unavailable, "the sandbox does not answer"),
+        CommandError::Busy | CommandError::Moved => {
+            Error::new(Code::Unavailable, "the sandbox does not answer")
+        }
         CommandError::Invalid { message, .. } => Error::new(Code::FailedPrecondition, message),
         CommandError::Failed(error) => {
             tracing::warn!(error = format!("{error:#}"), "a call of an E2B client failed");

@@ -63,7 +63,10 @@ fn problem(refused: NotDelivered) -> Problem {
         NotDelivered::NotSigned => not_signed(),
         NotDelivered::NotJson => Problem::invalid_request("the body is no JSON object"),
         NotDelivered::NotStored(
-            error @ (CommandError::StorageFull | CommandError::Unreachable(_) | CommandError::Busy),
+            error @ (CommandError::StorageFull
+            | CommandError::Unreachable(_)
+            | CommandError::Busy
+            | CommandError::Moved),
         ) => error.into(),
         NotDelivered::NotStored(error) => {
             tracing::error!(%error, "a delivery of GitHub's could not be stored");

@@ -28,6 +28,8 @@ pub(super) struct Audience {
 struct Door {
     /// Up to here all who are in have been told, or are being told.
     told: Seq,
+    /// Nobody is told anything any more.
+    is_over: bool,
     waiting: Vec<Weak<Line>>,
 }
 
@@ -37,7 +39,7 @@ impl Audience {
         told: Seq,
         batches: impl Stream<Item = Result<Vec<(Seq, Bytes)>, CommandError>> + Send + 'static,
     ) -> Self {
-        let door = Arc::new(Mutex::new(Door { told, waiting: Vec::new() }));
+        let door = Arc::new(Mutex::new(Door { told, is_over: false, waiting: Vec::new() }));
         let mut teller = JoinSet::new();
         // A task that writes to so many connections yields by itself.
         teller.spawn(coop::unconstrained(tell(batches, Arc::clone(&door))));
@@ -47,7 +49,7 @@ impl Audience {
     /// Whether this reader is in; otherwise there is more than it has.
     pub(super) fn admit(&self, line: &Arc<Line>) -> bool {
         let mut door = lock(&self.door);
-        if line.sent() < door.told {
+        if door.is_over || line.sent() < door.told {
             return false;
         }
         line.seat();
@@ -75,6 +77,14 @@ async fn tell(batches: impl Stream<Item = Result<Vec<(Seq, Bytes)>, CommandError
         }
         match batch {
             Ok(Some(batch)) => lines = tell_all(lines, &batch).await,
+            // They look for the session again.
+            Err(CommandError::Moved) => {
+                let mut door = lock(&door);
+                door.is_over = true;
+                lines.append(&mut door.waiting);
+                lines.drain(..).filter_map(|line| line.upgrade()).for_each(|line| line.let_go());
+                return;
+            }
             // They read on by themselves, and are told there what is wrong.
             Ok(None) | Err(_) => {
                 lines.drain(..).filter_map(|line| line.upgrade()).for_each(|line| line.let_go());

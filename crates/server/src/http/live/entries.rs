@@ -149,6 +149,7 @@ async fn follow(
         let outcome = tokio::select! {
             batch = next(&mut own) => match batch {
                 Some(Ok(batch)) => send_entries(socket, batch, timings).await,
+                Some(Err(CommandError::Moved)) => return away(socket).await,
                 Some(Err(error)) => return unreadable(&error),
                 None => return away(socket).await,
             },

@@ -10,6 +10,7 @@ mod peers;
 mod recorded;
 mod reviews;
 mod setup;
+mod several;
 mod updates;
 
 use crate::support::{PATIENCE, Place, Server};
@@ -49,7 +50,10 @@ impl Stage {
 
     /// With further lines in `[github]`.
     async fn start_with(way: Way, more: &str) -> Self {
-        let mut place = Place::new();
+        Self::start_in(Place::new(), way, more).await
+    }
+
+    async fn start_in(mut place: Place, way: Way, more: &str) -> Self {
         std::fs::create_dir_all(place.path("github/acme")).unwrap();
         let upstream = place.path("github/acme/api.git").to_string_lossy().into_owned();
         place.git(&["clone", "--quiet", "--bare", ".", &upstream]);

@@ -14,6 +14,14 @@ pub(crate) struct Place {
     pub(crate) environment: Vec<(&'static str, &'static str)>,
     /// Where its log is, if not on SQLite.
     pub(crate) cluster: Option<Cluster>,
+    /// Whose repository and database it shares.
+    pub(super) beside: Option<Beside>,
+}
+
+#[derive(Clone)]
+pub(super) struct Beside {
+    repository: PathBuf,
+    database: String,
 }
 
 impl Place {
@@ -33,7 +41,13 @@ impl Place {
             std::fs::create_dir_all(dir.path().join(name)).unwrap();
         }
         std::fs::copy(scripted_agent(), dir.path().join("tools/scripted/agent")).unwrap();
-        let place = Self { dir, listen: "127.0.0.1:0".to_owned(), environment: Vec::new(), cluster: None };
+        let place = Self {
+            dir,
+            listen: "127.0.0.1:0".to_owned(),
+            environment: Vec::new(),
+            cluster: None,
+            beside: None,
+        };
         place.make_repository();
         std::fs::write(
             place.path("lamplight.toml"),
@@ -54,6 +68,21 @@ impl Place {
         Self { cluster: Some(Cluster::start()), ..Self::new() }
     }
 
+    /// Another machine, as far as one can be had: with directories of its own, and the repository and the database of this place.
+    pub(crate) fn beside(&self) -> Self {
+        let database = self.cluster.as_ref().expect("it is on PostgreSQL").url();
+        let place = Self { environment: self.environment.clone(), ..Self::new() };
+        let read = |place: &Self| std::fs::read_to_string(place.path("lamplight.toml")).unwrap();
+        let (ours, theirs) = (read(self), read(&place));
+        // What was added to the configuration of this place holds there too.
+        let own = format!(
+            "{theirs}{}",
+            ours.lines().skip(theirs.lines().count()).map(|line| format!("{line}\n")).collect::<String>()
+        );
+        std::fs::write(place.path("lamplight.toml"), own).unwrap();
+        Self { beside: Some(Beside { repository: self.repository(), database }), ..place }
+    }
+
     /// Its server listens on this port.
     pub(crate) fn listening(port: u16) -> Self {
         Self { listen: format!("127.0.0.1:{port}"), ..Self::new() }
@@ -68,7 +97,7 @@ impl Place {
     }
 
     pub(crate) fn repository(&self) -> PathBuf {
-        self.path("repository")
+        self.beside.as_ref().map_or_else(|| self.path("repository"), |beside| beside.repository.clone())
     }
 
     fn make_repository(&self) {
@@ -102,6 +131,7 @@ impl Place {
             // Tests of other things have as many sandboxes as they like.
             .env("LAMPLIGHT_QUEUE_SANDBOXES_PER_PERSON", "0")
             .envs(self.cluster.as_ref().map(|cluster| ("LAMPLIGHT_DATABASE", cluster.url())))
+            .envs(self.beside.as_ref().map(|beside| ("LAMPLIGHT_DATABASE", &beside.database)))
             .envs(self.environment.iter().copied())
             .current_dir(self.repository())
             .args(arguments);

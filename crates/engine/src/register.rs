@@ -1,0 +1,128 @@
+//! Which sessions are awake: found, woken, and forgotten when they sleep.
+
+use crate::engine::Shared;
+use crate::error::CommandError;
+use crate::hub::Hub;
+use crate::session::{Actor, Awake, MAILBOX, Message};
+use lamplight_domain::session::SessionView;
+use lamplight_domain::{Seq, SessionId};
+use lamplight_store::Owner;
+use std::collections::HashMap;
+use std::sync::{Arc, MutexGuard, PoisonError};
+use tokio::sync::{mpsc, watch};
+
+/// A session that is falling asleep while it is called is called again this often.
+const WAKE_TRIES: usize = 3;
+
+impl Shared {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Awake>> {
+        self.awake.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn find(&self, id: &SessionId) -> Option<Awake> {
+        self.lock().get(id).cloned()
+    }
+
+    pub(crate) fn closing(&self) -> watch::Receiver<bool> {
+        self.closing.subscribe()
+    }
+
+    /// For actors alone, which rest after everything else.
+    pub(crate) fn resting(&self) -> watch::Receiver<bool> {
+        self.resting.subscribe()
+    }
+
+    /// The session's actor, started if it sleeps.
+    pub(crate) fn wake(self: &Arc<Self>, id: &SessionId) -> Awake {
+        let mut sessions = self.lock();
+        if let Some(awake) = sessions.get(id) {
+            return awake.clone();
+        }
+        let (mailbox, messages) = mpsc::channel(MAILBOX);
+        let term = self.servers.term();
+        let awake = Awake { mailbox, hub: Arc::new(Hub::new(Seq(0))), term };
+        sessions.insert(id.clone(), awake.clone());
+        drop(sessions);
+        let (shared, id, started, mailbox) =
+            (self.clone(), id.clone(), awake.clone(), awake.mailbox.downgrade());
+        self.tasks.spawn(async move {
+            let hub = started.hub.clone();
+            let ended = Actor::run(id.clone(), shared.clone(), started, messages).await;
+            shared.queue.is_known(&id);
+            match &ended {
+                Ok(()) => {}
+                Err(CommandError::Moved) => {
+                    tracing::info!(session.id = %id, "the session does not go on at this server for now");
+                    shared.budgets.session_sleeps(&id);
+                    shared.queue.session_sleeps(&id);
+                }
+                Err(error) => tracing::error!(session.id = %id, error = format!("{error:#}"), "the session had to stop; it is woken again when somebody asks for it"),
+            }
+            shared.forget(&id, &mailbox);
+            if ended.is_err() {
+                hub.end();
+                shared.servers.left_over.notify_one();
+            }
+        });
+        awake
+    }
+
+    /// Takes the session out of the register if nobody has sent it anything; then its actor may end.
+    pub(crate) fn fall_asleep(&self, id: &SessionId, messages: &mpsc::Receiver<Message>) -> bool {
+        let mut sessions = self.lock();
+        let followed = sessions.get(id).is_some_and(|awake| awake.hub.is_followed());
+        let quiet = messages.is_empty() && !followed;
+        if quiet {
+            sessions.remove(id);
+            self.store.let_go(id);
+            self.budgets.session_sleeps(id);
+            self.queue.session_sleeps(id);
+        }
+        quiet
+    }
+
+    /// Takes an actor that has ended out of the register, unless another has taken its place.
+    fn forget(&self, id: &SessionId, mailbox: &mpsc::WeakSender<Message>) {
+        let mut sessions = self.lock();
+        let ended = mailbox.upgrade();
+        if sessions.get(id).is_some_and(|awake| ended.is_some_and(|ended| ended.same_channel(&awake.mailbox)))
+        {
+            sessions.remove(id);
+        }
+    }
+
+    pub(crate) async fn send(self: &Arc<Self>, id: &SessionId, message: Message) -> Result<(), CommandError> {
+        let mut message = message;
+        for _ in 0..WAKE_TRIES {
+            match self.wake(id).mailbox.send(message).await {
+                Ok(()) => return Ok(()),
+                Err(mpsc::error::SendError(back)) => message = back,
+            }
+        }
+        Err(CommandError::Busy)
+    }
+
+    /// Whether an actor of an earlier term has not ended yet.
+    pub(crate) fn has_actors_before(&self, term: u64) -> bool {
+        self.lock().values().any(|awake| awake.term < term)
+    }
+
+    /// Why a session whose actor has ended gave no answer.
+    pub(crate) async fn unanswered(&self, id: &SessionId) -> CommandError {
+        match self.store.owner(id).await {
+            Ok(Owner::Other(_)) => CommandError::Moved,
+            Ok(Owner::Ours | Owner::Nobody) | Err(_) => CommandError::Busy,
+        }
+    }
+
+    /// Whether anybody hears of changes of summaries.
+    pub(crate) fn is_listened_to(&self) -> bool {
+        self.changes.receiver_count() > 0
+    }
+
+    pub(crate) fn changed(&self, view: &SessionView) {
+        if self.changes.receiver_count() > 0 {
+            let _ = self.changes.send(Arc::new(view.clone().into()));
+        }
+    }
+}

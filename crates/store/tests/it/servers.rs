@@ -1,0 +1,193 @@
+//! Several servers on one database: whose a session is, and what a stale owner may still do.
+
+use crate::support::*;
+use lamplight_domain::{Seq, SessionId};
+use lamplight_store::{Announced, AppendError, Owner, Store};
+use std::collections::BTreeSet;
+use tempfile::TempDir;
+use tokio::task::JoinSet;
+
+/// A database with so many servers.
+struct Servers {
+    place: Place,
+    stores: Vec<Store>,
+    _dirs: Vec<TempDir>,
+}
+
+impl Servers {
+    fn start(count: usize) -> Self {
+        let place = Place::postgres();
+        let dirs: Vec<TempDir> = (0..count).map(|_| tempfile::tempdir().unwrap()).collect();
+        let url = place.cluster.as_ref().unwrap().url();
+        let stores = dirs.iter().map(|dir| open_at(dir.path(), &url).unwrap()).collect();
+        Self { place, stores, _dirs: dirs }
+    }
+
+    fn sql(&self, text: &str) -> String {
+        self.place.cluster.as_ref().unwrap().sql(text).unwrap()
+    }
+
+    /// It has not renewed for long, by the database's clock.
+    fn expire(&self, store: &Store) {
+        self.sql(&format!("UPDATE servers SET expires_at = 1 WHERE number = {}", store.server()));
+    }
+
+    /// As long as the test takes.
+    fn keep(&self) {
+        self.sql("UPDATE servers SET expires_at = expires_at + 3600000 WHERE expires_at > 1");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_stale_owner_appends_is_refused_and_changes_nothing() {
+    let servers = Servers::start(2);
+    let [one, other] = &servers.stores[..] else { unreachable!() };
+    servers.keep();
+    let (s, mine) = (session(1), session(2));
+    one.append(full_append(&s, 0, 3)).await.unwrap();
+    one.append(full_append(&mine, 0, 3)).await.unwrap();
+    // As long as its owner is there, nobody else has it.
+    match other.claim(&s).await.unwrap() {
+        Owner::Other(server) => assert_eq!((server.number, server.is_alive), (one.server(), true)),
+        owner => panic!("{owner:?}"),
+    }
+    assert_eq!(other.append(append(&s, 3, 1)).await, Err(AppendError::Fenced));
+
+    servers.expire(one);
+    assert_eq!(other.claim(&s).await, Ok(Owner::Ours));
+    // Among others, that are good, and before anything was appended by the new one.
+    let (stale, good) = tokio::join!(one.append(full_append(&s, 3, 1)), one.append(full_append(&mine, 3, 2)));
+    assert_eq!((stale, good.unwrap().last), (Err(AppendError::Fenced), Seq(5)));
+    other.append(full_append(&s, 3, 2)).await.unwrap();
+    assert_eq!(one.append(append(&s, 5, 1)).await, Err(AppendError::Fenced));
+    check_log(other, &s, 5).await;
+    assert_eq!(servers.sql("SELECT count(*) FROM texts"), "4", "nothing of what was refused is found");
+    // It is told, and does not get it back by claiming.
+    assert!(matches!(one.claim(&s).await, Ok(Owner::Other(_))));
+    check_log(one, &s, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_many_that_claim_each_session_has_one_owner() {
+    const SESSIONS: u64 = 60;
+    let servers = Servers::start(4);
+    servers.keep();
+    let (gone, others) = servers.stores.split_first().unwrap();
+    for n in 0..SESSIONS {
+        gone.append(full_append(&session(n), 0, 1)).await.unwrap();
+    }
+    assert_eq!(others[0].claim_open(false, 100).await, Ok(vec![]), "its server is there");
+    servers.expire(gone);
+    let mut tasks = JoinSet::new();
+    for store in others.iter().cloned() {
+        tasks.spawn(async move {
+            let mut all: Vec<SessionId> = Vec::new();
+            loop {
+                let claimed = store.claim_open(false, 7).await.unwrap();
+                if claimed.is_empty() {
+                    return (store, all);
+                }
+                all.extend(claimed);
+            }
+        });
+    }
+    let mut seen = BTreeSet::new();
+    for (store, claimed) in tasks.join_all().await {
+        for s in claimed {
+            assert!(seen.insert(s.clone()), "{s} was claimed twice");
+            store.append(full_append(&s, 1, 1)).await.unwrap();
+        }
+    }
+    assert_eq!(seen.len() as u64, SESSIONS);
+    // One session that all want.
+    servers.expire(&others[0]);
+    let s = session(1000);
+    gone.append(append(&s, 0, 1)).await.unwrap();
+    let claims = others[1..].iter().map(|store| store.claim(&s));
+    let owners: Vec<Owner> = futures_of(claims).await;
+    assert_eq!(owners.iter().filter(|owner| **owner == Owner::Ours).count(), 1, "{owners:?}");
+}
+
+async fn futures_of<T: Send + 'static>(
+    claims: impl Iterator<Item = impl Future<Output = Result<T, lamplight_store::ReadError>>>,
+) -> Vec<T> {
+    let mut all = Vec::new();
+    for claim in claims {
+        all.push(claim.await.unwrap());
+    }
+    all
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lease_is_renewed_or_ends_by_the_clock_of_the_database() {
+    let servers = Servers::start(2);
+    let [one, other] = &servers.stores[..] else { unreachable!() };
+    let (first, second) = (one.renew().await.unwrap(), other.renew().await.unwrap());
+    assert_eq!((first.is_first, first.was_gone), (true, false));
+    assert_eq!((second.is_first, second.was_gone), (false, false));
+    let alive = async |store: &Store| {
+        let servers = store.servers().await.unwrap();
+        servers.into_iter().filter(|server| server.is_alive).map(|server| server.number).collect::<Vec<_>>()
+    };
+    assert_eq!(alive(one).await, [one.server(), other.server()]);
+    servers.expire(one);
+    assert_eq!(alive(other).await, [other.server()]);
+    assert!(other.renew().await.unwrap().is_first, "somebody does what is done once");
+    let back = one.renew().await.unwrap();
+    assert_eq!((back.is_first, back.was_gone), (false, true), "and goes on to do so");
+    other.close().await;
+    assert_eq!(alive(one).await, [one.server()]);
+}
+
+/// The next process in the same directory is the same server: what was its own is so at once.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn the_next_process_of_a_server_has_its_sessions_and_the_one_before_has_none() {
+    let place = Place::postgres();
+    let store = place.open();
+    let (number, s) = (store.server(), session(1));
+    store.append(full_append(&s, 0, 1)).await.unwrap();
+    store.close().await;
+    let store = place.open();
+    assert_eq!(store.server(), number);
+    assert_eq!(store.append(append(&s, 1, 1)).await, Err(AppendError::Fenced), "it has to be claimed");
+    assert_eq!(store.claim_open(true, 10).await, Ok(vec![s.clone()]));
+    store.append(full_append(&s, 1, 1)).await.unwrap();
+    // Another directory is another server.
+    let dir = tempfile::tempdir().unwrap();
+    let other = open_at(dir.path(), &place.cluster.as_ref().unwrap().url()).unwrap();
+    assert_ne!(other.server(), number);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn servers_with_different_keys_are_not_let_in_together() {
+    let servers = Servers::start(2);
+    let [one, other] = &servers.stores[..] else { unreachable!() };
+    let announced = |key: &str| Announced {
+        address: format!("http://127.0.0.1:{}", key.len()),
+        key: key.into(),
+        version: "1".into(),
+    };
+    assert_eq!(one.announce(announced("a key")).await, Ok(None));
+    let refused = other.announce(announced("another")).await.unwrap();
+    assert_eq!(refused.as_deref(), Some("http://127.0.0.1:5"));
+    assert!(other.announce(announced("")).await.unwrap().is_some(), "no key is no key of theirs");
+    assert_eq!(other.announce(announced("a key")).await, Ok(None));
+    servers.expire(one);
+    servers.expire(other);
+    assert_eq!(one.announce(announced("another")).await, Ok(None), "nobody else is there");
+}
+
+#[tokio::test]
+async fn on_sqlite_every_session_is_ours_and_nothing_is_asked() {
+    let place = Place::sqlite();
+    let store = place.open();
+    let s = session(1);
+    assert!(!store.is_shared() && store.is_held(&s));
+    assert_eq!(store.claim(&s).await, Ok(Owner::Ours));
+    store.append(full_append(&s, 0, 1)).await.unwrap();
+    store.let_all_go();
+    store.append(full_append(&s, 1, 1)).await.unwrap();
+    assert_eq!(store.claim_open(true, 10).await, Ok(vec![s]));
+    assert_eq!(store.servers().await, Ok(vec![]));
+    assert!(store.renew().await.unwrap().is_first);
+}
