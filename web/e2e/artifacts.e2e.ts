@@ -31,7 +31,7 @@ describe.runIf(HAS_SERVER)('artifacts', () => {
     const drawer = page.getByRole('region', { name: 'Artifacts', exact: true });
     const row = (name: RegExp) => drawer.getByRole('listitem').filter({ hasText: name });
     await row(/light\.png/).waitFor();
-    expect(await drawer.getByRole('listitem').count()).toBe(3);
+    await expect.poll(() => drawer.getByRole('listitem').count()).toBe(3);
     await expect
       .poll(() =>
         row(/light/)

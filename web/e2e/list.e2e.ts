@@ -113,9 +113,9 @@ describe.runIf(HAS_SERVER)('the list', () => {
     }
     await offered.click();
     const task = page.getByLabel('Task');
-    expect(await task.inputValue()).toBe(TEMPLATE);
+    await expect.poll(() => task.inputValue()).toBe(TEMPLATE);
     await task.pressSequentially('nothing at all');
-    expect(await page.getByRole('button', { name: /template/ }).count()).toBe(0);
+    await expect.poll(() => page.getByRole('button', { name: /template/ }).count()).toBe(0);
     await page.getByText('More', { exact: true }).click();
     await page.getByLabel('Network').selectOption('Only these hosts');
     await page.getByLabel('Hosts').fill('docs.example.com, *.example.org');

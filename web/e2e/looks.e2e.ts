@@ -37,7 +37,7 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
     await allow.waitFor();
     await shot(page, 'permission-phone');
     expect(await faults(page)).toEqual([]);
-    expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
+    await expect.poll(() => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
     await allow.click();
     await page.locator('[data-kind=ending]').waitFor();
     await page.getByLabel('Follow-up', { exact: true }).fill('slow');
@@ -55,14 +55,14 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
     const stopped = page.getByRole('region', { name: 'Stopped because the agent went in circles' });
     await stopped.getByRole('button', { name: 'Send the prompt again' }).click();
     await stopped.nth(1).getByRole('button', { name: 'Write a follow-up' }).click();
-    expect(await stopped.getByRole('button', { name: 'Send the prompt again' }).count()).toBe(1);
-    expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Follow-up');
+    await expect.poll(() => stopped.getByRole('button', { name: 'Send the prompt again' }).count()).toBe(1);
+    await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Follow-up');
     await createSession(page, stage.url, 'fail');
     await page.getByText('Set OPENAI_API_KEY').first().waitFor();
     await shot(page, 'failed');
     await page.getByRole('button', { name: 'Send the prompt again' }).click();
     await page.getByText('Turn 2 failed', { exact: true }).first().waitFor();
-    expect(await page.getByRole('button', { name: 'Send the prompt again' }).count()).toBe(1);
+    await expect.poll(() => page.getByRole('button', { name: 'Send the prompt again' }).count()).toBe(1);
     expect(complaintsOf(page)).toEqual([]);
     await createSession(page, stage.url, 'A conflict with main');
     await page.getByRole('button', { name: 'Merge', exact: true }).click();
@@ -111,12 +111,12 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
     const id = await createSession(page, stage.url, 'long');
     await page.locator('[data-kind=ending]').waitFor({ timeout: 60_000 });
     // The page that saw it live shows the end of it.
-    expect(await atEnd(page)).toBe(true);
+    await expect.poll(() => atEnd(page)).toBe(true);
     const begun = Date.now();
     await page.goto(`${stage.url}/sessions/${id}`);
     await page.locator('[data-kind=ending]').waitFor();
     expect(Date.now() - begun).toBeLessThan(OPEN_MS);
-    expect(await atEnd(page)).toBe(true);
+    await expect.poll(() => atEnd(page)).toBe(true);
 
     const timeline = page.getByRole('region', { name: 'Timeline' });
     await timeline.hover();
@@ -179,7 +179,9 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
       const check = async (what: string) => {
         await shot(page, `${what}-${name}-${theme}`);
         expect(await faults(page), `${what} ${name} ${theme}`).toEqual([]);
-        expect(await page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth)).toBe(true);
+        await expect
+          .poll(() => page.evaluate(() => document.documentElement.scrollWidth <= window.innerWidth))
+          .toBe(true);
       };
       await page.goto(`${stage.url}/`);
       await page.getByRole('list', { name: 'Sessions' }).getByRole('link').first().waitFor();

@@ -58,7 +58,7 @@ describe.runIf(HAS_SERVER)('people', () => {
     await other.getByRole('link', { name: 'Mia' }).click();
     await other.getByRole('heading', { name: 'Tokens' }).waitFor();
     for (const section of ['People', 'Models', 'Audit log'])
-      expect(await other.getByRole('link', { name: section }).count()).toBe(0);
+      await expect.poll(() => other.getByRole('link', { name: section }).count()).toBe(0);
     await shot(other, 'account-phone');
 
     await page.reload();

@@ -27,7 +27,7 @@ describe.runIf(ON_DOUBLE)('a pull request', () => {
     await page.getByText('brought the branch up to date, to bbbbbbbb').waitFor();
     await drawer.getByRole('button', { name: 'Close', exact: true }).last().click();
     await drawer.getByText('Closed', { exact: true }).waitFor();
-    expect(await drawer.getByRole('link').getAttribute('href')).toBe('https://github.com/acme/stats/pull/7');
+    await expect.poll(() => drawer.getByRole('link').getAttribute('href')).toBe('https://github.com/acme/stats/pull/7');
     await page.setViewportSize({ width: 390, height: 844 });
     await shot(page, 'review-phone');
     await page.keyboard.press('g');

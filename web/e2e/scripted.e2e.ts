@@ -75,14 +75,14 @@ describe.runIf(HAS_SERVER)('with the scripted agent', () => {
     await isAccessible(page);
     await page.reload();
     await chosen.locator('img').waitFor();
-    expect(await page.getByLabel('Task').inputValue()).toBe('!say done');
+    await expect.poll(() => page.getByLabel('Task').inputValue()).toBe('!say done');
     await page.getByLabel('Repository', { exact: false }).first().fill(server.repository);
     await start(page);
     await page.getByText(`I see image/png of ${PNG.length} bytes.`).waitFor({ timeout: AGENT_MS });
     await page.locator('[data-kind=prompt]').getByRole('button', { name: 'Open shot.png' }).click();
     const open = page.getByRole('dialog', { name: 'shot.png' });
     await open.locator('img').waitFor();
-    expect(await open.locator('img').evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(4);
+    await expect.poll(() => open.locator('img').evaluate((image: HTMLImageElement) => image.naturalWidth)).toBe(4);
     await shot(page, 'attach-open');
     await page.keyboard.press('Escape');
     await open.waitFor({ state: 'detached' });
@@ -139,7 +139,7 @@ describe.runIf(HAS_SERVER)('with the scripted agent', () => {
     await isAccessible(page);
     await page.reload();
     await file.getByText('Lower case, please.').waitFor();
-    expect(await file.getByRole('textbox').inputValue()).toBe('Why is this gone');
+    await expect.poll(() => file.getByRole('textbox').inputValue()).toBe('Why is this gone');
     await file.getByRole('button', { name: 'Keep' }).click();
     await changes.getByText('2 comments').waitFor();
     await changes.getByRole('button', { name: 'Send to the agent' }).click();
@@ -158,7 +158,7 @@ describe.runIf(HAS_SERVER)('with the scripted agent', () => {
     await begin(page, '!say done');
     await start(page);
     await page.locator('[data-connection=connected]').waitFor();
-    expect(await page.locator('[data-people]').count()).toBe(0);
+    await expect.poll(() => page.locator('[data-people]').count()).toBe(0);
     const other = await stage.page();
     await other.goto(page.url());
     await page.locator('[data-people="2"]').waitFor();
@@ -210,7 +210,7 @@ describe.runIf(HAS_SERVER)('with the scripted agent', () => {
     await shot(page, 'files-open');
     await isAccessible(page);
     await files.getByRole('button', { name: 'workspace', exact: true }).click();
-    expect(await files.getByRole('button', { name: /^pipe/ }).isDisabled()).toBe(true);
+    await expect.poll(() => files.getByRole('button', { name: /^pipe/ }).isDisabled()).toBe(true);
     await files.getByRole('button', { name: /^page\.html/ }).click();
     await files.getByText('<script>window.ran=1</script>').waitFor();
     await files.getByRole('button', { name: 'workspace', exact: true }).click();
@@ -224,7 +224,7 @@ describe.runIf(HAS_SERVER)('with the scripted agent', () => {
     await files.getByRole('button', { name: /^picture\.png/ }).click();
     const image = files.getByRole('img', { name: 'picture.png' });
     await image.waitFor();
-    expect(await image.evaluate((shown: HTMLImageElement) => shown.naturalWidth)).toBe(4);
+    await expect.poll(() => image.evaluate((shown: HTMLImageElement) => shown.naturalWidth)).toBe(4);
     const saved = page.waitForEvent('download');
     await files.getByRole('link', { name: 'Save' }).click();
     expect((await saved).suggestedFilename()).toBe('picture.png');

@@ -38,12 +38,12 @@ test('create, watch, reload in the middle, review, merge', async () => {
   await shot(page, 'done');
   await page.reload();
   await page.locator('[data-kind=kept] button').waitFor();
-  expect(await timelineText(page)).toEqual(live);
+  await expect.poll(() => timelineText(page)).toEqual(live);
 
   // A tool call opens to what went in and came out.
   const call = page.locator('[data-kind=tool] button[aria-expanded]').first();
   await call.click();
-  expect(await call.getAttribute('aria-expanded')).toBe('true');
+  await expect.poll(() => call.getAttribute('aria-expanded')).toBe('true');
   await page.locator('[data-kind=tool] pre').first().waitFor();
 
   await page.keyboard.press('G');
@@ -111,7 +111,7 @@ test('follow up while a turn runs, take one back, stop', async () => {
   await box.press('Enter');
   const queue = page.getByRole('region', { name: 'Queued prompts' });
   await queue.getByText('And then the fast one.').waitFor();
-  expect(await box.inputValue()).toBe('');
+  await expect.poll(() => box.inputValue()).toBe('');
   await box.fill('No, not this one.');
   await box.press('Enter');
   await queue.getByText('No, not this one.').waitFor();
@@ -126,7 +126,7 @@ test('follow up while a turn runs, take one back, stop', async () => {
   await stop.click();
   await phase(page, 'Paused').waitFor();
   await page.locator('[data-kind=ending]').waitFor();
-  expect(await stop.isDisabled()).toBe(true);
+  await expect.poll(() => stop.isDisabled()).toBe(true);
   await shot(page, 'stopped');
   expect(complaintsOf(page)).toEqual([]);
 });
@@ -167,7 +167,7 @@ test('the list is live, and keys are enough', async () => {
   await page.getByRole('region', { name: 'Changes', exact: true }).waitFor();
   await page.keyboard.press('d');
   await page.keyboard.press('i');
-  expect(await page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Follow-up');
+  await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Follow-up');
   await page.keyboard.press('Escape');
   await page.keyboard.press('?');
   await page.getByRole('dialog').getByText('Stop the turn').waitFor();
@@ -190,7 +190,7 @@ test('a task that is refused says why and what to do, where it was written', asy
   await page.getByLabel('Repository', { exact: false }).first().fill('not/a/repository');
   await page.getByRole('button', { name: 'Start session' }).click();
   await page.getByRole('alert').waitFor();
-  expect(await page.getByLabel('Task').inputValue()).toBe('anything');
+  await expect.poll(() => page.getByLabel('Task').inputValue()).toBe('anything');
   // The browser itself reports the refused request; the page must say nothing more.
   expect(complaintsOf(page).filter((line) => !line.includes('Failed to load resource'))).toEqual([]);
 });

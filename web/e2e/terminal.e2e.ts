@@ -70,7 +70,7 @@ describe.runIf(HAS_SERVER)('in a sandbox', () => {
     await page.reload();
     await ready(page);
     await shows(page, 'first 42');
-    expect(await width()).toBe(before + 64);
+    await expect.poll(() => width()).toBe(before + 64);
 
     cutter.refusing = true;
     cutter.cut();
@@ -101,7 +101,7 @@ describe.runIf(HAS_SERVER)('in a sandbox', () => {
 
     await drawer(page).locator('textarea').focus();
     await page.keyboard.press('Shift+Escape');
-    expect(await page.evaluate(() => document.activeElement?.textContent)).toBe('Shell 1');
+    await expect.poll(() => page.evaluate(() => document.activeElement?.textContent)).toBe('Shell 1');
 
     await page.getByRole('button', { name: 'Open another terminal' }).click();
     await page.getByRole('button', { name: 'Shell 2', exact: true }).waitFor();

@@ -10,6 +10,8 @@ export default defineConfig({
     env: { LAMPLIGHT_URL: process.env.BASE_URL ?? '' },
     testTimeout: 90_000,
     hookTimeout: 60_000,
+    // The default of a second is shorter than a busy machine sometimes takes.
+    expect: { poll: { timeout: 20_000 } },
     // As with the other tests of real processes: once more, and what passes only then is a fault to be found.
     retry: 1,
     // One browser at a time: the machines that run this are small.

@@ -9,3 +9,4 @@ pub mod http;
 mod person;
 mod places;
 pub mod preview;
+mod start_code;

@@ -38,6 +38,7 @@ export function Audit() {
     queryFn: ({ pageParam }) => api.audit(filter, pageParam),
     initialPageParam: null as number | null,
     getNextPageParam: (page) => page.next_cursor,
+    placeholderData: (before) => before,
   });
   const items = entries.data?.pages.flatMap((page) => page.items) ?? [];
   return (
@@ -52,7 +53,11 @@ export function Audit() {
         </ProblemNote>
       ) : null}
       {entries.isSuccess && items.length === 0 ? <Nothing>{words.audit.nothing}</Nothing> : null}
-      <ul aria-label={words.audit.title} className="divide-y divide-line">
+      <ul
+        aria-label={words.audit.title}
+        aria-busy={entries.isPlaceholderData}
+        className="divide-y divide-line aria-busy:opacity-60"
+      >
         {items.map((item) => (
           <Entry key={item.id} item={item} />
         ))}

@@ -6,6 +6,7 @@ use super::redacting::Redacting;
 use crate::config::{Config, Log, LogFormat, Tls};
 use crate::http::live::Timings;
 use crate::http::{self, App};
+use crate::start_code;
 use anyhow::Context;
 use clap::Args;
 use lamplight_domain::Redaction;
@@ -90,7 +91,10 @@ async fn serve(
             _ = interrupt.recv() => tracing::info!("asked to stop by SIGINT"),
         }
     };
-    http::serve(listener, app, stop).await;
+    tokio::select! {
+        () = http::serve(listener, app, stop) => {}
+        never = start_code::give_back_after_start() => match never {},
+    }
     if tokio::time::timeout(SHUTDOWN, engine.shutdown()).await.is_err() {
         tracing::warn!("some sessions were still busy; they go on at the next start");
     }

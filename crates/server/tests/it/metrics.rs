@@ -2,6 +2,7 @@
 
 use crate::support::Server;
 use std::collections::HashMap;
+use std::time::Duration;
 
 /// The samples, by name and labels.
 async fn samples(server: &Server) -> HashMap<String, f64> {
@@ -47,4 +48,28 @@ async fn a_server_is_ready_until_it_is_to_stop() {
     let ask = async || server.request(reqwest::Method::GET, "/readyz").send().await;
     let answer = ask().await.unwrap();
     assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (200, "ready\n"));
+}
+
+/// The code in memory, in KiB.
+fn code_of(pid: u32) -> u64 {
+    let maps = std::fs::read_to_string(format!("/proc/{pid}/smaps")).unwrap();
+    let mut lines = maps.lines();
+    let _ = lines.find(|line| line.contains(" r-xp ") && line.ends_with("/lamplight"));
+    let resident = lines.find_map(|line| line.strip_prefix("Rss:")).unwrap();
+    resident.trim().strip_suffix(" kB").unwrap().parse().unwrap()
+}
+
+#[tokio::test]
+async fn code_that_only_the_start_needed_is_not_kept_in_memory() {
+    let server = Server::start();
+    let at_start = code_of(server.pid());
+    let given_back = async {
+        while code_of(server.pid()) > at_start / 2 {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), given_back).await.expect("half of it was for the start");
+    let id = server.create("!write a.txt one").await;
+    server.until(&id, "work_committed", 1).await;
+    server.clear().await;
 }
