@@ -1,5 +1,6 @@
 //! E2B's protocol, served: by its own SDKs, and by what they would never send.
 
+mod bounds;
 mod cycles;
 mod domain;
 mod outside;
