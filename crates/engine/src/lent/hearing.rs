@@ -239,7 +239,7 @@ impl Processes {
     }
 }
 
-fn told(status: ExitStatus) -> String {
+pub(super) fn told(status: ExitStatus) -> String {
     match status {
         ExitStatus::Code { code } => format!("exit code {code}"),
         ExitStatus::Signal { signal } => format!("signal {signal}"),

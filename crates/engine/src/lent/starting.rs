@@ -1,10 +1,10 @@
 //! What runs in a lent sandbox from its beginning on, as its template says, and when that is ready.
 
-use super::hearing::Lines;
+use super::hearing::{Lines, told};
 use super::journal::{Journal, JournalLevel};
-use super::processes::{NewProcess, Piece, ProcessError, started};
+use super::processes::{NewProcess, Piece, ProcessError, WhichProcess, started};
 use super::template::Begins;
-use super::{Entry, LentSandbox, LentUser};
+use super::{Entry, LentSandbox, LentUser, lock};
 use crate::engine::Shared;
 use crate::error::CommandError;
 use bytes::Bytes;
@@ -89,19 +89,22 @@ pub(super) async fn begin(shared: &Shared, entry: &Entry, facts: &LentSandbox) -
             .map_err(|error| not_begun(format!("{path}: {error}")))?
             .unwrap_or_else(|never| match never {});
     }
+    let mut started = None;
     if let Some(command) = start {
-        run(shared, entry, &link, place.shell(command))
-            .await
-            .map_err(|error| not_begun(format!("{command}: {error}")))?;
+        let begun = run(shared, entry, &link, place.shell(command)).await;
+        started = Some(begun.map_err(|error| not_begun(format!("{command}: {error}")))?);
     }
-    match question {
-        Some(question) => ready(&link, &place, question, READY).await.map_err(not_begun),
-        None => Ok(()),
-    }
+    let Some(question) = question else { return Ok(()) };
+    let has_failed = || {
+        let process = entry.processes.find(&WhichProcess::Name(started.clone()?))?;
+        let ended = *lock(&process.ended);
+        ended.filter(|status| *status != ExitStatus::Code { code: 0 })
+    };
+    ready(&link, &place, question, has_failed).await.map_err(not_begun)
 }
 
 /// Starts it; what it says is in the journal.
-async fn run(shared: &Shared, entry: &Entry, link: &Link, spec: ProcessSpec) -> Result<(), ProcessError> {
+async fn run(shared: &Shared, entry: &Entry, link: &Link, spec: ProcessSpec) -> Result<String, ProcessError> {
     let new = NewProcess {
         argv: spec.argv,
         environment: spec.env,
@@ -111,7 +114,7 @@ async fn run(shared: &Shared, entry: &Entry, link: &Link, spec: ProcessSpec) -> 
         tag: None,
     };
     let mut follower = started(entry, link, &new).await?;
-    let journal = Arc::clone(&entry.journal);
+    let (name, journal) = (follower.name.clone(), Arc::clone(&entry.journal));
     shared.tasks.spawn(async move {
         let (mut out, mut err) = (Lines::default(), Lines::default());
         while let Some(piece) = follower.next().await {
@@ -126,7 +129,7 @@ async fn run(shared: &Shared, entry: &Entry, link: &Link, spec: ProcessSpec) -> 
         tell(&journal, JournalLevel::Info, out.rest());
         tell(&journal, JournalLevel::Warn, err.rest());
     });
-    Ok(())
+    Ok(name)
 }
 
 fn tell(journal: &Journal, level: JournalLevel, lines: impl IntoIterator<Item = String>) {
@@ -135,23 +138,26 @@ fn tell(journal: &Journal, level: JournalLevel, lines: impl IntoIterator<Item = 
     }
 }
 
-/// Asks until the answer is yes. Fails with the last answer when that takes too long.
-pub(super) async fn ready(
+/// Asks until the answer is yes. Fails with the last answer when that takes too long, and where what was started has failed.
+async fn ready(
     link: &Link,
     place: &Place,
     question: &str,
-    at_most: Duration,
+    has_failed: impl Fn() -> Option<ExitStatus>,
 ) -> Result<(), String> {
-    let until = Instant::now() + at_most;
+    let until = Instant::now() + READY;
     loop {
         let asked = link.run(&place.shell(question), None, QUESTION).await;
         let asked = asked.map_err(|error| format!("the ready command could not be asked: {error}"))?;
         if asked.status == (ExitStatus::Code { code: 0 }) {
             return Ok(());
         }
+        if let Some(status) = has_failed() {
+            return Err(format!("the start command ended with {}", told(status)));
+        }
         if Instant::now() >= until {
             let said = String::from_utf8_lossy(&asked.stderr).trim().to_owned();
-            return Err(format!("the ready command did not succeed in {} s: {said}", at_most.as_secs()));
+            return Err(format!("the ready command did not succeed in {} s: {said}", READY.as_secs()));
         }
         sleep(ASK_AGAIN).await;
     }

@@ -6,8 +6,8 @@ use lamplight_engine::Begins;
 
 const PROGRAM: &str = include_str!("interpreter.py");
 
-/// Where it is inside.
-const PLACE: &str = "/usr/local/lib/code-interpreter.py";
+/// Where it is inside: also who is not root may write there.
+const PLACE: &str = "/var/tmp/code-interpreter.py";
 
 pub(super) fn begins() -> Begins {
     Begins {

@@ -117,6 +117,9 @@ test('what a template starts runs in each sandbox, and is ready', async () => {
   same((await one.commands.run(ask)).stdout.trim(), 'served', 'after it began anew');
   await one.kill();
 });
+test('what fails at its start fails the build', async () => {
+  await fails(build(base().setStartCmd('exit 3', 'false'), name('never')), 'BuildError', 'the start command ended with exit code 3');
+});
 test('a template is made from another', async () => {
   await build(base().setEnvs({ A: '1' }).runCmd('echo a > /home/user/a'), name('below'));
   await build(Template().fromTemplate(name('below')).setEnvs({ B: '$A' }).runCmd('echo b > /home/user/b'), name('above'));

@@ -3,6 +3,7 @@
 use std::net::{SocketAddr, UdpSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 /// Of documentation (RFC 5737): nothing is sent there.
 const ANYWHERE: &str = "192.0.2.1:9";
@@ -10,11 +11,14 @@ const ANYWHERE: &str = "192.0.2.1:9";
 pub(super) struct Outside {
     /// `None` where this machine has no other address.
     address: Option<SocketAddr>,
+    /// Ends with this.
+    _serving: JoinSet<()>,
 }
 
 impl Outside {
     pub(super) async fn open() -> Self {
-        Self { address: serve().await.ok() }
+        let mut serving = JoinSet::new();
+        Self { address: serve(&mut serving).await.ok(), _serving: serving }
     }
 
     /// The configuration with which sandboxes may reach it.
@@ -28,17 +32,16 @@ impl Outside {
     }
 }
 
-async fn serve() -> std::io::Result<SocketAddr> {
+async fn serve(serving: &mut JoinSet<()>) -> std::io::Result<SocketAddr> {
     let way = UdpSocket::bind("0.0.0.0:0")?;
     way.connect(ANYWHERE)?;
     let listener = TcpListener::bind((way.local_addr()?.ip(), 0)).await?;
     let address = listener.local_addr()?;
-    tokio::spawn(async move {
+    serving.spawn(async move {
+        // One after the other: whoever asks reads what it says and goes.
         while let Ok((mut client, _)) = listener.accept().await {
-            tokio::spawn(async move {
-                let _asked = client.read(&mut [0; 64]).await;
-                let _gone = client.write_all(b"HTTP/1.0 200 OK\r\n\r\nhere").await;
-            });
+            let _asked = client.read(&mut [0; 64]).await;
+            let _gone = client.write_all(b"HTTP/1.0 200 OK\r\n\r\nhere").await;
         }
     });
     Ok(address)
