@@ -114,6 +114,35 @@ describe.runIf(HAS_SERVER)('with the scripted agent', () => {
     expect(complaintsOf(page)).toEqual([]);
   });
 
+  test('what is written and attached while a prompt is on its way is of the next one', async () => {
+    const page = await stage.page();
+    await begin(page, '!say done');
+    await start(page);
+    await page.locator('[data-kind=message]').getByText('done').waitFor({ timeout: AGENT_MS });
+    let answer = () => {};
+    const held = new Promise<void>((resolve) => {
+      answer = resolve;
+    });
+    await page.route('**/prompts', async (route) => {
+      const response = await route.fetch();
+      await held;
+      await route.fulfill({ response });
+    });
+    const box = page.getByRole('textbox', { name: 'Follow-up' });
+    await box.fill('!say one');
+    await box.press('Enter');
+    await page.locator('[data-kind=message]').getByText('one', { exact: true }).waitFor({ timeout: AGENT_MS });
+    await box.pressSequentially(' and the next');
+    await page
+      .getByLabel('Files to attach')
+      .setInputFiles([{ name: 'later.txt', mimeType: 'text/plain', buffer: Buffer.from('later') }]);
+    await page.getByRole('button', { name: 'Remove later.txt' }).waitFor();
+    answer();
+    await expect.poll(() => box.inputValue()).toBe('and the next');
+    await page.getByRole('button', { name: 'Remove later.txt' }).waitFor();
+    expect(complaintsOf(page)).toEqual([]);
+  });
+
   test('comments on lines outlive a reload and become one prompt', async () => {
     const page = await stage.page();
     await begin(

@@ -5,10 +5,11 @@ use crate::transcript::ToolCall;
 use crate::{Attachment, Failure, TurnNumber};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use utoipa::ToSchema;
 
 /// One message to an agent's standard input. It is numbered and logged before it is written, and rendered from the
 /// log and nothing else, so that writing it again after a crash writes the same bytes.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "input", rename_all = "snake_case")]
 pub enum AgentInput {
     Initialize,
@@ -60,21 +61,22 @@ fn is_first(retry: &u32) -> bool {
 }
 
 /// How this agent lets its model be chosen. Source: ACP v1 `session/set_config_option`, and the older `session/set_model`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum ModelConfig {
     Option { id: String },
     SetModel,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = log::Model)]
 pub struct Model {
     pub id: String,
     pub name: String,
 }
 
 /// What opening a conversation told us.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Opened {
     pub agent_session: String,
     pub models: Vec<Model>,
@@ -86,7 +88,7 @@ pub struct Opened {
 }
 
 /// Why a prompt came back. Source: ACP v1 `StopReason`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum StopReason {
     EndTurn,
@@ -143,7 +145,7 @@ pub enum RequestKind {
 }
 
 /// How a process ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "ended", rename_all = "snake_case")]
 pub enum ExitStatus {
     Code { code: i32 },

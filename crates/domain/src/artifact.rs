@@ -3,6 +3,7 @@
 use crate::TurnNumber;
 use crate::attachment::file_name;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Where an agent puts them, below the repository; no commit takes them along.
 pub const ARTIFACTS: &str = ".lamplight/artifacts";
@@ -12,7 +13,8 @@ pub const MAX_ARTIFACTS: usize = 200;
 const MAX_FOLDERS: usize = 4;
 
 /// One file, kept under the name of its content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = log::Artifact)]
 pub struct Artifact {
     /// See [`artifact_name`].
     pub name: String,

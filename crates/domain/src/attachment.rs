@@ -1,6 +1,7 @@
 //! Files that people give along with a prompt.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Files of one prompt.
 pub const MAX_ATTACHMENTS: usize = 10;
@@ -10,7 +11,8 @@ const NAME_BYTES: usize = 100;
 const FOLDER_DIGITS: usize = 12;
 
 /// One file, kept under the name of its content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = log::Attachment)]
 pub struct Attachment {
     /// SHA-256 of what is in it, in sixty-four hexadecimal digits.
     pub blob: String,

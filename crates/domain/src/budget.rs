@@ -3,12 +3,13 @@
 use crate::Timestamp;
 use crate::session::Dollars;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Of whoever comes near to a budget; people are told then.
 const NEARED_FIFTHS: u64 = 4;
 
 /// Whose budget. All but a session's are for a calendar month in UTC.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "whose", rename_all = "snake_case")]
 pub enum BudgetOf {
     /// Of one session, for all its turns together.

@@ -3,6 +3,7 @@
 use crate::TurnNumber;
 use crate::agent::ExitStatus;
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Commands that are run of one plan.
 pub const MAX_CHECKS: usize = 10;
@@ -10,7 +11,7 @@ pub const MAX_CHECKS: usize = 10;
 pub const SAID_CHARACTERS: usize = 2_000;
 
 /// Which checks run by themselves when a turn is over.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum CheckPolicy {
     #[default]
@@ -29,7 +30,7 @@ impl CheckPolicy {
 }
 
 /// What is run, in this order; each, whatever those before it said.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 pub struct CheckPlan {
     /// Shell scripts, in the repository.
     pub commands: Vec<String>,
@@ -53,7 +54,7 @@ pub enum ToCheck {
 }
 
 /// What one command did.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct CheckedCommand {
     pub command: String,
     /// `None` when the time was over before it was.
@@ -79,7 +80,7 @@ impl CheckedCommand {
 }
 
 /// What the checks say of a commit, all together.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "verdict", rename_all = "snake_case")]
 pub enum Verdict {
     Passed,

@@ -3,11 +3,13 @@
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
+use utoipa::ToSchema;
 
 /// What programs inside may connect to, beside the gateway. Addresses that are not public are not among it, whatever this says:
 /// whoever runs the deployment names those.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "policy", rename_all = "snake_case")]
+#[schema(as = log::Network)]
 pub enum Network {
     /// Every public host.
     Open,
@@ -49,7 +51,7 @@ impl fmt::Display for Network {
 
 /// A host's name or address, or `*.` and a name for everything below it (and not the name itself). Lower case, without a dot at
 /// the end; names beyond ASCII in the form that starts with `xn--`.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
 #[serde(try_from = "String", into = "String")]
 pub struct HostPattern(String);
 

@@ -1,9 +1,10 @@
 //! What an agent asks leave for, and who answers. Nothing waits for ever: a policy answers, or a person, or a deadline.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// How requests are answered when nobody is asked, or nobody answers in time.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Policy {
     /// Unattended work: the sandbox is the boundary, so everything inside it is allowed.
@@ -16,7 +17,7 @@ pub enum Policy {
 }
 
 /// What choosing an option means. Source: ACP v1 `PermissionOptionKind`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum OptionKind {
     AllowOnce,
@@ -26,7 +27,8 @@ pub enum OptionKind {
 }
 
 /// One of the answers that the agent offers. Chosen by kind, never by position.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = log::PermissionOption)]
 pub struct PermissionOption {
     pub id: String,
     pub name: String,
@@ -34,7 +36,7 @@ pub struct PermissionOption {
 }
 
 /// The answer to one request.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "answer", rename_all = "snake_case")]
 pub enum Answer {
     Selected { option: String },
@@ -42,7 +44,7 @@ pub enum Answer {
 }
 
 /// Who answered.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "by", rename_all = "snake_case")]
 pub enum AnsweredBy {
     Policy,

@@ -1,9 +1,11 @@
 //! Where a branch is reviewed.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// A pull request of a session's branch, as it was published.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = log::PullRequest)]
 pub struct PullRequest {
     /// `owner/name`.
     pub repository: String,

@@ -2,9 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 use std::fmt;
+use utoipa::ToSchema;
 
 /// What one sandbox may use of the machine; `None` is this installation's default.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct SandboxLimits {
     /// Processor time, in thousandths of one processor. Default: all that the machine has.
@@ -72,7 +73,7 @@ pub enum Tier {
 }
 
 /// One thing that keeps a sandbox in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Wall {
     /// Mounts, processes, network, IPC, host name and users of its own.
@@ -129,7 +130,7 @@ impl Wall {
 }
 
 /// How a wall stands in one sandbox.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Enforcement {
     pub wall: Wall,
     #[serde(flatten)]
@@ -142,8 +143,9 @@ pub struct Enforcement {
     pub by: Option<String>,
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "strength", rename_all = "snake_case")]
+#[schema(as = log::Strength)]
 pub enum Strength {
     /// By the kernel, without exception.
     Enforced,
@@ -157,7 +159,7 @@ pub enum Strength {
 }
 
 /// What was really enforced of one sandbox when it was made.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(transparent)]
 pub struct Enforced(pub Vec<Enforcement>);
 

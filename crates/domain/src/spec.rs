@@ -6,16 +6,18 @@ use crate::network::Network;
 use crate::permission::Policy;
 use crate::{SandboxLimits, SessionId};
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// Who asked, and who authors the commits.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = log::Person)]
 pub struct Person {
     pub name: String,
     pub email: String,
 }
 
 /// What a session is made with.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SessionSpec {
     /// One line for lists; the start of the first prompt when nobody gave one.
     pub title: String,
@@ -52,7 +54,8 @@ pub struct SessionSpec {
 }
 
 /// A checkpoint of another session, from which one goes its own way.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = log::Origin)]
 pub struct Origin {
     pub session: SessionId,
     pub checkpoint: u32,
@@ -65,7 +68,7 @@ pub struct Origin {
 }
 
 /// Bounds of one turn and of idleness. Every wait in a session takes its deadline from here.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
     /// Tool calls in one turn.

@@ -1247,6 +1247,57 @@ export interface components {
             /** @description Its models are named with their upstream in front, such as `openai/gpt-5.1`. */
             names_upstream: boolean;
         };
+        /**
+         * @description One message to an agent's standard input. It is numbered and logged before it is written, and rendered from the
+         *     log and nothing else, so that writing it again after a crash writes the same bytes.
+         */
+        AgentInput: {
+            /** @enum {string} */
+            input: "initialize";
+        } | {
+            /** @enum {string} */
+            input: "new_session";
+        } | {
+            agent_session: string;
+            /** @enum {string} */
+            input: "load_session";
+        } | {
+            agent_session: string;
+            config: components["schemas"]["ModelConfig"];
+            model: string;
+            /** @enum {string} */
+            input: "choose_model";
+        } | {
+            agent_session: string;
+            mode: string;
+            /** @enum {string} */
+            input: "choose_mode";
+        } | {
+            agent_session: string;
+            turn: components["schemas"]["TurnNumber"];
+            /** Format: int32 */
+            retry?: number;
+            text: string;
+            attachments?: components["schemas"]["log.Attachment"][];
+            /** @description Whether those among them that are images are shown to it; otherwise it is told where they are, as of all others. */
+            images?: boolean;
+            /** @enum {string} */
+            input: "prompt";
+        } | {
+            agent_session: string;
+            /** @enum {string} */
+            input: "cancel";
+        } | {
+            request: unknown;
+            answer: components["schemas"]["Answer"];
+            /** @enum {string} */
+            input: "answer_permission";
+        } | {
+            request: unknown;
+            method: string;
+            /** @enum {string} */
+            input: "unsupported";
+        };
         AgentList: {
             items: components["schemas"]["Agent"][];
         };
@@ -1260,11 +1311,35 @@ export interface components {
          * @enum {string}
          */
         AheadState: "ready" | "begun" | "no";
+        /** @description The answer to one request. */
+        Answer: {
+            option: string;
+            /** @enum {string} */
+            answer: "selected";
+        } | {
+            /** @enum {string} */
+            answer: "cancelled";
+        };
         AnswerRequest: {
             /** @description As in the session's `permission`. */
             request: unknown;
             /** @description Id of one of the options; `null` cancels the request. */
             option?: string | null;
+        };
+        /** @description Who answered. */
+        AnsweredBy: {
+            /** @enum {string} */
+            by: "policy";
+        } | {
+            name: string;
+            /** @enum {string} */
+            by: "person";
+        } | {
+            /** @enum {string} */
+            by: "deadline";
+        } | {
+            /** @enum {string} */
+            by: "stop";
         };
         /** @description A file that a session offers as a result. */
         Artifact: {
@@ -1353,6 +1428,22 @@ export interface components {
         Begun: {
             address: string;
         };
+        /** @description Whose budget. All but a session's are for a calendar month in UTC. */
+        BudgetOf: {
+            /** @enum {string} */
+            whose: "session";
+        } | {
+            name: string;
+            /** @enum {string} */
+            whose: "person";
+        } | {
+            path: string;
+            /** @enum {string} */
+            whose: "repository";
+        } | {
+            /** @enum {string} */
+            whose: "deployment";
+        };
         /** @description What a session may cost. */
         BudgetRequest: {
             /**
@@ -1375,6 +1466,23 @@ export interface components {
             /** @description The end of what it printed. */
             said?: string | null;
         };
+        /** @description What is run, in this order; each, whatever those before it said. */
+        CheckPlan: {
+            /** @description Shell scripts, in the repository. */
+            commands: string[];
+            /** @description The file that they were guessed from, such as `Cargo.toml`; `None` where the repository names them. */
+            detected?: string | null;
+            /**
+             * Format: int64
+             * @description For all of them together.
+             */
+            timeout_ms: number;
+        };
+        /**
+         * @description Which checks run by themselves when a turn is over.
+         * @enum {string}
+         */
+        CheckPolicy: "never" | "named" | "detected";
         CheckSums: {
             /** Format: int32 */
             passed: number;
@@ -1382,6 +1490,15 @@ export interface components {
             running: number;
             /** @description By name. */
             failed: string[];
+        };
+        /** @description What one command did. */
+        CheckedCommand: {
+            command: string;
+            status?: components["schemas"]["ExitStatus"] | null;
+            /** Format: int64 */
+            ms: number;
+            /** @description The end of what it printed. */
+            said: string;
         };
         /** @description The session's files at one moment. */
         Checkpoint: {
@@ -1424,6 +1541,16 @@ export interface components {
              */
             authority: string;
         };
+        Commit: {
+            /** @description Forty hexadecimal digits. */
+            id: string;
+            /** Format: int32 */
+            files: number;
+            /** Format: int32 */
+            insertions: number;
+            /** Format: int32 */
+            deletions: number;
+        };
         /** @description A host that something in the sandbox asked for. */
         Contact: {
             /** @description A name, or an address that was asked for as such. */
@@ -1459,6 +1586,19 @@ export interface components {
             /** @description There is more than is shown. */
             truncated: boolean;
         };
+        /** @description What was really enforced of one sandbox when it was made. */
+        Enforced: components["schemas"]["Enforcement"][];
+        /** @description How a wall stands in one sandbox. */
+        Enforcement: components["schemas"]["log.Strength"] & {
+            wall: components["schemas"]["Wall"];
+            /**
+             * Format: int64
+             * @description Of a limit: how much, in its unit ([`SandboxLimits`]); `None` of a wall, and where as much as there is may be used.
+             */
+            limit?: number | null;
+            /** @description The program that put it up, where that is not Lamplight itself: the name of a container runtime. */
+            by?: string | null;
+        };
         /** @description Somebody at the door. */
         EnterRequest: {
             /** @description What came behind `#` of the link. */
@@ -1475,6 +1615,446 @@ export interface components {
             /** @description If one was asked for; it is said this once. */
             token?: string | null;
         };
+        /** @description A recorded fact. Adding a variant needs a frozen fixture in `fixtures/events`; none is ever removed or changed. */
+        Event: {
+            spec: components["schemas"]["SessionSpec"];
+            /** @enum {string} */
+            type: "session_created";
+        } | {
+            prompt: components["schemas"]["PromptId"];
+            text: string;
+            by: string;
+            attachments?: components["schemas"]["log.Attachment"][];
+            /** @enum {string} */
+            type: "prompt_queued";
+        } | {
+            prompt: components["schemas"]["PromptId"];
+            text: string;
+            by: string;
+            /** @enum {string} */
+            type: "prompt_edited";
+        } | {
+            prompt: components["schemas"]["PromptId"];
+            by: string;
+            /** @enum {string} */
+            type: "prompt_removed";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            by: string;
+            /** @enum {string} */
+            type: "stop_requested";
+        } | {
+            model: string;
+            by: string;
+            /** @enum {string} */
+            type: "model_chosen";
+        } | {
+            by: string;
+            /** @enum {string} */
+            type: "terminal_opened";
+        } | {
+            by: string;
+            /** @enum {string} */
+            type: "sandbox_used";
+        } | {
+            /** Format: int64 */
+            budget_micros: number;
+            by: string;
+            /** @enum {string} */
+            type: "budget_set";
+        } | {
+            by: string;
+            /** @enum {string} */
+            type: "session_ended";
+        } | {
+            by: string;
+            /** @enum {string} */
+            type: "session_archived";
+        } | {
+            by: string;
+            /** @enum {string} */
+            type: "session_unarchived";
+        } | {
+            /** Format: int32 */
+            priority: number;
+            by: string;
+            /** @enum {string} */
+            type: "priority_set";
+        } | {
+            /** Format: int32 */
+            attempt: number;
+            /** @enum {string} */
+            type: "sandbox_queued";
+        } | {
+            generation: components["schemas"]["Generation"];
+            /** Format: int32 */
+            attempt: number;
+            /** @enum {string} */
+            type: "sandbox_requested";
+        } | {
+            generation: components["schemas"]["Generation"];
+            command: string;
+            /** Format: int64 */
+            timeout_ms: number;
+            /** @enum {string} */
+            type: "setup_begun";
+        } | {
+            generation: components["schemas"]["Generation"];
+            failure?: string | null;
+            /** @enum {string} */
+            type: "setup_ended";
+        } | {
+            generation: components["schemas"]["Generation"];
+            handle: string;
+            enforced?: components["schemas"]["Enforced"] | null;
+            /** @enum {string} */
+            type: "sandbox_created";
+        } | {
+            generation: components["schemas"]["Generation"];
+            base_commit: string;
+            /** @enum {string} */
+            type: "workspace_prepared";
+        } | {
+            generation: components["schemas"]["Generation"];
+            /** Format: int32 */
+            attempt: number;
+            failure: components["schemas"]["Failure"];
+            /** @enum {string} */
+            type: "sandbox_failed";
+        } | {
+            generation: components["schemas"]["Generation"];
+            detail: string;
+            /** @enum {string} */
+            type: "sandbox_lost";
+        } | {
+            generation: components["schemas"]["Generation"];
+            by?: string | null;
+            /** @enum {string} */
+            type: "pause_requested";
+        } | {
+            generation: components["schemas"]["Generation"];
+            /** @enum {string} */
+            type: "sandbox_paused";
+        } | {
+            generation: components["schemas"]["Generation"];
+            detail: string;
+            /** @enum {string} */
+            type: "pause_failed";
+        } | {
+            generation: components["schemas"]["Generation"];
+            by?: string | null;
+            /** @enum {string} */
+            type: "resume_requested";
+        } | {
+            generation: components["schemas"]["Generation"];
+            /** @enum {string} */
+            type: "sandbox_resumed";
+        } | {
+            generation: components["schemas"]["Generation"];
+            at: components["schemas"]["Timestamp"];
+            /** @enum {string} */
+            type: "release_announced";
+        } | {
+            generation: components["schemas"]["Generation"];
+            keep_files: boolean;
+            reason: string;
+            /** @enum {string} */
+            type: "sandbox_released";
+        } | {
+            generation: components["schemas"]["Generation"];
+            /** @enum {string} */
+            type: "sandbox_destroyed";
+        } | {
+            generation: components["schemas"]["Generation"];
+            /** Format: int32 */
+            checkpoint: number;
+            /** @enum {string} */
+            type: "checkpoint_requested";
+        } | {
+            /** Format: int32 */
+            checkpoint: number;
+            name: string;
+            /** @enum {string} */
+            type: "checkpoint_kept";
+        } | {
+            /** Format: int32 */
+            checkpoint: number;
+            detail: string;
+            /** @enum {string} */
+            type: "checkpoint_failed";
+        } | {
+            /** Format: int32 */
+            checkpoint: number;
+            by: string;
+            /** @enum {string} */
+            type: "restore_requested";
+        } | {
+            /** Format: int32 */
+            checkpoint: number;
+            /** @enum {string} */
+            type: "files_restored";
+        } | {
+            /** Format: int32 */
+            checkpoint: number;
+            detail: string;
+            /** @enum {string} */
+            type: "restore_failed";
+        } | {
+            generation: components["schemas"]["Generation"];
+            /** Format: int32 */
+            run: number;
+            /** @enum {string} */
+            type: "agent_requested";
+        } | {
+            /** Format: int32 */
+            run: number;
+            can_load: boolean;
+            /** @description Whether prompts may hold images. */
+            takes_images?: boolean;
+            /** @enum {string} */
+            type: "agent_initialized";
+        } | {
+            /** Format: int32 */
+            run: number;
+            opened: components["schemas"]["Opened"];
+            memory: components["schemas"]["Memory"];
+            /** @enum {string} */
+            type: "agent_opened";
+        } | {
+            /** Format: int32 */
+            run: number;
+            /** @enum {string} */
+            type: "agent_ready";
+        } | {
+            /** Format: int32 */
+            run: number;
+            detail: string;
+            /** @enum {string} */
+            type: "agent_broken";
+        } | {
+            /** Format: int32 */
+            run: number;
+            status?: components["schemas"]["ExitStatus"] | null;
+            detail: string;
+            /** @enum {string} */
+            type: "agent_exited";
+        } | {
+            /** Format: int32 */
+            run: number;
+            /** Format: int64 */
+            n: number;
+            input: components["schemas"]["AgentInput"];
+            /** @enum {string} */
+            type: "input_queued";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            prompt: components["schemas"]["PromptId"];
+            /** Format: int32 */
+            attempt: number;
+            /** @enum {string} */
+            type: "turn_started";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            request: unknown;
+            call: components["schemas"]["ToolCall"];
+            options: components["schemas"]["log.PermissionOption"][];
+            deadline: components["schemas"]["Timestamp"];
+            /** @enum {string} */
+            type: "permission_asked";
+        } | {
+            request: unknown;
+            answer: components["schemas"]["Answer"];
+            by: components["schemas"]["AnsweredBy"];
+            /** @enum {string} */
+            type: "permission_answered";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            /** Format: int32 */
+            retry: number;
+            due: components["schemas"]["Timestamp"];
+            failure: components["schemas"]["Failure"];
+            /** @enum {string} */
+            type: "retry_planned";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            /** Format: int32 */
+            retry: number;
+            /** @enum {string} */
+            type: "prompt_retried";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            /** @enum {string} */
+            type: "cancel_answered";
+        } | {
+            /** Format: int64 */
+            spent_micros: number;
+            /** Format: int64 */
+            budget_micros: number;
+            of?: components["schemas"]["BudgetOf"];
+            until?: components["schemas"]["Timestamp"] | null;
+            /** @enum {string} */
+            type: "budget_neared";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            guard: components["schemas"]["Guard"];
+            detail: string;
+            /** @enum {string} */
+            type: "guard_tripped";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            outcome: components["schemas"]["Outcome"];
+            /** @enum {string} */
+            type: "turn_ended";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            commit: string;
+            /** @enum {string} */
+            type: "branch_pushed";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            commit?: components["schemas"]["Commit"] | null;
+            /** @enum {string} */
+            type: "work_committed";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            failure: components["schemas"]["Failure"];
+            /** @enum {string} */
+            type: "work_not_committed";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            commit: string;
+            why?: string | null;
+            /** @enum {string} */
+            type: "nothing_to_check";
+        } | {
+            /** Format: int32 */
+            check: number;
+            turn: components["schemas"]["TurnNumber"];
+            commit: string;
+            plan: components["schemas"]["CheckPlan"];
+            /** @enum {string} */
+            type: "checks_requested";
+        } | (components["schemas"]["Verdict"] & {
+            /** Format: int32 */
+            check: number;
+            commands: components["schemas"]["CheckedCommand"][];
+            prompt?: components["schemas"]["PromptId"] | null;
+        } & {
+            /** @enum {string} */
+            type: "checks_ended";
+        }) | {
+            turn: components["schemas"]["TurnNumber"];
+            artifacts: components["schemas"]["log.Artifact"][];
+            /** @enum {string} */
+            type: "artifacts_kept";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            commit: components["schemas"]["Commit"];
+            by: string;
+            /** @enum {string} */
+            type: "branch_updated";
+        } | {
+            commit: string;
+            /** @enum {string} */
+            type: "workspace_updated";
+        } | {
+            into: string;
+            commit: string;
+            by: string;
+            /** @enum {string} */
+            type: "branch_merged";
+        } | {
+            pull_request: components["schemas"]["log.PullRequest"];
+            by: string;
+            /** @enum {string} */
+            type: "pull_request_published";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            text: string;
+            message?: string | null;
+            /** @enum {string} */
+            type: "agent_spoke";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            text: string;
+            /** @enum {string} */
+            type: "agent_thought";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            call: components["schemas"]["ToolCall"];
+            /** @enum {string} */
+            type: "tool_called";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            entries: components["schemas"]["PlanEntry"][];
+            /** @enum {string} */
+            type: "plan_changed";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            /** Format: int64 */
+            used: number;
+            /** Format: int64 */
+            size: number;
+            /** @enum {string} */
+            type: "context_measured";
+        } | {
+            turn: components["schemas"]["TurnNumber"];
+            model: string;
+            tokens: components["schemas"]["log.Tokens"];
+            /**
+             * Format: int64
+             * @description In millionths of a dollar; missing where no price is known.
+             */
+            cost_micros?: number | null;
+            /** @description By which list of prices that is, and behind a plus sign by which edition of ours of reading it: `genai-prices 0.2.1+1`. */
+            priced_by?: string | null;
+            /** @description The answer broke off or did not say all that it used, so that this is in part made from what was seen of it. */
+            is_estimated?: boolean;
+            /** @enum {string} */
+            type: "tokens_used";
+        } | (components["schemas"]["log.Contact"] & {
+            turn: components["schemas"]["TurnNumber"];
+        } & {
+            /** @enum {string} */
+            type: "host_contacted";
+        }) | {
+            turn: components["schemas"]["TurnNumber"];
+            kind: string;
+            raw: unknown;
+            /** @enum {string} */
+            type: "agent_sent";
+        } | {
+            text: string;
+            /** @enum {string} */
+            type: "agent_logged";
+        } | {
+            text: string;
+            /** @enum {string} */
+            type: "noted";
+        };
+        /** @description How a process ended. */
+        ExitStatus: {
+            /** Format: int32 */
+            code: number;
+            /** @enum {string} */
+            ended: "code";
+        } | {
+            /** Format: int32 */
+            signal: number;
+            /** @enum {string} */
+            ended: "signal";
+        };
+        /** @description A failure as people read it: one sentence, and what to do. */
+        Failure: {
+            side: components["schemas"]["Side"];
+            class: components["schemas"]["FailureClass"];
+            message: string;
+        };
+        /**
+         * @description What can be done about a failure.
+         * @enum {string}
+         */
+        FailureClass: "transient" | "persistent" | "fatal" | "needs_you";
         FileDiff: {
             path: string;
             /** @description Where a renamed file was before. */
@@ -1550,12 +2130,31 @@ export interface components {
             /** @description For where a key or a password goes. Worth something while the session has a sandbox that runs, across restarts of the server. */
             token: string;
         };
+        /**
+         * Format: int32
+         * @description The n-th sandbox of a session, from 1. Every report about a sandbox carries it.
+         */
+        Generation: number;
+        /**
+         * @description What a guard watches. Each ends the turn.
+         * @enum {string}
+         */
+        Guard: "steps" | "failures_in_a_row" | "identical_calls" | "silence" | "wall_clock" | "paused" | "budget" | "month_budget";
+        /**
+         * @description A host's name or address, or `*.` and a name for everything below it (and not the name itself). Lower case, without a dot at
+         *     the end; names beyond ASCII in the form that starts with `xn--`.
+         */
+        HostPattern: string;
         /** @description An image, as it was when the session was made. */
         Image: {
             name: string;
             /** @description 64 hexadecimal digits, over all that is in it. */
             digest: string;
         };
+        /** @description SHA-256 over an unpacked image: 64 lower-case hexadecimal digits. */
+        ImageDigest: string;
+        /** @description What people call an image: 1 to 64 lower-case letters, digits, `.`, `_` and `-`, the first a letter or digit. Not `host`. */
+        ImageName: string;
         /** @description An invitation that nobody has used yet. */
         Invitation: {
             id: string;
@@ -1624,6 +2223,94 @@ export interface components {
              * @description When it is taken back or paused; of one that is paused, since when it is.
              */
             until: string;
+        };
+        /** @description Bounds of one turn and of idleness. Every wait in a session takes its deadline from here. */
+        Limits: {
+            /**
+             * Format: int32
+             * @description Tool calls in one turn.
+             * @default 25
+             */
+            steps?: number;
+            /**
+             * Format: int32
+             * @description Failures of the same tool without a success in between.
+             * @default 3
+             */
+            failures_in_a_row?: number;
+            /**
+             * Format: int32
+             * @description The same tool with the same input, one after the other.
+             * @default 3
+             */
+            identical_calls?: number;
+            /**
+             * Format: int64
+             * @description No word from the agent within a turn.
+             * @default 600000
+             */
+            silence_ms?: number;
+            /**
+             * Format: int64
+             * @description From the start of a turn to its end.
+             * @default 7200000
+             */
+            wall_clock_ms?: number;
+            /**
+             * Format: int64
+             * @description A permission request without an answer is rejected after this.
+             * @default 300000
+             */
+            permission_ms?: number;
+            /**
+             * Format: int64
+             * @description From asking for a sandbox to an agent that is ready for a prompt.
+             * @default 120000
+             */
+            start_ms?: number;
+            /**
+             * Format: int64
+             * @description From asking the agent to cancel to killing everything that it runs.
+             * @default 2000
+             */
+            cancel_grace_ms?: number;
+            /**
+             * Format: int64
+             * @description A turn that a person paused is stopped after this.
+             * @default 86400000
+             */
+            paused_ms?: number;
+            /**
+             * Format: int64
+             * @description Without a turn for this long, everything in the sandbox is paused, in memory.
+             * @default 300000
+             */
+            pause_ms?: number;
+            /**
+             * Format: int64
+             * @description Without a turn for this long, the sandbox is given back and its files are kept.
+             * @default 3600000
+             */
+            idle_ms?: number;
+            /**
+             * Format: int64
+             * @description So long before the sandbox is given back, people are told.
+             * @default 300000
+             */
+            idle_warning_ms?: number;
+            /**
+             * Format: int64
+             * @description Within a turn, files are kept when so much time has passed since they last were, between two tool calls; at the end of a turn
+             *     they always are. 0 keeps none, ever.
+             * @default 60000
+             */
+            checkpoint_ms?: number;
+            /**
+             * Format: int64
+             * @description What all turns of a session together may cost, in millionths of a dollar by the price lists of the models' vendors; 0 is no bound.
+             * @default 0
+             */
+            budget_micros?: number;
         };
         /** @description Bounds of one turn and of idleness; what is left out is as configured. */
         LimitsRequest: {
@@ -1700,6 +2387,11 @@ export interface components {
              */
             budget_micros?: number | null;
         };
+        Location: {
+            path: string;
+            /** Format: int32 */
+            line?: number | null;
+        };
         /** @description A part of a log. */
         LogEntries: {
             entries: components["schemas"]["LogEntry"][];
@@ -1727,7 +2419,7 @@ export interface components {
              */
             read?: number | null;
             /** @description The fact, told by its `type`. */
-            event: Record<string, never>;
+            event: components["schemas"]["Event"];
         };
         /** @description Who asks, and what they may. */
         Me: {
@@ -1741,6 +2433,11 @@ export interface components {
             /** @description Whether this server has a sign-in; without one, whoever is on its machine may do everything. */
             signs_in: boolean;
         };
+        /**
+         * @description How much a new agent process knows of what went before.
+         * @enum {string}
+         */
+        Memory: "fresh" | "loaded" | "digest";
         /** @description Where the branch went. */
         Merged: {
             into: string;
@@ -1750,6 +2447,15 @@ export interface components {
         Model: {
             id: string;
             name: string;
+        };
+        /** @description How this agent lets its model be chosen. Source: ACP v1 `session/set_config_option`, and the older `session/set_model`. */
+        ModelConfig: {
+            id: string;
+            /** @enum {string} */
+            by: "option";
+        } | {
+            /** @enum {string} */
+            by: "set_model";
         };
         ModelList: {
             items: components["schemas"]["UpstreamModels"][];
@@ -1863,11 +2569,45 @@ export interface components {
             /** Format: int32 */
             columns: number;
         };
+        /** @description What opening a conversation told us. */
+        Opened: {
+            agent_session: string;
+            models: components["schemas"]["log.Model"][];
+            model?: string | null;
+            model_config?: components["schemas"]["ModelConfig"] | null;
+            /** @description Ids of the modes on offer. */
+            modes: string[];
+            mode?: string | null;
+        };
+        /**
+         * @description What choosing an option means. Source: ACP v1 `PermissionOptionKind`.
+         * @enum {string}
+         */
+        OptionKind: "allow_once" | "allow_always" | "reject_once" | "reject_always";
         /** @description The checkpoint of another session that a fork began with. */
         Origin: {
             session: string;
             /** Format: int32 */
             checkpoint: number;
+        };
+        /** @description How a turn ended. */
+        Outcome: {
+            stop_reason: components["schemas"]["StopReason"];
+            /** @enum {string} */
+            how: "completed";
+        } | {
+            by: string;
+            /** @enum {string} */
+            how: "stopped";
+        } | {
+            guard: components["schemas"]["Guard"];
+            detail: string;
+            /** @enum {string} */
+            how: "tripped";
+        } | {
+            failure: components["schemas"]["Failure"];
+            /** @enum {string} */
+            how: "failed";
         };
         PermissionOption: {
             id: string;
@@ -1908,6 +2648,18 @@ export interface components {
          * @enum {string}
          */
         Phase: "queued" | "starting" | "planning" | "executing" | "waiting_for_you" | "stuck" | "paused" | "done" | "failed";
+        PlanEntry: {
+            text: string;
+            priority: string;
+            status: components["schemas"]["PlanStatus"];
+        };
+        /** @enum {string} */
+        PlanStatus: "pending" | "in_progress" | "completed";
+        /**
+         * @description How requests are answered when nobody is asked, or nobody answers in time.
+         * @enum {string}
+         */
+        Policy: "allow" | "reject" | "ask";
         /** @description A port at which a program in the sandbox listens. */
         Port: {
             /** Format: int32 */
@@ -1953,6 +2705,8 @@ export interface components {
             /** @description 0 when it is the next to be sent. */
             position: number;
         };
+        /** @description One thing a person or trigger said. */
+        PromptId: string;
         PromptRequest: {
             /** @description May be empty where a file says it all. */
             text: string;
@@ -2135,6 +2889,44 @@ export interface components {
             /** Format: int64 */
             disk_limit_bytes?: number | null;
         };
+        /** @description What one sandbox may use of the machine; `None` is this installation's default. */
+        SandboxLimits: {
+            /**
+             * Format: int32
+             * @description Processor time, in thousandths of one processor. Default: all that the machine has.
+             * @default null
+             */
+            cpu_thousandths?: number | null;
+            /**
+             * Format: int64
+             * @description Memory of everything inside, together.
+             * @default null
+             */
+            memory_bytes?: number | null;
+            /**
+             * Format: int32
+             * @description Processes and threads at a time.
+             * @default null
+             */
+            processes?: number | null;
+            /**
+             * Format: int64
+             * @description All files of the session.
+             * @default null
+             */
+            disk_bytes?: number | null;
+            /**
+             * Format: int32
+             * @description Of each process.
+             * @default null
+             */
+            open_files?: number | null;
+            /**
+             * @description Whether programs inside may make sandboxes of their own, as browsers do. That opens more of the kernel to them.
+             * @default null
+             */
+            nested_sandboxes?: boolean | null;
+        };
         /** @description What the session's sandboxes may use; what is left out is as configured. */
         SandboxLimitsRequest: {
             /**
@@ -2218,10 +3010,45 @@ export interface components {
             /** @description Whether the time was enough for everything. */
             complete: boolean;
         };
+        /** @description One piece of work. */
+        SessionId: string;
+        /** @description The image of a session. Its name may mean something else tomorrow; its digest does not. */
+        SessionImage: {
+            name: components["schemas"]["ImageName"];
+            digest: components["schemas"]["ImageDigest"];
+        };
         SessionList: {
             items: components["schemas"]["SessionSummary"][];
             /** @description `null` on the last page. */
             next_cursor?: string | null;
+        };
+        /** @description What a session is made with. */
+        SessionSpec: {
+            /** @description One line for lists; the start of the first prompt when nobody gave one. */
+            title: string;
+            /** @description Absolute path of a git repository on the control plane's machine. */
+            repository: string;
+            /** @description The branch the work starts from and is merged into, such as `main`. */
+            base: string;
+            /** @description `lamplight/<slug>-<id>`; the only branch this session can push. */
+            branch: string;
+            /** @description Catalogue name of the agent, such as `opencode`. */
+            agent: string;
+            /** @description The agent's own id of a model; `None` is the agent's default. */
+            model?: string | null;
+            /** @description The agent's own id of the mode it is to work in, from the catalogue; the sandbox is the boundary, so usually full access. */
+            mode?: string | null;
+            person: components["schemas"]["log.Person"];
+            limits: components["schemas"]["Limits"];
+            /** @description What its sandboxes may use. Missing in logs of the first release: all defaults. */
+            sandbox?: components["schemas"]["SandboxLimits"];
+            permissions: components["schemas"]["Policy"];
+            /** @description Which checks run on what is committed. Missing in logs of before there were any. */
+            checks?: components["schemas"]["CheckPolicy"];
+            /** @description What programs in the sandbox may connect to. */
+            network?: components["schemas"]["log.Network"];
+            image?: components["schemas"]["SessionImage"] | null;
+            origin?: components["schemas"]["log.Origin"] | null;
         };
         /** @description The line of a session in a list. */
         SessionSummary: {
@@ -2374,6 +3201,11 @@ export interface components {
             /** Format: date-time */
             updated_at: string;
         };
+        /**
+         * @description Whose fault it is: ours and the machine's, or the agent's. Told apart in status, logs and metrics.
+         * @enum {string}
+         */
+        Side: "infrastructure" | "agent";
         /** @enum {string} */
         Standing: "draft" | "open" | "closed" | "merged";
         /** @description The server itself. */
@@ -2396,6 +3228,11 @@ export interface components {
             /** @description Who asks. */
             person: components["schemas"]["Person"];
         };
+        /**
+         * @description Why a prompt came back. Source: ACP v1 `StopReason`.
+         * @enum {string}
+         */
+        StopReason: "end_turn" | "max_tokens" | "max_turn_requests" | "refusal" | "cancelled";
         /**
          * @description `enforced` by the kernel; `soft`: in part, or late; `missing`.
          * @enum {string}
@@ -2420,6 +3257,11 @@ export interface components {
         TerminalList: {
             items: components["schemas"]["Terminal"][];
         };
+        /**
+         * Format: int64
+         * @description Milliseconds since 1970-01-01T00:00:00Z.
+         */
+        Timestamp: number;
         /** @description A token, without its text, which is said once. */
         Token: {
             id: string;
@@ -2460,6 +3302,49 @@ export interface components {
              */
             reasoning: number;
         };
+        /**
+         * @description A tool call, or news of one. Items with the same id are one call: a later item replaces the fields that it carries.
+         *     An update may come first, and any field but the id may be missing. Source: ACP v1 `tool_call`, `tool_call_update`.
+         */
+        ToolCall: {
+            id: string;
+            /** @description The tool's own name (`shell`), where the agent tells it. */
+            name?: string | null;
+            title?: string | null;
+            /** @description ACP's kind: read, edit, delete, move, search, execute, think, fetch, switch_mode, other. */
+            kind?: string | null;
+            status?: components["schemas"]["ToolStatus"] | null;
+            input?: unknown;
+            output?: unknown;
+            /** @description More of what the tool prints while it runs; unlike the others it is appended to what was printed before. */
+            printed?: string | null;
+            /** @description Replaces what was there before. */
+            content?: components["schemas"]["ToolContent"][] | null;
+            /** @description Files the call touches; replaces what was there before. */
+            locations?: components["schemas"]["Location"][] | null;
+        };
+        /** @description What a tool call shows. */
+        ToolContent: {
+            text: string;
+            /** @enum {string} */
+            show: "text";
+        } | {
+            path: string;
+            old?: string | null;
+            new: string;
+            /** @enum {string} */
+            show: "diff";
+        } | {
+            id: string;
+            /** @enum {string} */
+            show: "terminal";
+        } | {
+            raw: unknown;
+            /** @enum {string} */
+            show: "other";
+        };
+        /** @enum {string} */
+        ToolStatus: "pending" | "in_progress" | "completed" | "failed";
         /** @description What a turn left in the branch. */
         TurnCommit: {
             /** Format: int32 */
@@ -2473,6 +3358,11 @@ export interface components {
             /** Format: int32 */
             deletions: number;
         };
+        /**
+         * Format: int32
+         * @description The n-th turn of a session, from 1.
+         */
+        TurnNumber: number;
         /** @description A model that can be asked with what is configured. */
         UpstreamModel: {
             /** @example gpt-5.1 */
@@ -2535,6 +3425,27 @@ export interface components {
             /** @description Those of this month, whatever `since` says. */
             budgets: components["schemas"]["MonthBudget"][];
         };
+        /** @description What the checks say of a commit, all together. */
+        Verdict: {
+            /** @enum {string} */
+            verdict: "passed";
+        } | {
+            /** @enum {string} */
+            verdict: "failed";
+        } | {
+            why: string;
+            /** @enum {string} */
+            verdict: "not_run";
+        } | {
+            by: string;
+            /** @enum {string} */
+            verdict: "stopped";
+        };
+        /**
+         * @description One thing that keeps a sandbox in.
+         * @enum {string}
+         */
+        Wall: "namespaces" | "capabilities" | "system_calls" | "host_user" | "file_rules" | "kernel_files" | "cpu" | "memory" | "processes" | "disk" | "open_files";
         /** @description One thing that keeps a sandbox in. */
         WallState: {
             wall: components["schemas"]["SandboxWall"];
@@ -2559,6 +3470,142 @@ export interface components {
             oidc?: string | null;
             /** @description Whether GitHub does, by `POST /sign-in/github`. */
             github: boolean;
+        };
+        /** @description One file, kept under the name of its content. */
+        "log.Artifact": {
+            /** @description See [`artifact_name`]. */
+            name: string;
+            /** @description SHA-256 of what is in it, in sixty-four hexadecimal digits. */
+            blob: string;
+            /** @description As its content says, such as `image/png`; `application/octet-stream` where that says nothing. */
+            media_type: string;
+            /** Format: int64 */
+            bytes: number;
+        };
+        /** @description One file, kept under the name of its content. */
+        "log.Attachment": {
+            /** @description SHA-256 of what is in it, in sixty-four hexadecimal digits. */
+            blob: string;
+            /** @description See [`file_name`]. */
+            name: string;
+            /** @description As its content says, such as `image/png`; `application/octet-stream` where that says nothing. */
+            media_type: string;
+            /** Format: int64 */
+            bytes: number;
+        };
+        /** @description A host that something inside asked for, and the answer. */
+        "log.Contact": {
+            /** @description A name, or an address that was asked for as such. */
+            host: string;
+            /** Format: int32 */
+            port: number;
+            /** @description The address that stands for the name inside the sandbox. */
+            known_as?: string | null;
+            /** @description Why not; `None` when it was reached. */
+            refused?: string | null;
+        };
+        "log.Model": {
+            id: string;
+            name: string;
+        };
+        /**
+         * @description What programs inside may connect to, beside the gateway. Addresses that are not public are not among it, whatever this says:
+         *     whoever runs the deployment names those.
+         */
+        "log.Network": {
+            /** @enum {string} */
+            policy: "open";
+        } | {
+            hosts: components["schemas"]["HostPattern"][];
+            /** @enum {string} */
+            policy: "allowlist";
+        } | {
+            /** @enum {string} */
+            policy: "none";
+        };
+        /** @description A checkpoint of another session, from which one goes its own way. */
+        "log.Origin": {
+            session: components["schemas"]["SessionId"];
+            /** Format: int32 */
+            checkpoint: number;
+            /** @description The provider's name of the checkpoint. */
+            name: string;
+            /** @description The commit that the files were on. */
+            commit: string;
+            /** @description The agent's own name of the conversation in them; `None` when another agent goes on. */
+            agent_session?: string | null;
+        };
+        /** @description One of the answers that the agent offers. Chosen by kind, never by position. */
+        "log.PermissionOption": {
+            id: string;
+            name: string;
+            kind: components["schemas"]["OptionKind"];
+        };
+        /** @description Who asked, and who authors the commits. */
+        "log.Person": {
+            name: string;
+            email: string;
+        };
+        /** @description A pull request of a session's branch, as it was published. */
+        "log.PullRequest": {
+            /** @description `owner/name`. */
+            repository: string;
+            /** Format: int64 */
+            number: number;
+            /** @description For people. */
+            url: string;
+            draft: boolean;
+            /** @description The commit that the branch was pushed at; forty hexadecimal digits. */
+            head: string;
+            /**
+             * Format: int32
+             * @description The n-th checks of the session, whose end it tells.
+             */
+            checked?: number | null;
+        };
+        "log.Strength": {
+            /** @enum {string} */
+            strength: "enforced";
+        } | {
+            why: string;
+            /** @enum {string} */
+            strength: "soft";
+        } | {
+            why: string;
+            /** @enum {string} */
+            strength: "missing";
+        };
+        /** @description Tokens of one turn or session, as counted by whoever says so. All counts are tokens. */
+        "log.Tokens": {
+            /**
+             * Format: int64
+             * @description Everything sent to the model, what it had cached included.
+             * @default 0
+             */
+            input?: number;
+            /**
+             * Format: int64
+             * @default 0
+             */
+            output?: number;
+            /**
+             * Format: int64
+             * @description The part of `input` that the model read from its cache.
+             * @default 0
+             */
+            cached?: number;
+            /**
+             * Format: int64
+             * @description The part of `input` that was written to its cache.
+             * @default 0
+             */
+            cache_written?: number;
+            /**
+             * Format: int64
+             * @description The part of `output` that nobody is shown.
+             * @default 0
+             */
+            reasoning?: number;
         };
     };
     responses: never;

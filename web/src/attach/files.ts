@@ -37,7 +37,8 @@ export interface Files {
   items: Waiting[];
   add: (files: Iterable<File>) => void;
   remove: (key: string) => void;
-  clear: () => void;
+  /** What was sent is not waiting any more; what came since then is. */
+  sent: (files: Attachment[]) => void;
   /** Those that a prompt can name. */
   ready: Attachment[];
   uploading: boolean;
@@ -87,12 +88,15 @@ export function useFiles(draft: string): Files {
     [items.length],
   );
   const remove = useCallback((key: string) => setItems((now) => now.filter((item) => item.key !== key)), []);
-  const clear = useCallback(() => setItems([]), []);
+  const sent = useCallback((files: Attachment[]) => {
+    const ids = new Set(files.map(({ id }) => id));
+    setItems((now) => now.filter((item) => item.state !== 'ready' || !ids.has(item.file.id)));
+  }, []);
   return {
     items,
     add,
     remove,
-    clear,
+    sent,
     ready: items.flatMap((item) => (item.state === 'ready' ? [item.file] : [])),
     uploading: items.some((item) => item.state === 'uploading'),
     failed: items.some((item) => item.state === 'failed'),

@@ -61,7 +61,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
     },
     onSuccess: (session) => {
       setPrompt('');
-      files.clear();
+      files.sent(files.ready);
       void navigate({ to: '/sessions/$id', params: { id: session.id } });
     },
   });

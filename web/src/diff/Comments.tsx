@@ -80,9 +80,10 @@ export function CommentsBar({ store, shown }: { store: CommentStore; shown: (com
   const session = useStore();
   const all = useSyncExternalStore(store.subscribe, store.all);
   const send = useMutation({
-    mutationFn: () => api.prompt(session.id, promptOf(all)),
-    onSuccess: () => {
-      store.clear();
+    mutationFn: (sent: readonly LineComment[]) => api.prompt(session.id, promptOf(sent)),
+    onSuccess: (_, sent) => {
+      // What was written or changed since then is still to be sent.
+      for (const comment of sent) if (all.includes(comment)) store.remove(comment.id);
       session.refresh();
     },
   });
@@ -130,7 +131,7 @@ export function CommentsBar({ store, shown }: { store: CommentStore; shown: (com
           look="primary"
           size="small"
           disabled={finished.length === 0 || send.isPending || ended}
-          onClick={() => send.mutate()}
+          onClick={() => send.mutate(finished)}
         >
           <Icon name="send" className="size-3.5" /> {words.comments.send}
         </Button>

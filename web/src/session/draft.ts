@@ -114,7 +114,7 @@ export class Draft {
         });
         return;
       case 'setup_ended':
-        if (event.failure === undefined) this.#setupStep(entry, event.type, event.generation);
+        if (!event.failure) this.#setupStep(entry, event.type, event.generation);
         else this.#note(entry, words.notes.setup_failed(event.failure));
         return;
       case 'setup_begun':
@@ -197,7 +197,7 @@ export class Draft {
         this.#endTurn(entry, event);
         return;
       case 'work_committed':
-        this.#push({ ...head(entry), kind: 'commit', turn: event.turn, commit: event.commit });
+        this.#push({ ...head(entry), kind: 'commit', turn: event.turn, commit: event.commit ?? null });
         if (event.commit) this.t.committedAt = entry.seq;
         return;
       case 'work_not_committed':

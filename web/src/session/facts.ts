@@ -65,9 +65,9 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
       const more = event.tokens;
       return {
         tokens: {
-          input: input + more.input,
-          output: output + more.output,
-          cached: cached + more.cached,
+          input: input + (more.input ?? 0),
+          output: output + (more.output ?? 0),
+          cached: cached + (more.cached ?? 0),
           cache_written: cache_written + (more.cache_written ?? 0),
           reasoning: reasoning + (more.reasoning ?? 0),
         },
@@ -123,8 +123,8 @@ export function titleOf(call: ToolCall): string {
   return call.title ?? call.name ?? call.kind ?? words.tool.unnamed;
 }
 
-function plus(cost: SessionView['cost'], micros: number | undefined): SessionView['cost'] {
-  return { micros: cost.micros + (micros ?? 0), is_partial: cost.is_partial || micros === undefined };
+function plus(cost: SessionView['cost'], micros: number | null | undefined): SessionView['cost'] {
+  return { micros: cost.micros + (micros ?? 0), is_partial: cost.is_partial || micros == null };
 }
 
 function iso(ms: number): string {

@@ -73,14 +73,14 @@ function textsOf(item: Item): string[] {
     case 'log':
       return [item.text];
     case 'tool': {
-      const { input, output, printed = '', content = [], locations = [] } = item.call;
+      const { input, output, printed, content, locations } = item.call;
       return [
         titleOf(item.call),
         written(input),
-        printed,
+        printed ?? '',
         written(output),
-        ...content.flatMap(contentTexts),
-        ...locations.map(({ path }) => path),
+        ...(content ?? []).flatMap(contentTexts),
+        ...(locations ?? []).map(({ path }) => path),
       ];
     }
     case 'plan':

@@ -40,7 +40,7 @@ export interface MessageItem extends Base {
   kind: 'message';
   turn: number;
   text: string;
-  message: string | undefined;
+  message: string | null | undefined;
 }
 
 export interface ThoughtItem extends Base {

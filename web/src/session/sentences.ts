@@ -114,17 +114,17 @@ export function sentence(event: Told, at: number): string {
 }
 
 function statusText(status: CheckedCommand['status']): string {
-  if (status === null) return words.notes.outOfTime;
+  if (!status) return words.notes.outOfTime;
   return status.ended === 'code' ? words.notes.exit(status.code) : words.notes.signal(status.signal);
 }
 
 export function exitText(event: Event & { type: 'agent_exited' }): string {
-  const how =
-    event.status === null
-      ? words.notes.agentGone
-      : event.status.ended === 'code'
-        ? words.notes.agentExited(event.status.code)
-        : words.notes.agentSignalled(event.status.signal);
+  const { status } = event;
+  const how = !status
+    ? words.notes.agentGone
+    : status.ended === 'code'
+      ? words.notes.agentExited(status.code)
+      : words.notes.agentSignalled(status.signal);
   return event.detail ? `${how}: ${event.detail}` : how;
 }
 

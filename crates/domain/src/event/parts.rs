@@ -6,6 +6,7 @@ use crate::failure::Failure;
 use crate::{Seq, Timestamp};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
+use utoipa::ToSchema;
 
 /// One entry of a session's log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -20,13 +21,15 @@ pub struct Entry {
 }
 
 /// A host that something inside asked for, and the answer.
-#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, ToSchema)]
+#[schema(as = log::Contact)]
 pub struct Contact {
     /// A name, or an address that was asked for as such.
     pub host: String,
     pub port: u16,
     /// The address that stands for the name inside the sandbox.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
     pub known_as: Option<Ipv4Addr>,
     /// Why not; `None` when it was reached.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -34,7 +37,7 @@ pub struct Contact {
 }
 
 /// How much a new agent process knows of what went before.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Memory {
     /// There was nothing before.
@@ -46,7 +49,7 @@ pub enum Memory {
 }
 
 /// What a guard watches. Each ends the turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum Guard {
     Steps,
@@ -63,7 +66,7 @@ pub enum Guard {
 }
 
 /// How a turn ended.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "how", rename_all = "snake_case")]
 pub enum Outcome {
     Completed { stop_reason: StopReason },
@@ -72,7 +75,7 @@ pub enum Outcome {
     Failed { failure: Failure },
 }
 
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Commit {
     /// Forty hexadecimal digits.
     pub id: String,

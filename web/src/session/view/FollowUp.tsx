@@ -3,6 +3,7 @@
 import { useMutation } from '@tanstack/react-query';
 import { type KeyboardEvent, type RefObject, useLayoutEffect } from 'react';
 import { api, asApiError } from '../../api/client';
+import type { Attachment } from '../../api/types';
 import { AttachButton, ChosenFiles, DropPlace } from '../../attach/Chosen';
 import { useFiles } from '../../attach/files';
 import { words } from '../../text/english';
@@ -21,10 +22,13 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
   const [text, setText] = useDraft(store.id);
   const files = useFiles(store.id);
   const send = useMutation({
-    mutationFn: (prompt: string) => api.prompt(store.id, prompt, files.ready),
-    onSuccess: () => {
-      setText('');
-      files.clear();
+    mutationFn: (prompt: { text: string; attachments: Attachment[] }) =>
+      api.prompt(store.id, prompt.text, prompt.attachments),
+    onSuccess: (_, sent) => {
+      // What was written and attached since then is of the next one.
+      const now = text.trimStart();
+      setText(now.startsWith(sent.text) ? now.slice(sent.text.length).trimStart() : text);
+      files.sent(sent.attachments);
       store.refresh();
     },
   });
@@ -47,7 +51,7 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
   const running = isWorking(facts.phase) || isBusy(facts.phase);
   const ready = (text.trim() !== '' || files.ready.length > 0) && !send.isPending && !files.uploading && !files.failed;
   const submit = () => {
-    if (ready) send.mutate(text.trim());
+    if (ready) send.mutate({ text: text.trim(), attachments: files.ready });
   };
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) {

@@ -48,7 +48,8 @@ function Open({ item, title }: { item: PermissionItem; title: string }) {
     mutationFn: (option: string | null) => api.answerPermission(store.id, item.request, option),
     onSettled: () => store.refresh(),
   });
-  const { input, content = [] } = item.call;
+  const { input } = item.call;
+  const content = item.call.content ?? [];
   const left = item.deadline - now;
   return (
     <section

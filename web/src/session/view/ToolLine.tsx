@@ -35,8 +35,8 @@ const NAMES: [RegExp, IconName][] = [
   [/^(think|todo|plan)/i, 'think'],
 ];
 
-function iconOf({ kind, name = '' }: ToolCall): IconName {
-  return KINDS[kind ?? ''] ?? NAMES.find(([pattern]) => pattern.test(name))?.[1] ?? 'other';
+function iconOf({ kind, name }: ToolCall): IconName {
+  return KINDS[kind ?? ''] ?? NAMES.find(([pattern]) => pattern.test(name ?? ''))?.[1] ?? 'other';
 }
 
 export const ToolLine = memo(function ToolLine({ item }: { item: ToolItem }) {
@@ -106,7 +106,9 @@ function ToolState({ item }: { item: ToolItem }) {
 }
 
 function ToolDetails({ item }: { item: ToolItem }) {
-  const { input, output, printed, content = [], locations = [] } = item.call;
+  const { input, output, printed } = item.call;
+  const content = item.call.content ?? [];
+  const locations = item.call.locations ?? [];
   const told = content.filter((part) => part.show === 'text').map((part) => part.text);
   const texts = told.length === 0 && printed ? [printed] : told;
   const rest = content.filter((part) => part.show === 'diff' || part.show === 'other');

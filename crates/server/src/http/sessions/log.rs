@@ -6,7 +6,7 @@ use crate::http::problem::Problem;
 use axum::extract::State;
 use axum::http::header;
 use axum::response::{IntoResponse, Response};
-use lamplight_domain::Seq;
+use lamplight_domain::{Event, Seq};
 use lamplight_engine::{LogPage, LogRange};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -48,7 +48,7 @@ pub struct LogEntry {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub read: Option<u64>,
     /// The fact, told by its `type`.
-    #[schema(value_type = Object, example = json!({"type": "agent_spoke", "turn": 1, "text": "Hello"}))]
+    #[schema(value_type = Event, example = json!({"type": "agent_spoke", "turn": 1, "text": "Hello"}))]
     pub event: Value,
 }
 
