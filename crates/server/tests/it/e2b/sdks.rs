@@ -118,6 +118,8 @@ pub(super) async fn sdk(language: &str, which: &str) -> Option<Command> {
     let mut command = Command::new(program);
     command.arg(format!("{HERE}/{script}")).args(home).env_clear();
     command.env("PATH", std::env::var_os("PATH").unwrap());
+    // Nothing is to be left beside the cases.
+    command.env("PYTHONDONTWRITEBYTECODE", "1");
     Some(command)
 }
 
