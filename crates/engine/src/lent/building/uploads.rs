@@ -15,7 +15,10 @@ use tokio::io::AsyncWriteExt;
 /// The longest archive, in bytes.
 pub const LONGEST_UPLOAD: u64 = 4 << 30;
 
-/// One that nobody has used for so long is removed.
+/// All of one person, in bytes.
+const OF_ONE: u64 = 5 * LONGEST_UPLOAD;
+
+/// One that was uploaded so long ago is removed.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
 
 #[derive(Debug, thiserror::Error)]
@@ -81,13 +84,22 @@ impl Engine {
     }
 }
 
-/// Old ones go, also those that never came whole.
+/// Old ones go, also those that never came whole; and the oldest, until there is room for one more.
 async fn tidy(folder: &Path) {
     let Ok(mut entries) = fs::read_dir(folder).await else { return };
+    let mut all = Vec::new();
     while let Ok(Some(entry)) = entries.next_entry().await {
-        let age = entry.metadata().await.ok().and_then(|about| about.modified().ok()?.elapsed().ok());
-        if age.is_some_and(|age| age > KEPT) {
-            let _ = fs::remove_file(entry.path()).await;
+        let Ok(about) = entry.metadata().await else { continue };
+        let age = about.modified().ok().and_then(|modified| modified.elapsed().ok()).unwrap_or_default();
+        all.push((age, about.len(), entry.path()));
+    }
+    all.sort();
+    let mut bytes = LONGEST_UPLOAD;
+    for (age, length, path) in all {
+        bytes += length;
+        if age > KEPT || bytes > OF_ONE {
+            // Whoever reads it has it open; who comes later uploads it again.
+            let _ = fs::remove_file(path).await;
         }
     }
 }
