@@ -18,7 +18,6 @@ const OF_ROWS: &[u8] = b"lamplight rows of lent sandboxes 1";
 const NONCE_BYTES: usize = 24;
 
 /// What a row tells of.
-#[expect(clippy::large_enum_variant, reason = "each is taken apart where it is read")]
 pub(super) enum Known {
     Sandbox(LentSandbox),
     Template(LentTemplate),
