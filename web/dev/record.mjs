@@ -1,8 +1,8 @@
-/** Records what the dev double plays into src/session/fixtures: `node dev/record.mjs`. Run again when a story changes. */
+/** Records what the dev double plays into fixtures: `node dev/record.mjs`. Run again when a story changes. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { start } from './server.mjs';
 
-const fixtures = new URL('../src/session/fixtures/', import.meta.url);
+const fixtures = new URL('../fixtures/', import.meta.url);
 const double = await start({ speed: 40 });
 mkdirSync(fixtures, { recursive: true });
 

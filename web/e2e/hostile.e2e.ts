@@ -10,7 +10,7 @@ import { HAS_SERVER, OwnServer } from './server';
 
 const AGENT_MS = 60_000;
 /** How long the page may be busy with one thing. */
-const FREEZE_MS = 1_000;
+const FREEZE_MS = 3_000;
 const RUN = '<img src=x onerror=window.ran=1>';
 const BRANCH = '<img/src=x/onerror=window.ran=1>';
 const RLO = '\u202e';

@@ -7,7 +7,7 @@ import type { Item } from './items';
 import { rebuild, rebuildInPieces, reduce, withSnapshot } from './reduce';
 import { EMPTY, type Timeline } from './timeline';
 
-const fixtures = fileURLToPath(new URL('./fixtures/', import.meta.url));
+const fixtures = fileURLToPath(new URL('../../fixtures/', import.meta.url));
 const frozen = fileURLToPath(new URL('../../../crates/domain/fixtures/events/', import.meta.url));
 
 function recorded(name: string): { log: Entry[]; view: SessionView } {
