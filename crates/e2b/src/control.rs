@@ -149,6 +149,60 @@ pub struct Terms {
     pub auto_pause: Option<bool>,
 }
 
+/// A snapshot that is asked for; without memory, its files alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+pub struct NewSnapshot {
+    pub name: Option<String>,
+    pub memory: Option<bool>,
+}
+
+/// A snapshot that there is: `snapshotID` is a template for new sandboxes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Snapshot {
+    #[serde(rename = "snapshotID")]
+    pub snapshot_id: String,
+    pub names: Vec<String>,
+}
+
+/// Seconds, and how many.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+pub struct NewForks {
+    pub timeout: Option<i64>,
+    pub count: Option<i64>,
+}
+
+/// One of the forks: there, or not.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Fork {
+    Sandbox(Sandbox),
+    Error(Error),
+}
+
+/// What has happened in a sandbox, in both versions.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogLine {
+    pub timestamp: String,
+    pub line: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct LogEntry {
+    pub timestamp: String,
+    pub message: String,
+    pub level: LogLevel,
+    pub fields: BTreeMap<String, String>,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum LogLevel {
+    Debug,
+    Info,
+    Warn,
+    Error,
+}
+
 /// What a sandbox used at a moment. Bytes, and percent of one processor.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[serde(rename_all = "camelCase")]

@@ -5,6 +5,7 @@
 //! |---|---|---|
 //! | [`control`] | REST: sandboxes made, listed, ended | the cloud |
 //! | [`listing`] | what a list is narrowed to, and its pages | the cloud |
+//! | [`template`] | templates, built and told of | the cloud |
 //! | [`connect`] | the frames and errors of Connect, in which the next two are | a sandbox |
 //! | [`process`] | processes, their input and output | a sandbox |
 //! | [`filesystem`] | files by their names, and what happens to them | a sandbox |
@@ -19,6 +20,7 @@ pub mod filesystem;
 pub mod listing;
 pub mod process;
 pub mod signature;
+pub mod template;
 
 /// The version of the daemon in a sandbox that clients are told of: they leave out what came later. Of 0.6.2 are attributes of files,
 /// of 0.6.3 entries in events.
@@ -26,6 +28,10 @@ pub const ENVD_VERSION: &str = "0.6.1";
 
 /// The port of that daemon.
 pub const ENVD_PORT: u16 = 49983;
+
+/// The template of the code interpreter's SDKs, and the port of what runs code in it.
+pub const CODE_INTERPRETER: &str = "code-interpreter-v1";
+pub const CODE_INTERPRETER_PORT: u16 = 49999;
 
 /// The template of who names none.
 pub const BASE_TEMPLATE: &str = "base";

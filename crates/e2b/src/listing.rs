@@ -35,7 +35,7 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(format!("{}__{}", self.started_at_ms, self.id))
     }
 
-    fn decode(text: &str) -> Option<Self> {
+    pub fn decode(text: &str) -> Option<Self> {
         let bytes = URL_SAFE_NO_PAD.decode(text.trim_end_matches('=')).ok()?;
         let text = String::from_utf8(bytes).ok()?;
         let (at, id) = text.split_once("__")?;

@@ -87,8 +87,10 @@ pub use lamplight_store::{
     PostgresAddress, Usage, UsageBy, UsageQuery, UsageSum,
 };
 pub use lent::{
-    Away, Follower as LentFollower, Input as LentInput, LONGEST_LOAN_MS, LentFiles, LentProcess, LentSandbox,
-    LentState, LentUser, NewLent, NewProcess, Piece, ProcessError, Unfiled, WhichProcess,
+    Away, Base, Begins, DEFAULT_TAG, FailedStep, Follower as LentFollower, Input as LentInput, JournalLevel,
+    JournalLine, LONGEST_LOAN_MS, LONGEST_UPLOAD, LentFiles, LentProcess, LentSandbox, LentState,
+    LentTemplate, LentUser, MAX_STEPS, NewLent, NewProcess, NotUploaded, Piece, ProcessError, Recipe, Step,
+    StepKind, TemplateName, TemplateState, Unfiled, WhichProcess,
 };
 pub use metrics::Metrics;
 pub use passes::{Pass, PassKind, Passes};

@@ -94,6 +94,24 @@ pub(super) fn nginx(bench: &Bench, repositories: &Path) -> Result<Running> {
     Running::start(with(command, &directory), port, "/", &directory.join("log"))
 }
 
+/// Files, to be read and written as they are.
+pub(super) fn nginx_of_files(bench: &Bench) -> Result<Running> {
+    missing::provide(&[NGINX])?;
+    let directory = bench.fresh("nginx-files")?;
+    let port = free_port()?;
+    let here = directory.display();
+    std::fs::create_dir(directory.join("files"))?;
+    let config = format!(
+        "user root;\ndaemon off;\nworker_processes 2;\npid {here}/pid;\nevents {{}}\nhttp {{\n  access_log off;\n  sendfile on;\n  \
+         client_body_temp_path {here}/body;\n  client_max_body_size 0;\n  server {{\n    listen 127.0.0.1:{port};\n    root {here}/files;\n    \
+         dav_methods PUT;\n    location = / {{ return 200 ready; }}\n  }}\n}}\n"
+    );
+    std::fs::write(directory.join("nginx.conf"), config)?;
+    let mut command = Command::new("nginx");
+    command.arg("-e").arg(directory.join("errors")).arg("-c").arg(directory.join("nginx.conf"));
+    Running::start(command, port, "/", &directory.join("log"))
+}
+
 fn with(mut command: Command, argument: &Path) -> Command {
     command.arg(argument);
     command

@@ -4,6 +4,7 @@
 //! A peer that cannot be had is in its table with the reason. Numbers of different runs are not comparable: the machine
 //! is shared with whatever else runs on it. Ratios within one run are.
 
+mod e2b;
 mod events;
 mod gateway;
 mod gateway_peers;
@@ -47,7 +48,7 @@ const BUILT: [(&str, &str, &str); 8] = [
 
 type Measure = fn(&Bench) -> Result<Vec<Table>>;
 
-const BENCHES: [(&str, Measure); 9] = [
+const BENCHES: [(&str, Measure); 10] = [
     ("start", start::measure),
     ("sandbox", sandbox::measure),
     ("gateway", gateway::measure),
@@ -56,12 +57,13 @@ const BENCHES: [(&str, Measure); 9] = [
     ("durable", events::durable),
     ("sessions", sessions::measure),
     ("page", page::measure),
+    ("e2b", e2b::measure),
     ("kills", kills::measure),
 ];
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Which: start, sandbox, gateway, github, delivery, durable, sessions, page, kills; all without any
+    /// Which: start, sandbox, gateway, github, delivery, durable, sessions, page, e2b, kills; all without any
     names: Vec<String>,
 }
 

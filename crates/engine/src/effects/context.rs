@@ -8,7 +8,7 @@ use crate::session::{Durable, Message};
 use futures::FutureExt as _;
 use lamplight_domain::event::Contact;
 use lamplight_domain::session::{Report, Session};
-use lamplight_domain::{Event, Generation, SessionId, SessionSpec};
+use lamplight_domain::{Event, Generation, Network, SessionId, SessionSpec};
 use lamplight_gateway::{Arrivals, Asker, Grant, Ledger, NotReserved, Reservation, Used, WayOut};
 use lamplight_sandbox::egress::Egress;
 use lamplight_sandbox::handle::Handle;
@@ -29,6 +29,10 @@ pub(crate) struct Context {
     mailbox: mpsc::WeakSender<Message>,
     /// Whether models may be asked from inside.
     models: bool,
+    /// What may be reached of the outside; the session's, until another is set.
+    network: sync::Mutex<Network>,
+    /// Whether its sandboxes have a way out, whatever they may reach by it.
+    has_way_out: bool,
     link: Mutex<Option<(Generation, Link)>>,
     /// The newest sandbox's, for all that comes from it.
     door: sync::Mutex<Option<(Generation, Door)>>,
@@ -49,6 +53,8 @@ impl Context {
         Self {
             owner: id.clone(),
             id,
+            network: sync::Mutex::new(spec.network.clone()),
+            has_way_out: !spec.network.is_none(),
             spec,
             shared,
             durable,
@@ -66,6 +72,8 @@ impl Context {
         Self {
             owner: id.clone(),
             id,
+            network: sync::Mutex::new(spec.network.clone()),
+            has_way_out: !spec.network.is_none(),
             spec,
             shared,
             durable: watch::channel(Durable::default()).1,
@@ -88,6 +96,8 @@ impl Context {
             owner: self.owner.clone(),
             mailbox: self.mailbox.clone(),
             models: self.models,
+            network: sync::Mutex::new(self.spec.network.clone()),
+            has_way_out: self.has_way_out,
             link: Mutex::new(None),
             door: sync::Mutex::default(),
             committing: Arc::default(),
@@ -98,6 +108,19 @@ impl Context {
     /// The same for programs that have nobody's leave: no model is asked and nothing is pushed.
     pub(crate) fn without_leave(self) -> Self {
         Self { spec: SessionSpec { branch: String::new(), ..self.spec }, models: false, ..self }
+    }
+
+    /// Of sandboxes that are made with a way out also where nothing may be reached, as that may change.
+    pub(crate) fn with_way_out(self) -> Self {
+        Self { has_way_out: true, ..self }
+    }
+
+    /// What may be reached from now on; what is connected stays connected.
+    pub(crate) fn set_network(&self, network: Network) {
+        if let Some((_, door)) = &*self.lock_door() {
+            door.way_out.set_network(network.clone());
+        }
+        *self.network.lock().unwrap_or_else(sync::PoisonError::into_inner) = network;
     }
 
     /// Ends what goes through the link; the sandbox lives on.
@@ -138,7 +161,7 @@ impl Context {
         self.shared
             .tasks
             .spawn(self.closed.clone().run_until_cancelled_owned(serve_gateway(door.clone(), gateway)));
-        if !self.spec.network.is_none() {
+        if self.has_way_out {
             let serving = serve_web(door, handle.to_owned(), link.clone());
             self.shared.tasks.spawn(self.closed.clone().run_until_cancelled_owned(serving));
         }
@@ -194,7 +217,7 @@ impl Context {
             rewrite: false,
             elsewhere: elsewhere::of(&self.shared, &self.spec),
             models: self.models,
-            network: self.spec.network.clone(),
+            network: self.network.lock().unwrap_or_else(sync::PoisonError::into_inner).clone(),
         };
         let (config, person) = (&self.shared.config, &self.spec.person.name);
         let money = self.shared.budgets.money(config, &self.owner, person, &self.spec.repository);

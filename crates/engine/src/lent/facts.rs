@@ -1,6 +1,7 @@
 //! What is known of a lent sandbox.
 
 use super::LONGEST_LOAN_MS;
+use super::template::{Begins, LentTemplate};
 use crate::config::Config;
 use lamplight_domain::{
     Enforced, Generation, Network, Person, SandboxLimits, SessionId, SessionImage, SessionSpec, Timestamp,
@@ -19,6 +20,10 @@ pub struct NewLent {
     /// What it begins with, as whoever asks calls it.
     pub template: String,
     pub image: Option<lamplight_domain::ImageChoice>,
+    /// Whose files it begins with, instead of an image's.
+    pub from: Option<SessionId>,
+    /// How it begins where it is from no template.
+    pub begins: Begins,
     pub time_ms: u64,
     /// At its end it is paused, not taken back.
     pub pauses_at_end: bool,
@@ -59,13 +64,16 @@ pub struct LentSandbox {
     pub environment: BTreeMap<String, String>,
     pub network: Network,
     pub is_secure: bool,
+    /// How it begins, as its template says.
+    #[serde(default)]
+    pub begins: Begins,
     image: Option<SessionImage>,
     limits: SandboxLimits,
     /// What was enforced of it when it was made.
     enforced: Option<Enforced>,
 }
 
-fn nobody() -> SessionId {
+pub(super) fn nobody() -> SessionId {
     "00000000000000000000000000".parse().expect("26 digits are an id")
 }
 
@@ -98,6 +106,7 @@ impl LentSandbox {
         id: &SessionId,
         new: NewLent,
         image: Option<SessionImage>,
+        begins: Begins,
         config: &Config,
         now: Timestamp,
     ) -> Self {
@@ -119,10 +128,49 @@ impl LentSandbox {
             environment: new.environment,
             network: new.network.unwrap_or_else(|| config.network.clone()),
             is_secure: new.is_secure,
+            begins,
             image,
             limits: config.sandbox.limits.clone(),
             enforced: None,
         }
+    }
+
+    /// Another one with the same files: whose everything else is the same too, but its time.
+    pub(super) fn forked(&self, id: &SessionId, time_ms: u64, now: Timestamp) -> Self {
+        let mut fork = self.clone();
+        (fork.id, fork.generation, fork.handle, fork.enforced) =
+            (id.clone(), Generation(1), String::new(), None);
+        (fork.started_at, fork.ends_at, fork.time_ms) =
+            (now, now.plus_ms(time_ms.min(LONGEST_LOAN_MS)), time_ms);
+        fork
+    }
+
+    /// One in which something of a template is done.
+    pub(super) fn of_template(
+        template: &LentTemplate,
+        person: &Person,
+        begins: Begins,
+        config: &Config,
+        generation: Generation,
+    ) -> Self {
+        let new = NewLent {
+            person: person.clone(),
+            template: String::new(),
+            image: None,
+            from: None,
+            begins: Begins::default(),
+            time_ms: 0,
+            pauses_at_end: false,
+            keeps_memory: false,
+            resumes: false,
+            metadata: BTreeMap::new(),
+            environment: BTreeMap::new(),
+            network: None,
+            is_secure: true,
+        };
+        let image = template.image.clone();
+        let facts = Self::new(&template.id, new, image, begins, config, template.made_at);
+        Self { generation, ..facts }
     }
 
     pub(super) fn made(&mut self, handle: String, enforced: Option<Enforced>) {
@@ -133,6 +181,13 @@ impl LentSandbox {
     pub fn limit(&self, wall: Wall) -> Option<u64> {
         let rows = self.enforced.iter().flat_map(|enforced| &enforced.0);
         rows.into_iter().find(|row| row.wall == wall).and_then(|row| row.limit)
+    }
+
+    /// Of every process in it, beside what the sandbox itself gives it.
+    pub fn begins_with(&self) -> BTreeMap<String, String> {
+        let mut all = self.begins.environment.clone();
+        all.extend(self.environment.clone());
+        all
     }
 
     pub(super) fn image(&self) -> Option<&SessionImage> {

@@ -1,6 +1,7 @@
 //! What programs in a lent sandbox say, and who hears it. Unlike an agent's output, which waits for its reader, this is heard by whoever
 //! is there and waits for nobody who is not: one of us reads all of it, and passes it on.
 
+use super::journal::Journal;
 use super::lock;
 use super::processes::{Follower, Piece, WhichProcess};
 use crate::ids;
@@ -31,6 +32,7 @@ const REMEMBERED: Duration = Duration::from_secs(30);
 pub(super) struct Processes {
     pub(super) known: Arc<Mutex<BTreeMap<u32, Arc<Known>>>>,
     tasks: TaskTracker,
+    journal: Arc<Journal>,
 }
 
 pub(super) struct Known {
@@ -95,6 +97,37 @@ impl Known {
     }
 }
 
+/// Whole lines of what comes in pieces.
+#[derive(Debug, Default)]
+pub(super) struct Lines(Vec<u8>);
+
+/// A line that does not end is told when it is so long, in bytes.
+const LONGEST_LINE: usize = 4096;
+
+impl Lines {
+    /// Those that have come to their end by this.
+    pub(super) fn add(&mut self, bytes: &[u8]) -> Vec<String> {
+        let mut lines = Vec::new();
+        for byte in bytes {
+            match byte {
+                b'\n' => lines.extend(self.rest()),
+                byte => self.0.push(*byte),
+            }
+            if self.0.len() >= LONGEST_LINE {
+                lines.extend(self.rest());
+            }
+        }
+        lines
+    }
+
+    /// What has no end yet, if there is anything.
+    pub(super) fn rest(&mut self) -> Option<String> {
+        let line = std::mem::take(&mut self.0);
+        let text = String::from_utf8_lossy(&line).trim_end_matches('\r').to_owned();
+        (!text.is_empty()).then_some(text)
+    }
+}
+
 /// `lent-p-<id>` of a pipe, `lent-t-<id>` of a terminal, and `-<tag>` behind it.
 pub(super) fn name(is_terminal: bool, tag: Option<&str>) -> String {
     let kind = if is_terminal { 't' } else { 'p' };
@@ -111,8 +144,8 @@ fn tag(name: &str) -> Option<&str> {
 }
 
 impl Processes {
-    pub(super) fn new(tasks: TaskTracker) -> Self {
-        Self { known: Arc::default(), tasks }
+    pub(super) fn new(tasks: TaskTracker, journal: Arc<Journal>) -> Self {
+        Self { known: Arc::default(), tasks, journal }
     }
 
     /// Nothing is heard any more, until they are found again.
@@ -150,7 +183,7 @@ impl Processes {
             false => None,
         };
         lock(&self.known).insert(known.pid, Arc::clone(&known));
-        let (all, link) = (Arc::clone(&self.known), link.clone());
+        let (all, link, journal) = (Arc::clone(&self.known), link.clone(), Arc::clone(&self.journal));
         self.tasks.spawn(async move {
             let heard = async {
                 match screen {
@@ -165,6 +198,9 @@ impl Processes {
             if heard.is_err() {
                 lock(&known.followers).clear();
                 return;
+            }
+            if let Some(status) = *lock(&known.ended) {
+                journal.say(format!("process {} ended: {}", known.pid, told(status)));
             }
             tokio::select! {
                 () = tokio::time::sleep(REMEMBERED) => {}
@@ -200,6 +236,13 @@ impl Processes {
             lock(&self.known).remove(&process.pid);
         }
         Ok(())
+    }
+}
+
+pub(super) fn told(status: ExitStatus) -> String {
+    match status {
+        ExitStatus::Code { code } => format!("exit code {code}"),
+        ExitStatus::Signal { signal } => format!("signal {signal}"),
     }
 }
 

@@ -2,12 +2,13 @@
 //! again from what is there.
 
 use super::facts::{Away, LentSandbox, LentState, NewLent};
-use super::{Entry, lock, tending, write};
+use super::{Entry, lock, starting, tending, write};
 use crate::engine::{Engine, Shared};
 use crate::error::CommandError;
 use crate::{clock, ids, images};
 use anyhow::Context as _;
 use lamplight_domain::{Generation, ImageChoice, SessionId, Timestamp};
+use lamplight_sandbox::checkpoint::Checkpoint;
 use lamplight_sandbox::error::{ErrorKind, SandboxError};
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{ProcessSpec, RunLimits};
@@ -95,6 +96,7 @@ impl Engine {
         }
         facts.state = LentState::Running;
         entry.running.begin();
+        entry.journal.say("resumed");
         let facts = shared.keep(&entry, facts).await?;
         tending::tend(shared, Arc::clone(&entry));
         Ok((facts, true))
@@ -144,23 +146,44 @@ fn until(facts: &LentSandbox, time_ms: u64, extends: bool) -> Timestamp {
 
 async fn lend(shared: &Arc<Shared>, new: NewLent) -> Result<LentSandbox, CommandError> {
     let id = ids::session_id();
-    let image = match new.image.clone().unwrap_or_else(|| shared.config.image.clone()) {
-        ImageChoice::Host => None,
-        named @ ImageChoice::Named(_) => images::chosen(&shared.config, Some(&named)).await?,
+    let template = match &new.from {
+        Some(from) => Some(shared.lending.template(from).ok_or(CommandError::NotFound)?),
+        None => None,
     };
-    if !shared.queue.lend(&id, &new.person.name) {
+    let image = match (&template, new.image.clone().unwrap_or_else(|| shared.config.image.clone())) {
+        (Some(template), _) => template.image.clone(),
+        (None, ImageChoice::Host) => None,
+        (None, named @ ImageChoice::Named(_)) => images::chosen(&shared.config, Some(&named)).await?,
+    };
+    let begins = template.as_ref().map_or_else(|| new.begins.clone(), |template| template.begins.clone());
+    let from = template.and_then(|template| template.checkpoint).map(Checkpoint::from_log);
+    let facts = LentSandbox::new(&id, new, image, begins, &shared.config, clock::now());
+    made_or_forgotten(shared, facts, from.as_ref()).await
+}
+
+/// Makes one with the files of a checkpoint, where there is one; or nothing of it is left.
+pub(super) async fn made_or_forgotten(
+    shared: &Arc<Shared>,
+    mut facts: LentSandbox,
+    from: Option<&Checkpoint>,
+) -> Result<LentSandbox, CommandError> {
+    let id = facts.id.clone();
+    if !shared.queue.lend(&id, &facts.person) {
         return Err(full());
     }
     lock(&shared.lending.making).insert(id.clone());
-    let mut facts = LentSandbox::new(&id, new, image, &shared.config, clock::now());
     let entry = Entry::new(id.clone(), facts.clone(), shared);
     let made = async {
+        if let Some(from) = from {
+            shared.provider.restore(from, &id).await.map_err(failed)?;
+        }
         start(shared, &entry, &mut facts).await?;
         shared.keep(&entry, facts).await
     };
     let made = made.await;
     match &made {
-        Ok(_) => {
+        Ok(facts) => {
+            entry.journal.say(format!("sandbox made from {}", facts.template));
             lock(&shared.lending.all).insert(id.clone(), Arc::clone(&entry));
             tending::tend(shared, entry);
         }
@@ -178,13 +201,18 @@ async fn lend(shared: &Arc<Shared>, new: NewLent) -> Result<LentSandbox, Command
 }
 
 /// Makes the sandbox of a generation, and in it what programs expect.
-async fn start(shared: &Shared, entry: &Entry, facts: &mut LentSandbox) -> Result<(), CommandError> {
+pub(super) async fn start(
+    shared: &Shared,
+    entry: &Entry,
+    facts: &mut LentSandbox,
+) -> Result<(), CommandError> {
     let spec = SandboxSpec {
         session: entry.id.clone(),
         generation: facts.generation,
         environment: Default::default(),
         mounts: Vec::new(),
-        egress: !facts.network.is_none(),
+        // What may be reached by it is another question, and its answer may change.
+        egress: true,
         limits: facts.limits().clone(),
         image: facts.image().cloned(),
     };
@@ -206,7 +234,7 @@ async fn start(shared: &Shared, entry: &Entry, facts: &mut LentSandbox) -> Resul
             return Err(CommandError::Failed(anyhow::anyhow!("make the user of a lent sandbox: {said}")));
         }
     }
-    Ok(())
+    starting::begin(shared, entry, facts).await
 }
 
 impl Shared {
@@ -256,6 +284,10 @@ impl Shared {
             self.provider.destroy(&handle, Files::Keep).await.map_err(failed)?;
         }
         (facts.state, facts.ends_at) = (state, clock::now());
+        entry.journal.say(match state {
+            LentState::Paused => "paused",
+            LentState::Running | LentState::PutAway => "paused without its memory",
+        });
         self.keep(entry, facts).await.map(drop)
     }
 
@@ -289,7 +321,7 @@ impl Shared {
     }
 }
 
-fn failed(error: SandboxError) -> CommandError {
+pub(super) fn failed(error: SandboxError) -> CommandError {
     match error.kind {
         ErrorKind::Exhausted => CommandError::invalid(
             "sandboxes_exhausted",

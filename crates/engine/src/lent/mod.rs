@@ -8,29 +8,39 @@
 //! What is known of one is in the store before anybody is told, so that a server that was killed finds all of them again: they live on
 //! meanwhile. A sandbox that is in no row is nobody's, and is destroyed by `reconcile.rs`, as any that nobody claims.
 
+mod building;
 mod facts;
 mod files;
 mod hearing;
+mod journal;
 mod keeping;
 mod processes;
 mod running;
 mod seal;
+mod snapshots;
+mod starting;
+mod template;
 mod tending;
+mod users;
 
+pub use building::{Base, LONGEST_UPLOAD, MAX_STEPS, NotUploaded, Recipe, Step, StepKind};
 pub use facts::{Away, LentSandbox, LentState, NewLent};
 pub use files::{LentFiles, Unfiled};
+pub use journal::{JournalLevel, JournalLine};
 pub use processes::{Follower, Input, LentProcess, NewProcess, Piece, ProcessError, WhichProcess};
+pub use template::{Begins, DEFAULT_TAG, FailedStep, LentTemplate, TemplateName, TemplateState};
+pub use users::LentUser;
 
 use crate::effects::Context;
 use crate::engine::{Engine, Shared};
 use crate::error::CommandError;
 use hearing::Processes;
-use lamplight_domain::SessionId;
+use journal::Journal;
+use lamplight_domain::{Network, SessionId};
 use lamplight_sandbox::link::Link;
-use lamplight_sandbox::provider::inside;
 use lamplight_store::Store;
 use running::Running;
-use seal::Seals;
+use seal::{Known, Seals};
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::Notify;
@@ -38,23 +48,14 @@ use tokio::sync::Notify;
 /// The longest that one is lent for at a time, in milliseconds.
 pub const LONGEST_LOAN_MS: u64 = 24 * 60 * 60 * 1000;
 
-/// Who is in every lent sandbox, where there is a root who can make them; otherwise it is the agent.
-const USER: &str = "user";
-const HOME: &str = "/home/user";
-
-/// As whom something is done in one.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LentUser {
-    pub is_root: bool,
-    pub name: &'static str,
-    pub home: &'static str,
-}
-
 /// All that are lent.
 pub(crate) struct Lending {
     all: Mutex<HashMap<SessionId, Arc<Entry>>>,
     /// Those that are being made.
     making: Mutex<HashSet<SessionId>>,
+    templates: Mutex<HashMap<SessionId, LentTemplate>>,
+    /// Of templates that are, or were, built.
+    journals: Mutex<HashMap<SessionId, Arc<Journal>>>,
     /// Read when the first is lent.
     seals: tokio::sync::OnceCell<Seals>,
     /// Notified when one may end sooner than the one before.
@@ -71,6 +72,7 @@ pub(super) struct Entry {
     context: Arc<Context>,
     running: Running,
     processes: Processes,
+    journal: Arc<Journal>,
 }
 
 impl Lending {
@@ -78,6 +80,8 @@ impl Lending {
         Self {
             all: Mutex::default(),
             making: Mutex::default(),
+            templates: Mutex::default(),
+            journals: Mutex::default(),
             seals: tokio::sync::OnceCell::new(),
             changed: Notify::new(),
         }
@@ -86,7 +90,9 @@ impl Lending {
     /// Whether a sandbox of this id is, or will be, somebody's.
     pub(crate) fn holds(&self, id: &SessionId) -> bool {
         // In this order: what was made is in `all` before it is not in `making`.
-        lock(&self.making).contains(id) || lock(&self.all).contains_key(id)
+        lock(&self.making).contains(id)
+            || lock(&self.all).contains_key(id)
+            || lock(&self.templates).contains_key(id)
     }
 
     fn find(&self, id: &SessionId) -> Option<Arc<Entry>> {
@@ -100,11 +106,12 @@ impl Lending {
 
 impl Entry {
     fn new(id: SessionId, facts: LentSandbox, shared: &Arc<Shared>) -> Arc<Self> {
-        let context =
-            Arc::new(Context::alone(id.clone(), facts.spec(&id, &shared.config), Arc::clone(shared)));
-        let processes = Processes::new(shared.tasks.clone());
-        let turn = tokio::sync::Mutex::default();
-        Arc::new(Self { id, facts: Mutex::new(facts), turn, context, running: Running::default(), processes })
+        let spec = facts.spec(&id, &shared.config);
+        let context = Arc::new(Context::alone(id.clone(), spec, Arc::clone(shared)).with_way_out());
+        let journal = Arc::<Journal>::default();
+        let processes = Processes::new(shared.tasks.clone(), Arc::clone(&journal));
+        let (turn, running) = (tokio::sync::Mutex::default(), Running::default());
+        Arc::new(Self { id, facts: Mutex::new(facts), turn, context, running, processes, journal })
     }
 
     fn facts(&self) -> LentSandbox {
@@ -129,9 +136,16 @@ impl Entry {
 pub(crate) async fn begin(shared: &Arc<Shared>) -> anyhow::Result<()> {
     for row in shared.store.lent().await? {
         let seals = shared.lending.seals(shared).await.map_err(anyhow::Error::msg)?;
-        let Some(facts) = seals.open(&row) else {
-            tracing::error!(sandbox = %row.id, "what is known of a lent sandbox cannot be read with this key, so it is given up");
-            continue;
+        let facts = match seals.open(&row) {
+            Some(Known::Sandbox(facts)) => facts,
+            Some(Known::Template(template)) => {
+                lock(&shared.lending.templates).insert(row.id, template);
+                continue;
+            }
+            None => {
+                tracing::error!(sandbox = %row.id, "what is known of a lent sandbox cannot be read with this key, so it is given up");
+                continue;
+            }
         };
         if facts.state.has_place() {
             shared.queue.is_lent(&row.id, &facts.person);
@@ -140,6 +154,7 @@ pub(crate) async fn begin(shared: &Arc<Shared>) -> anyhow::Result<()> {
         lock(&shared.lending.all).insert(row.id, Arc::clone(&entry));
         tending::tend(shared, entry);
     }
+    template::give_up_unfinished(shared).await;
     shared.tasks.spawn(tending::run(Arc::clone(shared)));
     Ok(())
 }
@@ -161,6 +176,30 @@ impl Engine {
         self.shared.lending.find(id).map(|entry| entry.facts())
     }
 
+    /// What has happened to it, the oldest first: what is behind so many lines, and no more than so many.
+    pub fn lent_journal(&self, id: &SessionId, after: usize, at_most: usize) -> Vec<JournalLine> {
+        let entry = self.shared.lending.find(id);
+        entry.map_or_else(Vec::new, |entry| entry.journal.read(after, at_most))
+    }
+
+    /// What it may reach of the outside from now on; `None` is what the configuration says. What is connected stays connected.
+    pub async fn set_lent_network(
+        &self,
+        id: &SessionId,
+        network: Option<Network>,
+    ) -> Result<(), CommandError> {
+        let entry = self.lent_entry(id)?;
+        let _turn = entry.turn.lock().await;
+        let mut facts = entry.facts();
+        if facts.state != LentState::Running {
+            return Err(not_running(id));
+        }
+        facts.network = network.unwrap_or_else(|| self.shared.config.network.clone());
+        entry.context.set_network(facts.network.clone());
+        entry.journal.say(format!("network: {}", facts.network));
+        self.shared.keep(&entry, facts).await.map(drop)
+    }
+
     /// What a program shows to be let in to this one: the same for as long as it is there, and kept nowhere. Fails where there is no
     /// key to make it with.
     pub async fn lent_token(&self, id: &SessionId) -> Result<String, CommandError> {
@@ -172,19 +211,6 @@ impl Engine {
     pub async fn lent_stops(&self, id: &SessionId) {
         if let Some(entry) = self.shared.lending.find(id) {
             entry.running.stopped().await;
-        }
-    }
-
-    /// Whom a name stands for in a lent sandbox; `None` is everybody's user. `None` where there is nobody of this name.
-    pub fn lent_user(&self, name: Option<&str>) -> Option<LentUser> {
-        let has_root = self.shared.provider.capabilities().root_inside;
-        match name.unwrap_or_default() {
-            "" | USER | inside::USER if has_root => Some(LentUser { is_root: false, name: USER, home: HOME }),
-            "" | USER | inside::USER => {
-                Some(LentUser { is_root: false, name: inside::USER, home: inside::HOME })
-            }
-            "root" if has_root => Some(LentUser { is_root: true, name: "root", home: "/root" }),
-            _ => None,
         }
     }
 

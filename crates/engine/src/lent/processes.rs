@@ -103,21 +103,7 @@ impl Engine {
         if new.tag.as_ref().is_some_and(|tag| tag.len() > MAX_TAG) {
             return Err(ProcessError::NotStarted(format!("a tag has at most {MAX_TAG} bytes")));
         }
-        let started = match spawn(&link, &new).await {
-            Err(LinkError::Refused { code: Code::TooMany, .. }) => {
-                entry.processes.make_room(&link).await.map_err(failed)?;
-                spawn(&link, &new).await
-            }
-            started => started,
-        };
-        let state = match started {
-            Ok(state) => state,
-            Err(error) => return Err(not_started(&entry, &link, &new, error).await),
-        };
-        let known = Known::new(&state);
-        let follower = known.follow().ok_or(ProcessError::TooMany)?;
-        entry.processes.begin(&link, known, Offsets::default()).await.map_err(failed)?;
-        Ok(follower)
+        started(&entry, &link, &new).await
     }
 
     /// Follows one that was started: what it says from now on, or its end.
@@ -199,6 +185,26 @@ impl Engine {
     }
 }
 
+/// Starts one, makes room for it where that is needed, and follows it.
+pub(super) async fn started(entry: &Entry, link: &Link, new: &NewProcess) -> Result<Follower, ProcessError> {
+    let started = match spawn(link, new).await {
+        Err(LinkError::Refused { code: Code::TooMany, .. }) => {
+            entry.processes.make_room(link).await.map_err(failed)?;
+            spawn(link, new).await
+        }
+        started => started,
+    };
+    let state = match started {
+        Ok(state) => state,
+        Err(error) => return Err(not_started(entry, link, new, error).await),
+    };
+    entry.journal.say(format!("process {} started: {}", state.pid, new.argv.join(" ")));
+    let known = Known::new(&state);
+    let follower = known.follow().ok_or(ProcessError::TooMany)?;
+    entry.processes.begin(link, known, Offsets::default()).await.map_err(failed)?;
+    Ok(follower)
+}
+
 async fn spawn(link: &Link, new: &NewProcess) -> Result<ProcessState, LinkError> {
     let name = name(new.terminal.is_some(), new.tag.as_deref());
     let spec = ProcessSpec {
@@ -217,6 +223,9 @@ async fn spawn(link: &Link, new: &NewProcess) -> Result<ProcessState, LinkError>
 async fn not_started(entry: &Entry, link: &Link, new: &NewProcess, error: LinkError) -> ProcessError {
     match error {
         LinkError::Refused { code: Code::TooMany, .. } => ProcessError::TooMany,
+        LinkError::TooLarge { length, limit, .. } => ProcessError::NotStarted(format!(
+            "a command, its arguments and its environment have {limit} bytes together at the most, and not {length}; write it to a file and run that"
+        )),
         LinkError::Refused { message, .. } => match &new.cwd {
             Some(cwd) if link.stat(lamplight_sandbox::link::Who::Agent, cwd).await.is_err() => {
                 ProcessError::NoDirectory

@@ -21,8 +21,8 @@ pub use resolver::{Resolver, SystemResolver, Unresolved};
 
 use crate::begun::Begun;
 use crate::{Grant, Ledger};
-use lamplight_domain::HostPattern;
 use lamplight_domain::event::Contact;
+use lamplight_domain::{HostPattern, Network};
 use rustix::process::{Resource, getrlimit};
 use session::Session;
 use std::fmt;
@@ -120,6 +120,11 @@ impl WayOut {
     ) -> Self {
         let session = Session::new(outside, grant, ledger, contacts, places.of_one_session);
         Self { session: Arc::new(session), all: places.all.clone() }
+    }
+
+    /// Another policy than the grant's, for what is asked for from now on; what is connected stays connected.
+    pub fn set_network(&self, network: Network) {
+        self.session.set_network(network);
     }
 }
 

@@ -8,12 +8,13 @@ use super::names::{self, Names};
 use super::pace::Pace;
 use super::resolver::Unresolved;
 use crate::{Grant, Ledger};
+use lamplight_domain::Network;
 use lamplight_domain::event::Contact;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -31,6 +32,8 @@ const MAX_TOLD: usize = 1024;
 pub(crate) struct Session {
     pub(super) outside: Arc<Outside>,
     pub(super) grant: Arc<Grant>,
+    /// The grant's, until another is set.
+    network: RwLock<Network>,
     pub(super) pace: Pace,
     ledger: Arc<dyn Ledger>,
     names: Mutex<Names>,
@@ -59,9 +62,19 @@ impl Session {
         places: usize,
     ) -> Self {
         let names = Mutex::new(Names::remembered(contacts));
+        let network = RwLock::new(grant.network.clone());
         let pace = Pace::new(outside.bytes_per_minute);
         let (told, places) = (Mutex::default(), Arc::new(Semaphore::new(places)));
-        Self { outside, grant, pace, ledger, names, told, places }
+        Self { outside, grant, network, pace, ledger, names, told, places }
+    }
+
+    /// For what is asked for from now on.
+    pub(super) fn set_network(&self, network: Network) {
+        *self.network.write().unwrap_or_else(PoisonError::into_inner) = network;
+    }
+
+    fn allows(&self, asked: &str) -> bool {
+        self.network.read().unwrap_or_else(PoisonError::into_inner).allows(asked)
     }
 
     /// A connection to what was asked for. An address that stands for a name is that name.
@@ -109,7 +122,7 @@ impl Session {
     /// The addresses at which the host may be dialled, and no others.
     async fn addresses(&self, host: &Host) -> Result<Vec<IpAddr>, Refused> {
         let asked = host.to_string();
-        if !self.grant.network.allows(&asked) {
+        if !self.allows(&asked) {
             return Err(Refused::Forbidden("this session's network policy does not name it"));
         }
         let private = self.outside.allow_private.iter().any(|pattern| pattern.matches(&asked));
@@ -197,7 +210,6 @@ mod tests {
     use super::*;
     use crate::{NotReserved, Reservation, Resolver, Used};
     use async_trait::async_trait;
-    use lamplight_domain::Network;
 
     /// A name that leads to public machines and to this one.
     struct Mixed;

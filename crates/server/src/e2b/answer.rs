@@ -37,6 +37,12 @@ impl Refused {
     }
 }
 
+impl From<Refused> for control::Error {
+    fn from(Refused { status, message }: Refused) -> Self {
+        Self { code: status.as_u16(), message }
+    }
+}
+
 impl From<CommandError> for Refused {
     fn from(error: CommandError) -> Self {
         match error {
@@ -47,9 +53,11 @@ impl From<CommandError> for Refused {
             CommandError::Invalid { code: "image_unknown", message, .. } => {
                 Self::new(StatusCode::NOT_FOUND, message)
             }
-            CommandError::Invalid { code: "sandbox_paused", message, .. } => {
-                Self::new(StatusCode::CONFLICT, message)
-            }
+            CommandError::Invalid {
+                code: "sandbox_paused" | "template_building" | "template_begun",
+                message,
+                ..
+            } => Self::new(StatusCode::CONFLICT, message),
             CommandError::Invalid { code: "sandboxes_exhausted", message, what_to_do } => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, format!("{message}. {what_to_do}"))
             }
@@ -92,8 +100,8 @@ impl From<PathRejection> for Refused {
 
 impl IntoResponse for Refused {
     fn into_response(self) -> Response {
-        let Self { status, message } = self;
-        let body = Json(control::Error { code: status.as_u16(), message });
+        let status = self.status;
+        let body = Json(control::Error::from(self));
         match status {
             StatusCode::UNAUTHORIZED => (status, Extension(Stranger), body).into_response(),
             // A place comes free when somebody ends something, not by asking again.

@@ -41,6 +41,9 @@ impl Place {
     }
 }
 
+/// Of ULIDs (Crockford's base 32), by their value.
+const DIGITS: &[u8; 32] = b"0123456789ABCDEFGHJKMNPQRSTVWXYZ";
+
 /// Ours are in upper case, E2B's in lower.
 pub(super) fn id_of(name: &str) -> Option<SessionId> {
     if name.bytes().any(|byte| byte.is_ascii_uppercase()) {
@@ -51,6 +54,22 @@ pub(super) fn id_of(name: &str) -> Option<SessionId> {
 
 pub(super) fn name_of(id: &SessionId) -> String {
     id.as_str().to_ascii_lowercase()
+}
+
+/// Of builds: clients take their ids for UUIDs, which are as many bits.
+pub(super) fn uuid_of(id: &SessionId) -> String {
+    let bits = id.as_str().bytes().fold(0_u128, |bits, digit| {
+        let value = DIGITS.iter().position(|one| *one == digit).unwrap_or_default();
+        (bits << 5) | value as u128
+    });
+    let text = format!("{bits:032x}");
+    format!("{}-{}-{}-{}-{}", &text[..8], &text[8..12], &text[12..16], &text[16..20], &text[20..])
+}
+
+pub(super) fn id_of_uuid(text: &str) -> Option<SessionId> {
+    let bits = u128::from_str_radix(&text.replace('-', ""), 16).ok()?;
+    let digit = |at: u32| DIGITS[(bits >> (5 * at)) as usize & 31] as char;
+    (0..26).rev().map(digit).collect::<String>().parse().ok()
 }
 
 impl Target {
@@ -120,6 +139,18 @@ mod tests {
             request = request.header(*name, *value);
         }
         Target::of(&request.body(Body::empty()).unwrap(), Some("e2b.test"))
+    }
+
+    #[test]
+    fn an_id_is_a_uuid_and_back() {
+        let id = id_of(ID).unwrap();
+        let uuid = uuid_of(&id);
+        assert_eq!((uuid.len(), id_of_uuid(&uuid)), (36, Some(id)));
+        assert_eq!(
+            uuid_of(&"00000000000000000000000001".parse().unwrap()),
+            "00000000-0000-0000-0000-000000000001"
+        );
+        assert_eq!(id_of_uuid("x"), None);
     }
 
     #[test]

@@ -9,88 +9,17 @@ import sys
 import threading
 import time
 import traceback
-import urllib.error
-import urllib.request
 from concurrent.futures import ThreadPoolExecutor
-from importlib.metadata import version
 
 import e2b
 from e2b import Sandbox
 
-VERSION = tuple(int(part) for part in version("e2b").split(".")[:2])
-CASES = []
-MADE = []
-
-
-class Skipped(Exception):
-    pass
-
-
-def case(function):
-    CASES.append(function)
-    return function
-
-
-def same(seen, wanted, what="it"):
-    assert seen == wanted, f"{what} is {seen!r}, not {wanted!r}"
-
-
-def fails(kind, words, call, *arguments, **named):
-    try:
-        call(*arguments, **named)
-    except Exception as error:  # noqa: BLE001
-        names = [of.__name__ for of in type(error).__mro__]
-        assert kind in names, f"{type(error).__name__} ({error}), not {kind}"
-        assert words in str(error), f"the message is {error}"
-        return error
-    raise AssertionError(f"it did not fail as {kind}")
-
-
-def until(condition, what, seconds=20):
-    end = time.time() + seconds
-    while time.time() < end:
-        if condition():
-            return
-        time.sleep(0.05)
-    raise AssertionError(f"not in time: {what}")
-
-
-def create(**options):
-    sandbox = Sandbox.create(**options)
-    MADE.append(sandbox)
-    return sandbox
-
-
-def now():
-    return datetime.datetime.now(datetime.timezone.utc)
-
-
-class World:
-    """The one that most cases use."""
-
-    box = None
-
-
-def box():
-    return World.box
-
-
-def fetch(url, data=None, headers=None):
-    request = urllib.request.Request(url, data=data, headers=headers or {})
-    try:
-        with urllib.request.urlopen(request) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        return error.code, error.read()
-
-
-def listed(**query):
-    all_of = []
-    pages = Sandbox.list(query=e2b.SandboxQuery(**query), limit=2)
-    while pages.has_next:
-        all_of += pages.next_items()
-    return all_of
-
+from common import CASES, MADE, VERSION, Skipped, World, box, case, create, fails, fetch, listed, now, same, until
+import interpreter
+import more
+import snapshots
+import templates
+from snapshots import reaches
 
 # Control plane
 
@@ -440,9 +369,9 @@ def a_folder_is_no_file():
 
 @case
 def files_of_root_are_not_the_users():
-    box().files.write("/root/secret", "x", user="root")
-    same(box().files.read("/root/secret", user="root"), "x")
-    fails("SandboxException", "", box().files.read, "/root/secret")
+    path = box().files.write("secret", "x", user="root").path
+    same(box().files.read(path, user="root"), "x")
+    fails("SandboxException", "", box().files.read, path)
     fails("SandboxException", "", box().files.write, "/etc/mine", "x")
 
 
@@ -588,12 +517,15 @@ def a_program_at_a_port_is_reached_by_its_host():
 @case
 def without_the_internet_there_is_none():
     one = create(allow_internet_access=False)
-    tried = one.commands.run("python3 -c \"import socket; socket.create_connection(('1.1.1.1', 80), 3)\" 2>&1 || echo none")
-    assert "none" in tried.stdout, tried
+    same(reaches(one, "1.1.1.1", 80), "none")
     one.kill()
 
 
 failed = 0
+snapshots.add()
+templates.add()
+interpreter.add()
+more.add()
 only = os.environ.get("ONLY")
 for at, run in enumerate(CASES):
     if only and at and only not in run.__name__:

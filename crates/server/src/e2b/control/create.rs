@@ -2,17 +2,19 @@
 
 use super::super::answer::Refused;
 use super::super::idempotency::is_key;
+use super::super::interpreter;
 use super::auth::Key;
+use super::network::network;
 use super::{body, made, name_of, time};
 use crate::http::App;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use lamplight_domain::{HostPattern, ImageChoice, Network};
-use lamplight_e2b::BASE_TEMPLATE;
-use lamplight_e2b::control::{ALL_TRAFFIC, Network as Asked, NewSandbox};
-use lamplight_engine::{CommandError, LentSandbox, NewLent};
+use lamplight_domain::ImageChoice;
+use lamplight_e2b::control::NewSandbox;
+use lamplight_e2b::{BASE_TEMPLATE, CODE_INTERPRETER};
+use lamplight_engine::{Begins, CommandError, LentSandbox, LentTemplate, NewLent, TemplateName};
 
 /// Seconds, where nobody says.
 const FIRST_TIMEOUT: i64 = 15;
@@ -42,7 +44,7 @@ async fn handle(
     }
     let asked: NewSandbox = body(request).await?;
     let person = key.person.name.clone();
-    let new = wanted(key, asked, timeout, is_secure)?;
+    let new = wanted(&app, key, asked, timeout, is_secure)?;
     let sandbox = match once {
         Some(once) => again(&app, &person, &once, new).await?,
         None => lend(&app, new).await?,
@@ -69,7 +71,7 @@ fn no_template(template: &str) -> Refused {
     Refused::new(StatusCode::NOT_FOUND, format!("template '{template}' not found"))
 }
 
-fn wanted(key: Key, asked: NewSandbox, timeout: i64, is_secure: bool) -> Result<NewLent, Refused> {
+fn wanted(app: &App, key: Key, asked: NewSandbox, timeout: i64, is_secure: bool) -> Result<NewLent, Refused> {
     if asked.mcp.is_some_and(|mcp| !mcp.is_null()) {
         return Err(Refused::unsupported("mcp"));
     }
@@ -90,17 +92,13 @@ fn wanted(key: Key, asked: NewSandbox, timeout: i64, is_secure: bool) -> Result<
             "autoPauseMemory=false (filesystem-only auto-pause) cannot be combined with autoResume: resume it by connecting.",
         ));
     }
-    let (template, image) = match asked.template_id.as_str() {
-        "" | BASE_TEMPLATE => (BASE_TEMPLATE.to_owned(), None),
-        name => {
-            let image = ImageChoice::try_from(name.to_owned()).map_err(|_| no_template(name))?;
-            (name.to_owned(), Some(image))
-        }
-    };
+    let (template, begun) = begun(app, &key, &asked.template_id)?;
     Ok(NewLent {
         person: key.person,
         template,
-        image,
+        image: begun.image,
+        from: begun.template.map(|template| template.id),
+        begins: begun.begins,
         time_ms: time(asked.timeout.unwrap_or(timeout))?,
         pauses_at_end,
         keeps_memory,
@@ -112,39 +110,28 @@ fn wanted(key: Key, asked: NewSandbox, timeout: i64, is_secure: bool) -> Result<
     })
 }
 
-/// `None` is as the configuration says. What cannot be held is refused, so that nobody relies on it.
-fn network(internet: Option<bool>, asked: Option<Asked>) -> Result<Option<Network>, Refused> {
-    let asked = asked.unwrap_or_default();
-    if asked.allow_public_traffic == Some(false) {
-        return Err(Refused::unsupported("network.allowPublicTraffic=false"));
+/// What a sandbox begins with.
+#[derive(Default)]
+struct Begun {
+    template: Option<LentTemplate>,
+    image: Option<ImageChoice>,
+    begins: Begins,
+}
+
+/// By what a template is called: one that was built or kept here, or an image of this installation.
+fn begun(app: &App, key: &Key, called: &str) -> Result<(String, Begun), Refused> {
+    if matches!(called, "" | BASE_TEMPLATE) {
+        return Ok((BASE_TEMPLATE.to_owned(), Begun::default()));
     }
-    if asked.egress_proxy.is_some_and(|proxy| !proxy.is_null()) {
-        return Err(Refused::unsupported("network.egressProxy"));
-    }
-    if asked.rules.is_some_and(|rules| rules.as_object().is_none_or(|rules| !rules.is_empty())) {
-        return Err(Refused::unsupported("network.rules"));
-    }
-    if asked.mask_request_host.is_some() {
-        return Err(Refused::unsupported("network.maskRequestHost"));
-    }
-    let denied = asked.deny_out.unwrap_or_default();
-    let allowed = asked.allow_out.unwrap_or_default();
-    let denies_all = internet == Some(false) || denied.iter().any(|one| one == ALL_TRAFFIC);
-    if !denies_all {
-        return match (denied.is_empty(), allowed.is_empty()) {
-            (true, true) => Ok(None),
-            (false, _) => Err(Refused::unsupported("network.denyOut other than 0.0.0.0/0")),
-            (true, false) => Err(Refused::bad_request(
-                "When specifying allowed domains in allow out, you must include 'ALL_TRAFFIC' in deny out to block all other traffic.",
-            )),
-        };
-    }
-    if allowed.is_empty() {
-        return Ok(Some(Network::None));
-    }
-    let hosts = allowed.iter().map(|host| {
-        HostPattern::try_from(host.clone())
-            .map_err(|_| Refused::bad_request(format!("invalid allowed host {host}")))
-    });
-    Ok(Some(Network::Allowlist { hosts: hosts.collect::<Result<_, _>>()? }))
+    let template =
+        TemplateName::parse(called).and_then(|name| app.engine.lent_template(&key.person.name, &name));
+    let begun = match template {
+        Some(template) => Begun { template: Some(template), ..Begun::default() },
+        None if called == CODE_INTERPRETER => Begun { begins: interpreter::begins(), ..Begun::default() },
+        None => {
+            let image = ImageChoice::try_from(called.to_owned()).map_err(|_| no_template(called))?;
+            Begun { image: Some(image), ..Begun::default() }
+        }
+    };
+    Ok((called.to_owned(), begun))
 }

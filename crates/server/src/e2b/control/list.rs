@@ -10,7 +10,7 @@ use axum::http::{HeaderMap, HeaderName, HeaderValue};
 use lamplight_e2b::listing::{Cursor, PAGE, Query};
 use lamplight_engine::LentSandbox;
 
-const NEXT: HeaderName = HeaderName::from_static("x-next-token");
+pub(super) const NEXT: HeaderName = HeaderName::from_static("x-next-token");
 const RUNNING: HeaderName = HeaderName::from_static("x-total-running");
 
 /// All that run, on one page.

@@ -3,11 +3,16 @@
 mod auth;
 mod connect;
 mod create;
+mod fork;
 mod kill;
 mod list;
+mod logs;
 pub(super) mod metrics;
+mod network;
 mod pause;
 mod show;
+mod snapshots;
+mod templates;
 mod time;
 
 use super::answer::Refused;
@@ -20,7 +25,7 @@ use axum::extract::{FromRequestParts, Request};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{get, post, put};
 use lamplight_domain::sandbox::Wall;
 use lamplight_e2b::control::{
     CLIENT_ID, Detail, Lifecycle, OnTimeout, PauseMode, Sandbox, SandboxInfo, SandboxState, Terms,
@@ -45,6 +50,23 @@ pub(super) fn router(app: &App) -> Router<App> {
         .route("/sandboxes/{id}/timeout", post(time::set))
         .route("/sandboxes/{id}/refreshes", post(time::refresh))
         .route("/sandboxes/{id}/metrics", get(metrics::handle))
+        .route("/sandboxes/{id}/network", put(network::handle))
+        .route("/sandboxes/{id}/logs", get(logs::first))
+        .route("/v2/sandboxes/{id}/logs", get(logs::second))
+        .route("/sandboxes/{id}/fork", post(fork::handle))
+        .route("/sandboxes/{id}/snapshots", post(snapshots::create))
+        .route("/snapshots", get(snapshots::list))
+        .route("/v3/templates", post(templates::create))
+        .route("/templates", get(templates::list))
+        .route("/v2/templates", get(templates::list))
+        .route("/templates/{id}", get(templates::show).delete(snapshots::delete))
+        .route("/templates/{id}/files/{hash}", get(templates::link).put(templates::upload))
+        .route("/v2/templates/{id}/builds/{build}", post(templates::start))
+        .route("/templates/{id}/builds/{build}/status", get(templates::status))
+        .route("/templates/{id}/builds/{build}/logs", get(templates::logs))
+        .route("/templates/aliases/{alias}", get(templates::alias))
+        .route("/templates/tags", post(templates::assign).delete(templates::remove))
+        .route("/templates/{id}/tags", get(templates::of_template))
         .layer(middleware::from_fn_with_state(app.clone(), audit::record));
     guarded(app, routes)
 }
@@ -153,14 +175,19 @@ struct Machine {
 }
 
 impl Machine {
-    fn of(sandbox: &LentSandbox) -> Self {
+    fn whole() -> Self {
         let processors = std::thread::available_parallelism().map_or(1, |count| count.get() as u64);
         let memory = rustix::system::sysinfo();
-        let memory = memory.totalram.saturating_mul(u64::from(memory.mem_unit));
+        let memory_bytes = memory.totalram.saturating_mul(u64::from(memory.mem_unit));
+        Self { processors, memory_bytes, disk_bytes: 0 }
+    }
+
+    fn of(sandbox: &LentSandbox) -> Self {
+        let Self { processors, memory_bytes, disk_bytes } = Self::whole();
         Self {
             processors: sandbox.limit(Wall::Cpu).map_or(processors, |thousandths| thousandths.div_ceil(1000)),
-            memory_bytes: sandbox.limit(Wall::Memory).unwrap_or(memory),
-            disk_bytes: sandbox.limit(Wall::Disk).unwrap_or_default(),
+            memory_bytes: sandbox.limit(Wall::Memory).unwrap_or(memory_bytes),
+            disk_bytes: sandbox.limit(Wall::Disk).unwrap_or(disk_bytes),
         }
     }
 }

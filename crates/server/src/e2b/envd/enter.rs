@@ -95,7 +95,7 @@ impl Inside {
 
     /// What every process in it starts with, beside what the sandbox itself gives it.
     pub(super) fn environment(&self) -> BTreeMap<String, String> {
-        let mut all = self.sandbox.environment.clone();
+        let mut all = self.sandbox.begins_with();
         let own = [
             ("E2B_SANDBOX", "true".to_owned()),
             ("E2B_SANDBOX_ID", name_of(&self.sandbox.id)),
@@ -118,7 +118,8 @@ impl FromRequestParts<App> for Inside {
         if !has_token(app, &sandbox, &parts.headers).await.map_err(IntoResponse::into_response)? {
             return Err(unauthorized().into_response());
         }
-        let user = named_user(&parts.headers);
+        let user = named_user(&parts.headers).filter(|name| !name.is_empty());
+        let user = user.or_else(|| sandbox.begins.user.clone());
         let user = app.engine.lent_user(user.as_deref()).ok_or_else(|| user.unwrap_or_default());
         Ok(Self { sandbox, user })
     }

@@ -268,8 +268,10 @@ pub(super) fn refused(error: Unfiled, path: &str) -> Refused {
         Unfiled::NotFound => Refused::new(StatusCode::NOT_FOUND, format!("path '{path}' does not exist")),
         Unfiled::Another(why) => Refused::bad_request(why),
         Unfiled::Denied(why) => Refused::new(StatusCode::FORBIDDEN, why),
-        // ENOSPC and EDQUOT, as the guest says them.
-        Unfiled::Refused(why) if ["os error 28", "os error 122"].iter().any(|full| why.contains(full)) => {
+        // ENOSPC and EDQUOT, and EFBIG where the limit is ours, as the guest says them.
+        Unfiled::Refused(why)
+            if ["os error 27", "os error 28", "os error 122"].iter().any(|full| why.contains(full)) =>
+        {
             Refused::new(StatusCode::INSUFFICIENT_STORAGE, format!("not enough disk space for {path}"))
         }
         Unfiled::Exists | Unfiled::Refused(_) => {

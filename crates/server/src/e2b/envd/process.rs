@@ -14,7 +14,7 @@ use lamplight_e2b::process::{
     ProcessInfo, ProcessRequest, Pty, Selector, Signal, Size, StartRequest, StreamInputRequest,
 };
 use lamplight_engine::{LentFollower, LentInput, LentUser, NewProcess, Piece, TerminalSize, WhichProcess};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::VecDeque;
 use std::io;
 use std::time::Duration;
 use tokio::time::Instant;
@@ -68,7 +68,8 @@ impl Call {
         let asked: StartRequest = rpc::first(request).await?;
         let user = self.inside.user().map_err(|name| rpc::no_user(&name))?;
         let (id, engine) = (&self.inside.sandbox.id, &self.app.engine);
-        let said = asked.process.cwd.clone().unwrap_or_default();
+        let said = asked.process.cwd.clone().filter(|cwd| !cwd.is_empty());
+        let said = said.or_else(|| self.inside.sandbox.begins.folder.clone()).unwrap_or_default();
         let no_directory = || Error::new(Code::InvalidArgument, format!("cwd '{said}' does not exist"));
         let cwd = path::absolute(&said, user.home).ok_or_else(no_directory)?;
         if user.is_root {
@@ -82,12 +83,11 @@ impl Call {
 
     fn new_process(&self, asked: StartRequest, user: LentUser, cwd: String) -> NewProcess {
         let mut environment = self.inside.environment();
-        environment.extend([("HOME", user.home), ("USER", user.name), ("LOGNAME", user.name)].map(owned));
+        environment.extend(user.environment());
         environment.extend(asked.process.envs);
         let mut argv = vec![asked.process.cmd];
         argv.extend(asked.process.args);
-        let (argv, cwd) =
-            if user.is_root { (as_root(argv, &cwd, &environment), None) } else { (argv, Some(cwd)) };
+        let (argv, cwd) = user.runs(argv, cwd, &environment);
         NewProcess {
             argv,
             environment,
@@ -286,22 +286,6 @@ impl Following {
 
 fn frame(event: Event) -> Bytes {
     connect::encode(&EventResponse { event })
-}
-
-fn owned((name, value): (&str, &str)) -> (String, String) {
-    (name.to_owned(), value.to_owned())
-}
-
-/// By asking the guest for root, as anybody in there does. It is started where everybody may be, and goes to its folder as root.
-fn as_root(argv: Vec<String>, cwd: &str, environment: &BTreeMap<String, String>) -> Vec<String> {
-    const GO: &str = r#"cd -- "$0" && exec "$@""#;
-    let mut all = vec!["sudo".to_owned(), "-E".into(), "--".into()];
-    // What sudo would say of root otherwise.
-    let named = ["HOME", "USER", "LOGNAME"].iter().filter_map(|name| environment.get_key_value(*name));
-    all.extend(named.map(|(name, value)| format!("{name}={value}")));
-    all.extend(["/bin/sh", "-c", GO, cwd].map(str::to_owned));
-    all.extend(argv);
-    all
 }
 
 fn size(pty: Pty) -> TerminalSize {

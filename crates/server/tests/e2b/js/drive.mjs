@@ -6,6 +6,10 @@ import './control.mjs';
 import './commands.mjs';
 import './files.mjs';
 import './hostile.mjs';
+import './snapshots.mjs';
+import './templates.mjs';
+import './interpreter.mjs';
+import './more.mjs';
 
 let failed = 0;
 const only = process.env.ONLY;

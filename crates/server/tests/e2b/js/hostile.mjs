@@ -1,6 +1,7 @@
 // What is hostile, strange, or not there.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Sandbox, box, create, e2b, fails, holds, isAtLeast, same, skip, test, until } from './common.mjs';
+import { reaches } from './snapshots.mjs';
 
 test('paths with dots and zeros stay in the sandbox', async () => {
   same((await box.files.read('../../../../../../etc/hostname')).trim(), (await box.commands.run('cat /etc/hostname')).stdout.trim());
@@ -42,12 +43,10 @@ test('programs at ports are reached by their host', async () => {
 });
 test('without the internet there is none', async () => {
   const one = await create({ allowInternetAccess: false });
-  const tried = await one.commands.run('python3 -c "import socket; socket.create_connection((\'1.1.1.1\', 80), 3)" 2>&1 || echo none');
-  holds(tried.stdout.includes('none'), tried.stdout);
+  same(await reaches(one, '1.1.1.1', 80), 'none');
   same((await one.getInfo()).allowInternetAccess, false);
   await one.kill();
 });
 test('what is not served is said in an error', async () => {
-  if (box.createSnapshot) await fails(box.createSnapshot(), 'SandboxError', 'does not have');
   await fails(Sandbox.create({ network: { allowPublicTraffic: false } }), 'SandboxError', 'not supported');
 });

@@ -72,10 +72,10 @@ async fn drive(language: &str, at_least: usize) {
 
 #[tokio::test]
 async fn the_javascript_sdk_finds_everything_by_the_domain() {
-    drive("javascript", 59).await;
+    drive("javascript", 150).await;
 }
 
 #[tokio::test]
 async fn the_python_sdk_finds_everything_by_the_domain() {
-    drive("python", 51).await;
+    drive("python", 140).await;
 }

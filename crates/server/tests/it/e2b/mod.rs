@@ -1,16 +1,25 @@
 //! E2B's protocol, served: by its own SDKs, and by what they would never send.
 
+mod bounds;
 mod cycles;
 mod domain;
+mod outside;
 mod raw;
 mod restart;
 mod sdks;
 mod shared;
+mod templates;
 
 use crate::support::{Place, Server};
 use raw::Cloud;
 
 /// A server for programs that speak E2B, with as many sandboxes for each person as there is room for.
 fn cloud() -> Cloud {
-    Cloud::of(Server::start_in(Place::with("[e2b]\nenabled = true\n[queue]\nsandboxes_per_person = 0\n")))
+    cloud_with("")
+}
+
+/// The same with more of a configuration.
+fn cloud_with(more: &str) -> Cloud {
+    let text = format!("[e2b]\nenabled = true\n[queue]\nsandboxes_per_person = 0\n{more}");
+    Cloud::of(Server::start_in(Place::with(&text)))
 }

@@ -1,0 +1,340 @@
+//! Building templates: each step that makes files has a sandbox of its own on top of what those before it have made, and what it leaves
+//! is kept as a layer by the content of all of these steps. A recipe that begins as one of before begins with its layers.
+//!
+//! ```text
+//! known layers ──restored──▶ for each other one: sandbox ──step──▶ ended ──▶ layer      ──▶ start, ready? ──▶ ready
+//! ```
+
+mod recipe;
+mod steps;
+mod uploads;
+
+pub use recipe::{Base, MAX_STEPS, Recipe, Step, StepKind};
+pub use uploads::{LONGEST_UPLOAD, NotUploaded};
+
+use super::journal::{Journal, JournalLevel, JournalLine};
+use super::keeping::{failed, start};
+use super::starting::Place;
+use super::template::{Begins, DEFAULT_TAG, FailedStep, LentTemplate, TemplateName, TemplateState};
+use super::{Entry, LentSandbox, lock};
+use crate::engine::{Engine, Shared, closed};
+use crate::error::CommandError;
+use crate::{clock, ids, images};
+use anyhow::{Context as _, anyhow};
+use lamplight_domain::agent::ExitStatus;
+use lamplight_domain::{Generation, ImageChoice, Person, SessionId, SessionImage};
+use lamplight_sandbox::checkpoint::Checkpoint;
+use lamplight_sandbox::handle::Handle;
+use lamplight_sandbox::link::Link;
+use lamplight_sandbox::provider::Files;
+use recipe::{Layer, Plan};
+use std::sync::Arc;
+use std::time::Duration;
+use tokio::time::timeout;
+
+/// For one step.
+const STEP: Duration = Duration::from_secs(60 * 60);
+
+/// Why it was not built.
+type Failure = (FailedStep, String);
+
+impl Engine {
+    /// A template without files yet, for a recipe; it has its tags when it is ready.
+    pub async fn new_lent_template(
+        &self,
+        person: &str,
+        called: Option<TemplateName>,
+        mut tags: Vec<String>,
+    ) -> Result<LentTemplate, CommandError> {
+        let (name, tag) = called.map_or((None, None), |called| (Some(called.name), called.tag));
+        tags.extend(tag);
+        if tags.is_empty() {
+            tags.push(DEFAULT_TAG.to_owned());
+        }
+        let id = ids::session_id();
+        let new = LentTemplate {
+            family: id.clone(),
+            id,
+            person: person.to_owned(),
+            name,
+            tags,
+            made_at: clock::now(),
+            state: TemplateState::Waiting,
+            of: None,
+            begins: Begins::default(),
+            image: None,
+            checkpoint: None,
+            layers: Vec::new(),
+        };
+        self.shared.new_template(new).await
+    }
+
+    /// One of a person by its own id, in whatever state.
+    pub fn lent_build(&self, person: &str, id: &SessionId) -> Option<LentTemplate> {
+        self.shared.lending.template(id).filter(|one| one.person == person)
+    }
+
+    /// What building it has said, behind so many lines, and no more than so many. Of now: it ends with the server.
+    pub fn lent_build_journal(&self, id: &SessionId, after: usize, at_most: usize) -> Vec<JournalLine> {
+        let journal = lock(&self.shared.lending.journals).get(id).cloned();
+        journal.map_or_else(Vec::new, |journal| journal.read(after, at_most))
+    }
+
+    /// Begins to build one that waits for that. Its state says how it went.
+    pub async fn build_lent_template(
+        &self,
+        person: Person,
+        id: &SessionId,
+        recipe: Recipe,
+    ) -> Result<(), CommandError> {
+        let template = self.lent_build(&person.name, id).ok_or(CommandError::NotFound)?;
+        if template.state != TemplateState::Waiting {
+            return Err(CommandError::invalid(
+                "template_begun",
+                "the build has been started already",
+                "Make a new build.",
+            ));
+        }
+        if !self.shared.provider.capabilities().checkpoints {
+            return Err(CommandError::invalid(
+                "no_templates",
+                format!("sandboxes of {} cannot be templates", self.shared.provider.name()),
+                "Use a provider that keeps files in layers; lamplight doctor says what this machine lacks.",
+            ));
+        }
+        if recipe.steps.len() > MAX_STEPS {
+            return Err(CommandError::invalid(
+                "recipe_too_long",
+                format!("a template has at most {MAX_STEPS} steps"),
+                "Put some of them together.",
+            ));
+        }
+        let template = LentTemplate { state: TemplateState::Building, ..template };
+        let template = self.shared.keep_template(template).await?;
+        let journal = Arc::<Journal>::default();
+        lock(&self.shared.lending.journals).insert(id.clone(), Arc::clone(&journal));
+        let shared = Arc::clone(&self.shared);
+        self.shared.tasks.spawn(async move {
+            let mut closing = shared.closing();
+            let build = Build { shared: &shared, template, person, journal: &journal, number: 0 };
+            tokio::select! {
+                () = build.run(recipe) => {}
+                // The next start gives it up.
+                () = closed(&mut closing) => {}
+            }
+        });
+        Ok(())
+    }
+}
+
+struct Build<'a> {
+    shared: &'a Arc<Shared>,
+    template: LentTemplate,
+    person: Person,
+    journal: &'a Journal,
+    /// Of the last generation, or layer.
+    number: u32,
+}
+
+impl Build<'_> {
+    async fn run(mut self, recipe: Recipe) {
+        let id = self.template.id.clone();
+        let built = match self.shared.queue.lend(&id, &self.person.name) {
+            true => {
+                let built = self.build(&recipe).await;
+                self.shared.queue.give_back(&id);
+                built
+            }
+            false => Err((
+                FailedStep::Base,
+                "there are as many sandboxes as there may be; end one of them".to_owned(),
+            )),
+        };
+        self.template.state = match built {
+            Ok(()) => {
+                self.journal.say("Build finished");
+                TemplateState::Ready
+            }
+            Err((step, message)) => {
+                self.journal.add(JournalLevel::Error, None, format!("Build failed: {message}"));
+                TemplateState::Failed { message, step }
+            }
+        };
+        if let Err(error) = self.shared.keep_template(self.template).await {
+            tracing::error!(template = %id, %error, "how a template was built could not be written down");
+        }
+    }
+
+    async fn build(&mut self, recipe: &Recipe) -> Result<(), Failure> {
+        let base = self.base(&recipe.from).await.map_err(|error| (FailedStep::Base, error))?;
+        self.template.image = base.image.clone();
+        let variables = self.shared.provider.environment(base.image.as_ref().map(|image| &image.digest));
+        let home = |name: Option<&str>| self.shared.lent_user(name).map(|user| user.home);
+        let plan = Plan::of(recipe, &base.key, base.begins.clone(), &variables, home)?;
+        let layers = self.known_layers();
+        let known = plan.known(|key| layers.iter().any(|(own, _)| own == key));
+        for layer in &plan.layers[..known] {
+            self.journal.add(JournalLevel::Info, Some(layer.step), format!("CACHED {}", steps::told(layer)));
+        }
+        let from = match known.checked_sub(1).map(|last| &plan.layers[last].key) {
+            Some(key) => layers.into_iter().find(|(own, _)| own == key).map(|(_, checkpoint)| checkpoint),
+            None => base.checkpoint,
+        };
+        let cached = known.checked_sub(1).map(|last| &plan.layers[last]);
+        self.begin(from, cached).await.map_err(|error| (FailedStep::Base, said(error)))?;
+        for layer in &plan.layers[known..] {
+            let step = FailedStep::Step(layer.step);
+            self.layer(layer).await.map_err(|failure| (step, failure))?;
+        }
+        self.template.begins = plan.begins;
+        self.finish().await.map_err(|failure| (FailedStep::Finish, failure))
+    }
+
+    /// All that this person's templates have made.
+    fn known_layers(&self) -> Vec<(String, String)> {
+        let all = self.shared.lending.templates_of(&self.person.name);
+        all.into_iter().flat_map(|template| template.layers).collect()
+    }
+
+    async fn base(&self, from: &Base) -> Result<Begun, String> {
+        match from {
+            Base::Template(id) => {
+                let template =
+                    self.shared.lending.template(id).filter(|one| one.state == TemplateState::Ready);
+                let template = template.ok_or("the template that it is made from is gone")?;
+                let (key, image) = (format!("template {id}"), template.image);
+                Ok(Begun { key, image, begins: template.begins, checkpoint: template.checkpoint })
+            }
+            Base::Image(choice) => {
+                let image = match choice.as_ref().unwrap_or(&self.shared.config.image) {
+                    ImageChoice::Host => None,
+                    named @ ImageChoice::Named(_) => {
+                        let found = images::chosen(&self.shared.config, Some(named)).await;
+                        found.map_err(said)?
+                    }
+                };
+                let key = image
+                    .as_ref()
+                    .map_or_else(|| "host".to_owned(), |image| format!("image {}", image.digest));
+                Ok(Begun { key, image, begins: Begins::default(), checkpoint: None })
+            }
+        }
+    }
+
+    /// Gives it the files that it goes on from.
+    async fn begin(&mut self, from: Option<String>, cached: Option<&Layer>) -> Result<(), CommandError> {
+        let Some(from) = from else { return Ok(()) };
+        let provider = &self.shared.provider;
+        provider.restore(&Checkpoint::from_log(from), &self.template.id).await.map_err(failed)?;
+        let kept = self.keep().await?;
+        // So that it is there for others when the one that has made it is not any more.
+        self.template.layers.extend(cached.map(|layer| (layer.key.clone(), kept)));
+        Ok(())
+    }
+
+    /// Its files as they are now.
+    async fn keep(&mut self) -> Result<String, CommandError> {
+        self.number += 1;
+        let handle = self.template.handle(self.shared);
+        let kept = self.shared.provider.checkpoint(&handle, self.number).await.map_err(failed)?;
+        self.template.checkpoint = Some(kept.as_str().to_owned());
+        Ok(kept.as_str().to_owned())
+    }
+
+    /// A sandbox of the files as they are by now, for what is done in it.
+    async fn within(
+        &mut self,
+        begins: Begins,
+        what: impl AsyncFnOnce(&Entry, &Link, &Place) -> anyhow::Result<()>,
+    ) -> anyhow::Result<()> {
+        self.number += 1;
+        let (shared, generation) = (self.shared, Generation(self.number));
+        let mut facts =
+            LentSandbox::of_template(&self.template, &self.person, begins, &shared.config, generation);
+        let entry = Entry::new(self.template.id.clone(), facts.clone(), shared);
+        let done = async {
+            start(shared, &entry, &mut facts).await.map_err(|error| anyhow!(said(error)))?;
+            let place = Place::of(shared, &facts.begins, &Default::default());
+            let place = place.context("there is no such user in it")?;
+            let link = entry.context.link(generation, &facts.handle).await;
+            let link = link.map_err(|trouble| anyhow!("reach the sandbox: {trouble:?}"))?;
+            what(&entry, &link, &place).await
+        };
+        let done = done.await;
+        entry.context.unlink(generation).await;
+        entry.context.close();
+        if !facts.handle.is_empty() {
+            let ended = shared.provider.destroy(&Handle::from_log(&facts.handle), Files::Keep).await;
+            ended.context("end the sandbox of a step")?;
+        }
+        done
+    }
+
+    async fn layer(&mut self, layer: &Layer) -> Result<(), String> {
+        let told = steps::told(layer);
+        self.journal.add(JournalLevel::Info, Some(layer.step), told.clone());
+        let journal = self.journal;
+        let archive =
+            match &layer.kind {
+                StepKind::Copy { hash, .. } => {
+                    let place = uploads::place(&self.shared.config.data_dir, &self.person.name, hash);
+                    let place = place.filter(|place| place.exists());
+                    Some(place.ok_or_else(|| {
+                        format!("failed to run command '{told}': its files were not uploaded")
+                    })?)
+                }
+                _ => None,
+            };
+        let root = self.shared.lent_user(Some("root"));
+        let begins = Begins { start: None, ready: None, ..layer.begins.clone() };
+        let begins = match layer.kind {
+            // Its folder may be what this step makes.
+            StepKind::Folder(_) => Begins { folder: None, ..begins },
+            _ => begins,
+        };
+        let done = self.within(begins, async |entry, link, place| {
+            if let Some(archive) = &archive {
+                steps::upload(link, archive, root.is_some()).await?;
+            }
+            let spec = steps::spec(layer, place, root);
+            let status = timeout(STEP, steps::heard(entry, link, spec, journal, layer.step)).await;
+            match status.context("it took longer than an hour")?? {
+                ExitStatus::Code { code: 0 } => Ok(()),
+                ExitStatus::Code { code } => Err(anyhow!("exit status {code}")),
+                ExitStatus::Signal { signal } => Err(anyhow!("signal {signal}")),
+            }
+        });
+        done.await.map_err(|error| format!("failed to run command '{told}': {error:#}"))?;
+        let kept = self.keep().await.map_err(said)?;
+        self.template.layers.push((layer.key.clone(), kept));
+        Ok(())
+    }
+
+    /// What runs in each of its sandboxes is tried once, and what it leaves is kept.
+    async fn finish(&mut self) -> Result<(), String> {
+        let begins = self.template.begins.clone();
+        if begins.start.is_none() && begins.ready.is_none() {
+            return Ok(());
+        }
+        self.journal.say("Running start and ready command");
+        self.within(begins, async |_, _, _| Ok(())).await.map_err(|error| format!("{error:#}"))?;
+        self.keep().await.map(drop).map_err(said)
+    }
+}
+
+/// What a template is made on top of.
+struct Begun {
+    /// Names it by its content.
+    key: String,
+    image: Option<SessionImage>,
+    begins: Begins,
+    checkpoint: Option<String>,
+}
+
+fn said(error: CommandError) -> String {
+    match error {
+        CommandError::Failed(error) => format!("{error:#}"),
+        CommandError::Invalid { message, what_to_do, .. } => format!("{message}. {what_to_do}"),
+        other => other.to_string(),
+    }
+}

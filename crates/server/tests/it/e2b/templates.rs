@@ -1,0 +1,233 @@
+//! Templates and snapshots, as no SDK would ask for them: after a crash, by somebody else, and until nothing is left.
+
+use super::raw::{Cloud, Sandbox};
+use super::{Server, cloud};
+use crate::people::Door;
+use crate::support::PATIENCE;
+use reqwest::{Method, StatusCode};
+use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::Instant;
+
+impl Cloud {
+    async fn snapshot(&self, sandbox: &Sandbox, body: Value) -> String {
+        let path = format!("/sandboxes/{}/snapshots", sandbox.id);
+        let (status, made) = self.control(Method::POST, &path, body).await;
+        assert_eq!(status, StatusCode::CREATED, "{made}");
+        made["snapshotID"].as_str().unwrap().to_owned()
+    }
+
+    /// Its template, and its build.
+    async fn new_build(&self, name: &str) -> (String, String) {
+        let (status, made) = self.control(Method::POST, "/v3/templates", json!({"name": name})).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{made}");
+        let text = |of: &str| made[of].as_str().unwrap().to_owned();
+        (text("templateID"), text("buildID"))
+    }
+
+    async fn build(&self, (template, build): &(String, String), recipe: Value) -> StatusCode {
+        let path = format!("/v2/templates/{template}/builds/{build}");
+        self.control(Method::POST, &path, recipe).await.0
+    }
+
+    async fn built(&self, (template, build): &(String, String)) -> Value {
+        let begun = Instant::now();
+        loop {
+            let path = format!("/templates/{template}/builds/{build}/status");
+            let (_, info) = self.control(Method::GET, &path, Value::Null).await;
+            if info["status"] != "building" {
+                return info;
+            }
+            assert!(begun.elapsed() < PATIENCE, "{info}");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+
+    /// Sessions and layers on the disk.
+    fn kept(&self) -> usize {
+        let folder = self.server.place.path("data/sandboxes");
+        let entries = |folder: &std::path::Path| {
+            std::fs::read_dir(folder)
+                .into_iter()
+                .flatten()
+                .flatten()
+                .filter(|entry| entry.path().is_dir())
+                .count()
+        };
+        let ids = std::fs::read_dir(&folder).into_iter().flatten().flatten();
+        let ids = ids.filter(|entry| entry.file_name().len() == 26);
+        ids.count() + entries(&folder.join("layers"))
+    }
+}
+
+fn base() -> Value {
+    json!({"templateID": "base"})
+}
+
+#[tokio::test]
+async fn snapshots_and_layers_outlive_a_killed_server_and_go_when_they_are_deleted() {
+    let cloud = cloud();
+    let sandbox = cloud.create(base()).await;
+    cloud.write(&sandbox, "kept", b"by the first".to_vec()).await;
+    let snapshot = cloud.snapshot(&sandbox, json!({})).await;
+    let recipe = |command: &str| json!({"steps": [{"type": "RUN", "args": [command]}]});
+    let ready = cloud.new_build("ready").await;
+    assert_eq!(cloud.build(&ready, recipe("date +%s%N > when")).await, StatusCode::ACCEPTED);
+    assert_eq!(cloud.built(&ready).await["status"], "ready");
+    assert_eq!(cloud.build(&ready, recipe("true")).await, StatusCode::CONFLICT, "it was built once");
+    let broken = cloud.new_build("broken").await;
+    assert_eq!(cloud.build(&broken, recipe("sleep 600")).await, StatusCode::ACCEPTED);
+    assert_eq!(cloud.kill(&sandbox).await, StatusCode::NO_CONTENT);
+    cloud.server.signal("KILL");
+    let (_, place) = cloud.server.ended();
+    let cloud = Cloud::of(Server::start_in(place));
+
+    let info = cloud.built(&broken).await;
+    assert_eq!(info["status"], "error");
+    let why = info["reason"]["message"].as_str().unwrap();
+    assert!(why.contains("the server was restarted"), "{info}");
+    let one = cloud.create(json!({"templateID": snapshot})).await;
+    assert_eq!(cloud.read(&one, "kept").await, (StatusCode::OK, "by the first".into()));
+    let (two, again) = (cloud.create(json!({"templateID": "ready"})).await, cloud.new_build("again").await);
+    let when = cloud.read(&two, "when").await;
+    assert_eq!(cloud.build(&again, recipe("date +%s%N > when")).await, StatusCode::ACCEPTED);
+    assert_eq!(cloud.built(&again).await["status"], "ready");
+    let three = cloud.create(json!({"templateID": "again"})).await;
+    assert_eq!(cloud.read(&three, "when").await, when, "the layer of before was used");
+
+    let deleted =
+        async |name: &str| cloud.control(Method::DELETE, &format!("/templates/{name}"), Value::Null).await.0;
+    for name in [snapshot.replace(':', "%3A").as_str(), "ready", "again", "broken"] {
+        assert_eq!(deleted(name).await, StatusCode::NO_CONTENT, "{name}");
+        assert_eq!(deleted(name).await, StatusCode::NOT_FOUND, "{name}");
+    }
+    assert_eq!(cloud.read(&three, "when").await, when, "it has its files still");
+    for sandbox in [&one, &two, &three] {
+        assert_eq!(cloud.kill(sandbox).await, StatusCode::NO_CONTENT);
+    }
+    cloud.nothing_is_left().await;
+    let begun = Instant::now();
+    while cloud.kept() > 0 {
+        assert!(begun.elapsed() < PATIENCE, "{} folders are left", cloud.kept());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
+async fn what_happens_in_a_sandbox_is_in_its_log() {
+    let cloud = cloud();
+    let sandbox = cloud.create(base()).await;
+    cloud.say(&sandbox, "exit 7").await.unwrap();
+    let logs = async |path: &str| cloud.control(Method::GET, path, Value::Null).await.1;
+    let (first, second) =
+        (format!("/sandboxes/{}/logs", sandbox.id), format!("/v2/sandboxes/{}/logs", sandbox.id));
+    let begun = Instant::now();
+    let told = loop {
+        let told: Vec<String> = logs(&second).await["logs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["message"].as_str().unwrap().to_owned())
+            .collect();
+        if told.iter().any(|line| line.contains("exit code 7")) || begun.elapsed() > PATIENCE {
+            break told;
+        }
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    };
+    assert_eq!(told[0], "sandbox made from base");
+    assert!(told.iter().any(|line| line.ends_with("started: /bin/bash -c exit 7")), "{told:?}");
+    assert!(told.last().unwrap().contains("exit code 7"), "{told:?}");
+    let old = logs(&first).await;
+    assert_eq!(old["logs"][0]["line"], json!(told[0]));
+    assert_eq!(old["logEntries"][0]["level"], "info");
+    let backward = logs(&format!("{second}?direction=backward&limit=1")).await;
+    assert_eq!(backward["logs"][0]["message"], json!(told.last().unwrap()));
+    assert_eq!(
+        logs(&format!("{second}?search=made+from&level=info")).await["logs"].as_array().unwrap().len(),
+        1
+    );
+    assert_eq!(logs(&format!("{second}?level=error")).await["logs"], json!([]));
+    assert_eq!(logs(&format!("{second}?level=loud")).await["code"], 400);
+    assert_eq!(logs(&format!("{first}?start=99999999999999")).await["logs"], json!([]));
+    assert_eq!(cloud.kill(&sandbox).await, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn nobody_reaches_the_templates_and_uploads_of_somebody_else() {
+    let door = Door::open("[e2b]\nenabled = true\n").await;
+    let (member, other) = (door.person("Mia", "member").await, door.person("Omar", "member").await);
+    let mut cloud = Cloud { key: member.clone(), server: door.server };
+    let sandbox = cloud.create(base()).await;
+    let snapshot = cloud.snapshot(&sandbox, json!({"name": "mine"})).await;
+    let (template, build) = cloud.new_build("built").await;
+    let hash = "0123456789abcdef".repeat(4);
+    let files = format!("/templates/{template}/files/{hash}");
+    let (status, place) = cloud.control(Method::GET, &files, Value::Null).await;
+    assert_eq!((status, &place["present"]), (StatusCode::CREATED, &json!(false)));
+    let url = place["url"].as_str().unwrap().to_owned();
+    let put = async |url: &str| {
+        let path = url.split_once("/templates").map(|(_, rest)| format!("/templates{rest}")).unwrap();
+        cloud.server.request(Method::PUT, &path).body("an archive").send().await.unwrap().status()
+    };
+    let signature = url.rsplit_once("signature=").unwrap().1;
+    for wrong in [
+        url.replace(signature, "v1_AAAA"),
+        url.replace(&hash, &"f".repeat(64)),
+        url.replace("expires=", "expires=9"),
+        files.clone(),
+    ] {
+        assert_eq!(put(&wrong).await, StatusCode::UNAUTHORIZED, "{wrong}");
+    }
+    assert_eq!(put(&url).await, StatusCode::OK);
+    assert_eq!(cloud.control(Method::GET, &files, Value::Null).await.1["present"], true);
+    let bad = format!("/templates/{template}/files/..%2f..%2fx");
+    assert_eq!(cloud.control(Method::GET, &bad, Value::Null).await.0, StatusCode::BAD_REQUEST);
+
+    cloud.key = other;
+    for (method, path, body) in [
+        (Method::POST, "/v2/sandboxes".to_owned(), json!({"templateID": snapshot})),
+        (Method::POST, "/v2/sandboxes".to_owned(), json!({"templateID": "mine"})),
+        (Method::DELETE, "/templates/mine".to_owned(), Value::Null),
+        (Method::GET, "/templates/aliases/mine".to_owned(), Value::Null),
+        (Method::GET, files, Value::Null),
+        (Method::GET, format!("/templates/{template}/builds/{build}/status"), Value::Null),
+        (Method::POST, format!("/v2/templates/{template}/builds/{build}"), json!({})),
+        (Method::POST, "/templates/tags".to_owned(), json!({"target": "mine:default", "tags": ["x"]})),
+        (Method::POST, format!("/sandboxes/{}/snapshots", sandbox.id), json!({})),
+        (Method::POST, format!("/sandboxes/{}/fork", sandbox.id), json!({})),
+        (Method::PUT, format!("/sandboxes/{}/network", sandbox.id), json!({})),
+        (Method::GET, format!("/v2/sandboxes/{}/logs", sandbox.id), Value::Null),
+    ] {
+        let (status, said) = cloud.control(method.clone(), &path, body).await;
+        assert_eq!((status, &said["code"]), (StatusCode::NOT_FOUND, &json!(404)), "{method} {path}: {said}");
+    }
+    assert_eq!(cloud.control(Method::GET, "/snapshots", Value::Null).await.1, json!([]));
+    assert_eq!(cloud.control(Method::GET, "/templates", Value::Null).await.1, json!([]));
+    cloud.key = member;
+    assert_eq!(cloud.control(Method::GET, "/templates/aliases/mine", Value::Null).await.0, StatusCode::OK);
+    assert_eq!(cloud.kill(&sandbox).await, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn forks_for_which_there_is_no_place_say_so_one_by_one() {
+    let cloud = Cloud::of(Server::start_in(crate::support::Place::with(
+        "[e2b]\nenabled = true\n[queue]\nsandboxes = 2\nsandboxes_per_person = 0\n",
+    )));
+    let sandbox = cloud.create(base()).await;
+    let fork = format!("/sandboxes/{}/fork", sandbox.id);
+    let (status, forks) = cloud.control(Method::POST, &fork, json!({"count": 2, "timeout": 60})).await;
+    assert_eq!(status, StatusCode::CREATED, "{forks}");
+    let forks = forks.as_array().unwrap();
+    let made: Vec<&Value> = forks.iter().filter_map(|fork| fork.get("sandbox")).collect();
+    let refused: Vec<&Value> = forks.iter().filter_map(|fork| fork.get("error")).collect();
+    assert_eq!((made.len(), refused.len(), &refused[0]["code"]), (1, 1, &json!(429)), "{forks:?}");
+    for (count, timeout) in [(0, 60), (101, 60), (1, 0), (1, 999_999_999)] {
+        let (status, _) =
+            cloud.control(Method::POST, &fork, json!({"count": count, "timeout": timeout})).await;
+        assert_eq!(status, StatusCode::BAD_REQUEST, "{count} {timeout}");
+    }
+    for id in [sandbox.id.as_str(), made[0]["sandboxID"].as_str().unwrap()] {
+        cloud.control(Method::DELETE, &format!("/sandboxes/{id}"), Value::Null).await;
+    }
+    cloud.nothing_is_left().await;
+}
