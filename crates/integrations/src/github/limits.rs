@@ -2,7 +2,8 @@
 
 use super::Repository;
 use super::app::Scope;
-use super::client::{GitHub, GitHubError};
+use super::client::GitHub;
+use super::error::GitHubError;
 use reqwest::Method;
 use serde::Deserialize;
 
