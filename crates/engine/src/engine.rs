@@ -1,6 +1,5 @@
 //! The public face: finds or wakes the session that a call is for, and passes it on.
 
-use crate::agents::AgentInfo;
 use crate::budgets::Budgets;
 use crate::checks::Holders;
 use crate::config::Config;
@@ -10,7 +9,6 @@ use crate::forge::{self, Forge};
 use crate::hub::{Follower, Hub};
 use crate::keys::Keys;
 use crate::metrics::Metrics;
-use crate::on_behalf::OnBehalf;
 use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
 use crate::session::{Actor, Awake, MAILBOX, Message};
@@ -56,7 +54,7 @@ pub(crate) struct Shared {
     pub github: Option<GitHub>,
     pub forge: Option<Forge>,
     pub rights: Option<Rights>,
-    pub on_behalf: Option<OnBehalf>,
+    pub on_behalf: Option<crate::on_behalf::OnBehalf>,
     pub keys: Keys,
     /// Where the gateway is reached over TCP, it knows sessions by these.
     pub tokens: OnceLock<Arc<Tokens>>,
@@ -106,7 +104,7 @@ impl Engine {
         let budgets = Budgets::load(&config, &store).await?;
         let unfinished = store.unfinished().await?;
         let queue = Queue::new(config.queue, unfinished.iter().cloned());
-        let on_behalf = OnBehalf::open(config.on_behalf.clone(), &store).await?;
+        let on_behalf = crate::on_behalf::OnBehalf::open(config.on_behalf.clone(), &store).await?;
         let shared = Arc::new(Shared {
             forge: Forge::open(&config),
             rights: Rights::open(&config),
@@ -279,10 +277,6 @@ impl Engine {
     /// Every change of any session's summary. Who falls behind lists again.
     pub fn changes(&self) -> broadcast::Receiver<Arc<SessionSummary>> {
         self.shared.changes.subscribe()
-    }
-
-    pub fn agents(&self) -> Vec<AgentInfo> {
-        agents::list(&self.shared.config).unwrap_or_default()
     }
 
     /// Stops deciding and doing. Sandboxes and the agents in them live on, and are found again at the next start.
