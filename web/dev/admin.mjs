@@ -19,6 +19,25 @@ export function repositories(paths, usedAt) {
   return { items: paths.map((path, n) => ({ path, last_used_at, configured: CONFIGURED[n] ?? null })) };
 }
 
+/** How it is connected to GitHub. */
+export const GITHUB = {
+  connection: 'app',
+  host: 'github.com',
+  webhooks: true,
+  poll_seconds: 300,
+  repositories: ['acme/stats'],
+  as_person: true,
+  findings: [
+    { is_well: true, detail: 'the App lamplight-stats on github.com', what_to_do: null },
+    {
+      is_well: false,
+      detail: '2 of the last 30 webhook deliveries did not arrive; 502 at 12:00',
+      what_to_do: 'see that the address of the webhook leads to /github/webhooks of this server',
+    },
+  ],
+  limits: { limit: 5000, remaining: 4711, resets_at: '2026-01-31T12:00:00Z' },
+};
+
 const PARTS = [
   [/^\/sessions\/\w+\/(\w+)$/, (name) => `${name}_session`],
   [/^\/keys\/\w+\/test$/, () => 'test_key'],

@@ -75,3 +75,13 @@ export const reviewRoutes = (find) => [
   ['POST', /^\/sessions\/(\w+)\/pull-request\/update$/, ({ ids }) => update(find(ids[0]))],
   ['POST', /^\/sessions\/(\w+)\/pull-request\/close$/, ({ ids }) => close(find(ids[0]))],
 ];
+
+/** What the repository's own checks say of a commit: the test fails where the task says so. */
+export function checked(turn, commit, title) {
+  const passes = !/conflict/.test(title);
+  const commands = [
+    { command: 'npm run lint', result: 'exit 0', ms: 900, said: null },
+    { command: 'npm test', result: passes ? 'exit 0' : 'exit 1', ms: 4200, said: null },
+  ];
+  return { turn, commit, state: passes ? 'passed' : 'failed', why: null, detected: 'package.json', commands };
+}

@@ -9,7 +9,7 @@ import { createServer } from 'node:http';
 import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
-import { Audit, repositories, Sandboxes } from './admin.mjs';
+import { Audit, GITHUB, repositories, Sandboxes } from './admin.mjs';
 import { HEADERS, TYPES } from './headers.mjs';
 import { insideRoutes } from './inside.mjs';
 import { Refused } from './refused.mjs';
@@ -32,25 +32,6 @@ const MODELS = {
 
 /** Who asks: there is no sign-in. */
 const ME = { id: null, name: 'Ada', email: 'ada@example.org', role: 'owner', scope: 'admin', signs_in: false };
-
-/** How it is connected to GitHub. */
-const GITHUB = {
-  connection: 'app',
-  host: 'github.com',
-  webhooks: true,
-  poll_seconds: 300,
-  repositories: ['acme/stats'],
-  as_person: true,
-  findings: [
-    { is_well: true, detail: 'the App lamplight-stats on github.com', what_to_do: null },
-    {
-      is_well: false,
-      detail: '2 of the last 30 webhook deliveries did not arrive; 502 at 12:00',
-      what_to_do: 'see that the address of the webhook leads to /github/webhooks of this server',
-    },
-  ],
-  limits: { limit: 5000, remaining: 4711, resets_at: '2026-01-31T12:00:00Z' },
-};
 
 /** Starts it; `port` 0 takes a free one. */
 export async function start({ port = 0, speed = 1 } = {}) {

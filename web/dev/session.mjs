@@ -1,13 +1,10 @@
 /** One session of the dev double: a log in memory, the view of it, and an agent that plays a story. */
 import { EventEmitter } from 'node:events';
 import { Refused } from './refused.mjs';
-import { FILES, storyFor } from './story.mjs';
+import { checked } from './review.mjs';
+import { FILES, MODELS, storyFor } from './story.mjs';
 import { ulid } from './ulid.mjs';
 
-const MODELS = [
-  { id: 'scripted-1', name: 'Scripted one' },
-  { id: 'scripted-2', name: 'Scripted two' },
-];
 const commitId = () => Array.from({ length: 40 }, () => '0123456789abcdef'[Math.floor(Math.random() * 16)]).join('');
 
 export class Session extends EventEmitter {
@@ -250,20 +247,9 @@ export class Session extends EventEmitter {
   }
 
   summary() {
-    const {
-      base,
-      models,
-      person,
-      queued,
-      permission,
-      commits,
-      checkpoints,
-      origin,
-      checks,
-      merged,
-      pull_request,
-      ...rest
-    } = this.view();
+    const { base, models, person, queued, permission, commits, checkpoints, origin, merged, pull_request, ...rest } =
+      this.view();
+    delete rest.checks;
     return { ...rest, person: person.name, queued_count: queued.length };
   }
 
@@ -411,14 +397,4 @@ function resting(outcome) {
   if (outcome.how === 'tripped') return ['stuck', `${outcome.detail}; prompt to go on`];
   if (outcome.how === 'failed') return ['failed', outcome.failure.message];
   return ['done', null];
-}
-
-/** What the repository's own checks say of a commit: the test fails where the task says so. */
-function checked(turn, commit, title) {
-  const passes = !/conflict/.test(title);
-  const commands = [
-    { command: 'npm run lint', result: 'exit 0', ms: 900, said: null },
-    { command: 'npm test', result: passes ? 'exit 0' : 'exit 1', ms: 4200, said: null },
-  ];
-  return { turn, commit, state: passes ? 'passed' : 'failed', why: null, detected: 'package.json', commands };
 }

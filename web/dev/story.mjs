@@ -3,6 +3,11 @@
  * the prompt choose the story: ask, loop, fail, slow, long, hostile; anything else is the ordinary fix of a failing test.
  */
 
+export const MODELS = [
+  { id: 'scripted-1', name: 'Scripted one' },
+  { id: 'scripted-2', name: 'Scripted two' },
+];
+
 const BEFORE = `export function median(values) {
   const sorted = values.sort();
   const middle = Math.floor(sorted.length / 2);

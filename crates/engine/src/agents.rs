@@ -31,6 +31,12 @@ pub struct AgentInfo {
     pub names_upstream: bool,
 }
 
+impl crate::Engine {
+    pub fn agents(&self) -> Vec<AgentInfo> {
+        list(&self.shared.config).unwrap_or_default()
+    }
+}
+
 /// All agents that sessions may run.
 pub fn list(config: &Config) -> Result<Vec<AgentInfo>, lamplight_agent::catalogue::BadAgent> {
     let info = |agent: &Agent| AgentInfo {

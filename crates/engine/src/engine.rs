@@ -1,21 +1,24 @@
 //! The public face: finds or wakes the session that a call is for, and passes it on.
 
-use crate::agents::AgentInfo;
 use crate::budgets::Budgets;
 use crate::checks::Holders;
 use crate::config::Config;
 use crate::create::Once;
+use crate::elsewhere::Submodules;
 use crate::error::{CommandError, StartError};
 use crate::forge::{self, Forge};
 use crate::hub::Follower;
 use crate::keys::Keys;
+use crate::metrics::Metrics;
 use crate::on_behalf::OnBehalf;
 use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
+use crate::rights::Rights;
 use crate::servers::{self, Servers};
 use crate::session::{Awake, Message};
-use crate::{Attach, agents, attachments, create, ids, lent, metrics, pull_request, reconcile, rights};
-use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery, elsewhere, tokens};
+use crate::tokens::Tokens;
+use crate::{Attach, agents, attachments, create, ids, lent, pull_request, reconcile};
+use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
 use lamplight_domain::{PromptId, Seq, SessionId};
@@ -52,12 +55,12 @@ pub(crate) struct Shared {
     pub gateway: Gateway,
     pub github: Option<GitHub>,
     pub forge: Option<Forge>,
-    pub rights: Option<rights::Rights>,
+    pub rights: Option<Rights>,
     pub on_behalf: Option<OnBehalf>,
-    pub submodules: elsewhere::Submodules,
+    pub submodules: Submodules,
     pub keys: Keys,
     /// Where the gateway is reached over TCP, it knows sessions by these.
-    pub tokens: OnceLock<Arc<tokens::Tokens>>,
+    pub tokens: OnceLock<Arc<Tokens>>,
     pub catalogue: Catalogue,
     pub prepared: Shelf,
     pub checks: Holders,
@@ -66,7 +69,7 @@ pub(crate) struct Shared {
     pub people_changes: watch::Sender<u64>,
     pub queue: Queue,
     pub lending: lent::Lending,
-    pub metrics: metrics::Metrics,
+    pub metrics: Metrics,
     pub servers: Servers,
     pub awake: Mutex<HashMap<SessionId, Awake>>,
     pub changes: broadcast::Sender<Arc<SessionSummary>>,
@@ -109,9 +112,9 @@ impl Engine {
         let on_behalf = OnBehalf::open(config.on_behalf.clone(), &store).await?;
         let shared = Arc::new(Shared {
             forge: Forge::open(&config),
-            rights: rights::Rights::open(&config),
+            rights: Rights::open(&config),
             on_behalf,
-            submodules: elsewhere::Submodules::default(),
+            submodules: Submodules::default(),
             catalogue: agents::catalogue(&config)?,
             config,
             store,
@@ -126,7 +129,7 @@ impl Engine {
             people_changes: watch::Sender::new(0),
             queue,
             lending: lent::Lending::new(),
-            metrics: metrics::Metrics::new(),
+            metrics: Metrics::new(),
             servers,
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
@@ -283,10 +286,6 @@ impl Engine {
     /// Every change of any session's summary. Who falls behind lists again.
     pub fn changes(&self) -> broadcast::Receiver<Arc<SessionSummary>> {
         self.shared.changes.subscribe()
-    }
-
-    pub fn agents(&self) -> Vec<AgentInfo> {
-        agents::list(&self.shared.config).unwrap_or_default()
     }
 
     /// Stops deciding and doing. Sandboxes and the agents in them live on, and are found again at the next start.

@@ -299,11 +299,6 @@ impl Engine {
         self.people().await?.into_iter().find(|person| person.id == id).ok_or_else(no_such_person)
     }
 
-    /// Who has this name, or had it before they were removed.
-    pub async fn person_named(&self, name: &str) -> Result<Option<PersonRow>, CommandError> {
-        Ok(self.shared.store.person_named(name).await?)
-    }
-
     /// As whom others know somebody.
     pub async fn identities(&self, person: &str) -> Result<Vec<Identity>, CommandError> {
         Ok(self.shared.store.identities(person).await?)

@@ -6,6 +6,7 @@
 use crate::config::Config;
 use crate::engine::Shared;
 use crate::error::CommandError;
+use crate::people::PersonRow;
 use crate::session::Message;
 use crate::{Engine, clock, git, pull_request};
 use lamplight_domain::session::{Report, SessionView};
@@ -129,6 +130,11 @@ fn kept<K: Hash + Eq>(all: &Mutex<HashMap<K, Cell>>, key: K) -> Cell {
 }
 
 impl Engine {
+    /// Who has this name, or had it before they were removed.
+    pub async fn person_named(&self, name: &str) -> Result<Option<PersonRow>, CommandError> {
+        Ok(self.shared.store.person_named(name).await?)
+    }
+
     /// Sessions in which something is done that somebody asked for, or waits to be.
     pub async fn at_work(&self) -> Vec<SessionView> {
         let awake: Vec<SessionId> = self.shared.lock().keys().cloned().collect();

@@ -8,7 +8,10 @@ use super::state::*;
 use crate::event::{Event, Guard};
 use crate::failure::{Failure, FailureClass};
 use crate::permission::{self, AnsweredBy};
-use crate::{BudgetOf, MonthBudget};
+use crate::{BudgetOf, MonthBudget, PromptId};
+
+/// Who does what nobody asked for.
+const OURS: &str = "Lamplight";
 
 impl Draft {
     /// The guards and deadlines that `now` has passed.
@@ -66,6 +69,26 @@ impl Draft {
         } else if month.is_near() && !self.session.was_told_of(&month) {
             let MonthBudget { of, budget_micros, spent_micros, until } = month;
             self.record(Event::BudgetNeared { spent_micros, budget_micros, of, until: Some(until) });
+        }
+    }
+
+    /// What they asked for and waits is taken back, and their turn is stopped.
+    pub(super) fn right_lost(&mut self, by: &str, detail: String) {
+        let theirs = self.session.prompts.iter().filter(|queued| queued.by == by);
+        let theirs: Vec<PromptId> = theirs.map(|queued| queued.prompt.clone()).collect();
+        let turn = self.session.turn.as_ref().filter(|turn| turn.by == by);
+        let turn = turn.filter(|turn| !matches!(turn.state, TurnState::Stopping { .. }));
+        let turn = turn.map(|turn| turn.number);
+        if !theirs.is_empty() && turn.is_none() {
+            self.record(Event::Noted { text: format!("What waits is taken back: {detail}.") });
+        }
+        for prompt in theirs {
+            self.record(Event::PromptRemoved { prompt, by: OURS.to_owned() });
+        }
+        if let Some(turn) = turn {
+            self.wake_up(None);
+            self.record(Event::GuardTripped { turn, guard: Guard::Right, detail });
+            self.cancel_agent();
         }
     }
 

@@ -6,14 +6,11 @@ use super::refusal::Refusal;
 use super::state::*;
 use super::{ATTEMPTS, MAX_QUEUED_PROMPTS, Session};
 use crate::agent::AgentInput;
-use crate::event::{Event, Guard, Outcome};
+use crate::event::{Event, Outcome};
 use crate::failure::{Failure, FailureClass};
 use crate::permission::{Answer, AnsweredBy};
 use crate::{Attachment, Generation, PromptId, SessionSpec, Timestamp, TurnNumber};
 use serde_json::Value;
-
-/// Who does what nobody asked for.
-const OURS: &str = "Lamplight";
 
 /// Events being decided: each is applied to a copy of the state at once, so that the next is decided on what it made.
 pub(super) struct Draft {
@@ -348,26 +345,6 @@ impl Draft {
             Report::MonthBudget(month) => self.month_budget(month),
             Report::RightLost { by, detail } => self.right_lost(&by, detail),
             Report::Tick => {}
-        }
-    }
-
-    /// What they asked for and waits is taken back, and their turn is stopped.
-    fn right_lost(&mut self, by: &str, detail: String) {
-        let theirs = self.session.prompts.iter().filter(|queued| queued.by == by);
-        let theirs: Vec<PromptId> = theirs.map(|queued| queued.prompt.clone()).collect();
-        let turn = self.session.turn.as_ref().filter(|turn| turn.by == by);
-        let turn = turn.filter(|turn| !matches!(turn.state, TurnState::Stopping { .. }));
-        let turn = turn.map(|turn| turn.number);
-        if !theirs.is_empty() && turn.is_none() {
-            self.record(Event::Noted { text: format!("What waits is taken back: {detail}.") });
-        }
-        for prompt in theirs {
-            self.record(Event::PromptRemoved { prompt, by: OURS.to_owned() });
-        }
-        if let Some(turn) = turn {
-            self.wake_up(None);
-            self.record(Event::GuardTripped { turn, guard: Guard::Right, detail });
-            self.cancel_agent();
         }
     }
 
