@@ -164,7 +164,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
             () = closed(&mut resting) => return,
         };
         looks = looks.wrapping_add(1);
-        if looks % LOOKS == 0 && shared.servers.is_held() {
+        if looks.is_multiple_of(LOOKS) && shared.servers.is_held() {
             tokio::select! {
                 () = news::read_again(&shared) => {}
                 () = tokio::time::sleep(RENEW) => {}
