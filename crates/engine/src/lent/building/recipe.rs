@@ -201,7 +201,7 @@ mod tests {
         let variables = [("PATH".to_owned(), "/bin".to_owned())].into();
         let home = |name: Option<&str>| match name {
             None | Some("user") => Some("/home/user"),
-            Some("root") => Some("/root"),
+            Some("root") => Some("/super"),
             Some(_) => None,
         };
         Plan::of(&recipe, "base", Begins::default(), &variables, home)
@@ -216,7 +216,7 @@ mod tests {
         let plan = plan(all).unwrap();
         assert_eq!(plan.layers.iter().map(|layer| layer.step).collect::<Vec<_>>(), [3, 4]);
         let begins = &plan.layers[1].begins;
-        assert_eq!((begins.folder.as_deref(), begins.user.as_deref()), (Some("/root/app"), Some("root")));
+        assert_eq!((begins.folder.as_deref(), begins.user.as_deref()), (Some("/super/app"), Some("root")));
         assert_eq!(begins.environment, [pair("A", "/x:/bin$"), pair("PATH", "/x:/bin")].into());
         assert_eq!(plan.begins.user.as_deref(), Some("root"));
     }
