@@ -39,8 +39,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 pub(crate) fn all(workspace: &Workspace, profile: &str) -> Result<()> {
     missing::provide(&[GIT, CC])?;
     page(workspace)?;
-    let mut command = Command::new(cargo());
-    command.current_dir(&workspace.root).args(["build", "--locked", "--profile", profile]);
+    let mut command = cargo();
+    command.args(["build", "--locked", "--profile", profile]);
     for program in PROGRAMS {
         command.args(["--package", program]);
     }

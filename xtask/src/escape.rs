@@ -7,7 +7,7 @@ use crate::missing::{self, CC, PYTHON};
 use crate::workspace::{Workspace, cargo};
 use anyhow::{Context, Result};
 use std::path::Path;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 const DOCUMENT: &str = "docs/security.md";
 /// Around the table; the test looks for them too.
@@ -24,8 +24,8 @@ pub(crate) fn run() -> Result<ExitCode> {
     std::fs::create_dir_all(workspace.scratch())?;
     // That of an earlier run must not be taken for this one's.
     let _ = std::fs::remove_file(&table);
-    let mut test = Command::new(cargo());
-    test.current_dir(&workspace.root).env(TABLE, &table);
+    let mut test = cargo();
+    test.env(TABLE, &table);
     test.args(["test", "--quiet", "--locked", "--package", "lamplight-sandbox", "--test", "escape", "--"]);
     let status = test.args(["--exact", "nothing_is_open", "--nocapture"]).status().context("start cargo")?;
     if std::env::var_os(LAUNCHER).is_some() {

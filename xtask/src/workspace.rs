@@ -6,6 +6,9 @@ use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+/// How the variables begin that cargo sets for the program of a package.
+const OF_A_PACKAGE: [&str; 3] = ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_"];
+
 /// The repository and cargo's directory for what it builds.
 #[derive(Debug)]
 pub(crate) struct Workspace {
@@ -22,8 +25,8 @@ impl Workspace {
     /// Asks cargo, so that `CARGO_TARGET_DIR` and configuration files count.
     pub(crate) fn find() -> Result<Self> {
         let root = root();
-        let mut cargo = Command::new(cargo());
-        cargo.current_dir(&root).args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
+        let mut cargo = cargo();
+        cargo.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
         let metadata: Metadata =
             serde_json::from_str(&output_of(&mut cargo)?).context("read what cargo says of the workspace")?;
         Ok(Self { root, target: metadata.target_directory })
@@ -51,7 +54,16 @@ pub(crate) fn root() -> PathBuf {
     here.parent().expect("xtask lies directly below the root").to_owned()
 }
 
-/// The cargo that started this program.
-pub(crate) fn cargo() -> PathBuf {
-    std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from)
+/// The cargo that started this program, in the workspace. What it told this program of its own package is left out: build scripts ask for
+/// such variables, and would run again, with all that is built on them, whenever cargo was once called by hand and once from here.
+pub(crate) fn cargo() -> Command {
+    let program = std::env::var_os("CARGO").map_or_else(|| PathBuf::from("cargo"), PathBuf::from);
+    let mut cargo = Command::new(program);
+    cargo.current_dir(root());
+    for (name, _) in std::env::vars_os() {
+        if name.to_str().is_some_and(|name| OF_A_PACKAGE.iter().any(|prefix| name.starts_with(prefix))) {
+            cargo.env_remove(name);
+        }
+    }
+    cargo
 }

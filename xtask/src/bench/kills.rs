@@ -5,7 +5,6 @@ use super::table::Table;
 use crate::command::output_of;
 use crate::workspace::cargo;
 use anyhow::{Context, Result};
-use std::process::Command;
 
 const ROUNDS: u32 = 200;
 const TEST: &str = "kills::a_server_killed_at_any_moment_loses_and_doubles_nothing";
@@ -38,10 +37,8 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
 
 /// What the test prints, if it passes.
 fn said(bench: &Bench) -> Result<String> {
-    let mut test = Command::new(cargo());
-    test.current_dir(&bench.workspace.root)
-        .env("PATH", &bench.path)
-        .env("LAMPLIGHT_KILL_ROUNDS", ROUNDS.to_string());
+    let mut test = cargo();
+    test.env("PATH", &bench.path).env("LAMPLIGHT_KILL_ROUNDS", ROUNDS.to_string());
     test.args(["test", "--quiet", "--locked", "--package", "lamplight-server", "--test", "it", "--"]);
     output_of(test.args(["--exact", "--nocapture", TEST])).context("the test does not pass")
 }

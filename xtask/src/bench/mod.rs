@@ -29,7 +29,7 @@ use anyhow::{Context, Result, bail};
 use clap::Args;
 use std::ffi::OsString;
 use std::path::PathBuf;
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 use table::Table;
 
 const DOCUMENT: &str = "docs/benchmarks.md";
@@ -115,8 +115,8 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         build::all(&workspace, RELEASE)?;
     }
     // One call, or cargo would build what they share once for each of them.
-    let mut programs = Command::new(cargo());
-    programs.current_dir(&workspace.root).args(["build", "--locked", "--profile", RELEASE]);
+    let mut programs = cargo();
+    programs.args(["build", "--locked", "--profile", RELEASE]);
     for (package, kind, name) in BUILT.iter().filter(|(package, ..)| only.contains(package)) {
         programs.args(["--package", package, kind, name]);
     }

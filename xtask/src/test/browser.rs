@@ -24,8 +24,8 @@ pub(super) fn check(run: &Run, all: bool) -> Result<Tally> {
     };
     let mut double = end_to_end(&run.workspace, run, &chromium);
     // Tests that kill a server have one of their own.
-    let mut agent = Command::new(cargo());
-    agent.current_dir(&run.workspace.root).args(["build", "--locked", "--profile", DEV]);
+    let mut agent = cargo();
+    agent.args(["build", "--locked", "--profile", DEV]);
     agent.args(["--package", "lamplight-agent", "--bin", "scripted-agent"]);
     run_command(agent.args(["--package", "lamplight-fake-github", "--bin", "fake-github"]))?;
     double.env("LAMPLIGHT", run.workspace.program(DEV, "lamplight"));

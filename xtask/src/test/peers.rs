@@ -63,7 +63,7 @@ pub(super) fn check(run: &Run) -> Result<Tally> {
         command.args(["start", "--service", "github", "--seed", "seed.json", "--port", &port.to_string()]);
     })?;
     let prism = prism(&directory, &emulator.authority)?;
-    let mut clients = test("lamplight-integrations", "peers::", run);
+    let mut clients = test("lamplight-integrations", "peers::");
     clients.env("LAMPLIGHT_PEERS_PRISM", &prism.authority);
     clients.env("LAMPLIGHT_PEERS_EMULATOR", &emulator.authority);
     clients.env("LAMPLIGHT_PEERS_APP_KEY", &key);
@@ -75,7 +75,7 @@ pub(super) fn check(run: &Run) -> Result<Tally> {
     let prism = self::prism(&directory, &fake)?;
     let asked = directory.join("graphql.jsonl");
     std::fs::write(&asked, "")?;
-    let mut session = test("lamplight-server", "forge::peers::", run);
+    let mut session = test("lamplight-server", "forge::peers::");
     session.env("LAMPLIGHT_PEERS_PRISM_OF_FAKE", &prism.authority);
     session.env("LAMPLIGHT_PEERS_FAKE", &fake);
     session.env("LAMPLIGHT_PEERS_GRAPHQL", &asked);
@@ -86,9 +86,9 @@ pub(super) fn check(run: &Run) -> Result<Tally> {
     Ok([clients, session, graphql].into_iter().sum())
 }
 
-fn test(package: &str, filter: &str, run: &Run) -> Command {
-    let mut tests = Command::new(cargo());
-    tests.current_dir(&run.workspace.root).args(["test", "--locked", "--package", package]);
+fn test(package: &str, filter: &str) -> Command {
+    let mut tests = cargo();
+    tests.args(["test", "--locked", "--package", package]);
     tests.args(["--test", "it", filter]);
     tests
 }

@@ -41,7 +41,7 @@ pub(super) fn tests(run: &Run) -> Result<Tally> {
 }
 
 fn in_workspace(run: &Run) -> Command {
-    let mut cargo = Command::new(cargo());
-    cargo.current_dir(&run.workspace.root).env("PATH", &run.path);
+    let mut cargo = cargo();
+    cargo.env("PATH", &run.path);
     cargo
 }

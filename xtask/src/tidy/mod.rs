@@ -85,8 +85,8 @@ impl Repository {
         struct Metadata {
             packages: Vec<Package>,
         }
-        let mut metadata = Command::new(cargo());
-        metadata.current_dir(root).args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
+        let mut metadata = cargo();
+        metadata.args(["metadata", "--no-deps", "--offline", "--format-version", "1"]);
         let metadata: Metadata =
             serde_json::from_str(&output_of(&mut metadata)?).context("read cargo's metadata")?;
         let mut list = Command::new("git");
