@@ -41,6 +41,7 @@
 mod advance;
 mod apply;
 mod artifacts;
+mod asking;
 mod check;
 mod checkpoint;
 mod conversation;
@@ -67,7 +68,7 @@ pub use view::{Dollars, Phase, SandboxState, SessionSummary, SessionView};
 
 /// Prompts that may wait in one session.
 pub const MAX_QUEUED_PROMPTS: usize = 100;
-/// Questions (permissions, requests we do not serve) that an agent may ask in one turn.
+/// What an agent may ask in one turn: for leave, questions, what we do not serve.
 pub const MAX_REQUESTS_PER_TURN: u32 = 500;
 /// Hosts that the log names, each with each kind of answer; what is asked for beyond them is served or refused all the same.
 pub const MAX_CONTACTS: usize = 256;
