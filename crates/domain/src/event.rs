@@ -180,7 +180,7 @@ pub enum Event {
     FilesRestored {
         checkpoint: u32,
     },
-    /// They are what they were before it was asked.
+    /// They are what they were before it was asked, or, where whoever does it was only late, those of the checkpoint.
     RestoreFailed {
         checkpoint: u32,
         detail: String,

@@ -199,9 +199,7 @@ impl Session {
             Event::CheckpointFailed { .. } => (self.keeping, self.cannot_keep) = (None, true),
             Event::RestoreRequested { checkpoint, .. } => self.restore_requested(*checkpoint, at),
             Event::FilesRestored { .. } => self.files_restored(at),
-            Event::RestoreFailed { .. } => {
-                self.restoring = self.restoring.take().filter(|restoring| restoring.is_start);
-            }
+            Event::RestoreFailed { .. } => self.restore_failed(),
 
             Event::AgentRequested { run, .. } => {
                 self.run = *run;

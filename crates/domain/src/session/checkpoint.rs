@@ -171,6 +171,16 @@ impl Session {
         }
     }
 
+    /// Whoever does it may only have been late, and what the files are is not known. So the branch is put into them before the next turn,
+    /// which would else undo what is missing.
+    pub(super) fn restore_failed(&mut self) {
+        self.restoring = self.restoring.take().filter(|restoring| restoring.is_start);
+        if self.restoring.is_none() {
+            let last = self.commits.last().map(|last| last.commit.id.clone());
+            self.behind = self.behind.take().or(last);
+        }
+    }
+
     fn checkpoint(&self, number: u32) -> Option<&Checkpoint> {
         self.checkpoints.iter().find(|checkpoint| checkpoint.number == number)
     }

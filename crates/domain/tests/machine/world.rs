@@ -253,7 +253,11 @@ impl World {
             }
             Effect::RunChecks { check, plan, .. } => vec![self.run_checks(*check, plan)],
             Effect::UpdateWorkspace { generation, commit, .. } if self.running.contains(generation) => {
-                self.at = Some(commit.clone());
+                let commits = self.session.commits();
+                let last =
+                    commits.iter().position(|one| one.commit.id == *commit).expect("it is of this session");
+                let mut ids = commits[..=last].iter().map(|one| &one.commit.id);
+                self.at = ids.rfind(|id| id.starts_with('u')).cloned();
                 vec![Report::WorkspaceUpdated { commit: commit.clone() }]
             }
             Effect::PrepareWorkspace { generation, .. }

@@ -61,8 +61,7 @@ pub(super) async fn fetch(
 async fn find(link: &Link, name: &str, rest: &str) -> Result<Served, Box<Response>> {
     let name = name.strip_suffix(".git").unwrap_or(name);
     let refused = |status, sentence: &str| Err(Box::new(refusal(status, sentence)));
-    let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && part.chars().all(is_of_a_name);
-    if name.split('/').count() > 2 || !name.split('/').all(is_plain) {
+    if !is_name(name) {
         return Err(Box::new(nothing_here()));
     }
     let Some(elsewhere) = &link.grant.elsewhere else {
@@ -83,11 +82,16 @@ async fn find(link: &Link, name: &str, rest: &str) -> Result<Served, Box<Respons
     }
 }
 
-fn is_of_a_name(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "-_.".contains(c)
+fn is_name(name: &str) -> bool {
+    let is_of_a_name = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    let is_plain = |part: &str| !part.is_empty() && !part.starts_with('.') && part.chars().all(is_of_a_name);
+    name.split('/').count() <= 2 && name.split('/').all(is_plain)
 }
 
 async fn only_read(link: &Link, name: &str) -> Response {
+    if link.grant.elsewhere.is_none() || !is_name(name) {
+        return nothing_here();
+    }
     let sentence = format!("{name} is only read from here: a session pushes to its own branch alone.");
     link.ledger.refused(&sentence).await;
     refusal(StatusCode::FORBIDDEN, &sentence)
