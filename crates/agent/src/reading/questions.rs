@@ -180,7 +180,7 @@ fn choices(schema: &Schema) -> Result<Vec<Choice>, String> {
                 title: title(place, value),
                 description: None,
             };
-            values.into_iter().enumerate().take(MAX_CHOICES + 1).map(choice).collect()
+            values.into_iter().enumerate().take(MAX_CHOICES + 1).map(choice).collect::<Vec<_>>()
         }
         (None, Some(titled)) => {
             let titled = titled.as_array().ok_or("what it offers is no list")?;

@@ -1,6 +1,6 @@
 //! Questions as agents send them, and what is read of them: all of it, or the reason why it cannot be asked.
 
-use lamplight_agent::{Listening, Reader};
+use lamplight_agent::{Listening, Reader, Said};
 use lamplight_domain::TurnNumber;
 use lamplight_domain::agent::AgentReport;
 use lamplight_domain::question::{MAX_CHOICES, MAX_FIELDS, MAX_QUESTION_BYTES, Question};
@@ -125,6 +125,8 @@ fn a_page_is_opened_for_nobody() {
         assert_eq!(why(strange), plain, "{strange}");
     }
     assert_eq!(why(&format!("https://{}.org", "a".repeat(100))), plain);
+    let closed = br#"{"jsonrpc":"2.0","method":"elicitation/complete","params":{"elicitationId":"e"}}"#;
+    assert_eq!(Reader::default().read(closed, Listening::Turn(TurnNumber(1))), Said::default());
 }
 
 #[test]

@@ -33,6 +33,8 @@
 //! - *There is no room for another sandbox:* the session is queued until there is; then it goes on as if it had just been prompted. One
 //!   with a sandbox and nothing to do gives it back, files kept, when another waits.
 //! - *The model cannot be reached for a moment:* the agent is told to go on after 2 s, 4 s and 8 s; then the turn fails.
+//! - *The agent asks leave, or a question:* the policy answers at once, or a person, or the deadline. Meanwhile its silence is not held
+//!   against it.
 //! - *The checks fail:* the agent is told, twice at the most until a person says something; then the session is stuck.
 //! - *The agent breaks the protocol or exits:* the turn fails with the reason, and what ran is killed.
 //!
