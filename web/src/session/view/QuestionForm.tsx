@@ -17,6 +17,9 @@ import type { QuestionItem } from '../items';
 import { useStore } from './context';
 import { FieldInput } from './QuestionField';
 
+/** A button that is as high as its words; marked, as a button says otherwise. */
+const TALL = 'h-auto! min-h-8 max-w-full flex-col whitespace-normal! py-1 text-left';
+
 type Sent = { action: 'accept'; content: Record<string, FieldValue> } | { action: 'decline' | 'cancel' };
 
 export function QuestionForm({ item }: { item: QuestionItem }) {
@@ -122,13 +125,18 @@ function Choices({
       <legend className={heading ? 'mb-1 text-[0.8125rem] font-medium' : 'sr-only'}>
         {visible(heading ?? words.question.choices)}
       </legend>
+      {field.title && field.description ? (
+        <p className="w-full whitespace-pre-wrap break-words text-2xs text-soft">
+          <bdi>{visible(field.description)}</bdi>
+        </p>
+      ) : null}
       {choicesOf(field).map((choice) => (
         <Button
           key={choice.value}
           look={look(choice)}
           disabled={disabled}
           onClick={() => onChoose(choice.value)}
-          className={`h-auto min-h-8 max-w-full flex-col whitespace-normal py-1 text-left ${choice.description ? 'items-start' : ''}`}
+          className={choice.description ? `${TALL} items-start!` : TALL}
         >
           <bdi className="max-w-full break-words">{visible(choice.title)}</bdi>
           {choice.description ? (
