@@ -6,10 +6,14 @@ const fixtures = new URL('../fixtures/', import.meta.url);
 const double = await start({ speed: 40 });
 mkdirSync(fixtures, { recursive: true });
 
+/** To the question of the story `choose`. */
+const ANSWER = { channel: 'beta', note: 'After lunch, please.' };
+
 const settled = (session, turns) =>
   new Promise((resolve) => {
     const look = ({ event }) => {
-      if (event.type === 'permission_asked') setTimeout(() => session.answer(event.request, 'yes'), 5);
+      if (event.type === 'permission_asked') setTimeout(() => session.asking.answer(event.request, 'yes'), 5);
+      if (event.type === 'question_asked') setTimeout(() => session.asking.reply(event.request, 'accept', ANSWER), 5);
       if (event.type === 'work_committed' && event.turn === turns) setTimeout(resolve, 20);
     };
     session.on('entry', look);
@@ -35,6 +39,7 @@ await record(
   { prompt: 'The test of median fails.' },
 );
 await record('ask', () => {}, 1, { prompt: 'ask first', permissions: 'ask' });
+await record('choose', () => {}, 1, { prompt: 'choose', permissions: 'ask' });
 await record('loop', () => {}, 1, { prompt: 'loop' });
 await record('fail', () => {}, 1, { prompt: 'fail' });
 await record(

@@ -157,7 +157,13 @@ export async function start({ port = 0, speed = 1 } = {}) {
     [
       'POST',
       of('permission'),
-      ({ ids, body }) => after(find(ids[0]), (session) => session.answer(body.request, body.option)),
+      ({ ids, body }) => after(find(ids[0]), (session) => session.asking.answer(body.request, body.option)),
+    ],
+    [
+      'POST',
+      of('question'),
+      ({ ids, body: { request, action, content } }) =>
+        after(find(ids[0]), (session) => session.asking.reply(request, action, content)),
     ],
     ['GET', of('diff'), ({ ids, query }) => find(ids[0]).diff(query.has('turn') ? Number(query.get('turn')) : null)],
     ...insideRoutes(find),

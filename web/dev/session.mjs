@@ -1,5 +1,6 @@
 /** One session of the dev double: a log in memory, the view of it, and an agent that plays a story. */
 import { EventEmitter } from 'node:events';
+import { Asking } from './asking.mjs';
 import { Refused } from './refused.mjs';
 import { checked } from './review.mjs';
 import { FILES, MODELS, storyFor } from './story.mjs';
@@ -12,7 +13,7 @@ export class Session extends EventEmitter {
   queue = [];
   turn = null;
   turns = 0;
-  permission = null;
+  asking = new Asking(this);
   commits = [];
   checkpoints = [];
   merged = null;
@@ -118,7 +119,7 @@ export class Session extends EventEmitter {
       if (this.turn.stopping) return;
       this.turn.stopping = true;
       this.append({ type: 'stop_requested', turn: this.turn.number, by: this.person.name });
-      if (this.permission) this.#answer({ answer: 'cancelled' }, { by: 'stop' });
+      this.asking.stop();
       this.emit('stop');
     } else if (this.queue.length > 0) for (const { prompt } of [...this.queue]) this.removePrompt(prompt);
     else throw new Refused(409, 'no_turn_running', 'No turn is running.', 'There is nothing to stop.');
@@ -130,24 +131,6 @@ export class Session extends EventEmitter {
       throw new Refused(400, 'invalid_request', `The agent has no model ${model}.`, 'Choose one of its models.');
     this.model = model;
     this.append({ type: 'model_chosen', model, by: this.person.name });
-  }
-
-  answer(request, option) {
-    if (!this.permission || JSON.stringify(this.permission.request) !== JSON.stringify(request))
-      throw new Refused(409, 'permission_not_open', 'This request is not open.', 'It may have been answered already.');
-    if (option !== null && !this.permission.options.some((offered) => offered.id === option))
-      throw new Refused(400, 'invalid_request', 'The agent does not offer this option.', 'Choose one of its options.');
-    this.#answer(option === null ? { answer: 'cancelled' } : { answer: 'selected', option }, {
-      by: 'person',
-      name: this.person.name,
-    });
-  }
-
-  #answer(answer, by) {
-    const { request } = this.permission;
-    this.permission = null;
-    this.append({ type: 'permission_answered', request, answer, by });
-    this.emit('answered');
   }
 
   merge() {
@@ -196,7 +179,7 @@ export class Session extends EventEmitter {
 
   phase() {
     if (this.turn?.stopping) return ['executing', 'stopping'];
-    if (this.permission) return ['waiting_for_you', `the agent asks leave to ${this.permission.title}`];
+    if (this.asking.isOpen()) return ['waiting_for_you', this.asking.reason()];
     if (this.turn) return [this.turn.calls.size === 0 ? 'planning' : 'executing', null];
     if (this.committing) return ['executing', 'recording the work'];
     if (this.queue.length > 0) return ['starting', null];
@@ -228,7 +211,8 @@ export class Session extends EventEmitter {
       elapsed_ms: turn ? (turn.endedAt ?? this.log.at(-1).at) - turn.startedAt : 0,
       turn_started_at: turn ? iso(turn.startedAt) : null,
       queued: this.queue,
-      permission: this.permission,
+      permission: this.asking.permission,
+      question: this.asking.question,
       commits: this.commits,
       checkpoints: this.checkpoints.map(({ commits, ...kept }) => ({ ...kept, commit: commits.at(-1)?.id ?? null })),
       origin: this.spec.origin ?? null,
@@ -250,6 +234,7 @@ export class Session extends EventEmitter {
     const { base, models, person, queued, permission, commits, checkpoints, origin, merged, pull_request, ...rest } =
       this.view();
     delete rest.checks;
+    delete rest.question;
     return { ...rest, person: person.name, queued_count: queued.length };
   }
 
@@ -301,8 +286,7 @@ export class Session extends EventEmitter {
         break;
       }
       this.#tell({ ...told, ...(told.type === 'agent_logged' ? {} : { turn: number }) });
-      if (told.type === 'permission_asked' && this.permission)
-        await new Promise((resolve) => this.once('answered', resolve));
+      if (this.asking.isOpen()) await new Promise((resolve) => this.once('answered', resolve));
       if (told.type === 'guard_tripped') outcome = { how: 'tripped', guard: told.guard, detail: told.detail };
     }
     this.turn.endedAt = Date.now();
@@ -363,19 +347,7 @@ export class Session extends EventEmitter {
         micros: this.cost.micros + (event.cost_micros ?? 0),
         is_partial: this.cost.is_partial || event.cost_micros === undefined,
       };
-    if (event.type === 'permission_asked') {
-      const deadline = Date.now() + this.spec.limits.permission_ms;
-      this.permission = {
-        request: event.request,
-        title: event.call.title,
-        options: event.options,
-        deadline: new Date(deadline).toISOString(),
-      };
-      this.append({ ...event, deadline });
-      if (this.spec.permissions !== 'ask') this.#answer({ answer: 'selected', option: 'yes' }, { by: 'policy' });
-      return;
-    }
-    this.append(event);
+    if (!this.asking.take(event)) this.append(event);
   }
 
   /** Ends early when the turn is stopped. */

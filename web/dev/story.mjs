@@ -1,7 +1,9 @@
 /**
  * What the dev double's agent does for a prompt: a list of [wait in ms, event without its turn], recorded-like. Words in
- * the prompt choose the story: ask, loop, fail, slow, long, hostile; anything else is the ordinary fix of a failing test.
+ * the prompt choose the story, by the names in STORIES; anything else is the ordinary fix of a failing test.
  */
+
+import { CHOOSE, QUESTIONNAIRE } from './questions.mjs';
 
 export const MODELS = [
   { id: 'scripted-1', name: 'Scripted one' },
@@ -229,6 +231,12 @@ const ask = () => [
   ...say('Done.'),
 ];
 
+/** As agents ask that let people say something of their own: buttons, and a text. */
+const choose = () => [...say('Before I go on:'), [200, CHOOSE], ...say('Then I do it like that.')];
+
+/** One field of each kind. */
+const questionnaire = () => [[200, QUESTIONNAIRE], ...say('Thank you.')];
+
 const loop = () => [
   ...think('Once more.'),
   ...[1, 2, 3].flatMap((n) => [
@@ -340,7 +348,7 @@ const hostile = () => [
   }),
 ];
 
-const STORIES = { ask, loop, slow, fail, long, hostile };
+const STORIES = { ask, choose, questionnaire, loop, slow, fail, long, hostile };
 
 export function storyFor(prompt) {
   const word = Object.keys(STORIES).find((name) => new RegExp(`\\b${name}\\b`, 'i').test(prompt));

@@ -47,9 +47,10 @@ pub fn of(input: &AgentInput) -> Option<String> {
         AgentInput::ChooseMode { .. } => Some(CHOOSE_MODE.to_owned()),
         AgentInput::Prompt { turn, retry: 0, .. } => Some(format!("{PROMPT}{turn}")),
         AgentInput::Prompt { turn, retry, .. } => Some(format!("{PROMPT}{turn}-{retry}")),
-        AgentInput::Cancel { .. } | AgentInput::AnswerPermission { .. } | AgentInput::Unsupported { .. } => {
-            None
-        }
+        AgentInput::Cancel { .. }
+        | AgentInput::AnswerPermission { .. }
+        | AgentInput::AnswerQuestion { .. }
+        | AgentInput::Unsupported { .. } => None,
     }
 }
 

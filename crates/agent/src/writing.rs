@@ -4,10 +4,10 @@
 use crate::ids;
 use agent_client_protocol_schema::ProtocolVersion;
 use agent_client_protocol_schema::v1::{
-    CancelNotification, ClientCapabilities, ContentBlock, ImageContent, Implementation, InitializeRequest,
-    LoadSessionRequest, NewSessionRequest, PromptRequest, RequestPermissionOutcome,
-    RequestPermissionResponse, SelectedPermissionOutcome, SetSessionConfigOptionRequest,
-    SetSessionModeRequest, TextContent,
+    CancelNotification, ClientCapabilities, ContentBlock, ElicitationCapabilities,
+    ElicitationFormCapabilities, ImageContent, Implementation, InitializeRequest, LoadSessionRequest,
+    NewSessionRequest, PromptRequest, RequestPermissionOutcome, RequestPermissionResponse,
+    SelectedPermissionOutcome, SetSessionConfigOptionRequest, SetSessionModeRequest, TextContent,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -15,6 +15,7 @@ use bytes::Bytes;
 use lamplight_domain::Attachment;
 use lamplight_domain::agent::{AgentInput, ModelConfig};
 use lamplight_domain::permission::Answer;
+use lamplight_domain::question::Reply;
 use serde::Serialize;
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
@@ -31,6 +32,8 @@ pub struct Context {
     pub home: String,
     /// What is in the images that it is to be shown, by their blobs; one that is not here is told as other files are.
     pub images: BTreeMap<String, Bytes>,
+    /// Whether the agent is told that it may ask questions: there is a person who can answer.
+    pub questions: bool,
 }
 
 /// One line, its newline included.
@@ -42,7 +45,7 @@ pub fn render(input: &AgentInput, context: &Context) -> Vec<u8> {
             id(),
             "initialize",
             &InitializeRequest::new(ProtocolVersion::V1)
-                .client_capabilities(ClientCapabilities::default())
+                .client_capabilities(capabilities(context))
                 .client_info(
                     Implementation::new("lamplight", env!("CARGO_PKG_VERSION")).title("Lamplight".to_owned()),
                 ),
@@ -84,6 +87,14 @@ pub fn render(input: &AgentInput, context: &Context) -> Vec<u8> {
             };
             json!({ "jsonrpc": "2.0", "id": request, "result": value(&RequestPermissionResponse::new(outcome)) })
         }
+        AgentInput::AnswerQuestion { request, reply } => {
+            let result = match reply {
+                Reply::Accepted { content } => json!({ "action": "accept", "content": value(content) }),
+                Reply::Declined => json!({ "action": "decline" }),
+                Reply::Cancelled => json!({ "action": "cancel" }),
+            };
+            json!({ "jsonrpc": "2.0", "id": request, "result": result })
+        }
         AgentInput::Unsupported { request, method } => json!({
             "jsonrpc": "2.0",
             "id": request,
@@ -93,6 +104,13 @@ pub fn render(input: &AgentInput, context: &Context) -> Vec<u8> {
     let mut line = message.to_string().into_bytes();
     line.push(b'\n');
     line
+}
+
+/// Forms, and no pages: see `reading::questions`.
+fn capabilities(context: &Context) -> ClientCapabilities {
+    let form = ElicitationFormCapabilities::new();
+    let elicitation = context.questions.then(|| ElicitationCapabilities::new().form(form));
+    ClientCapabilities::default().elicitation(elicitation)
 }
 
 /// The text, where the files that came with it are, and the images among them.

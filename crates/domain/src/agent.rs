@@ -1,6 +1,7 @@
 //! What an agent is told and what it reports, without the protocol. `lamplight-agent` turns these into ACP and back.
 
 use crate::permission::{Answer, PermissionOption};
+use crate::question::{Question, Reply};
 use crate::transcript::ToolCall;
 use crate::{Attachment, Failure, TurnNumber};
 use serde::{Deserialize, Serialize};
@@ -48,6 +49,11 @@ pub enum AgentInput {
     AnswerPermission {
         request: Value,
         answer: Answer,
+    },
+    /// The same for a question.
+    AnswerQuestion {
+        request: Value,
+        reply: Reply,
     },
     /// The agent asked for something that we do not do (files, terminals, anything unknown): JSON-RPC -32601.
     Unsupported {
@@ -120,6 +126,12 @@ pub enum AgentReport {
         request: Value,
         call: Box<ToolCall>,
         options: Vec<PermissionOption>,
+    },
+    /// `unfit` is why it cannot be put to anybody; then only as much of it is here as could be read.
+    QuestionAsked {
+        request: Value,
+        question: Box<Question>,
+        unfit: Option<String>,
     },
     /// A request that we do not serve.
     UnknownRequest {

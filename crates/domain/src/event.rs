@@ -6,12 +6,11 @@ pub use parts::{Commit, Contact, Entry, Guard, Memory, Outcome};
 
 use crate::agent::{AgentInput, ExitStatus, Opened};
 use crate::artifact::Artifact;
-use crate::check::{CheckPlan, CheckedCommand, Verdict};
 use crate::permission::{Answer, AnsweredBy, PermissionOption};
-use crate::pull_request::PullRequest;
 use crate::transcript::{PlanEntry, Tokens, ToolCall};
 use crate::{
-    Attachment, BudgetOf, Enforced, Failure, Generation, PromptId, SessionSpec, Timestamp, TurnNumber,
+    Attachment, BudgetOf, CheckPlan, CheckedCommand, Enforced, Failure, Generation, PromptId, PullRequest,
+    QuestionAnswered, QuestionAsked, SessionSpec, Timestamp, TurnNumber, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -240,6 +239,8 @@ pub enum Event {
         answer: Answer,
         by: AnsweredBy,
     },
+    QuestionAsked(QuestionAsked),
+    QuestionAnswered(QuestionAnswered),
     /// The prompt came back with a failure that goes away by itself; the agent is told to go on at `due`.
     RetryPlanned {
         turn: TurnNumber,

@@ -12,7 +12,8 @@ pub enum Policy {
     Allow,
     /// Everything is rejected.
     Reject,
-    /// A person is asked; without an answer before the deadline the request is rejected.
+    /// A person is asked, and the agent is told that it may ask questions too. What nobody answers before the deadline is
+    /// rejected, and a question cancelled.
     Ask,
 }
 

@@ -81,7 +81,7 @@ pub struct Limits {
     pub silence_ms: u64,
     /// From the start of a turn to its end.
     pub wall_clock_ms: u64,
-    /// A permission request without an answer is rejected after this.
+    /// A permission request without an answer is rejected after this, and a question is cancelled.
     pub permission_ms: u64,
     /// From asking for a sandbox to an agent that is ready for a prompt.
     pub start_ms: u64,

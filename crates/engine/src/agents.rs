@@ -7,8 +7,9 @@ use bytes::Bytes;
 use lamplight_agent::catalogue::SANDBOX_PATH;
 use lamplight_agent::install::{self, InstallError, Progress};
 use lamplight_agent::{Agent, Catalogue, Context, Models, Setup};
-use lamplight_domain::ImageDigest;
 use lamplight_domain::artifact::ARTIFACTS;
+use lamplight_domain::permission::Policy;
+use lamplight_domain::{ImageDigest, SessionSpec};
 use lamplight_sandbox::link::ProcessSpec;
 use lamplight_sandbox::provider::{ReadOnlyMount, inside};
 use std::collections::BTreeMap;
@@ -173,7 +174,8 @@ pub(crate) fn start(
     Some(Start { process, files })
 }
 
-/// What rendering a message needs to know.
-pub(crate) fn writing(images: BTreeMap<String, Bytes>) -> Context {
-    Context { cwd: inside::WORKSPACE.into(), home: inside::HOME.into(), images }
+/// What rendering a message needs to know. It follows from the log, and so does what is written.
+pub(crate) fn writing(spec: &SessionSpec, images: BTreeMap<String, Bytes>) -> Context {
+    let questions = spec.permissions == Policy::Ask;
+    Context { cwd: inside::WORKSPACE.into(), home: inside::HOME.into(), images, questions }
 }

@@ -20,6 +20,7 @@ use crate::tokens::Tokens;
 use crate::{Attach, agents, attachments, create, ids, lent, pull_request, reconcile};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
+use lamplight_domain::question::Reply;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
 use lamplight_domain::{PromptId, Seq, SessionId};
 use lamplight_gateway::Gateway;
@@ -232,6 +233,17 @@ impl Engine {
         by: String,
     ) -> Result<SessionView, CommandError> {
         self.command(id, Command::AnswerPermission { request, option, by }).await
+    }
+
+    /// Answers a question of the agent's; refused when it is not open, or when that is no answer to it.
+    pub async fn reply(
+        &self,
+        id: &SessionId,
+        request: Value,
+        reply: Reply,
+        by: String,
+    ) -> Result<SessionView, CommandError> {
+        self.command(id, Command::AnswerQuestion { request, reply, by }).await
     }
 
     /// Ends the session: its sandbox goes, its log and its branch stay.

@@ -23,6 +23,7 @@ import type {
   Problem,
   PullRequest,
   PullRequestStanding,
+  QuestionAnswer,
   QueuedSession,
   Repository,
   RepositoryOffer,
@@ -181,6 +182,8 @@ export const api = {
   /** `option` null cancels the request. */
   answerPermission: (id: string, request: Json, option: string | null): Promise<unknown> =>
     call('POST', `${session(id)}/permission`, { request, option }),
+  answerQuestion: (id: string, answer: QuestionAnswer): Promise<unknown> =>
+    call('POST', `${session(id)}/question`, answer),
   terminals: (id: string): Promise<{ items: Terminal[] }> => call('GET', `${session(id)}/terminals`),
   openTerminal: (id: string, size: { rows: number; columns: number }): Promise<Terminal> =>
     call('POST', `${session(id)}/terminals`, size),

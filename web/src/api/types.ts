@@ -2,7 +2,7 @@
  * The resources of the HTTP API, from what `npm run api` makes of docs/openapi.json. Times are RFC 3339. Entries of the log
  * are in events.ts.
  */
-import type { Json } from './events';
+import type { Json, Question } from './events';
 import type { components } from './openapi';
 
 type Schemas = components['schemas'];
@@ -18,7 +18,13 @@ type Sent<T> = unknown extends T
 
 export type Phase = Schemas['Phase'];
 export type SessionSummary = Sent<Schemas['SessionSummary']>;
-export type SessionView = Sent<Schemas['SessionView']>;
+export type SessionView = Omit<Sent<Schemas['SessionView']>, 'question'> & { question: OpenQuestion | null };
+/** The question itself is as the log has it: what it does not say is not there. */
+export interface OpenQuestion {
+  request: Json;
+  question: Question;
+  deadline: string;
+}
 /** One that waits for a sandbox. */
 export type QueuedSession = Sent<Schemas['QueuedSession']>;
 export type QueuedPrompt = Sent<Schemas['QueuedPrompt']>;
@@ -30,6 +36,7 @@ export type PullRequest = Sent<Schemas['PullRequest']>;
 export type Checks = Sent<Schemas['Checks']>;
 export type GitHubStanding = Sent<Schemas['GitHubStanding']>;
 export type PullRequestStanding = Sent<Schemas['PullRequestStanding']>;
+export type QuestionAnswer = Schemas['QuestionAnswer'];
 export type SessionPage = Sent<Schemas['SessionList']>;
 export type FileDiff = Sent<Schemas['FileDiff']>;
 export type Diff = Sent<Schemas['Diff']>;

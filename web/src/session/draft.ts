@@ -2,9 +2,9 @@
 
 import type { Entry, Event, ToolCall } from '../api/events';
 import { words } from '../text/english';
-import { BOOKKEEPING, head, isTranscript, name, pick } from './entries';
+import { BOOKKEEPING, head, isAsked, isTranscript, name, pick } from './entries';
 import { applyFact, filesOf } from './facts';
-import type { Item, PromptItem, SetupStep, ToolItem, TroubleItem } from './items';
+import type { Item, PermissionItem, PromptItem, QuestionItem, SetupStep, ToolItem, TroubleItem } from './items';
 import { exitText, sentence } from './sentences';
 import { callName, startsCall, type Timeline } from './timeline';
 
@@ -168,25 +168,27 @@ export class Draft {
         else if (this.t.stopping) this.#note(entry, exitText(event));
         else this.#trouble(entry, 'agent_exited', null, exitText(event));
         return;
-      case 'permission_asked':
-        this.#own('places').set(
-          `permission:${name(event.request)}`,
-          this.#push({
-            ...head(entry),
-            kind: 'permission',
-            turn: event.turn,
-            request: event.request,
-            call: event.call,
-            options: event.options,
-            deadline: event.deadline,
-            answer: null,
-            closed: false,
-          }),
-        );
+      case 'permission_asked': {
+        const { turn, request, call, options, deadline } = event;
+        const asked = { kind: 'permission', turn, request, call, options, deadline } as const;
+        this.#asked(`permission:${name(request)}`, { ...head(entry), ...asked, answer: null, closed: false });
         return;
+      }
       case 'permission_answered': {
         const place = this.t.places.get(`permission:${name(event.request)}`);
         if (place !== undefined) this.#change(place, { answer: { answer: event.answer, by: event.by } });
+        return;
+      }
+      case 'question_asked': {
+        const { turn, request, question, deadline } = event;
+        const asked = { kind: 'question', turn, request, question, deadline } as const;
+        this.#asked(`question:${name(request)}`, { ...head(entry), ...asked, answer: null, closed: false });
+        return;
+      }
+      case 'question_answered': {
+        const { request, reply, by, why = null } = event;
+        const place = this.t.places.get(`question:${name(request)}`);
+        if (place !== undefined) this.#change<QuestionItem>(place, { answer: { reply, by, why } });
         return;
       }
       case 'guard_tripped':
@@ -273,7 +275,7 @@ export class Draft {
       const item = this.#items[place];
       if (item?.kind === 'tool' && item.turn === event.turn && item.endedAt === null) {
         this.#change<ToolItem>(place, { interrupted: true, endedAt: entry.at });
-      } else if (item?.kind === 'permission' && item.turn === event.turn && item.answer === null) {
+      } else if (isAsked(item) && item.turn === event.turn && item.answer === null) {
         this.#change(place, { closed: true });
       }
     }
@@ -301,6 +303,10 @@ export class Draft {
     });
     this.#own('places').set(`prompt:${prompt}`, place);
     return place;
+  }
+
+  #asked(id: string, item: PermissionItem | QuestionItem): void {
+    this.#own('places').set(id, this.#push(item));
   }
 
   #tool(entry: Entry, turn: number, call: ToolCall): void {

@@ -1,5 +1,6 @@
 /** Small questions about entries of the log. */
 import type { Entry, Event, Json } from '../api/events';
+import type { Item, PermissionItem, QuestionItem } from './items';
 
 /** What every item begins with. */
 export function head(entry: Entry): { key: string; seq: number; at: number } {
@@ -25,7 +26,21 @@ export const BOOKKEEPING = new Set([
   'usage_update',
 ]);
 
+const TRANSCRIPT = new Set<Event['type']>([
+  'agent_spoke',
+  'agent_thought',
+  'tool_called',
+  'plan_changed',
+  'permission_asked',
+  'question_asked',
+]);
+
 /** Whether only a turn that runs says so. */
 export function isTranscript(event: Event): boolean {
-  return ['agent_spoke', 'agent_thought', 'tool_called', 'plan_changed', 'permission_asked'].includes(event.type);
+  return TRANSCRIPT.has(event.type);
+}
+
+/** Something that the agent asked, and waits for. */
+export function isAsked(item: Item | undefined): item is PermissionItem | QuestionItem {
+  return item?.kind === 'permission' || item?.kind === 'question';
 }

@@ -55,9 +55,16 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
     }
     case 'permission_answered':
       return { permission: null };
+    case 'question_asked': {
+      const { request, question, deadline } = event;
+      return { question: { request, question, deadline: iso(deadline) } };
+    }
+    case 'question_answered':
+      return { question: null };
     case 'turn_ended':
       return {
         permission: null,
+        question: null,
         elapsed_ms: view.turn_started_at ? Math.max(0, at - Date.parse(view.turn_started_at)) : view.elapsed_ms,
       };
     case 'tokens_used': {

@@ -12,7 +12,7 @@ export function passes(filter: Filter, item: Item): boolean {
     case 'all':
       return true;
     case 'talk':
-      return ['prompt', 'message', 'plan', 'permission', 'ending'].includes(item.kind);
+      return ['prompt', 'message', 'plan', 'permission', 'question', 'ending'].includes(item.kind);
     case 'tools':
       return item.kind === 'tool';
     case 'problems':
@@ -38,6 +38,7 @@ function isProblem(item: Item): boolean {
     case 'thought':
     case 'plan':
     case 'permission':
+    case 'question':
     case 'commit':
     case 'kept':
     case 'merged':
@@ -87,6 +88,8 @@ function textsOf(item: Item): string[] {
       return item.entries.map(({ text }) => text);
     case 'permission':
       return [titleOf(item.call), written(item.call.input)];
+    case 'question':
+      return [item.question.message, written(item.question.fields), written(item.answer?.reply)];
     case 'setup':
       return [item.failure ?? ''];
     case 'trouble':

@@ -9,6 +9,8 @@ import type {
   Outcome,
   PermissionOption,
   PlanEntry,
+  Question,
+  Reply,
   ToolCall,
 } from '../api/events';
 import type { Attachment } from '../api/types';
@@ -74,6 +76,18 @@ export interface PermissionItem extends Base {
   options: PermissionOption[];
   deadline: number;
   answer: { answer: Answer; by: AnsweredBy } | null;
+  /** The turn ended without an answer. */
+  closed: boolean;
+}
+
+export interface QuestionItem extends Base {
+  kind: 'question';
+  turn: number;
+  request: Json;
+  question: Question;
+  deadline: number;
+  /** `why` is why nobody was asked. */
+  answer: { reply: Reply; by: AnsweredBy; why: string | null } | null;
   /** The turn ended without an answer. */
   closed: boolean;
 }
@@ -158,6 +172,7 @@ export type Item =
   | ToolItem
   | PlanItem
   | PermissionItem
+  | QuestionItem
   | SetupItem
   | TroubleItem
   | GuardItem

@@ -38,6 +38,7 @@ function atFirst(view: SessionView): SessionView {
     turn_started_at: null,
     queued: [],
     permission: null,
+    question: null,
     commits: [],
     merged: null,
     pull_request: null,
@@ -261,6 +262,7 @@ test('what is open when a turn ends is closed with it', () => {
       started(1, 'A'),
       { type: 'tool_called', turn: 1, call: { id: 'x', status: 'in_progress' } },
       { type: 'permission_asked', turn: 1, request: 7, call: { id: 'x' }, options: [], deadline: 9 },
+      { type: 'question_asked', turn: 1, request: 8, question: { message: 'Why?', fields: [] }, deadline: 9 },
       { type: 'turn_ended', turn: 1, outcome: { how: 'stopped', by: 'Ada' } },
       { type: 'agent_spoke', turn: 1, text: 'too late' },
     ),
@@ -269,10 +271,19 @@ test('what is open when a turn ends is closed with it', () => {
     { kind: 'prompt', text: null },
     { kind: 'tool', interrupted: true },
     { kind: 'permission', closed: true },
+    { kind: 'question', closed: true },
     { kind: 'ending' },
     { kind: 'message' },
   ]);
   expect(timeline.running).toBe(null);
+});
+
+test('a question is one item, and what was answered is in it', () => {
+  const question = { message: 'Why?', fields: [] };
+  const asked: Event = { type: 'question_asked', turn: 1, request: 7, question, deadline: 9 };
+  const answered = { reply: { reply: 'declined' }, by: { by: 'policy' }, why: 'a page' } as const;
+  const { items } = rebuild(null, log(started(1, 'A'), asked, { type: 'question_answered', request: 7, ...answered }));
+  expect(items.slice(1)).toMatchObject([{ kind: 'question', question, closed: false, answer: answered }]);
 });
 
 test('an agent that goes in the middle of its work is trouble, one that is being stopped is not', () => {
@@ -334,6 +345,8 @@ const SHOWN: Record<Event['type'], boolean> = {
   turn_started: true,
   permission_asked: true,
   permission_answered: false,
+  question_asked: true,
+  question_answered: false,
   retry_planned: true,
   prompt_retried: false,
   cancel_answered: false,

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! line ─▶ message ─┬─ answer ───────▶ answers, opened ─▶ reports      (told apart by our own ids)
-//!                  ├─ request ──────▶ requests ────────▶ reports
+//!                  ├─ request ──────▶ requests, questions ─▶ reports
 //!                  ├─ notification ─▶ updates, tools ──▶ events       (dropped while a conversation is loaded)
 //!                  └─ unreadable ───▶ noted as it is; too many in a row ─▶ ProtocolBroken
 //! ```
@@ -15,6 +15,7 @@ mod answers;
 mod failures;
 mod message;
 mod opened;
+mod questions;
 mod requests;
 mod tools;
 mod updates;

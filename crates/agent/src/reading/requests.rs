@@ -1,6 +1,6 @@
-//! What the agent asks of us: leave to do something. Everything else is refused politely, by the machine.
+//! What the agent asks of us: leave to do something, or a question. Everything else is refused politely, by the machine.
 
-use super::tools;
+use super::{questions, tools};
 use lamplight_domain::agent::AgentReport;
 use lamplight_domain::permission::{OptionKind, PermissionOption};
 use lamplight_domain::transcript::ToolCall;
@@ -9,9 +9,14 @@ use serde_json::Value;
 /// Reads a request of the agent's. One for permission that offers nothing readable is still one: with no option to
 /// choose, it will be cancelled.
 pub(super) fn read(id: Value, method: String, params: &Value) -> AgentReport {
-    if method != "session/request_permission" {
-        return AgentReport::UnknownRequest { request: id, method };
+    match method.as_str() {
+        "session/request_permission" => permission(id, params),
+        "elicitation/create" => questions::read(id, params),
+        _ => AgentReport::UnknownRequest { request: id, method },
     }
+}
+
+fn permission(id: Value, params: &Value) -> AgentReport {
     let call = params.get("toolCall").and_then(tools::read).unwrap_or_else(|| ToolCall {
         // A call that cannot be told from others gets the request's own id.
         id: format!("request-{id}"),

@@ -86,6 +86,12 @@ impl Client {
         }
     }
 
+    /// A person can be asked.
+    pub(crate) fn with_a_person(mut self) -> Self {
+        self.context.questions = true;
+        self
+    }
+
     pub(crate) fn tell(&mut self, input: &AgentInput) {
         let line = render(input, &self.context);
         self.write(&line);

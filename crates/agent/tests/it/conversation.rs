@@ -3,6 +3,7 @@
 use crate::client::{Client, Place};
 use lamplight_domain::agent::{AgentInput, AgentReport, Model, ModelConfig, Opened, RequestKind, StopReason};
 use lamplight_domain::permission::{self, Answer, Policy};
+use lamplight_domain::question::{FieldValue, Reply};
 use lamplight_domain::transcript::{ToolContent, ToolStatus};
 use lamplight_domain::{Event, FailureClass, TurnNumber};
 
@@ -153,6 +154,39 @@ fn permission_is_asked_and_answered_by_kind() {
         assert_eq!(client.ended(), Ok(StopReason::EndTurn));
         assert_eq!(client.text(), format!("Permission: {chosen}."));
     }
+}
+
+const QUESTION: &str = r#"{"message":"Which?","requestedSchema":{"type":"object","properties":{"which":{"type":"string","enum":["a","b"]}},"required":["which"]}}"#;
+
+#[test]
+fn a_question_is_asked_and_what_is_answered_is_heard() {
+    let content = [("which".to_owned(), FieldValue::Text("b".to_owned()))].into();
+    for (reply, heard) in [
+        (Reply::Accepted { content }, r#"Answer: accept {"which":"b"}."#),
+        (Reply::Declined, "Answer: decline."),
+        (Reply::Cancelled, "Answer: cancel."),
+    ] {
+        let mut client = Client::alone(&[]).with_a_person();
+        client.open();
+        client.prompt(1, &format!("!ask-form {QUESTION}"));
+        let report = client.until(|report| matches!(report, AgentReport::QuestionAsked { .. }));
+        let AgentReport::QuestionAsked { request, question, unfit: None } = report else {
+            panic!("{report:?}")
+        };
+        assert_eq!((question.message.as_str(), question.fields.len()), ("Which?", 1));
+        client.tell(&AgentInput::AnswerQuestion { request, reply });
+        assert_eq!(client.ended(), Ok(StopReason::EndTurn));
+        assert_eq!(client.text(), heard);
+    }
+}
+
+#[test]
+fn an_agent_that_was_not_told_that_it_may_ask_does_not() {
+    let mut client = Client::alone(&[]);
+    client.open();
+    client.prompt(1, &format!("!ask-form {QUESTION}"));
+    assert_eq!(client.ended(), Ok(StopReason::EndTurn));
+    assert_eq!(client.text(), "Nobody can be asked.");
 }
 
 #[test]

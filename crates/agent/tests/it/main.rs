@@ -6,6 +6,7 @@ mod conversation;
 mod hostile;
 mod installing;
 mod noise;
+mod questions;
 mod recorded;
 mod splitting;
 mod writing;

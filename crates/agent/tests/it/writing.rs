@@ -4,12 +4,13 @@ use bytes::Bytes;
 use lamplight_agent::{Context, render};
 use lamplight_domain::agent::{AgentInput, ModelConfig};
 use lamplight_domain::permission::Answer;
+use lamplight_domain::question::{FieldValue, Reply};
 use lamplight_domain::{Attachment, TurnNumber};
 use serde_json::{Value, json};
 
 fn context() -> Context {
     let images = [("aa".repeat(32), Bytes::from_static(b"\x89PNG"))].into();
-    Context { cwd: "/workspace".to_owned(), home: "/home/agent".to_owned(), images }
+    Context { cwd: "/workspace".to_owned(), home: "/home/agent".to_owned(), images, questions: false }
 }
 
 fn check(input: &AgentInput, expected: Value) {
@@ -99,12 +100,47 @@ fn every_input_is_one_line() {
         json!({ "jsonrpc": "2.0", "id": "seven", "result": { "outcome": { "outcome": "cancelled" } } }),
     );
     check(
+        &AgentInput::AnswerQuestion {
+            request: 9.into(),
+            reply: Reply::Accepted {
+                content: [
+                    ("channel".to_owned(), FieldValue::Text("beta".to_owned())),
+                    ("keep".to_owned(), FieldValue::Integer(3)),
+                    ("share".to_owned(), FieldValue::Number(12.5)),
+                    ("sign".to_owned(), FieldValue::YesNo(true)),
+                    ("systems".to_owned(), FieldValue::Choices(vec!["linux".to_owned()])),
+                ]
+                .into(),
+            },
+        },
+        json!({ "jsonrpc": "2.0", "id": 9, "result": { "action": "accept", "content": {
+            "channel": "beta", "keep": 3, "share": 12.5, "sign": true, "systems": ["linux"],
+        } } }),
+    );
+    for (reply, action) in [(Reply::Declined, "decline"), (Reply::Cancelled, "cancel")] {
+        check(
+            &AgentInput::AnswerQuestion { request: "nine".into(), reply },
+            json!({ "jsonrpc": "2.0", "id": "nine", "result": { "action": action } }),
+        );
+    }
+    check(
         &AgentInput::Unsupported { request: 8.into(), method: "fs/read_text_file".to_owned() },
         json!({ "jsonrpc": "2.0", "id": 8, "error": {
             "code": -32601,
             "message": "Lamplight does not serve fs/read_text_file",
         } }),
     );
+}
+
+#[test]
+fn questions_are_offered_only_where_somebody_can_answer_and_pages_never() {
+    for questions in [false, true] {
+        let context = Context { questions, ..context() };
+        let initialize: Value = serde_json::from_slice(&render(&AgentInput::Initialize, &context)).unwrap();
+        let offered =
+            initialize.pointer("/params/clientCapabilities/elicitation").filter(|told| !told.is_null());
+        assert_eq!(offered, questions.then(|| json!({ "form": {} })).as_ref());
+    }
 }
 
 #[test]

@@ -316,6 +316,23 @@ mod tests {
     }
 
     #[test]
+    fn a_question_and_its_answer_keep_their_form_and_lose_the_secret() {
+        let asked = json!({"type": "question_asked", "turn": 1, "request": 1, "deadline": 9, "question": {
+            "message": format!("Is it {CANARY}?"),
+            "fields": [{"name": CANARY, "takes": {"kind": "choice", "choices": [{"value": CANARY, "title": CANARY}]}}],
+        }});
+        let reply = json!({"reply": "accepted", "content": {"it": CANARY, "some": [CANARY], "keep": 3}});
+        let answered =
+            json!({"type": "question_answered", "request": 1, "reply": reply, "by": {"by": "deadline"}});
+        for event in [asked, answered] {
+            let event: Event = serde_json::from_value(event).unwrap();
+            let clean = serde_json::to_string(&redactor().event(event.clone())).unwrap();
+            let expected = serde_json::to_string(&event).unwrap().replace(CANARY, "[secret openai]");
+            assert_eq!(clean, expected);
+        }
+    }
+
+    #[test]
     fn a_word_of_ours_stays_what_it_is() {
         let secrets = vec![KnownSecret { name: "openai".to_owned(), value: "agent_spoke".to_owned() }];
         let event =

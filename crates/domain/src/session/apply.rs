@@ -3,7 +3,7 @@
 use super::Session;
 use super::standstill::is_of_a_person;
 use super::state::*;
-use super::view::{Merged, OpenPermission, QueuedPrompt, TurnCommit};
+use super::view::{Merged, QueuedPrompt, TurnCommit};
 use crate::event::{Entry, Event};
 use crate::failure::{Failure, FailureClass};
 use crate::{Generation, Seq, Timestamp, TurnNumber};
@@ -235,26 +235,14 @@ impl Session {
 
             Event::TurnStarted { turn, prompt, attempt } => self.turn_started(*turn, prompt, *attempt, at),
             Event::PermissionAsked { request, call, options, deadline, .. } => {
-                if let Some(turn) = &mut self.turn {
-                    turn.requests += 1;
-                    turn.last_word_at = at;
-                    turn.permissions.push(OpenPermission {
-                        request: request.clone(),
-                        title: call
-                            .title
-                            .clone()
-                            .or_else(|| call.name.clone())
-                            .unwrap_or_else(|| "use a tool".into()),
-                        options: options.clone(),
-                        deadline: *deadline,
-                    });
-                }
+                self.opened(Open::permission(request, call, options, *deadline), at);
             }
+            Event::QuestionAsked(asked) => self.opened(Open::question(asked), at),
             Event::PermissionAnswered { request, .. } => {
-                if let Some(turn) = &mut self.turn {
-                    turn.last_word_at = at;
-                    turn.permissions.retain(|open| open.request != *request);
-                }
+                self.closed(at, |open| open.is_permission(request));
+            }
+            Event::QuestionAnswered(answered) => {
+                self.closed(at, |open| open.is_question(&answered.request));
             }
             Event::RetryPlanned { retry, due, failure, .. } => {
                 if let Some(turn) = &mut self.turn {
@@ -364,7 +352,7 @@ impl Session {
         self.agent = Agent::None;
         self.inputs.clear();
         if let Some(turn) = &mut self.turn {
-            turn.permissions.clear();
+            turn.open.clear();
             match &mut turn.state {
                 TurnState::Sent | TurnState::Retrying { .. } => turn.state = TurnState::Interrupted,
                 TurnState::Interrupted => {}

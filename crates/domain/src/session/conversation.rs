@@ -7,7 +7,6 @@ use crate::TurnNumber;
 use crate::agent::{AgentInput, AgentReport, ModelConfig, Opened, RequestKind};
 use crate::event::{Event, Memory, Outcome};
 use crate::failure::{Failure, FailureClass};
-use crate::permission::{self, Answer, AnsweredBy};
 
 impl Session {
     pub(super) fn input_queued(&mut self, n: u64, input: &AgentInput) {
@@ -27,6 +26,7 @@ impl Session {
                 | AgentInput::Prompt { .. }
                 | AgentInput::Cancel { .. }
                 | AgentInput::AnswerPermission { .. }
+                | AgentInput::AnswerQuestion { .. }
                 | AgentInput::Unsupported { .. } => {}
             }
         }
@@ -81,27 +81,10 @@ impl Draft {
             AgentReport::RequestFailed { what, failure } => self.request_failed(what, failure),
             AgentReport::PromptEnded { turn, result } => self.prompt_ended(turn, result),
             AgentReport::PermissionAsked { request, call, options } => {
-                let Some(turn) = &self.session.turn else {
-                    return self.tell(AgentInput::AnswerPermission { request, answer: Answer::Cancelled });
-                };
-                if turn.requests >= MAX_REQUESTS_PER_TURN {
-                    return self.too_many_requests();
-                }
-                let (turn, stopping) = (turn.number, turn.state != TurnState::Sent);
-                let deadline = self.now.plus_ms(self.session.spec.limits.permission_ms);
-                let at_once = permission::at_once(self.session.spec.permissions, &options);
-                self.record(Event::PermissionAsked {
-                    turn,
-                    request: request.clone(),
-                    call,
-                    options,
-                    deadline,
-                });
-                match at_once {
-                    _ if stopping => self.answer(request, Answer::Cancelled, AnsweredBy::Stop),
-                    Some(answer) => self.answer(request, answer, AnsweredBy::Policy),
-                    None => {}
-                }
+                self.permission_asked(request, call, options);
+            }
+            AgentReport::QuestionAsked { request, question, unfit } => {
+                self.question_asked(request, question, unfit);
             }
             AgentReport::UnknownRequest { request, method } => {
                 if self.session.turn.as_ref().is_some_and(|turn| turn.requests >= MAX_REQUESTS_PER_TURN) {
@@ -210,7 +193,7 @@ impl Draft {
         }
     }
 
-    fn too_many_requests(&mut self) {
+    pub(super) fn too_many_requests(&mut self) {
         let text = format!("the agent asked more than {MAX_REQUESTS_PER_TURN} questions in one turn");
         self.agent_broken(Failure::agent(FailureClass::Persistent, text));
     }

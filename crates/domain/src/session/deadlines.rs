@@ -7,7 +7,6 @@ use super::standstill::Standstill;
 use super::state::*;
 use crate::event::{Event, Guard};
 use crate::failure::{Failure, FailureClass};
-use crate::permission::{self, AnsweredBy};
 use crate::{BudgetOf, MonthBudget, PromptId};
 
 /// Who does what nobody asked for.
@@ -23,7 +22,7 @@ impl Draft {
             return;
         }
         self.queued_for_too_long();
-        self.permission_deadlines();
+        self.answer_deadlines();
         let limits = self.session.spec.limits.clone();
         if self.session.nears_budget() {
             let (spent_micros, budget_micros) = (self.session.cost.micros, self.session.budget_micros);
@@ -110,20 +109,6 @@ impl Draft {
                     self.cancel_agent();
                 }
             }
-        }
-    }
-
-    fn permission_deadlines(&mut self) {
-        let due: Vec<_> = self
-            .session
-            .turn
-            .iter()
-            .flat_map(|turn| &turn.permissions)
-            .filter(|open| self.now >= open.deadline)
-            .map(|open| (open.request.clone(), permission::reject(&open.options)))
-            .collect();
-        for (request, answer) in due {
-            self.answer(request, answer, AnsweredBy::Deadline);
         }
     }
 

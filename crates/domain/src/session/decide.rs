@@ -8,9 +8,7 @@ use super::{ATTEMPTS, MAX_QUEUED_PROMPTS, Session};
 use crate::agent::AgentInput;
 use crate::event::{Event, Outcome};
 use crate::failure::{Failure, FailureClass};
-use crate::permission::{Answer, AnsweredBy};
 use crate::{Attachment, Generation, PromptId, SessionSpec, Timestamp, TurnNumber};
-use serde_json::Value;
 
 /// Events being decided: each is applied to a copy of the state at once, so that the next is decided on what it made.
 pub(super) struct Draft {
@@ -139,6 +137,7 @@ impl Draft {
             Command::AnswerPermission { request, option, by } => {
                 self.answer_by_person(request, option, by)?
             }
+            Command::AnswerQuestion { request, reply, by } => self.reply_by_person(request, reply, by)?,
             Command::End { by } => {
                 self.refuse_while_working()?;
                 for prompt in self.queued_prompts() {
@@ -189,41 +188,7 @@ impl Draft {
         let Agent::Ready { agent_session, .. } = &self.session.agent else { return };
         let agent_session = agent_session.clone();
         self.tell(AgentInput::Cancel { agent_session });
-        let open: Vec<Value> = self
-            .session
-            .turn
-            .iter()
-            .flat_map(|turn| &turn.permissions)
-            .map(|open| open.request.clone())
-            .collect();
-        for request in open {
-            self.answer(request, Answer::Cancelled, AnsweredBy::Stop);
-        }
-    }
-
-    pub(super) fn answer(&mut self, request: Value, answer: Answer, by: AnsweredBy) {
-        self.record(Event::PermissionAnswered { request: request.clone(), answer: answer.clone(), by });
-        self.tell(AgentInput::AnswerPermission { request, answer });
-    }
-
-    fn answer_by_person(
-        &mut self,
-        request: Value,
-        option: Option<String>,
-        by: String,
-    ) -> Result<(), Refusal> {
-        let open =
-            self.session.turn.iter().flat_map(|turn| &turn.permissions).find(|open| open.request == request);
-        let open = open.ok_or(Refusal::PermissionNotOpen)?;
-        let answer = match option {
-            None => Answer::Cancelled,
-            Some(option) if open.options.iter().any(|offered| offered.id == option) => {
-                Answer::Selected { option }
-            }
-            Some(option) => return Err(Refusal::OptionNotOffered { option }),
-        };
-        self.answer(request, answer, AnsweredBy::Person { name: by });
-        Ok(())
+        self.answer_for_stop();
     }
 
     fn report(&mut self, report: Report) {

@@ -153,7 +153,7 @@ pub(super) fn time_guards(turn: &Turn, limits: &Limits) -> Vec<(Timestamp, Guard
         Guard::WallClock,
         format!("the turn took longer than {} s", limits.wall_clock_ms / 1000),
     )];
-    if turn.permissions.is_empty() {
+    if turn.open.is_empty() {
         due.push((
             turn.last_word_at.plus_ms(limits.silence_ms),
             Guard::Silence,

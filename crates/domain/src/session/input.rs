@@ -3,6 +3,7 @@
 use crate::agent::{AgentReport, ExitStatus};
 use crate::check::{CheckedCommand, ToCheck, Verdict};
 use crate::event::{Commit, Contact};
+use crate::question::Reply;
 use crate::{Attachment, Enforced, Failure, Generation, MonthBudget, PromptId, PullRequest, TurnNumber};
 use serde_json::Value;
 
@@ -79,6 +80,11 @@ pub enum Command {
     AnswerPermission {
         request: Value,
         option: Option<String>,
+        by: String,
+    },
+    AnswerQuestion {
+        request: Value,
+        reply: Reply,
         by: String,
     },
     End {

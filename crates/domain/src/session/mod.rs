@@ -33,6 +33,8 @@
 //! - *There is no room for another sandbox:* the session is queued until there is; then it goes on as if it had just been prompted. One
 //!   with a sandbox and nothing to do gives it back, files kept, when another waits.
 //! - *The model cannot be reached for a moment:* the agent is told to go on after 2 s, 4 s and 8 s; then the turn fails.
+//! - *The agent asks leave, or a question:* the policy answers at once, or a person, or the deadline. Meanwhile its silence is not held
+//!   against it.
 //! - *The checks fail:* the agent is told, twice at the most until a person says something; then the session is stuck.
 //! - *The agent breaks the protocol or exits:* the turn fails with the reason, and what ran is killed.
 //!
@@ -41,6 +43,7 @@
 mod advance;
 mod apply;
 mod artifacts;
+mod asking;
 mod check;
 mod checkpoint;
 mod conversation;
@@ -67,7 +70,7 @@ pub use view::{Dollars, Phase, SandboxState, SessionSummary, SessionView};
 
 /// Prompts that may wait in one session.
 pub const MAX_QUEUED_PROMPTS: usize = 100;
-/// Questions (permissions, requests we do not serve) that an agent may ask in one turn.
+/// What an agent may ask in one turn: for leave, questions, what we do not serve.
 pub const MAX_REQUESTS_PER_TURN: u32 = 500;
 /// Hosts that the log names, each with each kind of answer; what is asked for beyond them is served or refused all the same.
 pub const MAX_CONTACTS: usize = 256;

@@ -183,7 +183,7 @@ impl Session {
         let limits = &self.spec.limits;
         let mut due: Vec<(Timestamp, &'static str)> = Vec::new();
         if let Some(turn) = self.turn.as_ref().filter(|_| !self.is_paused()) {
-            due.extend(turn.permissions.iter().map(|open| (open.deadline, "permission")));
+            due.extend(turn.open.iter().map(|open| (open.deadline(), "answer")));
             if let TurnState::Retrying { until, .. } = turn.state {
                 due.push((until, "retry"));
             }

@@ -100,7 +100,8 @@ impl Session {
             turn_started_at: started_at,
             turn_by: self.turn.as_ref().map(|turn| turn.by.clone()),
             queued: self.prompts.iter().cloned().collect(),
-            permission: self.turn.as_ref().and_then(|turn| turn.permissions.first().cloned()),
+            permission: self.open_permission().cloned(),
+            question: self.open_question().cloned(),
             commits: self.commits.clone(),
             checked: self.checked().cloned(),
             artifacts: self.artifacts.to_vec(),
@@ -133,8 +134,8 @@ impl Turn {
                 (Phase::Executing, Some(format!("{} Trying again in a moment.", failure.message)))
             }
             TurnState::Stopping { .. } => (Phase::Executing, Some("stopping".into())),
-            TurnState::Sent => match self.permissions.first() {
-                Some(open) => (Phase::WaitingForYou, Some(format!("the agent asks leave to {}", open.title))),
+            TurnState::Sent => match self.open.first() {
+                Some(open) => (Phase::WaitingForYou, Some(open.in_words())),
                 None if self.counts.steps == 0 => (Phase::Planning, None),
                 None => (Phase::Executing, None),
             },

@@ -39,6 +39,12 @@ pub enum Refusal {
     OptionNotOffered {
         option: String,
     },
+    QuestionNotOpen,
+    /// `field` is `None` when it is the answer as a whole.
+    AnswerDoesNotFit {
+        field: Option<String>,
+        why: String,
+    },
     EmptyPrompt,
     ModelUnknown {
         model: String,
@@ -69,6 +75,8 @@ impl Refusal {
             Self::PromptNotFound => "prompt_not_found",
             Self::PermissionNotOpen => "permission_not_open",
             Self::OptionNotOffered { .. } => "option_not_offered",
+            Self::QuestionNotOpen => "question_not_open",
+            Self::AnswerDoesNotFit { .. } => "answer_does_not_fit",
             Self::EmptyPrompt => "empty_prompt",
             Self::ModelUnknown { .. } => "model_unknown",
             Self::QueueFull { .. } => "queue_full",
@@ -113,6 +121,13 @@ impl std::fmt::Display for Refusal {
             Self::PromptNotFound => write!(f, "no such prompt is queued; it may have been sent already"),
             Self::PermissionNotOpen => write!(f, "this request is answered already, or its turn is over"),
             Self::OptionNotOffered { option } => write!(f, "the agent did not offer the option {option:?}"),
+            Self::QuestionNotOpen => write!(f, "this question is answered already, or its turn is over"),
+            Self::AnswerDoesNotFit { field: Some(field), why } => {
+                write!(f, "the answer does not fit the question, in {field:?}: {why}")
+            }
+            Self::AnswerDoesNotFit { field: None, why } => {
+                write!(f, "the answer does not fit the question: {why}")
+            }
             Self::EmptyPrompt => write!(f, "the prompt is empty; say what is to be done"),
             Self::ModelUnknown { model, offered } => {
                 write!(f, "the agent does not offer the model {model:?}; it offers {}", offered.join(", "))

@@ -78,9 +78,7 @@ impl Session {
         if let Some(turn) = &mut self.turn {
             turn.started_at = turn.started_at.plus_ms(stood_still);
             turn.last_word_at = turn.last_word_at.plus_ms(stood_still);
-            for open in &mut turn.permissions {
-                open.deadline = open.deadline.plus_ms(stood_still);
-            }
+            turn.open.iter_mut().for_each(|open| open.put_off(stood_still));
         }
         if let Agent::Starting { since, .. } = &mut self.agent {
             *since = since.plus_ms(stood_still);

@@ -1,10 +1,11 @@
 //! What a session is: what people want of it, and what was observed. Everything here follows from the log.
 
 use super::MAX_CONTACTS;
+pub(super) use super::asking::Open;
 pub(super) use super::check::Checks;
 pub(super) use super::checkpoint::{Checkpoint, Keeping, Restoring};
 use super::guards::GuardCounts;
-use super::view::{Cost, Merged, OpenPermission, QueuedPrompt, TurnCommit};
+use super::view::{Cost, Merged, QueuedPrompt, TurnCommit};
 use crate::agent::{AgentInput, Model, Opened};
 use crate::artifact::KeptArtifact;
 use crate::event::{Contact, Guard, Memory, Outcome};
@@ -299,7 +300,8 @@ pub(super) struct Turn {
     pub cost: Cost,
     /// Requests that the agent made of us, for the bound on them.
     pub requests: u32,
-    pub permissions: Vec<OpenPermission>,
+    /// What it waits for an answer to, oldest first.
+    pub open: Vec<Open>,
     /// The prompt went to an agent, so there may be work to commit.
     pub sent: bool,
     pub pushed: bool,

@@ -71,7 +71,7 @@ impl Session {
             cost: Default::default(),
             requests: 0,
             sent: false,
-            permissions: Vec::new(),
+            open: Vec::new(),
             pushed: false,
             retries: 0,
             state: TurnState::Sent,

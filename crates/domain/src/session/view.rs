@@ -7,6 +7,7 @@ use crate::event::{Commit, Contact};
 use crate::image::SessionImage;
 use crate::network::Network;
 use crate::permission::PermissionOption;
+use crate::question::Question;
 use crate::spec::Origin;
 use crate::transcript::Tokens;
 use crate::{Attachment, Enforced, Person, PromptId, PullRequest, Seq, SessionId, Timestamp, TurnNumber};
@@ -25,7 +26,7 @@ pub enum Phase {
     /// The agent works and has called no tool yet.
     Planning,
     Executing,
-    /// A permission request waits for a person.
+    /// A permission request or a question waits for a person.
     WaitingForYou,
     /// A guard ended the turn.
     Stuck,
@@ -89,6 +90,8 @@ pub struct SessionView {
     pub turn_by: Option<String>,
     pub queued: Vec<QueuedPrompt>,
     pub permission: Option<OpenPermission>,
+    #[serde(default)]
+    pub question: Option<OpenQuestion>,
     pub commits: Vec<TurnCommit>,
     /// How it stands with the repository's own checks, of the newest commit that was checked.
     #[serde(default)]
@@ -178,6 +181,14 @@ pub struct OpenPermission {
     pub request: Value,
     pub title: String,
     pub options: Vec<PermissionOption>,
+    pub deadline: Timestamp,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct OpenQuestion {
+    /// The agent's own id of the request.
+    pub request: Value,
+    pub question: Question,
     pub deadline: Timestamp,
 }
 

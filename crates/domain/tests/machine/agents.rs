@@ -4,6 +4,7 @@ use crate::world::World;
 use lamplight_domain::Generation;
 use lamplight_domain::agent::{AgentInput, AgentReport, Opened, StopReason};
 use lamplight_domain::permission::{OptionKind, PermissionOption};
+use lamplight_domain::question::{Choice, Field, FieldValue, Question, Reply, Takes};
 use lamplight_domain::session::Report;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -72,6 +73,7 @@ impl World {
             }
             AgentInput::Cancel { .. }
             | AgentInput::AnswerPermission { .. }
+            | AgentInput::AnswerQuestion { .. }
             | AgentInput::Unsupported { .. } => {
                 process.answered.insert(n);
                 return None;
@@ -89,4 +91,34 @@ impl World {
         let report = AgentReport::PermissionAsked { request: request.into(), call: Box::default(), options };
         Report::Agent { run: self.session.run(), report: Box::new(report) }
     }
+
+    /// Which of two, and a note.
+    pub(crate) fn ask_question(&mut self, request: u64, unfit: Option<&str>) -> Report {
+        let choice = |value: &str| Choice { value: value.into(), title: value.into(), description: None };
+        let field = |name: &str, required: bool, takes: Takes| Field {
+            name: name.into(),
+            title: None,
+            description: None,
+            required,
+            takes,
+        };
+        let which = Takes::Choice { choices: vec![choice("left"), choice("right")], default: None };
+        let note = Takes::Text { format: None, min_length: None, max_length: Some(10), default: None };
+        let question = Question {
+            message: "Left or right?".into(),
+            fields: vec![field("which", true, which), field("note", false, note)],
+            ..Question::default()
+        };
+        let report = AgentReport::QuestionAsked {
+            request: request.into(),
+            question: Box::new(question),
+            unfit: unfit.map(str::to_owned),
+        };
+        Report::Agent { run: self.session.run(), report: Box::new(report) }
+    }
+}
+
+/// "left", or whatever is said instead.
+pub(crate) fn which(value: &str) -> Reply {
+    Reply::Accepted { content: [("which".to_owned(), FieldValue::Text(value.to_owned()))].into() }
 }

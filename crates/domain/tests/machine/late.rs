@@ -35,7 +35,7 @@ fn a_question_without_an_answer_is_looked_at_again_by_itself() {
     world.report(asked);
     assert_eq!(world.session.phase().0, Phase::WaitingForYou);
     let due = world.now.plus_ms(spec.limits.permission_ms);
-    assert_eq!(world.session.next_deadline(world.now), Some((due, "permission")));
+    assert_eq!(world.session.next_deadline(world.now), Some((due, "answer")));
 }
 
 #[test]

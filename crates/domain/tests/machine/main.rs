@@ -9,6 +9,7 @@ mod contacts;
 mod fixtures;
 mod late;
 mod pauses;
+mod questions;
 mod queue;
 mod random;
 mod rights;

@@ -1,11 +1,13 @@
 //! A million random steps: crashes, lost, doubled and late reports, dying sandboxes, impatient people. After every step what
 //! must always hold is looked at.
 
+use crate::agents::which;
 use crate::watch::Watch;
 use crate::world::World;
 use crate::world::{prompt_id, spec};
 use lamplight_domain::agent::{AgentReport, ExitStatus};
 use lamplight_domain::permission::Policy;
+use lamplight_domain::question::Reply;
 use lamplight_domain::session::{Command, Effect, Report, Room};
 use lamplight_domain::transcript::ToolStatus;
 use lamplight_domain::{
@@ -40,6 +42,8 @@ fn a_million_random_steps_break_nothing() {
             "work_not_committed",
             "agent_broken",
             "permission_answered",
+            "question_asked",
+            "question_answered",
             "session_ended",
             "prompt_retried",
             "sandbox_paused",
@@ -155,6 +159,11 @@ fn step(world: &mut World, random: &mut fastrand::Rng) {
         91..94 => trouble(world, random),
         94 => world.room = if random.bool() { Room::Free } else { Room::Full },
         95 => world.report(Report::PlaceWanted),
+        96..98 => {
+            let unfit = (random.u8(0..4) == 0).then_some("it has a part that nobody knows");
+            let report = world.ask_question(random.u64(0..50), unfit);
+            world.report(report);
+        }
         _ => {
             let report = world.ask_permission(random.u64(0..50));
             world.report(report);
@@ -253,13 +262,23 @@ fn transcript(world: &mut World, random: &mut fastrand::Rng) {
 
 fn command(world: &mut World, random: &mut fastrand::Rng) {
     let by = "Ada".to_owned();
-    let _ = match random.u32(0..62) {
+    let _ = match random.u32(0..65) {
         0..20 => world.prompt("more"),
         20..28 => world.command(Command::Stop { by }),
         28..32 => world.command(Command::RemovePrompt { prompt: world.last_prompt(), by }),
         32..35 => world.command(Command::AnswerPermission {
             request: random.u64(0..50).into(),
             option: Some("yes".into()),
+            by,
+        }),
+        62..65 => world.command(Command::AnswerQuestion {
+            request: random.u64(0..50).into(),
+            reply: match random.u8(0..4) {
+                0 => Reply::Declined,
+                1 => Reply::Cancelled,
+                2 => which("left"),
+                _ => which("neither"),
+            },
             by,
         }),
         35..39 => world.command(Command::ChooseModel { model: random.u32(0..3).to_string(), by }),

@@ -1,6 +1,8 @@
 //! What must hold of a session, whatever happens to it.
 
 use crate::world::World;
+use lamplight_domain::agent::AgentInput;
+use lamplight_domain::question::Reply;
 use lamplight_domain::session::{Effect, Phase, Place};
 use lamplight_domain::{Event, PromptId, TurnNumber};
 use std::collections::{BTreeMap, BTreeSet};
@@ -21,6 +23,10 @@ pub(crate) struct Watch {
     /// The prompt that failed checks are about to become, and how many there were since a person's.
     told_as: Option<PromptId>,
     rounds: u32,
+    /// Questions without an answer, by their requests; an agent may give several the same.
+    asked: BTreeMap<String, u32>,
+    /// An answer that the agent has to be told next.
+    replied: Option<(String, Reply)>,
     pub(crate) seen: BTreeMap<String, u64>,
 }
 
@@ -100,12 +106,29 @@ impl Watch {
                     );
                 }
             }
-            Event::InputQueued {
-                input: lamplight_domain::agent::AgentInput::Prompt { turn, .. }, ..
-            } => {
+            Event::InputQueued { input: AgentInput::Prompt { turn, .. }, .. } => {
                 assert_eq!(self.open_turn, Some(*turn));
             }
+            Event::QuestionAsked(asked) => {
+                assert_eq!(self.open_turn, Some(asked.turn), "only a turn asks");
+                *self.asked.entry(asked.request.to_string()).or_insert(0) += 1;
+            }
+            Event::QuestionAnswered(answered) => {
+                let request = answered.request.to_string();
+                let open = self.asked.get_mut(&request).filter(|open| **open > 0);
+                *open.expect("only what is open is answered, once") -= 1;
+                let before = self.replied.replace((request, answered.reply.clone()));
+                assert_eq!(before, None, "each answer is told");
+            }
+            Event::InputQueued { input: AgentInput::AnswerQuestion { request, reply }, .. } => {
+                let told = (request.to_string(), reply.clone());
+                // Between two turns nobody is asked, and nothing is answered.
+                let answered = self.replied.take().unwrap_or_else(|| (told.0.clone(), Reply::Cancelled));
+                assert_eq!(answered, told, "the agent is told what was answered");
+            }
+            Event::SandboxLost { .. } | Event::SandboxFailed { .. } => self.asked.clear(),
             Event::TurnEnded { turn, .. } => {
+                self.asked.clear();
                 assert_eq!(self.open_turn.take(), Some(*turn));
                 assert!(self.ended.insert(*turn), "a turn ends once");
             }

@@ -107,7 +107,7 @@ async fn tell(
             if input.n <= stdin.written() {
                 continue;
             }
-            let writing = agents::writing(bring(context, link, &input.input).await?);
+            let writing = agents::writing(&context.spec, bring(context, link, &input.input).await?);
             if let Err(error) = stdin.write(input.n, Bytes::from(render(&input.input, &writing))).await {
                 return closed_input(error).await;
             }

@@ -107,6 +107,7 @@ fn searchable(event: &Event) -> Option<String> {
         | Event::PromptEdited { text, .. }
         | Event::AgentSpoke { text, .. } => Some(text.clone()),
         Event::ToolCalled { call, .. } => call.title.clone(),
+        Event::QuestionAsked(asked) => Some(asked.question.message.clone()),
         _ => None,
     }
 }

@@ -1,8 +1,10 @@
 //! The command line: one subcommand, one file.
 
 mod agents;
+mod answer;
 mod archive;
 mod artifacts;
+mod asking;
 mod attach;
 mod audit;
 mod backup;
@@ -105,6 +107,8 @@ enum Command {
     Logs(logs::Arguments),
     /// Say something more to the agent
     Prompt(prompt::Arguments),
+    /// Answer what a session's agent asks, or show it
+    Answer(answer::Arguments),
     /// Stop the running turn
     Stop(stop::Arguments),
     /// Let everything in a session's sandbox stand still, in the middle of a turn too
@@ -219,6 +223,7 @@ impl Cli {
             Command::Show(arguments) => block_on(show::run(&arguments, &common.client()?, output)),
             Command::Logs(arguments) => block_on(logs::run(&arguments, &common.client()?, output)),
             Command::Prompt(arguments) => block_on(prompt::run(&arguments, &common.client()?, output)),
+            Command::Answer(arguments) => block_on(answer::run(&arguments, &common.client()?, output)),
             Command::Stop(arguments) => block_on(stop::run(&arguments, &common.client()?, output)),
             Command::Pause(arguments) => block_on(pause::run(&arguments, &common.client()?, output)),
             Command::Resume(arguments) => block_on(resume::run(&arguments, &common.client()?, output)),

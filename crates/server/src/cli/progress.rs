@@ -57,8 +57,8 @@ impl Progress {
                 self.word = Word::Executing;
                 self.calls.insert(call.id.clone());
             }
-            Event::PermissionAsked { .. } => self.word = Word::Waiting,
-            Event::PermissionAnswered { .. } => self.word = Word::Executing,
+            Event::PermissionAsked { .. } | Event::QuestionAsked(_) => self.word = Word::Waiting,
+            Event::PermissionAnswered { .. } | Event::QuestionAnswered(_) => self.word = Word::Executing,
             Event::StopRequested { .. } | Event::GuardTripped { .. } => self.word = Word::Stopping,
             Event::TokensUsed { tokens, .. } => self.tokens += tokens.input + tokens.output,
             Event::TurnEnded { .. } => {

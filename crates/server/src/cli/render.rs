@@ -1,13 +1,12 @@
 //! The log as a person reads it in a terminal: what the agent says, one quiet line a tool call, what went wrong where
 //! it happened, and under it, on a terminal, one line that says where things are.
 
-use super::checks;
 use super::output::{Style, clean, first_line, paint, plural};
 use super::progress::Progress;
 use super::pull_request::in_words;
+use super::{asking, checks};
 use lamplight_domain::artifact::Artifact;
 use lamplight_domain::event::{Event, Memory, Outcome};
-use lamplight_domain::permission::{Answer, AnsweredBy};
 use lamplight_domain::session::Dollars;
 use lamplight_domain::transcript::{PlanStatus, ToolCall, ToolStatus};
 use lamplight_domain::{Entry, Timestamp};
@@ -211,13 +210,19 @@ impl<W: Write> Renderer<W> {
             }
             Event::PermissionAsked { call, .. } => {
                 let what = call.title.as_deref().or(call.name.as_deref()).unwrap_or("do something");
-                format!(
-                    "{} the agent asks leave to {}",
-                    self.paint(Style::Warm, "?"),
-                    first_line(what, WIDTH)
-                )
+                let what = first_line(what, WIDTH);
+                format!("{} the agent asks leave to {what}", self.paint(Style::Warm, "?"))
             }
-            Event::PermissionAnswered { answer, by, .. } => self.dim(&answered(answer, by)?),
+            Event::PermissionAnswered { answer, by, .. } => {
+                self.dim(&asking::permission_answered(answer, by)?)
+            }
+            Event::QuestionAsked(asked) => {
+                let what = first_line(&asked.question.message, WIDTH);
+                let fields = asking::fields(&asked.question).into_iter();
+                let fields: String = fields.map(|field| self.dim(&format!("\n    {field}"))).collect();
+                format!("{} the agent asks: {what}{fields}", self.paint(Style::Warm, "?"))
+            }
+            Event::QuestionAnswered(answered) => self.dim(&asking::question_answered(answered)),
             Event::RetryPlanned { retry, failure, .. } => {
                 self.dim(&format!("{} trying again in a moment ({retry} of 3)", clean(&failure.message)))
             }
@@ -357,20 +362,6 @@ impl<W: Write> Renderer<W> {
 
     fn bad(&self, text: &str) -> String {
         format!("{} {}", self.paint(Style::Bad, "✗"), clean(text))
-    }
-}
-
-fn answered(answer: &Answer, by: &AnsweredBy) -> Option<String> {
-    let what = match answer {
-        Answer::Selected { option } => clean(option),
-        Answer::Cancelled => "cancelled".to_owned(),
-    };
-    match by {
-        // Unattended work allows everything inside its sandbox; that is no news.
-        AnsweredBy::Policy => None,
-        AnsweredBy::Person { name } => Some(format!("answered by {}: {what}", clean(name))),
-        AnsweredBy::Deadline => Some(format!("nobody answered in time: {what}")),
-        AnsweredBy::Stop => Some(format!("answered by the stop: {what}")),
     }
 }
 

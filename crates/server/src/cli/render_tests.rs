@@ -44,3 +44,26 @@ fn a_terminal_has_a_status_line_that_is_taken_away() {
     assert!(text.contains("\x1b[33mrecording the work · 2 steps · 9.0 s · 1.5k tokens\x1b[0m"), "{text:?}");
     assert!(text.ends_with("\r\x1b[K"), "{text:?}");
 }
+
+#[test]
+fn a_question_says_what_it_takes_and_what_was_answered() {
+    let choices = json!([{"value": "s", "title": "Stable"}, {"value": "b", "title": "Be\u{1b}[2Jta"}]);
+    let fields = json!([
+        {"name": "channel", "title": "Channel", "required": true, "takes": {"kind": "choice", "choices": choices}},
+        {"name": "mail", "takes": {"kind": "text", "format": "email"}},
+    ]);
+    let question = json!({"message": "Which\u{1b}]0;x?\nNow.", "fields": fields});
+    let answered = |reply: serde_json::Value, by: serde_json::Value| json!({"type": "question_answered", "request": 1, "reply": reply, "by": by});
+    let accepted = json!({"reply": "accepted", "content": {"channel": "b"}});
+    let mut declined = answered(json!({"reply": "declined"}), json!({"by": "policy"}));
+    declined["why"] = json!("it wants a page to be opened");
+    let events = [
+        json!({"type": "question_asked", "turn": 1, "request": 1, "question": question, "deadline": 9}),
+        answered(accepted, json!({"by": "person", "name": "Ada"})),
+        declined,
+        answered(json!({"reply": "cancelled"}), json!({"by": "deadline"})),
+    ];
+    let expected = "? the agent asks: Which]0;x?\n    channel*: one of Stable, Be[2Jta (Channel)\n    mail: an e-mail address\n\
+        answered by Ada: {\"channel\":\"b\"}\ndeclined: it wants a page to be opened\nnobody answered in time: cancelled\n";
+    assert_eq!(drawn(false, &events), expected);
+}

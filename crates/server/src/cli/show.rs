@@ -1,6 +1,7 @@
 //! `lamplight show`
 
 use super::SessionArgument;
+use super::asking;
 use super::budget::spent;
 use super::client::Client;
 use super::output::{Output, Style, clean, first_line, plural};
@@ -77,6 +78,14 @@ pub(super) async fn run(
     }
     if let Some(permission) = &view.permission {
         row("asks", &first_line(&permission.title, 80))?;
+        row("", &format!("answer with: lamplight answer {} OPTION", view.id))?;
+    }
+    if let Some(open) = &view.question {
+        row("asks", &first_line(&open.question.message, 80))?;
+        for field in asking::fields(&open.question) {
+            row("", &field)?;
+        }
+        row("", &format!("answer with: lamplight answer {} NAME=VALUE…, or --decline", view.id))?;
     }
     if view.budget_micros > 0 {
         row("budget", &format!("{} of {}", spent(view.cost), Dollars(view.budget_micros)))?;

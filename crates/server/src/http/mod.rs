@@ -179,6 +179,7 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/restore", post(sessions::restore::handle))
         .route("/sessions/{id}/model", post(sessions::choose_model::handle))
         .route("/sessions/{id}/permission", post(sessions::answer::handle))
+        .route("/sessions/{id}/question", post(sessions::answer_question::handle))
         .route("/sessions/{id}/diff", get(sessions::diff::handle))
         .route("/sessions/{id}/merge", post(sessions::merge::handle))
         .route(

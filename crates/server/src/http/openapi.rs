@@ -34,6 +34,7 @@ use utoipa::OpenApi;
         sessions::budget::handle,
         sessions::choose_model::handle,
         sessions::answer::handle,
+        sessions::answer_question::handle,
         sessions::diff::handle,
         sessions::merge::handle,
         sessions::pull_request::handle,

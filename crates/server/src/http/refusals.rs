@@ -82,6 +82,11 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::PromptNotFound => (StatusCode::NOT_FOUND, "Nothing: it may have been sent already."),
         Refusal::PermissionNotOpen => (StatusCode::CONFLICT, "Nothing: it is answered, or its turn is over."),
         Refusal::OptionNotOffered { .. } => (StatusCode::BAD_REQUEST, "Choose one of the options offered."),
+        Refusal::QuestionNotOpen => (StatusCode::CONFLICT, "Nothing: it is answered, or its turn is over."),
+        Refusal::AnswerDoesNotFit { .. } => (
+            StatusCode::BAD_REQUEST,
+            "Fill in what the question asks for, as the session's `question` says it.",
+        ),
         Refusal::EmptyPrompt => (StatusCode::BAD_REQUEST, "Say what is to be done."),
         Refusal::ModelUnknown { .. } => (StatusCode::BAD_REQUEST, "Choose one of the models offered."),
         Refusal::QueueFull { .. } => {

@@ -25,6 +25,7 @@ import { Card, GuardNote, LookInside, SendAgain, Trouble } from './Cards';
 import { useFold } from './folds';
 import { KeptLine } from './KeptLine';
 import { Permission } from './Permission';
+import { Question } from './Question';
 import { ToolLine } from './ToolLine';
 
 export const ItemView = memo(function ItemView({ item, actions }: { item: Item; actions: Actions }) {
@@ -41,6 +42,8 @@ export const ItemView = memo(function ItemView({ item, actions }: { item: Item; 
       return <Plan item={item} />;
     case 'permission':
       return <Permission item={item} />;
+    case 'question':
+      return <Question item={item} />;
     case 'setup':
       return <Setup item={item} />;
     case 'trouble':

@@ -2,7 +2,7 @@
 
 import { useMutation } from '@tanstack/react-query';
 import { api, asApiError } from '../../api/client';
-import type { Answer, AnsweredBy, OptionKind } from '../../api/events';
+import type { Answer, OptionKind } from '../../api/events';
 import { TextChange } from '../../diff/DiffView';
 import { words } from '../../text/english';
 import { duration } from '../../text/format';
@@ -13,6 +13,7 @@ import { Icon } from '../../ui/icons';
 import { ProblemNote } from '../../ui/problem';
 import { titleOf } from '../facts';
 import type { PermissionItem } from '../items';
+import { byWords } from './answeredBy';
 import { useStore } from './context';
 import { ToolInput } from './ToolLine';
 
@@ -98,17 +99,4 @@ function answerWords(item: PermissionItem, answer: Answer): string {
   if (answer.answer === 'cancelled') return words.permission.cancelled;
   const option = item.options.find((offered) => offered.id === answer.option);
   return option?.kind.startsWith('allow') ? words.permission.allowed : words.permission.rejected;
-}
-
-function byWords(by: AnsweredBy): string {
-  switch (by.by) {
-    case 'policy':
-      return words.permission.byPolicy;
-    case 'person':
-      return words.permission.byPerson(visible(by.name));
-    case 'deadline':
-      return words.permission.byDeadline;
-    case 'stop':
-      return words.permission.byStop;
-  }
 }

@@ -68,6 +68,7 @@ export function guessedHeight(item: Item | undefined): number {
     case 'plan':
       return 52 + 22 * item.entries.length;
     case 'permission':
+    case 'question':
     case 'trouble':
     case 'guard':
       return 120;

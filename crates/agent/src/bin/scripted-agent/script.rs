@@ -1,6 +1,7 @@
 //! The steps of a prompt.
 
 use crate::peer::misused;
+use serde_json::Value;
 
 /// One line of a prompt that begins with `!`. Arguments are separated by a space; the last takes the rest of the line.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,6 +23,9 @@ pub(crate) enum Step {
     Murmur(u64, Vec<String>),
     /// `ask TITLE`: asks for permission and says what the answer was.
     Ask(String),
+    /// `ask-form {"message": …, "requestedSchema": …}`: asks a question, with whatever else is in there, and says what was
+    /// answered. Does not ask where the client has not offered it.
+    AskForm(Value),
     /// `ask-flood N`: asks N times and waits for no answer in between.
     AskFlood(u64),
     /// `call TIMES NAME INPUT`: the same tool with the same input, which succeeds.
@@ -93,6 +97,7 @@ fn step(line: &str) -> Step {
             Step::Murmur(number(pair().0), pieces.collect())
         }
         "ask" => Step::Ask(rest.to_owned()),
+        "ask-form" => Step::AskForm(serde_json::from_str(rest).unwrap_or_else(|_| bad())),
         "ask-flood" => Step::AskFlood(number(rest)),
         "call" => {
             let (name, input) = pair().1.split_once(' ').unwrap_or((pair().1, ""));

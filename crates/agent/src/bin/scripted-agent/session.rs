@@ -22,6 +22,8 @@ pub(crate) struct Session {
     behaviour: Behaviour,
     peer: Peer,
     initialized: bool,
+    /// The client puts questions to a person.
+    may_ask: bool,
     conversation: Option<Conversation>,
     model: String,
     mode: String,
@@ -37,6 +39,7 @@ impl Session {
             behaviour,
             peer,
             initialized: false,
+            may_ask: false,
             conversation: None,
             model: MODELS[0].to_owned(),
             mode: MODES[0].to_owned(),
@@ -124,6 +127,10 @@ impl Session {
                 ));
             }
         }
+        if !capabilities["elicitation"]["url"].is_null() {
+            misused("pages are offered to be opened, and nobody opens them");
+        }
+        self.may_ask = capabilities["elicitation"]["form"].is_object();
         std::thread::sleep(self.behaviour.start);
         self.initialized = true;
         self.peer.answer(
@@ -183,7 +190,7 @@ impl Session {
         let seen = self.look(blocks);
         let conversation =
             self.conversation.as_mut().unwrap_or_else(|| misused("a prompt before a conversation"));
-        let turn = Turn::new(&self.peer, &self.behaviour, conversation, &mut self.asked);
+        let turn = Turn::new(&self.peer, &self.behaviour, conversation, &mut self.asked, self.may_ask);
         turn.run(id, &texts.join("\n"), &seen);
     }
 

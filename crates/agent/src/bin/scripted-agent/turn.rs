@@ -1,11 +1,13 @@
 //! One prompt, step by step. Between any two steps, and inside those that wait, a cancellation is honoured.
 
+mod asking;
+
 use crate::behaviour::Behaviour;
 use crate::conversation::Conversation;
 use crate::peer::{Heard, Peer, misused};
 use crate::script::{self, Step};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::process::{Command, Stdio};
 use std::time::Duration;
@@ -14,7 +16,6 @@ use std::time::Duration;
 const GLANCE: Duration = Duration::from_millis(10);
 /// Written at a time when much is written.
 const BLOCK_BYTES: u64 = 64 * 1024;
-const METHOD_NOT_FOUND: i64 = -32601;
 
 /// Why no further step is taken.
 enum Over {
@@ -33,6 +34,10 @@ pub(crate) struct Turn<'a> {
     ignores_cancel: bool,
     /// Requests of ours without an answer.
     open: BTreeSet<u64>,
+    /// What an answer to those of them has to be that are questions.
+    forms: BTreeMap<u64, Value>,
+    /// The client has said that it puts questions to a person.
+    may_ask: bool,
     late: Vec<String>,
 }
 
@@ -42,6 +47,7 @@ impl<'a> Turn<'a> {
         behaviour: &'a Behaviour,
         conversation: &'a mut Conversation,
         asked: &'a mut u64,
+        may_ask: bool,
     ) -> Self {
         Self {
             peer,
@@ -51,6 +57,8 @@ impl<'a> Turn<'a> {
             calls: 0,
             ignores_cancel: false,
             open: BTreeSet::new(),
+            forms: BTreeMap::new(),
+            may_ask,
             late: Vec::new(),
         }
     }
@@ -108,6 +116,7 @@ impl<'a> Turn<'a> {
                 }
             }
             Step::Ask(title) => return self.ask_and_wait(&title),
+            Step::AskForm(question) => return self.ask_form(question),
             Step::AskFlood(times) => {
                 for n in 1..=times {
                     self.ask(&format!("flood {n}"));
@@ -255,31 +264,6 @@ impl<'a> Turn<'a> {
         ended.map(|_| ())
     }
 
-    fn ask_and_wait(&mut self, title: &str) -> Result<(), Over> {
-        let id = self.ask(title);
-        loop {
-            if let Some(answer) = self.next_answer(None)?.filter(|(answered, _)| *answered == id) {
-                self.say(&format!("Permission: {}.", answer.1));
-                return Ok(());
-            }
-        }
-    }
-
-    fn ask(&mut self, title: &str) -> u64 {
-        self.calls += 1;
-        let call = json!({
-            "toolCallId": format!("call-{}-{}", self.conversation.prompts, self.calls),
-            "title": title,
-            "kind": "execute",
-            "status": "pending",
-        });
-        let session = self.conversation.id.clone();
-        self.request(
-            "session/request_permission",
-            json!({ "sessionId": session, "toolCall": call, "options": options() }),
-        )
-    }
-
     fn request(&mut self, method: &str, params: Value) -> u64 {
         let id = *self.asked;
         *self.asked += 1;
@@ -314,26 +298,6 @@ impl<'a> Turn<'a> {
             Some("session/cancel") => Err(Over::Cancelled),
             Some(method) => misused(&format!("{method} while a prompt is running")),
             None => Ok(Some(self.answered(&message))),
-        }
-    }
-
-    fn answered(&mut self, message: &Value) -> (u64, String) {
-        let id = message["id"].as_u64().filter(|id| self.open.remove(id));
-        let id =
-            id.unwrap_or_else(|| misused(&format!("an answer to a request that is not open: {message}")));
-        if let Some(code) = message["error"]["code"].as_i64() {
-            if code != METHOD_NOT_FOUND {
-                misused(&format!("a request was refused with {code}"));
-            }
-            return (id, "refused".to_owned());
-        }
-        let outcome = &message["result"]["outcome"];
-        match (outcome["outcome"].as_str(), &outcome["optionId"]) {
-            (Some("cancelled"), _) => (id, "cancelled".to_owned()),
-            (Some("selected"), chosen) if options().iter().any(|option| option["optionId"] == *chosen) => {
-                (id, chosen.as_str().unwrap_or_default().to_owned())
-            }
-            _ => misused(&format!("an answer that was not on offer: {message}")),
         }
     }
 
@@ -375,15 +339,6 @@ impl<'a> Turn<'a> {
 
 fn text(text: &str) -> Value {
     json!({ "type": "content", "content": { "type": "text", "text": text } })
-}
-
-fn options() -> [Value; 3] {
-    // The refusal comes first: who chooses by position chooses wrong.
-    [
-        json!({ "optionId": "no", "name": "No", "kind": "reject_once" }),
-        json!({ "optionId": "always", "name": "Always", "kind": "allow_always" }),
-        json!({ "optionId": "once", "name": "Once", "kind": "allow_once" }),
-    ]
 }
 
 fn kill_myself(signal: i32) {

@@ -53,6 +53,7 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("POST", "/sessions/{id}/restore", Need::Steer),
     ("POST", "/sessions/{id}/model", Need::Steer),
     ("POST", "/sessions/{id}/permission", Need::Steer),
+    ("POST", "/sessions/{id}/question", Need::Steer),
     ("GET", "/sessions/{id}/diff", Need::Look),
     ("POST", "/sessions/{id}/merge", Need::Steer),
     ("GET", "/sessions/{id}/pull-request", Need::Look),

@@ -1,7 +1,7 @@
 //! From the domain's views to the API's resources.
 
 use super::{
-    Checkpoint, Contact, Cost, Image, Merged, Model, Moment, Network, OpenPermission, Origin,
+    Checkpoint, Contact, Cost, Image, Merged, Model, Moment, Network, OpenPermission, OpenQuestion, Origin,
     PermissionOption, PermissionOptionKind, Person, Phase, PullRequest, QueuedPrompt, Sandbox, SandboxState,
     SessionSummary, SessionView, Tokens, TurnCommit,
 };
@@ -71,6 +71,12 @@ impl From<view::OpenPermission> for OpenPermission {
                 .collect(),
             deadline: Moment(open.deadline),
         }
+    }
+}
+
+impl From<view::OpenQuestion> for OpenQuestion {
+    fn from(open: view::OpenQuestion) -> Self {
+        Self { request: open.request, question: open.question, deadline: Moment(open.deadline) }
     }
 }
 
@@ -181,6 +187,7 @@ impl From<session::SessionView> for SessionView {
                 })
                 .collect(),
             permission: view.permission.map(OpenPermission::from),
+            question: view.question.map(OpenQuestion::from),
             commits: view.commits.into_iter().map(TurnCommit::from).collect(),
             checks: view.checked.map(Into::into),
             merged: view.merged.map(|merged| Merged { into: merged.into, commit: merged.commit }),

@@ -2,7 +2,7 @@
 //! the contract changes only on purpose.
 
 use super::attachments::Attachment;
-use lamplight_domain::Timestamp;
+use lamplight_domain::{Question, Timestamp};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -136,6 +136,8 @@ pub struct SessionView {
     /// Prompts that wait for the end of the running turn, in order.
     pub queued: Vec<QueuedPrompt>,
     pub permission: Option<OpenPermission>,
+    /// The oldest that is open.
+    pub question: Option<OpenQuestion>,
     pub commits: Vec<TurnCommit>,
     /// The repository's own checks, of the newest commit that was checked; `null` where none was.
     pub checks: Option<Checks>,
@@ -197,6 +199,17 @@ pub struct OpenPermission {
     pub title: String,
     pub options: Vec<PermissionOption>,
     /// Rejected then, without an answer.
+    #[schema(value_type = String, format = DateTime)]
+    pub deadline: Moment,
+}
+
+/// A question of the agent that waits for a person.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct OpenQuestion {
+    /// The agent's own id of the request, any JSON; sent back with the answer.
+    pub request: Value,
+    pub question: Question,
+    /// Cancelled then, without an answer.
     #[schema(value_type = String, format = DateTime)]
     pub deadline: Moment,
 }

@@ -2,6 +2,7 @@
 
 pub mod ahead;
 pub mod answer;
+pub mod answer_question;
 pub mod archive;
 pub mod budget;
 pub mod choose_model;

@@ -10,6 +10,7 @@ mod guard;
 mod openapi;
 mod page;
 mod problems;
+mod questions;
 mod sessions;
 mod shutdown;
 mod turns;
