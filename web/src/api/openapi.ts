@@ -917,6 +917,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/question": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Answers a question of the agent's. What is filled in has to fit what was asked. */
+        post: operations["answer_question"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/release": {
         parameters: {
             query?: never;
@@ -1309,6 +1326,11 @@ export interface components {
             answer: components["schemas"]["Answer"];
             /** @enum {string} */
             input: "answer_permission";
+        } | {
+            request: unknown;
+            reply: components["schemas"]["question.Reply"];
+            /** @enum {string} */
+            input: "answer_question";
         } | {
             request: unknown;
             method: string;
@@ -1884,7 +1906,13 @@ export interface components {
             by: components["schemas"]["AnsweredBy"];
             /** @enum {string} */
             type: "permission_answered";
-        } | {
+        } | (components["schemas"]["QuestionAsked"] & {
+            /** @enum {string} */
+            type: "question_asked";
+        }) | (components["schemas"]["QuestionAnswered"] & {
+            /** @enum {string} */
+            type: "question_answered";
+        }) | {
             turn: components["schemas"]["TurnNumber"];
             /** Format: int32 */
             retry: number;
@@ -2072,6 +2100,8 @@ export interface components {
          * @enum {string}
          */
         FailureClass: "transient" | "persistent" | "fatal" | "needs_you";
+        /** @description What was filled into a field. */
+        FieldValue: boolean | number | string | string[];
         FileDiff: {
             path: string;
             /** @description Where a renamed file was before. */
@@ -2302,7 +2332,7 @@ export interface components {
             wall_clock_ms?: number;
             /**
              * Format: int64
-             * @description A permission request without an answer is rejected after this.
+             * @description A permission request without an answer is rejected after this, and a question is cancelled.
              * @default 300000
              */
             permission_ms?: number;
@@ -2606,6 +2636,17 @@ export interface components {
              */
             deadline: string;
         };
+        /** @description A question of the agent that waits for a person. */
+        OpenQuestion: {
+            /** @description The agent's own id of the request, any JSON; sent back with the answer. */
+            request: unknown;
+            question: components["schemas"]["Question"];
+            /**
+             * Format: date-time
+             * @description Cancelled then, without an answer.
+             */
+            deadline: string;
+        };
         /** @description How large it is at first, in characters. */
         OpenTerminal: {
             /** Format: int32 */
@@ -2785,6 +2826,43 @@ export interface components {
             approved_by: string[];
             /** @description People whose last review wants changes. */
             changes_wanted_by: string[];
+        };
+        /** @description A question; all words in it are the agent's. */
+        Question: {
+            message: string;
+            title?: string | null;
+            description?: string | null;
+            /** @description At most 20, in the agent's order; none asks for a yes. */
+            fields: components["schemas"]["question.Field"][];
+        };
+        /**
+         * @description `decline`: it stays unanswered, and the agent goes on. `cancel`: what the agent asked it for ends.
+         * @enum {string}
+         */
+        QuestionAction: "accept" | "decline" | "cancel";
+        QuestionAnswer: {
+            /** @description As in the session's `question`. */
+            request: unknown;
+            action: components["schemas"]["QuestionAction"];
+            /** @description What was filled in, by the names of the fields; only with `accept`, and `null` is nothing. */
+            content?: {
+                [key: string]: components["schemas"]["FieldValue"];
+            } | null;
+        };
+        QuestionAnswered: {
+            request: unknown;
+            reply: components["schemas"]["question.Reply"];
+            by: components["schemas"]["AnsweredBy"];
+            /** @description Why nobody was asked. */
+            why?: string | null;
+        };
+        /** @description The agent asked, and goes on when it is answered: by a person, or at the deadline. */
+        QuestionAsked: {
+            turn: components["schemas"]["TurnNumber"];
+            /** @description The agent's own id of the request. */
+            request: unknown;
+            question: components["schemas"]["Question"];
+            deadline: components["schemas"]["Timestamp"];
         };
         QueueList: {
             /** @description The first is the next; at most 200. */
@@ -3219,6 +3297,7 @@ export interface components {
             /** @description Prompts that wait for the end of the running turn, in order. */
             queued: components["schemas"]["QueuedPrompt"][];
             permission?: components["schemas"]["OpenPermission"] | null;
+            question?: components["schemas"]["OpenQuestion"] | null;
             commits: components["schemas"]["TurnCommit"][];
             checks?: components["schemas"]["Checks"] | null;
             merged?: components["schemas"]["Merged"] | null;
@@ -3313,6 +3392,8 @@ export interface components {
         TerminalList: {
             items: components["schemas"]["Terminal"][];
         };
+        /** @enum {string} */
+        TextFormat: "email" | "uri" | "date" | "date_time";
         /**
          * Format: int64
          * @description Milliseconds since 1970-01-01T00:00:00Z.
@@ -3662,6 +3743,85 @@ export interface components {
              * @default 0
              */
             reasoning?: number;
+        };
+        "question.Choice": {
+            /** @description What is answered. */
+            value: string;
+            title: string;
+            description?: string | null;
+        };
+        /** @description One thing that is asked for. */
+        "question.Field": {
+            /** @description What it is called in the answer. */
+            name: string;
+            title?: string | null;
+            description?: string | null;
+            required?: boolean;
+            takes: components["schemas"]["question.Takes"];
+        };
+        /**
+         * @description What a person said to a question. Agents take a declined question for one that was skipped, and a cancelled one for
+         *     the end of what they asked it for.
+         */
+        "question.Reply": {
+            content: {
+                [key: string]: components["schemas"]["FieldValue"];
+            };
+            /** @enum {string} */
+            reply: "accepted";
+        } | {
+            /** @enum {string} */
+            reply: "declined";
+        } | {
+            /** @enum {string} */
+            reply: "cancelled";
+        };
+        /** @description What a field takes. Bounds are inclusive, lengths are in characters. */
+        "question.Takes": {
+            format?: components["schemas"]["TextFormat"] | null;
+            /** Format: int32 */
+            min_length?: number | null;
+            /** Format: int32 */
+            max_length?: number | null;
+            default?: string | null;
+            /** @enum {string} */
+            kind: "text";
+        } | {
+            /** Format: double */
+            minimum?: number | null;
+            /** Format: double */
+            maximum?: number | null;
+            /** Format: double */
+            default?: number | null;
+            /** @enum {string} */
+            kind: "number";
+        } | {
+            /** Format: int64 */
+            minimum?: number | null;
+            /** Format: int64 */
+            maximum?: number | null;
+            /** Format: int64 */
+            default?: number | null;
+            /** @enum {string} */
+            kind: "integer";
+        } | {
+            default?: boolean | null;
+            /** @enum {string} */
+            kind: "yes_no";
+        } | {
+            choices: components["schemas"]["question.Choice"][];
+            default?: string | null;
+            /** @enum {string} */
+            kind: "choice";
+        } | {
+            choices: components["schemas"]["question.Choice"][];
+            /** Format: int32 */
+            min_items?: number | null;
+            /** Format: int32 */
+            max_items?: number | null;
+            default?: string[];
+            /** @enum {string} */
+            kind: "choices";
         };
     };
     responses: never;
@@ -5907,6 +6067,57 @@ export interface operations {
             };
             /** @description github_unreachable */
             502: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    answer_question: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["QuestionAnswer"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description invalid_request, answer_does_not_fit */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description question_not_open, session_ended */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };

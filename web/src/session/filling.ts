@@ -58,13 +58,13 @@ function isLike(value: Filled[string], other: unknown): other is Filled[string] 
 /** What is sent: nothing of fields that were left empty. */
 export function contentOf(question: Question, filled: Filled): Record<string, FieldValue> {
   const given = question.fields.flatMap((field) => {
-    const value = valueOf(field, filled[field.name]);
+    const value = valueFor(field, filled[field.name]);
     return value === undefined ? [] : [[field.name, value] as const];
   });
   return Object.fromEntries(given);
 }
 
-function valueOf({ takes, required }: QuestionField, filled: Filled[string] | undefined): FieldValue | undefined {
+function valueFor({ takes, required }: QuestionField, filled: Filled[string] | undefined): FieldValue | undefined {
   if (filled === undefined || filled === '') return undefined;
   switch (takes.kind) {
     case 'number':

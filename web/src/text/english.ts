@@ -447,6 +447,8 @@ export const words = {
     choices: 'Choices',
     optional: 'optional',
     none: 'No answer',
+    address: 'https://…',
+    instant: '2026-01-31T12:00:00Z',
     send: 'Send the answer',
     yes: 'Yes',
     decline: 'Decline',

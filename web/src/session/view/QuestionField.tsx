@@ -1,6 +1,6 @@
 /** One field of a question. Its name, its help and its choices are the agent's words, shown as text and nothing else. */
 
-import { type InputHTMLAttributes, type ReactNode, useId } from 'react';
+import { type ComponentProps, type InputHTMLAttributes, useId } from 'react';
 import type { QuestionField } from '../../api/events';
 import { words } from '../../text/english';
 import { visible } from '../../text/visible';
@@ -59,9 +59,10 @@ function attributes({ takes }: QuestionField): InputHTMLAttributes<HTMLInputElem
     case 'text': {
       const bounds = { minLength: takes.min_length ?? undefined, maxLength: takes.max_length ?? undefined };
       if (takes.format === 'email') return { ...bounds, type: 'email' };
-      if (takes.format === 'uri') return { ...bounds, type: 'text', inputMode: 'url', placeholder: 'https://' };
+      if (takes.format === 'uri')
+        return { ...bounds, type: 'text', inputMode: 'url', placeholder: words.question.address };
       if (takes.format === 'date') return { type: 'date' };
-      if (takes.format === 'date_time') return { ...bounds, type: 'text', placeholder: '2026-01-31T12:00:00Z' };
+      if (takes.format === 'date_time') return { ...bounds, type: 'text', placeholder: words.question.instant };
       return { ...bounds, type: 'text' };
     }
     case 'number':
@@ -108,47 +109,41 @@ function Chosen({ field, value, disabled, onChange }: Field) {
       </legend>
       <Help field={field} id={help} />
       {choicesOf(field).map((choice) => (
-        <Option key={choice.value} title={visible(choice.title)} description={choice.description}>
-          <input
-            type={several ? 'checkbox' : 'radio'}
-            name={group}
-            className={MARK}
-            checked={several ? chosen.includes(choice.value) : value === choice.value}
-            required={!several && (field.required ?? false)}
-            disabled={disabled}
-            onChange={(event) => (several ? toggle(choice.value, event.target.checked) : onChange(choice.value))}
-          />
-        </Option>
+        <Option
+          key={choice.value}
+          title={visible(choice.title)}
+          description={choice.description}
+          type={several ? 'checkbox' : 'radio'}
+          name={group}
+          checked={several ? chosen.includes(choice.value) : value === choice.value}
+          required={!several && (field.required ?? false)}
+          disabled={disabled}
+          onChange={(event) => (several ? toggle(choice.value, event.target.checked) : onChange(choice.value))}
+        />
       ))}
       {several || field.required ? null : (
-        <Option title={words.question.none}>
-          <input
-            type="radio"
-            name={group}
-            className={MARK}
-            checked={value === ''}
-            disabled={disabled}
-            onChange={() => onChange('')}
-          />
-        </Option>
+        <Option
+          title={words.question.none}
+          type="radio"
+          name={group}
+          checked={value === ''}
+          disabled={disabled}
+          onChange={() => onChange('')}
+        />
       )}
     </fieldset>
   );
 }
 
-/** The children are what is ticked. */
+/** What is ticked, and beside it what that means. */
 function Option({
   title,
   description,
-  children,
-}: {
-  title: string;
-  description?: string | null | undefined;
-  children: ReactNode;
-}) {
+  ...input
+}: Omit<ComponentProps<'input'>, 'title'> & { title: string; description?: string | null | undefined }) {
   return (
     <label className="flex items-start gap-2 py-0.5 text-[0.8125rem]">
-      {children}
+      <input className={MARK} {...input} />
       <span className="min-w-0 break-words">
         <bdi>{title}</bdi>
         {description ? <bdi className="block text-2xs text-soft">{visible(description)}</bdi> : null}
