@@ -1,7 +1,7 @@
 //! Two servers on one PostgreSQL, with data directories of their own.
 
 use crate::support::{PATIENCE, Place, Server};
-use reqwest::{Method, StatusCode};
+use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use std::process::Stdio;
 use std::time::Duration;
@@ -140,6 +140,12 @@ async fn a_file_that_came_in_at_another_server_comes_with_its_prompt() {
     one.until(&id, "checkpoint_kept", 2).await;
     let branch = one.view(&id).await["branch"].as_str().unwrap().to_owned();
     assert_eq!(one.place.git(&["show", &format!("{branch}:seen.txt")]), "from the other side");
+    // By the name of a preview, which is passed on for anybody, no file comes out.
+    let path = format!("/between/files/{}", file["id"].as_str().unwrap());
+    let preview = other.request(Method::GET, &path);
+    let preview = preview.header(header::HOST, format!("p3000-{}.localhost", id.to_lowercase()));
+    let answer = preview.send().await.unwrap();
+    assert!(!answer.status().is_success(), "{}", answer.status());
     // What nobody has is missed in the same words as ever.
     let prompt = json!({"text": "look", "attachments": [{"id": "ab".repeat(32), "name": "x"}]});
     let (status, answer) = other.post(&format!("/sessions/{id}/prompts"), prompt).await;
