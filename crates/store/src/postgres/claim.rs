@@ -15,8 +15,10 @@ use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-/// The locks of Lamplight's, among the advisory locks of the database. The first is for whoever changes the schema; server `n` has `n + 1`.
+/// The locks of Lamplight's, among the advisory locks of the database. One is for whoever changes the schema, one for whoever looks before
+/// they write; server `n` has `n + 1`.
 const LOCKS: i32 = 0x6c61_6d70;
+const LOOKING: i32 = 0;
 const SCHEMA: i32 = 1;
 /// How often a server's own is asked for, and how long apart: a server that has just died may still have it for a moment.
 const TRIES: u32 = 30;
@@ -122,6 +124,11 @@ pub(super) fn leave(session: &Session, server: i64) {
     // If it fails others wait until the lease has ended.
     let _ = session.batch(&format!("UPDATE servers SET expires_at = 0 WHERE number = {server}"));
     unlock(session, own(server));
+}
+
+/// What is looked at from here on, to the end of the transaction, is not being changed by another server that has looked as well.
+pub(super) fn look_alone(session: &Session) -> Result<()> {
+    session.batch(&format!("SELECT pg_advisory_xact_lock({LOCKS}, {LOOKING})"))
 }
 
 fn unlock(session: &Session, lock: i32) {

@@ -1,8 +1,11 @@
 //! Several servers on one database: whose a session is, and what a stale owner may still do.
 
+use crate::people::{credential, enter, person};
 use crate::support::*;
-use lamplight_domain::{Seq, SessionId};
-use lamplight_store::{Announced, AppendError, Owner, Store};
+use lamplight_domain::{Role, Seq, SessionId};
+use lamplight_store::{
+    Announced, AppendError, CredentialKind, Owner, PeopleChange, PeopleOutcome, Remembered, Store,
+};
 use std::collections::BTreeSet;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -175,6 +178,40 @@ async fn servers_with_different_keys_are_not_let_in_together() {
     servers.expire(one);
     servers.expire(other);
     assert_eq!(one.announce(announced("another")).await, Ok(None), "nobody else is there");
+}
+
+/// What is looked at before it is written, by two servers at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_counts_once_counts_once_among_all_servers() {
+    let servers = Servers::start(2);
+    let [one, other] = &servers.stores[..] else { unreachable!() };
+    for n in 1..=20_u8 {
+        let kind = CredentialKind::Invitation { role: Role::Member, by: "ada".into() };
+        let invitation = credential(&format!("i{n}"), n, kind);
+        one.change_people(PeopleChange::Add(invitation)).await.unwrap();
+        let come = async |store: &Store, name: &str, hash: u8| {
+            enter(store, Some([n; 32]), person(&format!("{name}{n}"), Role::Member), hash, None).await
+        };
+        let came = tokio::join!(come(one, "bo", 100 + n), come(other, "cy", 150 + n));
+        let done = [&came.0, &came.1].iter().filter(|outcome| ***outcome == PeopleOutcome::Done).count();
+        assert_eq!(done, 1, "{came:?}");
+
+        let key = Remembered {
+            key: format!("create-{n}"),
+            fingerprint: "abc".into(),
+            response: "made".into(),
+            at: NOON,
+        };
+        let begin = async |store: &Store, id: u64| {
+            let mut new = append(&session(id), 0, 1);
+            new.once = Some(key.clone());
+            store.append(new).await
+        };
+        let begun = tokio::join!(begin(one, 1000 + u64::from(n)), begin(other, 2000 + u64::from(n)));
+        let repeated = Err(AppendError::Repeated(key.clone()));
+        let times = [&begun.0, &begun.1].iter().filter(|answer| ***answer == repeated).count();
+        assert!(times == 1 && (begun.0.is_ok() || begun.1.is_ok()), "{begun:?}");
+    }
 }
 
 #[tokio::test]
