@@ -118,6 +118,35 @@ async fn snapshots_and_layers_outlive_a_killed_server_and_go_when_they_are_delet
     }
 }
 
+/// There is one place, and it is free again.
+#[tokio::test]
+async fn one_that_cannot_start_again_from_its_files_stays_away_and_takes_no_place() {
+    let cloud = Cloud::of(Server::start_in(crate::support::Place::with(
+        "[e2b]\nenabled = true\n[queue]\nsandboxes = 1\nsandboxes_per_person = 0\n",
+    )));
+    let build = cloud.new_build("guarded").await;
+    let recipe = json!({"startCmd": "test ! -e ~/broken && sleep 600", "readyCmd": "test ! -e ~/broken"});
+    assert_eq!(cloud.build(&build, recipe).await, StatusCode::ACCEPTED);
+    assert_eq!(cloud.built(&build).await["status"], "ready");
+    let sandbox = cloud.create(json!({"templateID": "guarded"})).await;
+    cloud.say(&sandbox, "touch ~/broken").await.unwrap();
+    let pause = format!("/sandboxes/{}/pause", sandbox.id);
+    let (status, _) = cloud.control(Method::POST, &pause, json!({"memory": false})).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+
+    let connect = format!("/v2/sandboxes/{}/connect", sandbox.id);
+    let (status, said) = cloud.control(Method::POST, &connect, json!({"timeout": 60})).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{said}");
+    assert!(said["message"].as_str().unwrap().contains("start command ended"), "{said}");
+    let records = crate::support::sandbox_records(&cloud.server.place.path("data/sandboxes"));
+    assert_eq!(records, Vec::<std::path::PathBuf>::new(), "nothing of the attempt runs");
+    let other = cloud.create(base()).await;
+    for one in [&other, &sandbox] {
+        assert_eq!(cloud.kill(one).await, StatusCode::NO_CONTENT);
+    }
+    cloud.nothing_is_left().await;
+}
+
 #[tokio::test]
 async fn what_happens_in_a_sandbox_is_in_its_log() {
     let cloud = cloud();
