@@ -195,9 +195,11 @@ impl Engine {
             return Err(not_running(id));
         }
         facts.network = network.unwrap_or_else(|| self.shared.config.network.clone());
-        entry.context.set_network(facts.network.clone());
-        entry.journal.say(format!("network: {}", facts.network));
-        self.shared.keep(&entry, facts).await.map(drop)
+        // Nothing more is reached than what is written down.
+        let kept = self.shared.keep(&entry, facts).await?;
+        entry.context.set_network(kept.network.clone());
+        entry.journal.say(format!("network: {}", kept.network));
+        Ok(())
     }
 
     /// What a program shows to be let in to this one: the same for as long as it is there, and kept nowhere. Fails where there is no
