@@ -106,19 +106,12 @@ async fn of_many_that_claim_each_session_has_one_owner() {
     servers.expire(&others[0]);
     let s = session(1000);
     gone.append(append(&s, 0, 1)).await.unwrap();
-    let claims = others[1..].iter().map(|store| store.claim(&s));
-    let owners: Vec<Owner> = futures_of(claims).await;
-    assert_eq!(owners.iter().filter(|owner| **owner == Owner::Ours).count(), 1, "{owners:?}");
-}
-
-async fn futures_of<T: Send + 'static>(
-    claims: impl Iterator<Item = impl Future<Output = Result<T, lamplight_store::ReadError>>>,
-) -> Vec<T> {
-    let mut all = Vec::new();
-    for claim in claims {
-        all.push(claim.await.unwrap());
+    let mut tasks = JoinSet::new();
+    for (store, s) in others[1..].iter().cloned().zip(std::iter::repeat(s)) {
+        tasks.spawn(async move { store.claim(&s).await.unwrap() });
     }
-    all
+    let owners: Vec<Owner> = tasks.join_all().await;
+    assert_eq!(owners.iter().filter(|owner| **owner == Owner::Ours).count(), 1, "{owners:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
