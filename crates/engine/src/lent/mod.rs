@@ -54,6 +54,8 @@ pub(crate) struct Lending {
     /// Those that are being made.
     making: Mutex<HashSet<SessionId>>,
     templates: Mutex<HashMap<SessionId, LentTemplate>>,
+    /// Whoever looks at templates to change them has this.
+    changing: tokio::sync::Mutex<()>,
     /// Of templates that are, or were, built.
     journals: Mutex<HashMap<SessionId, Arc<Journal>>>,
     /// Read when the first is lent.
@@ -81,6 +83,7 @@ impl Lending {
             all: Mutex::default(),
             making: Mutex::default(),
             templates: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
             journals: Mutex::default(),
             seals: tokio::sync::OnceCell::new(),
             changed: Notify::new(),
