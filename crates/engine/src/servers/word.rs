@@ -49,10 +49,17 @@ mod tests {
     use crate::passes::Passes;
     use std::sync::OnceLock;
     use tokio::sync::{Notify, watch};
+    use tokio::time::Instant;
 
     fn servers(key: Option<u8>) -> Servers {
         Servers {
-            state: watch::Sender::new(State { term: 0, until: None, is_held: true, is_first: true }),
+            state: watch::Sender::new(State {
+                term: 0,
+                until: None,
+                is_held: true,
+                since: Instant::now(),
+                is_first: true,
+            }),
             between: key.map(|key| Passes::of([key; 32])),
             alive: watch::Sender::new(None),
             neighbour: OnceLock::new(),

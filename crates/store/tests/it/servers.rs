@@ -4,7 +4,7 @@ use crate::people::{credential, enter, person};
 use crate::support::*;
 use lamplight_domain::{Role, Seq, SessionId};
 use lamplight_store::{
-    Announced, AppendError, CredentialKind, Owner, PeopleChange, PeopleOutcome, Remembered, Store,
+    Announced, AppendError, CredentialKind, Owner, PeopleChange, PeopleOutcome, Remembered, Store, Whose,
 };
 use std::collections::BTreeSet;
 use tempfile::TempDir;
@@ -57,6 +57,13 @@ async fn what_a_stale_owner_appends_is_refused_and_changes_nothing() {
     assert_eq!(other.append(append(&s, 3, 1)).await, Err(AppendError::Fenced));
 
     servers.expire(one);
+    // It may only have lost the database, and be back in a moment.
+    match other.claim_left(&s).await.unwrap() {
+        Owner::Other(server) => assert_eq!((server.number, server.is_alive), (one.server(), false)),
+        owner => panic!("{owner:?}"),
+    }
+    assert_eq!(other.claim_open(Whose::Left, 10).await, Ok(vec![]));
+    assert_eq!(other.claim_open(Whose::Ours, 10).await, Ok(vec![]));
     assert_eq!(other.claim(&s).await, Ok(Owner::Ours));
     // Among others, that are good, and before anything was appended by the new one.
     let (stale, good) = tokio::join!(one.append(full_append(&s, 3, 1)), one.append(full_append(&mine, 3, 2)));
@@ -79,14 +86,14 @@ async fn of_many_that_claim_each_session_has_one_owner() {
     for n in 0..SESSIONS {
         gone.append(full_append(&session(n), 0, 1)).await.unwrap();
     }
-    assert_eq!(others[0].claim_open(false, 100).await, Ok(vec![]), "its server is there");
+    assert_eq!(others[0].claim_open(Whose::Gone, 100).await, Ok(vec![]), "its server is there");
     servers.expire(gone);
     let mut tasks = JoinSet::new();
     for store in others.iter().cloned() {
         tasks.spawn(async move {
             let mut all: Vec<SessionId> = Vec::new();
             loop {
-                let claimed = store.claim_open(false, 7).await.unwrap();
+                let claimed = store.claim_open(Whose::Gone, 7).await.unwrap();
                 if claimed.is_empty() {
                     return (store, all);
                 }
@@ -146,7 +153,7 @@ async fn the_next_process_of_a_server_has_its_sessions_and_the_one_before_has_no
     let store = place.open();
     assert_eq!(store.server(), number);
     assert_eq!(store.append(append(&s, 1, 1)).await, Err(AppendError::Fenced), "it has to be claimed");
-    assert_eq!(store.claim_open(true, 10).await, Ok(vec![s.clone()]));
+    assert_eq!(store.claim_open(Whose::Ours, 10).await, Ok(vec![s.clone()]));
     store.append(full_append(&s, 1, 1)).await.unwrap();
     // Another directory is another server.
     let dir = tempfile::tempdir().unwrap();
@@ -217,7 +224,7 @@ async fn on_sqlite_every_session_is_ours_and_nothing_is_asked() {
     store.append(full_append(&s, 0, 1)).await.unwrap();
     store.let_all_go();
     store.append(full_append(&s, 1, 1)).await.unwrap();
-    assert_eq!(store.claim_open(true, 10).await, Ok(vec![s]));
+    assert_eq!(store.claim_open(Whose::Ours, 10).await, Ok(vec![s]));
     assert_eq!(store.servers().await, Ok(vec![]));
     assert!(store.renew().await.unwrap().is_first);
 }
