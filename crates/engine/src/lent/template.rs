@@ -119,8 +119,8 @@ impl TemplateName {
 }
 
 impl LentTemplate {
-    /// Whether it is meant; ids are said in either case.
-    fn is_called(&self, name: &str) -> bool {
+    /// Whether it is meant, by its name or its family's id; ids are said in either case.
+    pub fn is_called(&self, name: &str) -> bool {
         self.name.as_deref() == Some(name) || self.family.as_str().eq_ignore_ascii_case(name)
     }
 
