@@ -11,6 +11,7 @@ use crate::servers::LEASE;
 use crate::sql::{Error, Result};
 use anyhow::Context as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -94,8 +95,18 @@ fn register(session: &Session, dir: &Path) -> anyhow::Result<i64> {
     let rows = session.query_of(text, &[])?;
     let row = rows.first().context("there is no number")?;
     let (number, token): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-    fs::write(&file, format!("{number} {token}\n")).with_context(|| format!("write {}", file.display()))?;
+    keep(dir, &file, &format!("{number} {token}\n")).with_context(|| format!("write {}", file.display()))?;
     Ok(number)
+}
+
+/// Whole or not at all: a server that does not know its number is another one, and what it had is anybody's.
+fn keep(dir: &Path, file: &Path, text: &str) -> std::io::Result<()> {
+    let new = dir.join(format!("{FILE}.new"));
+    let mut writing = fs::File::create(&new)?;
+    writing.write_all(text.as_bytes())?;
+    writing.sync_all()?;
+    fs::rename(&new, file)?;
+    fs::File::open(dir)?.sync_all()
 }
 
 /// Connects again, to a database that was opened before, as the server that this is.
