@@ -21,6 +21,8 @@ use std::{fmt, io};
 const DIRECTORY: &str = "submodules";
 /// What was fetched so lately is not fetched again: one `git submodule update` asks twice for each.
 const FRESH_MS: i64 = 30_000;
+/// What git holds while it writes beside its refs.
+const LOCKS: [&str; 4] = ["config.lock", "HEAD.lock", "packed-refs.lock", "shallow.lock"];
 /// Of what git says, in bytes.
 const SAID_BYTES: usize = 500;
 
@@ -189,6 +191,10 @@ async fn bring(shared: &Shared, github: &GitHub, repository: &Repository) -> Res
 
 async fn fetch(github: &GitHub, repository: &Repository, path: &Path, token: &str) -> anyhow::Result<()> {
     tokio::fs::create_dir_all(path).await.with_context(|| format!("make {}", path.display()))?;
+    // Whoever fetched before has ended, and whoever fetches now has the turn: a git that was killed has left these, and keeps all others out.
+    for left in LOCKS {
+        let _ = tokio::fs::remove_file(path.join(left)).await;
+    }
     git::line(path, &["init", "--quiet", "--bare"]).await?;
     let place = git::Place { address: &github.config().git, token };
     let address = github.git_address(repository);

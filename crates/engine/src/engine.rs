@@ -26,7 +26,7 @@ use lamplight_domain::{PromptId, Seq, SessionId};
 use lamplight_gateway::Gateway;
 use lamplight_integrations::GitHub;
 use lamplight_sandbox::provider::Provider;
-use lamplight_store::Store;
+use lamplight_store::{Store, Whose};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -108,7 +108,7 @@ impl Engine {
         prepared.clear(&provider).await;
         let budgets = Budgets::load(&config, &store).await?;
         let servers = Servers::join(&config, &store, &keys).await?;
-        let unfinished = store.claim_open(true, usize::MAX).await?;
+        let unfinished = store.claim_open(Whose::Ours, usize::MAX).await?;
         let queue = Queue::new(config.queue, unfinished.iter().cloned());
         let on_behalf = OnBehalf::open(config.on_behalf.clone(), &store).await?;
         let shared = Arc::new(Shared {

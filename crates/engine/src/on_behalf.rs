@@ -10,7 +10,6 @@
 use crate::engine::Shared;
 use crate::error::{CommandError, StartError};
 use crate::{Engine, clock};
-use anyhow::Context as _;
 use lamplight_domain::session::SessionView;
 use lamplight_domain::{KnownSecret, Timestamp};
 use lamplight_integrations::github::{NewPullRequest, PullRequest};
@@ -269,7 +268,7 @@ impl Engine {
     pub async fn sign_out_everywhere(&self, person: &str) -> Result<(), CommandError> {
         let token = self.shared.token_to_end(person).await;
         let change = PeopleChange::ForgetBrowsers { person: person.to_owned() };
-        self.change_people(change).await.context("sign somebody out")?;
+        self.change_people(change).await?;
         self.shared.end_token(token);
         Ok(())
     }

@@ -1,5 +1,5 @@
-//! What lets a browser in to a preview: sealed by a key that this process has made for itself and nobody else knows. A restart makes
-//! another, so that whoever was in enters again from the session's page.
+//! What lets a browser in to a preview: sealed by a key that this process has made for itself and nobody else knows, so that after a
+//! restart whoever was in enters again from the session's page. Where there are several servers, all have the same, which lasts.
 
 use crate::ids;
 use chacha20poly1305::aead::{Aead, KeyInit, Payload};

@@ -14,9 +14,11 @@ const PERIOD: Duration = Duration::from_secs(30);
 pub(crate) async fn run(shared: Arc<Shared>) {
     let mut closing = shared.closing();
     loop {
+        // Before, too: one that has just come back is still waking what it has.
+        let was_held = shared.servers.is_held();
         match shared.provider.list().await {
             // Whose they are is not known without a lease.
-            _ if !shared.servers.is_held() => {}
+            _ if !was_held || !shared.servers.is_held() => {}
             Ok(listed) => {
                 for sandbox in listed {
                     look_at(&shared, sandbox).await;

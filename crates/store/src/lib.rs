@@ -51,5 +51,5 @@ pub use rows::{
     SummaryRow, USAGE_SUMS, Usage, UsageBy, UsageQuery, UsageRow, UsageSum,
 };
 pub use secrets::SealedSecret;
-pub use servers::{Announced, CLAIMS, HOLD, LEASE, Owner, ServerRow, Standing};
+pub use servers::{Announced, CLAIMS, HOLD, LEASE, Owner, ServerRow, Standing, Whose};
 pub use store::{Project, Projected, Store};

@@ -75,7 +75,8 @@ fn begin(source: &Connection, target: &Connection) -> Result<Migrated> {
     let (Connection::Lite(lite), Connection::Postgres(session)) = (source, target) else {
         unreachable!("it goes from SQLite to PostgreSQL")
     };
-    session.batch("BEGIN")?;
+    // Reading a large log on SQLite may take longer than a server may leave a transaction alone.
+    session.batch("BEGIN; SET LOCAL idle_in_transaction_session_timeout = 0")?;
     let tables = tables(session)?;
     for table in &tables {
         if target.exists(&format!("SELECT 1 FROM {table} LIMIT 1"), &[])? {

@@ -8,8 +8,11 @@
 //! A session stays with its server, asleep or awake, for as long as that server is there: its sandbox and its files are on that machine. All
 //! times are by the clock of the database. Why it is as it is: `docs/decisions/0036-several-servers.md`.
 
+mod statements;
+
+pub(crate) use statements::change;
+
 use crate::jobs::{Job, Record};
-use crate::sql::{Connection, Dialect, Result, Row, params};
 use crate::store::Store;
 use crate::{ReadError, WriteError, summaries};
 use lamplight_domain::{Seq, SessionId};
@@ -23,12 +26,6 @@ pub const LEASE: Duration = Duration::from_secs(10);
 pub const HOLD: Duration = Duration::from_secs(8);
 /// Sessions that are claimed at a time from servers that are gone, so that several others share them.
 pub const CLAIMS: usize = 64;
-
-/// The database's clock, in milliseconds since 1970.
-const NOW: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint";
-/// Whether the server `logs.owner` may be taken for dead.
-const IS_GONE: &str =
-    "NOT EXISTS (SELECT 1 FROM servers WHERE servers.number = logs.owner AND servers.expires_at > {now})";
 
 /// Which server this is, and which sessions are its own as far as it knows.
 #[derive(Debug, Default)]
@@ -60,6 +57,17 @@ pub enum Owner {
     Other(ServerRow),
 }
 
+/// Whose sessions are claimed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Whose {
+    /// Our own, of when this server ran last, and those that nobody has had yet.
+    Ours,
+    /// Of servers that have handed theirs back.
+    Left,
+    /// Of those that have not renewed in time too. They may only have lost the database with us.
+    Gone,
+}
+
 /// How this server stands among the others.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Standing {
@@ -82,11 +90,14 @@ pub struct Announced {
 #[derive(Debug, Clone)]
 pub(crate) enum ServerChange {
     Announce(Announced),
-    /// This session, if it is nobody's.
-    Claim(SessionId),
-    /// Sessions with something to do that are nobody's, and our own where that is asked for.
+    /// This session, if it is ours, or of these.
+    Claim {
+        session: SessionId,
+        of: Whose,
+    },
+    /// Sessions with something to do.
     ClaimOpen {
-        with_ours: bool,
+        of: Whose,
         limit: usize,
     },
 }
@@ -161,24 +172,44 @@ impl Store {
         if self.ours().is_held(session) {
             return Ok(Owner::Ours);
         }
-        let claimed = self.change_servers(ServerChange::Claim(session.clone())).await;
-        match claimed.map_err(of_reading)? {
-            ServerOutcome::Claimed(claims) if !claims.is_empty() => Ok(Owner::Ours),
-            _ => self.owner(session).await,
+        match self.has_claimed(session, Whose::Gone).await? {
+            true => Ok(Owner::Ours),
+            false => self.owner(session).await,
         }
     }
 
-    /// Claims sessions with something to do, oldest first, and gives which: those of servers that are gone, and with `with_ours` those that
-    /// this server had when it ran last.
+    /// Like [`Store::claim`], but of a server that has not renewed in time it is that server's still, which is told as not alive.
+    pub async fn claim_left(&self, session: &SessionId) -> std::result::Result<Owner, ReadError> {
+        if self.ours().is_held(session) || self.has_claimed(session, Whose::Left).await? {
+            return Ok(Owner::Ours);
+        }
+        let (session, us) = (session.clone(), self.ours().number);
+        let found = self.read_rows(move |connection| statements::owning(connection, &session, us)).await?;
+        Ok(found
+            .map_or(Owner::Nobody, |server| if server.is_us { Owner::Ours } else { Owner::Other(server) }))
+    }
+
+    async fn has_claimed(&self, session: &SessionId, of: Whose) -> std::result::Result<bool, ReadError> {
+        let claimed = self.change_servers(ServerChange::Claim { session: session.clone(), of }).await;
+        Ok(match claimed.map_err(of_reading)? {
+            ServerOutcome::Claimed(claims) => !claims.is_empty(),
+            ServerOutcome::Done | ServerOutcome::OtherKey(_) => false,
+        })
+    }
+
+    /// Claims sessions with something to do, oldest first, and gives which.
     pub async fn claim_open(
         &self,
-        with_ours: bool,
+        of: Whose,
         limit: usize,
     ) -> std::result::Result<Vec<SessionId>, ReadError> {
         if !self.is_shared() {
-            return if with_ours { self.read_rows(summaries::unfinished).await } else { Ok(Vec::new()) };
+            return match of {
+                Whose::Ours => self.read_rows(summaries::unfinished).await,
+                Whose::Left | Whose::Gone => Ok(Vec::new()),
+            };
         }
-        let claimed = self.change_servers(ServerChange::ClaimOpen { with_ours, limit }).await;
+        let claimed = self.change_servers(ServerChange::ClaimOpen { of, limit }).await;
         Ok(match claimed.map_err(of_reading)? {
             ServerOutcome::Claimed(claims) => claims.into_iter().map(|(session, _)| session).collect(),
             ServerOutcome::Done | ServerOutcome::OtherKey(_) => Vec::new(),
@@ -191,7 +222,7 @@ impl Store {
             return Ok(Owner::Ours);
         }
         let (session, us) = (session.clone(), self.ours().number);
-        self.read_rows(move |connection| owner(connection, &session, us)).await
+        self.read_rows(move |connection| statements::owner(connection, &session, us)).await
     }
 
     /// Whether this server has the session, as far as it knows; asks nobody.
@@ -217,7 +248,7 @@ impl Store {
         if us == 0 {
             return Ok(Standing { is_first: true, was_gone: false });
         }
-        self.keep(move |connection| renew(connection, us)).await
+        self.keep(move |connection| statements::renew(connection, us)).await
     }
 
     /// All that have been there within a day, by number; none on SQLite.
@@ -226,7 +257,7 @@ impl Store {
         if us == 0 {
             return Ok(Vec::new());
         }
-        self.read_rows(move |connection| all(connection, us)).await
+        self.read_rows(move |connection| statements::all(connection, us)).await
     }
 
     /// Sessions of other servers that have something to do, or are among the newest, and where their logs end.
@@ -235,7 +266,7 @@ impl Store {
         if us == 0 {
             return Ok(Vec::new());
         }
-        self.read_rows(move |connection| ends_elsewhere(connection, us)).await
+        self.read_rows(move |connection| statements::ends_elsewhere(connection, us)).await
     }
 
     async fn change_servers(&self, change: ServerChange) -> std::result::Result<ServerOutcome, WriteError> {
@@ -254,123 +285,4 @@ fn of_reading(error: WriteError) -> ReadError {
         WriteError::StorageFull => ReadError::Failed("no space left for a claim".into()),
         WriteError::Failed(why) => ReadError::Failed(why),
     }
-}
-
-/// On PostgreSQL alone.
-pub(crate) fn change(connection: &Connection, us: i64, change: &ServerChange) -> Result<ServerOutcome> {
-    debug_assert_eq!(connection.dialect(), Dialect::Postgres);
-    match change {
-        ServerChange::Announce(announced) => announce(connection, us, announced),
-        ServerChange::Claim(session) => {
-            let text = format!(
-                "UPDATE logs SET owner = ?1, fence = fence + 1 WHERE session = ?2 AND (owner IN (0, ?1) OR {})
-                 RETURNING session, fence",
-                is_gone()
-            );
-            connection.rows(&text, params![us, session.as_str()], claim).map(ServerOutcome::Claimed)
-        }
-        ServerChange::ClaimOpen { with_ours, limit } => {
-            let text = format!(
-                "WITH free AS (
-                    SELECT logs.number FROM summaries JOIN logs ON logs.number = summaries.log
-                    WHERE summaries.open = 1 AND (CASE WHEN owner = ?1 THEN ?2::bigint = 1 ELSE owner = 0 OR {} END)
-                    ORDER BY summaries.session LIMIT ?3 FOR UPDATE OF logs SKIP LOCKED
-                 )
-                 UPDATE logs SET owner = ?1, fence = fence + 1 FROM free WHERE logs.number = free.number RETURNING session, fence",
-                is_gone()
-            );
-            let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
-            let mut claims = connection.rows(&text, params![us, i64::from(*with_ours), limit], claim)?;
-            claims.sort();
-            Ok(ServerOutcome::Claimed(claims))
-        }
-    }
-}
-
-fn claim(row: &Row<'_>) -> Result<(SessionId, i64)> {
-    Ok((row.parse(0)?, row.get(1)?))
-}
-
-/// Two that announce themselves at the same time do so one after the other.
-fn announce(connection: &Connection, us: i64, announced: &Announced) -> Result<ServerOutcome> {
-    connection.execute("LOCK TABLE servers IN SHARE ROW EXCLUSIVE MODE", &[])?;
-    let Announced { address, key, version } = announced;
-    let other = format!(
-        "SELECT address FROM servers WHERE number <> ?1 AND expires_at > {NOW} AND version <> '' AND (key <> ?2 OR key = '') LIMIT 1"
-    );
-    if let Some(address) = connection.row(&other, params![us, key.as_str()], |row| row.get(0))? {
-        return Ok(ServerOutcome::OtherKey(address));
-    }
-    // Of before there were several.
-    connection.execute("UPDATE lent SET server = ?1 WHERE server = 0", params![us])?;
-    connection.execute(
-        "UPDATE servers SET address = ?2, key = ?3, version = ?4 WHERE number = ?1",
-        params![us, address.as_str(), key.as_str(), version.as_str()],
-    )?;
-    Ok(ServerOutcome::Done)
-}
-
-fn is_gone() -> String {
-    IS_GONE.replace("{now}", NOW)
-}
-
-fn renew(connection: &Connection, us: i64) -> Result<Standing> {
-    let lease = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
-    let text = format!(
-        "WITH before AS (SELECT expires_at <= {NOW} AS was_gone FROM servers WHERE number = ?1)
-         UPDATE servers SET expires_at = {NOW} + ?2, since = CASE WHEN was_gone THEN {NOW} ELSE since END
-         FROM before WHERE number = ?1 RETURNING was_gone::int::bigint"
-    );
-    let was_gone = connection.row(&text, params![us, lease], |row| row.is(0))?;
-    let first = format!("SELECT number FROM servers WHERE expires_at > {NOW} ORDER BY since, number LIMIT 1");
-    let first: Option<i64> = connection.row(&first, &[], |row| row.get(0))?;
-    Ok(Standing { is_first: first == Some(us), was_gone: was_gone.unwrap_or(true) })
-}
-
-fn columns(us: i64) -> String {
-    format!(
-        "servers.number, servers.address, servers.version, (servers.number = {us})::int::bigint, servers.expires_at - {NOW}"
-    )
-}
-
-fn server(row: &Row<'_>) -> Result<ServerRow> {
-    let left_ms: i64 = row.get(4)?;
-    Ok(ServerRow {
-        number: row.get(0)?,
-        address: row.get(1)?,
-        version: row.get(2)?,
-        is_us: row.is(3)?,
-        is_alive: left_ms > 0,
-        left_ms,
-    })
-}
-
-fn owner(connection: &Connection, session: &SessionId, us: i64) -> Result<Owner> {
-    let text = format!(
-        "SELECT {} FROM logs JOIN servers ON servers.number = logs.owner WHERE logs.session = ?1",
-        columns(us)
-    );
-    let found = connection.row(&text, params![session.as_str()], server)?;
-    Ok(match found {
-        Some(server) if server.is_us => Owner::Ours,
-        Some(server) if server.is_alive => Owner::Other(server),
-        Some(_) | None => Owner::Nobody,
-    })
-}
-
-fn ends_elsewhere(connection: &Connection, us: i64) -> Result<Vec<(SessionId, Seq)>> {
-    const NEWEST: usize = 50;
-    let text = format!(
-        "SELECT summaries.session, summaries.last_seq FROM summaries JOIN logs ON logs.number = summaries.log
-         WHERE logs.owner <> ?1 AND (summaries.open = 1
-            OR summaries.session IN (SELECT session FROM summaries ORDER BY session DESC LIMIT {NEWEST}))"
-    );
-    connection.rows(&text, params![us], |row| Ok((row.parse(0)?, Seq(row.get::<i64>(1)? as u64))))
-}
-
-fn all(connection: &Connection, us: i64) -> Result<Vec<ServerRow>> {
-    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
-    let text =
-        format!("SELECT {} FROM servers WHERE expires_at > {NOW} - {DAY_MS} ORDER BY number", columns(us));
-    connection.rows(&text, &[], server)
 }

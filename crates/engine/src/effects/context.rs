@@ -117,10 +117,12 @@ impl Context {
 
     /// What may be reached from now on; what is connected stays connected.
     pub(crate) fn set_network(&self, network: Network) {
-        if let Some((_, door)) = &*self.lock_door() {
-            door.way_out.set_network(network.clone());
+        // A door is opened under this lock, so that it is either told here or has read what is set here.
+        let door = self.lock_door();
+        *self.network.lock().unwrap_or_else(sync::PoisonError::into_inner) = network.clone();
+        if let Some((_, door)) = &*door {
+            door.way_out.set_network(network);
         }
-        *self.network.lock().unwrap_or_else(sync::PoisonError::into_inner) = network;
     }
 
     /// Ends what goes through the link; the sandbox lives on.

@@ -12,6 +12,9 @@ const LINES: usize = 5_000;
 /// The longest line, in bytes.
 const LINE: usize = 4096;
 
+/// All that are kept, in bytes: there are as many of these as there are sandboxes and templates.
+const BYTES: usize = 1 << 20;
+
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum JournalLevel {
     Debug,
@@ -37,6 +40,8 @@ pub(super) struct Journal(Mutex<Lines>);
 struct Lines {
     forgotten: usize,
     kept: VecDeque<JournalLine>,
+    /// Of those that are kept.
+    bytes: usize,
 }
 
 impl Journal {
@@ -50,9 +55,11 @@ impl Journal {
             message.truncate(end);
         }
         let mut lines = lock(&self.0);
+        lines.bytes += message.len();
         lines.kept.push_back(JournalLine { at: clock::now(), level, message, step });
-        if lines.kept.len() > LINES {
-            lines.kept.pop_front();
+        while lines.kept.len() > LINES || lines.bytes > BYTES {
+            let Some(oldest) = lines.kept.pop_front() else { return };
+            lines.bytes -= oldest.message.len();
             lines.forgotten += 1;
         }
     }
@@ -83,5 +90,13 @@ mod tests {
         assert_eq!(said(LINES + 10, 5), Vec::<String>::new());
         journal.say("é".repeat(LINE));
         assert_eq!(said(LINES + 10, 5)[0].len(), LINE);
+    }
+
+    #[test]
+    fn long_lines_are_fewer() {
+        let journal = Journal::default();
+        (0..LINES).for_each(|_| journal.say("x".repeat(LINE)));
+        assert_eq!(journal.read(0, LINES).len(), BYTES / LINE);
+        assert_eq!(journal.read(LINES - 1, LINES).len(), 1, "the last one has its number");
     }
 }

@@ -65,41 +65,16 @@ impl Engine {
         self.shared.keep(&entry, facts).await
     }
 
-    /// Goes on with one that is paused, for so long; of one that runs, lets it run as long at least. Says whether it did not run.
+    /// Goes on with one that is paused, for so long; of one that runs, lets it run as long at least. Says whether it did not run. It is
+    /// done also where nobody waits for it any more.
     pub async fn resume_lent(
         &self,
         id: &SessionId,
         time_ms: u64,
     ) -> Result<(LentSandbox, bool), CommandError> {
-        let entry = self.lent_entry(id)?;
-        let _turn = entry.turn.lock().await;
-        let before = entry.facts();
-        let mut facts = before.clone();
-        (facts.ends_at, facts.time_ms) = (until(&facts, time_ms, facts.state == LentState::Running), time_ms);
-        let shared = &self.shared;
-        match before.state {
-            LentState::Running => return Ok((shared.keep(&entry, facts).await?, false)),
-            LentState::Paused => {
-                let resumed = shared.provider.resume(&Handle::from_log(&facts.handle)).await;
-                shared.unless_lost(&entry, resumed).await?;
-            }
-            LentState::PutAway => {
-                if !shared.queue.lend(id, &facts.person) {
-                    return Err(full());
-                }
-                facts.generation = Generation(facts.generation.0 + 1);
-                if let Err(error) = start(shared, &entry, &mut facts).await {
-                    shared.queue.give_back(id);
-                    return Err(error);
-                }
-            }
-        }
-        facts.state = LentState::Running;
-        entry.running.begin();
-        entry.journal.say("resumed");
-        let facts = shared.keep(&entry, facts).await?;
-        tending::tend(shared, Arc::clone(&entry));
-        Ok((facts, true))
+        let (shared, entry) = (Arc::clone(&self.shared), self.lent_entry(id)?);
+        let resumed = self.shared.tasks.spawn(async move { resume(&shared, &entry, time_ms).await });
+        resumed.await.unwrap_or_else(|panic| Err(CommandError::Failed(panic.into())))
     }
 
     /// Pauses one that runs. What is under way in it is cut.
@@ -142,6 +117,44 @@ impl Engine {
 fn until(facts: &LentSandbox, time_ms: u64, extends: bool) -> Timestamp {
     let until = clock::now().plus_ms(time_ms.min(super::LONGEST_LOAN_MS));
     if extends { until.max(facts.ends_at) } else { until }
+}
+
+async fn resume(
+    shared: &Arc<Shared>,
+    entry: &Arc<Entry>,
+    time_ms: u64,
+) -> Result<(LentSandbox, bool), CommandError> {
+    let _turn = entry.turn.lock().await;
+    // Whoever had the turn before may have taken it back.
+    if shared.lending.find(&entry.id).is_none() {
+        return Err(CommandError::NotFound);
+    }
+    let before = entry.facts();
+    let mut facts = before.clone();
+    (facts.ends_at, facts.time_ms) = (until(&facts, time_ms, facts.state == LentState::Running), time_ms);
+    match before.state {
+        LentState::Running => return Ok((shared.keep(entry, facts).await?, false)),
+        LentState::Paused => {
+            let resumed = shared.provider.resume(&Handle::from_log(&facts.handle)).await;
+            shared.unless_lost(entry, resumed).await?;
+        }
+        LentState::PutAway => {
+            if !shared.queue.lend(&entry.id, &facts.person) {
+                return Err(full());
+            }
+            facts.generation = Generation(facts.generation.0 + 1);
+            if let Err(error) = start(shared, entry, &mut facts).await {
+                shared.stays_away(entry, &facts).await;
+                return Err(error);
+            }
+        }
+    }
+    facts.state = LentState::Running;
+    entry.running.begin();
+    entry.journal.say("resumed");
+    let facts = shared.keep(entry, facts).await?;
+    tending::tend(shared, Arc::clone(entry));
+    Ok((facts, true))
 }
 
 async fn lend(shared: &Arc<Shared>, new: NewLent) -> Result<LentSandbox, CommandError> {
@@ -238,8 +251,11 @@ pub(super) async fn start(
 }
 
 impl Shared {
-    /// Writes down what is known of one from now on; then it is so.
+    /// Writes down what is known of one from now on; then it is so. Not of one that was taken back meanwhile, which would be there again.
     pub(super) async fn keep(&self, entry: &Entry, facts: LentSandbox) -> Result<LentSandbox, CommandError> {
+        if !self.lending.holds(&entry.id) {
+            return Err(CommandError::NotFound);
+        }
         let seals =
             self.lending.seals(self).await.map_err(|why| CommandError::Failed(anyhow::Error::msg(why)))?;
         write(&self.store, LentChange::Keep(seals.seal(&facts)?)).await?;
@@ -289,6 +305,17 @@ impl Shared {
             LentState::Running | LentState::PutAway => "paused without its memory",
         });
         self.keep(entry, facts).await.map(drop)
+    }
+
+    /// It could not be started from its files: what was made for that is ended, and they are as they were.
+    async fn stays_away(&self, entry: &Entry, started: &LentSandbox) {
+        entry.processes.clear();
+        entry.context.unlink(started.generation).await;
+        let ended = self.provider.destroy(&Handle::from_log(&started.handle), Files::Keep).await;
+        if let Err(error) = ended {
+            tracing::warn!(sandbox = %entry.id, %error, "a sandbox that could not be started could not be ended either; the next start takes it");
+        }
+        self.queue.give_back(&entry.id);
     }
 
     /// The caller has the turn. False where somebody was faster.

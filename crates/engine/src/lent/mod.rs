@@ -54,6 +54,8 @@ pub(crate) struct Lending {
     /// Those that are being made.
     making: Mutex<HashSet<SessionId>>,
     templates: Mutex<HashMap<SessionId, LentTemplate>>,
+    /// Whoever looks at templates to change them has this.
+    changing: tokio::sync::Mutex<()>,
     /// Of templates that are, or were, built.
     journals: Mutex<HashMap<SessionId, Arc<Journal>>>,
     /// Read when the first is lent.
@@ -81,6 +83,7 @@ impl Lending {
             all: Mutex::default(),
             making: Mutex::default(),
             templates: Mutex::default(),
+            changing: tokio::sync::Mutex::default(),
             journals: Mutex::default(),
             seals: tokio::sync::OnceCell::new(),
             changed: Notify::new(),
@@ -195,9 +198,11 @@ impl Engine {
             return Err(not_running(id));
         }
         facts.network = network.unwrap_or_else(|| self.shared.config.network.clone());
-        entry.context.set_network(facts.network.clone());
-        entry.journal.say(format!("network: {}", facts.network));
-        self.shared.keep(&entry, facts).await.map(drop)
+        // Nothing more is reached than what is written down.
+        let kept = self.shared.keep(&entry, facts).await?;
+        entry.context.set_network(kept.network.clone());
+        entry.journal.say(format!("network: {}", kept.network));
+        Ok(())
     }
 
     /// What a program shows to be let in to this one: the same for as long as it is there, and kept nowhere. Fails where there is no

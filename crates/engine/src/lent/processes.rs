@@ -29,6 +29,14 @@ pub struct NewProcess {
     pub tag: Option<String>,
 }
 
+impl NewProcess {
+    /// One of ours: it has no input, and nobody calls it by a tag.
+    pub(super) fn of(spec: ProcessSpec) -> Self {
+        let ProcessSpec { argv, env, cwd, stdin: _ } = spec;
+        Self { argv, environment: env, cwd, has_input: false, terminal: None, tag: None }
+    }
+}
+
 /// By its number inside, or its tag; or by the name that is no other's, whatever becomes of its number.
 #[derive(Debug, Clone)]
 pub enum WhichProcess {

@@ -52,9 +52,10 @@ async fn snapshot(
         Some(TemplateName { name, tag }) => (Some(name), tag),
         None => (None, None),
     };
+    let id = ids::session_id();
     let new = LentTemplate {
-        id: ids::session_id(),
-        family: entry.id.clone(),
+        family: id.clone(),
+        id,
         person: facts.person.clone(),
         name,
         tags: vec![tag.unwrap_or_else(|| DEFAULT_TAG.to_owned())],

@@ -50,9 +50,7 @@ impl Place {
         let (argv, cwd) = self.user.runs(argv, self.folder.clone(), &self.environment);
         ProcessSpec { argv, env: self.environment.clone(), cwd, stdin: false }
     }
-}
 
-impl Place {
     /// One of ours, in the folder that is everybody's, as this user or as root.
     pub(super) fn script(
         &self,
@@ -105,15 +103,7 @@ pub(super) async fn begin(shared: &Shared, entry: &Entry, facts: &LentSandbox) -
 
 /// Starts it; what it says is in the journal.
 async fn run(shared: &Shared, entry: &Entry, link: &Link, spec: ProcessSpec) -> Result<String, ProcessError> {
-    let new = NewProcess {
-        argv: spec.argv,
-        environment: spec.env,
-        cwd: spec.cwd,
-        has_input: false,
-        terminal: None,
-        tag: None,
-    };
-    let mut follower = started(entry, link, &new).await?;
+    let mut follower = started(entry, link, &NewProcess::of(spec)).await?;
     let (name, journal) = (follower.name.clone(), Arc::clone(&entry.journal));
     shared.tasks.spawn(async move {
         let (mut out, mut err) = (Lines::default(), Lines::default());

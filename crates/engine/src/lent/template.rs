@@ -119,8 +119,8 @@ impl TemplateName {
 }
 
 impl LentTemplate {
-    /// Whether it is meant; ids are said in either case.
-    fn is_called(&self, name: &str) -> bool {
+    /// Whether it is meant, by its name or its family's id; ids are said in either case.
+    pub fn is_called(&self, name: &str) -> bool {
         self.name.as_deref() == Some(name) || self.family.as_str().eq_ignore_ascii_case(name)
     }
 
@@ -172,6 +172,7 @@ impl Engine {
         person: &str,
         called: &TemplateName,
     ) -> Result<bool, CommandError> {
+        let _turn = self.shared.lending.changing.lock().await;
         let is_meant = |one: &LentTemplate| {
             let has_tag = called.tag.as_ref().is_none_or(|tag| one.tags.contains(tag));
             one.is_called(&called.name) && has_tag
@@ -197,23 +198,26 @@ impl Engine {
         called: &TemplateName,
         tags: Vec<String>,
     ) -> Result<Option<LentTemplate>, CommandError> {
+        let _turn = self.shared.lending.changing.lock().await;
         let Some(mut one) = self.lent_template(person, called) else { return Ok(None) };
         one.tags.extend(tags);
-        self.shared.keep_template(one).await.map(Some)
+        self.shared.keep_in_turn(one).await.map(Some)
     }
 
-    /// Takes tags of a name away; what has none is kept, and has to be called by nobody. False where no such name is.
+    /// Takes tags of a name away; what has none is kept, and has to be called by nobody. What is not ready has none yet. False where no
+    /// such name is.
     pub async fn untag_lent_templates(
         &self,
         person: &str,
         name: &str,
         tags: &[String],
     ) -> Result<bool, CommandError> {
+        let _turn = self.shared.lending.changing.lock().await;
         let all: Vec<_> = self.lent_templates(person).into_iter().filter(|one| one.is_called(name)).collect();
-        for one in &all {
+        for one in all.iter().filter(|one| one.state == TemplateState::Ready) {
             if one.tags.iter().any(|tag| tags.contains(tag)) {
                 let kept = one.tags.iter().filter(|tag| !tags.contains(tag)).cloned().collect();
-                self.shared.keep_template(LentTemplate { tags: kept, ..one.clone() }).await?;
+                self.shared.keep_in_turn(LentTemplate { tags: kept, ..one.clone() }).await?;
             }
         }
         Ok(!all.is_empty())
@@ -223,6 +227,7 @@ impl Engine {
 impl Shared {
     /// A new one, of the family that its name has already. It has its tags when it is ready.
     pub(super) async fn new_template(&self, mut new: LentTemplate) -> Result<LentTemplate, CommandError> {
+        let _turn = self.lending.changing.lock().await;
         let others = self.lending.templates_of(&new.person);
         if others.len() >= MAX_TEMPLATES {
             return Err(CommandError::invalid(
@@ -238,7 +243,16 @@ impl Shared {
     }
 
     /// Writes down what is known of one from now on. Where it is ready, its tags are no other's of its family.
-    pub(super) async fn keep_template(&self, mut one: LentTemplate) -> Result<LentTemplate, CommandError> {
+    pub(super) async fn keep_template(&self, one: LentTemplate) -> Result<LentTemplate, CommandError> {
+        let _turn = self.lending.changing.lock().await;
+        self.keep_in_turn(one).await
+    }
+
+    /// The caller has the turn. One that was removed meanwhile is not there again.
+    async fn keep_in_turn(&self, mut one: LentTemplate) -> Result<LentTemplate, CommandError> {
+        if self.lending.template(&one.id).is_none() {
+            return Err(CommandError::NotFound);
+        }
         one.tags.sort();
         one.tags.dedup();
         if one.state == TemplateState::Ready {

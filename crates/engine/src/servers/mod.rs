@@ -7,7 +7,8 @@
 //!   └─ sessions of servers that are gone are claimed and woken, a few at a time
 //! ```
 //! Others take this server for dead after 10 s without renewal, and by then it has stopped by itself. What it should still append is refused by
-//! the store all the same. On SQLite there are no others: it is always held, and nothing here runs.
+//! the store all the same. A server that has only just got its lease takes nobody for dead for as long as a lease lasts: after the database was
+//! away every lease has ended, and whoever came back first would have everything. On SQLite there are no others: it is always held, and nothing here runs.
 
 mod face;
 mod files;
@@ -26,7 +27,7 @@ use crate::keys::Keys;
 use crate::passes::Passes;
 use crate::tokens::derived;
 use lamplight_domain::SessionId;
-use lamplight_store::{Announced, CLAIMS, HOLD, Owner, Standing, Store};
+use lamplight_store::{Announced, CLAIMS, HOLD, LEASE, Owner, Standing, Store, Whose};
 use std::fmt::Write as _;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -52,6 +53,8 @@ pub(crate) struct State {
     /// `None` where nobody else can have what is ours.
     until: Option<Instant>,
     is_held: bool,
+    /// Since when, without a gap.
+    since: Instant,
     is_first: bool,
 }
 
@@ -73,7 +76,7 @@ impl Servers {
     /// Takes this server's place among the others. Fails where another that is alive has another sealing key.
     pub(crate) async fn join(config: &Config, store: &Store, keys: &Keys) -> Result<Self, StartError> {
         let begun = Instant::now();
-        let mut state = State { term: 0, until: None, is_held: true, is_first: true };
+        let mut state = State { term: 0, until: None, is_held: true, since: begun, is_first: true };
         let (mut between, mut previews) = (None, None);
         if store.is_shared() {
             let key = keys.token_key().await;
@@ -112,6 +115,12 @@ impl Servers {
         state.is_held && state.until.is_none_or(|until| Instant::now() < until)
     }
 
+    /// Whether those that have not renewed are gone: they have had time for it since this server could.
+    pub(crate) fn is_settled(&self) -> bool {
+        let state = self.state.borrow();
+        state.until.is_none() || (state.is_held && state.since.elapsed() >= LEASE)
+    }
+
     /// Whether this server does what is to be done once for all.
     pub(crate) fn is_first(&self) -> bool {
         self.is_held() && self.state.borrow().is_first
@@ -133,8 +142,9 @@ impl Servers {
 
     fn renewed(&self, begun: Instant, standing: Standing) {
         self.state.send_modify(|state| {
-            *state =
-                State { until: Some(begun + HOLD), is_held: true, is_first: standing.is_first, ..*state };
+            let since = if state.is_held { state.since } else { begun };
+            let (until, is_first) = (Some(begun + HOLD), standing.is_first);
+            *state = State { until, is_held: true, since, is_first, ..*state };
         });
     }
 }
@@ -225,7 +235,7 @@ fn lapse(shared: &Shared) {
 
 /// What is still ours is woken; what is not has left something here.
 async fn go_on(shared: &Arc<Shared>, begun: Instant, standing: Standing) -> Duration {
-    let sessions = match shared.store.claim_open(true, usize::MAX).await {
+    let sessions = match shared.store.claim_open(Whose::Ours, usize::MAX).await {
         Ok(sessions) => sessions,
         Err(error) => {
             tracing::warn!(%error, "what is ours still could not be claimed");
@@ -250,7 +260,8 @@ async fn note_who_is_there(shared: &Shared) {
 
 /// A few sessions of servers that are gone.
 async fn take_over(shared: &Arc<Shared>) {
-    match shared.store.claim_open(false, CLAIMS).await {
+    let of = if shared.servers.is_settled() { Whose::Gone } else { Whose::Left };
+    match shared.store.claim_open(of, CLAIMS).await {
         Ok(sessions) if sessions.is_empty() => {}
         Ok(sessions) => {
             tracing::info!(sessions = sessions.len(), "taking over sessions of a server that is gone");

@@ -41,3 +41,47 @@ impl Engine {
         self.shared.servers.passed_on_from(self.server(), word, request)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::State;
+    use super::*;
+    use crate::passes::Passes;
+    use std::sync::OnceLock;
+    use tokio::sync::{Notify, watch};
+    use tokio::time::Instant;
+
+    fn servers(key: Option<u8>) -> Servers {
+        Servers {
+            state: watch::Sender::new(State {
+                term: 0,
+                until: None,
+                is_held: true,
+                since: Instant::now(),
+                is_first: true,
+            }),
+            between: key.map(|key| Passes::of([key; 32])),
+            alive: watch::Sender::new(None),
+            neighbour: OnceLock::new(),
+            previews: None,
+            left_over: Notify::new(),
+        }
+    }
+
+    #[test]
+    fn a_word_is_for_one_server_and_one_request() {
+        const PATH: &str = "/api/v1/sessions/x/prompts?a=b";
+        let (ours, peer) = (servers(Some(1)), IpAddr::from([10, 0, 0, 7]));
+        let word = ours.word_for(2, peer, ("POST", PATH)).unwrap();
+        assert_eq!(ours.passed_on_from(2, &word, ("POST", PATH)), Some(peer));
+        for (us, method, path) in
+            [(1, "POST", PATH), (2, "GET", PATH), (2, "POST", "/api/v1/sessions/x/prompts")]
+        {
+            assert_eq!(ours.passed_on_from(us, &word, (method, path)), None, "{us} {method} {path}");
+        }
+        for stranger in [servers(Some(2)), servers(None)] {
+            assert_eq!(stranger.passed_on_from(2, &word, ("POST", PATH)), None);
+        }
+        assert_eq!(servers(None).word_for(2, peer, ("POST", PATH)), None, "there are no others");
+    }
+}

@@ -37,9 +37,14 @@ async fn claim_and_load(shared: &Shared, id: &SessionId) -> Result<Session, Comm
     if !shared.servers.is_held() {
         return Err(CommandError::Unreachable("the lease of this server has lapsed".into()));
     }
-    match shared.store.claim(id).await? {
+    let claimed = match shared.servers.is_settled() {
+        true => shared.store.claim(id).await?,
+        false => shared.store.claim_left(id).await?,
+    };
+    match claimed {
         Owner::Ours | Owner::Nobody => load(shared, id).await,
-        Owner::Other(_) => Err(CommandError::Moved),
+        Owner::Other(server) if server.is_alive => Err(CommandError::Moved),
+        Owner::Other(_) => Err(CommandError::Unreachable("its server may be back in a moment".into())),
     }
 }
 

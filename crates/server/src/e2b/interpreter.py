@@ -4,6 +4,7 @@ Where IPython is installed it runs what IPython runs; otherwise plain Python, wi
 """
 
 import json
+import math
 import os
 import queue
 import signal
@@ -37,8 +38,26 @@ class Events:
             sys.stdout.flush()
             sys.stderr.flush()
         with self.lock:
-            self.file.write(json.dumps(event, default=str) + "\n")
+            self.file.write(line_of(event) + "\n")
             self.file.flush()
+
+
+def line_of(event):
+    try:
+        return json.dumps(event, default=str, allow_nan=False)
+    except ValueError:
+        return json.dumps(finite(event), default=str, allow_nan=False)
+
+
+def finite(value):
+    """What is no number, such as a cell of a table with nothing in it, is null: JSON has no other word, and JavaScript takes no other."""
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {name: finite(one) for name, one in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [finite(one) for one in value]
+    return value
 
 
 class Printed:
@@ -183,7 +202,7 @@ def with_more(value, result):
     """Tables as data, and figures as pictures, which they are only in notebooks by themselves."""
     kind = f"{type(value).__module__}.{type(value).__name__}"
     if kind.startswith("pandas.") and type(value).__name__ == "DataFrame":
-        result["data"] = value.to_dict(orient="list")
+        result["data"] = {str(name): column for name, column in value.to_dict(orient="list").items()}
     if kind == "matplotlib.figure.Figure" and "png" not in result:
         import io
 
@@ -410,16 +429,21 @@ class Context:
                     view = view[os.write(self.commands, view) :]
             except BrokenPipeError:
                 pass
-            until = None
+            until, looked = None, time.monotonic()
             while True:
                 try:
                     line = lines.get(timeout=LOOK)
                 except queue.Empty:
+                    line = b""
+                # Also while lines come: what prints for ever would never be interrupted.
+                if time.monotonic() - looked >= LOOK:
+                    looked = time.monotonic()
                     if until is None and not is_there():
                         os.kill(self.process.pid, signal.SIGINT)
-                        until = time.monotonic() + GRACE
-                    if until is not None and time.monotonic() > until:
+                        until = looked + GRACE
+                    if until is not None and looked > until:
                         return self.restart()
+                if line == b"":
                     continue
                 if line is None:
                     yield b'{"type": "unexpected_end_of_execution"}\n'

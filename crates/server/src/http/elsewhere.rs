@@ -61,7 +61,10 @@ pub(crate) async fn divert(State(app): State<App>, mut request: Request, next: N
     };
     let asked = (request.method().as_str(), path(request.uri()));
     match word.to_str().ok().and_then(|word| app.engine.passed_on_from(word, asked)) {
-        Some(_) if asked.1.starts_with(FILES) => file(&app, asked.1).await,
+        // A path of a preview is whatever its program has; the server that passed it on has let nobody in to our files.
+        Some(_) if asked.1.starts_with(FILES) && preview(&app, request.headers()).is_none() => {
+            file(&app, asked.1).await
+        }
         Some(peer) => {
             // It is not passed on once more: who does not have the session says so.
             request.extensions_mut().insert(PassedOn);

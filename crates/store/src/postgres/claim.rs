@@ -11,12 +11,15 @@ use crate::servers::LEASE;
 use crate::sql::{Error, Result};
 use anyhow::Context as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
-/// The locks of Lamplight's, among the advisory locks of the database. The first is for whoever changes the schema; server `n` has `n + 1`.
+/// The locks of Lamplight's, among the advisory locks of the database. One is for whoever changes the schema, one for whoever looks before
+/// they write; server `n` has `n + 1`.
 const LOCKS: i32 = 0x6c61_6d70;
+const LOOKING: i32 = 0;
 const SCHEMA: i32 = 1;
 /// How often a server's own is asked for, and how long apart: a server that has just died may still have it for a moment.
 const TRIES: u32 = 30;
@@ -92,8 +95,18 @@ fn register(session: &Session, dir: &Path) -> anyhow::Result<i64> {
     let rows = session.query_of(text, &[])?;
     let row = rows.first().context("there is no number")?;
     let (number, token): (i64, String) = (row.try_get(0)?, row.try_get(1)?);
-    fs::write(&file, format!("{number} {token}\n")).with_context(|| format!("write {}", file.display()))?;
+    keep(dir, &file, &format!("{number} {token}\n")).with_context(|| format!("write {}", file.display()))?;
     Ok(number)
+}
+
+/// Whole or not at all: a server that does not know its number is another one, and what it had is anybody's.
+fn keep(dir: &Path, file: &Path, text: &str) -> std::io::Result<()> {
+    let new = dir.join(format!("{FILE}.new"));
+    let mut writing = fs::File::create(&new)?;
+    writing.write_all(text.as_bytes())?;
+    writing.sync_all()?;
+    fs::rename(&new, file)?;
+    fs::File::open(dir)?.sync_all()
 }
 
 /// Connects again, to a database that was opened before, as the server that this is.
@@ -122,6 +135,11 @@ pub(super) fn leave(session: &Session, server: i64) {
     // If it fails others wait until the lease has ended.
     let _ = session.batch(&format!("UPDATE servers SET expires_at = 0 WHERE number = {server}"));
     unlock(session, own(server));
+}
+
+/// What is looked at from here on, to the end of the transaction, is not being changed by another server that has looked as well.
+pub(super) fn look_alone(session: &Session) -> Result<()> {
+    session.batch(&format!("SELECT pg_advisory_xact_lock({LOCKS}, {LOOKING})"))
 }
 
 fn unlock(session: &Session, lock: i32) {

@@ -20,10 +20,11 @@ const GOODBYE: Duration = Duration::from_secs(1);
 /// Texts of statements that are kept prepared. Those of lists differ by what is asked for, in less ways than this.
 const STATEMENTS: usize = 256;
 
-/// What holds for every connection: the database must notice when the machine of ours is gone, so that its locks are given back, and a
-/// statement must see what is committed.
+/// What holds for every connection: the database must notice when the machine of ours is gone, or a server of ours is frozen in the middle
+/// of a transaction, so that its locks are given back, and a statement must see what is committed.
 const SETTINGS: &str =
     "SET tcp_keepalives_idle = 10; SET tcp_keepalives_interval = 5; SET tcp_keepalives_count = 3;
+    SET idle_in_transaction_session_timeout = '10s';
     SET default_transaction_isolation = 'read committed'; SET client_min_messages = 'warning'";
 
 pub(crate) struct Session {
@@ -171,6 +172,7 @@ fn ends_the_connection(state: &SqlState) -> bool {
         SqlState::READ_ONLY_SQL_TRANSACTION,
         SqlState::TOO_MANY_CONNECTIONS,
         SqlState::IDLE_SESSION_TIMEOUT,
+        SqlState::IDLE_IN_TRANSACTION_SESSION_TIMEOUT,
     ]
     .contains(state)
 }

@@ -3,8 +3,8 @@
 //! Appends that follow one another, each to another session, go together in one statement. A group that is nothing else is that statement alone,
 //! which is a transaction by itself.
 
-use super::append;
 use super::session::Session;
+use super::{append, claim};
 use crate::jobs::{Fenced, Record, Staged};
 use crate::quarantine::Quarantine;
 use crate::sql::{Connection, Result};
@@ -59,6 +59,10 @@ impl Stage<'_> {
         for (n, record) in group.iter().enumerate() {
             let Record::Append { append, fence, .. } = record else {
                 self.flush(&mut wave, &mut staged)?;
+                // Whether a name is free, an invitation counts or an owner is left.
+                if let Record::People { .. } | Record::Remember { .. } = record {
+                    claim::look_alone(self.session)?;
+                }
                 staged[n] = Some(record.stage(self.connection)?);
                 continue;
             };
@@ -69,11 +73,12 @@ impl Stage<'_> {
             if append.once.is_some() || wave.sessions.contains(append.session.as_str()) {
                 self.flush(&mut wave, &mut staged)?;
             }
-            if let Some(once) = &append.once
-                && let Some(known) = answers::recall(self.connection, &once.key, once.at)?
-            {
-                staged[n] = Some(Staged::Append(Err(AppendError::Repeated(known))));
-                continue;
+            if let Some(once) = &append.once {
+                claim::look_alone(self.session)?;
+                if let Some(known) = answers::recall(self.connection, &once.key, once.at)? {
+                    staged[n] = Some(Staged::Append(Err(AppendError::Repeated(known))));
+                    continue;
+                }
             }
             wave.sessions.insert(append.session.as_str());
             wave.appends.push((n, Fenced { append, fence: *fence }));

@@ -168,7 +168,10 @@ impl Writer {
                     }
                 }
                 // Of two servers that wait for each other one gives way.
-                (Err(error), _) if error.gives_way() => drop(self.undo(&error)),
+                (Err(error), _) if error.gives_way() => {
+                    why = error.to_string();
+                    drop(self.undo(&error));
+                }
                 (Err(error), _) => return Err(self.undo(&error)),
             }
         }

@@ -16,7 +16,7 @@ on_both!(
 
 const LATER: Timestamp = Timestamp(NOON.0 + 1_000);
 
-fn person(name: &str, role: Role) -> PersonRow {
+pub(crate) fn person(name: &str, role: Role) -> PersonRow {
     PersonRow {
         id: name.to_uppercase(),
         name: name.to_owned(),
@@ -27,7 +27,7 @@ fn person(name: &str, role: Role) -> PersonRow {
     }
 }
 
-fn credential(id: &str, hash: u8, kind: CredentialKind) -> Credential {
+pub(crate) fn credential(id: &str, hash: u8, kind: CredentialKind) -> Credential {
     let expires_at = Some(LATER);
     Credential { id: id.to_owned(), hash: [hash; 32], kind, created_at: NOON, expires_at, used_at: None }
 }
@@ -37,7 +37,7 @@ fn token(id: &str, hash: u8, person: &str) -> Credential {
     credential(id, hash, kind)
 }
 
-async fn enter(
+pub(crate) async fn enter(
     store: &Store,
     once: Option<SecretHash>,
     new: PersonRow,

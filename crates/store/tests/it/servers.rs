@@ -1,8 +1,11 @@
 //! Several servers on one database: whose a session is, and what a stale owner may still do.
 
+use crate::people::{credential, enter, person};
 use crate::support::*;
-use lamplight_domain::{Seq, SessionId};
-use lamplight_store::{Announced, AppendError, Owner, Store};
+use lamplight_domain::{Role, Seq, SessionId};
+use lamplight_store::{
+    Announced, AppendError, CredentialKind, Owner, PeopleChange, PeopleOutcome, Remembered, Store, Whose,
+};
 use std::collections::BTreeSet;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -54,6 +57,13 @@ async fn what_a_stale_owner_appends_is_refused_and_changes_nothing() {
     assert_eq!(other.append(append(&s, 3, 1)).await, Err(AppendError::Fenced));
 
     servers.expire(one);
+    // It may only have lost the database, and be back in a moment.
+    match other.claim_left(&s).await.unwrap() {
+        Owner::Other(server) => assert_eq!((server.number, server.is_alive), (one.server(), false)),
+        owner => panic!("{owner:?}"),
+    }
+    assert_eq!(other.claim_open(Whose::Left, 10).await, Ok(vec![]));
+    assert_eq!(other.claim_open(Whose::Ours, 10).await, Ok(vec![]));
     assert_eq!(other.claim(&s).await, Ok(Owner::Ours));
     // Among others, that are good, and before anything was appended by the new one.
     let (stale, good) = tokio::join!(one.append(full_append(&s, 3, 1)), one.append(full_append(&mine, 3, 2)));
@@ -76,14 +86,14 @@ async fn of_many_that_claim_each_session_has_one_owner() {
     for n in 0..SESSIONS {
         gone.append(full_append(&session(n), 0, 1)).await.unwrap();
     }
-    assert_eq!(others[0].claim_open(false, 100).await, Ok(vec![]), "its server is there");
+    assert_eq!(others[0].claim_open(Whose::Gone, 100).await, Ok(vec![]), "its server is there");
     servers.expire(gone);
     let mut tasks = JoinSet::new();
     for store in others.iter().cloned() {
         tasks.spawn(async move {
             let mut all: Vec<SessionId> = Vec::new();
             loop {
-                let claimed = store.claim_open(false, 7).await.unwrap();
+                let claimed = store.claim_open(Whose::Gone, 7).await.unwrap();
                 if claimed.is_empty() {
                     return (store, all);
                 }
@@ -103,19 +113,12 @@ async fn of_many_that_claim_each_session_has_one_owner() {
     servers.expire(&others[0]);
     let s = session(1000);
     gone.append(append(&s, 0, 1)).await.unwrap();
-    let claims = others[1..].iter().map(|store| store.claim(&s));
-    let owners: Vec<Owner> = futures_of(claims).await;
-    assert_eq!(owners.iter().filter(|owner| **owner == Owner::Ours).count(), 1, "{owners:?}");
-}
-
-async fn futures_of<T: Send + 'static>(
-    claims: impl Iterator<Item = impl Future<Output = Result<T, lamplight_store::ReadError>>>,
-) -> Vec<T> {
-    let mut all = Vec::new();
-    for claim in claims {
-        all.push(claim.await.unwrap());
+    let mut tasks = JoinSet::new();
+    for (store, s) in others[1..].iter().cloned().zip(std::iter::repeat(s)) {
+        tasks.spawn(async move { store.claim(&s).await.unwrap() });
     }
-    all
+    let owners: Vec<Owner> = tasks.join_all().await;
+    assert_eq!(owners.iter().filter(|owner| **owner == Owner::Ours).count(), 1, "{owners:?}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -150,7 +153,7 @@ async fn the_next_process_of_a_server_has_its_sessions_and_the_one_before_has_no
     let store = place.open();
     assert_eq!(store.server(), number);
     assert_eq!(store.append(append(&s, 1, 1)).await, Err(AppendError::Fenced), "it has to be claimed");
-    assert_eq!(store.claim_open(true, 10).await, Ok(vec![s.clone()]));
+    assert_eq!(store.claim_open(Whose::Ours, 10).await, Ok(vec![s.clone()]));
     store.append(full_append(&s, 1, 1)).await.unwrap();
     // Another directory is another server.
     let dir = tempfile::tempdir().unwrap();
@@ -177,6 +180,40 @@ async fn servers_with_different_keys_are_not_let_in_together() {
     assert_eq!(one.announce(announced("another")).await, Ok(None), "nobody else is there");
 }
 
+/// What is looked at before it is written, by two servers at the same moment.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_counts_once_counts_once_among_all_servers() {
+    let servers = Servers::start(2);
+    let [one, other] = &servers.stores[..] else { unreachable!() };
+    for n in 1..=20_u8 {
+        let kind = CredentialKind::Invitation { role: Role::Member, by: "ada".into() };
+        let invitation = credential(&format!("i{n}"), n, kind);
+        one.change_people(PeopleChange::Add(invitation)).await.unwrap();
+        let come = async |store: &Store, name: &str, hash: u8| {
+            enter(store, Some([n; 32]), person(&format!("{name}{n}"), Role::Member), hash, None).await
+        };
+        let came = tokio::join!(come(one, "bo", 100 + n), come(other, "cy", 150 + n));
+        let done = [&came.0, &came.1].iter().filter(|outcome| ***outcome == PeopleOutcome::Done).count();
+        assert_eq!(done, 1, "{came:?}");
+
+        let key = Remembered {
+            key: format!("create-{n}"),
+            fingerprint: "abc".into(),
+            response: "made".into(),
+            at: NOON,
+        };
+        let begin = async |store: &Store, id: u64| {
+            let mut new = append(&session(id), 0, 1);
+            new.once = Some(key.clone());
+            store.append(new).await
+        };
+        let begun = tokio::join!(begin(one, 1000 + u64::from(n)), begin(other, 2000 + u64::from(n)));
+        let repeated = Err(AppendError::Repeated(key.clone()));
+        let times = [&begun.0, &begun.1].iter().filter(|answer| ***answer == repeated).count();
+        assert!(times == 1 && (begun.0.is_ok() || begun.1.is_ok()), "{begun:?}");
+    }
+}
+
 #[tokio::test]
 async fn on_sqlite_every_session_is_ours_and_nothing_is_asked() {
     let place = Place::sqlite();
@@ -187,7 +224,7 @@ async fn on_sqlite_every_session_is_ours_and_nothing_is_asked() {
     store.append(full_append(&s, 0, 1)).await.unwrap();
     store.let_all_go();
     store.append(full_append(&s, 1, 1)).await.unwrap();
-    assert_eq!(store.claim_open(true, 10).await, Ok(vec![s]));
+    assert_eq!(store.claim_open(Whose::Ours, 10).await, Ok(vec![s]));
     assert_eq!(store.servers().await, Ok(vec![]));
     assert!(store.renew().await.unwrap().is_first);
 }

@@ -28,6 +28,7 @@ use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::Link;
 use lamplight_sandbox::provider::Files;
 use recipe::{Layer, Plan};
+use std::collections::hash_map::Entry as MapEntry;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::time::timeout;
@@ -89,11 +90,7 @@ impl Engine {
     ) -> Result<(), CommandError> {
         let template = self.lent_build(&person.name, id).ok_or(CommandError::NotFound)?;
         if template.state != TemplateState::Waiting {
-            return Err(CommandError::invalid(
-                "template_begun",
-                "the build has been started already",
-                "Make a new build.",
-            ));
+            return Err(begun());
         }
         if !self.shared.provider.capabilities().checkpoints {
             return Err(CommandError::invalid(
@@ -109,22 +106,51 @@ impl Engine {
                 "Put some of them together.",
             ));
         }
-        let template = LentTemplate { state: TemplateState::Building, ..template };
-        let template = self.shared.keep_template(template).await?;
         let journal = Arc::<Journal>::default();
-        lock(&self.shared.lending.journals).insert(id.clone(), Arc::clone(&journal));
-        let shared = Arc::clone(&self.shared);
-        self.shared.tasks.spawn(async move {
-            let mut closing = shared.closing();
-            let build = Build { shared: &shared, template, person, journal: &journal, number: 0 };
-            tokio::select! {
-                () = build.run(recipe) => {}
-                // The next start gives it up.
-                () = closed(&mut closing) => {}
+        // Of two who start it at once, one does: a client asks again where it has heard nothing.
+        match lock(&self.shared.lending.journals).entry(id.clone()) {
+            MapEntry::Occupied(_) => return Err(begun()),
+            MapEntry::Vacant(place) => {
+                place.insert(Arc::clone(&journal));
             }
-        });
-        Ok(())
+        }
+        let shared = Arc::clone(&self.shared);
+        // Whoever asked may leave: what is written down as being built is built.
+        let started = self.shared.tasks.spawn(begin(shared, template, person, recipe, journal));
+        started.await.unwrap_or_else(|panic| Err(CommandError::Failed(panic.into())))
     }
+}
+
+async fn begin(
+    shared: Arc<Shared>,
+    template: LentTemplate,
+    person: Person,
+    recipe: Recipe,
+    journal: Arc<Journal>,
+) -> Result<(), CommandError> {
+    let id = template.id.clone();
+    let template =
+        match shared.keep_template(LentTemplate { state: TemplateState::Building, ..template }).await {
+            Ok(template) => template,
+            Err(error) => {
+                lock(&shared.lending.journals).remove(&id);
+                return Err(error);
+            }
+        };
+    shared.tasks.clone().spawn(async move {
+        let mut closing = shared.closing();
+        let build = Build { shared: &shared, template, person, journal: &journal, number: 0 };
+        tokio::select! {
+            () = build.run(recipe) => {}
+            // The next start gives it up.
+            () = closed(&mut closing) => {}
+        }
+    });
+    Ok(())
+}
+
+fn begun() -> CommandError {
+    CommandError::invalid("template_begun", "the build has been started already", "Make a new build.")
 }
 
 struct Build<'a> {

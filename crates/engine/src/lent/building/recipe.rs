@@ -9,6 +9,9 @@ use std::fmt::Write as _;
 /// Steps of one recipe.
 pub const MAX_STEPS: usize = 200;
 
+/// All variables of a template, in bytes: what a process can begin with.
+const LONGEST_ENVIRONMENT: usize = 64 * 1024;
+
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipe {
     pub from: Base,
@@ -102,12 +105,8 @@ impl Plan {
             let mut running = begins.clone();
             match &step.kind {
                 StepKind::Environment(pairs) => {
-                    for (name, value) in pairs {
-                        let value = expanded(value, |name| {
-                            begins.environment.get(name).or_else(|| variables.get(name))
-                        });
-                        begins.environment.insert(name.clone(), value);
-                    }
+                    set(&mut begins.environment, pairs, variables)
+                        .map_err(|message| (FailedStep::Step(number), message))?;
                     continue;
                 }
                 StepKind::User(name) => {
@@ -142,6 +141,28 @@ impl Plan {
     }
 }
 
+/// Each variable may name those before it, so that one which names itself twice grows to twice as much with every line.
+fn set(
+    environment: &mut BTreeMap<String, String>,
+    pairs: &[(String, String)],
+    variables: &BTreeMap<String, String>,
+) -> Result<(), String> {
+    let mut bytes: usize = environment.iter().map(|(name, value)| name.len() + value.len()).sum();
+    for (name, value) in pairs {
+        let value = expanded(value, |name| environment.get(name).or_else(|| variables.get(name)));
+        bytes += name.len() + value.len();
+        if let Some(former) = environment.insert(name.clone(), value) {
+            bytes -= name.len() + former.len();
+        }
+        if bytes > LONGEST_ENVIRONMENT {
+            return Err(format!(
+                "the variables have more than {LONGEST_ENVIRONMENT} bytes together, with {name}"
+            ));
+        }
+    }
+    Ok(())
+}
+
 fn hashed(parts: &[&str]) -> String {
     let mut hash = Sha256::new();
     for part in parts {
@@ -158,7 +179,7 @@ fn absolute(path: &str, before: &str) -> String {
     if path.starts_with('/') { path.to_owned() } else { format!("{}/{path}", before.trim_end_matches('/')) }
 }
 
-/// `$NAME` and `${NAME}` as they are by now; nothing where there is none.
+/// `$NAME` and `${NAME}` as they are by now; nothing where there is none. What is longer than it may be ends where that shows.
 fn expanded<'a>(text: &str, value: impl Fn(&str) -> Option<&'a String>) -> String {
     let (mut all, mut rest) = (String::new(), text);
     while let Some((before, after)) = rest.split_once('$') {
@@ -171,6 +192,9 @@ fn expanded<'a>(text: &str, value: impl Fn(&str) -> Option<&'a String>) -> Strin
         match name {
             "" => all.push('$'),
             name => all.extend(value(name).map(String::as_str)),
+        }
+        if all.len() > LONGEST_ENVIRONMENT {
+            return all;
         }
         rest = behind;
     }
@@ -219,6 +243,26 @@ mod tests {
         assert_eq!((begins.folder.as_deref(), begins.user.as_deref()), (Some("/super/app"), Some("root")));
         assert_eq!(begins.environment, [pair("A", "/x:/bin$"), pair("PATH", "/x:/bin")].into());
         assert_eq!(plan.begins.user.as_deref(), Some("root"));
+    }
+
+    #[test]
+    fn variables_that_grow_by_themselves_are_refused() {
+        let pairs = |count| {
+            let first = ("A".to_owned(), "12345678".to_owned());
+            let more = std::iter::repeat_n(("A".to_owned(), "$A$A".to_owned()), count);
+            plan(vec![run("a"), step(StepKind::Environment(std::iter::once(first).chain(more).collect()))])
+        };
+        assert_eq!(pairs(12).unwrap().begins.environment["A"].len(), 8 << 12);
+        let (step, message) = pairs(200).unwrap_err();
+        assert_eq!(step, FailedStep::Step(2));
+        assert!(message.contains("more than 65536 bytes"), "{message}");
+        // In one line too.
+        let long = ("A".to_owned(), "a".repeat(60_000));
+        let many = ("B".to_owned(), "$A".repeat(100_000));
+        assert_eq!(
+            plan(vec![step(StepKind::Environment(vec![long, many]))]).unwrap_err().0,
+            FailedStep::Step(1)
+        );
     }
 
     #[test]

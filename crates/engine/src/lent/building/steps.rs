@@ -83,15 +83,7 @@ pub(super) async fn heard(
     journal: &Journal,
     step: usize,
 ) -> anyhow::Result<ExitStatus> {
-    let new = NewProcess {
-        argv: spec.argv,
-        environment: spec.env,
-        cwd: spec.cwd,
-        has_input: false,
-        terminal: None,
-        tag: None,
-    };
-    let mut follower = started(entry, link, &new).await?;
+    let mut follower = started(entry, link, &NewProcess::of(spec)).await?;
     let (mut out, mut err) = (Lines::default(), Lines::default());
     let tell = |lines: Vec<String>| {
         for line in lines {

@@ -11,12 +11,16 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 use tokio::fs;
 use tokio::io::AsyncWriteExt;
+use tokio::time::timeout;
 
 /// The longest archive, in bytes.
 pub const LONGEST_UPLOAD: u64 = 4 << 30;
 
 /// All of one person, in bytes.
 const OF_ONE: u64 = 5 * LONGEST_UPLOAD;
+
+/// Between two pieces of one.
+const PIECE: Duration = Duration::from_secs(60);
 
 /// One that was uploaded so long ago is removed.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -63,7 +67,7 @@ impl Engine {
         let kept = async {
             let mut file = fs::File::create(&new).await.context("begin a file")?;
             let mut length = 0;
-            while let Some(piece) = content.next().await {
+            while let Some(piece) = timeout(PIECE, content.next()).await.map_err(|_| NotUploaded::Broken)? {
                 let piece = piece.map_err(|_| NotUploaded::Broken)?;
                 length += piece.len() as u64;
                 if length > LONGEST_UPLOAD {

@@ -58,6 +58,10 @@ Shown()`);
   }
   same(shown.results.map((result) => result.isMainResult), [false, true]);
 });
+ran('what is no number is null', async () => {
+  const code = 'class Table:\n    def _repr_json_(self): return {"a": [1.5, float("nan"), float("inf")]}\nTable()';
+  same((await box.runCode(code)).results[0].json, { a: [1.5, null, null] });
+});
 ran('code may wait for others', async () => {
   same((await box.runCode('import asyncio\nasync def later():\n    await asyncio.sleep(0.01)\n    return 7\nawait later()')).text, '7');
 });
@@ -80,6 +84,9 @@ ran('contexts are apart', async () => {
 });
 ran('what takes too long is interrupted', async () => {
   await fails(box.runCode('import time\ntime.sleep(600)', { timeoutMs: 1_000 }), 'TimeoutError');
+  same((await box.runCode('x')).text, '2');
+  // It says something all the time.
+  await fails(box.runCode('while True:\n    print(1)', { timeoutMs: 1_000 }), 'TimeoutError');
   same((await box.runCode('x')).text, '2');
 });
 ran('a program that ends itself begins anew', async () => {

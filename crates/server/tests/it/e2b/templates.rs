@@ -72,7 +72,12 @@ async fn snapshots_and_layers_outlive_a_killed_server_and_go_when_they_are_delet
     let snapshot = cloud.snapshot(&sandbox, json!({})).await;
     let recipe = |command: &str| json!({"steps": [{"type": "RUN", "args": [command]}]});
     let ready = cloud.new_build("ready").await;
-    assert_eq!(cloud.build(&ready, recipe("date +%s%N > when")).await, StatusCode::ACCEPTED);
+    // Asked twice at once, as by a client that asks again: it is built once.
+    let start = || cloud.build(&ready, recipe("date +%s%N > when"));
+    let (one, other) = tokio::join!(start(), start());
+    let mut both = [one, other];
+    both.sort();
+    assert_eq!(both, [StatusCode::ACCEPTED, StatusCode::CONFLICT]);
     assert_eq!(cloud.built(&ready).await["status"], "ready");
     assert_eq!(cloud.build(&ready, recipe("true")).await, StatusCode::CONFLICT, "it was built once");
     let broken = cloud.new_build("broken").await;
@@ -111,6 +116,35 @@ async fn snapshots_and_layers_outlive_a_killed_server_and_go_when_they_are_delet
         assert!(begun.elapsed() < PATIENCE, "{} folders are left", cloud.kept());
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
+}
+
+/// There is one place, and it is free again.
+#[tokio::test]
+async fn one_that_cannot_start_again_from_its_files_stays_away_and_takes_no_place() {
+    let cloud = Cloud::of(Server::start_in(crate::support::Place::with(
+        "[e2b]\nenabled = true\n[queue]\nsandboxes = 1\nsandboxes_per_person = 0\n",
+    )));
+    let build = cloud.new_build("guarded").await;
+    let recipe = json!({"startCmd": "test ! -e ~/broken && sleep 600", "readyCmd": "test ! -e ~/broken"});
+    assert_eq!(cloud.build(&build, recipe).await, StatusCode::ACCEPTED);
+    assert_eq!(cloud.built(&build).await["status"], "ready");
+    let sandbox = cloud.create(json!({"templateID": "guarded"})).await;
+    cloud.say(&sandbox, "touch ~/broken").await.unwrap();
+    let pause = format!("/sandboxes/{}/pause", sandbox.id);
+    let (status, _) = cloud.control(Method::POST, &pause, json!({"memory": false})).await;
+    assert_eq!(status, StatusCode::NO_CONTENT);
+
+    let connect = format!("/v2/sandboxes/{}/connect", sandbox.id);
+    let (status, said) = cloud.control(Method::POST, &connect, json!({"timeout": 60})).await;
+    assert_eq!(status, StatusCode::BAD_REQUEST, "{said}");
+    assert!(said["message"].as_str().unwrap().contains("start command ended"), "{said}");
+    let records = crate::support::sandbox_records(&cloud.server.place.path("data/sandboxes"));
+    assert_eq!(records, Vec::<std::path::PathBuf>::new(), "nothing of the attempt runs");
+    let other = cloud.create(base()).await;
+    for one in [&other, &sandbox] {
+        assert_eq!(cloud.kill(one).await, StatusCode::NO_CONTENT);
+    }
+    cloud.nothing_is_left().await;
 }
 
 #[tokio::test]

@@ -83,8 +83,7 @@ fn check(tags: &[String]) -> Result<(), Refused> {
 /// All that are ready, of one name or id.
 pub(super) fn family(app: &App, key: &Key, name: &TemplateName) -> Vec<LentTemplate> {
     let is_it = |one: &LentTemplate| {
-        let is_called = one.name.as_ref() == Some(&name.name) || name_of(&one.family) == name.name;
-        is_called
+        one.is_called(&name.name)
             && one.state == TemplateState::Ready
             && name.tag.as_ref().is_none_or(|tag| one.tags.contains(tag))
     };

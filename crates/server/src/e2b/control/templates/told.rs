@@ -29,8 +29,7 @@ pub(in super::super) async fn show(
     Path(name): Path<String>,
 ) -> Result<Json<Listed>, Refused> {
     let (wanted, all) = (called(&name)?.name, app.engine.lent_templates(&key.person.name));
-    let is_it = |one: &&LentTemplate| one.name.as_ref() == Some(&wanted) || name_of(&one.family) == wanted;
-    let one = all.iter().find(is_it).ok_or_else(|| no_template(&name))?;
+    let one = all.iter().find(|one| one.is_called(&wanted)).ok_or_else(|| no_template(&name))?;
     Ok(Json(listed(one, &all)))
 }
 

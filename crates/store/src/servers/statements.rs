@@ -1,0 +1,145 @@
+//! What is asked of PostgreSQL about servers.
+
+use super::{Announced, LEASE, Owner, ServerChange, ServerOutcome, ServerRow, Standing, Whose};
+use crate::sql::{Connection, Dialect, Result, Row, params};
+use lamplight_domain::{Seq, SessionId};
+
+/// The database's clock, in milliseconds since 1970.
+const NOW: &str = "(EXTRACT(EPOCH FROM clock_timestamp()) * 1000)::bigint";
+/// Whether the server `logs.owner` may be taken for dead.
+const IS_GONE: &str =
+    "NOT EXISTS (SELECT 1 FROM servers WHERE servers.number = logs.owner AND servers.expires_at > {now})";
+/// Whether the server `logs.owner` has handed back what it had, or there never was one.
+const HAS_LEFT: &str =
+    "NOT EXISTS (SELECT 1 FROM servers WHERE servers.number = logs.owner AND servers.expires_at <> 0)";
+
+/// On PostgreSQL alone.
+pub(crate) fn change(connection: &Connection, us: i64, change: &ServerChange) -> Result<ServerOutcome> {
+    debug_assert_eq!(connection.dialect(), Dialect::Postgres);
+    match change {
+        ServerChange::Announce(announced) => announce(connection, us, announced),
+        ServerChange::Claim { session, of } => {
+            let text = format!(
+                "UPDATE logs SET owner = ?1, fence = fence + 1 WHERE session = ?2 AND (owner IN (0, ?1) OR {})
+                 RETURNING session, fence",
+                free(*of)
+            );
+            connection.rows(&text, params![us, session.as_str()], claim).map(ServerOutcome::Claimed)
+        }
+        ServerChange::ClaimOpen { of, limit } => {
+            let which = match of {
+                Whose::Ours => "owner IN (0, ?1)".to_owned(),
+                Whose::Left | Whose::Gone => format!("owner <> ?1 AND {}", free(*of)),
+            };
+            let text = format!(
+                "WITH free AS (
+                    SELECT logs.number FROM summaries JOIN logs ON logs.number = summaries.log
+                    WHERE summaries.open = 1 AND {which}
+                    ORDER BY summaries.session LIMIT ?2 FOR UPDATE OF logs SKIP LOCKED
+                 )
+                 UPDATE logs SET owner = ?1, fence = fence + 1 FROM free WHERE logs.number = free.number RETURNING session, fence"
+            );
+            let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
+            let mut claims = connection.rows(&text, params![us, limit], claim)?;
+            claims.sort();
+            Ok(ServerOutcome::Claimed(claims))
+        }
+    }
+}
+
+fn claim(row: &Row<'_>) -> Result<(SessionId, i64)> {
+    Ok((row.parse(0)?, row.get(1)?))
+}
+
+/// Two that announce themselves at the same time do so one after the other.
+fn announce(connection: &Connection, us: i64, announced: &Announced) -> Result<ServerOutcome> {
+    connection.execute("LOCK TABLE servers IN SHARE ROW EXCLUSIVE MODE", &[])?;
+    let Announced { address, key, version } = announced;
+    let other = format!(
+        "SELECT address FROM servers WHERE number <> ?1 AND expires_at > {NOW} AND version <> '' AND (key <> ?2 OR key = '') LIMIT 1"
+    );
+    if let Some(address) = connection.row(&other, params![us, key.as_str()], |row| row.get(0))? {
+        return Ok(ServerOutcome::OtherKey(address));
+    }
+    // Of before there were several.
+    connection.execute("UPDATE lent SET server = ?1 WHERE server = 0", params![us])?;
+    connection.execute(
+        "UPDATE servers SET address = ?2, key = ?3, version = ?4 WHERE number = ?1",
+        params![us, address.as_str(), key.as_str(), version.as_str()],
+    )?;
+    Ok(ServerOutcome::Done)
+}
+
+/// Whether another server's may be claimed.
+fn free(of: Whose) -> String {
+    match of {
+        Whose::Ours => "false".to_owned(),
+        Whose::Left => HAS_LEFT.to_owned(),
+        Whose::Gone => IS_GONE.replace("{now}", NOW),
+    }
+}
+
+pub(super) fn renew(connection: &Connection, us: i64) -> Result<Standing> {
+    let lease = i64::try_from(LEASE.as_millis()).unwrap_or(i64::MAX);
+    let text = format!(
+        "WITH before AS (SELECT expires_at <= {NOW} AS was_gone FROM servers WHERE number = ?1)
+         UPDATE servers SET expires_at = {NOW} + ?2, since = CASE WHEN was_gone THEN {NOW} ELSE since END
+         FROM before WHERE number = ?1 RETURNING was_gone::int::bigint"
+    );
+    let was_gone = connection.row(&text, params![us, lease], |row| row.is(0))?;
+    let first = format!("SELECT number FROM servers WHERE expires_at > {NOW} ORDER BY since, number LIMIT 1");
+    let first: Option<i64> = connection.row(&first, &[], |row| row.get(0))?;
+    Ok(Standing { is_first: first == Some(us), was_gone: was_gone.unwrap_or(true) })
+}
+
+fn columns(us: i64) -> String {
+    format!(
+        "servers.number, servers.address, servers.version, (servers.number = {us})::int::bigint, servers.expires_at - {NOW}"
+    )
+}
+
+fn server(row: &Row<'_>) -> Result<ServerRow> {
+    let left_ms: i64 = row.get(4)?;
+    Ok(ServerRow {
+        number: row.get(0)?,
+        address: row.get(1)?,
+        version: row.get(2)?,
+        is_us: row.is(3)?,
+        is_alive: left_ms > 0,
+        left_ms,
+    })
+}
+
+/// The server that has it, or had it last.
+pub(super) fn owning(connection: &Connection, session: &SessionId, us: i64) -> Result<Option<ServerRow>> {
+    let text = format!(
+        "SELECT {} FROM logs JOIN servers ON servers.number = logs.owner WHERE logs.session = ?1",
+        columns(us)
+    );
+    connection.row(&text, params![session.as_str()], server)
+}
+
+pub(super) fn owner(connection: &Connection, session: &SessionId, us: i64) -> Result<Owner> {
+    Ok(match owning(connection, session, us)? {
+        Some(server) if server.is_us => Owner::Ours,
+        Some(server) if server.is_alive => Owner::Other(server),
+        Some(_) | None => Owner::Nobody,
+    })
+}
+
+pub(super) fn ends_elsewhere(connection: &Connection, us: i64) -> Result<Vec<(SessionId, Seq)>> {
+    const NEWEST: usize = 50;
+    let text = format!(
+        "SELECT summaries.session, summaries.last_seq FROM summaries JOIN logs ON logs.number = summaries.log
+         WHERE logs.owner <> ?1 AND (summaries.open = 1
+            OR summaries.session IN (SELECT session FROM summaries ORDER BY session DESC LIMIT {NEWEST}))"
+    );
+    connection.rows(&text, params![us], |row| Ok((row.parse(0)?, Seq(row.get::<i64>(1)? as u64))))
+}
+
+pub(super) fn all(connection: &Connection, us: i64) -> Result<Vec<ServerRow>> {
+    const DAY_MS: i64 = 24 * 60 * 60 * 1000;
+    let text =
+        format!("SELECT {} FROM servers WHERE expires_at > {NOW} - {DAY_MS} ORDER BY number", columns(us));
+    connection.rows(&text, &[], server)
+}
