@@ -52,7 +52,7 @@ export const words = {
     turnOf: (turn: number, of: number) => `Turn ${turn} of ${of}`,
     noTurn: 'Before the first turn',
     times: 'Times (t)',
-    linkTo: (seq: number, at: string) => `Entry ${seq}, ${at}: link to it`,
+    linkTo: (at: string, seq: number) => `${at}, entry ${seq}: link to it`,
     toLatest: 'Jump to latest',
     loadingEarlier: 'Loading earlier entries',
     earlierFailed: 'Earlier entries could not be loaded.',

@@ -37,7 +37,7 @@ export const Row = memo(function Row({ item, index, before, marked, measure, lin
         href={`?at=${item.seq}`}
         onClick={onClick}
         className="stamp"
-        aria-label={words.log.linkTo(item.seq, exactTime(item.at))}
+        aria-label={words.log.linkTo(clock(item.at), item.seq)}
         title={exactTime(item.at)}
       >
         {clock(item.at)}

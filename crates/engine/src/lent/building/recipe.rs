@@ -253,8 +253,8 @@ mod tests {
             plan(vec![run("a"), step(StepKind::Environment(std::iter::once(first).chain(more).collect()))])
         };
         assert_eq!(pairs(12).unwrap().begins.environment["A"].len(), 8 << 12);
-        let (step, message) = pairs(200).unwrap_err();
-        assert_eq!(step, FailedStep::Step(2));
+        let (failed, message) = pairs(200).unwrap_err();
+        assert_eq!(failed, FailedStep::Step(2));
         assert!(message.contains("more than 65536 bytes"), "{message}");
         // In one line too.
         let long = ("A".to_owned(), "a".repeat(60_000));
