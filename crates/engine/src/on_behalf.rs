@@ -145,7 +145,7 @@ impl OnBehalf {
         Ok(all.into_iter().find(|identity| identity.issuer == self.issuer))
     }
 
-    /// And as whom, by their name there.
+    /// And as whom, by their name there. What others had a hand in is not theirs alone: who wrote it could approve it.
     async fn open_pull_request(
         &self,
         shared: &Shared,
@@ -154,6 +154,9 @@ impl OnBehalf {
         repository: &Repository,
         new: &NewPullRequest<'_>,
     ) -> Result<(PullRequest, String), AsServer> {
+        if let Some(other) = view.worked_by.iter().find(|name| **name != view.person.name) {
+            return Err(Not(format!("{other} worked in this session too")).into());
+        }
         let none = || Not(format!("{} is not signed in by GitHub here", view.person.name));
         let identity = self.whose(shared, view).await?.ok_or_else(none)?;
         let mut token = self.token(shared, &identity.person, None).await?.ok_or_else(none)?;

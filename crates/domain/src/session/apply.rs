@@ -56,6 +56,7 @@ impl Session {
             turn: None,
             last_turn: None,
             uncommitted: None,
+            worked_by: Default::default(),
             history: Default::default(),
             commits: Vec::new(),
             behind: None,
@@ -113,7 +114,8 @@ impl Session {
                 let (prompt, text, by) = (prompt.clone(), text.clone(), by.clone());
                 self.prompt_queued(QueuedPrompt { prompt, text, by, attachments: attachments.clone() }, at);
             }
-            Event::PromptEdited { prompt, text, .. } => {
+            Event::PromptEdited { prompt, text, by } => {
+                self.worked(by);
                 let queued = self.prompts.iter_mut().find(|queued| queued.prompt == *prompt);
                 queued.into_iter().for_each(|queued| queued.text.clone_from(text));
             }
@@ -326,10 +328,8 @@ impl Session {
             }
             Event::HostContacted { contact, .. } => Arc::make_mut(&mut self.contacts).push(contact.clone()),
             Event::ArtifactsKept { turn, artifacts } => self.artifacts_kept(*turn, artifacts),
-            Event::TerminalOpened { .. }
-            | Event::SandboxUsed { .. }
-            | Event::AgentLogged { .. }
-            | Event::Noted { .. } => {}
+            Event::TerminalOpened { by } | Event::SandboxUsed { by } => self.worked(by),
+            Event::AgentLogged { .. } | Event::Noted { .. } => {}
         }
     }
 

@@ -90,6 +90,7 @@ impl Session {
             model: self.model.clone().or_else(|| self.agent_model.clone()),
             models: self.models.clone(),
             person: self.spec.person.clone(),
+            worked_by: (*self.worked_by).clone(),
             turn: self.turn_number,
             steps,
             tokens: self.tokens,

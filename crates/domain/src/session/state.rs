@@ -14,7 +14,7 @@ use crate::transcript::Tokens;
 use crate::{
     Attachment, BudgetOf, Enforced, Failure, Generation, PromptId, PullRequest, Seq, Timestamp, TurnNumber,
 };
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 /// One session's state. Made by applying its log from the first entry; see the module for the machine that moves it.
@@ -89,6 +89,8 @@ pub struct Session {
     pub(super) last_turn: Option<LastTurn>,
     /// An ended turn whose work is not in a commit yet.
     pub(super) uncommitted: Option<Uncommitted>,
+    /// Everybody who asked for a turn, changed what was asked, or worked in the sandbox by hand.
+    pub(super) worked_by: Arc<BTreeSet<String>>,
     /// What was said so far, for an agent that has lost its memory.
     pub(super) history: VecDeque<Exchange>,
 

@@ -7,6 +7,7 @@ use super::{ANSWER_BYTES, HISTORY_EXCHANGES, Session};
 use crate::event::{Event, Guard, Memory, Outcome};
 use crate::failure::{Failure, FailureClass};
 use crate::{PromptId, Timestamp, TurnNumber};
+use std::sync::Arc;
 
 impl Draft {
     /// Ends the turn that runs, or makes one of the prompt that waits, as failed.
@@ -39,6 +40,12 @@ impl Session {
         }
     }
 
+    pub(super) fn worked(&mut self, by: &str) {
+        if !self.worked_by.contains(by) {
+            Arc::make_mut(&mut self.worked_by).insert(by.to_owned());
+        }
+    }
+
     pub(super) fn turn_started(
         &mut self,
         number: TurnNumber,
@@ -57,6 +64,7 @@ impl Session {
         }
         let Some(place) = self.prompts.iter().position(|queued| queued.prompt == *prompt) else { return };
         let Some(queued) = self.prompts.remove(place) else { return };
+        self.worked(&queued.by);
         self.turn_number = number;
         self.turn = Some(Turn {
             number,

@@ -13,6 +13,7 @@ use crate::transcript::Tokens;
 use crate::{Attachment, Enforced, Person, PromptId, PullRequest, Seq, SessionId, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::fmt;
 
 /// The one word for where a session is.
@@ -67,6 +68,9 @@ pub struct SessionView {
     pub model: Option<String>,
     pub models: Vec<Model>,
     pub person: Person,
+    /// By name, everybody who asked for a turn, changed what was asked, or worked in the sandbox by hand.
+    #[serde(default)]
+    pub worked_by: BTreeSet<String>,
     /// The last turn begun; 0 before the first.
     pub turn: TurnNumber,
     /// Tool calls of that turn.

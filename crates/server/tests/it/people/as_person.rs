@@ -85,6 +85,25 @@ fn has(directory: &Path, canary: &str) -> bool {
     })
 }
 
+#[tokio::test]
+async fn what_others_had_a_hand_in_is_nobodys() {
+    let stage = stage(FakeGitHub::APP_CLIENT_ID, "").await;
+    let bea = stage.person("bea").await;
+    let prompt = json!({ "text": "!write b.txt two" });
+    let others = "in this server's own name: Olga worked in this session too.";
+    for (token, text, opened_as) in
+        [(&bea, "The pull request was opened as bea.", "bea"), (&stage.door.owner, others, SERVER)]
+    {
+        let id = stage.worked(&bea).await;
+        let path = format!("/sessions/{id}/prompts");
+        let (status, queued) = stage.door.ask(token, Method::POST, &path, prompt.clone()).await;
+        assert_eq!(status, StatusCode::CREATED, "{queued}");
+        stage.said(&id, r#""work_committed","turn":2"#).await;
+        assert_eq!(stage.published(&id, text).await.0, opened_as);
+        stage.door.end(&id).await;
+    }
+}
+
 const NOT_SIGNED_IN: &str = "opened in this server's own name: Bea Example is not signed in by GitHub here.";
 
 #[tokio::test]
