@@ -199,7 +199,7 @@ export class Session extends EventEmitter {
       base: this.spec.base,
       branch: this.spec.branch,
       agent: this.spec.agent,
-      model: this.model,
+      model: this.model ?? (this.ready ? MODELS[0].id : null),
       models: this.ready ? MODELS : [],
       person: this.person,
       turn: this.turns,

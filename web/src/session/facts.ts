@@ -83,7 +83,8 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
       };
     }
     case 'agent_opened':
-      return { models: event.opened.models };
+      // What was chosen stays, whatever the agent began with.
+      return { models: event.opened.models, model: view.model ?? event.opened.model ?? null };
     case 'model_chosen':
       return { model: event.model };
     case 'work_committed':
