@@ -19,6 +19,7 @@ mod ports;
 mod process;
 mod pump;
 mod reaper;
+mod relay;
 mod ring;
 mod root;
 mod spool;
@@ -37,11 +38,18 @@ use std::process::{ExitCode, Termination};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
+/// The word with which this program is started beside a guest that runs already.
+const RELAY: &str = "--relay";
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
     if Path::new(&name).file_name() == Some(OsStr::new("sudo")) {
         return root::ask(arguments);
+    }
+    if arguments.next().as_deref() == Some(OsStr::new(RELAY)) {
+        let path = arguments.next().unwrap_or_default();
+        return relay::run(Path::new(&path)).report();
     }
     be_the_guest().report()
 }

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use tokio::net::UnixListener;
 
 const USAGE: &str = "usage: lamplight-guest (--listen PATH | --listen-fd N) [--gateway ADDRESS] [--spool FOLDER] \
-                     [--hand-out-fd N --handed N,N...] [--agent USER]";
+                     [--hand-out-fd N --handed N,N...] [--agent USER]\n       lamplight-guest --relay PATH";
 
 /// Where the gateway is inside every sandbox.
 const GATEWAY: &str = "127.0.0.1:7411";
