@@ -117,6 +117,8 @@ pub struct Inspection {
     pub enforced: Option<Enforced>,
     /// The limits that were run into since, each once.
     pub hits: Vec<LimitHit>,
+    /// What people should know of it beside, as sentences.
+    pub notes: Vec<String>,
 }
 
 /// What one sandbox uses. `None` is what nobody here knows.
