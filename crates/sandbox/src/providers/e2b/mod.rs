@@ -101,6 +101,7 @@ impl Provider for E2b {
             keeps_files: snapshots,
             checkpoints: snapshots,
             host_mounts: false,
+            egress: false,
             pauses: true,
             root_inside: false,
         }

@@ -147,6 +147,7 @@ impl Provider for Fake {
             keeps_files: true,
             checkpoints: true,
             host_mounts: false,
+            egress: false,
             root_inside: false,
             pauses: true,
         }

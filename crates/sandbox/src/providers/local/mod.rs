@@ -221,6 +221,7 @@ impl Provider for Local {
             keeps_files: true,
             checkpoints: true,
             host_mounts: true,
+            egress: true,
             root_inside: self.root,
             pauses: true,
         }
