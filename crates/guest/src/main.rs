@@ -94,9 +94,14 @@ async fn serve(options: Options, init: bool) -> anyhow::Result<()> {
         agent.touch_files();
         guest.tasks.spawn_local(root::serve(guest.clone(), asked, agent.0));
     }
-    let gateway = ports::listen(options.gateway).await?;
+    let gateway = match options.gateway {
+        Some(address) => Some(ports::listen(address).await?),
+        None => None,
+    };
     guest.tasks.spawn_local(reaper::reap(guest.clone(), reaper::signals()?));
-    guest.tasks.spawn_local(ports::carry_out(guest.clone(), gateway));
+    if let Some(gateway) = gateway {
+        guest.tasks.spawn_local(ports::carry_out(guest.clone(), gateway));
+    }
     if let Some((socket, handed)) = hand_out {
         guest.tasks.spawn_local(hand_out::serve(guest.clone(), socket, handed));
     }

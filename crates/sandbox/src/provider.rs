@@ -105,6 +105,8 @@ pub struct SandboxSpec {
     pub mounts: Vec<ReadOnlyMount>,
     /// Whether programs inside have a way to ask for the outside, by [`Provider::egress`].
     pub egress: bool,
+    /// Whether programs inside reach the gateway over the link. Without it, its address is free for what runs inside.
+    pub gateway: bool,
     pub limits: SandboxLimits,
     /// What its files begin with; `None` is the machine that it runs on. The same for all generations of a session.
     pub image: Option<SessionImage>,

@@ -131,6 +131,7 @@ async fn checked(context: &Arc<Context>, asked: &Asked) -> anyhow::Result<Result
         environment: Default::default(),
         mounts: crate::agents::mounts(shared),
         egress: crate::provider::has_way_out(shared, &context.spec.network),
+        gateway: true,
         limits: context.spec.sandbox.clone(),
         image: context.spec.image.clone(),
     };

@@ -16,6 +16,7 @@ pub(super) async fn create(context: &Context, generation: Generation) -> Result<
         environment: Default::default(),
         mounts: crate::agents::mounts(&context.shared),
         egress: crate::provider::has_way_out(&context.shared, &context.spec.network),
+        gateway: true,
         limits: context.spec.sandbox.clone(),
         image: context.spec.image.clone(),
     };

@@ -186,6 +186,7 @@ async fn sandbox(context: &Context, recipe: &Recipe, holder: &SessionId) -> anyh
         environment: Default::default(),
         mounts: crate::agents::mounts(&context.shared),
         egress: crate::provider::has_way_out(&context.shared, &context.spec.network),
+        gateway: true,
         limits: context.spec.sandbox.clone(),
         image: context.spec.image.clone(),
     };
