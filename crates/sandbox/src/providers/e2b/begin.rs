@@ -20,6 +20,9 @@ const UPLOADED: &str = "/tmp/lamplight-guest";
 const PREPARE: Duration = Duration::from_secs(60);
 const LISTEN: Duration = Duration::from_secs(30);
 
+/// Of what a guest that does not begin says; bytes.
+const REASON: usize = 1000;
+
 /// How [`PREPARING`] ends where a sandbox of this kind can never have a guest.
 const NOT_HERE: i32 = 65;
 
@@ -115,14 +118,19 @@ async fn start(
         has_input: false,
     };
     let mut events = door.start(program).await?.events;
-    let mut complaint = String::new();
+    let mut complaint = Vec::new();
     loop {
         match events.next().await? {
             // From here on nobody listens to it, and it goes on.
             Some(Event::Data(Data::Stdout(_) | Data::Pty(_))) => return Ok(()),
-            Some(Event::Data(Data::Stderr(bytes))) => complaint.push_str(&String::from_utf8_lossy(&bytes.0)),
+            Some(Event::Data(Data::Stderr(bytes))) => {
+                let room = REASON.saturating_sub(complaint.len()).min(bytes.0.len());
+                complaint.extend_from_slice(&bytes.0[..room]);
+            }
             Some(Event::Start { .. } | Event::Keepalive {}) => {}
-            Some(Event::End(_)) | None => return Err(not_begun(complaint.trim())),
+            Some(Event::End(_)) | None => {
+                return Err(not_begun(String::from_utf8_lossy(&complaint).trim()));
+            }
         }
     }
 }
