@@ -149,6 +149,7 @@ pub struct Seen {
     pub envd_access_token: Option<String>,
     /// Of one, not in a list.
     pub domain: Option<String>,
+    pub end_at: Option<String>,
 }
 
 /// What a pause has kept.
@@ -314,6 +315,7 @@ mod tests {
             metadata: None,
             envd_access_token: token,
             domain: None,
+            end_at: Some("y".into()),
         };
         assert_eq!(seen, wanted);
     }

@@ -174,12 +174,13 @@ fn data(bytes: Bytes) -> StreamInputRequest {
 
 /// As long as somebody works in it. Where the cloud lets it run no longer, it pauses it when its time is over, and who dials goes on.
 async fn extend(terms: &Terms) {
+    let mut ends_at = None;
     loop {
-        match terms.cloud.run_for(&terms.id, terms.time).await {
-            Ok(()) => terms.ending.forget(&terms.id),
-            Err(error) if error.kind == ErrorKind::Invalid => {
+        match longer(terms, &mut ends_at).await {
+            Ok(true) => terms.ending.forget(&terms.id),
+            Ok(false) => {
                 if terms.ending.learn(&terms.id) {
-                    tracing::warn!(sandbox = %terms.id, %error, "the cloud lets a sandbox run no longer");
+                    tracing::warn!(sandbox = %terms.id, "the cloud lets a sandbox run no longer");
                 }
             }
             Err(error) => {
@@ -188,6 +189,18 @@ async fn extend(terms: &Terms) {
         }
         sleep(EXTEND).await;
     }
+}
+
+/// Whether it runs longer than before. A cloud refuses to let one run over its limit, or says yes and leaves the end where it was.
+async fn longer(terms: &Terms, ends_at: &mut Option<String>) -> Result<bool, SandboxError> {
+    match terms.cloud.run_for(&terms.id, terms.time).await {
+        Err(error) if error.kind == ErrorKind::Invalid => return Ok(false),
+        done => done?,
+    }
+    let now = terms.cloud.see(&terms.id).await?.end_at;
+    let is_as_it_was = now.is_some() && now == *ends_at;
+    *ends_at = now;
+    Ok(!is_as_it_was)
 }
 
 impl Ending {
