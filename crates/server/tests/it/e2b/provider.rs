@@ -236,10 +236,14 @@ async fn the_time_of_a_sandbox_is_extended_while_somebody_works_in_it() {
         let at = |name: &str| told[name].as_str().unwrap().parse::<jiff::Timestamp>().unwrap().as_second();
         at("endAt") - at("startedAt")
     };
-    let (status, _) =
-        there.cloud.control(Method::POST, &format!("/sandboxes/{id}/timeout"), json!({"timeout": 60})).await;
-    assert_eq!(status, StatusCode::NO_CONTENT);
-    assert!(left().await < 300, "{}", left().await);
+    // An extension by whoever made it may still be under way.
+    until("its time is short", async || {
+        let path = format!("/sandboxes/{id}/timeout");
+        let (status, _) = there.cloud.control(Method::POST, &path, json!({"timeout": 60})).await;
+        assert_eq!(status, StatusCode::NO_CONTENT);
+        left().await < 300
+    })
+    .await;
     let link = enter(&e2b, &handle).await;
     until("its time is extended", async || left().await >= 850).await;
     drop(link);
