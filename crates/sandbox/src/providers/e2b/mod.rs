@@ -3,7 +3,7 @@
 //! ```text
 //! E2b ──control plane──▶ sandboxes, snapshots   found again by metadata: deployment, session, generation
 //!  │
-//!  └──envd──▶ the guest, put in and started by root; for each link a relay, whose standard streams carry it
+//!  └──envd──▶ the guest, put in by root, run by who works there; for each link a relay, whose standard streams carry it
 //! ```
 //! A generation is a sandbox of the cloud. Between two of them the files are in a snapshot, and a checkpoint is another one. What the
 //! cloud cannot know is written down here (`record`): which sandbox and which snapshots are a session's.
