@@ -159,4 +159,29 @@ pub struct SandboxConfig {
     pub limits: SandboxLimits,
     /// Whether sandboxes run even where a wall is missing that nothing should run without.
     pub is_unsafe: bool,
+    /// Makes them instead of this machine.
+    pub cloud: Option<CloudConfig>,
+}
+
+/// A cloud that speaks E2B, and what its sandboxes are made from.
+#[derive(Debug, Clone)]
+pub struct CloudConfig {
+    /// `None` where there is none; nothing can be made then.
+    pub key: Option<Secret>,
+    /// Its API is at `api.` under it, unless `api_url` says otherwise.
+    pub domain: String,
+    pub api_url: Option<String>,
+    /// One address for all sandboxes, where they have none of their own.
+    pub sandbox_url: Option<String>,
+    pub template: String,
+    /// Who everything runs as inside.
+    pub user: String,
+    /// What sandboxes of this installation are known by; `None` is a name that is made once and kept in the data directory.
+    pub deployment: Option<String>,
+    /// After so long without anybody who works in it the cloud pauses a sandbox.
+    pub timeout_seconds: u64,
+    /// Whether sandboxes of sessions that may reach everything have the cloud's own internet.
+    pub internet: bool,
+    /// Whether the cloud keeps files.
+    pub snapshots: bool,
 }

@@ -8,11 +8,14 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use tokio::net::UnixListener;
 
-const USAGE: &str = "usage: lamplight-guest (--listen PATH | --listen-fd N) [--gateway ADDRESS] [--spool FOLDER] \
-                     [--hand-out-fd N --handed N,N...] [--agent USER]";
+const USAGE: &str = "usage: lamplight-guest (--listen PATH | --listen-fd N) [--gateway ADDRESS|none] [--spool FOLDER] \
+                     [--hand-out-fd N --handed N,N...] [--agent USER]\n       lamplight-guest --relay PATH";
 
 /// Where the gateway is inside every sandbox.
 const GATEWAY: &str = "127.0.0.1:7411";
+
+/// In the place of an address: there is no gateway, and its address is for whoever wants it.
+const NO_GATEWAY: &str = "none";
 
 /// Where unread output is kept.
 const SPOOL: &str = "/var/tmp";
@@ -20,7 +23,8 @@ const SPOOL: &str = "/var/tmp";
 /// What the guest was started with.
 pub(crate) struct Options {
     listen: Listen,
-    pub(crate) gateway: SocketAddr,
+    /// `None` where nothing inside is to reach one.
+    pub(crate) gateway: Option<SocketAddr>,
     pub(crate) spool: PathBuf,
     hand_out: Option<RawFd>,
     handed: Vec<RawFd>,
@@ -65,9 +69,14 @@ impl Options {
         }
         Ok(Self {
             listen: listen.context(USAGE)?,
-            gateway: gateway
-                .parse()
-                .with_context(|| format!("--gateway {gateway} is not an address with a port"))?,
+            gateway: match gateway.as_str() {
+                NO_GATEWAY => None,
+                address => Some(
+                    address
+                        .parse()
+                        .with_context(|| format!("--gateway {address} is not an address with a port"))?,
+                ),
+            },
             spool,
             hand_out,
             handed,

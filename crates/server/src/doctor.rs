@@ -61,6 +61,12 @@ fn of_sandbox(probe: lamplight_engine::Probe) -> impl Iterator<Item = Finding> {
     })
 }
 
+/// Where a cloud makes sandboxes, nothing works without it.
+fn of_cloud(cloud: lamplight_engine::ExaminedCloud) -> Finding {
+    let state = if cloud.is_well { State::Ok } else { State::Missing };
+    Finding { name: "sandbox", state, detail: cloud.detail, remedy: cloud.remedy }
+}
+
 /// Everything that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Examination {
@@ -83,9 +89,14 @@ pub async fn examine(config: &Config, keys: Option<&KeyList>) -> Examination {
     let mut tier = None;
     // The rest is about a directory that can be written.
     if findings.iter().all(|finding| finding.state != State::Missing) {
-        let probe = lamplight_engine::probe_sandbox(&config.engine()).await;
-        tier = Some(probe.tier.into());
-        findings.extend(of_sandbox(probe));
+        match lamplight_engine::examine_cloud(&config.engine()).await {
+            Some(cloud) => findings.push(of_cloud(cloud)),
+            None => {
+                let probe = lamplight_engine::probe_sandbox(&config.engine()).await;
+                tier = Some(probe.tier.into());
+                findings.extend(of_sandbox(probe));
+            }
+        }
     }
     findings.extend(agents(config));
     findings.push(models(config, keys));

@@ -4,6 +4,7 @@ mod bounds;
 mod cycles;
 mod domain;
 mod outside;
+mod provider;
 mod raw;
 mod restart;
 mod sdks;

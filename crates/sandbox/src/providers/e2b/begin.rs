@@ -1,0 +1,140 @@
+//! What is put into a new sandbox: the guest, started as whoever works there, and the folders that callers know.
+
+use super::config::{E2bConfig, environment};
+use super::envd::{Door, Program, ROOT};
+use crate::error::{ErrorKind, SandboxError};
+use crate::provider::inside;
+use bytes::Bytes;
+use lamplight_e2b::process::{Data, Event};
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+/// Ours alone, in every sandbox.
+const GUEST: &str = "/var/lib/lamplight/guest";
+const SOCKET: &str = "/var/lib/lamplight/run/link.sock";
+
+/// Where the guest is put first, until it belongs to root and can be run.
+const UPLOADED: &str = "/tmp/lamplight-guest";
+
+/// For the folders, and until the guest listens.
+const PREPARE: Duration = Duration::from_secs(60);
+const LISTEN: Duration = Duration::from_secs(30);
+
+/// Of what a guest that does not begin says; bytes.
+const REASON: usize = 1000;
+
+/// How [`PREPARING`] ends where a sandbox of this kind can never have a guest.
+const NOT_HERE: i32 = 65;
+
+/// As root: `$1` is who works in the sandbox, `$2` the machine that the guest is for. What came with the files of another sandbox, or with
+/// its memory, is ended and made anew.
+const PREPARING: &str = r#"set -e
+umask 022
+[ "$(uname -m)" = "$2" ] || { echo "its machine is $(uname -m), and this Lamplight's guest is for $2" >&2; exit 65; }
+id -u "$1" > /dev/null 2>&1 || { echo "there is no user $1 in its template" >&2; exit 65; }
+for process in /proc/[0-9]*; do
+  if [ "$(readlink "$process/exe" 2> /dev/null)" = /var/lib/lamplight/guest ]; then kill -KILL "${process#/proc/}" || true; fi
+done
+mkdir -p /var/lib/lamplight /workspace /home/agent
+rm -rf /var/lib/lamplight/run
+mkdir -m 700 /var/lib/lamplight/run
+mv -f /tmp/lamplight-guest /var/lib/lamplight/guest
+chown 0:0 /var/lib/lamplight/guest
+chmod 755 /var/lib/lamplight/guest
+chown "$1:" /var/lib/lamplight/run /workspace /home/agent
+"#;
+
+/// As whoever works there: `$1` is the guest's socket, and what follows the guest. Says a line as soon as it can be spoken with, and ends
+/// when it ends.
+const STARTING: &str = r#"socket=$1
+shift
+"$@" > /dev/null 2> /var/lib/lamplight/run/guest.log < /dev/null &
+guest=$!
+until [ -S "$socket" ]; do
+  kill -0 "$guest" 2> /dev/null || { cat /var/lib/lamplight/run/guest.log >&2; exit 1; }
+  sleep 0.02
+done
+echo listening
+wait "$guest"
+"#;
+
+/// Puts the guest in and starts it. Again is fine: it is another guest then.
+pub(super) async fn begin(
+    door: &Door,
+    config: &E2bConfig,
+    given: &BTreeMap<String, String>,
+) -> Result<(), SandboxError> {
+    door.upload(UPLOADED, Bytes::from_static(crate::GUEST)).await?;
+    prepare(door, config).await?;
+    let listening = tokio::time::timeout(LISTEN, start(door, config, given)).await;
+    listening.unwrap_or_else(|_| Err(not_begun("it does not listen in time")))
+}
+
+/// What carries a link to the guest.
+pub(super) fn relay(config: &E2bConfig) -> Program {
+    Program {
+        user: config.user.clone(),
+        argv: [GUEST, "--relay", SOCKET].map(str::to_owned).to_vec(),
+        environment: environment(&config.user),
+        folder: "/".to_owned(),
+        has_input: true,
+    }
+}
+
+async fn prepare(door: &Door, config: &E2bConfig) -> Result<(), SandboxError> {
+    let argv = ["/bin/sh", "-c", PREPARING, "sh", &config.user, std::env::consts::ARCH];
+    let program = Program {
+        user: ROOT.to_owned(),
+        argv: argv.map(str::to_owned).to_vec(),
+        environment: environment(ROOT),
+        folder: "/".to_owned(),
+        has_input: false,
+    };
+    let (end, said) = door.run(program, PREPARE).await?;
+    match end.exit_code {
+        0 if end.exited => Ok(()),
+        NOT_HERE => {
+            Err(SandboxError::new(ErrorKind::Unsupported, format!("the sandbox cannot be used: {said}")))
+        }
+        _ => Err(not_begun(&format!("its folders could not be made ({}): {said}", end.status))),
+    }
+}
+
+async fn start(
+    door: &Door,
+    config: &E2bConfig,
+    given: &BTreeMap<String, String>,
+) -> Result<(), SandboxError> {
+    let gateway = config.gateway.to_string();
+    let argv = ["/bin/sh", "-c", STARTING, "sh", SOCKET, GUEST, "--listen", SOCKET, "--gateway", &gateway];
+    let mut all = environment(&config.user);
+    all.insert("HOME".to_owned(), inside::HOME.to_owned());
+    all.extend(given.clone());
+    let program = Program {
+        user: config.user.clone(),
+        argv: argv.map(str::to_owned).to_vec(),
+        environment: all,
+        folder: inside::WORKSPACE.to_owned(),
+        has_input: false,
+    };
+    let mut events = door.start(program).await?.events;
+    let mut complaint = Vec::new();
+    loop {
+        match events.next().await? {
+            // From here on nobody listens to it, and it goes on.
+            Some(Event::Data(Data::Stdout(_) | Data::Pty(_))) => return Ok(()),
+            Some(Event::Data(Data::Stderr(bytes))) => {
+                let room = REASON.saturating_sub(complaint.len()).min(bytes.0.len());
+                complaint.extend_from_slice(&bytes.0[..room]);
+            }
+            Some(Event::Start { .. } | Event::Keepalive {}) => {}
+            Some(Event::End(_)) | None => {
+                return Err(not_begun(String::from_utf8_lossy(&complaint).trim()));
+            }
+        }
+    }
+}
+
+fn not_begun(why: &str) -> SandboxError {
+    SandboxError::new(ErrorKind::Failed, format!("the guest could not be started: {why}"))
+}
