@@ -1,6 +1,7 @@
 //! What the engine is told by whoever starts it. Plain data; only the server reads files and the environment.
 
 use crate::BudgetsConfig;
+use crate::CloudKey;
 use crate::QueueConfig;
 use crate::forge::ForgeConfig;
 use crate::keys::SealingSource;
@@ -166,8 +167,12 @@ pub struct SandboxConfig {
 /// A cloud that speaks E2B, and what its sandboxes are made from.
 #[derive(Debug, Clone)]
 pub struct CloudConfig {
-    /// `None` where there is none; nothing can be made then.
+    /// Of the environment. One that is stored comes before it.
     pub key: Option<Secret>,
+    /// The name of the variable that the key is from.
+    pub variable: Option<String>,
+    /// What the cloud is asked with now. Without one nothing can be made.
+    pub current: CloudKey,
     /// Its API is at `api.` under it, unless `api_url` says otherwise.
     pub domain: String,
     pub api_url: Option<String>,
@@ -184,4 +189,11 @@ pub struct CloudConfig {
     pub internet: bool,
     /// Whether the cloud keeps files.
     pub snapshots: bool,
+}
+
+impl CloudConfig {
+    /// Where the cloud is asked.
+    pub(crate) fn api(&self) -> String {
+        self.api_url.clone().unwrap_or_else(|| format!("https://api.{}", self.domain))
+    }
 }

@@ -67,7 +67,7 @@ pub use forge::{
     examine_github,
 };
 pub use hub::Follower;
-pub use keys::{KeyInfo, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
+pub use keys::{KeyInfo, KeyName, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
 pub use lamplight_agent::install::Progress;
 pub use lamplight_gateway::{
@@ -83,7 +83,7 @@ pub use lamplight_sandbox::link::{
     TerminalSize, WatchEvent, Watched, Watcher,
 };
 pub use lamplight_sandbox::provider::{Searched, Used};
-pub use lamplight_sandbox::providers::e2b::Examined as ExaminedCloud;
+pub use lamplight_sandbox::providers::e2b::{Examined as ExaminedCloud, FoundCloud, Key as CloudKey};
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{
     AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, BadAddress, Examined, Migrated, PAGE_AUDIT,

@@ -5,10 +5,10 @@ use crate::engine::Shared;
 use crate::error::StartError;
 use crate::ids;
 use anyhow::Context as _;
-use lamplight_domain::{KnownSecret, Network};
+use lamplight_domain::Network;
 use lamplight_gateway::install_tls_provider;
 use lamplight_sandbox::provider::Provider;
-use lamplight_sandbox::providers::e2b::{E2b, E2bConfig, Examined as ExaminedCloud, examine};
+use lamplight_sandbox::providers::e2b::{E2b, E2bConfig, Examined as ExaminedCloud, FoundCloud, examine};
 use lamplight_sandbox::providers::local::{
     Launcher, Local, LocalConfig, Probe, Tool, launcher_main as local_launcher, probe,
 };
@@ -32,8 +32,6 @@ pub(crate) fn make(config: &Config) -> Result<Arc<dyn Provider>, StartError> {
         // The certificates of the cloud are looked at by it.
         install_tls_provider();
         let cloud = cloud_config(config, cloud).map_err(StartError::Provider)?;
-        let key = KnownSecret { name: "key of the sandboxes' cloud".to_owned(), value: cloud.key.clone() };
-        config.redaction.learn([key]);
         let provider = E2b::open(cloud).map_err(|error| StartError::Provider(error.into()))?;
         return Ok(Arc::new(provider));
     }
@@ -52,7 +50,9 @@ pub async fn examine_cloud(config: &Config) -> Option<ExaminedCloud> {
     install_tls_provider();
     Some(match cloud_config(config, cloud) {
         Ok(config) => examine(&config).await,
-        Err(error) => ExaminedCloud { is_well: false, detail: format!("{error:#}"), remedy: None },
+        Err(error) => {
+            ExaminedCloud { found: FoundCloud::Refused, detail: format!("{error:#}"), remedy: None }
+        }
     })
 }
 
@@ -70,7 +70,6 @@ fn cloud_config(config: &Config, cloud: &CloudConfig) -> anyhow::Result<E2bConfi
         Some(deployment) => deployment.clone(),
         None => deployment(&config.data_dir).context("read what this installation is called in the cloud")?,
     };
-    let key = cloud.key.as_ref().map(|key| key.expose().to_owned()).unwrap_or_default();
     Ok(E2bConfig {
         domain: cloud.domain.clone(),
         api_url: cloud.api_url.clone(),
@@ -80,7 +79,7 @@ fn cloud_config(config: &Config, cloud: &CloudConfig) -> anyhow::Result<E2bConfi
         timeout: Duration::from_secs(cloud.timeout_seconds),
         internet: cloud.internet,
         snapshots: cloud.snapshots,
-        ..E2bConfig::new(config.data_dir.clone(), key, deployment)
+        ..E2bConfig::new(config.data_dir.clone(), cloud.current.clone(), deployment)
     })
 }
 

@@ -3,7 +3,7 @@
 use super::{ConfigError, Environment, Launcher, NetworkPolicy, Provider, Sandbox, Secret};
 use axum::http::Uri;
 use lamplight_domain::ImageChoice;
-use lamplight_engine::CloudConfig;
+use lamplight_engine::{CloudConfig, CloudKey};
 use serde::{Deserialize, Serialize};
 
 /// `[e2b_provider]`
@@ -36,6 +36,9 @@ pub struct E2bProvider {
     pub snapshots: bool,
     #[serde(skip)]
     key: Option<Secret>,
+    /// The variable that it is from.
+    #[serde(skip)]
+    variable: Option<String>,
 }
 
 /// Where the key is looked for.
@@ -58,6 +61,7 @@ impl Default for E2bProvider {
             internet: false,
             snapshots: true,
             key: None,
+            variable: None,
         }
     }
 }
@@ -66,6 +70,7 @@ impl E2bProvider {
     pub(super) fn take_secrets(&mut self, environment: &Environment) {
         let name = self.key_env.as_deref().unwrap_or(KEY);
         let value = environment.get(name).map(|value| value.trim()).filter(|value| !value.is_empty());
+        self.variable = value.map(|_| name.to_owned());
         self.key = value.map(Secret::new);
     }
 
@@ -113,6 +118,8 @@ impl E2bProvider {
     pub(super) fn engine(&self) -> CloudConfig {
         CloudConfig {
             key: self.key.as_ref().map(|key| lamplight_engine::Secret::new(key.reveal())),
+            variable: self.variable.clone(),
+            current: CloudKey::new(self.key.as_ref().map(Secret::reveal).unwrap_or_default()),
             domain: self.domain.clone(),
             api_url: self.api_url.clone(),
             sandbox_url: self.sandbox_url.clone(),

@@ -1,8 +1,8 @@
 //! The control plane of the cloud: sandboxes and snapshots, made, found and ended. Each call asks once.
 
-use super::config::E2bConfig;
+use super::config::{E2bConfig, Key};
 use super::envd::Door;
-use super::error::{of_status, of_transport, said, strange, too_late};
+use super::error::{no_key, of_status, of_transport, said, strange, too_late};
 use crate::error::{ErrorKind, SandboxError};
 use bytes::Bytes;
 use lamplight_e2b::ENVD_PORT;
@@ -35,7 +35,7 @@ pub(super) struct Cloud {
     /// One address for all sandboxes, where there is one.
     sandboxes: Option<Url>,
     domain: String,
-    key: String,
+    key: Key,
 }
 
 struct Answer {
@@ -206,7 +206,8 @@ impl Cloud {
         within: Duration,
         body: Value,
     ) -> Result<Answer, SandboxError> {
-        let mut request = self.http.request(method, url).header("X-API-Key", &self.key);
+        let key = self.key.get().ok_or_else(|| no_key(what))?;
+        let mut request = self.http.request(method, url).header("X-API-Key", key);
         if !body.is_null() {
             request = request.json(&body);
         }

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 /// Where the cloud is, and what its sandboxes are made from.
@@ -14,7 +15,7 @@ pub struct E2bConfig {
     /// For what the provider writes down: which sandbox and which snapshots are a session's.
     pub data_dir: PathBuf,
     /// Never leaves this process but as a header to [`E2bConfig::api_url`].
-    pub key: String,
+    pub key: Key,
     /// Of the cloud: its API is at `api.` under it, and ports of sandboxes are at `{port}-{id}.`.
     pub domain: String,
     /// Where the API is, if not under the domain.
@@ -39,7 +40,7 @@ pub struct E2bConfig {
 
 impl E2bConfig {
     /// Of the public cloud.
-    pub fn new(data_dir: PathBuf, key: String, deployment: String) -> Self {
+    pub fn new(data_dir: PathBuf, key: Key, deployment: String) -> Self {
         Self {
             data_dir,
             key,
@@ -54,6 +55,34 @@ impl E2bConfig {
             snapshots: true,
             gateway: SocketAddr::from((Ipv4Addr::LOCALHOST, 7411)),
         }
+    }
+}
+
+/// What opens the cloud. It may be changed while sandboxes are made: whatever is asked from then on is asked with it.
+#[derive(Clone, Default)]
+pub struct Key(Arc<RwLock<String>>);
+
+impl Key {
+    /// An empty one is none.
+    pub fn new(key: &str) -> Self {
+        Self(Arc::new(RwLock::new(key.to_owned())))
+    }
+
+    pub fn set(&self, key: &str) {
+        key.clone_into(&mut self.0.write().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// As it is now.
+    pub fn get(&self) -> Option<String> {
+        let key = self.0.read().unwrap_or_else(PoisonError::into_inner);
+        Some(key.clone()).filter(|key| !key.is_empty())
+    }
+}
+
+/// Says nothing of it.
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Key")
     }
 }
 
@@ -87,9 +116,6 @@ pub(super) fn environment(user: &str) -> BTreeMap<String, String> {
 pub(super) fn check(config: &E2bConfig) -> Result<(), SandboxError> {
     let wrong = |why: &str| Err(SandboxError::new(ErrorKind::Unsupported, format!("[e2b_provider]: {why}")));
     let plain = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    if config.key.is_empty() {
-        return wrong("there is no key; set E2B_API_KEY, or the variable that key_env names");
-    }
     if config.deployment.is_empty() || !config.deployment.bytes().all(plain) {
         return wrong("deployment has letters, digits and - alone");
     }
@@ -105,15 +131,25 @@ mod tests {
 
     #[test]
     fn what_cannot_work_is_told_and_the_key_is_not() {
-        let good = E2bConfig::new("/nowhere".into(), "e2b_secret".into(), "a-1".into());
+        let good = E2bConfig::new("/nowhere".into(), Key::new("e2b_secret"), "a-1".into());
         assert!(check(&good).is_ok());
         for bad in [
-            E2bConfig { key: String::new(), ..good.clone() },
             E2bConfig { deployment: "a b".into(), ..good.clone() },
             E2bConfig { timeout: EXTEND, ..good.clone() },
         ] {
             assert_eq!(check(&bad).unwrap_err().kind, ErrorKind::Unsupported, "{bad:?}");
         }
-        assert!(!format!("{good:?}").contains("e2b_secret"));
+        assert!(!format!("{good:?} {:?}", good.key).contains("e2b_secret"));
+    }
+
+    #[test]
+    fn a_key_is_changed_for_all_who_have_it_and_an_empty_one_is_none() {
+        let key = Key::default();
+        let same = key.clone();
+        assert_eq!(same.get(), None);
+        key.set("e2b_another");
+        assert_eq!(same.get().as_deref(), Some("e2b_another"));
+        key.set("");
+        assert_eq!(same.get(), None);
     }
 }

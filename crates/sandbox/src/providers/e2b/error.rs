@@ -17,7 +17,7 @@ pub(super) fn of_status(what: &str, status: StatusCode, body: &[u8]) -> SandboxE
     let kind = match status.as_u16() {
         401 | 403 => {
             let message =
-                format!("{what}: the cloud does not let us ({said}); look at the key of [e2b_provider]");
+                format!("{what}: the cloud does not let us ({said}); look at its key (lamplight keys test e2b)");
             return SandboxError::new(ErrorKind::Unsupported, message);
         }
         404 | 410 => ErrorKind::Gone,
@@ -29,6 +29,12 @@ pub(super) fn of_status(what: &str, status: StatusCode, body: &[u8]) -> SandboxE
         _ => ErrorKind::Failed,
     };
     SandboxError::new(kind, format!("{what}: the cloud answers {}: {said}", status.as_u16()))
+}
+
+/// Nothing can be asked.
+pub(super) fn no_key(what: &str) -> SandboxError {
+    let message = format!("{what}: there is no key for the cloud; set one with lamplight keys set e2b");
+    SandboxError::new(ErrorKind::Unsupported, message)
 }
 
 /// No answer.

@@ -27,8 +27,8 @@ mod sandboxes;
 mod stream;
 mod walls;
 
-pub use config::E2bConfig;
-pub use probe::{Examined, examine};
+pub use config::{E2bConfig, Key};
+pub use probe::{Examined, FoundCloud, examine};
 
 use crate::capability::Capabilities;
 use crate::checkpoint::{Checkpoint, CheckpointContent};

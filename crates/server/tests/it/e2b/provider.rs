@@ -11,7 +11,7 @@ use lamplight_sandbox::error::ErrorKind;
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{Link, ProcessSpec, RunLimits};
 use lamplight_sandbox::provider::{Files, ListedState, Provider, ReadOnlyMount, SandboxSpec};
-use lamplight_sandbox::providers::e2b::{E2b, E2bConfig};
+use lamplight_sandbox::providers::e2b::{E2b, E2bConfig, Key};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
@@ -58,7 +58,7 @@ impl There {
         E2bConfig {
             api_url: Some(base.clone()),
             sandbox_url: Some(base),
-            ..E2bConfig::new(self.data.path().to_owned(), KEY.to_owned(), "here".to_owned())
+            ..E2bConfig::new(self.data.path().to_owned(), Key::new(KEY), "here".to_owned())
         }
     }
 
@@ -187,7 +187,7 @@ async fn what_a_cloud_cannot_have_is_said() {
     let error = E2b::open(nothing_of).unwrap().create(&there.spec(&session, 1)).await.unwrap_err();
     assert!(error.to_string().contains("nowhere"), "{error}");
     assert_eq!(Failure::from(error).class, FailureClass::NeedsYou);
-    let of_nobody = E2bConfig { key: "sesame".into(), ..there.config() };
+    let of_nobody = E2bConfig { key: Key::new("sesame"), ..there.config() };
     let error = E2b::open(of_nobody).unwrap().list().await.unwrap_err();
     assert!(!error.to_string().contains("sesame"), "{error}");
     assert_eq!(error.kind, ErrorKind::Unsupported);
