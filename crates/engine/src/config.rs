@@ -179,7 +179,7 @@ pub struct CloudConfig {
     /// One address for all sandboxes, where they have none of their own.
     pub sandbox_url: Option<String>,
     pub template: String,
-    /// Who everything runs as inside.
+    /// Who everything runs as inside; made where the template has nobody of this name.
     pub user: String,
     /// What sandboxes of this installation are known by; `None` is a name that is made once and kept in the data directory.
     pub deployment: Option<String>,

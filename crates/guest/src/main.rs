@@ -90,9 +90,11 @@ async fn serve(options: Options, init: bool) -> anyhow::Result<()> {
     let hand_out = options.hand_out()?;
     let guest = Guest::new(init, options.spool, options.agent);
     if let Some(agent) = options.agent {
-        let asked = root::listen(Path::new(root::SOCKET))?;
+        let asked = options.root.as_deref().map(root::listen).transpose()?;
         agent.touch_files();
-        guest.tasks.spawn_local(root::serve(guest.clone(), asked, agent.0));
+        if let Some(asked) = asked {
+            guest.tasks.spawn_local(root::serve(guest.clone(), asked, agent.0));
+        }
     }
     let gateway = match options.gateway {
         Some(address) => Some(ports::listen(address).await?),

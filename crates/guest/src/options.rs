@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::agent::Agent;
+use crate::root;
 use anyhow::{Context, bail};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -9,13 +10,13 @@ use std::path::PathBuf;
 use tokio::net::UnixListener;
 
 const USAGE: &str = "usage: lamplight-guest (--listen PATH | --listen-fd N) [--gateway ADDRESS|none] [--spool FOLDER] \
-                     [--hand-out-fd N --handed N,N...] [--agent USER]\n       lamplight-guest --relay PATH";
+                     [--hand-out-fd N --handed N,N...] [--agent USER [--root PATH|none]]\n       lamplight-guest --relay PATH";
 
 /// Where the gateway is inside every sandbox.
 const GATEWAY: &str = "127.0.0.1:7411";
 
-/// In the place of an address: there is no gateway, and its address is for whoever wants it.
-const NO_GATEWAY: &str = "none";
+/// In the place of an address, or of a path: there is nothing to reach there. The gateway's address is for whoever wants it then.
+const NONE: &str = "none";
 
 /// Where unread output is kept.
 const SPOOL: &str = "/var/tmp";
@@ -30,6 +31,8 @@ pub(crate) struct Options {
     handed: Vec<RawFd>,
     /// Who everything is done as, where the guest itself is root.
     pub(crate) agent: Option<Agent>,
+    /// Where the agent asks for root; `None` where it is not to have it.
+    pub(crate) root: Option<PathBuf>,
 }
 
 enum Listen {
@@ -46,6 +49,7 @@ impl Options {
         let mut spool = PathBuf::from(SPOOL);
         let (mut hand_out, mut handed) = (None, Vec::new());
         let mut agent = None;
+        let mut root = Some(PathBuf::from(root::SOCKET));
         while let Some(name) = arguments.next() {
             let value = arguments.next().with_context(|| format!("{name:?} needs a value\n{USAGE}"))?;
             let text = || value.to_str().with_context(|| format!("{name:?} {value:?} is not text"));
@@ -64,13 +68,14 @@ impl Options {
                     handed = numbers.context("--handed takes numbers")?;
                 }
                 Some("--agent") => agent = Some(Agent(text()?.parse().context("--agent takes a number")?)),
+                Some("--root") => root = Some(PathBuf::from(&value)).filter(|path| path.as_os_str() != NONE),
                 _ => bail!("unknown option {name:?}\n{USAGE}"),
             }
         }
         Ok(Self {
             listen: listen.context(USAGE)?,
             gateway: match gateway.as_str() {
-                NO_GATEWAY => None,
+                NONE => None,
                 address => Some(
                     address
                         .parse()
@@ -81,6 +86,7 @@ impl Options {
             hand_out,
             handed,
             agent,
+            root,
         })
     }
 

@@ -23,7 +23,7 @@ pub struct E2bProvider {
     pub key_env: Option<String>,
     /// What sandboxes begin with; agents have to be in it.
     pub template: String,
-    /// Who everything runs as inside.
+    /// Who everything runs as inside; made where the template has nobody of this name.
     pub user: String,
     /// What sandboxes of this installation are known by in the cloud; default: a name that is made once and kept in the data directory.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -55,7 +55,7 @@ impl Default for E2bProvider {
             sandbox_url: None,
             key_env: None,
             template: "base".to_owned(),
-            user: "user".to_owned(),
+            user: "agent".to_owned(),
             deployment: None,
             timeout_seconds: 900,
             internet: false,
@@ -91,11 +91,17 @@ impl E2bProvider {
         if self.timeout_seconds < LEAST_TIMEOUT {
             return invalid(format!("e2b_provider.timeout_seconds has to be {LEAST_TIMEOUT} at least"));
         }
-        let is_plain = |name: &String| {
-            !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
-        };
+        let is_plain_byte = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
+        let is_plain = |name: &String| !name.is_empty() && name.bytes().all(is_plain_byte);
         if self.deployment.as_ref().is_some_and(|name| !is_plain(name)) {
             return invalid("e2b_provider.deployment has letters, digits and - alone".to_owned());
+        }
+        if matches!(self.user.as_str(), "" | "root")
+            || !self.user.bytes().all(|byte| byte == b'_' || is_plain_byte(byte))
+        {
+            return invalid(
+                "e2b_provider.user has letters, digits, - and _ alone, and is not root".to_owned(),
+            );
         }
         if sandbox.image != ImageChoice::Host {
             return invalid(

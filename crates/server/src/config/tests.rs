@@ -118,6 +118,11 @@ fn mistakes_are_told_with_their_place() {
         &[],
         "the configuration cannot be used: e2b_provider.timeout_seconds has to be 120",
     );
+    check(
+        &in_a_cloud("[e2b_provider]\nuser = 'root'\n"),
+        &[],
+        "the configuration cannot be used: e2b_provider.user has letters, digits, - and _ alone, and is not root",
+    );
     let everywhere = ("LAMPLIGHT_LISTEN", "0.0.0.0:7410");
     check(
         "",
@@ -315,6 +320,8 @@ fn the_key_of_a_cloud_is_taken_from_the_environment_and_not_shown() {
     let key = [("E2B_API_KEY", " e2b_secret "), ("MINE", "e2b_other")];
     let cloud = |file: &str| load(file, Flags::default(), &key).unwrap().engine().sandbox.cloud;
     let taken = cloud(file).unwrap();
+    assert_eq!(taken.current.get().as_deref(), Some("e2b_secret"), "until a stored one is known");
+    assert_eq!(taken.variable.as_deref(), Some("E2B_API_KEY"));
     assert_eq!((taken.key.unwrap().expose(), taken.template.as_str()), ("e2b_secret", "mine"));
     let named = cloud(&format!("{file}key_env = 'MINE'\n")).unwrap();
     assert_eq!(named.key.unwrap().expose(), "e2b_other");

@@ -1,4 +1,6 @@
-//! What is put into a new sandbox: the guest, started as whoever works there, and the folders that callers know.
+//! What is put into a new sandbox: the guest, run by root, the user that everything else is done as, and the folders that callers know.
+//!
+//! That user is nobody's whom the cloud lets become root: so what an agent runs can neither end the guest nor speak in its place.
 
 use super::config::{E2bConfig, environment};
 use super::envd::{Door, Program, ROOT};
@@ -20,18 +22,26 @@ const UPLOADED: &str = "/tmp/lamplight-guest";
 const PREPARE: Duration = Duration::from_secs(60);
 const LISTEN: Duration = Duration::from_secs(30);
 
+/// Of the user that is made where a template has not the one that is wanted, and of its group.
+const USER: &str = "7411";
+
 /// Of what a guest that does not begin says; bytes.
 const REASON: usize = 1000;
 
 /// How [`PREPARING`] ends where a sandbox of this kind can never have a guest.
 const NOT_HERE: i32 = 65;
 
-/// As root: `$1` is who works in the sandbox, `$2` the machine that the guest is for. What came with the files of another sandbox, or with
-/// its memory, is ended and made anew.
+/// As root: `$1` is who works in the sandbox, `$2` the machine that the guest is for, and `$3` the number of a user that is not there yet.
+/// What came with the files of another sandbox, or with its memory, is ended and made anew.
 const PREPARING: &str = r#"set -e
 umask 022
 [ "$(uname -m)" = "$2" ] || { echo "its machine is $(uname -m), and this Lamplight's guest is for $2" >&2; exit 65; }
-id -u "$1" > /dev/null 2>&1 || { echo "there is no user $1 in its template" >&2; exit 65; }
+if ! id -u "$1" > /dev/null 2>&1; then
+  echo "$1:x:$3:$3::/home/agent:/bin/bash" >> /etc/passwd
+  echo "$1:x:$3:" >> /etc/group
+fi
+user=$(id -u "$1")
+[ "$user" != 0 ] || { echo "its user $1 is root" >&2; exit 65; }
 for process in /proc/[0-9]*; do
   if [ "$(readlink "$process/exe" 2> /dev/null)" = /var/lib/lamplight/guest ]; then kill -KILL "${process#/proc/}" || true; fi
 done
@@ -41,14 +51,15 @@ mkdir -m 700 /var/lib/lamplight/run
 mv -f /tmp/lamplight-guest /var/lib/lamplight/guest
 chown 0:0 /var/lib/lamplight/guest
 chmod 755 /var/lib/lamplight/guest
-chown "$1:" /var/lib/lamplight/run /workspace /home/agent
+chown "$user:$user" /workspace /home/agent
 "#;
 
-/// As whoever works there: `$1` is the guest's socket, and what follows the guest. Says a line as soon as it can be spoken with, and ends
-/// when it ends.
-const STARTING: &str = r#"socket=$1
-shift
-"$@" > /dev/null 2> /var/lib/lamplight/run/guest.log < /dev/null &
+/// As root: `$1` is who works there, `$2` the guest's socket, and what follows the guest. Says a line as soon as it can be spoken with, and
+/// ends when it ends.
+const STARTING: &str = r#"agent=$(id -u "$1")
+socket=$2
+shift 2
+"$@" --agent "$agent" > /dev/null 2> /var/lib/lamplight/run/guest.log < /dev/null &
 guest=$!
 until [ -S "$socket" ]; do
   kill -0 "$guest" 2> /dev/null || { cat /var/lib/lamplight/run/guest.log >&2; exit 1; }
@@ -71,18 +82,18 @@ pub(super) async fn begin(
 }
 
 /// What carries a link to the guest.
-pub(super) fn relay(config: &E2bConfig) -> Program {
+pub(super) fn relay() -> Program {
     Program {
-        user: config.user.clone(),
+        user: ROOT.to_owned(),
         argv: [GUEST, "--relay", SOCKET].map(str::to_owned).to_vec(),
-        environment: environment(&config.user),
+        environment: environment(ROOT),
         folder: "/".to_owned(),
         has_input: true,
     }
 }
 
 async fn prepare(door: &Door, config: &E2bConfig) -> Result<(), SandboxError> {
-    let argv = ["/bin/sh", "-c", PREPARING, "sh", &config.user, std::env::consts::ARCH];
+    let argv = ["/bin/sh", "-c", PREPARING, "sh", &config.user, std::env::consts::ARCH, USER];
     let program = Program {
         user: ROOT.to_owned(),
         argv: argv.map(str::to_owned).to_vec(),
@@ -106,13 +117,14 @@ async fn start(
     given: &BTreeMap<String, String>,
 ) -> Result<(), SandboxError> {
     let gateway = config.gateway.to_string();
-    let argv = ["/bin/sh", "-c", STARTING, "sh", SOCKET, GUEST, "--listen", SOCKET, "--gateway", &gateway];
+    let guest = [GUEST, "--listen", SOCKET, "--gateway", &gateway, "--root", "none"];
+    let argv = ["/bin/sh", "-c", STARTING, "sh", &config.user, SOCKET].into_iter().chain(guest);
     let mut all = environment(&config.user);
     all.insert("HOME".to_owned(), inside::HOME.to_owned());
     all.extend(given.clone());
     let program = Program {
-        user: config.user.clone(),
-        argv: argv.map(str::to_owned).to_vec(),
+        user: ROOT.to_owned(),
+        argv: argv.map(str::to_owned).collect(),
         environment: all,
         folder: inside::WORKSPACE.to_owned(),
         has_input: false,

@@ -140,9 +140,9 @@ impl Cloud {
     }
 
     /// Keeps the files of one that runs; what runs in it goes on. Returns what a new one is made from to have them.
-    pub(super) async fn snapshot(&self, id: &str) -> Result<String, SandboxError> {
+    pub(super) async fn snapshot(&self, id: &str, name: Option<&str>) -> Result<String, SandboxError> {
         let what = format!("keep the files of sandbox {id}");
-        let new = NewSnapshot { name: None, memory: Some(false) };
+        let new = NewSnapshot { name: name.map(str::to_owned), memory: Some(false) };
         let path = ["sandboxes", id, "snapshots"];
         let answer = self.ask(&what, Method::POST, &path, FILES, json(&new)).await?;
         Ok(answer.whole::<Snapshot>(&what)?.snapshot_id)

@@ -24,9 +24,9 @@ pub struct E2bConfig {
     pub sandbox_url: Option<String>,
     /// What files begin with where a session has none yet.
     pub template: String,
-    /// Whose sandboxes they are in the cloud: no two installations with one key may have the same. Letters, digits and `-`.
+    /// Whose sandboxes they are in the cloud: no two servers with one key may have the same. Letters, digits and `-`.
     pub deployment: String,
-    /// Who everything runs as inside.
+    /// Who everything but the guest runs as inside; made where the template has nobody of this name. Letters, digits, `-` and `_`.
     pub user: String,
     /// After so long without anybody who works in it the cloud pauses a sandbox.
     pub timeout: Duration,
@@ -49,7 +49,7 @@ impl E2bConfig {
             sandbox_url: None,
             template: "base".to_owned(),
             deployment,
-            user: "user".to_owned(),
+            user: "agent".to_owned(),
             timeout: Duration::from_secs(900),
             internet: false,
             snapshots: true,
@@ -119,6 +119,11 @@ pub(super) fn check(config: &E2bConfig) -> Result<(), SandboxError> {
     if config.deployment.is_empty() || !config.deployment.bytes().all(plain) {
         return wrong("deployment has letters, digits and - alone");
     }
+    if !config.user.bytes().all(|byte| plain(byte) || byte == b'_')
+        || matches!(config.user.as_str(), "" | "root")
+    {
+        return wrong("user has letters, digits, - and _ alone, and is not root");
+    }
     if config.timeout < EXTEND * 2 {
         return wrong("timeout_seconds is less than two minutes, in which nobody could extend it");
     }
@@ -135,6 +140,8 @@ mod tests {
         assert!(check(&good).is_ok());
         for bad in [
             E2bConfig { deployment: "a b".into(), ..good.clone() },
+            E2bConfig { user: "root".into(), ..good.clone() },
+            E2bConfig { user: "a:b".into(), ..good.clone() },
             E2bConfig { timeout: EXTEND, ..good.clone() },
         ] {
             assert_eq!(check(&bad).unwrap_err().kind, ErrorKind::Unsupported, "{bad:?}");

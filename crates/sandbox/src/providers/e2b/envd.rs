@@ -3,7 +3,7 @@
 use super::cloud::at;
 use super::error::{of_call, of_status, of_transport, strange, too_late};
 use crate::error::{ErrorKind, SandboxError};
-use bytes::{Bytes, BytesMut};
+use bytes::BytesMut;
 use lamplight_e2b::ENVD_PORT;
 use lamplight_e2b::connect::{self, END, Message};
 use lamplight_e2b::process::{Config, Data, End, Event, EventResponse, StartRequest};
@@ -14,8 +14,8 @@ use std::time::Duration;
 
 /// Until a program is started.
 const START: Duration = Duration::from_secs(60);
-/// For a file.
-const UPLOAD: Duration = Duration::from_secs(300);
+/// For a file; the largest are agents of hundreds of megabytes.
+const UPLOAD: Duration = Duration::from_secs(1800);
 
 /// How often a stream is to say something, in seconds, and how long one may say nothing.
 const PING_SECONDS: &str = "50";
@@ -64,7 +64,7 @@ impl Door {
     }
 
     /// Writes a file as root.
-    pub(super) async fn upload(&self, path: &str, content: Bytes) -> Result<(), SandboxError> {
+    pub(super) async fn upload(&self, path: &str, content: impl Into<Body>) -> Result<(), SandboxError> {
         let what = format!("put {path} into sandbox {}", self.id);
         let mut url = at(&self.base, &["files"]);
         url.query_pairs_mut().append_pair("path", path).append_pair("username", ROOT);

@@ -16,8 +16,9 @@ pub(super) fn of_status(what: &str, status: StatusCode, body: &[u8]) -> SandboxE
     let said = said(body);
     let kind = match status.as_u16() {
         401 | 403 => {
-            let message =
-                format!("{what}: the cloud does not let us ({said}); look at its key (lamplight keys test e2b)");
+            let message = format!(
+                "{what}: the cloud does not let us ({said}); look at its key (lamplight keys test e2b)"
+            );
             return SandboxError::new(ErrorKind::Unsupported, message);
         }
         404 | 410 => ErrorKind::Gone,

@@ -117,7 +117,7 @@ impl Inner {
         if was_paused {
             self.cloud.resume(id, self.config.timeout).await?;
         }
-        let kept = self.cloud.snapshot(id).await;
+        let kept = self.cloud.snapshot(id, None).await;
         if was_paused && afterwards == Afterwards::IsAsBefore {
             self.cloud.pause(id).await?;
         }

@@ -3,7 +3,7 @@
 //! ```text
 //! E2b ──control plane──▶ sandboxes, snapshots   found again by metadata: deployment, session, generation
 //!  │
-//!  └──envd──▶ the guest, put in by root, run by who works there; for each link a relay, whose standard streams carry it
+//!  └──envd──▶ the guest, put in and run by root; for each link a relay, whose standard streams carry it
 //! ```
 //! A generation is a sandbox of the cloud. Between two of them the files are in a snapshot, and a checkpoint is another one. What the
 //! cloud cannot know is written down here (`record`): which sandbox and which snapshots are a session's.
@@ -25,10 +25,12 @@ mod probe;
 mod record;
 mod sandboxes;
 mod stream;
+mod template;
 mod walls;
 
 pub use config::{E2bConfig, Key};
 pub use probe::{Examined, FoundCloud, examine};
+pub use template::make_template;
 
 use crate::capability::Capabilities;
 use crate::checkpoint::{Checkpoint, CheckpointContent};

@@ -38,7 +38,9 @@ pub async fn examine(config: &E2bConfig) -> Examined {
         return Examined {
             found: FoundCloud::NoKey,
             detail: format!("there is no key for {at}"),
-            remedy: Some("lamplight keys set e2b, or E2B_API_KEY in the environment of the server".to_owned()),
+            remedy: Some(
+                "lamplight keys set e2b, or E2B_API_KEY in the environment of the server".to_owned(),
+            ),
         };
     }
     let asked = async {

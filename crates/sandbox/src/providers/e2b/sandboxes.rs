@@ -24,7 +24,7 @@ impl Inner {
         match self.sessions.record(&session).await? {
             Some(Record { newest, sandbox: Some(id), .. }) if newest == generation.0 => Ok(id),
             Some(_) => Err(gone(handle)),
-            // Another server of this deployment has made it.
+            // What was written down is lost.
             None => {
                 let mut there = self.known(&session, Some(generation)).await?;
                 there.pop().map(|seen| seen.sandbox_id).ok_or_else(|| gone(handle))
@@ -145,7 +145,7 @@ impl Inner {
             time: self.config.timeout,
             ending: self.ending.clone(),
         };
-        Ok(Box::new(carry(door, begin::relay(&self.config), terms).await?))
+        Ok(Box::new(carry(door, begin::relay(), terms).await?))
     }
 
     pub(super) async fn list(&self) -> Result<Vec<Listed>, SandboxError> {
