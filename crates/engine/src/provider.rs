@@ -1,5 +1,6 @@
 //! The provider of this installation, as configured.
 
+use crate::agents::TOOLS;
 use crate::config::{CloudConfig, Config};
 use crate::engine::Shared;
 use crate::error::StartError;
@@ -8,7 +9,9 @@ use anyhow::Context as _;
 use lamplight_domain::Network;
 use lamplight_gateway::install_tls_provider;
 use lamplight_sandbox::provider::Provider;
-use lamplight_sandbox::providers::e2b::{E2b, E2bConfig, Examined as ExaminedCloud, FoundCloud, examine};
+use lamplight_sandbox::providers::e2b::{
+    E2b, E2bConfig, Examined as ExaminedCloud, FoundCloud, Key, examine, make_template,
+};
 use lamplight_sandbox::providers::local::{
     Launcher, Local, LocalConfig, Probe, Tool, launcher_main as local_launcher, probe,
 };
@@ -54,6 +57,22 @@ pub async fn examine_cloud(config: &Config) -> Option<ExaminedCloud> {
             ExaminedCloud { found: FoundCloud::Refused, detail: format!("{error:#}"), remedy: None }
         }
     })
+}
+
+/// Makes a template of the cloud with the agents that are installed here in it, from the one that is configured. Returns what
+/// `e2b_provider.template` has to be from then on. `key` is what the cloud is asked with.
+pub async fn make_cloud_template(config: &Config, name: &str, key: &str) -> anyhow::Result<String> {
+    let cloud = config.sandbox.cloud.as_ref();
+    let cloud = cloud.context("no cloud makes sandboxes here; set sandbox.provider = \"e2b\" first")?;
+    install_tls_provider();
+    let e2b = E2bConfig { key: Key::new(key), ..cloud_config(config, cloud)? };
+    let tools = config.tools_dir.clone();
+    anyhow::ensure!(
+        tools.is_dir(),
+        "no agent is installed in {}; lamplight agents install NAME",
+        tools.display()
+    );
+    Ok(make_template(&e2b, name, tools, TOOLS).await?)
 }
 
 /// Whether a sandbox is made with a way to ask for the outside. A list of hosts that nobody here can hold it to is no way out.

@@ -124,8 +124,7 @@ impl Keys {
 
     /// What is stored is this.
     async fn open(&self, sealed: &[SealedSecret]) {
-        let known =
-            sealed.iter().filter_map(|sealed| Some((sealed.name.parse::<KeyName>().ok()?, sealed)));
+        let known = sealed.iter().filter_map(|sealed| Some((sealed.name.parse::<KeyName>().ok()?, sealed)));
         let known: Vec<_> = known.collect();
         let mut opened = BTreeMap::new();
         if !known.is_empty() {
@@ -156,7 +155,8 @@ impl Keys {
 
     fn upstream(&self, name: UpstreamName) -> Option<Upstream> {
         let configured = self.config.of(name);
-        let key = match self.stored.read().unwrap_or_else(PoisonError::into_inner).get(&KeyName::Models(name)) {
+        let key = match self.stored.read().unwrap_or_else(PoisonError::into_inner).get(&KeyName::Models(name))
+        {
             Some(Stored { secret: Ok(secret), .. }) => Some(secret.clone()),
             Some(Stored { secret: Err(_), .. }) => return None,
             None => configured.key.clone(),

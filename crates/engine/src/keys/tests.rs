@@ -135,7 +135,10 @@ async fn the_key_of_a_cloud_is_kept_as_any_other_and_the_cloud_is_asked_with_it(
     assert_eq!(current.get().as_deref(), Some("e2b_environment1"));
     running.set(KeyName::Cloud, "e2b_stored1").await.unwrap();
     assert_eq!(current.get().as_deref(), Some("e2b_stored1"));
-    assert_eq!(running.redaction.now().text("e2b_stored1 e2b_environment1"), "[secret e2b key] [secret e2b key]");
+    assert_eq!(
+        running.redaction.now().text("e2b_stored1 e2b_environment1"),
+        "[secret e2b key] [secret e2b key]"
+    );
     running.stop().await;
 
     current.set("");

@@ -72,12 +72,7 @@ pub(super) async fn run(
     }
 }
 
-async fn set(
-    name: KeyName,
-    json: bool,
-    client: &Client,
-    output: &mut Output,
-) -> anyhow::Result<ExitCode> {
+async fn set(name: KeyName, json: bool, client: &Client, output: &mut Output) -> anyhow::Result<ExitCode> {
     // Before a person types it for nothing.
     client.get::<KeyList>("/keys").await?;
     let key = secret_input::read(&format!("Key for {name} (not shown): "))?;

@@ -1,11 +1,10 @@
-//! The provider `e2b`, whose cloud is this server: it conforms as any provider does, and sessions of a second server run in it.
+//! The provider `e2b`, whose cloud is this server: it conforms as any provider does.
 
 use super::raw::{Cloud, KEY, Sandbox};
-use super::{cloud, cloud_with};
-use crate::support::{PATIENCE, Place, Server};
+use super::{cloud, until};
+use crate::support::PATIENCE;
 use async_trait::async_trait;
 use lamplight_domain::{Failure, FailureClass, Generation, SessionId};
-use lamplight_e2b::connect::encode;
 use lamplight_sandbox::conformance::{self, Outcome, Subject};
 use lamplight_sandbox::error::ErrorKind;
 use lamplight_sandbox::handle::Handle;
@@ -18,14 +17,12 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::time::Duration;
 use tempfile::TempDir;
-use tokio::time::Instant;
 
 /// What cannot hold in a cloud: a room, a case of it or all of them, and why.
 const LACKS: [(&str, Option<&str>, &str); 7] = [
-    ("isolation", None, "the walls are the cloud's, and who works in a sandbox may become root of it"),
-    ("files", Some("the_agent_is_at_home"), "who works in a sandbox of the cloud is its own user"),
+    ("isolation", None, "the walls are the cloud's"),
+    ("files", Some("the_agent_is_at_home"), "the agent has another number in a cloud"),
     (
         "limits",
         Some("what_is_enforced_is_told_for_as_long_as_it_is_there"),
@@ -149,14 +146,6 @@ async fn sh(link: &Link, command: &str) -> String {
     String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).trim().to_owned()
 }
 
-async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !is_so().await {
-        assert!(begun.elapsed() < PATIENCE, "{what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
-
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_conforms_as_any_provider() {
     let there = There::new();
@@ -258,9 +247,10 @@ async fn without_its_guest_a_sandbox_is_gone_and_its_files_are_not() {
     let handle = e2b.create(&there.spec(&session, 1)).await.unwrap();
     let link = enter(&e2b, &handle).await;
     assert_eq!(sh(&link, "echo kept > /workspace/kept; cat /workspace/kept").await, "kept");
-    let argv = ["/bin/sh", "-c", "kill -KILL $PPID"].map(str::to_owned).to_vec();
-    // Whoever would answer is what ends.
-    let _ = link.spawn("end", &ProcessSpec { argv, ..ProcessSpec::default() }).await;
+    let id = there.id(&session);
+    let token = there.told(&id).await["envdAccessToken"].as_str().unwrap().to_owned();
+    let end = "for name in /proc/[0-9]*/comm; do [ \"$(cat $name)\" != guest ] || kill -KILL $(basename $(dirname $name)); done";
+    there.cloud.as_root(&Sandbox { id, token }, end).await;
     tokio::time::timeout(PATIENCE, link.closed()).await.unwrap();
     assert_eq!(e2b.dial(&handle).await.map(drop).unwrap_err().kind, ErrorKind::Gone);
 
@@ -300,48 +290,26 @@ async fn what_nobody_has_written_down_is_found_by_its_metadata_and_ended() {
     assert_eq!(ids, [json!(another.id)]);
 }
 
-/// Runs a command as root, and waits for its end.
-async fn as_root(cloud: &Cloud, sandbox: &Sandbox, command: &str) {
-    let message = json!({"process": {"cmd": "/bin/sh", "args": ["-ec", command]}, "stdin": false});
-    let request = cloud.inside(sandbox, Method::POST, "/process.Process/Start").basic_auth("root", Some(""));
-    let request = request.header("Content-Type", "application/connect+json").body(encode(&message));
-    let said = request.send().await.unwrap().text().await.unwrap();
-    assert!(said.contains("exit status 0"), "{said}");
-}
-
-/// A template with the agent where it is mounted in sandboxes of this machine.
-async fn with_the_agent(cloud: &Cloud) -> String {
-    let sandbox = cloud.create(json!({"templateID": "base"})).await;
-    let agent = std::fs::read(crate::support::scripted_agent()).unwrap();
-    assert_eq!(cloud.write(&sandbox, "/tmp/agent", agent).await, StatusCode::OK);
-    let put = "mkdir -p /opt/lamplight/tools/scripted; cp /tmp/agent /opt/lamplight/tools/scripted/agent; \
-               chmod 755 /opt/lamplight/tools/scripted/agent; rm /tmp/agent";
-    as_root(cloud, &sandbox, put).await;
-    let path = format!("/sandboxes/{}/snapshots", sandbox.id);
-    let (status, kept) = cloud.control(Method::POST, &path, json!({"name": "with-agent"})).await;
-    assert_eq!(status, StatusCode::CREATED, "{kept}");
-    assert_eq!(cloud.kill(&sandbox).await, StatusCode::NO_CONTENT);
-    kept["snapshotID"].as_str().unwrap().to_owned()
-}
-
+/// What an agent runs does not end the guest, and speaks with nobody in its place.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn sessions_of_another_server_run_here() {
-    let cloud = cloud_with("");
-    let template = with_the_agent(&cloud).await;
-    let base = &cloud.server.base;
-    let mut place = Place::with(&format!(
-        "[sandbox]\nprovider = 'e2b'\n[e2b_provider]\napi_url = '{base}'\nsandbox_url = '{base}'\ntemplate = '{template}'\n"
-    ));
-    place.environment.push(("E2B_API_KEY", KEY));
-    let server = Server::start_in(place);
-    let id = server.create("!run echo made in a cloud > made.txt; echo here").await;
-    let log = server.until(&id, "work_committed", 1).await;
-    assert!(log.iter().any(|entry| entry["event"].to_string().contains("here")), "{log:?}");
-    let branch = server.view(&id).await["branch"].as_str().unwrap().to_owned();
-    assert_eq!(server.place.git(&["show", &format!("{branch}:made.txt")]).trim(), "made in a cloud");
-    let all = cloud.control(Method::GET, "/v2/sandboxes", Value::Null).await.1;
-    assert_eq!(all[0]["metadata"]["lamplight_session"], json!(id), "{all}");
-    server.clear().await;
-    let all = async || cloud.control(Method::GET, "/v2/sandboxes", Value::Null).await.1;
-    until("nothing of it is left", async || all().await == json!([])).await;
+async fn who_works_in_a_sandbox_is_not_root_and_cannot_become_it() {
+    let there = There::new();
+    let (e2b, session) = (there.e2b(), there.session());
+    let handle = e2b.create(&there.spec(&session, 1)).await.unwrap();
+    let link = enter(&e2b, &handle).await;
+    assert_eq!(
+        sh(&link, "id -un; id -Gn; echo $HOME; stat -c %U . ~").await,
+        "agent\nagent\n/home/agent\nagent\nagent"
+    );
+    let check = async |command: &str, refusal: &str| {
+        let said = sh(&link, &format!("{command} 2>&1; echo ended $?")).await;
+        assert!(said.contains(refusal) && !said.ends_with("ended 0"), "{command}: {said}");
+    };
+    check("kill -KILL $PPID", "ermitted").await;
+    check("ls /var/lib/lamplight/run", "ermission denied").await;
+    check("rm -rf /var/lib/lamplight/guest", "ermission denied").await;
+    check("cat /proc/$PPID/environ", "ermission denied").await;
+    check("sudo -n id", "").await;
+    assert_eq!(sh(&link, "echo still there").await, "still there");
+    e2b.destroy(&handle, Files::Remove).await.unwrap();
 }
