@@ -225,4 +225,6 @@ pub mod inside {
     pub const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
     /// Our own read-only and run-time files.
     pub const LAMPLIGHT: &str = "/run/lamplight";
+    /// What runs a command as root, where [`root_inside`](crate::capability::Capabilities::root_inside) says that there is one.
+    pub const SUDO: &str = "/run/lamplight/bin/sudo";
 }

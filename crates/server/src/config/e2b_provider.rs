@@ -55,7 +55,7 @@ impl Default for E2bProvider {
             sandbox_url: None,
             key_env: None,
             template: "base".to_owned(),
-            user: "agent".to_owned(),
+            user: "lamplight".to_owned(),
             deployment: None,
             timeout_seconds: 900,
             internet: false,

@@ -49,7 +49,7 @@ impl E2bConfig {
             sandbox_url: None,
             template: "base".to_owned(),
             deployment,
-            user: "agent".to_owned(),
+            user: "lamplight".to_owned(),
             timeout: Duration::from_secs(900),
             internet: false,
             snapshots: true,

@@ -65,9 +65,9 @@ async fn sessions_of_another_server_run_here_with_a_key_that_it_was_given() {
     assert!(server.place.say(&["keys", "test", "e2b"]).contains("0 of this installation"));
     assert!(doctor().contains("0 of this installation"), "{}", doctor());
     assert!(!server.place.say(&["keys", "list"]).contains(KEY));
-    let id = server.create("!run echo made in a cloud > made.txt; id -un").await;
+    let id = server.create("!run echo made in a cloud > made.txt; echo here, as $(id -un)").await;
     let log = server.until(&id, "work_committed", 1).await;
-    assert!(log.iter().any(|entry| entry["event"].to_string().contains("agent")), "{log:?}");
+    assert!(log.iter().any(|entry| entry["event"].to_string().contains("here, as lamplight")), "{log:?}");
     let branch = server.view(&id).await["branch"].as_str().unwrap().to_owned();
     assert_eq!(server.place.git(&["show", &format!("{branch}:made.txt")]), "made in a cloud");
     let all = sandboxes(&cloud).await;
