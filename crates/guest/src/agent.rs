@@ -45,7 +45,7 @@ pub(crate) struct Hand {
 impl Hand {
     /// Refused where there is no root to be.
     pub(crate) fn of(guest: &Guest, who: Who) -> Result<Self, Refusal> {
-        match (who, guest.agent) {
+        match (who, guest.agent.filter(|_| guest.has_root)) {
             (Who::Agent, _) => Ok(Self { instead_of: None }),
             (Who::Root, Some(agent)) => Ok(Self { instead_of: Some(agent) }),
             (Who::Root, None) => Err(refusal(Code::Denied, "there is no root in this sandbox")),

@@ -88,7 +88,8 @@ fn ignore_file_limit() {
 async fn serve(options: Options, init: bool) -> anyhow::Result<()> {
     let listener = options.listener()?;
     let hand_out = options.hand_out()?;
-    let guest = Guest::new(init, options.spool, options.agent);
+    let has_root = options.agent.is_some() && options.root.is_some();
+    let guest = Guest::new(init, options.spool, options.agent, has_root);
     if let Some(agent) = options.agent {
         let asked = options.root.as_deref().map(root::listen).transpose()?;
         agent.touch_files();
