@@ -46,12 +46,12 @@ for process in /proc/[0-9]*; do
   if [ "$(readlink "$process/exe" 2> /dev/null)" = /var/lib/lamplight/guest ]; then kill -KILL "${process#/proc/}" || true; fi
 done
 mkdir -p /var/lib/lamplight /workspace /home/agent
-rm -rf /var/lib/lamplight/run
-mkdir -m 700 /var/lib/lamplight/run
+rm -rf /var/lib/lamplight/run /var/lib/lamplight/user
+mkdir -m 700 /var/lib/lamplight/run /var/lib/lamplight/user
 mv -f /tmp/lamplight-guest /var/lib/lamplight/guest
 chown 0:0 /var/lib/lamplight/guest
 chmod 755 /var/lib/lamplight/guest
-chown "$user:$user" /workspace /home/agent
+chown "$user:$user" /workspace /home/agent /var/lib/lamplight/user
 "#;
 
 /// As root: `$1` is who works there, `$2` the guest's socket, and what follows the guest. Says a line as soon as it can be spoken with, and

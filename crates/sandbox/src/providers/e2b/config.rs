@@ -99,6 +99,9 @@ impl fmt::Debug for E2bConfig {
     }
 }
 
+/// For files that do not outlive a sandbox, the user's alone.
+pub(super) const RUNTIME: &str = "/var/lib/lamplight/user";
+
 /// What every process of every sandbox starts with.
 pub(super) fn environment(user: &str) -> BTreeMap<String, String> {
     let all = [
@@ -108,6 +111,8 @@ pub(super) fn environment(user: &str) -> BTreeMap<String, String> {
         ("SHELL", "/bin/bash"),
         ("LANG", "C.UTF-8"),
         ("TMPDIR", "/tmp"),
+        // The cloud names that of its own user.
+        ("XDG_RUNTIME_DIR", RUNTIME),
     ];
     all.into_iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect()
 }
