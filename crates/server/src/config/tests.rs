@@ -108,21 +108,14 @@ fn mistakes_are_told_with_their_place() {
         &[],
         "the configuration cannot be used: sandbox.network = \"allowlist\" cannot be held to",
     );
-    check(
-        &in_a_cloud("[e2b_provider]\napi_url = 'cloud'\n"),
-        &[],
-        "the configuration cannot be used: e2b_provider.api_url is \"cloud\"",
-    );
-    check(
-        &in_a_cloud("[e2b_provider]\ntimeout_seconds = 60\n"),
-        &[],
-        "the configuration cannot be used: e2b_provider.timeout_seconds has to be 120",
-    );
-    check(
-        &in_a_cloud("[e2b_provider]\nuser = 'root'\n"),
-        &[],
-        "the configuration cannot be used: e2b_provider.user has letters, digits, - and _ alone, and is not root",
-    );
+    for (line, why) in [
+        ("api_url = 'cloud'", "api_url is \"cloud\""),
+        ("timeout_seconds = 60", "timeout_seconds has to be 120"),
+        ("user = 'root'", "user has letters, digits, - and _ alone, and is not root"),
+    ] {
+        let file = in_a_cloud(&format!("[e2b_provider]\n{line}\n"));
+        check(&file, &[], &format!("the configuration cannot be used: e2b_provider.{why}"));
+    }
     let everywhere = ("LAMPLIGHT_LISTEN", "0.0.0.0:7410");
     check(
         "",
