@@ -34,6 +34,16 @@ pub fn encode_end(error: Option<&Error>) -> Bytes {
     frame(END, &serde_json::to_vec(&Ended { error }).unwrap_or_default())
 }
 
+/// What the last message of a stream says: how the call has failed, if it has.
+pub fn parse_end(text: &[u8]) -> Result<Option<Error>, Error> {
+    #[derive(Default, Deserialize)]
+    #[serde(default)]
+    struct Ended {
+        error: Option<Error>,
+    }
+    parse::<Ended>(text).map(|ended| ended.error)
+}
+
 fn frame(flags: u8, text: &[u8]) -> Bytes {
     let mut bytes = BytesMut::with_capacity(HEADER + text.len());
     bytes.put_u8(flags);
@@ -153,6 +163,9 @@ mod tests {
             assert!(buffer.is_empty());
         }
         assert_eq!(encode_end(None), Bytes::from_static(b"\x02\0\0\0\x02{}"));
+        for ended in [None, Some(&error)] {
+            assert_eq!(parse_end(&encode_end(ended)[HEADER..]).unwrap().as_ref(), ended);
+        }
     }
 
     #[test]

@@ -4,29 +4,39 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
 /// What is asked for of a new sandbox, in the first and the second version.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct NewSandbox {
     #[serde(rename = "templateID")]
     pub template_id: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<i64>,
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auto_pause: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_pause_memory: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_resume: Option<AutoResume>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub secure: Option<bool>,
     /// In snake case, unlike all others.
-    #[serde(rename = "allow_internet_access")]
+    #[serde(rename = "allow_internet_access", skip_serializing_if = "Option::is_none")]
     pub allow_internet_access: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub network: Option<Network>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub metadata: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub env_vars: Option<BTreeMap<String, String>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub mcp: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub iam: Option<serde_json::Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub volume_mounts: Option<Vec<serde_json::Value>>,
 }
 
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AutoResume {
     #[serde(default)]
     pub enabled: bool,
@@ -127,6 +137,21 @@ pub enum SandboxState {
     Paused,
 }
 
+/// What a client needs of what is told of a sandbox, one or of a list: the rest may grow and change.
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct Seen {
+    #[serde(rename = "sandboxID")]
+    pub sandbox_id: String,
+    pub state: SandboxState,
+    pub metadata: Option<BTreeMap<String, String>>,
+    /// Of one, not in a list.
+    pub envd_access_token: Option<String>,
+    /// Of one, not in a list.
+    pub domain: Option<String>,
+    pub end_at: Option<String>,
+}
+
 /// What a pause has kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
@@ -138,21 +163,27 @@ pub enum PauseMode {
 }
 
 /// `connect`, `resume`, `timeout`, `refreshes` and `pause`: each takes some of these.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Terms {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub timeout: Option<i64>,
     /// Of `refreshes`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub duration: Option<i64>,
     /// Of `pause` and `connect`: without it, the memory is given up.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<bool>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub auto_pause: Option<bool>,
 }
 
 /// A snapshot that is asked for; without memory, its files alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct NewSnapshot {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub memory: Option<bool>,
 }
 
@@ -204,7 +235,7 @@ pub enum LogLevel {
 }
 
 /// What a sandbox used at a moment. Bytes, and percent of one processor.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Metric {
     pub timestamp: String,
@@ -219,7 +250,7 @@ pub struct Metric {
 }
 
 /// Every error of the REST API, and of a sandbox's own. Clients branch on `code`, which is the HTTP status.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Error {
     pub code: u16,
     pub message: String,
@@ -243,4 +274,49 @@ pub struct Uploaded {
     pub name: String,
     #[serde(rename = "type")]
     pub kind: &'static str,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_asked_for_says_nothing_that_is_not_wanted() {
+        let new = NewSandbox {
+            template_id: "base".into(),
+            timeout: Some(300),
+            auto_pause: Some(true),
+            allow_internet_access: Some(false),
+            metadata: Some([("a".to_owned(), "b".to_owned())].into()),
+            ..NewSandbox::default()
+        };
+        let said = json!({
+            "templateID": "base", "timeout": 300, "autoPause": true, "allow_internet_access": false,
+            "metadata": {"a": "b"}
+        });
+        assert_eq!(serde_json::to_value(&new).unwrap(), said);
+        assert_eq!(serde_json::from_value::<NewSandbox>(said).unwrap(), new);
+        let terms = Terms { timeout: Some(60), ..Terms::default() };
+        assert_eq!(serde_json::to_value(terms).unwrap(), json!({"timeout": 60}));
+    }
+
+    #[test]
+    fn what_is_told_of_a_sandbox_may_grow() {
+        let told = json!({
+            "templateID": "base", "sandboxID": "iabc", "clientID": "6532622b", "startedAt": "x", "endAt": "y",
+            "state": "running", "envdAccessToken": "t", "domain": null, "network": {"new": 1}, "pauseMode": "other"
+        });
+        let seen: Seen = serde_json::from_value(told).unwrap();
+        let token = Some("t".to_owned());
+        let wanted = Seen {
+            sandbox_id: "iabc".into(),
+            state: SandboxState::Running,
+            metadata: None,
+            envd_access_token: token,
+            domain: None,
+            end_at: Some("y".into()),
+        };
+        assert_eq!(seen, wanted);
+    }
 }

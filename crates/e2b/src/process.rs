@@ -38,9 +38,12 @@ pub struct Pty {
 #[serde(default)]
 pub struct StartRequest {
     pub process: Config,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pty: Option<Pty>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
     /// Where it is not said, there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stdin: Option<bool>,
 }
 
@@ -48,7 +51,9 @@ pub struct StartRequest {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Selector {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pid: Option<u32>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub tag: Option<String>,
 }
 
@@ -56,16 +61,22 @@ pub struct Selector {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct ProcessRequest {
+    #[serde(skip_serializing_if = "is_default")]
     pub process: Selector,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub input: Option<Input>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub signal: Option<Signal>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pty: Option<Pty>,
 }
 
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Input {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub stdin: Option<Base64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub pty: Option<Base64>,
 }
 
@@ -73,8 +84,11 @@ pub struct Input {
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct StreamInputRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub start: Option<ProcessRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub data: Option<ProcessRequest>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub keepalive: Option<Nothing>,
 }
 
@@ -134,6 +148,7 @@ pub struct End {
     pub exit_code: i32,
     #[serde(default, skip_serializing_if = "is_default")]
     pub exited: bool,
+    #[serde(default)]
     pub status: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
@@ -209,6 +224,22 @@ mod tests {
         let read: StreamInputRequest = serde_json::from_value(json!({"keepalive": {}})).unwrap();
         assert!(read.keepalive.is_some() && read.start.is_none());
         assert!(serde_json::from_value::<ProcessRequest>(json!({"input": {"stdin": "***"}})).is_err());
+    }
+
+    #[test]
+    fn what_we_send_is_what_sdks_send() {
+        let process = Selector { pid: Some(7), tag: None };
+        let start = ProcessRequest { process, ..ProcessRequest::default() };
+        let start = StreamInputRequest { start: Some(start), ..StreamInputRequest::default() };
+        assert_eq!(serde_json::to_value(start).unwrap(), json!({"start": {"process": {"pid": 7}}}));
+        let input = Input { stdin: Some(Base64("hi".into())), pty: None };
+        let data = ProcessRequest { input: Some(input), ..ProcessRequest::default() };
+        let data = StreamInputRequest { data: Some(data), ..StreamInputRequest::default() };
+        assert_eq!(serde_json::to_value(data).unwrap(), json!({"data": {"input": {"stdin": "aGk="}}}));
+        let process = Config { cmd: "x".into(), ..Config::default() };
+        let start = StartRequest { process, stdin: Some(true), ..StartRequest::default() };
+        let said = json!({"process": {"cmd": "x", "args": [], "envs": {}}, "stdin": true});
+        assert_eq!(serde_json::to_value(start).unwrap(), said);
     }
 
     #[test]

@@ -123,9 +123,10 @@ pub(crate) fn title(shared: &Shared, name: &str) -> String {
     shared.catalogue.get(name).map_or_else(|| name.to_owned(), |agent| agent.title.clone())
 }
 
-/// What of this machine every sandbox can read.
-pub(crate) fn mounts(config: &Config) -> Vec<ReadOnlyMount> {
-    vec![ReadOnlyMount { host: config.tools_dir.clone(), inside: PathBuf::from(TOOLS) }]
+/// What of this machine every sandbox can read. Where it can read nothing, the same has to be in what sandboxes are made from.
+pub(crate) fn mounts(shared: &Shared) -> Vec<ReadOnlyMount> {
+    let tools = ReadOnlyMount { host: shared.config.tools_dir.clone(), inside: PathBuf::from(TOOLS) };
+    shared.provider.capabilities().host_mounts.then_some(tools).into_iter().collect()
 }
 
 /// How an agent's process is started.

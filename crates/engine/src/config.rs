@@ -1,6 +1,7 @@
 //! What the engine is told by whoever starts it. Plain data; only the server reads files and the environment.
 
 use crate::BudgetsConfig;
+use crate::CloudKey;
 use crate::QueueConfig;
 use crate::forge::ForgeConfig;
 use crate::keys::SealingSource;
@@ -159,4 +160,40 @@ pub struct SandboxConfig {
     pub limits: SandboxLimits,
     /// Whether sandboxes run even where a wall is missing that nothing should run without.
     pub is_unsafe: bool,
+    /// Makes them instead of this machine.
+    pub cloud: Option<CloudConfig>,
+}
+
+/// A cloud that speaks E2B, and what its sandboxes are made from.
+#[derive(Debug, Clone)]
+pub struct CloudConfig {
+    /// Of the environment. One that is stored comes before it.
+    pub key: Option<Secret>,
+    /// The name of the variable that the key is from.
+    pub variable: Option<String>,
+    /// What the cloud is asked with now. Without one nothing can be made.
+    pub current: CloudKey,
+    /// Its API is at `api.` under it, unless `api_url` says otherwise.
+    pub domain: String,
+    pub api_url: Option<String>,
+    /// One address for all sandboxes, where they have none of their own.
+    pub sandbox_url: Option<String>,
+    pub template: String,
+    /// Who everything runs as inside; made where the template has nobody of this name.
+    pub user: String,
+    /// What sandboxes of this installation are known by; `None` is a name that is made once and kept in the data directory.
+    pub deployment: Option<String>,
+    /// After so long without anybody who works in it the cloud pauses a sandbox.
+    pub timeout_seconds: u64,
+    /// Whether sandboxes of sessions that may reach everything have the cloud's own internet.
+    pub internet: bool,
+    /// Whether the cloud keeps files.
+    pub snapshots: bool,
+}
+
+impl CloudConfig {
+    /// Where the cloud is asked.
+    pub(crate) fn api(&self) -> String {
+        self.api_url.clone().unwrap_or_else(|| format!("https://api.{}", self.domain))
+    }
 }

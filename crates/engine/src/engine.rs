@@ -100,8 +100,9 @@ impl Engine {
         store: Store,
         provider: Arc<dyn Provider>,
     ) -> Result<Self, StartError> {
-        let (models, sealing) = (config.models.clone(), config.sealing.clone());
-        let keys = Keys::load(models, sealing, config.redaction.clone(), &store).await?;
+        let (models, cloud) = (config.models.clone(), config.sandbox.cloud.clone());
+        let keys =
+            Keys::load(models, cloud, config.sealing.clone(), config.redaction.clone(), &store).await?;
         let gateway = Gateway::new(keys.upstreams(), config.outside.clone()).map_err(StartError::Gateway)?;
         let github = pull_request::open(&config)?;
         let prepared = Shelf::open(&config.data_dir);

@@ -56,7 +56,9 @@ pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
 pub use budgets::{BudgetStanding, BudgetsConfig};
 pub use clock::now;
 pub use code::{CODE_PORT, CodeInfo, install_code, installed_code};
-pub use config::{Config, DatabaseConfig, EndpointConfig, ModelsConfig, RepositoryConfig, SandboxConfig};
+pub use config::{
+    CloudConfig, Config, DatabaseConfig, EndpointConfig, ModelsConfig, RepositoryConfig, SandboxConfig,
+};
 pub use engine::Engine;
 pub use error::{CommandError, StartError};
 pub use files::{DOWNLOAD_BYTES, UPLOAD_BYTES};
@@ -65,7 +67,7 @@ pub use forge::{
     examine_github,
 };
 pub use hub::Follower;
-pub use keys::{KeyInfo, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
+pub use keys::{KeyInfo, KeyName, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
 pub use lamplight_agent::install::Progress;
 pub use lamplight_gateway::{
@@ -81,6 +83,7 @@ pub use lamplight_sandbox::link::{
     TerminalSize, WatchEvent, Watched, Watcher,
 };
 pub use lamplight_sandbox::provider::{Searched, Used};
+pub use lamplight_sandbox::providers::e2b::{Examined as ExaminedCloud, FoundCloud, Key as CloudKey};
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{
     AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, BadAddress, Examined, Migrated, PAGE_AUDIT,
@@ -95,7 +98,7 @@ pub use lent::{
 pub use metrics::Metrics;
 pub use passes::{Pass, PassKind, Passes};
 pub use prepared::Ahead;
-pub use provider::{LAUNCH, launcher_main, probe_sandbox};
+pub use provider::{LAUNCH, examine_cloud, launcher_main, make_cloud_template, probe_sandbox};
 pub use pull_request_now::{Checks, PullRequestChange, PullRequestNow, PullRequestState};
 pub use queue::{QueueConfig, QueueEntry};
 pub use rights::RightsConfig;

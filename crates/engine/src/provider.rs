@@ -1,13 +1,26 @@
 //! The provider of this installation, as configured.
 
-use crate::config::Config;
+use crate::agents::TOOLS;
+use crate::config::{CloudConfig, Config};
+use crate::engine::Shared;
 use crate::error::StartError;
+use crate::ids;
+use anyhow::Context as _;
+use lamplight_domain::Network;
+use lamplight_gateway::install_tls_provider;
 use lamplight_sandbox::provider::Provider;
+use lamplight_sandbox::providers::e2b::{
+    E2b, E2bConfig, Examined as ExaminedCloud, FoundCloud, Key, examine, make_template,
+};
 use lamplight_sandbox::providers::local::{
     Launcher, Local, LocalConfig, Probe, Tool, launcher_main as local_launcher, probe,
 };
+use std::fs;
+use std::io;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// The word with which this program is started again to launch one sandbox.
 pub const LAUNCH: &str = "__launch";
@@ -18,6 +31,13 @@ pub fn launcher_main() -> ExitCode {
 }
 
 pub(crate) fn make(config: &Config) -> Result<Arc<dyn Provider>, StartError> {
+    if let Some(cloud) = &config.sandbox.cloud {
+        // The certificates of the cloud are looked at by it.
+        install_tls_provider();
+        let cloud = cloud_config(config, cloud).map_err(StartError::Provider)?;
+        let provider = E2b::open(cloud).map_err(|error| StartError::Provider(error.into()))?;
+        return Ok(Arc::new(provider));
+    }
     let provider = Local::open(local_config(config)).map_err(|error| StartError::Provider(error.into()))?;
     Ok(Arc::new(provider))
 }
@@ -25,6 +45,80 @@ pub(crate) fn make(config: &Config) -> Result<Arc<dyn Provider>, StartError> {
 /// What this machine enforces of a sandbox, found out by making one and removing it again.
 pub async fn probe_sandbox(config: &Config) -> Probe {
     probe(local_config(config)).await
+}
+
+/// What the cloud says that sandboxes are made in; `None` where this machine makes them.
+pub async fn examine_cloud(config: &Config) -> Option<ExaminedCloud> {
+    let cloud = config.sandbox.cloud.as_ref()?;
+    install_tls_provider();
+    Some(match cloud_config(config, cloud) {
+        Ok(config) => examine(&config).await,
+        Err(error) => {
+            ExaminedCloud { found: FoundCloud::Refused, detail: format!("{error:#}"), remedy: None }
+        }
+    })
+}
+
+/// Makes a template of the cloud with the agents that are installed here in it, from the one that is configured. Returns what
+/// `e2b_provider.template` has to be from then on. `key` is what the cloud is asked with.
+pub async fn make_cloud_template(config: &Config, name: &str, key: &str) -> anyhow::Result<String> {
+    let cloud = config.sandbox.cloud.as_ref();
+    let cloud = cloud.context("no cloud makes sandboxes here; set sandbox.provider = \"e2b\" first")?;
+    install_tls_provider();
+    let e2b = E2bConfig { key: Key::new(key), ..cloud_config(config, cloud)? };
+    let tools = config.tools_dir.clone();
+    anyhow::ensure!(
+        tools.is_dir(),
+        "no agent is installed in {}; lamplight agents install NAME",
+        tools.display()
+    );
+    Ok(make_template(&e2b, name, tools, TOOLS).await?)
+}
+
+/// Whether a sandbox is made with a way to ask for the outside. A list of hosts that nobody here can hold it to is no way out.
+pub(crate) fn has_way_out(shared: &Shared, network: &Network) -> bool {
+    match network {
+        Network::Open => true,
+        Network::Allowlist { .. } => shared.provider.capabilities().egress,
+        Network::None => false,
+    }
+}
+
+fn cloud_config(config: &Config, cloud: &CloudConfig) -> anyhow::Result<E2bConfig> {
+    let deployment = match &cloud.deployment {
+        Some(deployment) => deployment.clone(),
+        None => deployment(&config.data_dir).context("read what this installation is called in the cloud")?,
+    };
+    Ok(E2bConfig {
+        domain: cloud.domain.clone(),
+        api_url: cloud.api_url.clone(),
+        sandbox_url: cloud.sandbox_url.clone(),
+        template: cloud.template.clone(),
+        user: cloud.user.clone(),
+        timeout: Duration::from_secs(cloud.timeout_seconds),
+        internet: cloud.internet,
+        snapshots: cloud.snapshots,
+        ..E2bConfig::new(config.data_dir.clone(), cloud.current.clone(), deployment)
+    })
+}
+
+/// What nobody else is called, made once: sandboxes of the cloud that bear it, and that no session claims, are ended.
+fn deployment(data: &Path) -> io::Result<String> {
+    let file = data.join("e2b").join("deployment");
+    match fs::read_to_string(&file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        text => return Ok(text?.trim().to_owned()),
+    }
+    fs::create_dir_all(data.join("e2b"))?;
+    // All or nothing, and whoever was first is right.
+    let new = file.with_extension(ids::session_id().as_str());
+    fs::write(&new, ids::session_id().as_str())?;
+    let linked = fs::hard_link(&new, &file);
+    fs::remove_file(&new)?;
+    match linked {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists => Err(error),
+        _ => Ok(fs::read_to_string(&file)?.trim().to_owned()),
+    }
 }
 
 fn local_config(config: &Config) -> LocalConfig {
@@ -41,5 +135,20 @@ fn local_config(config: &Config) -> LocalConfig {
         tools,
         is_unsafe: sandbox.is_unsafe,
         runtime: sandbox.runtime.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_installation_is_called_the_same_each_time_and_as_no_other() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let first = deployment(one.path()).unwrap();
+        assert!(!first.is_empty());
+        assert_eq!(deployment(one.path()).unwrap(), first);
+        assert_ne!(deployment(other.path()).unwrap(), first);
+        assert_eq!(fs::read_dir(one.path().join("e2b")).unwrap().count(), 1);
     }
 }

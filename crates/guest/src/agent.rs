@@ -5,7 +5,7 @@ use crate::guest::{Guest, refusal};
 use lamplight_wire::{Code, Refusal, Who};
 use rustix::thread::{
     CapabilitySet, Gid, Uid, capability_is_in_bounding_set, remove_capability_from_bounding_set,
-    set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
 };
 use std::io;
 
@@ -24,9 +24,13 @@ impl Agent {
         }
     }
 
-    /// For good, with every capability gone. Between fork and exec: makes system calls and nothing else.
+    /// For good, with every capability gone, and no way to one. Between fork and exec: makes system calls and nothing else.
     pub(crate) fn become_for_good(self) -> io::Result<()> {
-        empty_bounding_set()?;
+        match empty_bounding_set() {
+            // A root that has not all that it takes, as in a sandbox in a sandbox: then no program gives what its file says.
+            Err(error) if error.raw_os_error() == Some(libc::EPERM) => set_no_new_privs(true)?,
+            emptied => emptied?,
+        }
         become_user(&[], self.0, self.0)
     }
 }
@@ -41,7 +45,7 @@ pub(crate) struct Hand {
 impl Hand {
     /// Refused where there is no root to be.
     pub(crate) fn of(guest: &Guest, who: Who) -> Result<Self, Refusal> {
-        match (who, guest.agent) {
+        match (who, guest.agent.filter(|_| guest.has_root)) {
             (Who::Agent, _) => Ok(Self { instead_of: None }),
             (Who::Root, Some(agent)) => Ok(Self { instead_of: Some(agent) }),
             (Who::Root, None) => Err(refusal(Code::Denied, "there is no root in this sandbox")),

@@ -23,6 +23,8 @@ pub(crate) struct Guest {
     pub(crate) spool: PathBuf,
     /// Who the processes run as that the host asks for; as this program itself where it is nobody else.
     pub(crate) agent: Option<Agent>,
+    /// Whether anything is done as root where somebody asks for it.
+    pub(crate) has_root: bool,
     /// Who waits for a command that runs as root.
     pub(crate) root_commands: RefCell<HashMap<Pid, oneshot::Sender<ExitStatus>>>,
     pub(crate) processes: RefCell<BTreeMap<String, Rc<Process>>>,
@@ -37,11 +39,12 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    pub(crate) fn new(init: bool, spool: PathBuf, agent: Option<Agent>) -> Rc<Self> {
+    pub(crate) fn new(init: bool, spool: PathBuf, agent: Option<Agent>, has_root: bool) -> Rc<Self> {
         Rc::new(Self {
             init,
             spool,
             agent,
+            has_root,
             root_commands: RefCell::default(),
             processes: RefCell::default(),
             reaped: Notify::new(),

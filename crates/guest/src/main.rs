@@ -19,6 +19,7 @@ mod ports;
 mod process;
 mod pump;
 mod reaper;
+mod relay;
 mod ring;
 mod root;
 mod spool;
@@ -37,11 +38,18 @@ use std::process::{ExitCode, Termination};
 use tokio::runtime::Builder;
 use tokio::task::LocalSet;
 
+/// The word with which this program is started beside a guest that runs already.
+const RELAY: &str = "--relay";
+
 fn main() -> ExitCode {
     let mut arguments = std::env::args_os();
     let name = arguments.next().unwrap_or_default();
     if Path::new(&name).file_name() == Some(OsStr::new("sudo")) {
         return root::ask(arguments);
+    }
+    if arguments.next().as_deref() == Some(OsStr::new(RELAY)) {
+        let path = arguments.next().unwrap_or_default();
+        return relay::run(Path::new(&path)).report();
     }
     be_the_guest().report()
 }
@@ -80,15 +88,23 @@ fn ignore_file_limit() {
 async fn serve(options: Options, init: bool) -> anyhow::Result<()> {
     let listener = options.listener()?;
     let hand_out = options.hand_out()?;
-    let guest = Guest::new(init, options.spool, options.agent);
+    let has_root = options.agent.is_some() && options.root.is_some();
+    let guest = Guest::new(init, options.spool, options.agent, has_root);
     if let Some(agent) = options.agent {
-        let asked = root::listen(Path::new(root::SOCKET))?;
+        let asked = options.root.as_deref().map(root::listen).transpose()?;
         agent.touch_files();
-        guest.tasks.spawn_local(root::serve(guest.clone(), asked, agent.0));
+        if let Some(asked) = asked {
+            guest.tasks.spawn_local(root::serve(guest.clone(), asked, agent.0));
+        }
     }
-    let gateway = ports::listen(options.gateway).await?;
+    let gateway = match options.gateway {
+        Some(address) => Some(ports::listen(address).await?),
+        None => None,
+    };
     guest.tasks.spawn_local(reaper::reap(guest.clone(), reaper::signals()?));
-    guest.tasks.spawn_local(ports::carry_out(guest.clone(), gateway));
+    if let Some(gateway) = gateway {
+        guest.tasks.spawn_local(ports::carry_out(guest.clone(), gateway));
+    }
     if let Some((socket, handed)) = hand_out {
         guest.tasks.spawn_local(hand_out::serve(guest.clone(), socket, handed));
     }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use crate::agent::Agent;
+use crate::root;
 use anyhow::{Context, bail};
 use std::ffi::OsString;
 use std::net::SocketAddr;
@@ -8,11 +9,14 @@ use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use tokio::net::UnixListener;
 
-const USAGE: &str = "usage: lamplight-guest (--listen PATH | --listen-fd N) [--gateway ADDRESS] [--spool FOLDER] \
-                     [--hand-out-fd N --handed N,N...] [--agent USER]";
+const USAGE: &str = "usage: lamplight-guest (--listen PATH | --listen-fd N) [--gateway ADDRESS|none] [--spool FOLDER] \
+                     [--hand-out-fd N --handed N,N...] [--agent USER [--root PATH|none]]\n       lamplight-guest --relay PATH";
 
 /// Where the gateway is inside every sandbox.
 const GATEWAY: &str = "127.0.0.1:7411";
+
+/// In the place of an address, or of a path: there is nothing to reach there. The gateway's address is for whoever wants it then.
+const NONE: &str = "none";
 
 /// Where unread output is kept.
 const SPOOL: &str = "/var/tmp";
@@ -20,12 +24,15 @@ const SPOOL: &str = "/var/tmp";
 /// What the guest was started with.
 pub(crate) struct Options {
     listen: Listen,
-    pub(crate) gateway: SocketAddr,
+    /// `None` where nothing inside is to reach one.
+    pub(crate) gateway: Option<SocketAddr>,
     pub(crate) spool: PathBuf,
     hand_out: Option<RawFd>,
     handed: Vec<RawFd>,
     /// Who everything is done as, where the guest itself is root.
     pub(crate) agent: Option<Agent>,
+    /// Where the agent asks for root; `None` where it is not to have it.
+    pub(crate) root: Option<PathBuf>,
 }
 
 enum Listen {
@@ -42,6 +49,7 @@ impl Options {
         let mut spool = PathBuf::from(SPOOL);
         let (mut hand_out, mut handed) = (None, Vec::new());
         let mut agent = None;
+        let mut root = Some(PathBuf::from(root::SOCKET));
         while let Some(name) = arguments.next() {
             let value = arguments.next().with_context(|| format!("{name:?} needs a value\n{USAGE}"))?;
             let text = || value.to_str().with_context(|| format!("{name:?} {value:?} is not text"));
@@ -60,18 +68,25 @@ impl Options {
                     handed = numbers.context("--handed takes numbers")?;
                 }
                 Some("--agent") => agent = Some(Agent(text()?.parse().context("--agent takes a number")?)),
+                Some("--root") => root = Some(PathBuf::from(&value)).filter(|path| path.as_os_str() != NONE),
                 _ => bail!("unknown option {name:?}\n{USAGE}"),
             }
         }
         Ok(Self {
             listen: listen.context(USAGE)?,
-            gateway: gateway
-                .parse()
-                .with_context(|| format!("--gateway {gateway} is not an address with a port"))?,
+            gateway: match gateway.as_str() {
+                NONE => None,
+                address => Some(
+                    address
+                        .parse()
+                        .with_context(|| format!("--gateway {address} is not an address with a port"))?,
+                ),
+            },
             spool,
             hand_out,
             handed,
             agent,
+            root,
         })
     }
 

@@ -13,6 +13,9 @@ pub struct Capabilities {
     pub host_mounts: bool,
     /// What runs inside can stand still in memory and go on. Without it, an idle sandbox runs until it is destroyed.
     pub pauses: bool,
+    /// What programs inside ask of the outside arrives at the caller, who judges it ([`Provider::egress`](crate::provider::Provider::egress)).
+    /// Without it, a list of hosts cannot be held to: only who may reach everything has a way out.
+    pub egress: bool,
     /// `sudo` makes a command the sandbox's own root's, which installs packages and is nobody outside. Without it, an agent uses
     /// what is there, and its home.
     pub root_inside: bool,

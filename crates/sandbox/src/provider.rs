@@ -105,6 +105,8 @@ pub struct SandboxSpec {
     pub mounts: Vec<ReadOnlyMount>,
     /// Whether programs inside have a way to ask for the outside, by [`Provider::egress`].
     pub egress: bool,
+    /// Whether programs inside reach the gateway over the link. Without it, its address is free for what runs inside.
+    pub gateway: bool,
     pub limits: SandboxLimits,
     /// What its files begin with; `None` is the machine that it runs on. The same for all generations of a session.
     pub image: Option<SessionImage>,
@@ -117,6 +119,8 @@ pub struct Inspection {
     pub enforced: Option<Enforced>,
     /// The limits that were run into since, each once.
     pub hits: Vec<LimitHit>,
+    /// What people should know of it beside, as sentences.
+    pub notes: Vec<String>,
 }
 
 /// What one sandbox uses. `None` is what nobody here knows.
@@ -221,4 +225,6 @@ pub mod inside {
     pub const NAME_SERVER: Ipv4Addr = Ipv4Addr::new(198, 18, 0, 1);
     /// Our own read-only and run-time files.
     pub const LAMPLIGHT: &str = "/run/lamplight";
+    /// What runs a command as root, where [`root_inside`](crate::capability::Capabilities::root_inside) says that there is one.
+    pub const SUDO: &str = "/run/lamplight/bin/sudo";
 }

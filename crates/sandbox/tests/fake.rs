@@ -65,6 +65,7 @@ impl Here {
             image: None,
             limits: Default::default(),
             egress: false,
+            gateway: true,
         }
     }
 }

@@ -5,9 +5,11 @@ mod sign_in;
 
 use crate::config::Config;
 use crate::http::keys::list::KeyList;
+use crate::http::keys::test::{KeyOutcome, KeyTest};
 use crate::http::keys::{Key, KeySource};
 use crate::http::resources::SandboxTier;
 use lamplight_domain::sandbox::Tier;
+use lamplight_engine::{ExaminedCloud, FoundCloud, UpstreamName};
 use serde::Serialize;
 use std::net::TcpListener;
 use std::path::Path;
@@ -61,6 +63,32 @@ fn of_sandbox(probe: lamplight_engine::Probe) -> impl Iterator<Item = Finding> {
     })
 }
 
+/// Where a cloud makes sandboxes, nothing works without it. A stored key is known to the server alone, which has tried it if it runs.
+fn of_cloud(cloud: ExaminedCloud, tried: Option<&KeyTest>) -> Finding {
+    let name = "sandbox";
+    let remedy = cloud.remedy.unwrap_or_else(|| "lamplight keys set e2b".to_owned());
+    match (tried, cloud.found) {
+        (Some(KeyTest { outcome: KeyOutcome::Ok, detail, .. }), _) => Finding::ok(name, detail.clone()),
+        (Some(KeyTest { detail, .. }), _) => Finding::missing(name, detail.clone(), remedy),
+        (None, FoundCloud::Well) => Finding::ok(name, cloud.detail),
+        (None, FoundCloud::NoKey) => {
+            let detail = format!("{} here; one that is stored is tried while the server runs", cloud.detail);
+            Finding::limited(name, detail, remedy)
+        }
+        (None, FoundCloud::Refused | FoundCloud::Unreachable | FoundCloud::Strange) => {
+            Finding::missing(name, cloud.detail, remedy)
+        }
+    }
+}
+
+/// What a server that runs says.
+#[derive(Debug, Default)]
+pub struct Running {
+    pub keys: Option<KeyList>,
+    /// How the cloud that sandboxes are made in takes its key.
+    pub cloud: Option<KeyTest>,
+}
+
 /// Everything that was looked at.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Examination {
@@ -69,8 +97,8 @@ pub struct Examination {
     pub findings: Vec<Finding>,
 }
 
-/// Looks at everything; it tries rather than compares versions. `keys` is what a running server says it has.
-pub async fn examine(config: &Config, keys: Option<&KeyList>) -> Examination {
+/// Looks at everything; it tries rather than compares versions.
+pub async fn examine(config: &Config, running: &Running) -> Examination {
     let mut findings = vec![
         Finding::ok("lamplight", format!("{} on {}", env!("CARGO_PKG_VERSION"), std::env::consts::ARCH)),
         git(),
@@ -83,12 +111,17 @@ pub async fn examine(config: &Config, keys: Option<&KeyList>) -> Examination {
     let mut tier = None;
     // The rest is about a directory that can be written.
     if findings.iter().all(|finding| finding.state != State::Missing) {
-        let probe = lamplight_engine::probe_sandbox(&config.engine()).await;
-        tier = Some(probe.tier.into());
-        findings.extend(of_sandbox(probe));
+        match lamplight_engine::examine_cloud(&config.engine()).await {
+            Some(cloud) => findings.push(of_cloud(cloud, running.cloud.as_ref())),
+            None => {
+                let probe = lamplight_engine::probe_sandbox(&config.engine()).await;
+                tier = Some(probe.tier.into());
+                findings.extend(of_sandbox(probe));
+            }
+        }
     }
     findings.extend(agents(config));
-    findings.push(models(config, keys));
+    findings.push(models(config, running.keys.as_ref()));
     findings.extend(sign_in::examine(config).await);
     let on_github = lamplight_engine::examine_github(&config.engine()).await;
     findings.extend(on_github.into_iter().map(|found| Finding {
@@ -248,13 +281,18 @@ fn agents(config: &Config) -> Vec<Finding> {
 }
 
 fn models(config: &Config, keys: Option<&KeyList>) -> Finding {
-    if let Some(problem) = keys.and_then(|keys| keys.items.iter().find_map(|key| key.problem.as_ref())) {
+    let of_models = |keys: &KeyList| {
+        let keys = keys.items.iter().filter(|key| key.name.parse::<UpstreamName>().is_ok());
+        keys.cloned().collect::<Vec<_>>()
+    };
+    let keys = keys.map(of_models);
+    if let Some(problem) = keys.iter().flatten().find_map(|key| key.problem.as_ref()) {
         return Finding::limited("models", problem.clone(), "lamplight keys list");
     }
-    let configured: Vec<&str> = match keys {
+    let configured: Vec<&str> = match &keys {
         Some(keys) => {
             let there = |key: &&Key| key.source != KeySource::Missing;
-            keys.items.iter().filter(there).map(|key| key.name.as_str()).collect()
+            keys.iter().filter(there).map(|key| key.name.as_str()).collect()
         }
         None => config.models.configured(),
     };

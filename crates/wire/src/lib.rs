@@ -39,6 +39,9 @@ pub use terminal::Typed;
 
 use std::fmt;
 
+/// What a relay (`lamplight-guest --relay`) says before all else: from the next byte on, its output is the guest's end of a link.
+pub const RELAY_READY: u8 = 1;
+
 /// Bytes that no peer of any generation would have sent. The stream, and with it the link, is not to be trusted further.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum WireError {

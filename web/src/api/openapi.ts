@@ -113,7 +113,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Every upstream of models, and where its key comes from; never any part of a key. */
+        /** Every upstream of models, and the cloud where sandboxes are made in one, and where its key comes from; never any part of a key. */
         get: operations["list_keys"];
         put?: never;
         post?: never;
@@ -131,7 +131,7 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Stores a key, encrypted, in place of the one that there was. Requests to models that begin from now on carry it. */
+        /** Stores a key, encrypted, in place of the one that there was. Requests that begin from now on carry it. */
         put: operations["set_key"];
         post?: never;
         /** Forgets a stored key. A key in the server's environment is used again. */
@@ -150,7 +150,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Asks the upstream for its models with the key that there is now, which costs nothing. Takes 10 s at most. */
+        /** Asks the upstream for its models, or the cloud for our sandboxes, with the key that there is now, which costs nothing. Takes 20 s at most. */
         post: operations["test_key"];
         delete?: never;
         options?: never;
@@ -2242,10 +2242,10 @@ export interface components {
         InviteRequest: {
             role: components["schemas"]["RoleView"];
         };
-        /** @description An upstream of models, and where its key comes from. */
+        /** @description An upstream of models, or a cloud of sandboxes, and where its key comes from. */
         Key: {
             /**
-             * @description `openai` (and whoever speaks its protocol), `anthropic`, `gemini`.
+             * @description `openai` (and whoever speaks its protocol), `anthropic`, `gemini`; `e2b` is the cloud that sandboxes are made in.
              * @example openai
              */
             name: string;
@@ -2257,7 +2257,7 @@ export interface components {
             set_at?: string | null;
             /** @description The variable of the server that has a key; with a stored one, and at an address that is asked without one, it is not used. */
             variable?: string | null;
-            /** @description Where the upstream is asked. */
+            /** @description Where it is asked. */
             base: string;
             /** @description Why a stored key cannot be used, and what to do. */
             problem?: string | null;
@@ -2285,7 +2285,7 @@ export interface components {
              * @description The HTTP status with which the upstream refused.
              */
             status?: number | null;
-            /** @description How many models it has. */
+            /** @description How many models it has; of an upstream of models. */
             models?: number | null;
         };
         /** @description A sandbox that is lent, as E2B's clients have one. */

@@ -1,4 +1,4 @@
-/** The keys of models. */
+/** The keys of models, and of a cloud for sandboxes. */
 import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { type FormEvent, useEffect, useRef, useState } from 'react';
 import { api, asApiError } from '../api/client';
@@ -11,7 +11,7 @@ import { Button } from '../ui/button';
 import { ProblemNote } from '../ui/problem';
 import { About } from './parts';
 
-const TITLES: Record<string, string> = { openai: 'OpenAI', anthropic: 'Anthropic', gemini: 'Gemini' };
+const TITLES: Record<string, string> = { openai: 'OpenAI', anthropic: 'Anthropic', gemini: 'Gemini', e2b: 'E2B' };
 
 export function Models() {
   const keys = useQuery(keysQuery);
@@ -126,7 +126,7 @@ function Tested({ test }: { test: KeyTest }) {
   const good = test.outcome === 'ok';
   return (
     <p role="status" className={`mt-2 text-[0.8125rem] ${good ? 'text-good' : 'text-bad'}`}>
-      {good ? words.keyring.works(test.models ?? 0) : visible(test.detail)}
+      {good && typeof test.models === 'number' ? words.keyring.works(test.models) : visible(test.detail)}
     </p>
   );
 }

@@ -26,7 +26,8 @@ const CRATES: [Crate; 14] = [
         tests_use: &[],
         never: &["axum", "hyper", "reqwest", "rusqlite"],
     },
-    Crate { name: "sandbox", uses: &["domain", "wire"], tests_use: &[], never: &["axum", "rusqlite"] },
+    // Asks clouds that speak E2B, in the shapes that the server answers in.
+    Crate { name: "sandbox", uses: &["domain", "e2b", "wire"], tests_use: &[], never: &["axum", "rusqlite"] },
     Crate { name: "agent", uses: &["domain"], tests_use: &[], never: &["axum", "rusqlite", "reqwest"] },
     Crate { name: "gateway", uses: &["domain"], tests_use: &[], never: &["rusqlite"] },
     Crate {
@@ -52,7 +53,8 @@ const CRATES: [Crate; 14] = [
     Crate {
         name: "server",
         uses: &["domain", "e2b", "engine", "store"],
-        tests_use: &["fake-github"],
+        // Providers are shown to conform against a server that runs.
+        tests_use: &["fake-github", "sandbox"],
         never: &["rusqlite", "yamux", "agent-client-protocol-schema"],
     },
     // What stands for somebody else's service must know nothing of who asks it.

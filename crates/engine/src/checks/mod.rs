@@ -129,8 +129,9 @@ async fn checked(context: &Arc<Context>, asked: &Asked) -> anyhow::Result<Result
         session: holder.id.clone(),
         generation: GENERATION,
         environment: Default::default(),
-        mounts: crate::agents::mounts(&shared.config),
-        egress: !context.spec.network.is_none(),
+        mounts: crate::agents::mounts(shared),
+        egress: crate::provider::has_way_out(shared, &context.spec.network),
+        gateway: true,
         limits: context.spec.sandbox.clone(),
         image: context.spec.image.clone(),
     };

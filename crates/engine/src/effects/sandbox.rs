@@ -14,8 +14,9 @@ pub(super) async fn create(context: &Context, generation: Generation) -> Result<
         session: context.id.clone(),
         generation,
         environment: Default::default(),
-        mounts: crate::agents::mounts(&context.shared.config),
-        egress: !context.spec.network.is_none(),
+        mounts: crate::agents::mounts(&context.shared),
+        egress: crate::provider::has_way_out(&context.shared, &context.spec.network),
+        gateway: true,
         limits: context.spec.sandbox.clone(),
         image: context.spec.image.clone(),
     };

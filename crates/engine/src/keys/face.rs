@@ -1,7 +1,7 @@
 //! What people do with keys.
 
-use super::{KeyInfo, UpstreamModels};
-use crate::{CommandError, Engine, Unlisted, UpstreamName};
+use super::{KeyInfo, KeyName, UpstreamModels};
+use crate::{CommandError, Engine, ExaminedCloud, Unlisted, UpstreamName};
 use anyhow::Context as _;
 use lamplight_domain::Redaction;
 use lamplight_domain::SessionId;
@@ -12,13 +12,13 @@ use std::time::Duration;
 const SEARCH: Duration = Duration::from_secs(45);
 
 impl Engine {
-    /// Every upstream of models, and where its key comes from.
+    /// Every key that is of use here, and where it comes from.
     pub fn keys(&self) -> Vec<KeyInfo> {
         self.shared.keys.list()
     }
 
     /// Stores a key in place of the one that there was; requests that begin from now on carry it.
-    pub async fn set_key(&self, name: UpstreamName, key: &str) -> Result<KeyInfo, CommandError> {
+    pub async fn set_key(&self, name: KeyName, key: &str) -> Result<KeyInfo, CommandError> {
         let (shared, key) = (self.shared.clone(), key.to_owned());
         // To its end, though whoever asked may leave: what is stored and what is used are the same.
         let set = async move { shared.keys.set(&shared.store, &shared.gateway, name, &key).await };
@@ -26,7 +26,7 @@ impl Engine {
     }
 
     /// Whether there was a stored one.
-    pub async fn remove_key(&self, name: UpstreamName) -> Result<bool, CommandError> {
+    pub async fn remove_key(&self, name: KeyName) -> Result<bool, CommandError> {
         let shared = self.shared.clone();
         let remove = async move { shared.keys.remove(&shared.store, &shared.gateway, name).await };
         self.shared.tasks.spawn(remove).await.context("remove a key")?
@@ -35,6 +35,11 @@ impl Engine {
     /// Asks the upstream for its models, whatever was said before, and counts them. Takes 10 s at most.
     pub async fn test_key(&self, name: UpstreamName) -> Result<usize, Unlisted> {
         Ok(self.shared.gateway.models(name).await?.len())
+    }
+
+    /// Asks the cloud that makes sandboxes for those of this installation; `None` where there is no such cloud. Takes 20 s at most.
+    pub async fn test_cloud(&self) -> Option<ExaminedCloud> {
+        crate::provider::examine_cloud(&self.shared.config).await
     }
 
     /// All secrets that are known here, so that none is written anywhere.

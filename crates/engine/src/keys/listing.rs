@@ -56,7 +56,8 @@ impl Keys {
         let mut kept = self.lists.kept.lock().await;
         let (now, forgotten) = (clock::now(), self.lists.forgotten());
         let there = self.list().into_iter().filter(|info| info.source != KeySource::Missing);
-        let (names, problems): (Vec<_>, Vec<_>) = there.map(|info| (info.name, info.problem)).unzip();
+        let of_models = there.filter_map(|info| Some((info.name.models()?, info.problem)));
+        let (names, problems): (Vec<_>, Vec<_>) = of_models.unzip();
         let is_stale = |name: &UpstreamName| !kept.get(name).is_some_and(|kept| kept.is_good(now, forgotten));
         let stale = names.iter().zip(problems).filter(|(name, _)| is_stale(name));
         let asked = stale.map(|(name, problem)| async move {

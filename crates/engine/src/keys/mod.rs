@@ -1,19 +1,22 @@
-//! The keys of models: what is stored, sealed, and what the environment holds; what follows from them at every moment.
+//! The keys of models, and of the cloud that sandboxes are made in: what is stored, sealed, and what the environment holds; what follows
+//! from them at every moment.
 //!
 //! A stored key comes before one of the environment: it was given to Lamplight. One that cannot be opened is not passed over for
 //! the other, because somebody else might pay then.
 
 mod face;
 mod listing;
+mod name;
 mod own;
 mod seal;
 mod sealing;
 
 pub use listing::UpstreamModels;
+pub use name::KeyName;
 pub use sealing::SealingSource;
 
 use crate::error::{CommandError, StartError};
-use crate::{ModelsConfig, clock};
+use crate::{CloudConfig, EndpointConfig, ModelsConfig, clock};
 use lamplight_domain::redaction::{SHORTEST_SECRET_BYTES, is_word};
 use lamplight_domain::{KnownSecret, Redaction, Timestamp};
 use lamplight_gateway::{Gateway, Secret, Upstream, UpstreamName, Upstreams};
@@ -27,10 +30,10 @@ use tokio::sync::Mutex;
 /// No vendor's key is longer.
 pub const LONGEST_KEY_BYTES: usize = 4096;
 
-/// One upstream and its key, without anything of the key itself.
+/// One key and what it opens, without anything of the key itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeyInfo {
-    pub name: UpstreamName,
+    pub name: KeyName,
     pub source: KeySource,
     /// Where it is asked.
     pub base: String,
@@ -38,7 +41,7 @@ pub struct KeyInfo {
     pub problem: Option<String>,
 }
 
-/// Where the key of an upstream comes from.
+/// Where a key comes from.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum KeySource {
     /// Stored by `lamplight keys set`. `variable` holds another one, which is not used.
@@ -58,9 +61,10 @@ pub enum KeySource {
 
 pub(crate) struct Keys {
     config: ModelsConfig,
+    cloud: Option<CloudConfig>,
     source: SealingSource,
     redaction: Redaction,
-    stored: RwLock<BTreeMap<UpstreamName, Stored>>,
+    stored: RwLock<BTreeMap<KeyName, Stored>>,
     /// Held while something is changed.
     changing: Mutex<()>,
     lists: listing::Lists,
@@ -75,12 +79,14 @@ impl Keys {
     /// Opens what is stored. What cannot be opened is told and left where it is.
     pub(crate) async fn load(
         config: ModelsConfig,
+        cloud: Option<CloudConfig>,
         source: SealingSource,
         redaction: Redaction,
         store: &Store,
     ) -> Result<Self, StartError> {
         let keys = Self {
             config,
+            cloud,
             source,
             redaction,
             stored: RwLock::default(),
@@ -89,6 +95,7 @@ impl Keys {
         };
         keys.open(&store.secrets().await?).await;
         keys.learn();
+        keys.tell_cloud();
         for info in keys.list() {
             if let Some(problem) = info.problem {
                 tracing::warn!(key = %info.name, "a stored key cannot be used: {problem}");
@@ -104,7 +111,7 @@ impl Keys {
         let is_known = {
             let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
             let of_keys = sealed.iter().filter_map(|sealed| Some((sealed.name.parse().ok()?, sealed.set_at)));
-            let there: BTreeMap<UpstreamName, Timestamp> = of_keys.collect();
+            let there: BTreeMap<KeyName, Timestamp> = of_keys.collect();
             there == stored.iter().map(|(name, stored)| (*name, stored.set_at)).collect()
         };
         if is_known {
@@ -117,8 +124,7 @@ impl Keys {
 
     /// What is stored is this.
     async fn open(&self, sealed: &[SealedSecret]) {
-        let known =
-            sealed.iter().filter_map(|sealed| Some((sealed.name.parse::<UpstreamName>().ok()?, sealed)));
+        let known = sealed.iter().filter_map(|sealed| Some((sealed.name.parse::<KeyName>().ok()?, sealed)));
         let known: Vec<_> = known.collect();
         let mut opened = BTreeMap::new();
         if !known.is_empty() {
@@ -149,30 +155,64 @@ impl Keys {
 
     fn upstream(&self, name: UpstreamName) -> Option<Upstream> {
         let configured = self.config.of(name);
-        let key = match self.stored.read().unwrap_or_else(PoisonError::into_inner).get(&name) {
+        let key = match self.stored.read().unwrap_or_else(PoisonError::into_inner).get(&KeyName::Models(name))
+        {
             Some(Stored { secret: Ok(secret), .. }) => Some(secret.clone()),
             Some(Stored { secret: Err(_), .. }) => return None,
             None => configured.key.clone(),
         };
         let tariff = configured.tariff;
         match (key, &configured.base) {
-            (Some(key), _) => Some(Upstream { base: self.base(name), key, tariff }),
+            (Some(key), _) => Some(Upstream { base: self.base(KeyName::Models(name)), key, tariff }),
             // A model of one's own often needs none.
             (None, Some(base)) => Some(Upstream { base: base.clone(), key: Secret::new(""), tariff }),
             (None, None) => None,
         }
     }
 
-    fn base(&self, name: UpstreamName) -> String {
-        self.config.of(name).base.clone().unwrap_or_else(|| name.base().to_owned())
+    /// The cloud is asked with the key that there is now.
+    fn tell_cloud(&self) {
+        let Some(cloud) = &self.cloud else { return };
+        let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
+        let key = match stored.get(&KeyName::Cloud) {
+            Some(Stored { secret, .. }) => secret.as_ref().ok(),
+            None => cloud.key.as_ref(),
+        };
+        cloud.current.set(key.map(Secret::expose).unwrap_or_default());
     }
 
+    fn base(&self, name: KeyName) -> String {
+        match (name, &self.cloud) {
+            (KeyName::Models(name), _) => {
+                self.config.of(name).base.clone().unwrap_or_else(|| name.base().to_owned())
+            }
+            (KeyName::Cloud, Some(cloud)) => cloud.api(),
+            (KeyName::Cloud, None) => "no cloud makes sandboxes (sandbox.provider)".to_owned(),
+        }
+    }
+
+    /// What is said of it beside what is stored.
+    fn configured(&self, name: KeyName) -> EndpointConfig {
+        match (name, &self.cloud) {
+            (KeyName::Models(name), _) => self.config.of(name).clone(),
+            (KeyName::Cloud, Some(cloud)) => EndpointConfig {
+                key: cloud.key.clone(),
+                variable: cloud.variable.clone(),
+                ..EndpointConfig::default()
+            },
+            (KeyName::Cloud, None) => EndpointConfig::default(),
+        }
+    }
+
+    /// The cloud's where sandboxes are made there, or somebody has stored one.
     pub(crate) fn list(&self) -> Vec<KeyInfo> {
-        UpstreamName::ALL.into_iter().map(|name| self.info(name)).collect()
+        let all = KeyName::ALL.into_iter().map(|name| self.info(name));
+        let is_missed = |info: &KeyInfo| info.source == KeySource::Missing;
+        all.filter(|info| info.name.models().is_some() || self.cloud.is_some() || !is_missed(info)).collect()
     }
 
-    pub(crate) fn info(&self, name: UpstreamName) -> KeyInfo {
-        let configured = self.config.of(name);
+    pub(crate) fn info(&self, name: KeyName) -> KeyInfo {
+        let configured = self.configured(name);
         let variable = configured.key.as_ref().and(configured.variable.clone());
         let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
         let (source, problem) = match (stored.get(&name), variable, &configured.base) {
@@ -194,7 +234,7 @@ impl Keys {
         &self,
         store: &Store,
         gateway: &Gateway,
-        name: UpstreamName,
+        name: KeyName,
         key: &str,
     ) -> Result<KeyInfo, CommandError> {
         let key = check(key)?;
@@ -216,7 +256,7 @@ impl Keys {
         &self,
         store: &Store,
         gateway: &Gateway,
-        name: UpstreamName,
+        name: KeyName,
     ) -> Result<bool, CommandError> {
         let _alone = self.changing.lock().await;
         let was_there = store.remove_secret(name.as_str()).await?;
@@ -227,12 +267,13 @@ impl Keys {
 
     fn changed(&self, gateway: &Gateway) -> Result<(), CommandError> {
         gateway.set_upstreams(self.upstreams())?;
+        self.tell_cloud();
         self.lists.forget();
         Ok(())
     }
 
     /// A file that is gone is made anew only when nothing but this key is sealed with the one that was in it.
-    async fn sealing_key(&self, name: UpstreamName) -> Result<SealingKey, CommandError> {
+    async fn sealing_key(&self, name: KeyName) -> Result<SealingKey, CommandError> {
         let read = self.read_sealing(Some(name)).await;
         let refused = |error: NoSealingKey| {
             CommandError::invalid("secrets_key", error.to_string(), "See docs/configuration.md, [secrets].")
@@ -251,8 +292,8 @@ impl Keys {
     }
 
     /// Makes it where nothing is sealed with it, but perhaps this.
-    async fn read_sealing(&self, but: Option<UpstreamName>) -> Result<SealingKey, NoSealingKey> {
-        let is_another = |stored: &UpstreamName| Some(*stored) != but;
+    async fn read_sealing(&self, but: Option<KeyName>) -> Result<SealingKey, NoSealingKey> {
+        let is_another = |stored: &KeyName| Some(*stored) != but;
         let others = self.stored.read().unwrap_or_else(PoisonError::into_inner).keys().any(is_another);
         if others { self.source.read().await } else { self.source.read_or_make().await }
     }
@@ -266,13 +307,13 @@ impl Keys {
     fn learn(&self) {
         let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
         let of = |name| {
-            let configured = self.config.of(name);
+            let configured = self.configured(name);
             let kept_back = configured.kept_back.clone().map(|(_, key)| key);
             let environment = configured.key.clone().into_iter().chain(kept_back);
             let stored = stored.get(&name).and_then(|stored| stored.secret.clone().ok());
             environment.chain(stored).map(move |secret: Secret| (name, secret))
         };
-        let all = UpstreamName::ALL.into_iter().flat_map(of);
+        let all = KeyName::ALL.into_iter().flat_map(of);
         self.redaction.learn(
             all.map(|(name, secret)| KnownSecret { name: known_as(name), value: secret.expose().to_owned() }),
         );
@@ -282,7 +323,7 @@ impl Keys {
 const SEALED_WITH_ANOTHER: &str = "it was sealed with another key than the one that is there now: bring that one back, \
     or set this key again (`lamplight keys set`)";
 
-fn known_as(name: UpstreamName) -> String {
+fn known_as(name: KeyName) -> String {
     format!("{name} key")
 }
 

@@ -10,7 +10,7 @@ use lamplight_sandbox::link::{Keyboard, Link, LinkError, Offsets, Output, Proces
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{RwLock, mpsc};
 use tokio_util::task::TaskTracker;
 
 /// What the guest calls such a process begins with this.
@@ -31,6 +31,8 @@ const REMEMBERED: Duration = Duration::from_secs(30);
 /// All of one sandbox.
 pub(super) struct Processes {
     pub(super) known: Arc<Mutex<BTreeMap<u32, Arc<Known>>>>,
+    /// Held by who starts one, until it is known; and alone by who looks for those that nobody knows.
+    pub(super) starting: RwLock<()>,
     tasks: TaskTracker,
     journal: Arc<Journal>,
 }
@@ -145,7 +147,7 @@ fn tag(name: &str) -> Option<&str> {
 
 impl Processes {
     pub(super) fn new(tasks: TaskTracker, journal: Arc<Journal>) -> Self {
-        Self { known: Arc::default(), tasks, journal }
+        Self { known: Arc::default(), starting: RwLock::default(), tasks, journal }
     }
 
     /// Nothing is heard any more, until they are found again.
@@ -158,6 +160,8 @@ impl Processes {
 
     /// Those of before, on a new link: what they say is heard from now on.
     pub(super) async fn find_again(&self, link: &Link) -> Result<(), LinkError> {
+        // One that is being started would be taken for one of before; and forgotten, were it short.
+        let _alone = self.starting.write().await;
         for state in link.processes().await? {
             if !state.process.starts_with(PREFIX) || lock(&self.known).contains_key(&state.pid) {
                 continue;

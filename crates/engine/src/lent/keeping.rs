@@ -226,6 +226,8 @@ pub(super) async fn start(
         mounts: Vec::new(),
         // What may be reached by it is another question, and its answer may change.
         egress: true,
+        // There is nothing to ask a gateway for; and where sessions of another Lamplight run in it, the address is theirs.
+        gateway: false,
         limits: facts.limits().clone(),
         image: facts.image().cloned(),
     };

@@ -195,6 +195,7 @@ impl Engine {
 
 /// Starts one, makes room for it where that is needed, and follows it.
 pub(super) async fn started(entry: &Entry, link: &Link, new: &NewProcess) -> Result<Follower, ProcessError> {
+    let _starting = entry.processes.starting.read().await;
     let started = match spawn(link, new).await {
         Err(LinkError::Refused { code: Code::TooMany, .. }) => {
             entry.processes.make_room(link).await.map_err(failed)?;

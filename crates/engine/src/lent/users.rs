@@ -35,7 +35,8 @@ impl LentUser {
         if !self.is_root {
             return (argv, Some(cwd));
         }
-        let mut all = vec!["sudo".to_owned(), "-E".into(), "--".into()];
+        // By its path: what a program is started with may name other folders.
+        let mut all = vec![inside::SUDO.to_owned(), "-E".into(), "--".into()];
         // What sudo would say of root otherwise.
         let named = ["HOME", "USER", "LOGNAME"].iter().filter_map(|name| environment.get_key_value(*name));
         all.extend(named.map(|(name, value)| format!("{name}={value}")));

@@ -184,8 +184,9 @@ async fn sandbox(context: &Context, recipe: &Recipe, holder: &SessionId) -> anyh
         session: holder.clone(),
         generation: GENERATION,
         environment: Default::default(),
-        mounts: crate::agents::mounts(&context.shared.config),
-        egress: !context.spec.network.is_none(),
+        mounts: crate::agents::mounts(&context.shared),
+        egress: crate::provider::has_way_out(&context.shared, &context.spec.network),
+        gateway: true,
         limits: context.spec.sandbox.clone(),
         image: context.spec.image.clone(),
     };

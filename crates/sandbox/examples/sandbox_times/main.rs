@@ -254,6 +254,7 @@ impl Here {
             image: None,
             limits: SandboxLimits::default(),
             egress,
+            gateway: true,
         };
         let handle = self.local.create(&spec).await?;
         let (link, _gateway) = Link::open(self.local.dial(&handle).await?).await?;

@@ -183,6 +183,25 @@ pub(super) async fn a_fork_outlives_its_parent(stage: &Stage<'_>) -> Case {
     same("a fork of the fork", &grandchild.sh(LOOK).await?, &seen)
 }
 
+pub(super) async fn what_was_given_away_stays_when_its_checkpoint_is_gone(stage: &Stage<'_>) -> Case {
+    needed(stage)?;
+    let inside = stage.first().await?;
+    let mut forks = Vec::new();
+    for round in 0..3 {
+        inside.sh(&format!("echo {round} > /workspace/round")).await?;
+        let kept = checkpoint(stage, &inside).await?;
+        let fork = stage.subject.session();
+        stage.provider.restore(&kept, &fork).await?;
+        stage.provider.remove_checkpoint(&kept).await?;
+        forks.push(fork);
+    }
+    for (round, fork) in forks.iter().enumerate() {
+        let fork = stage.enter(&stage.spec_of(fork, 1)).await?;
+        same("as it was given", fork.sh("cat /workspace/round").await?, round.to_string())?;
+    }
+    same("there", inside.sh("cat /workspace/round").await?, "2".into())
+}
+
 pub(super) async fn checkpoints_are_listed_and_removed(stage: &Stage<'_>) -> Case {
     needed(stage)?;
     let inside = stage.first().await?;

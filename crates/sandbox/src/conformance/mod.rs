@@ -248,6 +248,7 @@ fn cases() -> Vec<Listed> {
         checkpoints::what_does_not_run_is_kept_too,
         checkpoints::a_fork_shares_nothing_that_can_be_written,
         checkpoints::a_fork_outlives_its_parent,
+        checkpoints::what_was_given_away_stays_when_its_checkpoint_is_gone,
         checkpoints::checkpoints_are_listed_and_removed,
         checkpoints::a_checkpoint_of_a_number_is_made_once,
         checkpoints::what_never_ran_is_forgotten_too,

@@ -50,6 +50,7 @@ impl<'a> Stage<'a> {
             limits,
             image: self.subject.image(),
             egress: false,
+            gateway: true,
         }
     }
 

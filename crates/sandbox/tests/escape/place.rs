@@ -101,6 +101,7 @@ impl Place {
             image: None,
             // As sessions have it. Nobody serves it here: whom the host then dials, and whom not, is held by the gateway's tests.
             egress: true,
+            gateway: true,
         };
         let handle = self.local.create(&spec).await.unwrap();
         let (link, gateway) = Link::open(self.local.dial(&handle).await.unwrap()).await.unwrap();

@@ -134,6 +134,7 @@ fn one() -> SandboxSpec {
         image: None,
         limits: Default::default(),
         egress: true,
+        gateway: true,
     }
 }
 

@@ -78,6 +78,7 @@ impl Here {
             limits: Default::default(),
             image: self.image.clone(),
             egress: true,
+            gateway: true,
         }
     }
 

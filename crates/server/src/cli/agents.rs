@@ -1,10 +1,11 @@
-//! `lamplight agents`: list them, install one. Works on this machine, with or without a server.
+//! `lamplight agents`: list them, install one, put all into a template of a cloud. Works on this machine, with or without a server.
 
 use super::output::{Output, Style, clean};
-use super::{Common, block_on};
+use super::{Common, block_on, secret_input};
 use crate::http::agents::{Agent, AgentList};
 use clap::{Args, Subcommand};
-use lamplight_engine::Progress;
+use lamplight_engine::{Config, Progress};
+use serde_json::json;
 use std::process::ExitCode;
 
 #[derive(Debug, Args)]
@@ -23,6 +24,14 @@ enum Command {
     },
     /// Install an agent, in the version that was seen to work
     Install {
+        name: String,
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Make a template of the cloud of [e2b_provider], with all agents that are installed here in it
+    Template {
+        /// What it is called there
         name: String,
         /// One JSON document
         #[arg(long)]
@@ -55,8 +64,29 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -
                 output.json(&agents.filter(|agent| agent.name == *name).collect::<Vec<_>>())?;
             }
         }
+        Command::Template { name, json } => {
+            let template = block_on(make_template(&config, name))?;
+            if *json {
+                output.json(&json!({ "template": template }))?;
+            } else {
+                output.line(&format!(
+                    "Made. In the configuration:\n\n[e2b_provider]\ntemplate = {template:?}"
+                ))?;
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// A stored key is the server's alone to open, so it is asked for where the environment has none.
+async fn make_template(config: &Config, name: &str) -> anyhow::Result<String> {
+    let of_environment = config.sandbox.cloud.as_ref().and_then(|cloud| cloud.key.as_ref());
+    let key = match of_environment {
+        Some(key) => key.expose().to_owned(),
+        None => secret_input::read("Key for e2b (not shown): ")?,
+    };
+    eprintln!("making a sandbox, and putting the agents into it");
+    lamplight_engine::make_cloud_template(config, name, key.trim()).await
 }
 
 fn row(agent: &Agent, output: &Output) -> String {

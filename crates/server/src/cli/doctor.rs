@@ -3,8 +3,9 @@
 use super::client::Client;
 use super::output::{Output, Style, clean, plural};
 use super::{Common, block_on};
-use crate::doctor::{self, Examination, Finding, State};
+use crate::doctor::{self, Examination, Finding, Running, State};
 use crate::http::keys::list::KeyList;
+use crate::http::keys::test::KeyTest;
 use crate::http::sessions::search_secrets::SecretSearch;
 use clap::Args;
 use serde_json::json;
@@ -31,7 +32,13 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -
     let Examination { tier, findings } = block_on(async {
         let keys: Option<KeyList> =
             if client.is_there().await { client.get("/keys").await.ok() } else { None };
-        Ok(doctor::examine(&config, keys.as_ref()).await)
+        let is_of_cloud = |keys: &KeyList| keys.items.iter().any(|key| key.name == "e2b");
+        let cloud: Option<KeyTest> = match keys.as_ref().is_some_and(is_of_cloud) {
+            true => client.post("/keys/e2b/test", None::<&()>).await.ok(),
+            false => None,
+        };
+        let running = Running { keys, cloud };
+        Ok(doctor::examine(&config, &running).await)
     })?;
     let is_missing = findings.iter().any(|finding| finding.state == State::Missing);
     if arguments.json {

@@ -1,4 +1,4 @@
-//! `lamplight keys`: the keys of models, kept by the server. None is ever printed.
+//! `lamplight keys`: the keys of models, and of a cloud for sandboxes, kept by the server. None is ever printed.
 
 use super::client::Client;
 use super::output::{Output, Style, clean, duration};
@@ -10,7 +10,7 @@ use crate::http::keys::test::{KeyOutcome, KeyTest};
 use crate::http::keys::{Key, KeySource};
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use lamplight_engine::UpstreamName;
+use lamplight_engine::KeyName;
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -24,8 +24,8 @@ pub(super) struct Arguments {
 enum Command {
     /// Store a key, which is read from standard input or asked for; a server that runs uses it at once
     Set {
-        #[arg(value_parser = upstream)]
-        name: UpstreamName,
+        #[arg(value_parser = named)]
+        name: KeyName,
         /// One JSON document
         #[arg(long)]
         json: bool,
@@ -36,24 +36,23 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
-    /// Ask each upstream, or one, for its models, which costs nothing
+    /// Ask each upstream, or one, for its models, and the cloud for its sandboxes, which costs nothing
     Test {
-        #[arg(value_parser = upstream)]
-        name: Option<UpstreamName>,
+        #[arg(value_parser = named)]
+        name: Option<KeyName>,
         /// One JSON document
         #[arg(long)]
         json: bool,
     },
     /// Forget a stored key
     Remove {
-        #[arg(value_parser = upstream)]
-        name: UpstreamName,
+        #[arg(value_parser = named)]
+        name: KeyName,
     },
 }
 
-fn upstream(text: &str) -> Result<UpstreamName, String> {
-    let names = UpstreamName::ALL.map(UpstreamName::as_str).join(", ");
-    text.parse().map_err(|_| format!("it is none of {names}"))
+fn named(text: &str) -> Result<KeyName, String> {
+    text.parse().map_err(|_| format!("it is none of {}", KeyName::all_in_words()))
 }
 
 pub(super) async fn run(
@@ -73,12 +72,7 @@ pub(super) async fn run(
     }
 }
 
-async fn set(
-    name: UpstreamName,
-    json: bool,
-    client: &Client,
-    output: &mut Output,
-) -> anyhow::Result<ExitCode> {
+async fn set(name: KeyName, json: bool, client: &Client, output: &mut Output) -> anyhow::Result<ExitCode> {
     // Before a person types it for nothing.
     client.get::<KeyList>("/keys").await?;
     let key = secret_input::read(&format!("Key for {name} (not shown): "))?;
@@ -136,7 +130,7 @@ fn row(key: &Key, output: &Output) -> String {
 }
 
 async fn test(
-    name: Option<UpstreamName>,
+    name: Option<KeyName>,
     json: bool,
     client: &Client,
     output: &mut Output,

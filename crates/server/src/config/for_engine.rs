@@ -1,7 +1,7 @@
 //! What the engine is told of the configuration.
 
 use super::models::{EndpointPrice, Price};
-use super::{Budgets, Config, CustomAgent, ModelEndpoint, Models, Repository};
+use super::{Budgets, Config, CustomAgent, ModelEndpoint, Models, Provider, Repository};
 use lamplight_engine::{
     BudgetsConfig, Configured, EndpointConfig, ModelPrice, ModelsConfig, Outside, RepositoryConfig,
     SandboxConfig, Tariff,
@@ -41,6 +41,7 @@ impl Config {
                 runtime: self.sandbox.launcher.runtime().map(str::to_owned),
                 limits: self.sandbox.limits.clone(),
                 is_unsafe: self.sandbox.is_unsafe,
+                cloud: (self.sandbox.provider == Provider::E2b).then(|| self.e2b_provider.engine()),
             },
             network: self.sandbox.network(),
             image: self.sandbox.image.clone(),

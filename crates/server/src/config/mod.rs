@@ -8,6 +8,7 @@ mod auth;
 mod checks;
 mod database;
 mod e2b;
+mod e2b_provider;
 mod error;
 mod for_engine;
 mod gateway;
@@ -24,6 +25,7 @@ pub use auth::{Allow, Auth, GitHubWay, OidcWay};
 pub use checks::Checks;
 pub use database::Database;
 pub use e2b::E2b;
+pub use e2b_provider::E2bProvider;
 pub use error::ConfigError;
 pub use gateway::Gateway;
 pub use git::Git;
@@ -65,6 +67,7 @@ pub struct Config {
     pub git: Git,
     pub gateway: Gateway,
     pub e2b: E2b,
+    pub e2b_provider: E2bProvider,
     pub sandbox: Sandbox,
     /// Agents beyond the catalogue.
     pub agents: Vec<CustomAgent>,
@@ -157,6 +160,8 @@ impl Config {
         self.github.check()?;
         self.gateway.check()?;
         self.e2b.check(&self.server)?;
+        self.e2b_provider.check(&self.sandbox)?;
+        self.e2b_provider.take_secrets(environment);
         self.repositories.iter().try_for_each(Repository::check)?;
         self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;
         self.models.take_keys(environment);

@@ -271,6 +271,8 @@ pub enum Provider {
     /// This machine itself.
     #[default]
     Local,
+    /// A cloud that speaks E2B: `[e2b_provider]`.
+    E2b,
 }
 
 /// Who puts sandboxes up.

@@ -92,6 +92,30 @@ fn mistakes_are_told_with_their_place() {
         "DIR/lamplight.toml:3: unknown key `step`",
     );
     check("[sandbox]\nimage = '../x'\n", &[], "DIR/lamplight.toml:2: \"../x\" is no name of an image");
+    check(
+        "[e2b_provider]\ntemplate = 'mine'\n",
+        &[],
+        "the configuration cannot be used: e2b_provider is only used with",
+    );
+    let in_a_cloud = |more: &str| format!("[sandbox]\nprovider = 'e2b'\n{more}");
+    check(
+        &in_a_cloud("image = 'debian'\n"),
+        &[],
+        "the configuration cannot be used: sandbox.image names an image of this machine",
+    );
+    check(
+        &in_a_cloud("network = 'allowlist'\nallow = ['a.example']\n[e2b_provider]\ninternet = true\n"),
+        &[],
+        "the configuration cannot be used: sandbox.network = \"allowlist\" cannot be held to",
+    );
+    for (line, why) in [
+        ("api_url = 'cloud'", "api_url is \"cloud\""),
+        ("timeout_seconds = 60", "timeout_seconds has to be 120"),
+        ("user = 'root'", "user has letters, digits, - and _ alone, and is not root"),
+    ] {
+        let file = in_a_cloud(&format!("[e2b_provider]\n{line}\n"));
+        check(&file, &[], &format!("the configuration cannot be used: e2b_provider.{why}"));
+    }
     let everywhere = ("LAMPLIGHT_LISTEN", "0.0.0.0:7410");
     check(
         "",
@@ -281,6 +305,22 @@ fn what_is_printed_can_be_read_again() {
     let config = load(file, Flags::default(), &[]).unwrap();
     assert_eq!(config.sandbox.tools, [Path::new("/home/someone/.cargo/bin")]);
     assert_eq!(load(&config.to_toml(), Flags::default(), &[]), Ok(config));
+}
+
+#[test]
+fn the_key_of_a_cloud_is_taken_from_the_environment_and_not_shown() {
+    let file = "[sandbox]\nprovider = 'e2b'\n[e2b_provider]\ntemplate = 'mine'\nsandbox_url = 'http://127.0.0.1:9'\n";
+    let key = [("E2B_API_KEY", " e2b_secret "), ("MINE", "e2b_other")];
+    let cloud = |file: &str| load(file, Flags::default(), &key).unwrap().engine().sandbox.cloud;
+    let taken = cloud(file).unwrap();
+    assert_eq!(taken.current.get().as_deref(), Some("e2b_secret"), "until a stored one is known");
+    assert_eq!(taken.variable.as_deref(), Some("E2B_API_KEY"));
+    assert_eq!((taken.key.unwrap().expose(), taken.template.as_str()), ("e2b_secret", "mine"));
+    let named = cloud(&format!("{file}key_env = 'MINE'\n")).unwrap();
+    assert_eq!(named.key.unwrap().expose(), "e2b_other");
+    assert!(cloud("").is_none());
+    let config = load(file, Flags::default(), &key).unwrap();
+    assert!(!format!("{config:?}{}", config.to_toml()).contains("e2b_secret"));
 }
 
 #[test]

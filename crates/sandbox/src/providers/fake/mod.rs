@@ -147,6 +147,7 @@ impl Provider for Fake {
             keeps_files: true,
             checkpoints: true,
             host_mounts: false,
+            egress: false,
             root_inside: false,
             pauses: true,
         }
@@ -191,7 +192,7 @@ impl Provider for Fake {
         let record =
             here.record().map_err(|error| SandboxError::from_io(format!("look at {handle}"), error))?;
         let record = record.ok_or_else(|| gone(handle, "was destroyed"))?;
-        Ok(Inspection { enforced: Some(record.enforced()), hits: Vec::new() })
+        Ok(Inspection { enforced: Some(record.enforced()), ..Inspection::default() })
     }
 
     async fn dial(&self, handle: &Handle) -> Result<Box<dyn ByteStream>, SandboxError> {

@@ -250,14 +250,15 @@ fn exec(
     outlet: Option<&Outlet>,
 ) -> Result<std::convert::Infallible> {
     rustix::process::chdir(inside::WORKSPACE).context("enter the workspace")?;
-    execute(&arguments(identity, outlet), &environment(request, outlet))
+    execute(&arguments(request, identity, outlet), &environment(request, outlet))
 }
 
 /// What the guest is started with.
-pub(super) fn arguments(identity: Identity, outlet: Option<&Outlet>) -> Vec<String> {
+pub(super) fn arguments(request: &LaunchRequest, identity: Identity, outlet: Option<&Outlet>) -> Vec<String> {
     let (listener, agent) = (LISTENER.to_string(), AGENT.to_string());
     let (hand_out, handed) = (HAND_OUT.to_string(), format!("{PROXY},{DNS}"));
-    let usual = [GUEST, "--listen-fd", &listener, "--gateway", inside::GATEWAY, "--spool", SPOOL];
+    let gateway = if request.gateway { inside::GATEWAY } else { "none" };
+    let usual = [GUEST, "--listen-fd", &listener, "--gateway", gateway, "--spool", SPOOL];
     let out = ["--hand-out-fd", &hand_out, "--handed", &handed];
     let as_root = ["--agent", &agent];
     let out = if outlet.is_some() { &out[..] } else { &[] };

@@ -175,6 +175,7 @@ impl Local {
             environment: environment::of(tools, image.as_ref(), &spec.environment),
             mounts: shown.chain(spec.mounts.iter().cloned()).collect(),
             egress: spec.egress,
+            gateway: spec.gateway,
             image: spec.image.as_ref().map(|image| image.digest.clone()),
             limits: Limits::of(&spec.limits)?,
             is_unsafe: self.is_unsafe,
@@ -221,6 +222,7 @@ impl Provider for Local {
             keeps_files: true,
             checkpoints: true,
             host_mounts: true,
+            egress: true,
             root_inside: self.root,
             pauses: true,
         }

@@ -57,6 +57,7 @@ async fn try_sandbox(config: LocalConfig) -> Result<Enforced, SandboxError> {
         environment: BTreeMap::new(),
         mounts: Vec::new(),
         egress: true,
+        gateway: true,
         image: None,
         // Without one there would be nothing to try.
         limits: SandboxLimits { cpu_thousandths: Some(1000), ..SandboxLimits::default() },

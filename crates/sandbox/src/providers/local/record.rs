@@ -58,7 +58,7 @@ impl Record {
                 hits.extend(limit.map(|limit| LimitHit { wall, limit, times }));
             }
         }
-        Inspection { enforced: self.enforced.clone(), hits }
+        Inspection { enforced: self.enforced.clone(), hits, notes: Vec::new() }
     }
 
     /// In the limit's unit; `None` of a sandbox without.

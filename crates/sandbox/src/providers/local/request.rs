@@ -24,6 +24,8 @@ pub(super) struct LaunchRequest {
     pub(super) mounts: Vec<ReadOnlyMount>,
     /// Whether there is a way out.
     pub(super) egress: bool,
+    /// Whether the guest listens where the gateway is looked for.
+    pub(super) gateway: bool,
     /// What its files begin with, where that is not the machine.
     pub(super) image: Option<ImageDigest>,
     pub(super) limits: Limits,

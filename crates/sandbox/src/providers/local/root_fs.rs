@@ -156,7 +156,7 @@ pub(super) fn build(parts: Parts) -> Result<Root> {
         root.ensure(path, if path == "/tmp" { 0o1777 } else { 0o755 }, owner)?;
     }
     if users.is_some() {
-        root.link(&format!("{PROGRAMS}/sudo"), GUEST)?;
+        root.link(inside::SUDO, GUEST)?;
     }
     Ok(root)
 }

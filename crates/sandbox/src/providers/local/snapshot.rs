@@ -66,7 +66,7 @@ pub(super) fn checkpoint(sandboxes: &Sandboxes, id: &SessionId, number: u32) -> 
         return Err(NoLayers.into());
     }
     private_dir(&session.checkpoints_dir())?;
-    let name = format!("{id}-{}", next_layer(&session, id)?);
+    let name = format!("{id}-{}", next_layer(sandboxes, &session, id)?);
     let ids = identity::read(&session)?;
     let names = match running(&session)? {
         None if read::<Names>(&session.stack_file())?.unwrap_or_default().len() < DEPTH => {
@@ -77,10 +77,15 @@ pub(super) fn checkpoint(sandboxes: &Sandboxes, id: &SessionId, number: u32) -> 
     write(&session.checkpoint_file(number), &names)
 }
 
-/// The number of a layer that nobody names: one of a checkpoint that somebody was killed over may be in use.
-fn next_layer(session: &SessionDir, id: &SessionId) -> Result<u32> {
+/// The number of a layer that nobody names: one of a checkpoint that somebody was killed over may be in use, and what this session names
+/// no more may be what others were given.
+fn next_layer(sandboxes: &Sandboxes, session: &SessionDir, id: &SessionId) -> Result<u32> {
     let number = |name: &String| name.strip_prefix(id.as_str())?.strip_prefix('-')?.parse::<u32>().ok();
-    Ok(named(session)?.iter().filter_map(number).max().unwrap_or(0) + 1)
+    let mut next = named(session)?.iter().filter_map(number).max().unwrap_or(0) + 1;
+    while sandboxes.layers().join(format!("{id}-{next}")).exists() {
+        next += 1;
+    }
+    Ok(next)
 }
 
 /// Gives a session the files of a checkpoint. The caller has the lock of this session, and nothing of it runs.

@@ -1,4 +1,4 @@
-//! Keys of model upstreams. No answer has any part of one.
+//! Keys of model upstreams, and of the cloud that sandboxes are made in. No answer has any part of one.
 
 pub mod list;
 pub mod remove;
@@ -8,14 +8,14 @@ pub mod test;
 use super::problem::Problem;
 use super::resources::Moment;
 use axum::http::StatusCode;
-use lamplight_engine::{KeyInfo, UpstreamName};
+use lamplight_engine::{KeyInfo, KeyName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
-/// An upstream of models, and where its key comes from.
+/// An upstream of models, or a cloud of sandboxes, and where its key comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Key {
-    /// `openai` (and whoever speaks its protocol), `anthropic`, `gemini`.
+    /// `openai` (and whoever speaks its protocol), `anthropic`, `gemini`; `e2b` is the cloud that sandboxes are made in.
     #[schema(example = "openai")]
     pub name: String,
     pub source: KeySource,
@@ -24,7 +24,7 @@ pub struct Key {
     pub set_at: Option<Moment>,
     /// The variable of the server that has a key; with a stored one, and at an address that is asked without one, it is not used.
     pub variable: Option<String>,
-    /// Where the upstream is asked.
+    /// Where it is asked.
     pub base: String,
     /// Why a stored key cannot be used, and what to do.
     pub problem: Option<String>,
@@ -58,10 +58,9 @@ impl From<KeyInfo> for Key {
 }
 
 /// The `{name}` of a path.
-fn upstream(name: &str) -> Result<UpstreamName, Problem> {
+fn named(name: &str) -> Result<KeyName, Problem> {
     name.parse().map_err(|_| {
-        let names = UpstreamName::ALL.map(UpstreamName::as_str).join(", ");
-        let detail = format!("there is no such upstream; there are {names}");
+        let detail = format!("there is no such upstream; there are {}", KeyName::all_in_words());
         Problem::new(StatusCode::NOT_FOUND, "upstream_unknown", detail, "Take one of these names.")
     })
 }

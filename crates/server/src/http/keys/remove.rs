@@ -12,7 +12,7 @@ pub(in crate::http) async fn handle(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let name = super::upstream(&name)?;
+    let name = super::named(&name)?;
     if app.engine.remove_key(name).await? {
         return Ok(StatusCode::NO_CONTENT);
     }

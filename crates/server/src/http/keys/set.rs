@@ -24,7 +24,7 @@ impl fmt::Debug for KeyRequest {
     }
 }
 
-/// Stores a key, encrypted, in place of the one that there was. Requests to models that begin from now on carry it.
+/// Stores a key, encrypted, in place of the one that there was. Requests that begin from now on carry it.
 #[utoipa::path(put, path = "/keys/{name}", operation_id = "set_key", tag = "keys", params(("name" = String, Path)), request_body = KeyRequest,
     responses(
         (status = 200, body = Key),
@@ -37,7 +37,7 @@ pub(in crate::http) async fn handle(
     Path(name): Path<String>,
     request: Result<Json<KeyRequest>, JsonRejection>,
 ) -> Result<Json<Key>, Problem> {
-    let name = super::upstream(&name)?;
+    let name = super::named(&name)?;
     // What a parser says of a wrong body has parts of the body in it.
     let Json(request) = request
         .map_err(|_| Problem::invalid_request("the body has to be {\"key\": \"…\"}, as application/json"))?;

@@ -4,7 +4,7 @@ use crate::http::App;
 use crate::http::problem::Problem;
 use axum::Json;
 use axum::extract::{Path, State};
-use lamplight_engine::Unlisted;
+use lamplight_engine::{Engine, FoundCloud, KeyName, Unlisted, UpstreamName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -17,7 +17,7 @@ pub struct KeyTest {
     pub detail: String,
     /// The HTTP status with which the upstream refused.
     pub status: Option<u16>,
-    /// How many models it has.
+    /// How many models it has; of an upstream of models.
     pub models: Option<usize>,
 }
 
@@ -32,15 +32,22 @@ pub enum KeyOutcome {
     NotConfigured,
 }
 
-/// Asks the upstream for its models with the key that there is now, which costs nothing. Takes 10 s at most.
+/// Asks the upstream for its models, or the cloud for our sandboxes, with the key that there is now, which costs nothing. Takes 20 s at most.
 #[utoipa::path(post, path = "/keys/{name}/test", operation_id = "test_key", tag = "keys", params(("name" = String, Path)),
     responses((status = 200, body = KeyTest), (status = 404, body = Problem, content_type = "application/problem+json", description = "upstream_unknown")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<Json<KeyTest>, Problem> {
-    let name = super::upstream(&name)?;
-    let result = app.engine.test_key(name).await;
+    let name = super::named(&name)?;
+    Ok(Json(match name {
+        KeyName::Models(name) => of_models(&app.engine, name).await,
+        KeyName::Cloud => of_cloud(&app.engine).await,
+    }))
+}
+
+async fn of_models(engine: &Engine, name: UpstreamName) -> KeyTest {
+    let result = engine.test_key(name).await;
     let (outcome, status, models) = match &result {
         Ok(models) => (KeyOutcome::Ok, None, Some(*models)),
         Err(Unlisted::Refused { status, .. }) => (KeyOutcome::Refused, Some(*status), None),
@@ -52,5 +59,25 @@ pub(in crate::http) async fn handle(
         Ok(models) => format!("ok, {models} models"),
         Err(unlisted) => unlisted.to_string(),
     };
-    Ok(Json(KeyTest { name: name.to_string(), outcome, detail, status, models }))
+    KeyTest { name: name.to_string(), outcome, detail, status, models }
+}
+
+async fn of_cloud(engine: &Engine) -> KeyTest {
+    let (outcome, detail) = match engine.test_cloud().await {
+        None => {
+            let detail = "no sandboxes are made in a cloud; sandbox.provider = \"e2b\" says so";
+            (KeyOutcome::NotConfigured, detail.to_owned())
+        }
+        Some(cloud) => {
+            let outcome = match cloud.found {
+                FoundCloud::Well => KeyOutcome::Ok,
+                FoundCloud::NoKey => KeyOutcome::NotConfigured,
+                FoundCloud::Refused => KeyOutcome::Refused,
+                FoundCloud::Unreachable => KeyOutcome::Unreachable,
+                FoundCloud::Strange => KeyOutcome::Strange,
+            };
+            (outcome, cloud.detail)
+        }
+    };
+    KeyTest { name: KeyName::Cloud.to_string(), outcome, detail, status: None, models: None }
 }

@@ -1,17 +1,21 @@
 //! E2B's protocol, served: by its own SDKs, and by what they would never send.
 
+mod away;
 mod bounds;
 mod cycles;
 mod domain;
 mod outside;
+mod provider;
 mod raw;
 mod restart;
 mod sdks;
 mod shared;
 mod templates;
 
-use crate::support::{Place, Server};
+use crate::support::{PATIENCE, Place, Server};
 use raw::Cloud;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// A server for programs that speak E2B, with as many sandboxes for each person as there is room for.
 fn cloud() -> Cloud {
@@ -22,4 +26,12 @@ fn cloud() -> Cloud {
 fn cloud_with(more: &str) -> Cloud {
     let text = format!("[e2b]\nenabled = true\n[queue]\nsandboxes_per_person = 0\n{more}");
     Cloud::of(Server::start_in(Place::with(&text)))
+}
+
+async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) {
+    let begun = Instant::now();
+    while !is_so().await {
+        assert!(begun.elapsed() < PATIENCE, "not in time: {what}");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
 }

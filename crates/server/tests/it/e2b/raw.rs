@@ -67,6 +67,16 @@ impl Cloud {
         printed(&bytes)
     }
 
+    /// Runs a command as root, and waits for its end.
+    pub(super) async fn as_root(&self, sandbox: &Sandbox, command: &str) {
+        let message = json!({"process": {"cmd": "/bin/sh", "args": ["-ec", command]}, "stdin": false});
+        let request =
+            self.inside(sandbox, Method::POST, "/process.Process/Start").basic_auth("root", Some(""));
+        let request = request.header("Content-Type", "application/connect+json").body(encode(&message));
+        let said = request.send().await.unwrap().text().await.unwrap();
+        assert!(said.contains("exit status 0"), "{said}");
+    }
+
     pub(super) async fn write(&self, sandbox: &Sandbox, path: &str, content: Vec<u8>) -> StatusCode {
         let request = self.inside(sandbox, Method::POST, &format!("/files?path={path}"));
         let request = request.header("Content-Type", "application/octet-stream");

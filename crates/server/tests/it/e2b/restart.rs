@@ -1,20 +1,10 @@
 //! Sandboxes live on while their server does not.
 
-use super::cloud;
 use super::raw::{Cloud, Sandbox};
-use crate::support::{PATIENCE, Server};
+use super::{cloud, until};
+use crate::support::Server;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::time::Duration;
-use tokio::time::Instant;
-
-async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let begun = Instant::now();
-    while !condition().await {
-        assert!(begun.elapsed() < PATIENCE, "not in time: {what}");
-        tokio::time::sleep(Duration::from_millis(50)).await;
-    }
-}
 
 fn start_again(cloud: Cloud) -> Cloud {
     let (_, place) = cloud.server.ended();

@@ -166,7 +166,7 @@ fn write_configuration(helper: &Helper<'_>, root: &Root, outlet: Option<&Outlet>
     let container = Container {
         root: &root.0,
         identity: helper.identity,
-        arguments: &init::arguments(helper.identity, outlet),
+        arguments: &init::arguments(helper.request, helper.identity, outlet),
         environment: &init::environment(helper.request, outlet),
         limits,
         of_each_process: &each.collect::<Vec<_>>(),
