@@ -101,6 +101,7 @@ impl Engine {
     ) -> Result<Self, StartError> {
         let (models, sealing) = (config.models.clone(), config.sealing.clone());
         let keys = Keys::load(models, sealing, config.redaction.clone(), &store).await?;
+        let config = keys.complete(config);
         let gateway = Gateway::new(keys.upstreams(), config.outside.clone()).map_err(StartError::Gateway)?;
         let github = pull_request::open(&config)?;
         let prepared = Shelf::open(&config.data_dir);

@@ -65,7 +65,10 @@ pub use forge::{
     examine_github,
 };
 pub use hub::Follower;
-pub use keys::{KeyInfo, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
+pub use keys::{
+    GitHubSecret, GitHubSecretInfo, GitHubStored, KeyInfo, KeySource, LONGEST_KEY_BYTES, NoSuchSecret,
+    SealingSource, UpstreamModels,
+};
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
 pub use lamplight_agent::install::Progress;
 pub use lamplight_gateway::{

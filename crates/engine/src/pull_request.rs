@@ -13,6 +13,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+/// What an App's key is called where it would have been.
+pub(crate) const APP_KEY: &str = "private key of the GitHub App";
 /// Of what the agent said last, in characters.
 const ANSWER_CHARS: usize = 4_000;
 /// Of a commit's first line, in characters.
@@ -157,6 +159,10 @@ pub(crate) fn told_checks(view: &SessionView, commit: &str) -> Option<u32> {
 pub(crate) fn open(config: &Config) -> Result<Option<GitHub>, StartError> {
     let Some(github) = &config.github else { return Ok(None) };
     let redaction = config.redaction.clone();
+    if let github::Access::App { key, .. } = &github.access {
+        let value = key.trim().to_owned();
+        redaction.learn([KnownSecret { name: APP_KEY.to_owned(), value }]);
+    }
     let learn = move |token: &str| {
         redaction.learn([KnownSecret { name: "GitHub token".to_owned(), value: token.to_owned() }]);
     };

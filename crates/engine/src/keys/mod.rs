@@ -1,14 +1,18 @@
-//! The keys of models: what is stored, sealed, and what the environment holds; what follows from them at every moment.
+//! The keys of models: what is stored, sealed, and what the environment holds; what follows from them at every moment. Beside them, what of a
+//! GitHub App is secret.
 //!
 //! A stored key comes before one of the environment: it was given to Lamplight. One that cannot be opened is not passed over for
 //! the other, because somebody else might pay then.
 
 mod face;
+mod github;
 mod listing;
 mod own;
 mod seal;
 mod sealing;
 
+pub(crate) use github::without_key;
+pub use github::{GitHubSecret, GitHubSecretInfo, GitHubStored, NoSuchSecret};
 pub use listing::UpstreamModels;
 pub use sealing::SealingSource;
 
@@ -21,6 +25,7 @@ use lamplight_store::{SealedSecret, Store};
 use seal::SealingKey;
 use sealing::NoSealingKey;
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::sync::{PoisonError, RwLock};
 use tokio::sync::Mutex;
 
@@ -61,6 +66,7 @@ pub(crate) struct Keys {
     source: SealingSource,
     redaction: Redaction,
     stored: RwLock<BTreeMap<UpstreamName, Stored>>,
+    github: RwLock<BTreeMap<GitHubSecret, Stored>>,
     /// Held while something is changed.
     changing: Mutex<()>,
     lists: listing::Lists,
@@ -84,15 +90,14 @@ impl Keys {
             source,
             redaction,
             stored: RwLock::default(),
+            github: RwLock::default(),
             changing: Mutex::default(),
             lists: listing::Lists::default(),
         };
         keys.open(&store.secrets().await?).await;
         keys.learn();
-        for info in keys.list() {
-            if let Some(problem) = info.problem {
-                tracing::warn!(key = %info.name, "a stored key cannot be used: {problem}");
-            }
+        for (key, problem) in keys.problems() {
+            tracing::warn!(key, "a stored key cannot be used: {problem}");
         }
         Ok(keys)
     }
@@ -101,13 +106,12 @@ impl Keys {
     pub(crate) async fn read_again(&self, store: &Store, gateway: &Gateway) -> Result<(), CommandError> {
         let _alone = self.changing.lock().await;
         let sealed = store.secrets().await?;
-        let is_known = {
-            let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
-            let of_keys = sealed.iter().filter_map(|sealed| Some((sealed.name.parse().ok()?, sealed.set_at)));
-            let there: BTreeMap<UpstreamName, Timestamp> = of_keys.collect();
-            there == stored.iter().map(|(name, stored)| (*name, stored.set_at)).collect()
-        };
-        if is_known {
+        let is_key =
+            |name: &str| name.parse::<UpstreamName>().is_ok() || name.parse::<GitHubSecret>().is_ok();
+        let there = sealed.iter().filter(|sealed| is_key(&sealed.name));
+        if there.map(|sealed| (sealed.name.as_str(), sealed.set_at)).collect::<BTreeMap<_, _>>()
+            == self.known()
+        {
             return Ok(());
         }
         self.open(&sealed).await;
@@ -117,23 +121,39 @@ impl Keys {
 
     /// What is stored is this.
     async fn open(&self, sealed: &[SealedSecret]) {
-        let known =
-            sealed.iter().filter_map(|sealed| Some((sealed.name.parse::<UpstreamName>().ok()?, sealed)));
-        let known: Vec<_> = known.collect();
-        let mut opened = BTreeMap::new();
-        if !known.is_empty() {
+        let (models, github) = (named::<UpstreamName>(sealed), named::<GitHubSecret>(sealed));
+        let (mut opened, mut of_github) = (BTreeMap::new(), BTreeMap::new());
+        if !models.is_empty() || !github.is_empty() {
             let sealing = self.source.read().await.inspect(|key| self.learn_sealing(key));
-            let open = |sealed: &SealedSecret| match &sealing {
-                Ok(key) => key.open(sealed).ok_or_else(|| SEALED_WITH_ANOTHER.to_owned()),
-                Err(error) => Err(error.to_string()),
+            let open = |sealed: &SealedSecret| {
+                let secret = match &sealing {
+                    Ok(key) => key.open(sealed).ok_or_else(|| SEALED_WITH_ANOTHER.to_owned()),
+                    Err(error) => Err(error.to_string()),
+                };
+                Stored { set_at: sealed.set_at, secret }
             };
-            opened.extend(
-                known
-                    .into_iter()
-                    .map(|(name, sealed)| (name, Stored { set_at: sealed.set_at, secret: open(sealed) })),
-            );
+            opened.extend(models.into_iter().map(|(name, sealed)| (name, open(sealed))));
+            of_github.extend(github.into_iter().map(|(name, sealed)| (name, open(sealed))));
         }
         *self.stored.write().unwrap_or_else(PoisonError::into_inner) = opened;
+        *self.github.write().unwrap_or_else(PoisonError::into_inner) = of_github;
+    }
+
+    /// Names of all that are stored, and since when they are.
+    fn known(&self) -> BTreeMap<&'static str, Timestamp> {
+        let models = self.stored.read().unwrap_or_else(PoisonError::into_inner);
+        let github = self.github.read().unwrap_or_else(PoisonError::into_inner);
+        let models = models.iter().map(|(name, stored)| (name.as_str(), stored.set_at));
+        models.chain(github.iter().map(|(name, stored)| (name.as_str(), stored.set_at))).collect()
+    }
+
+    /// Those that are stored and cannot be used, and why.
+    fn problems(&self) -> Vec<(&'static str, String)> {
+        let models = self.stored.read().unwrap_or_else(PoisonError::into_inner);
+        let github = self.github.read().unwrap_or_else(PoisonError::into_inner);
+        let models = models.iter().map(|(name, stored)| (name.as_str(), stored));
+        let all = models.chain(github.iter().map(|(name, stored)| (name.as_str(), stored)));
+        all.filter_map(|(name, stored)| Some((name, stored.secret.as_ref().err()?.clone()))).collect()
     }
 
     /// What can be asked now.
@@ -201,7 +221,7 @@ impl Keys {
         // Before anything else can happen to it.
         self.redaction.learn([KnownSecret { name: known_as(name), value: key.to_owned() }]);
         let _alone = self.changing.lock().await;
-        let sealing = self.sealing_key(name).await?;
+        let sealing = self.sealing_key(name.as_str()).await?;
         let (secret, set_at) = (Secret::new(key), clock::now());
         let sealed = sealing.seal(name.as_str(), &secret, set_at).map_err(anyhow::Error::new)?;
         store.set_secret(sealed).await?;
@@ -232,7 +252,7 @@ impl Keys {
     }
 
     /// A file that is gone is made anew only when nothing but this key is sealed with the one that was in it.
-    async fn sealing_key(&self, name: UpstreamName) -> Result<SealingKey, CommandError> {
+    async fn sealing_key(&self, name: &str) -> Result<SealingKey, CommandError> {
         let read = self.read_sealing(Some(name)).await;
         let refused = |error: NoSealingKey| {
             CommandError::invalid("secrets_key", error.to_string(), "See docs/configuration.md, [secrets].")
@@ -251,9 +271,8 @@ impl Keys {
     }
 
     /// Makes it where nothing is sealed with it, but perhaps this.
-    async fn read_sealing(&self, but: Option<UpstreamName>) -> Result<SealingKey, NoSealingKey> {
-        let is_another = |stored: &UpstreamName| Some(*stored) != but;
-        let others = self.stored.read().unwrap_or_else(PoisonError::into_inner).keys().any(is_another);
+    async fn read_sealing(&self, but: Option<&str>) -> Result<SealingKey, NoSealingKey> {
+        let others = self.known().into_keys().any(|stored| Some(stored) != but);
         if others { self.source.read().await } else { self.source.read_or_make().await }
     }
 
@@ -272,10 +291,14 @@ impl Keys {
             let stored = stored.get(&name).and_then(|stored| stored.secret.clone().ok());
             environment.chain(stored).map(move |secret: Secret| (name, secret))
         };
-        let all = UpstreamName::ALL.into_iter().flat_map(of);
-        self.redaction.learn(
-            all.map(|(name, secret)| KnownSecret { name: known_as(name), value: secret.expose().to_owned() }),
-        );
+        let models = UpstreamName::ALL.into_iter().flat_map(of);
+        let models = models.map(|(name, secret)| (known_as(name), secret));
+        let github = self.github.read().unwrap_or_else(PoisonError::into_inner);
+        let github =
+            github.iter().filter_map(|(name, stored)| Some((name.known_as(), stored.secret.clone().ok()?)));
+        let all = models.chain(github);
+        self.redaction
+            .learn(all.map(|(name, secret)| KnownSecret { name, value: secret.expose().to_owned() }));
     }
 }
 
@@ -284,6 +307,11 @@ const SEALED_WITH_ANOTHER: &str = "it was sealed with another key than the one t
 
 fn known_as(name: UpstreamName) -> String {
     format!("{name} key")
+}
+
+/// Those whose names are such.
+fn named<N: FromStr>(all: &[SealedSecret]) -> Vec<(N, &SealedSecret)> {
+    all.iter().filter_map(|sealed| Some((sealed.name.parse().ok()?, sealed))).collect()
 }
 
 /// What a header can carry and the redaction can find.

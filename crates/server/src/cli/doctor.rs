@@ -3,7 +3,10 @@
 use super::client::Client;
 use super::output::{Output, Style, clean, plural};
 use super::{Common, block_on};
-use crate::doctor::{self, Examination, Finding, State};
+use crate::config::Config;
+use crate::doctor::{self, Examination, Finding, State, Told};
+use crate::http::github::show::GitHubStanding;
+use crate::http::keys::KeySource;
 use crate::http::keys::list::KeyList;
 use crate::http::sessions::search_secrets::SecretSearch;
 use clap::Args;
@@ -28,11 +31,8 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -
     config.read_keys()?;
     lamplight_engine::install_tls_provider();
     let client = common.client()?;
-    let Examination { tier, findings } = block_on(async {
-        let keys: Option<KeyList> =
-            if client.is_there().await { client.get("/keys").await.ok() } else { None };
-        Ok(doctor::examine(&config, keys.as_ref()).await)
-    })?;
+    let Examination { tier, findings } =
+        block_on(async { Ok(doctor::examine(&config, &told(&config, &client).await).await) })?;
     let is_missing = findings.iter().any(|finding| finding.state == State::Missing);
     if arguments.json {
         output.json(&json!({ "ok": !is_missing, "tier": tier, "findings": findings }))?;
@@ -43,6 +43,22 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -
         output.line(if is_missing { "\nSomething that is needed is missing." } else { "\nReady." })?;
     }
     Ok(if is_missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What of secrets only the server has, only the server can try.
+async fn told(config: &Config, client: &Client) -> Told {
+    if !client.is_there().await {
+        return Told::default();
+    }
+    let keys: Option<KeyList> = client.get("/keys").await.ok();
+    let is_stored = |keys: &KeyList| keys.github.iter().any(|key| key.source == KeySource::Stored);
+    let lacks_key = config.github.app_id.is_some() && config.github.private_key_file.is_none();
+    let github = if lacks_key || keys.as_ref().is_some_and(is_stored) {
+        client.get::<GitHubStanding>("/github").await.ok().map(|standing| standing.findings)
+    } else {
+        None
+    };
+    Told { keys, github }
 }
 
 async fn search_session(

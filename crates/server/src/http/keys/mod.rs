@@ -5,17 +5,18 @@ pub mod remove;
 pub mod set;
 pub mod test;
 
+use super::App;
 use super::problem::Problem;
 use super::resources::Moment;
 use axum::http::StatusCode;
-use lamplight_engine::{KeyInfo, UpstreamName};
+use lamplight_engine::{GitHubSecret, GitHubSecretInfo, KeyInfo, UpstreamName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// An upstream of models, and where its key comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Key {
-    /// `openai` (and whoever speaks its protocol), `anthropic`, `gemini`.
+    /// `openai` (and whoever speaks its protocol), `anthropic`, `gemini`; of a GitHub App `github-app-key` and `github-webhook-secret`.
     #[schema(example = "openai")]
     pub name: String,
     pub source: KeySource,
@@ -24,7 +25,7 @@ pub struct Key {
     pub set_at: Option<Moment>,
     /// The variable of the server that has a key; with a stored one, and at an address that is asked without one, it is not used.
     pub variable: Option<String>,
-    /// Where the upstream is asked.
+    /// Where the upstream, or GitHub, is asked.
     pub base: String,
     /// Why a stored key cannot be used, and what to do.
     pub problem: Option<String>,
@@ -35,6 +36,8 @@ pub struct Key {
 pub enum KeySource {
     Stored,
     Environment,
+    /// The configuration names a file or a variable with it.
+    Configured,
     /// The configuration has an address for it, which is asked without a key.
     NotNeeded,
     Missing,
@@ -57,7 +60,32 @@ impl From<KeyInfo> for Key {
     }
 }
 
+fn of_github(app: &App, info: GitHubSecretInfo) -> Key {
+    let source = match (info.is_configured, info.set_at) {
+        (true, _) => KeySource::Configured,
+        (false, Some(_)) => KeySource::Stored,
+        (false, None) => KeySource::Missing,
+    };
+    let (name, set_at) = (info.name.to_string(), info.set_at.map(Moment));
+    let base = app.config.github.addresses().api;
+    Key { name, source, set_at, variable: None, base, problem: info.problem }
+}
+
+/// Of what can be stored here.
+enum Named {
+    Model(UpstreamName),
+    GitHub(GitHubSecret),
+}
+
 /// The `{name}` of a path.
+fn named(name: &str) -> Result<Named, Problem> {
+    match name.parse() {
+        Ok(name) => Ok(Named::GitHub(name)),
+        Err(_) => upstream(name).map(Named::Model),
+    }
+}
+
+/// The `{name}` of a path that is an upstream's.
 fn upstream(name: &str) -> Result<UpstreamName, Problem> {
     name.parse().map_err(|_| {
         let names = UpstreamName::ALL.map(UpstreamName::as_str).join(", ");
