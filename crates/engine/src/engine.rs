@@ -17,7 +17,7 @@ use crate::rights::Rights;
 use crate::servers::{self, Servers};
 use crate::session::{Awake, Message};
 use crate::tokens::Tokens;
-use crate::{Attach, agents, attachments, create, ids, lent, pull_request, reconcile};
+use crate::{Attach, agents, attachments, create, ids, large_files, lent, pull_request, reconcile};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
@@ -58,6 +58,7 @@ pub(crate) struct Shared {
     pub rights: Option<Rights>,
     pub on_behalf: Option<OnBehalf>,
     pub submodules: Submodules,
+    pub arriving: large_files::Arriving,
     pub keys: Keys,
     /// Where the gateway is reached over TCP, it knows sessions by these.
     pub tokens: OnceLock<Arc<Tokens>>,
@@ -116,6 +117,7 @@ impl Engine {
             rights: Rights::open(&config),
             on_behalf,
             submodules: Submodules::default(),
+            arriving: large_files::Arriving::default(),
             catalogue: agents::catalogue(&config)?,
             config,
             store,

@@ -24,6 +24,7 @@ mod hub;
 mod ids;
 mod images;
 mod keys;
+mod large_files;
 mod lent;
 mod metrics;
 mod on_behalf;

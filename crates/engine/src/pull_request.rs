@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::error::{CommandError, StartError};
 use crate::evidence::evidence;
 use crate::session::Message;
-use crate::{Engine, agents, clock, git};
+use crate::{Engine, agents, clock, git, large_files};
 use lamplight_domain::session::{Dollars, Report, SessionView};
 use lamplight_domain::{Checked, Entry, Event, KnownSecret, PullRequest, Seq, SessionId};
 use lamplight_integrations::github::{self, NewPullRequest, Scope};
@@ -41,6 +41,7 @@ impl Engine {
         };
         let github = self.shared.github.as_ref().ok_or_else(no_token)?;
         let repository = origin(&view, github).await?;
+        large_files::send(&self.shared, github, &repository, &view, &head).await?;
         push(&view, github, &repository, &head).await?;
         let closing = self.closing_line(id, &repository).await?;
         let ours = self.description(&view, &head, closing).await?;
