@@ -29,7 +29,7 @@ pub(crate) const SSH_KEYGEN: Need =
 pub(crate) const GIT_LFS: Need = Need {
     program: "git-lfs",
     package: "git-lfs",
-    why: "large files of repositories come through the gateway",
+    why: "large files of repositories come and go through the gateway",
 };
 pub(crate) const CRUN: Need =
     Need { program: "crun", package: "crun", why: "a container runtime can put sandboxes up" };

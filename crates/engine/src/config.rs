@@ -4,7 +4,7 @@ use crate::BudgetsConfig;
 use crate::CloudKey;
 use crate::QueueConfig;
 use crate::forge::ForgeConfig;
-use crate::keys::SealingSource;
+use crate::keys::{GitHubStored, SealingSource};
 use crate::rights::RightsConfig;
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
@@ -37,6 +37,8 @@ pub struct Config {
     pub github: Option<GitHubConfig>,
     /// What is taken from there; `None` where nothing is.
     pub forge: Option<ForgeConfig>,
+    /// Both with secrets that are stored, where the configuration names none.
+    pub github_stored: GitHubStored,
     /// How people's rights on its repositories are asked for; `None` where nobody signs in by it.
     pub rights: Option<RightsConfig>,
     /// Whom people sign in by, where pull requests are opened as them; `None` where they are opened in the server's own name.
@@ -96,7 +98,7 @@ pub struct RepositoryConfig {
     pub image: Option<ImageChoice>,
     /// `owner/name` of repositories on GitHub that its sessions may read, as submodules.
     pub submodules: Vec<String>,
-    /// Whether they may read its large files (Git LFS).
+    /// Whether they may read its large files (Git LFS) and those of `submodules`, and bring new ones.
     pub lfs: bool,
     /// What all sessions on it may cost in a calendar month (UTC), in millionths of a dollar; 0 is no bound.
     pub budget_month_micros: u64,

@@ -1,14 +1,14 @@
-//! What a session may have beside its own repository: those of submodules, which `[[repositories]]` names, and its large files. Fetched here,
-//! with a token for that one repository, into a directory that all sessions read from.
+//! What a session may have beside its own repository: those of submodules, which `[[repositories]]` names, and large files of all of them. Fetched
+//! here, with a token for that one repository, into a directory that all sessions read from.
 
 use crate::engine::Shared;
 use crate::pull_request::origin_of;
-use crate::{clock, git};
+use crate::{clock, git, large_files};
 use anyhow::Context as _;
 use async_trait::async_trait;
 use bytes::Bytes;
 use futures::stream::{BoxStream, StreamExt as _};
-use lamplight_domain::SessionSpec;
+use lamplight_domain::{SessionId, SessionSpec};
 use lamplight_gateway::{Elsewhere, NotBrought};
 use lamplight_integrations::github::Scope;
 use lamplight_integrations::{GitHub, GitHubError, Repository};
@@ -43,6 +43,7 @@ impl Submodules {
 /// As one session may use it.
 struct Beside {
     shared: Weak<Shared>,
+    session: SessionId,
     repository: String,
     base: String,
     submodules: Vec<String>,
@@ -56,13 +57,18 @@ impl fmt::Debug for Beside {
 }
 
 /// Of a session; `None` where it may have nothing else.
-pub(crate) fn of(shared: &Arc<Shared>, spec: &SessionSpec) -> Option<Arc<dyn Elsewhere>> {
+pub(crate) fn of(
+    shared: &Arc<Shared>,
+    session: &SessionId,
+    spec: &SessionSpec,
+) -> Option<Arc<dyn Elsewhere>> {
     let config = shared.config.of(Path::new(&spec.repository))?;
     if config.submodules.is_empty() && !config.lfs {
         return None;
     }
     Some(Arc::new(Beside {
         shared: Arc::downgrade(shared),
+        session: session.clone(),
         repository: spec.repository.clone(),
         base: spec.base.clone(),
         submodules: config.submodules.clone(),
@@ -89,11 +95,7 @@ impl Elsewhere for Beside {
     async fn repository(&self, name: &str) -> Result<PathBuf, NotBrought> {
         let shared = self.shared()?;
         let github = github(&shared)?;
-        let wanted = match self.named(name) {
-            Some(wanted) => wanted,
-            None => return Err(self.refused(github, name)),
-        };
-        let repository = github.repository(wanted).ok_or_else(|| self.refused(github, name))?;
+        let repository = self.submodule(github, name)?;
         bring(&shared, github, &repository).await.map_err(|error| match error {
             Trouble::GitHub(error @ GitHubError::NotFound { .. }) => NotBrought::NotThere(sentence(&error)),
             Trouble::GitHub(error) => NotBrought::Failed(sentence(&error)),
@@ -109,13 +111,24 @@ impl Elsewhere for Beside {
 
     async fn large_file(
         &self,
+        of: Option<&str>,
         id: &str,
         bytes: u64,
     ) -> Result<BoxStream<'static, io::Result<Bytes>>, NotBrought> {
         let shared = self.shared()?;
+        let own = Path::new(&self.repository);
+        if of.is_none()
+            && let Some(here) = large_files::read(own, id, bytes).await
+        {
+            return Ok(here);
+        }
         let github = github(&shared)?;
-        let repository = origin_of(Path::new(&self.repository), &self.base, github).await;
-        let repository = repository.map_err(|error| NotBrought::NotThere(format!("{error}.")))?;
+        let repository = match of {
+            Some(name) => self.submodule(github, name)?,
+            None => origin_of(own, &self.base, github)
+                .await
+                .map_err(|error| NotBrought::NotThere(format!("{error}.")))?,
+        };
         let file = github.large_file(&repository, id, bytes).await.map_err(|error| match error {
             GitHubError::NotFound { .. } => NotBrought::NotThere(sentence(&error)),
             error => NotBrought::Failed(sentence(&error)),
@@ -129,11 +142,30 @@ impl Elsewhere for Beside {
         });
         Ok(pieces.boxed())
     }
+
+    async fn lacks_large_file(&self, id: &str, bytes: u64) -> Result<bool, NotBrought> {
+        large_files::lacks(&*self.shared()?, &self.session, Path::new(&self.repository), id, bytes).await
+    }
+
+    async fn keep_large_file(
+        &self,
+        id: &str,
+        bytes: u64,
+        content: BoxStream<'static, io::Result<Bytes>>,
+    ) -> Result<(), NotBrought> {
+        let repository = Path::new(&self.repository);
+        large_files::keep(&*self.shared()?, &self.session, repository, (id, bytes), content).await
+    }
 }
 
 impl Beside {
     fn shared(&self) -> Result<Arc<Shared>, NotBrought> {
         self.shared.upgrade().ok_or_else(|| NotBrought::Failed("The server is stopping.".to_owned()))
+    }
+
+    fn submodule(&self, github: &GitHub, name: &str) -> Result<Repository, NotBrought> {
+        let known = self.named(name).and_then(|wanted| github.repository(wanted));
+        known.ok_or_else(|| self.refused(github, name))
     }
 
     /// As it is configured. The last part alone is enough where it is of one only.
@@ -224,7 +256,9 @@ mod tests {
     fn the_last_part_alone_is_enough_where_it_is_of_one() {
         let submodules = ["acme/lib", "acme/tools", "other/tools"].map(str::to_owned).to_vec();
         let (repository, base) = (String::new(), String::new());
-        let beside = Beside { shared: Weak::new(), repository, base, submodules, has_large_files: false };
+        let session = "01JAZZZZZZZZZZZZZZZZZZZZZZ".parse().unwrap();
+        let (shared, has_large_files) = (Weak::new(), false);
+        let beside = Beside { shared, session, repository, base, submodules, has_large_files };
         for (name, expected) in [
             ("acme/lib", Some("acme/lib")),
             ("Acme/Lib", Some("acme/lib")),

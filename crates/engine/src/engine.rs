@@ -17,7 +17,7 @@ use crate::rights::Rights;
 use crate::servers::{self, Servers};
 use crate::session::{Awake, Message};
 use crate::tokens::Tokens;
-use crate::{Attach, agents, attachments, create, ids, lent, pull_request, reconcile};
+use crate::{Attach, agents, attachments, create, ids, large_files, lent, pull_request, reconcile};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
 use lamplight_domain::question::Reply;
@@ -59,6 +59,7 @@ pub(crate) struct Shared {
     pub rights: Option<Rights>,
     pub on_behalf: Option<OnBehalf>,
     pub submodules: Submodules,
+    pub arriving: large_files::Arriving,
     pub keys: Keys,
     /// Where the gateway is reached over TCP, it knows sessions by these.
     pub tokens: OnceLock<Arc<Tokens>>,
@@ -103,6 +104,7 @@ impl Engine {
         let (models, cloud) = (config.models.clone(), config.sandbox.cloud.clone());
         let keys =
             Keys::load(models, cloud, config.sealing.clone(), config.redaction.clone(), &store).await?;
+        let config = keys.complete(config);
         let gateway = Gateway::new(keys.upstreams(), config.outside.clone()).map_err(StartError::Gateway)?;
         let github = pull_request::open(&config)?;
         let prepared = Shelf::open(&config.data_dir);
@@ -117,6 +119,7 @@ impl Engine {
             rights: Rights::open(&config),
             on_behalf,
             submodules: Submodules::default(),
+            arriving: large_files::Arriving::default(),
             catalogue: agents::catalogue(&config)?,
             config,
             store,

@@ -24,6 +24,7 @@ mod hub;
 mod ids;
 mod images;
 mod keys;
+mod large_files;
 mod lent;
 mod metrics;
 mod on_behalf;
@@ -67,7 +68,10 @@ pub use forge::{
     examine_github,
 };
 pub use hub::Follower;
-pub use keys::{KeyInfo, KeyName, KeySource, LONGEST_KEY_BYTES, SealingSource, UpstreamModels};
+pub use keys::{
+    GitHubSecret, GitHubSecretInfo, GitHubStored, KeyInfo, KeyName, KeySource, LONGEST_KEY_BYTES,
+    NoSuchSecret, SealingSource, UpstreamModels,
+};
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
 pub use lamplight_agent::install::Progress;
 pub use lamplight_gateway::{

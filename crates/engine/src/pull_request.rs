@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::error::{CommandError, StartError};
 use crate::evidence::evidence;
 use crate::session::Message;
-use crate::{Engine, agents, clock, git};
+use crate::{Engine, agents, clock, git, large_files};
 use lamplight_domain::session::{Dollars, Report, SessionView};
 use lamplight_domain::{Checked, Entry, Event, KnownSecret, PullRequest, Seq, SessionId};
 use lamplight_integrations::github::{self, NewPullRequest, Scope};
@@ -13,6 +13,8 @@ use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
+/// What an App's key is called where it would have been.
+pub(crate) const APP_KEY: &str = "private key of the GitHub App";
 /// Of what the agent said last, in characters.
 const ANSWER_CHARS: usize = 4_000;
 /// Of a commit's first line, in characters.
@@ -39,6 +41,7 @@ impl Engine {
         };
         let github = self.shared.github.as_ref().ok_or_else(no_token)?;
         let repository = origin(&view, github).await?;
+        large_files::send(&self.shared, github, &repository, &view, &head).await?;
         push(&view, github, &repository, &head).await?;
         let closing = self.closing_line(id, &repository).await?;
         let ours = self.description(&view, &head, closing).await?;
@@ -157,6 +160,10 @@ pub(crate) fn told_checks(view: &SessionView, commit: &str) -> Option<u32> {
 pub(crate) fn open(config: &Config) -> Result<Option<GitHub>, StartError> {
     let Some(github) = &config.github else { return Ok(None) };
     let redaction = config.redaction.clone();
+    if let github::Access::App { key, .. } = &github.access {
+        let value = key.trim().to_owned();
+        redaction.learn([KnownSecret { name: APP_KEY.to_owned(), value }]);
+    }
     let learn = move |token: &str| {
         redaction.learn([KnownSecret { name: "GitHub token".to_owned(), value: token.to_owned() }]);
     };

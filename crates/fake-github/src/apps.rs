@@ -3,10 +3,12 @@
 //! Source: docs.github.com, "Generating a JSON Web Token (JWT) for a GitHub App", "Create an installation access token for an app".
 
 use crate::content::moment;
+use crate::pulls::parameter;
 use crate::{Shared, invalid, now_s, problem};
 use axum::Json;
 use axum::body::Bytes;
 use axum::http::StatusCode;
+use axum::http::header::LINK;
 use axum::response::{IntoResponse, Response};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -135,8 +137,18 @@ pub(crate) fn hook_config(shared: &Shared) -> Response {
     Json(told).into_response()
 }
 
-/// The newest first.
-pub(crate) fn deliveries(shared: &Shared) -> Response {
+/// The newest first, page by page: `cursor` is the newest that is told, and where the next page begins is told in `Link`.
+///
+/// Source: docs.github.com, "List deliveries for an app webhook", "Using pagination in the REST API".
+pub(crate) fn deliveries(shared: &Shared, query: Option<&str>) -> Response {
+    let count = parameter(query, "per_page").and_then(|count| count.parse().ok()).unwrap_or(30).clamp(1, 100);
+    let from = match parameter(query, "cursor")
+        .map(|cursor| cursor.strip_prefix("v1_").and_then(|at| at.parse().ok()))
+    {
+        Some(Some(at)) => at,
+        Some(None) => return problem(StatusCode::UNPROCESSABLE_ENTITY, "Invalid cursor"),
+        None => usize::MAX,
+    };
     let state = shared.state();
     let told = (1..).zip(&state.deliveries).map(|(id, one): (u64, _)| {
         let status = match one.status {
@@ -149,9 +161,18 @@ pub(crate) fn deliveries(shared: &Shared) -> Response {
             "status_code": one.status.unwrap_or(0), "delivered_at": moment(one.at_s),
         })
     });
-    let mut told: Vec<Value> = told.collect();
+    let mut told: Vec<Value> = told.take(from).collect();
     told.reverse();
-    Json(told).into_response()
+    let older = told.len().saturating_sub(count);
+    told.truncate(count);
+    let mut answer = Json(told).into_response();
+    if older > 0 {
+        let next = format!(
+            "<https://api.github.com/app/hook/deliveries?per_page={count}&cursor=v1_{older}>; rel=\"next\""
+        );
+        answer.headers_mut().insert(LINK, next.parse().expect("it is a header"));
+    }
+    answer
 }
 
 #[derive(Deserialize, Default)]
@@ -263,6 +284,7 @@ pub(crate) fn convert(shared: &Shared, code: &str) -> Response {
         return problem(StatusCode::NOT_FOUND, "Not Found");
     };
     let Ordered { app, secret, pem, .. } = state.ordered.remove(at);
+    state.made_secret.clone_from(&secret);
     let told = json!({
         "id": app.id, "slug": app.slug, "html_url": format!("https://github.example/apps/{}", app.slug),
         "pem": pem, "webhook_secret": secret, "client_id": "Iv1.0", "client_secret": "0",

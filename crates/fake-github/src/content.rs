@@ -49,6 +49,8 @@ pub(crate) struct Content {
     pub(crate) ordered: Vec<Ordered>,
     pub(crate) hook: Option<Hook>,
     pub(crate) deliveries: Vec<Delivery>,
+    /// Of the webhook of the App that was made last.
+    pub(crate) made_secret: Option<String>,
     /// Bodies that GraphQL was asked with.
     pub(crate) graphql: Vec<Value>,
     pub(crate) large_files: Vec<LargeFile>,

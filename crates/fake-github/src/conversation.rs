@@ -121,6 +121,12 @@ pub(crate) fn add(
     Some(comment)
 }
 
+pub(crate) fn show(shared: &Shared, repository: &str, id: &str) -> Response {
+    let state = shared.state();
+    let is_it = |comment: &&Comment| comment.repository == repository && comment.id.to_string() == id;
+    state.comments.iter().find(is_it).map_or_else(not_found, |comment| Json(comment.told()).into_response())
+}
+
 pub(crate) fn edit(shared: &Shared, repository: &str, id: &str, body: &Bytes) -> Response {
     let text = match text(body) {
         Ok(text) => text,

@@ -38,6 +38,11 @@ impl FakeGitHub {
         self.shared.state().hook = hook;
     }
 
+    /// What deliveries of the App that was made last are signed with.
+    pub fn webhook_secret(&self) -> Option<String> {
+        self.shared.state().made_secret.clone()
+    }
+
     /// All that was sent, or would have been.
     pub fn deliveries(&self) -> Vec<Delivery> {
         self.shared.state().deliveries.clone()

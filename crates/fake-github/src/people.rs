@@ -93,6 +93,21 @@ impl FakeGitHub {
         of.map(|comment| format!("{}: {}", comment.user, comment.body)).collect()
     }
 
+    /// Ids of what was said on it, in that order.
+    pub fn comment_ids(&self, repository: &str, number: u64) -> Vec<u64> {
+        let state = self.shared.state();
+        let of = state.comments.iter().filter(|one| one.repository == repository && one.number == number);
+        of.map(|comment| comment.id).collect()
+    }
+
+    /// A person's change of a comment.
+    pub fn edit_comment(&self, id: u64, change: impl FnOnce(&str) -> String) {
+        let mut state = self.shared.state();
+        let comment = state.comments.iter_mut().find(|comment| comment.id == id);
+        let comment = comment.expect("there is such a comment");
+        comment.body = change(&comment.body);
+    }
+
     /// All reactions, as `place content login`.
     pub fn reactions(&self) -> Vec<String> {
         let state = self.shared.state();

@@ -59,7 +59,7 @@ pub(crate) async fn answer(shared: &Shared, head: &Parts, body: &Bytes) -> Respo
             Err(refused) => *refused,
         },
         (&Method::GET, ["app", "hook", "deliveries"]) => match apps::is_app(shared, token) {
-            Ok(()) => apps::deliveries(shared),
+            Ok(()) => apps::deliveries(shared, head.uri.query()),
             Err(refused) => *refused,
         },
         (&Method::GET, ["app", "hook", "config"]) => match apps::is_app(shared, token) {
@@ -224,6 +224,7 @@ async fn of_repository(
         (&Method::GET, ["issues"]) => conversation::issues(shared, repository, query),
         (&Method::GET, ["issues", "comments"]) => conversation::all_comments(shared, repository, query),
         (&Method::GET, ["issues", "events"]) => conversation::events(shared, repository, query),
+        (&Method::GET, ["issues", "comments", id]) => conversation::show(shared, repository, id),
         (&Method::PATCH, ["issues", "comments", id]) => conversation::edit(shared, repository, id, body),
         (&Method::POST, ["issues", "comments", id, "reactions"]) => {
             conversation::react(shared, caller, &format!("{repository}/comments/{id}"), body)

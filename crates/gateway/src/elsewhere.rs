@@ -1,5 +1,5 @@
-//! What lies elsewhere than in the session's repository, and makes its files whole: the repositories of its submodules, and its large files
-//! (Git LFS). All of it is only read.
+//! What lies elsewhere than in the session's repository, and makes its files whole: the repositories of its submodules, which are only read, and
+//! large files (Git LFS). New ones of the session's own repository are kept for its branch.
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -16,12 +16,24 @@ pub trait Elsewhere: Send + Sync + fmt::Debug {
     async fn repository(&self, name: &str) -> Result<PathBuf, NotBrought>;
     /// Whether there are large files at all.
     fn has_large_files(&self) -> bool;
-    /// A large file of the session's repository, by the SHA-256 of what is in it (64 hexadecimal digits), and of this size.
+    /// A large file, by the SHA-256 of what is in it (64 hexadecimal digits), and of this size: of the repository that
+    /// [`Elsewhere::repository`] has under the name `of`, `None` is the session's own.
     async fn large_file(
         &self,
+        of: Option<&str>,
         id: &str,
         bytes: u64,
     ) -> Result<BoxStream<'static, io::Result<Bytes>>, NotBrought>;
+    /// Whether the session's own repository has no such file yet, so that it is taken. Not allowed is what is too large, or too much with
+    /// what the session has brought before.
+    async fn lacks_large_file(&self, id: &str, bytes: u64) -> Result<bool, NotBrought>;
+    /// Keeps one for the session's branch, if it is what its id and its size say.
+    async fn keep_large_file(
+        &self,
+        id: &str,
+        bytes: u64,
+        content: BoxStream<'static, io::Result<Bytes>>,
+    ) -> Result<(), NotBrought>;
 }
 
 /// Why it was not fetched. Each holds a sentence for people, or an address.

@@ -4,6 +4,7 @@
 mod sign_in;
 
 use crate::config::Config;
+use crate::http::github::show::Finding as OnGitHub;
 use crate::http::keys::list::KeyList;
 use crate::http::keys::test::{KeyOutcome, KeyTest};
 use crate::http::keys::{Key, KeySource};
@@ -87,6 +88,8 @@ pub struct Running {
     pub keys: Option<KeyList>,
     /// How the cloud that sandboxes are made in takes its key.
     pub cloud: Option<KeyTest>,
+    /// Of GitHub; asked where only the server has what GitHub is asked with.
+    pub github: Option<Vec<OnGitHub>>,
 }
 
 /// Everything that was looked at.
@@ -123,14 +126,38 @@ pub async fn examine(config: &Config, running: &Running) -> Examination {
     findings.extend(agents(config));
     findings.push(models(config, running.keys.as_ref()));
     findings.extend(sign_in::examine(config).await);
-    let on_github = lamplight_engine::examine_github(&config.engine()).await;
-    findings.extend(on_github.into_iter().map(|found| Finding {
-        name: "GitHub",
+    findings.extend(of_github(config, running.github.as_deref()).await);
+    Examination { tier, findings }
+}
+
+/// Asked from here, or by the server that has the secrets.
+async fn of_github(config: &Config, told: Option<&[OnGitHub]>) -> Vec<Finding> {
+    let name = "GitHub";
+    if let Some(told) = told {
+        let state = |found: &OnGitHub| if found.is_well { State::Ok } else { State::Limited };
+        let shown = told.iter().map(|found| Finding {
+            name,
+            state: state(found),
+            detail: found.detail.clone(),
+            remedy: found.what_to_do.clone(),
+        });
+        return shown.collect();
+    }
+    if config.github.app_id.is_some() && config.github.private_key_file.is_none() {
+        return vec![Finding::limited(
+            name,
+            "the key of the App is stored, or missing, and no server runs that could ask with it",
+            "start the server (lamplight serve)",
+        )];
+    }
+    let found = lamplight_engine::examine_github(&config.engine()).await;
+    let shown = found.into_iter().map(|found| Finding {
+        name,
         state: if found.is_well { State::Ok } else { State::Limited },
         detail: found.detail,
         remedy: found.remedy,
-    }));
-    Examination { tier, findings }
+    });
+    shown.collect()
 }
 
 /// Which servers use it, in a few words.

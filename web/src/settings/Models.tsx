@@ -109,6 +109,7 @@ function Source({ known }: { known: Key }) {
           {words.keyring.stored(known.set_at ? day(known.set_at) : '', known.variable ? visible(known.variable) : null)}
         </span>
       );
+    case 'configured':
     case 'environment':
       return <span>{words.keyring.from(visible(known.variable ?? words.keyring.theEnvironment))}</span>;
     case 'not_needed':

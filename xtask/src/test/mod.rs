@@ -33,8 +33,8 @@ pub(crate) struct Arguments {
     /// Leave out what starts a browser or a real agent
     #[arg(long)]
     fast: bool,
-    /// Also have our requests judged by GitHub's own description of its interface; fetches some 190 MB
-    #[arg(long)]
+    /// Only have our requests judged, by GitHub's own descriptions of its interfaces; fetches some 190 MB
+    #[arg(long, conflicts_with_all = ["agents", "fast"])]
     peers: bool,
 }
 
@@ -65,6 +65,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
     let path = missing::provide_node(&workspace)?;
     let run = Run { workspace, path };
+    if arguments.peers {
+        return ended(vec![("peers", Box::new(peers::check))], &run);
+    }
     let mut steps: Vec<Step> = vec![
         ("format", Box::new(rust::format)),
         ("tidy", Box::new(|_| tidy())),
@@ -72,20 +75,21 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         ("clippy", Box::new(rust::clippy)),
         ("tests", Box::new(rust::tests)),
     ];
-    if arguments.peers {
-        steps.push(("peers", Box::new(peers::check)));
-    }
     if !arguments.fast {
         let agents = arguments.agents;
         steps.push(("browser", Box::new(move |run| browser::check(run, agents))));
         steps.push(("demo", Box::new(move |run| demos::check(run, agents))));
     }
+    ended(steps, &run)
+}
 
+/// All of them, whatever becomes of each, and then what became of them.
+fn ended(steps: Vec<Step>, run: &Run) -> Result<ExitCode> {
     let mut rows = Vec::new();
     for (name, step) in steps {
         println!("\n── {name} ──");
         let start = now();
-        let tally = step(&run).unwrap_or_else(|error| {
+        let tally = step(run).unwrap_or_else(|error| {
             println!("{error:#}");
             Tally::failed(1)
         });

@@ -9,7 +9,7 @@ use super::context::Context;
 use super::workspace::script;
 use super::{Trouble, artifacts, command_failed};
 use crate::git::{self, NewCommit};
-use crate::{agents, checks};
+use crate::{agents, checks, elsewhere};
 use lamplight_domain::agent::ExitStatus;
 use lamplight_domain::artifact::KeptArtifact;
 use lamplight_domain::event::Commit;
@@ -40,6 +40,9 @@ git symbolic-ref HEAD "refs/heads/$LAMPLIGHT_BRANCH"
 git update-ref "refs/heads/$LAMPLIGHT_BRANCH" "$commit"
 cp "$index" .git/index
 [ "$commit" = "$LAMPLIGHT_PARENT" ] && exit 0
+if [ -n "$LAMPLIGHT_LFS" ] && command -v git-lfs > /dev/null && git grep -q filter=lfs "$commit" -- '.gitattributes' '*/.gitattributes'; then
+  git -c lfs.allowincompletepush=true -c lfs.concurrenttransfers=4 lfs push origin "$LAMPLIGHT_BRANCH" >&2 || echo 'what is large stays in the sandbox' >&2
+fi
 git -c core.hooksPath=/dev/null push -q --no-verify --force "$LAMPLIGHT_REMOTE" "$commit:refs/heads/$LAMPLIGHT_BRANCH"
 printf '%s\n' "$commit"
 git diff-tree --shortstat "$LAMPLIGHT_PARENT" "$commit"
@@ -99,7 +102,9 @@ pub(super) async fn commit(
     artifacts::keep(context, &link, turn, &work.artifacts).await?;
     let date = work.date();
     let person = &context.spec.person;
+    let [_, _, large_files] = elsewhere::variables(&context.shared, &context.spec);
     let more = [
+        large_files,
         ("LAMPLIGHT_PARENT", work.parent.clone()),
         ("LAMPLIGHT_MESSAGE", message(context, turn, &work.prompt)),
         ("GIT_AUTHOR_NAME", person.name.clone()),

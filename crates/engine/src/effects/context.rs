@@ -217,7 +217,7 @@ impl Context {
             branch: self.spec.branch.clone(),
             base: self.spec.base.clone(),
             rewrite: false,
-            elsewhere: elsewhere::of(&self.shared, &self.spec),
+            elsewhere: elsewhere::of(&self.shared, &self.id, &self.spec),
             models: self.models,
             network: self.network.lock().unwrap_or_else(sync::PoisonError::into_inner).clone(),
         };

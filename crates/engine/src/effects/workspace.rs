@@ -61,7 +61,8 @@ else
   git checkout -q -f -B "$LAMPLIGHT_BRANCH" "$start"
 fi
 if [ -n "$LAMPLIGHT_LFS" ] && command -v git-lfs > /dev/null; then
-  git lfs install --local --skip-repo --skip-smudge > /dev/null
+  git lfs install --skip-repo --skip-smudge > /dev/null
+  git config lfs.locksverify false
 fi
 printf '%s\n' "$LAMPLIGHT_BRANCH" > .git/lamplight-branch.new
 printf '%s\n' "$base" > .git/lamplight-base.new

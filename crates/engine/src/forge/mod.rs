@@ -39,6 +39,8 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::Notify;
 
+/// What the webhook's secret is called where it would have been.
+pub(crate) const WEBHOOK_SECRET: &str = "webhook secret";
 /// Repositories that are remembered to be looked at; what is more waits for the look at all.
 const MOST_HINTS: usize = 1024;
 
@@ -114,7 +116,7 @@ impl Forge {
         let forge = config.forge.clone()?;
         let secret = forge.webhook_secret.as_ref().map(|secret| {
             let value = secret.expose().to_owned();
-            config.redaction.learn([KnownSecret { name: "webhook secret".to_owned(), value }]);
+            config.redaction.learn([KnownSecret { name: WEBHOOK_SECRET.to_owned(), value }]);
             WebhookSecret::new(secret.expose())
         });
         Some(Self {

@@ -2,6 +2,7 @@
 
 use super::examine::{GitHubFinding, examine};
 use crate::Engine;
+use crate::keys::without_key;
 use lamplight_integrations::github::{Access, Limits};
 
 /// Who asks GitHub.
@@ -46,7 +47,10 @@ impl Engine {
             findings: Vec::new(),
             limits: None,
         };
-        let Some(github) = &shared.github else { return standing };
+        let Some(github) = &shared.github else {
+            standing.findings.extend(without_key(&shared.config));
+            return standing;
+        };
         standing.connection = match github.config().access {
             Access::App { .. } => GitHubConnection::App,
             Access::Token(_) => GitHubConnection::Token,

@@ -53,7 +53,7 @@ pub(super) fn is_ours(occurrence: &Occurrence) -> bool {
 
 /// Before there is a session.
 pub(super) fn beginning(session: &SessionId, config: &ForgeConfig) -> String {
-    comment(session, config, "Getting the repository.", &[])
+    section::replace("", &comment(session, config, "Getting the repository.", &[]))
 }
 
 /// Why there is none.

@@ -1,16 +1,19 @@
 //! The keys of models, and of the cloud that sandboxes are made in: what is stored, sealed, and what the environment holds; what follows
-//! from them at every moment.
+//! from them at every moment. Beside them, what of a GitHub App is secret.
 //!
 //! A stored key comes before one of the environment: it was given to Lamplight. One that cannot be opened is not passed over for
 //! the other, because somebody else might pay then.
 
 mod face;
+mod github;
 mod listing;
 mod name;
 mod own;
 mod seal;
 mod sealing;
 
+pub(crate) use github::without_key;
+pub use github::{GitHubSecret, GitHubSecretInfo, GitHubStored, NoSuchSecret};
 pub use listing::UpstreamModels;
 pub use name::KeyName;
 pub use sealing::SealingSource;
@@ -24,6 +27,7 @@ use lamplight_store::{SealedSecret, Store};
 use seal::SealingKey;
 use sealing::NoSealingKey;
 use std::collections::BTreeMap;
+use std::str::FromStr;
 use std::sync::{PoisonError, RwLock};
 use tokio::sync::Mutex;
 
@@ -65,6 +69,7 @@ pub(crate) struct Keys {
     source: SealingSource,
     redaction: Redaction,
     stored: RwLock<BTreeMap<KeyName, Stored>>,
+    github: RwLock<BTreeMap<GitHubSecret, Stored>>,
     /// Held while something is changed.
     changing: Mutex<()>,
     lists: listing::Lists,
@@ -90,16 +95,15 @@ impl Keys {
             source,
             redaction,
             stored: RwLock::default(),
+            github: RwLock::default(),
             changing: Mutex::default(),
             lists: listing::Lists::default(),
         };
         keys.open(&store.secrets().await?).await;
         keys.learn();
         keys.tell_cloud();
-        for info in keys.list() {
-            if let Some(problem) = info.problem {
-                tracing::warn!(key = %info.name, "a stored key cannot be used: {problem}");
-            }
+        for (key, problem) in keys.problems() {
+            tracing::warn!(key, "a stored key cannot be used: {problem}");
         }
         Ok(keys)
     }
@@ -108,13 +112,11 @@ impl Keys {
     pub(crate) async fn read_again(&self, store: &Store, gateway: &Gateway) -> Result<(), CommandError> {
         let _alone = self.changing.lock().await;
         let sealed = store.secrets().await?;
-        let is_known = {
-            let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
-            let of_keys = sealed.iter().filter_map(|sealed| Some((sealed.name.parse().ok()?, sealed.set_at)));
-            let there: BTreeMap<KeyName, Timestamp> = of_keys.collect();
-            there == stored.iter().map(|(name, stored)| (*name, stored.set_at)).collect()
-        };
-        if is_known {
+        let is_key = |name: &str| name.parse::<KeyName>().is_ok() || name.parse::<GitHubSecret>().is_ok();
+        let there = sealed.iter().filter(|sealed| is_key(&sealed.name));
+        if there.map(|sealed| (sealed.name.as_str(), sealed.set_at)).collect::<BTreeMap<_, _>>()
+            == self.known()
+        {
             return Ok(());
         }
         self.open(&sealed).await;
@@ -124,22 +126,39 @@ impl Keys {
 
     /// What is stored is this.
     async fn open(&self, sealed: &[SealedSecret]) {
-        let known = sealed.iter().filter_map(|sealed| Some((sealed.name.parse::<KeyName>().ok()?, sealed)));
-        let known: Vec<_> = known.collect();
-        let mut opened = BTreeMap::new();
-        if !known.is_empty() {
+        let (keys, github) = (named::<KeyName>(sealed), named::<GitHubSecret>(sealed));
+        let (mut opened, mut of_github) = (BTreeMap::new(), BTreeMap::new());
+        if !keys.is_empty() || !github.is_empty() {
             let sealing = self.source.read().await.inspect(|key| self.learn_sealing(key));
-            let open = |sealed: &SealedSecret| match &sealing {
-                Ok(key) => key.open(sealed).ok_or_else(|| SEALED_WITH_ANOTHER.to_owned()),
-                Err(error) => Err(error.to_string()),
+            let open = |sealed: &SealedSecret| {
+                let secret = match &sealing {
+                    Ok(key) => key.open(sealed).ok_or_else(|| SEALED_WITH_ANOTHER.to_owned()),
+                    Err(error) => Err(error.to_string()),
+                };
+                Stored { set_at: sealed.set_at, secret }
             };
-            opened.extend(
-                known
-                    .into_iter()
-                    .map(|(name, sealed)| (name, Stored { set_at: sealed.set_at, secret: open(sealed) })),
-            );
+            opened.extend(keys.into_iter().map(|(name, sealed)| (name, open(sealed))));
+            of_github.extend(github.into_iter().map(|(name, sealed)| (name, open(sealed))));
         }
         *self.stored.write().unwrap_or_else(PoisonError::into_inner) = opened;
+        *self.github.write().unwrap_or_else(PoisonError::into_inner) = of_github;
+    }
+
+    /// Names of all that are stored, and since when they are.
+    fn known(&self) -> BTreeMap<&'static str, Timestamp> {
+        let keys = self.stored.read().unwrap_or_else(PoisonError::into_inner);
+        let github = self.github.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = keys.iter().map(|(name, stored)| (name.as_str(), stored.set_at));
+        keys.chain(github.iter().map(|(name, stored)| (name.as_str(), stored.set_at))).collect()
+    }
+
+    /// Those that are stored and cannot be used, and why.
+    fn problems(&self) -> Vec<(&'static str, String)> {
+        let keys = self.stored.read().unwrap_or_else(PoisonError::into_inner);
+        let github = self.github.read().unwrap_or_else(PoisonError::into_inner);
+        let keys = keys.iter().map(|(name, stored)| (name.as_str(), stored));
+        let all = keys.chain(github.iter().map(|(name, stored)| (name.as_str(), stored)));
+        all.filter_map(|(name, stored)| Some((name, stored.secret.as_ref().err()?.clone()))).collect()
     }
 
     /// What can be asked now.
@@ -241,7 +260,7 @@ impl Keys {
         // Before anything else can happen to it.
         self.redaction.learn([KnownSecret { name: known_as(name), value: key.to_owned() }]);
         let _alone = self.changing.lock().await;
-        let sealing = self.sealing_key(name).await?;
+        let sealing = self.sealing_key(name.as_str()).await?;
         let (secret, set_at) = (Secret::new(key), clock::now());
         let sealed = sealing.seal(name.as_str(), &secret, set_at).map_err(anyhow::Error::new)?;
         store.set_secret(sealed).await?;
@@ -273,7 +292,7 @@ impl Keys {
     }
 
     /// A file that is gone is made anew only when nothing but this key is sealed with the one that was in it.
-    async fn sealing_key(&self, name: KeyName) -> Result<SealingKey, CommandError> {
+    async fn sealing_key(&self, name: &str) -> Result<SealingKey, CommandError> {
         let read = self.read_sealing(Some(name)).await;
         let refused = |error: NoSealingKey| {
             CommandError::invalid("secrets_key", error.to_string(), "See docs/configuration.md, [secrets].")
@@ -292,9 +311,8 @@ impl Keys {
     }
 
     /// Makes it where nothing is sealed with it, but perhaps this.
-    async fn read_sealing(&self, but: Option<KeyName>) -> Result<SealingKey, NoSealingKey> {
-        let is_another = |stored: &KeyName| Some(*stored) != but;
-        let others = self.stored.read().unwrap_or_else(PoisonError::into_inner).keys().any(is_another);
+    async fn read_sealing(&self, but: Option<&str>) -> Result<SealingKey, NoSealingKey> {
+        let others = self.known().into_keys().any(|stored| Some(stored) != but);
         if others { self.source.read().await } else { self.source.read_or_make().await }
     }
 
@@ -313,10 +331,13 @@ impl Keys {
             let stored = stored.get(&name).and_then(|stored| stored.secret.clone().ok());
             environment.chain(stored).map(move |secret: Secret| (name, secret))
         };
-        let all = KeyName::ALL.into_iter().flat_map(of);
-        self.redaction.learn(
-            all.map(|(name, secret)| KnownSecret { name: known_as(name), value: secret.expose().to_owned() }),
-        );
+        let keys = KeyName::ALL.into_iter().flat_map(of).map(|(name, secret)| (known_as(name), secret));
+        let github = self.github.read().unwrap_or_else(PoisonError::into_inner);
+        let github =
+            github.iter().filter_map(|(name, stored)| Some((name.known_as(), stored.secret.clone().ok()?)));
+        let all = keys.chain(github);
+        self.redaction
+            .learn(all.map(|(name, secret)| KnownSecret { name, value: secret.expose().to_owned() }));
     }
 }
 
@@ -325,6 +346,11 @@ const SEALED_WITH_ANOTHER: &str = "it was sealed with another key than the one t
 
 fn known_as(name: KeyName) -> String {
     format!("{name} key")
+}
+
+/// Those whose names are such.
+fn named<N: FromStr>(all: &[SealedSecret]) -> Vec<(N, &SealedSecret)> {
+    all.iter().filter_map(|sealed| Some((sealed.name.parse().ok()?, sealed))).collect()
 }
 
 /// What a header can carry and the redaction can find.

@@ -1,7 +1,7 @@
-//! The repositories of submodules, at `/git/OWNER/NAME.git`, as far as the grant has them. They are only read.
+//! The repositories of submodules and their large files, at `/git/OWNER/NAME.git`, as far as the grant has them. They are only read.
 
 use super::process::{self, Served, Service, WhenUnread};
-use super::{asks_for_version_2, begin, converse, refusal, start};
+use super::{asks_for_version_2, begin, converse, large_files, refusal, start};
 use crate::NotBrought;
 use crate::serve::Link;
 use axum::body::Body;
@@ -13,6 +13,8 @@ use axum::response::{IntoResponse, Response};
 const ADVERTISE: &str = "/info/refs";
 const FETCH: &str = "/git-upload-pack";
 const PUSH: &str = "/git-receive-pack";
+const LARGE_FILES: &str = "/info/lfs/objects/batch";
+const LARGE_FILE: &str = "/info/lfs/objects/";
 
 pub(super) async fn advertise(
     State(link): State<Link>,
@@ -20,6 +22,12 @@ pub(super) async fn advertise(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
+    if let Some((name, id)) = path.split_once(LARGE_FILE) {
+        return match name.strip_suffix(".git").unwrap_or(name) {
+            name if is_name(name) => large_files::download_from(&link, name, id, query.as_deref()).await,
+            _ => nothing_here(),
+        };
+    }
     let Some(name) = path.strip_suffix(ADVERTISE) else { return nothing_here() };
     match query.as_deref().and_then(|query| Service::named(query.strip_prefix("service=")?)) {
         Some(Service::UploadPack) => {}
@@ -45,6 +53,9 @@ pub(super) async fn fetch(
     headers: HeaderMap,
     body: Body,
 ) -> Response {
+    if let Some(name) = path.strip_suffix(LARGE_FILES) {
+        return batch(&link, name, &headers, body).await;
+    }
     let Some(name) = path.strip_suffix(FETCH) else {
         return match path.strip_suffix(PUSH) {
             Some(name) => only_read(&link, name).await,
@@ -54,6 +65,18 @@ pub(super) async fn fetch(
     match find(&link, name, FETCH).await {
         Ok(served) => converse(&link, &headers, body, &served).await,
         Err(refused) => *refused,
+    }
+}
+
+/// Of large files of a submodule, which are only downloaded.
+async fn batch(link: &Link, name: &str, headers: &HeaderMap, body: Body) -> Response {
+    let name = name.strip_suffix(".git").unwrap_or(name);
+    if link.grant.elsewhere.is_none() || !is_name(name) {
+        return nothing_here();
+    }
+    match axum::body::to_bytes(body, large_files::LONGEST_BATCH).await {
+        Ok(body) => large_files::batch_of(link, Some(name), headers, &body).await,
+        Err(_) => refusal(StatusCode::PAYLOAD_TOO_LARGE, "Ask for fewer large files at a time."),
     }
 }
 

@@ -1,5 +1,5 @@
 //! Git's smart HTTP protocol over the person's repository: fetch what is public in it, push the session's branch. Beside it what makes its
-//! files whole: the repositories of submodules, and large files, which are only read.
+//! files whole: the repositories of submodules, which are only read, and large files.
 //!
 //! The host's own git does the work; this module decides. The path in the URL is fixed, the repository comes from the
 //! grant, and nothing of a request reaches a command line or an environment but the choice between two protocol versions.
@@ -50,7 +50,10 @@ pub(crate) fn routes() -> Router<Link> {
             "/git/repository.git/info/lfs/objects/batch",
             post(large_files::batch).layer(DefaultBodyLimit::max(large_files::LONGEST_BATCH)),
         )
-        .route("/git/repository.git/info/lfs/objects/{id}", get(large_files::download))
+        .route(
+            "/git/repository.git/info/lfs/objects/{id}",
+            get(large_files::download).put(large_files::upload),
+        )
         .route("/git/{*path}", get(elsewhere::advertise).post(elsewhere::fetch))
 }
 

@@ -63,6 +63,11 @@ pub(super) struct AppKey(RsaKeyPair);
 #[error("the App's private key cannot be used: {0}")]
 pub(super) struct BadKey(String);
 
+/// Why this is no private key of an App's, as GitHub gives them.
+pub fn check_app_key(pem: &str) -> Result<(), String> {
+    AppKey::parse(pem).map(drop).map_err(|error| error.to_string())
+}
+
 impl AppKey {
     /// Of what GitHub lets people download: PEM, as PKCS#1 or PKCS#8.
     pub(super) fn parse(pem: &str) -> Result<Self, BadKey> {

@@ -6,7 +6,7 @@ use super::app::Scope;
 use super::client::GitHub;
 use super::error::GitHubError;
 use reqwest::Method;
-use reqwest::header::{DATE, HeaderMap};
+use reqwest::header::{DATE, HeaderMap, LINK};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use std::collections::{BTreeMap, HashSet};
@@ -82,6 +82,14 @@ pub struct Attempt {
     pub event: String,
 }
 
+/// Some of them, the newest first.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Attempts {
+    pub attempts: Vec<Attempt>,
+    /// Where the older ones begin; `None` where there are none.
+    pub older: Option<String>,
+}
+
 impl Attempt {
     pub fn has_arrived(&self) -> bool {
         (200..300).contains(&self.status_code)
@@ -118,7 +126,9 @@ impl GitHub {
 
     /// `None` where it is no App that asks.
     pub async fn deliveries(&self) -> Result<Option<Deliveries>, GitHubError> {
-        let Some(all) = self.attempts(DELIVERIES).await? else { return Ok(None) };
+        let Some(Attempts { attempts: all, .. }) = self.attempts(DELIVERIES, None).await? else {
+            return Ok(None);
+        };
         let arrived: HashSet<&str> =
             all.iter().filter(|one| one.has_arrived()).map(|one| one.guid.as_str()).collect();
         let mut seen = HashSet::new();
@@ -150,14 +160,16 @@ impl GitHub {
         self.graphql(repository, Scope::Talk, "query { __typename }", json!({})).await
     }
 
-    /// The newest first, a hundred at the most. `None` where it is no App that asks.
-    pub async fn attempts(&self, count: usize) -> Result<Option<Vec<Attempt>>, GitHubError> {
+    /// The newest, or those from `older` on; a hundred at the most. `None` where it is no App that asks.
+    pub async fn attempts(&self, count: usize, older: Option<&str>) -> Result<Option<Attempts>, GitHubError> {
         if !self.is_app() {
             return Ok(None);
         }
-        let path = format!("app/hook/deliveries?per_page={count}");
+        let cursor = older.map(|older| format!("&cursor={older}")).unwrap_or_default();
+        let path = format!("app/hook/deliveries?per_page={count}{cursor}");
         let response = self.of_ourselves(Method::GET, &path).await?;
-        self.read(response).await.map(Some)
+        let older = response.headers().get(LINK).and_then(|link| cursor_of_next(link.to_str().ok()?));
+        Ok(Some(Attempts { attempts: self.read(response).await?, older }))
     }
 
     /// GitHub delivers it again, under the number that it had. By itself it never does.
@@ -180,4 +192,15 @@ impl GitHub {
         let pushes = self.is_app() || facts.permissions.get("push").copied().unwrap_or(false);
         Ok(pushes && !facts.archived)
     }
+}
+
+/// Of the page behind this one, as `Link` tells it; nothing else of that address is believed.
+///
+/// Source: docs.github.com, "Using pagination in the REST API".
+fn cursor_of_next(link: &str) -> Option<String> {
+    let next = link.split(',').find(|part| part.contains("rel=\"next\""))?;
+    let (_, query) = next.split_once('<')?.1.split_once('>')?.0.split_once('?')?;
+    let cursor = query.split('&').find_map(|pair| pair.strip_prefix("cursor="))?;
+    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_.~%".contains(c);
+    (!cursor.is_empty() && cursor.chars().all(is_plain)).then(|| cursor.to_owned())
 }

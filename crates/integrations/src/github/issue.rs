@@ -3,6 +3,7 @@
 use super::Repository;
 use super::client::GitHub;
 use super::error::GitHubError;
+use crate::section;
 use reqwest::Method;
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -174,13 +175,21 @@ impl GitHub {
         }
     }
 
+    /// Puts this in the place of what we wrote there before. What others wrote into it stays.
     pub async fn edit_comment(
         &self,
         repository: &Repository,
         id: u64,
-        text: &str,
+        ours: &str,
     ) -> Result<(), GitHubError> {
-        let question = self.ask(Method::PATCH, repository, format!("issues/comments/{id}"));
-        question.json(&json!({ "body": text })).repeatable::<Value>().await.map(drop)
+        let path = format!("issues/comments/{id}");
+        let found: Comment = self.ask(Method::GET, repository, path.as_str()).repeatable().await?;
+        let before = found.body.unwrap_or_default();
+        let text = section::replace(&before, ours);
+        if text == before {
+            return Ok(());
+        }
+        let question = self.ask(Method::PATCH, repository, path).json(&json!({ "body": text }));
+        question.repeatable::<Value>().await.map(drop)
     }
 }

@@ -6,8 +6,8 @@ use super::Repository;
 use super::app::Scope;
 use super::client::GitHub;
 use super::error::GitHubError;
-use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::{Response, StatusCode};
+use reqwest::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE};
+use reqwest::{Body, Method, RequestBuilder, Response, StatusCode};
 use serde::Deserialize;
 use serde_json::json;
 use std::collections::HashMap;
@@ -40,11 +40,17 @@ struct Object {
 #[derive(Deserialize, Default)]
 struct Actions {
     #[serde(default)]
-    download: Option<Download>,
+    download: Option<Action>,
+    #[serde(default)]
+    upload: Option<Action>,
+    /// Has to be told when it was uploaded.
+    #[serde(default)]
+    verify: Option<Action>,
 }
 
+/// A request that is to be sent; its address lets in whoever has it.
 #[derive(Deserialize)]
-struct Download {
+struct Action {
     href: String,
     #[serde(default)]
     header: HashMap<String, String>,
@@ -65,14 +71,8 @@ impl GitHub {
         bytes: u64,
     ) -> Result<LargeFile, GitHubError> {
         let host = self.config().host.clone();
-        let refused = |message: &str| GitHubError::Refused { message: message.to_owned() };
-        let Download { href, header } = self.find(repository, id, bytes).await?;
-        if !href.starts_with("https://") && !href.starts_with("http://") {
-            return Err(refused("a large file has no address that can be asked"));
-        }
-        // The address lets in whoever has it; our token is not for those who keep it.
-        let request =
-            header.iter().fold(self.storage().get(href), |asked, (name, value)| asked.header(name, value));
+        let download = self.find(repository, id, bytes).await?;
+        let request = self.to_storage(Method::GET, &download)?;
         let response = request.timeout(WAIT).send().await.map_err(|error| self.unreachable(error))?;
         match response.status() {
             status if status.is_success() => Ok(LargeFile { response, host }),
@@ -85,28 +85,77 @@ impl GitHub {
         }
     }
 
+    /// Brings it there, unless it is there already: then gives `false`. Done again it does no harm.
+    pub async fn send_large_file(
+        &self,
+        repository: &Repository,
+        id: &str,
+        bytes: u64,
+        content: impl Into<Body>,
+    ) -> Result<bool, GitHubError> {
+        let Actions { upload, verify, .. } =
+            self.actions(repository, "upload", Scope::Push, (id, bytes)).await?;
+        let Some(upload) = upload else { return Ok(false) };
+        let request = self.to_storage(Method::PUT, &upload)?;
+        let is_said = upload.header.keys().any(|name| name.eq_ignore_ascii_case(CONTENT_TYPE.as_str()));
+        let request =
+            if is_said { request } else { request.header(CONTENT_TYPE, "application/octet-stream") };
+        let request = request.header(CONTENT_LENGTH, bytes).body(content).timeout(WAIT);
+        let what = format!("large file {id} in {repository}");
+        self.answer(&what, request).await?;
+        if let Some(verify) = verify {
+            let told = json!({ "oid": id, "size": bytes });
+            let request = self.to_storage(Method::POST, &verify)?;
+            let request = request.header(ACCEPT, JSON).header(CONTENT_TYPE, JSON).body(told.to_string());
+            self.answer(&what, request).await?;
+        }
+        Ok(true)
+    }
+
+    /// Our token is not for those who keep it.
+    fn to_storage(&self, method: Method, action: &Action) -> Result<RequestBuilder, GitHubError> {
+        let Action { href, header } = action;
+        if !href.starts_with("https://") && !href.starts_with("http://") {
+            let message = "a large file has no address that can be asked".to_owned();
+            return Err(GitHubError::Refused { message });
+        }
+        let request = self.storage().request(method, href);
+        Ok(header.iter().fold(request, |asked, (name, value)| asked.header(name, value)))
+    }
+
     /// Where it is to be had.
-    async fn find(&self, repository: &Repository, id: &str, bytes: u64) -> Result<Download, GitHubError> {
-        let token = self.token(repository, Scope::Fetch).await?;
+    async fn find(&self, repository: &Repository, id: &str, bytes: u64) -> Result<Action, GitHubError> {
+        let actions = self.actions(repository, "download", Scope::Fetch, (id, bytes)).await?;
+        actions.download.ok_or_else(|| self.no_large_file(repository, id))
+    }
+
+    fn no_large_file(&self, repository: &Repository, id: &str) -> GitHubError {
+        let (host, repository) = (self.config().host.clone(), format!("large file {id} in {repository}"));
+        GitHubError::NotFound { host, repository }
+    }
+
+    async fn actions(
+        &self,
+        repository: &Repository,
+        operation: &str,
+        scope: Scope,
+        (id, bytes): (&str, u64),
+    ) -> Result<Actions, GitHubError> {
+        let token = self.token(repository, scope).await?;
         let asked = json!({
-            "operation": "download", "transfers": ["basic"], "hash_algo": "sha256",
+            "operation": operation, "transfers": ["basic"], "hash_algo": "sha256",
             "objects": [{ "oid": id, "size": bytes }],
         });
         let address = format!("{}/info/lfs/objects/batch", self.git_address(repository));
         let request = self.storage().post(address).basic_auth("x-access-token", Some(token));
         let request = request.header(ACCEPT, JSON).header(CONTENT_TYPE, JSON).body(asked.to_string());
         let Batch { objects } = self.send(&repository.to_string(), request).await?;
-        let found = objects.into_iter().next();
-        let missing = || GitHubError::NotFound {
-            host: self.config().host.clone(),
-            repository: format!("large file {id} in {repository}"),
-        };
-        match found {
+        match objects.into_iter().next() {
             Some(Object { error: Some(problem), .. }) if problem.code != 404 => {
                 Err(GitHubError::Refused { message: problem.message })
             }
-            Some(Object { actions: Actions { download: Some(download) }, error: None }) => Ok(download),
-            Some(_) | None => Err(missing()),
+            Some(Object { actions, error: None }) => Ok(actions),
+            Some(_) | None => Err(self.no_large_file(repository, id)),
         }
     }
 }

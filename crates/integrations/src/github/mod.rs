@@ -16,10 +16,10 @@ mod review;
 mod webhook;
 mod words;
 
-pub use app::Scope;
+pub use app::{Scope, check_app_key};
 pub use client::{Access, Fresh, GitHub, GitHubConfig, Surroundings, Tag};
 pub use error::GitHubError;
-pub use examine::{Attempt, Deliveries, HookConfig, Identity};
+pub use examine::{Attempt, Attempts, Deliveries, HookConfig, Identity};
 pub use issue::{Comment, Issue, Place, RepositoryFacts, Right, User};
 pub use large_file::LargeFile;
 pub use limits::Limits;

@@ -125,10 +125,55 @@ async fn what_was_sent_again_and_arrived_did_not_fail() {
     assert_eq!((failed.count, failed.failed), (1, 1));
 
     fake.send_to(Some(Hook { authority: somebody().await, path: "/".to_owned(), secret: "s".repeat(20) }));
-    let attempts = github.attempts(10).await.unwrap().unwrap();
-    github.deliver_again(attempts[0].id).await.unwrap();
+    let attempts = github.attempts(10, None).await.unwrap().unwrap();
+    github.deliver_again(attempts.attempts[0].id).await.unwrap();
     let arrived = github.deliveries().await.unwrap().unwrap();
     assert_eq!((arrived.count, arrived.failed, arrived.last_failure), (1, 0, None));
+}
+
+/// Whoever presses "Redeliver" while nobody listens makes an attempt that fails, of something that has arrived.
+#[tokio::test]
+async fn what_has_arrived_once_did_not_fail_although_its_newest_attempt_did() {
+    let stage = stage().await;
+    let Stage { fake, github, .. } = &stage;
+    let to = |authority: &str| {
+        let (authority, path) = (authority.to_owned(), "/".to_owned());
+        fake.send_to(Some(Hook { authority, path, secret: "s".repeat(20) }));
+    };
+    to(&somebody().await);
+    fake.open_issue("acme/api", "ada", "Arrives", "").await;
+    to("127.0.0.1:9");
+    fake.open_issue("acme/api", "ada", "Never arrives", "").await;
+    let first = github.attempts(10, None).await.unwrap().unwrap().attempts;
+    for attempt in first.iter().rev() {
+        github.deliver_again(attempt.id).await.unwrap();
+    }
+    let all = github.attempts(10, None).await.unwrap().unwrap().attempts;
+    let arrived: Vec<_> = all.iter().map(|one| one.has_arrived()).collect();
+    assert_eq!(arrived, [false, false, false, true], "the newest of each failed");
+    let told = github.deliveries().await.unwrap().unwrap();
+    assert_eq!((told.count, told.failed), (2, 1));
+    assert_eq!(told.last_failure.as_deref(), Some("issues (0): failed to connect to host"));
+}
+
+#[tokio::test]
+async fn attempts_are_told_page_by_page_to_the_oldest() {
+    let stage = stage().await;
+    let Stage { fake, github, .. } = &stage;
+    for n in 0..5 {
+        fake.open_issue("acme/api", "ada", &format!("{n}"), "").await;
+    }
+    let (mut seen, mut pages, mut older) = (Vec::new(), 0, None);
+    loop {
+        let page = github.attempts(2, older.as_deref()).await.unwrap().unwrap();
+        seen.extend(page.attempts.iter().map(|one| one.id));
+        pages += 1;
+        older = page.older;
+        if older.is_none() {
+            break;
+        }
+    }
+    assert_eq!((pages, seen), (3, vec![5, 4, 3, 2, 1]));
 }
 
 #[tokio::test]

@@ -5,7 +5,7 @@ use super::apps::{app, key};
 use super::{Stage, TOKEN, of, stage_of};
 use lamplight_fake_github::{FakeGitHub, Permission};
 use lamplight_integrations::github::{Place, Right, Scope, Watch};
-use lamplight_integrations::{Access, GitHub, GitHubError, Repository};
+use lamplight_integrations::{Access, GitHub, GitHubError, Repository, section};
 
 const MARK: &str = "<!-- mark -->";
 
@@ -49,13 +49,13 @@ impl Counterpart<'_> {
 
     async fn keeps_one_comment(&self) {
         let Self { github, repository, issue, .. } = self;
-        let text = format!("{MARK} one");
+        let text = section::replace("", &format!("{MARK} one"));
         let first = github.comment_once(repository, *issue, MARK, &text, true).await.unwrap();
         assert_eq!(github.comment_once(repository, *issue, MARK, &text, false).await.unwrap(), first);
         github.edit_comment(repository, first, &format!("{MARK} two")).await.unwrap();
         let all = github.comments(repository, *issue).await.unwrap();
         let all: Vec<_> = all.iter().map(|one| (one.id, one.body.as_deref().unwrap())).collect();
-        assert_eq!(all, [(first, format!("{MARK} two").as_str())]);
+        assert_eq!(all, [(first, section::replace("", &format!("{MARK} two")).as_str())]);
         for place in [Place::Issue(*issue), Place::Comment(first)] {
             let done = github.react(repository, place, "eyes").await;
             assert!(self.fake.is_none() || done.is_ok(), "{place:?} {done:?}");

@@ -2,8 +2,8 @@
 
 use super::{Stage, TOKEN, stage};
 use lamplight_fake_github::{Fault, Moment, Permission};
-use lamplight_integrations::GitHubError;
 use lamplight_integrations::github::{Occurrence, Place, Seen, Tag, Watch, What};
+use lamplight_integrations::{GitHubError, section};
 
 const MARK: &str = "<!-- mark -->";
 
@@ -14,13 +14,20 @@ async fn a_comment_is_written_once_whatever_happens_to_the_answer() {
     let number = fake.open_issue("acme/api", "bob", "Title", "Body").await;
     let post = |moment| Fault { method: "POST".parse().unwrap(), path: "/comments", moment };
     fake.plan(post(Moment::ThenDropped));
-    let text = format!("{MARK} one");
+    let text = section::replace("", &format!("{MARK} one"));
     let id = github.comment_once(repository, number, MARK, &text, true).await.unwrap();
     assert_eq!(github.comment_once(repository, number, MARK, &text, false).await.unwrap(), id);
-    github.edit_comment(repository, id, "two").await.unwrap();
-    assert_eq!(fake.comments("acme/api", number), ["ada: two"]);
+    fake.edit_comment(id, |body| format!("Mind this.\n\n{body}"));
+    github.edit_comment(repository, id, &format!("{MARK} two")).await.unwrap();
+    let two = section::replace("", &format!("{MARK} two"));
+    assert_eq!(fake.comments("acme/api", number), [format!("ada: Mind this.\n\n{two}")]);
+    // What is so already is not written again.
+    let asked = fake.requests().len();
+    github.edit_comment(repository, id, &format!("{MARK} two")).await.unwrap();
+    assert_eq!(fake.requests()[asked..], [format!("GET /repos/acme/api/issues/comments/{id}")]);
     fake.plan(post(Moment::Instead(502)));
-    let error = github.comment_once(repository, number, MARK, &text, true).await.unwrap_err();
+    let another = "<!-- another mark -->";
+    let error = github.comment_once(repository, number, another, another, true).await.unwrap_err();
     assert!(matches!(error, GitHubError::Unreachable { .. }), "{error}");
     assert_eq!(fake.comments("acme/api", number).len(), 1);
 }

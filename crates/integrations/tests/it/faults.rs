@@ -2,8 +2,8 @@
 
 use super::{Stage, TOKEN, of, stage};
 use lamplight_fake_github::{Fault, Moment};
-use lamplight_integrations::GitHubError;
 use lamplight_integrations::github::Place;
+use lamplight_integrations::{GitHubError, section};
 
 const MARK: &str = "<!-- mark -->";
 const REPOSITORY: &str = "acme/api";
@@ -41,7 +41,7 @@ async fn begin(stage: &Stage, path: &str) -> Before {
         return Before { comment: 0, remark: 0 };
     }
     let opened = stage.github.open_pull_request(&stage.repository, &of("work")).await.unwrap();
-    let comment = stage.fake.comment(REPOSITORY, opened.number, "ada", "old").await;
+    let comment = stage.fake.comment(REPOSITORY, opened.number, "ada", &section::replace("", "old")).await;
     let remark = stage.fake.review(REPOSITORY, opened.number, "bob", "", &[("a.txt", 1, "So?")]).await;
     Before { comment, remark: remark[0] }
 }
@@ -74,7 +74,10 @@ fn done(stage: &Stage, path: &str, before: &Before) -> usize {
         "/pulls/1" => usize::from(pulls[0]["body"] == "New" && pulls[0]["draft"] == true),
         "/graphql" => usize::from(pulls[0]["draft"] == false),
         "/issues/1/comments" => fake.comments(REPOSITORY, 1).iter().filter(|one| one.contains(MARK)).count(),
-        "/issues/comments/" => fake.comments(REPOSITORY, 1).iter().filter(|one| *one == "ada: new").count(),
+        "/issues/comments/" => {
+            let new = format!("ada: {}", section::replace("", "new"));
+            fake.comments(REPOSITORY, 1).iter().filter(|one| **one == new).count()
+        }
         "/reactions" => fake.reactions().len(),
         _ => fake.replies(before.remark).len(),
     }

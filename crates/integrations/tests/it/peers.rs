@@ -101,7 +101,8 @@ async fn none_of_an_apps_requests_is_against_githubs_own_description() {
     github.clock_ahead_s().await.unwrap();
     // The emulator has none of these; asked they are all the same.
     let _ = github.hook_config().await;
-    let _ = github.attempts(100).await;
+    let _ = github.attempts(100, None).await;
+    let _ = github.attempts(100, Some("v1_17")).await;
     let _ = github.deliver_again(7).await;
     let _ = take_app(&judge.address(), "a1b2").await;
     clean(&judge, 36);

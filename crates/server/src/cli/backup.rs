@@ -46,7 +46,7 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -
     let (backup, json, next) = match &arguments.command {
         Command::Create { directory, json } => {
             let backup = Backup::create(&data, &std::path::absolute(directory)?, lamplight_engine::now())?;
-            let next = "The key that seals stored keys is not in it (keys.key_file): keep that elsewhere."
+            let next = "The key that seals stored keys is not in it (secrets.key_file): keep that elsewhere."
                 .to_owned();
             (backup, *json, next)
         }

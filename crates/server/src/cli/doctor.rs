@@ -3,11 +3,15 @@
 use super::client::Client;
 use super::output::{Output, Style, clean, plural};
 use super::{Common, block_on};
+use crate::config::Config;
 use crate::doctor::{self, Examination, Finding, Running, State};
+use crate::http::github::show::GitHubStanding;
+use crate::http::keys::KeySource;
 use crate::http::keys::list::KeyList;
 use crate::http::keys::test::KeyTest;
 use crate::http::sessions::search_secrets::SecretSearch;
 use clap::Args;
+use lamplight_engine::KeyName;
 use serde_json::json;
 use std::process::ExitCode;
 
@@ -29,17 +33,8 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -
     config.read_keys()?;
     lamplight_engine::install_tls_provider();
     let client = common.client()?;
-    let Examination { tier, findings } = block_on(async {
-        let keys: Option<KeyList> =
-            if client.is_there().await { client.get("/keys").await.ok() } else { None };
-        let is_of_cloud = |keys: &KeyList| keys.items.iter().any(|key| key.name == "e2b");
-        let cloud: Option<KeyTest> = match keys.as_ref().is_some_and(is_of_cloud) {
-            true => client.post("/keys/e2b/test", None::<&()>).await.ok(),
-            false => None,
-        };
-        let running = Running { keys, cloud };
-        Ok(doctor::examine(&config, &running).await)
-    })?;
+    let Examination { tier, findings } =
+        block_on(async { Ok(doctor::examine(&config, &running(&config, &client).await).await) })?;
     let is_missing = findings.iter().any(|finding| finding.state == State::Missing);
     if arguments.json {
         output.json(&json!({ "ok": !is_missing, "tier": tier, "findings": findings }))?;
@@ -50,6 +45,27 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -
         output.line(if is_missing { "\nSomething that is needed is missing." } else { "\nReady." })?;
     }
     Ok(if is_missing { ExitCode::FAILURE } else { ExitCode::SUCCESS })
+}
+
+/// What of secrets only the server has, only the server can try.
+async fn running(config: &Config, client: &Client) -> Running {
+    if !client.is_there().await {
+        return Running::default();
+    }
+    let keys: Option<KeyList> = client.get("/keys").await.ok();
+    let is_stored = |keys: &KeyList| keys.github.iter().any(|key| key.source == KeySource::Stored);
+    let lacks_key = config.github.app_id.is_some() && config.github.private_key_file.is_none();
+    let github = if lacks_key || keys.as_ref().is_some_and(is_stored) {
+        client.get::<GitHubStanding>("/github").await.ok().map(|standing| standing.findings)
+    } else {
+        None
+    };
+    let is_of_cloud = |keys: &KeyList| keys.items.iter().any(|key| key.name == KeyName::Cloud.as_str());
+    let cloud: Option<KeyTest> = match keys.as_ref().is_some_and(is_of_cloud) {
+        true => client.post(&format!("/keys/{}/test", KeyName::Cloud), None::<&()>).await.ok(),
+        false => None,
+    };
+    Running { keys, cloud, github }
 }
 
 async fn search_session(

@@ -1,21 +1,21 @@
 //! `lamplight github setup`: makes a GitHub App, or takes one that there is. To make one, a person's browser takes along what it should be, and
 //! comes back here with a code for it; so no key is ever typed, and none goes through the browser.
 
+mod keep;
+
 use super::Common;
 use super::output::Output;
 use crate::config::{Addresses, Config, GitHub};
-use anyhow::{Context, bail};
+use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::extract::{Query, State};
 use axum::response::Html;
 use axum::routing::get;
 use clap::{Args, Subcommand};
+use keep::{Keeper, Secrets};
 use lamplight_engine::NewApp;
 use serde::Deserialize;
-use std::fs::OpenOptions;
-use std::io::Write as _;
-use std::os::unix::fs::OpenOptionsExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -35,7 +35,8 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Make a GitHub App for this server in your browser, or take one that there is; keeps its key and says what to write into the configuration
+    /// Make a GitHub App for this server in your browser, or take one that there is; stores its key with the server (`lamplight keys`), or in files
+    /// where none runs, and says what to write into the configuration
     Setup(Box<Setup>),
 }
 
@@ -71,6 +72,9 @@ struct Setup {
     /// With the secret of its webhook, where it has one
     #[arg(long, value_name = "FILE", requires = "app_id")]
     webhook_secret_file: Option<PathBuf>,
+    /// Keep its secrets in files beside the configuration, although a server runs
+    #[arg(long)]
+    files: bool,
 }
 
 impl Setup {
@@ -112,17 +116,19 @@ pub(super) async fn run(
     let mut config = common.configuration(None)?;
     setup.apply(&mut config.github);
     config.github.check()?;
+    let keeper = Keeper::find(setup.files, common).await?;
     match setup.app_id {
-        Some(id) => take_existing(id, setup, config, output).await,
-        None => make(setup, &config, common, output).await,
+        Some(id) => take_existing(id, setup, config, keeper, output).await,
+        None => make(setup, &config, keeper, output).await,
     }
 }
 
-/// Nothing is written: its files are where they are.
+/// Where no server stores them, its files are where they are.
 async fn take_existing(
     id: u64,
     setup: &Setup,
     mut config: Config,
+    keeper: Keeper,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     let absolute = |path: &PathBuf| std::path::absolute(path);
@@ -144,25 +150,38 @@ async fn take_existing(
     if !findings.first().is_some_and(|finding| finding.is_well) {
         bail!("this App cannot be used as it is; see above, and begin again");
     }
-    output.line("\nWrite this into lamplight.toml:\n")?;
     let github = &config.github;
-    let files = [
-        ("private_key_file", &github.private_key_file),
-        ("webhook_secret_file", &github.webhook_secret_file),
-    ];
-    let files = files.into_iter().filter_map(|(name, path)| Some(format!("{name} = {:?}\n", path.as_ref()?)));
-    output.line(&format!("[github]\n{}app_id = {id}\n{}", github.lines(), files.collect::<String>()))?;
-    output.line("repositories = [\"owner/name\"]")?;
+    let kept = match keeper.has_server() {
+        true => {
+            let read = |path: &Option<PathBuf>| path.as_ref().map(std::fs::read_to_string).transpose();
+            let key = read(&setup.private_key_file)?.unwrap_or_default();
+            let webhook_secret = read(&setup.webhook_secret_file)?;
+            keeper
+                .keep("app", &Secrets { key: &key, webhook_secret: webhook_secret.as_deref() }, output)
+                .await?
+        }
+        false => {
+            let files = [
+                ("private_key_file", &github.private_key_file),
+                ("webhook_secret_file", &github.webhook_secret_file),
+            ];
+            let files =
+                files.into_iter().filter_map(|(name, path)| Some(format!("{name} = {:?}\n", path.as_ref()?)));
+            files.collect()
+        }
+    };
+    output.line("\nWrite this into lamplight.toml:\n")?;
+    output
+        .line(&format!("[github]\n{}app_id = {id}\n{kept}repositories = [\"owner/name\"]", github.lines()))?;
     Ok(ExitCode::SUCCESS)
 }
 
 async fn make(
     Setup { name, organization, .. }: &Setup,
     config: &Config,
-    common: &Common,
+    keeper: Keeper,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    let directory = common.configuration_directory().context("HOME is not set; say --config FILE")?;
     lamplight_engine::install_tls_provider();
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen on loopback")?;
     let here = format!("http://{}", listener.local_addr()?);
@@ -193,7 +212,7 @@ async fn make(
     tokio::time::timeout(WAIT + FAREWELL, serving).await.context("the page could not be closed")??;
     match told.await {
         Ok(Some(Ok(app))) => {
-            keep(&app, &directory, &config.github, output)?;
+            hand_over(&app, &keeper, &config.github, output).await?;
             Ok(ExitCode::SUCCESS)
         }
         Ok(Some(Err(why))) => bail!("GitHub did not give the App: {why}; begin again"),
@@ -236,16 +255,19 @@ fn escaped(text: &str) -> String {
     text.replace('"', "&quot;").replace('\'', "&#39;")
 }
 
-/// The secrets into files of their own, everything else to the person.
-fn keep(app: &NewApp, directory: &Path, github: &GitHub, output: &mut Output) -> anyhow::Result<()> {
-    let key = write(directory, &format!("github-{}.pem", app.slug), &app.pem)?;
-    output.line(&format!("\nMade {}. Write this into lamplight.toml:\n", app.html_url))?;
-    output.line(&format!("[github]\n{}app_id = {}\nprivate_key_file = {key:?}", github.lines(), app.id))?;
-    if let Some(secret) = &app.webhook_secret {
-        let file = write(directory, &format!("github-{}.secret", app.slug), secret)?;
-        output.line(&format!("webhook_secret_file = {file:?}"))?;
-    }
-    output.line("repositories = [\"owner/name\"]")?;
+/// The secrets are kept, everything else is for the person.
+async fn hand_over(
+    app: &NewApp,
+    keeper: &Keeper,
+    github: &GitHub,
+    output: &mut Output,
+) -> anyhow::Result<()> {
+    output.line(&format!("\nMade {}.", app.html_url))?;
+    let secrets = Secrets { key: &app.pem, webhook_secret: app.webhook_secret.as_deref() };
+    let kept = keeper.keep(&app.slug, &secrets, output).await?;
+    output.line("Write this into lamplight.toml:\n")?;
+    let lines = format!("[github]\n{}app_id = {}\n{kept}", github.lines(), app.id);
+    output.line(&format!("{lines}repositories = [\"owner/name\"]"))?;
     output.line(&format!(
         "\nInstall it on these repositories: {}\nThen start the server again, and `lamplight doctor` says whether all is well.",
         installation_page(app, github)
@@ -261,21 +283,6 @@ fn installation_page(app: &NewApp, github: &GitHub) -> String {
     } else {
         format!("{}/apps/{}", github.addresses().web, app.slug)
     }
-}
-
-/// Never over one that is there.
-fn write(directory: &Path, name: &str, text: &str) -> anyhow::Result<PathBuf> {
-    std::fs::create_dir_all(directory).with_context(|| format!("make {}", directory.display()))?;
-    let path = directory.join(name);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
-        .with_context(|| format!("write {}", path.display()))?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()?;
-    Ok(path)
 }
 
 /// That nobody can guess.

@@ -1,4 +1,5 @@
-//! `lamplight keys`: the keys of models, and of a cloud for sandboxes, kept by the server. None is ever printed.
+//! `lamplight keys`: the keys of models, of a cloud for sandboxes, and what of a GitHub App is secret, kept by the server. None is ever
+//! printed.
 
 use super::client::Client;
 use super::output::{Output, Style, clean, duration};
@@ -10,9 +11,13 @@ use crate::http::keys::test::{KeyOutcome, KeyTest};
 use crate::http::keys::{Key, KeySource};
 use anyhow::bail;
 use clap::{Args, Subcommand};
-use lamplight_engine::KeyName;
+use lamplight_engine::{GitHubSecret, KeyName};
 use serde_json::json;
+use std::fmt;
 use std::process::ExitCode;
+
+/// Of the column of names, at least.
+const NAME_WIDTH: usize = 10;
 
 #[derive(Debug, Args)]
 pub(super) struct Arguments {
@@ -22,10 +27,10 @@ pub(super) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Store a key, which is read from standard input or asked for; a server that runs uses it at once
+    /// Store a key, which is read from standard input or asked for; a server that runs uses it at once, and what is of a GitHub App from its next start
     Set {
-        #[arg(value_parser = named)]
-        name: KeyName,
+        #[arg(value_parser = stored)]
+        name: Name,
         /// One JSON document
         #[arg(long)]
         json: bool,
@@ -46,9 +51,33 @@ enum Command {
     },
     /// Forget a stored key
     Remove {
-        #[arg(value_parser = named)]
-        name: KeyName,
+        #[arg(value_parser = stored)]
+        name: Name,
     },
+}
+
+/// What can be stored.
+#[derive(Debug, Clone, Copy)]
+enum Name {
+    Key(KeyName),
+    GitHub(GitHubSecret),
+}
+
+impl fmt::Display for Name {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Key(name) => name.fmt(f),
+            Self::GitHub(name) => name.fmt(f),
+        }
+    }
+}
+
+fn stored(text: &str) -> Result<Name, String> {
+    if let Ok(name) = text.parse() {
+        return Ok(Name::GitHub(name));
+    }
+    let others = GitHubSecret::ALL.map(GitHubSecret::as_str).join(", ");
+    named(text).map(Name::Key).map_err(|why| format!("{why}, {others}"))
 }
 
 fn named(text: &str) -> Result<KeyName, String> {
@@ -72,7 +101,7 @@ pub(super) async fn run(
     }
 }
 
-async fn set(name: KeyName, json: bool, client: &Client, output: &mut Output) -> anyhow::Result<ExitCode> {
+async fn set(name: Name, json: bool, client: &Client, output: &mut Output) -> anyhow::Result<ExitCode> {
     // Before a person types it for nothing.
     client.get::<KeyList>("/keys").await?;
     let key = secret_input::read(&format!("Key for {name} (not shown): "))?;
@@ -80,7 +109,13 @@ async fn set(name: KeyName, json: bool, client: &Client, output: &mut Output) ->
     if json {
         output.json(&key)?;
     } else {
-        output.line(&format!("Stored. Try it: lamplight keys test {name}"))?;
+        output.line(&match name {
+            Name::Key(name) => format!("Stored. Try it: lamplight keys test {name}"),
+            Name::GitHub(_) => {
+                "Stored. It counts from the next start of the server; then `lamplight doctor` says how it stands."
+                    .to_owned()
+            }
+        })?;
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -91,16 +126,18 @@ async fn list(json: bool, client: &Client, output: &mut Output) -> anyhow::Resul
         output.json(&list)?;
         return Ok(ExitCode::SUCCESS);
     }
-    for key in &list.items {
-        output.line(&row(key, output))?;
+    let all = || list.items.iter().chain(&list.github);
+    let width = all().map(|key| key.name.len()).fold(NAME_WIDTH, usize::max);
+    for key in all() {
+        output.line(&row(key, width, output))?;
         if let Some(problem) = &key.problem {
-            output.line(&format!("{:10}  {}", "", output.paint(Style::Bad, &clean(problem))))?;
+            output.line(&format!("{:width$}  {}", "", output.paint(Style::Bad, &clean(problem))))?;
         }
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn row(key: &Key, output: &Output) -> String {
+fn row(key: &Key, width: usize, output: &Output) -> String {
     let variable = key.variable.as_deref().map(clean);
     let (style, source) = match key.source {
         KeySource::Stored => {
@@ -118,11 +155,12 @@ fn row(key: &Key, output: &Output) -> String {
             });
             (Style::Good, format!("asked without a key{}", unused.unwrap_or_default()))
         }
+        KeySource::Configured => (Style::Good, "as the configuration says".to_owned()),
         KeySource::Missing => (Style::Dim, format!("none; lamplight keys set {}", key.name)),
     };
     let style = if key.problem.is_some() { Style::Bad } else { style };
     format!(
-        "{:10}  {}  {}",
+        "{:width$}  {}  {}",
         key.name,
         output.paint(style, &source),
         output.paint(Style::Dim, &clean(&key.base))
@@ -151,7 +189,8 @@ async fn test(
         let test: KeyTest = client.post(&format!("/keys/{name}/test"), None::<&()>).await?;
         if !json {
             let style = if test.outcome == KeyOutcome::Ok { Style::Good } else { Style::Bad };
-            output.line(&format!("{:10}  {}", test.name, output.paint(style, &clean(&test.detail))))?;
+            let detail = output.paint(style, &clean(&test.detail));
+            output.line(&format!("{:NAME_WIDTH$}  {detail}", test.name))?;
         }
         tests.push(test);
     }

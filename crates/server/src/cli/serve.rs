@@ -66,7 +66,7 @@ async fn serve(
         .with_context(|| format!("cannot listen on {}", config.server.listen))?;
     let listen = listener.local_addr()?;
     engine.servers_address = config.servers_address(listen);
-    if let Some(forge) = &mut engine.forge {
+    for forge in [&mut engine.forge, &mut engine.github_stored.forge].into_iter().flatten() {
         forge.address = config.address(listen);
     }
     let engine = Engine::open(engine).await?;

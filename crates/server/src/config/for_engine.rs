@@ -22,6 +22,7 @@ impl Config {
             models: self.models.engine(),
             github: self.github.engine(),
             forge: self.github.forge(self.address(self.server.listen)),
+            github_stored: self.github.stored(self.address(self.server.listen)),
             rights: self.auth.rights(&self.github),
             on_behalf: self.auth.on_behalf(&self.github),
             sealing: self.secrets.source(&self.server.data_dir),

@@ -5,7 +5,7 @@ mod addresses;
 pub use addresses::Addresses;
 
 use super::{ConfigError, Environment, Secret};
-use lamplight_engine::{Access, ForgeConfig, GitHubConfig, Words};
+use lamplight_engine::{Access, ForgeConfig, GitHubConfig, GitHubStored, Words};
 use serde::{Deserialize, Serialize};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
@@ -49,13 +49,14 @@ pub struct GitHub {
     /// Of a GitHub App, which then asks instead of the token.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub app_id: Option<u64>,
-    /// Its private key, as GitHub lets people download it; for its owner alone.
+    /// Its private key, as GitHub lets people download it; for its owner alone. Default: the one that `lamplight keys set github-app-key` has
+    /// stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub private_key_file: Option<PathBuf>,
     /// Name of the variable that holds the secret that deliveries are signed with; default: `GITHUB_WEBHOOK_SECRET`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_secret_env: Option<String>,
-    /// A file with that secret, for its owner alone, where the variable is not set.
+    /// A file with that secret, for its owner alone, where the variable is not set. Default: the one that is stored (`github-webhook-secret`).
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_secret_file: Option<PathBuf>,
     /// `owner/name` of the repositories that work is taken from. Empty: none; with an App, all that it is installed on and that send webhooks.
@@ -159,11 +160,10 @@ impl GitHub {
                 "the webhook secret has fewer than {SHORTEST_SECRET} characters; take a longer one"
             ));
         }
-        let Some(id) = self.app_id else { return Ok(()) };
-        let Some(path) = &self.private_key_file else {
-            return wrong(format!("github.app_id is {id}, but github.private_key_file is missing"));
-        };
-        self.private_key = Some(Secret::new(read_secret(path)?));
+        // Without a file it is stored, or not there yet.
+        if let (Some(_), Some(path)) = (self.app_id, &self.private_key_file) {
+            self.private_key = Some(Secret::new(read_secret(path)?));
+        }
         Ok(())
     }
 
@@ -188,13 +188,29 @@ impl GitHub {
 
     /// `None` without a token or an App.
     pub(super) fn engine(&self) -> Option<GitHubConfig> {
+        Some(self.asked_by(self.access()?))
+    }
+
+    fn asked_by(&self, access: Access) -> GitHubConfig {
         let Addresses { api, graphql, git, .. } = self.addresses();
-        Some(GitHubConfig { host: self.host.clone(), api, graphql, git, access: self.access()? })
+        GitHubConfig { host: self.host.clone(), api, graphql, git, access }
+    }
+
+    /// What is so with secrets that are stored, where neither a file nor a variable is named.
+    pub(super) fn stored(&self, address: String) -> GitHubStored {
+        let app = self.app_id.filter(|_| self.private_key_file.is_none());
+        let app = app.map(|id| self.asked_by(Access::App { id, key: String::new() }));
+        let has_webhook_secret = self.webhook_secret.is_some() || self.webhook_secret_file.is_some();
+        let forge = (!has_webhook_secret).then(|| self.taken(address, true)).flatten();
+        GitHubStored { app, forge, has_app_key: self.private_key_file.is_some(), has_webhook_secret }
     }
 
     /// `None` where no work is taken from GitHub.
     pub(super) fn forge(&self, address: String) -> Option<ForgeConfig> {
-        let takes_deliveries = self.webhook_secret.is_some();
+        self.taken(address, self.webhook_secret.is_some())
+    }
+
+    fn taken(&self, address: String, takes_deliveries: bool) -> Option<ForgeConfig> {
         let is_wanted = !self.repositories.is_empty() || self.app_id.is_some() && takes_deliveries;
         let default = if takes_deliveries { POLL_BESIDE } else { POLL_ALONE };
         let poll = self.poll_seconds.unwrap_or(default);

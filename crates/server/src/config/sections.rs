@@ -325,7 +325,7 @@ pub struct Repository {
     /// `owner/name` of repositories on the GitHub of `[github]` that its sessions may read, as submodules; only these.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub submodules: Vec<String>,
-    /// Whether its sessions may read its large files (Git LFS) from there.
+    /// Whether its sessions have its large files (Git LFS), and those of its submodules, from there; new ones go there with their branch.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub lfs: bool,
     /// What all sessions on it may cost in a calendar month (UTC), in millionths of a dollar; 0 is no bound.

@@ -77,13 +77,18 @@ async fn a_draft_is_opened_once_and_kept_up_to_date_beside_what_people_write() {
     assert!(body.contains(&here) && body.contains("Done, ") && body.contains("1 turn"), "{body}");
     assert!(!body.contains("@bob") && !body.contains("#1"), "nobody is called, nothing is closed: {body}");
 
-    github.edit(REPOSITORY, 1, |body| format!("By a person.\n\n{body}\n\nAlso by a person."));
+    github.edit(REPOSITORY, 1, |body| {
+        // Between our marks too.
+        let body = body.replace("1 turn", "1 turn, as Bob has seen");
+        format!("By a person.\n\n{body}\n\nAlso by a person.").replace('\n', "\r\n")
+    });
     prompt(&server, &id, "!write b.txt two", 2).await;
     let (status, again) = publish(&server, &id).await;
     assert_eq!((status, &again["number"]), (StatusCode::OK, &json!(1)));
     let pulls = github.pulls(REPOSITORY);
     let body = pulls[0]["body"].as_str().unwrap();
     assert!(body.starts_with("By a person.") && body.ends_with("Also by a person."), "{body}");
+    assert_eq!(body.matches("1 turn, as Bob has seen").count(), 1, "{body}");
     let (here, on_github) = heads(&server, &id).await;
     assert!(
         pulls.len() == 1 && here == on_github && body.contains(&here) && body.contains("2 turns"),

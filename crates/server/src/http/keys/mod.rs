@@ -5,17 +5,19 @@ pub mod remove;
 pub mod set;
 pub mod test;
 
+use super::App;
 use super::problem::Problem;
 use super::resources::Moment;
 use axum::http::StatusCode;
-use lamplight_engine::{KeyInfo, KeyName};
+use lamplight_engine::{GitHubSecret, GitHubSecretInfo, KeyInfo, KeyName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// An upstream of models, or a cloud of sandboxes, and where its key comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Key {
-    /// `openai` (and whoever speaks its protocol), `anthropic`, `gemini`; `e2b` is the cloud that sandboxes are made in.
+    /// `openai` (and whoever speaks its protocol), `anthropic`, `gemini`; `e2b` is the cloud that sandboxes are made in; of a GitHub App
+    /// `github-app-key` and `github-webhook-secret`.
     #[schema(example = "openai")]
     pub name: String,
     pub source: KeySource,
@@ -35,6 +37,8 @@ pub struct Key {
 pub enum KeySource {
     Stored,
     Environment,
+    /// The configuration names a file or a variable with it.
+    Configured,
     /// The configuration has an address for it, which is asked without a key.
     NotNeeded,
     Missing,
@@ -57,8 +61,33 @@ impl From<KeyInfo> for Key {
     }
 }
 
+fn of_github(app: &App, info: GitHubSecretInfo) -> Key {
+    let source = match (info.is_configured, info.set_at) {
+        (true, _) => KeySource::Configured,
+        (false, Some(_)) => KeySource::Stored,
+        (false, None) => KeySource::Missing,
+    };
+    let (name, set_at) = (info.name.to_string(), info.set_at.map(Moment));
+    let base = app.config.github.addresses().api;
+    Key { name, source, set_at, variable: None, base, problem: info.problem }
+}
+
+/// Of what can be stored here.
+enum Named {
+    Key(KeyName),
+    GitHub(GitHubSecret),
+}
+
 /// The `{name}` of a path.
-fn named(name: &str) -> Result<KeyName, Problem> {
+fn named(name: &str) -> Result<Named, Problem> {
+    match name.parse() {
+        Ok(name) => Ok(Named::GitHub(name)),
+        Err(_) => key(name).map(Named::Key),
+    }
+}
+
+/// The `{name}` of a path that can be tried.
+fn key(name: &str) -> Result<KeyName, Problem> {
     name.parse().map_err(|_| {
         let detail = format!("there is no such upstream; there are {}", KeyName::all_in_words());
         Problem::new(StatusCode::NOT_FOUND, "upstream_unknown", detail, "Take one of these names.")

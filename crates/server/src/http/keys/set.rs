@@ -1,6 +1,6 @@
 //! `PUT /keys/{name}`
 
-use super::Key;
+use super::{Key, Named};
 use crate::http::App;
 use crate::http::problem::Problem;
 use axum::Json;
@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 #[derive(Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct KeyRequest {
-    /// 8 to 4096 visible ASCII characters; white space around it does not count.
+    /// 8 to 4096 visible ASCII characters, of `github-app-key` a private key (PEM); white space around it does not count.
     pub key: String,
 }
 
@@ -24,7 +24,8 @@ impl fmt::Debug for KeyRequest {
     }
 }
 
-/// Stores a key, encrypted, in place of the one that there was. Requests that begin from now on carry it.
+/// Stores a key, encrypted, in place of the one that there was. Requests that begin from now on carry it; what is of a GitHub App counts from the
+/// next start of the server.
 #[utoipa::path(put, path = "/keys/{name}", operation_id = "set_key", tag = "keys", params(("name" = String, Path)), request_body = KeyRequest,
     responses(
         (status = 200, body = Key),
@@ -41,5 +42,10 @@ pub(in crate::http) async fn handle(
     // What a parser says of a wrong body has parts of the body in it.
     let Json(request) = request
         .map_err(|_| Problem::invalid_request("the body has to be {\"key\": \"…\"}, as application/json"))?;
-    Ok(Json(app.engine.set_key(name, &request.key).await?.into()))
+    Ok(Json(match name {
+        Named::Key(name) => app.engine.set_key(name, &request.key).await?.into(),
+        Named::GitHub(name) => {
+            super::of_github(&app, app.engine.set_github_secret(name, &request.key).await?)
+        }
+    }))
 }

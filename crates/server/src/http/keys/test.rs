@@ -39,7 +39,7 @@ pub(in crate::http) async fn handle(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<Json<KeyTest>, Problem> {
-    let name = super::named(&name)?;
+    let name = super::key(&name)?;
     Ok(Json(match name {
         KeyName::Models(name) => of_models(&app.engine, name).await,
         KeyName::Cloud => of_cloud(&app.engine).await,

@@ -160,6 +160,29 @@ async fn a_word_stops_it_and_a_word_goes_on() {
 }
 
 #[tokio::test]
+async fn what_somebody_writes_into_our_comment_stays_there() {
+    let stage = Stage::start(Way::App).await;
+    let github = &stage.github;
+    let issue = github.open_issue(REPOSITORY, "bob", "Title", "!say Done.").await;
+    github.label(REPOSITORY, issue, "bob", "lamplight").await;
+    stage.until_told(issue, "Done for now.").await;
+    let ours = github.comment_ids(REPOSITORY, issue)[0];
+    github.edit_comment(ours, |body| {
+        let inside = body.replace("Done for now.", "Done for now, but see the notes.");
+        format!("Triaged by Bob.\n\n{inside}\n\nDo not merge before Monday.")
+    });
+    github.comment(REPOSITORY, issue, "bob", "@lamplight go on\n!write a.txt one").await;
+    stage.until_told(issue, "Pull request: ").await;
+    stage.until_told(issue, "Done for now.").await;
+    let told = stage.ours(issue).remove(0);
+    for part in ["Triaged by Bob.", "Done for now, but see the notes.", "Do not merge before Monday."] {
+        assert_eq!(told.matches(part).count(), 1, "{part}: {told}");
+    }
+    assert_eq!(told.matches("**Lamplight**").count(), 2, "ours, and what Bob had changed: {told}");
+    stage.server.clear().await;
+}
+
+#[tokio::test]
 async fn when_a_session_has_ended_the_next_call_begins_another() {
     let stage = Stage::start(Way::App).await;
     let github = &stage.github;

@@ -9,6 +9,9 @@ use reqwest::Method;
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 
 #[tokio::test]
 async fn the_same_delivery_many_times_at_once_and_later_has_one_effect() {
@@ -44,15 +47,39 @@ async fn the_same_delivery_many_times_at_once_and_later_has_one_effect() {
 async fn what_github_could_not_deliver_is_asked_for_again() {
     let stage = Stage::start(Way::App).await;
     let issue = stage.github.open_issue(REPOSITORY, "bob", "Once", "!say Done.").await;
+    let hook = stage.hook();
     let Stage { server, github, way } = stage;
     server.signal("KILL");
     let place = server.ended().1;
     github.label(REPOSITORY, issue, "bob", "lamplight").await;
     assert_eq!(github.deliveries().last().unwrap().status, None);
+    // So much arrived since at somebody who is not there any more that it is not on the first page.
+    let (authority, path) = (swallows().await, "/github/webhooks".to_owned());
+    github.send_to(Some(Hook { authority, path, secret: SECRET.to_owned() }));
+    for n in 0..110 {
+        github.comment(REPOSITORY, issue, "eve", &format!("{n}")).await;
+    }
+    github.send_to(Some(hook));
     let stage = Stage { server: Server::start_in(place), github, way };
     stage.until_told(issue, "Done for now.").await;
     assert_eq!((stage.sessions().await.len(), stage.ours(issue).len()), (1, 1));
     stage.server.clear().await;
+}
+
+/// Takes whatever is sent, and does nothing with it; its authority.
+async fn swallows() -> String {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+    let authority = listener.local_addr().unwrap().to_string();
+    let mut serving = JoinSet::new();
+    serving.spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let mut sent = [0; 64 * 1024];
+            let _ = stream.read(&mut sent).await;
+            let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n").await;
+        }
+    });
+    serving.detach_all();
+    authority
 }
 
 async fn post(
