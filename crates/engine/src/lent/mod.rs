@@ -14,6 +14,7 @@ mod files;
 mod hearing;
 mod journal;
 mod keeping;
+mod leaving;
 mod processes;
 mod running;
 mod seal;
@@ -23,7 +24,7 @@ mod template;
 mod tending;
 mod users;
 
-pub use building::{Base, LONGEST_UPLOAD, MAX_STEPS, NotUploaded, Recipe, Step, StepKind};
+pub use building::{Base, LONGEST_UPLOAD, LentUploads, MAX_STEPS, NotUploaded, Recipe, Step, StepKind};
 pub use facts::{Away, LentSandbox, LentState, NewLent};
 pub use files::{LentFiles, Unfiled};
 pub use journal::{JournalLevel, JournalLine};

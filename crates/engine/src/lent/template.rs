@@ -137,8 +137,12 @@ impl Lending {
     }
 
     pub(super) fn templates_of(&self, person: &str) -> Vec<LentTemplate> {
-        let mut all: Vec<_> =
-            lock(&self.templates).values().filter(|one| one.person == person).cloned().collect();
+        self.templates(|one| one.person == person)
+    }
+
+    /// The newest first.
+    fn templates(&self, are_meant: impl Fn(&LentTemplate) -> bool) -> Vec<LentTemplate> {
+        let mut all: Vec<_> = lock(&self.templates).values().filter(|one| are_meant(one)).cloned().collect();
         all.sort_by(|a, b| (b.made_at, &b.id).cmp(&(a.made_at, &a.id)));
         all
     }
@@ -148,6 +152,11 @@ impl Engine {
     /// All of a person, the newest first.
     pub fn lent_templates(&self, person: &str) -> Vec<LentTemplate> {
         self.shared.lending.templates_of(person)
+    }
+
+    /// Those of everybody, also of who was removed, the newest first.
+    pub fn all_lent_templates(&self) -> Vec<LentTemplate> {
+        self.shared.lending.templates(|_| true)
     }
 
     /// Whose one is, by its own id.
@@ -178,17 +187,13 @@ impl Engine {
             one.is_called(&called.name) && has_tag
         };
         let all: Vec<_> = self.lent_templates(person).into_iter().filter(is_meant).collect();
-        if all.iter().any(|one| one.state == TemplateState::Building) {
-            return Err(CommandError::invalid(
-                "template_building",
-                "the template is being built",
-                "Wait until that is over.",
-            ));
-        }
-        for one in &all {
-            self.shared.remove_template(&one.id).await?;
-        }
-        Ok(!all.is_empty())
+        self.shared.remove_templates(&all).await
+    }
+
+    /// Removes one by its own id, whosever it is. False where there is none.
+    pub async fn remove_lent_template(&self, id: &SessionId) -> Result<bool, CommandError> {
+        let _turn = self.shared.lending.changing.lock().await;
+        self.shared.remove_templates(self.shared.lending.template(id).as_slice()).await
     }
 
     /// Gives the one that is meant more tags; others of its family lose them.
@@ -275,6 +280,21 @@ impl Shared {
         super::write(&self.store, LentChange::Keep(seals.seal_template(one)?)).await?;
         lock(&self.lending.templates).insert(one.id.clone(), one.clone());
         Ok(())
+    }
+
+    /// The caller has the turn. All of them, or none where one is being built; false where there are none.
+    async fn remove_templates(&self, all: &[LentTemplate]) -> Result<bool, CommandError> {
+        if all.iter().any(|one| one.state == TemplateState::Building) {
+            return Err(CommandError::invalid(
+                "template_building",
+                "the template is being built",
+                "Wait until that is over.",
+            ));
+        }
+        for one in all {
+            self.remove_template(&one.id).await?;
+        }
+        Ok(!all.is_empty())
     }
 
     /// Nothing of it is left, but what sandboxes began with.

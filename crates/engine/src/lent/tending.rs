@@ -1,7 +1,7 @@
 //! What is done for lent sandboxes without being asked: their programs are served the outside, and their end comes in time.
 
 use super::facts::{Away, LentState};
-use super::{Entry, lock};
+use super::{Entry, leaving, lock};
 use crate::clock;
 use crate::effects::Trouble;
 use crate::engine::{Shared, closed};
@@ -75,14 +75,19 @@ fn lost(shared: &Arc<Shared>, entry: &Arc<Entry>) {
     });
 }
 
-/// Ends those whose time is over, for as long as the engine runs. It takes no input: every look is complete.
+/// Ends those whose time is over, and those of people who were removed, for as long as the engine runs. Every look is complete.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let mut closing = shared.closing();
+    let (mut closing, mut people) = (shared.closing(), shared.people_changes.subscribe());
+    let mut somebody_may_be_gone = true;
     loop {
+        if somebody_may_be_gone {
+            somebody_may_be_gone = !leaving::look(&shared).await;
+        }
         let next = end_in_time(&shared).await;
         tokio::select! {
             () = sleep(next) => {}
-            () = shared.lending.changed.notified() => {}
+            () = shared.lending.changed.notified() => somebody_may_be_gone = true,
+            _ = people.changed() => somebody_may_be_gone = true,
             () = closed(&mut closing) => return,
         }
     }

@@ -10,7 +10,7 @@ mod steps;
 mod uploads;
 
 pub use recipe::{Base, MAX_STEPS, Recipe, Step, StepKind};
-pub use uploads::{LONGEST_UPLOAD, NotUploaded};
+pub use uploads::{LONGEST_UPLOAD, LentUploads, NotUploaded};
 
 use super::journal::{Journal, JournalLevel, JournalLine};
 use super::keeping::{failed, start};
