@@ -59,6 +59,7 @@ pub(crate) struct Lending {
     changing: tokio::sync::Mutex<()>,
     /// Of templates that are, or were, built.
     journals: Mutex<HashMap<SessionId, Arc<Journal>>>,
+    uploading: building::Uploading,
     /// Read when the first is lent.
     seals: tokio::sync::OnceCell<Seals>,
     /// Notified when one may end sooner than the one before.
@@ -86,6 +87,7 @@ impl Lending {
             templates: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             journals: Mutex::default(),
+            uploading: building::Uploading::default(),
             seals: tokio::sync::OnceCell::new(),
             changed: Notify::new(),
         }

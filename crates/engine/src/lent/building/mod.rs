@@ -11,6 +11,7 @@ mod uploads;
 
 pub use recipe::{Base, MAX_STEPS, Recipe, Step, StepKind};
 pub use uploads::{LONGEST_UPLOAD, LentUploads, NotUploaded};
+pub(super) use uploads::{Uploading, sweep};
 
 use super::journal::{Journal, JournalLevel, JournalLine};
 use super::keeping::{failed, start};

@@ -1,6 +1,8 @@
 //! Files that clients have uploaded for templates, each person's by the hash that the client has made of them: it is of what is in the
 //! archive and not of the archive, so that nobody's is taken for somebody else's.
 
+use super::super::lock;
+use super::MAX_STEPS;
 use crate::engine::Engine;
 use crate::error::CommandError;
 use anyhow::Context;
@@ -11,9 +13,11 @@ use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::fs;
 use tokio::io::AsyncWriteExt;
+use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::time::timeout;
 
 /// The longest archive, in bytes.
@@ -25,8 +29,29 @@ const OF_ONE: u64 = 5 * LONGEST_UPLOAD;
 /// Between two pieces of one.
 const PIECE: Duration = Duration::from_secs(60);
 
+/// Of one person at once. More wait, as clients send all that a template needs at the same time.
+const AT_ONCE: usize = 3;
+
+/// Of one person, with those that wait: one for each step of a recipe.
+const WAITING: usize = MAX_STEPS;
+
+/// For its turn, at the most.
+const TURN: Duration = Duration::from_secs(60 * 60);
+
+/// Left free on the disk, in bytes: the log of sessions is on it too.
+const LEFT_FREE: u64 = 1 << 30;
+
+/// Whether there is room is asked again when so many bytes more have come.
+const LOOK_AT_ROOM: u64 = 64 << 20;
+
 /// One that was uploaded so long ago is removed.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
+
+/// So is one that did not come whole, and that nobody has written to for so long.
+const DEAD: Duration = Duration::from_secs(60 * 60);
+
+/// How one is called until it is whole.
+const NEW: &str = "new";
 
 #[derive(Debug, thiserror::Error)]
 pub enum NotUploaded {
@@ -34,8 +59,41 @@ pub enum NotUploaded {
     TooLong,
     #[error("it did not come whole")]
     Broken,
+    #[error(
+        "the disk of this server is nearly full; make room on it, or remove uploads: lamplight sandboxes templates"
+    )]
+    NoRoom,
+    #[error("too many other uploads of yours are under way; wait until they are over")]
+    Busy,
     #[error("it could not be kept")]
     Failed(#[from] anyhow::Error),
+}
+
+/// Whose uploads are under way. There are no more of these than people who have templates.
+#[derive(Default)]
+pub(in super::super) struct Uploading(Mutex<HashMap<String, Arc<Turns>>>);
+
+struct Turns {
+    all: Semaphore,
+    now: Semaphore,
+}
+
+impl Uploading {
+    fn of(&self, person: &str) -> Arc<Turns> {
+        let turns = || Arc::new(Turns { all: Semaphore::new(WAITING), now: Semaphore::new(AT_ONCE) });
+        Arc::clone(lock(&self.0).entry(person.to_owned()).or_insert_with(turns))
+    }
+}
+
+impl Turns {
+    /// Waits for its turn; it ends when what this gives is dropped.
+    async fn take(&self) -> Result<[SemaphorePermit<'_>; 2], NotUploaded> {
+        let waits = self.all.try_acquire().map_err(|_| NotUploaded::Busy)?;
+        match timeout(TURN, self.now.acquire()).await {
+            Ok(Ok(turn)) => Ok([waits, turn]),
+            Ok(Err(_)) | Err(_) => Err(NotUploaded::Busy),
+        }
+    }
 }
 
 /// All that somebody has uploaded.
@@ -109,40 +167,71 @@ impl Engine {
         }
     }
 
-    /// Keeps an archive; one that does not come whole leaves nothing.
+    /// Keeps an archive, when it is its turn; one that does not come whole leaves nothing.
     pub async fn keep_lent_upload<E>(
         &self,
         person: &str,
         hash: &str,
-        mut content: impl Stream<Item = Result<Bytes, E>> + Unpin,
+        content: impl Stream<Item = Result<Bytes, E>> + Unpin,
     ) -> Result<(), NotUploaded> {
         let place = place(&self.shared.config.data_dir, person, hash).context("it has no hash")?;
-        let folder = place.parent().context("it has no folder")?;
-        fs::create_dir_all(folder).await.context("make the folder of uploads")?;
-        tidy(folder).await;
-        let new = folder.join(format!("{}.new", crate::ids::terminal_id()));
-        let kept = async {
-            let mut file = fs::File::create(&new).await.context("begin a file")?;
-            let mut length = 0;
-            while let Some(piece) = timeout(PIECE, content.next()).await.map_err(|_| NotUploaded::Broken)? {
-                let piece = piece.map_err(|_| NotUploaded::Broken)?;
-                length += piece.len() as u64;
-                if length > LONGEST_UPLOAD {
-                    return Err(NotUploaded::TooLong);
-                }
-                file.write_all(&piece).await.context("write what comes")?;
-            }
-            file.sync_all().await.context("write it to the disk")?;
-            fs::rename(&new, &place).await.context("put it in place")?;
-            Ok(())
-        };
-        let kept = kept.await;
-        if kept.is_err() {
-            // What is left of it is removed with the old ones, at the latest.
-            let _ = fs::remove_file(&new).await;
-        }
-        kept
+        let turns = self.shared.lending.uploading.of(person);
+        let _turn = turns.take().await?;
+        keep(&place, content, has_room).await
     }
+}
+
+/// Whether there is any on the disk of a folder. Where that cannot be asked, writing says.
+fn has_room(folder: &Path) -> bool {
+    rustix::fs::statvfs(folder).map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= LEFT_FREE)
+}
+
+async fn keep<E>(
+    place: &Path,
+    content: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    has_room: impl Fn(&Path) -> bool,
+) -> Result<(), NotUploaded> {
+    let folder = place.parent().context("it has no folder")?;
+    fs::create_dir_all(folder).await.context("make the folder of uploads")?;
+    let new = folder.join(format!("{}.{NEW}", crate::ids::terminal_id()));
+    let kept = async {
+        let file = fs::File::create(&new).await.context("begin a file")?;
+        // It counts already, also for others that begin now.
+        tidy(folder).await;
+        write(file, content, || has_room(folder)).await?;
+        fs::rename(&new, place).await.context("put it in place")?;
+        Ok(())
+    };
+    let kept = kept.await;
+    if kept.is_err() {
+        // What is left of it is removed with the old ones, at the latest.
+        let _ = fs::remove_file(&new).await;
+    }
+    kept
+}
+
+async fn write<E>(
+    mut file: fs::File,
+    mut content: impl Stream<Item = Result<Bytes, E>> + Unpin,
+    has_room: impl Fn() -> bool,
+) -> Result<(), NotUploaded> {
+    let (mut length, mut looks_at) = (0, 0);
+    while let Some(piece) = timeout(PIECE, content.next()).await.map_err(|_| NotUploaded::Broken)? {
+        let piece = piece.map_err(|_| NotUploaded::Broken)?;
+        length += piece.len() as u64;
+        if length > LONGEST_UPLOAD {
+            return Err(NotUploaded::TooLong);
+        }
+        if length >= looks_at {
+            if !has_room() {
+                return Err(NotUploaded::NoRoom);
+            }
+            looks_at = length + LOOK_AT_ROOM;
+        }
+        file.write_all(&piece).await.context("write what comes")?;
+    }
+    file.sync_all().await.context("write it to the disk")?;
+    Ok(())
 }
 
 /// What is in a folder of uploads.
@@ -150,6 +239,16 @@ struct Kept {
     age: Duration,
     length: u64,
     path: PathBuf,
+}
+
+impl Kept {
+    fn is_whole(&self) -> bool {
+        self.path.extension().is_none_or(|of| of != NEW)
+    }
+
+    fn is_old(&self) -> bool {
+        self.age > if self.is_whole() { KEPT } else { DEAD }
+    }
 }
 
 /// The folders of all people.
@@ -175,16 +274,27 @@ async fn files(folder: &Path) -> Vec<Kept> {
     all
 }
 
-/// Old ones go, also those that never came whole; and the oldest, until there is room for one more.
+/// Old ones go; and the oldest, where there would be too much when all that is under way has come.
 async fn tidy(folder: &Path) {
     let mut all = files(folder).await;
     all.sort_by_key(|one| one.age);
-    let mut bytes = LONGEST_UPLOAD;
-    for Kept { age, length, path } in all {
-        bytes += length;
-        if age > KEPT || bytes > OF_ONE {
+    let mut bytes = 0;
+    for one in all {
+        bytes += if one.is_whole() { one.length } else { LONGEST_UPLOAD };
+        if one.is_old() || (one.is_whole() && bytes > OF_ONE) {
             // Whoever reads it has it open; who comes later uploads it again.
-            let _ = fs::remove_file(path).await;
+            let _ = fs::remove_file(one.path).await;
+        }
+    }
+}
+
+/// Old ones of everybody go.
+pub(in super::super) async fn sweep(data_dir: &Path) {
+    for folder in folders(data_dir).await {
+        for one in files(&folder).await {
+            if one.is_old() {
+                let _ = fs::remove_file(one.path).await;
+            }
         }
     }
 }
@@ -192,6 +302,8 @@ async fn tidy(folder: &Path) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use futures::{FutureExt, stream};
+    use std::sync::atomic::{AtomicUsize, Ordering};
 
     #[test]
     fn uploads_are_by_person_and_hash() {
@@ -202,5 +314,87 @@ mod tests {
         for wrong in ["", "..", "../../../etc/passwd", &"A".repeat(64), &"a".repeat(63)] {
             assert_eq!(at("Ada", wrong), None, "{wrong}");
         }
+    }
+
+    fn pieces(count: usize) -> impl Stream<Item = Result<Bytes, io::Error>> + Unpin {
+        stream::iter((0..count).map(|_| Ok(Bytes::from(vec![0; 32 << 20]))))
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let all =
+            std::fs::read_dir(folder).unwrap().map(|one| one.unwrap().file_name().into_string().unwrap());
+        let mut all: Vec<_> = all.collect();
+        all.sort();
+        all
+    }
+
+    fn made(folder: &Path, name: &str, age: Duration) {
+        let file = std::fs::File::create(folder.join(name)).unwrap();
+        let now = file.metadata().unwrap().modified().unwrap();
+        file.set_modified(now - age).unwrap();
+    }
+
+    #[tokio::test]
+    async fn one_for_which_the_room_ends_leaves_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let place = folder.path().join("all").join("a".repeat(64));
+        let asked = AtomicUsize::new(0);
+        let ends = |_: &Path| asked.fetch_add(1, Ordering::Relaxed) < 2;
+        let kept = keep(&place, pieces(6), ends).await;
+        assert!(matches!(kept, Err(NotUploaded::NoRoom)), "{kept:?}");
+        assert_eq!(names(&folder.path().join("all")), Vec::<String>::new());
+        keep(&place, pieces(1), |_| true).await.unwrap();
+        assert_eq!(names(&folder.path().join("all")), ["a".repeat(64)]);
+    }
+
+    #[tokio::test]
+    async fn a_fourth_of_one_person_waits() {
+        let uploading = Uploading::default();
+        let (ada, bob) = (uploading.of("Ada"), uploading.of("Bob"));
+        let mut taken: Vec<_> = (0..AT_ONCE).map(|_| ada.take().now_or_never().unwrap().unwrap()).collect();
+        assert!(uploading.of("Ada").take().now_or_never().is_none(), "it waits");
+        assert!(bob.take().now_or_never().is_some(), "nobody else does");
+        taken.pop();
+        assert!(ada.take().now_or_never().unwrap().is_ok());
+    }
+
+    #[tokio::test]
+    async fn more_than_can_be_needed_are_refused() {
+        let turns = Uploading::default().of("Ada");
+        let mut all: Vec<_> = (0..WAITING).map(|_| Box::pin(turns.take())).collect();
+        let now = all.iter_mut().filter_map(|one| one.now_or_never()).collect::<Vec<_>>();
+        assert_eq!(now.len(), AT_ONCE);
+        assert!(matches!(turns.take().await, Err(NotUploaded::Busy)));
+    }
+
+    #[tokio::test]
+    async fn what_is_old_goes_and_what_is_under_way_counts_as_whole() {
+        let data = tempfile::tempdir().unwrap();
+        let person = folder(data.path()).join(whose("Ada"));
+        std::fs::create_dir_all(&person).unwrap();
+        let second = Duration::from_secs(1);
+        for (name, age) in [
+            ("old", KEPT + second),
+            ("kept", KEPT - 60 * second),
+            ("dead.new", DEAD + second),
+            ("live.new", second),
+        ] {
+            made(&person, name, age);
+        }
+        sweep(data.path()).await;
+        assert_eq!(names(&person), ["kept", "live.new"]);
+        // Four more are under way, and nothing else fits in.
+        for name in ["1.new", "2.new", "3.new", "4.new"] {
+            made(&person, name, second);
+        }
+        tidy(&person).await;
+        assert_eq!(names(&person), ["1.new", "2.new", "3.new", "4.new", "kept", "live.new"]);
+        std::fs::write(person.join("kept"), "more").unwrap();
+        std::fs::File::open(person.join("kept"))
+            .unwrap()
+            .set_modified(std::fs::metadata(person.join("1.new")).unwrap().modified().unwrap() - 9 * second)
+            .unwrap();
+        tidy(&person).await;
+        assert_eq!(names(&person), ["1.new", "2.new", "3.new", "4.new", "live.new"]);
     }
 }

@@ -9,6 +9,7 @@ mod restart;
 mod sdks;
 mod shared;
 mod templates;
+mod uploads;
 
 use crate::support::{Place, Server};
 use raw::Cloud;

@@ -18,7 +18,7 @@ impl Cloud {
     }
 
     /// Its template, and its build.
-    async fn new_build(&self, name: &str) -> (String, String) {
+    pub(super) async fn new_build(&self, name: &str) -> (String, String) {
         let (status, made) = self.control(Method::POST, "/v3/templates", json!({"name": name})).await;
         assert_eq!(status, StatusCode::ACCEPTED, "{made}");
         let text = |of: &str| made[of].as_str().unwrap().to_owned();

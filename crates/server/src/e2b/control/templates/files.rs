@@ -74,6 +74,10 @@ pub(in super::super) async fn upload(
             Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()))
         }
         Err(error @ NotUploaded::Broken) => Err(Refused::bad_request(error.to_string())),
+        Err(error @ NotUploaded::NoRoom) => {
+            Err(Refused::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string()))
+        }
+        Err(error @ NotUploaded::Busy) => Err(Refused::new(StatusCode::TOO_MANY_REQUESTS, error.to_string())),
         Err(NotUploaded::Failed(error)) => {
             tracing::error!(error = format!("{error:#}"), "an upload for a template could not be kept");
             Err(Refused::new(
