@@ -298,6 +298,37 @@ async fn who_is_removed_loses_their_sandboxes_and_an_admin_finds_what_else_they_
     assert_eq!(cloud.kill(&others).await, StatusCode::NO_CONTENT);
 }
 
+/// What starts in a fork waits for a file that only the test makes; the origin is ended before.
+#[tokio::test]
+async fn a_sandbox_is_ended_while_its_forks_start() {
+    let cloud = cloud();
+    let build = cloud.new_build("slow").await;
+    // The first of a template is ready; a fork is not before its marker is there.
+    let recipe = json!({"readyCmd": "test ! -e ~/is-fork || test -e ~/go"});
+    assert_eq!(cloud.build(&build, recipe).await, StatusCode::ACCEPTED);
+    assert_eq!(cloud.built(&build).await["status"], "ready");
+    let sandbox = cloud.create(json!({"templateID": "slow"})).await;
+    cloud.say(&sandbox, "touch ~/is-fork").await.unwrap();
+    let path = format!("/sandboxes/{}/fork", sandbox.id);
+    let fork = cloud.control(Method::POST, &path, json!({"count": 1, "timeout": 600}));
+    let ended = async {
+        // Its record is there when it starts.
+        let begun = Instant::now();
+        while crate::support::sandbox_records(&cloud.server.place.path("data/sandboxes")).len() < 2 {
+            assert!(begun.elapsed() < PATIENCE, "no fork starts");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        cloud.kill(&sandbox).await
+    };
+    tokio::select! {
+        ended = ended => assert_eq!(ended, StatusCode::NO_CONTENT),
+        forks = fork => panic!("the origin was held until its forks had started: {forks:?}"),
+    }
+    cloud.server.signal("KILL");
+    let (_, place) = cloud.server.ended();
+    Cloud::of(Server::start_in(place)).nothing_is_left().await;
+}
+
 #[tokio::test]
 async fn forks_for_which_there_is_no_place_say_so_one_by_one() {
     let cloud = Cloud::of(Server::start_in(crate::support::Place::with(
