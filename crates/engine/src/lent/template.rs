@@ -24,6 +24,9 @@ pub const DEFAULT_TAG: &str = "default";
 /// Of one person.
 const MAX_TEMPLATES: usize = 200;
 
+/// Of one template.
+const MAX_TAGS: usize = 100;
+
 /// The longest name and tag, in bytes.
 const LONGEST_NAME: usize = 128;
 
@@ -206,6 +209,7 @@ impl Engine {
         let _turn = self.shared.lending.changing.lock().await;
         let Some(mut one) = self.lent_template(person, called) else { return Ok(None) };
         one.tags.extend(tags);
+        one.tags = few(one.tags)?;
         self.shared.keep_in_turn(one).await.map(Some)
     }
 
@@ -232,6 +236,7 @@ impl Engine {
 impl Shared {
     /// A new one, of the family that its name has already. It has its tags when it is ready.
     pub(super) async fn new_template(&self, mut new: LentTemplate) -> Result<LentTemplate, CommandError> {
+        new.tags = few(new.tags)?;
         let _turn = self.lending.changing.lock().await;
         let others = self.lending.templates_of(&new.person);
         if others.len() >= MAX_TEMPLATES {
@@ -254,12 +259,10 @@ impl Shared {
     }
 
     /// The caller has the turn. One that was removed meanwhile is not there again.
-    async fn keep_in_turn(&self, mut one: LentTemplate) -> Result<LentTemplate, CommandError> {
+    async fn keep_in_turn(&self, one: LentTemplate) -> Result<LentTemplate, CommandError> {
         if self.lending.template(&one.id).is_none() {
             return Err(CommandError::NotFound);
         }
-        one.tags.sort();
-        one.tags.dedup();
         if one.state == TemplateState::Ready {
             let is_other = |other: &LentTemplate| other.family == one.family && other.id != one.id;
             for mut other in self.lending.templates_of(&one.person).into_iter().filter(is_other) {
@@ -308,6 +311,20 @@ impl Shared {
     }
 }
 
+/// Each once, in their order.
+fn few(mut tags: Vec<String>) -> Result<Vec<String>, CommandError> {
+    tags.sort();
+    tags.dedup();
+    if tags.len() > MAX_TAGS {
+        return Err(CommandError::invalid(
+            "too_many_tags",
+            format!("a template has at most {MAX_TAGS} tags"),
+            "Take some of them away.",
+        ));
+    }
+    Ok(tags)
+}
+
 /// Those that were being made when the server ended: nobody goes on with them.
 pub(super) async fn give_up_unfinished(shared: &Arc<Shared>) {
     let all: Vec<_> = lock(&shared.lending.templates).values().cloned().collect();
@@ -333,7 +350,15 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use super::TemplateName;
+    use super::{MAX_TAGS, TemplateName, few};
+
+    #[test]
+    fn tags_are_each_there_once_and_few() {
+        assert_eq!(few(vec!["b".into(), "a".into(), "b".into()]).unwrap(), ["a", "b"]);
+        let tags = |count| (0..count).map(|tag| tag.to_string()).collect::<Vec<_>>();
+        assert_eq!(few(tags(MAX_TAGS)).unwrap().len(), MAX_TAGS);
+        assert!(few(tags(MAX_TAGS + 1)).is_err());
+    }
 
     #[test]
     fn a_template_is_called_by_its_name_and_a_tag() {
