@@ -90,7 +90,7 @@ pub use lent::{
     Away, Base, Begins, DEFAULT_TAG, FailedStep, Follower as LentFollower, Input as LentInput, JournalLevel,
     JournalLine, LONGEST_LOAN_MS, LONGEST_UPLOAD, LentFiles, LentProcess, LentSandbox, LentState,
     LentTemplate, LentUploads, LentUser, MAX_STEPS, NewLent, NewProcess, NotUploaded, Piece, ProcessError,
-    Recipe, Step, StepKind, TemplateName, TemplateState, Unfiled, WhichProcess,
+    Recipe, Step, StepKind, TemplateName, TemplateState, Unfiled, WhichProcess, is_upload_hash,
 };
 pub use metrics::Metrics;
 pub use passes::{Pass, PassKind, Passes};

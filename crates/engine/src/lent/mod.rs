@@ -24,7 +24,9 @@ mod template;
 mod tending;
 mod users;
 
-pub use building::{Base, LONGEST_UPLOAD, LentUploads, MAX_STEPS, NotUploaded, Recipe, Step, StepKind};
+pub use building::{
+    Base, LONGEST_UPLOAD, LentUploads, MAX_STEPS, NotUploaded, Recipe, Step, StepKind, is_upload_hash,
+};
 pub use facts::{Away, LentSandbox, LentState, NewLent};
 pub use files::{LentFiles, Unfiled};
 pub use journal::{JournalLevel, JournalLine};

@@ -120,8 +120,8 @@ fn whose(person: &str) -> String {
     })
 }
 
-/// Whether it may be the name of an archive, or of the folder of a person.
-pub(super) fn is_hash(text: &str) -> bool {
+/// Whether it may be the name of an archive, or of the folder of a person: 64 hexadecimal digits.
+pub fn is_hash(text: &str) -> bool {
     text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_digit() || (b'a'..=b'f').contains(&byte))
 }
 
