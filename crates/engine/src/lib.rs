@@ -96,8 +96,8 @@ pub use lamplight_store::{
 pub use lent::{
     Away, Base, Begins, DEFAULT_TAG, FailedStep, Follower as LentFollower, Input as LentInput, JournalLevel,
     JournalLine, LONGEST_LOAN_MS, LONGEST_UPLOAD, LentFiles, LentProcess, LentSandbox, LentState,
-    LentTemplate, LentUser, MAX_STEPS, NewLent, NewProcess, NotUploaded, Piece, ProcessError, Recipe, Step,
-    StepKind, TemplateName, TemplateState, Unfiled, WhichProcess,
+    LentTemplate, LentUploads, LentUser, MAX_STEPS, NewLent, NewProcess, NotUploaded, Piece, ProcessError,
+    Recipe, Step, StepKind, TemplateName, TemplateState, Unfiled, WhichProcess, is_upload_hash,
 };
 pub use metrics::Metrics;
 pub use passes::{Pass, PassKind, Passes};

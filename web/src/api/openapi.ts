@@ -253,7 +253,10 @@ export interface paths {
         get?: never;
         put?: never;
         post?: never;
-        /** Lets somebody in no more: their tokens and browsers do not count from now on. What they did stays theirs. */
+        /**
+         * Lets somebody in no more: their tokens and browsers do not count from now on, and sandboxes that are lent to them are taken back. What they did stays
+         *     theirs.
+         */
         delete: operations["remove_person"];
         options?: never;
         head?: never;
@@ -1206,6 +1209,40 @@ export interface paths {
         put?: never;
         post?: never;
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/templates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The templates, snapshots and uploads of everybody, also of who was removed. */
+        get: operations["list_templates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/templates/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Removes a template, or all that somebody has uploaded. Sandboxes that began with it keep their files. */
+        delete: operations["remove_template"];
         options?: never;
         head?: never;
         patch?: never;
@@ -3373,6 +3410,25 @@ export interface components {
          * @enum {string}
          */
         Strength: "enforced" | "soft" | "missing";
+        /** @description A template or a snapshot. */
+        TemplateItem: {
+            id: string;
+            /** @description The name of whose it is; they may have been removed. */
+            person: string;
+            /** @description `null` where it has none. */
+            name?: string | null;
+            tags: string[];
+            state: components["schemas"]["TemplateStateView"];
+            /** Format: date-time */
+            made_at: string;
+        };
+        TemplateList: {
+            /** @description The newest first. */
+            items: components["schemas"]["TemplateItem"][];
+            uploads: components["schemas"]["UploadsItem"][];
+        };
+        /** @enum {string} */
+        TemplateStateView: "waiting" | "building" | "ready" | "failed";
         /** @description A shell on a terminal of its own. */
         Terminal: {
             id: string;
@@ -3500,6 +3556,16 @@ export interface components {
          * @description The n-th turn of a session, from 1.
          */
         TurnNumber: number;
+        /** @description All archives that somebody has uploaded for templates. */
+        UploadsItem: {
+            id: string;
+            /** @description `null` where nobody here is known who has uploaded them. */
+            person?: string | null;
+            /** Format: int64 */
+            files: number;
+            /** Format: int64 */
+            bytes: number;
+        };
         /** @description A model that can be asked with what is configured. */
         UpstreamModel: {
             /** @example gpt-5.1 */
@@ -6705,6 +6771,64 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["Status"];
+                };
+            };
+        };
+    };
+    list_templates: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TemplateList"];
+                };
+            };
+        };
+    };
+    remove_template: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Of a template or of uploads, as the list calls it */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description It is gone */
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description template_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description template_building */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };

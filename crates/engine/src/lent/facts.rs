@@ -110,15 +110,9 @@ impl LentSandbox {
         config: &Config,
         now: Timestamp,
     ) -> Self {
+        let network = new.network.unwrap_or_else(|| config.network.clone());
         Self {
-            id: id.clone(),
-            person: new.person.name,
-            email: new.person.email,
             template: new.template,
-            generation: Generation(1),
-            handle: String::new(),
-            state: LentState::Running,
-            started_at: now,
             ends_at: now.plus_ms(new.time_ms.min(LONGEST_LOAN_MS)),
             time_ms: new.time_ms,
             pauses_at_end: new.pauses_at_end,
@@ -126,10 +120,36 @@ impl LentSandbox {
             resumes: new.resumes,
             metadata: new.metadata,
             environment: new.environment,
-            network: new.network.unwrap_or_else(|| config.network.clone()),
+            network,
             is_secure: new.is_secure,
             begins,
             image,
+            ..Self::plain(id, new.person, config, now)
+        }
+    }
+
+    /// One of this machine's files, which is nobody's to ask for.
+    fn plain(id: &SessionId, person: Person, config: &Config, now: Timestamp) -> Self {
+        Self {
+            id: id.clone(),
+            person: person.name,
+            email: person.email,
+            template: String::new(),
+            generation: Generation(1),
+            handle: String::new(),
+            state: LentState::Running,
+            started_at: now,
+            ends_at: now,
+            time_ms: 0,
+            pauses_at_end: false,
+            keeps_memory: false,
+            resumes: false,
+            metadata: BTreeMap::new(),
+            environment: BTreeMap::new(),
+            network: config.network.clone(),
+            is_secure: true,
+            begins: Begins::default(),
+            image: None,
             limits: config.sandbox.limits.clone(),
             enforced: None,
         }
@@ -153,24 +173,8 @@ impl LentSandbox {
         config: &Config,
         generation: Generation,
     ) -> Self {
-        let new = NewLent {
-            person: person.clone(),
-            template: String::new(),
-            image: None,
-            from: None,
-            begins: Begins::default(),
-            time_ms: 0,
-            pauses_at_end: false,
-            keeps_memory: false,
-            resumes: false,
-            metadata: BTreeMap::new(),
-            environment: BTreeMap::new(),
-            network: None,
-            is_secure: true,
-        };
-        let image = template.image.clone();
-        let facts = Self::new(&template.id, new, image, begins, config, template.made_at);
-        Self { generation, ..facts }
+        let plain = Self::plain(&template.id, person.clone(), config, template.made_at);
+        Self { generation, begins, image: template.image.clone(), ..plain }
     }
 
     pub(super) fn made(&mut self, handle: String, enforced: Option<Enforced>) {

@@ -171,46 +171,70 @@ async fn lend(shared: &Arc<Shared>, new: NewLent) -> Result<LentSandbox, Command
     let begins = template.as_ref().map_or_else(|| new.begins.clone(), |template| template.begins.clone());
     let from = template.and_then(|template| template.checkpoint).map(Checkpoint::from_log);
     let facts = LentSandbox::new(&id, new, image, begins, &shared.config, clock::now());
-    made_or_forgotten(shared, facts, from.as_ref()).await
+    Begun::of(shared, facts, from.as_ref()).await?.made(shared).await
 }
 
-/// Makes one with the files of a checkpoint, where there is one; or nothing of it is left.
-pub(super) async fn made_or_forgotten(
-    shared: &Arc<Shared>,
-    mut facts: LentSandbox,
-    from: Option<&Checkpoint>,
-) -> Result<LentSandbox, CommandError> {
-    let id = facts.id.clone();
-    if !shared.queue.lend(&id, &facts.person) {
-        return Err(full());
+/// One that is being made: it has its place, and the files that it begins with.
+pub(super) struct Begun {
+    entry: Arc<Entry>,
+    facts: LentSandbox,
+}
+
+impl Begun {
+    /// With the files of a checkpoint, where there is one; or nothing of it is left.
+    pub(super) async fn of(
+        shared: &Arc<Shared>,
+        facts: LentSandbox,
+        from: Option<&Checkpoint>,
+    ) -> Result<Self, CommandError> {
+        let id = facts.id.clone();
+        if !shared.queue.lend(&id, &facts.person) {
+            return Err(full());
+        }
+        lock(&shared.lending.making).insert(id.clone());
+        let begun = Self { entry: Entry::new(id.clone(), facts.clone(), shared), facts };
+        if let Some(from) = from
+            && let Err(error) = shared.provider.restore(from, &id).await
+        {
+            begun.forget(shared).await;
+            return Err(failed(error));
+        }
+        Ok(begun)
     }
-    lock(&shared.lending.making).insert(id.clone());
-    let entry = Entry::new(id.clone(), facts.clone(), shared);
-    let made = async {
-        if let Some(from) = from {
-            shared.provider.restore(from, &id).await.map_err(failed)?;
-        }
-        start(shared, &entry, &mut facts).await?;
-        shared.keep(&entry, facts).await
-    };
-    let made = made.await;
-    match &made {
-        Ok(facts) => {
-            entry.journal.say(format!("sandbox made from {}", facts.template));
-            lock(&shared.lending.all).insert(id.clone(), Arc::clone(&entry));
-            tending::tend(shared, entry);
-        }
-        Err(_) => {
-            entry.context.close();
-            shared.queue.give_back(&id);
-            if let Err(error) = shared.provider.forget(&id).await {
-                tracing::warn!(sandbox = %id, %error, "what was made of a sandbox could not be removed; the next look does it");
+
+    /// Starts it; or nothing of it is left.
+    pub(super) async fn made(mut self, shared: &Arc<Shared>) -> Result<LentSandbox, CommandError> {
+        let made = async {
+            start(shared, &self.entry, &mut self.facts).await?;
+            shared.keep(&self.entry, self.facts.clone()).await
+        };
+        match made.await {
+            Ok(facts) => {
+                let entry = self.entry;
+                entry.journal.say(format!("sandbox made from {}", facts.template));
+                lock(&shared.lending.all).insert(entry.id.clone(), Arc::clone(&entry));
+                lock(&shared.lending.making).remove(&entry.id);
+                tending::tend(shared, entry);
+                shared.lending.changed.notify_one();
+                Ok(facts)
+            }
+            Err(error) => {
+                self.forget(shared).await;
+                Err(error)
             }
         }
     }
-    lock(&shared.lending.making).remove(&id);
-    shared.lending.changed.notify_one();
-    made
+
+    async fn forget(self, shared: &Shared) {
+        let id = &self.entry.id;
+        self.entry.context.close();
+        shared.queue.give_back(id);
+        if let Err(error) = shared.provider.forget(id).await {
+            tracing::warn!(sandbox = %id, %error, "what was made of a sandbox could not be removed; the next look does it");
+        }
+        lock(&shared.lending.making).remove(id);
+        shared.lending.changed.notify_one();
+    }
 }
 
 /// Makes the sandbox of a generation, and in it what programs expect.

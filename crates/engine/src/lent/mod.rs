@@ -14,6 +14,7 @@ mod files;
 mod hearing;
 mod journal;
 mod keeping;
+mod leaving;
 mod processes;
 mod running;
 mod seal;
@@ -23,7 +24,9 @@ mod template;
 mod tending;
 mod users;
 
-pub use building::{Base, LONGEST_UPLOAD, MAX_STEPS, NotUploaded, Recipe, Step, StepKind};
+pub use building::{
+    Base, LONGEST_UPLOAD, LentUploads, MAX_STEPS, NotUploaded, Recipe, Step, StepKind, is_upload_hash,
+};
 pub use facts::{Away, LentSandbox, LentState, NewLent};
 pub use files::{LentFiles, Unfiled};
 pub use journal::{JournalLevel, JournalLine};
@@ -58,6 +61,7 @@ pub(crate) struct Lending {
     changing: tokio::sync::Mutex<()>,
     /// Of templates that are, or were, built.
     journals: Mutex<HashMap<SessionId, Arc<Journal>>>,
+    uploading: building::Uploading,
     /// Read when the first is lent.
     seals: tokio::sync::OnceCell<Seals>,
     /// Notified when one may end sooner than the one before.
@@ -85,6 +89,7 @@ impl Lending {
             templates: Mutex::default(),
             changing: tokio::sync::Mutex::default(),
             journals: Mutex::default(),
+            uploading: building::Uploading::default(),
             seals: tokio::sync::OnceCell::new(),
             changed: Notify::new(),
         }

@@ -1,7 +1,7 @@
 //! Keeping the files of a lent sandbox that runs, and giving them to others. What runs in it goes on, and is not in what is kept.
 
 use super::facts::LentState;
-use super::keeping::{failed, made_or_forgotten};
+use super::keeping::{Begun, failed};
 use super::template::{Begins, DEFAULT_TAG, LentTemplate, TemplateName, TemplateState};
 use super::{Entry, LentSandbox};
 use crate::engine::{Engine, Shared};
@@ -95,17 +95,22 @@ async fn fork(
     count: usize,
     time_ms: u64,
 ) -> Result<Vec<Result<LentSandbox, CommandError>>, CommandError> {
-    let _turn = entry.turn.lock().await;
-    let facts = running(shared, entry)?;
-    let own = checkpoint(shared, &facts).await?;
-    let forks = (0..count).map(|_| {
-        let fork = facts.forked(&ids::session_id(), time_ms, clock::now());
-        made_or_forgotten(shared, fork, Some(&own))
-    });
-    let forks = join_all(forks).await;
-    forget(shared, &own).await;
-    entry.journal.say(format!("forked into {count}"));
-    Ok(forks)
+    let begun = {
+        let _turn = entry.turn.lock().await;
+        let facts = running(shared, entry)?;
+        let own = checkpoint(shared, &facts).await?;
+        let forks = (0..count).map(|_| {
+            let fork = facts.forked(&ids::session_id(), time_ms, clock::now());
+            Begun::of(shared, fork, Some(&own))
+        });
+        let begun = join_all(forks).await;
+        forget(shared, &own).await;
+        entry.journal.say(format!("forked into {count}"));
+        begun
+    };
+    // From here on each has files of its own, and whatever starts in it may take its time.
+    let made = begun.into_iter().map(async |begun| begun?.made(shared).await);
+    Ok(join_all(made).await)
 }
 
 fn running(shared: &Shared, entry: &Entry) -> Result<LentSandbox, CommandError> {

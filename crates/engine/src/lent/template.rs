@@ -24,6 +24,9 @@ pub const DEFAULT_TAG: &str = "default";
 /// Of one person.
 const MAX_TEMPLATES: usize = 200;
 
+/// Of one template.
+const MAX_TAGS: usize = 100;
+
 /// The longest name and tag, in bytes.
 const LONGEST_NAME: usize = 128;
 
@@ -137,8 +140,12 @@ impl Lending {
     }
 
     pub(super) fn templates_of(&self, person: &str) -> Vec<LentTemplate> {
-        let mut all: Vec<_> =
-            lock(&self.templates).values().filter(|one| one.person == person).cloned().collect();
+        self.templates(|one| one.person == person)
+    }
+
+    /// The newest first.
+    fn templates(&self, are_meant: impl Fn(&LentTemplate) -> bool) -> Vec<LentTemplate> {
+        let mut all: Vec<_> = lock(&self.templates).values().filter(|one| are_meant(one)).cloned().collect();
         all.sort_by(|a, b| (b.made_at, &b.id).cmp(&(a.made_at, &a.id)));
         all
     }
@@ -148,6 +155,11 @@ impl Engine {
     /// All of a person, the newest first.
     pub fn lent_templates(&self, person: &str) -> Vec<LentTemplate> {
         self.shared.lending.templates_of(person)
+    }
+
+    /// Those of everybody, also of who was removed, the newest first.
+    pub fn all_lent_templates(&self) -> Vec<LentTemplate> {
+        self.shared.lending.templates(|_| true)
     }
 
     /// Whose one is, by its own id.
@@ -178,17 +190,13 @@ impl Engine {
             one.is_called(&called.name) && has_tag
         };
         let all: Vec<_> = self.lent_templates(person).into_iter().filter(is_meant).collect();
-        if all.iter().any(|one| one.state == TemplateState::Building) {
-            return Err(CommandError::invalid(
-                "template_building",
-                "the template is being built",
-                "Wait until that is over.",
-            ));
-        }
-        for one in &all {
-            self.shared.remove_template(&one.id).await?;
-        }
-        Ok(!all.is_empty())
+        self.shared.remove_templates(&all).await
+    }
+
+    /// Removes one by its own id, whosever it is. False where there is none.
+    pub async fn remove_lent_template(&self, id: &SessionId) -> Result<bool, CommandError> {
+        let _turn = self.shared.lending.changing.lock().await;
+        self.shared.remove_templates(self.shared.lending.template(id).as_slice()).await
     }
 
     /// Gives the one that is meant more tags; others of its family lose them.
@@ -201,6 +209,7 @@ impl Engine {
         let _turn = self.shared.lending.changing.lock().await;
         let Some(mut one) = self.lent_template(person, called) else { return Ok(None) };
         one.tags.extend(tags);
+        one.tags = few(one.tags)?;
         self.shared.keep_in_turn(one).await.map(Some)
     }
 
@@ -227,6 +236,7 @@ impl Engine {
 impl Shared {
     /// A new one, of the family that its name has already. It has its tags when it is ready.
     pub(super) async fn new_template(&self, mut new: LentTemplate) -> Result<LentTemplate, CommandError> {
+        new.tags = few(new.tags)?;
         let _turn = self.lending.changing.lock().await;
         let others = self.lending.templates_of(&new.person);
         if others.len() >= MAX_TEMPLATES {
@@ -249,12 +259,10 @@ impl Shared {
     }
 
     /// The caller has the turn. One that was removed meanwhile is not there again.
-    async fn keep_in_turn(&self, mut one: LentTemplate) -> Result<LentTemplate, CommandError> {
+    async fn keep_in_turn(&self, one: LentTemplate) -> Result<LentTemplate, CommandError> {
         if self.lending.template(&one.id).is_none() {
             return Err(CommandError::NotFound);
         }
-        one.tags.sort();
-        one.tags.dedup();
         if one.state == TemplateState::Ready {
             let is_other = |other: &LentTemplate| other.family == one.family && other.id != one.id;
             for mut other in self.lending.templates_of(&one.person).into_iter().filter(is_other) {
@@ -277,6 +285,21 @@ impl Shared {
         Ok(())
     }
 
+    /// The caller has the turn. All of them, or none where one is being built; false where there are none.
+    async fn remove_templates(&self, all: &[LentTemplate]) -> Result<bool, CommandError> {
+        if all.iter().any(|one| one.state == TemplateState::Building) {
+            return Err(CommandError::invalid(
+                "template_building",
+                "the template is being built",
+                "Wait until that is over.",
+            ));
+        }
+        for one in all {
+            self.remove_template(&one.id).await?;
+        }
+        Ok(!all.is_empty())
+    }
+
     /// Nothing of it is left, but what sandboxes began with.
     pub(super) async fn remove_template(&self, id: &SessionId) -> Result<(), CommandError> {
         super::write(&self.store, LentChange::Remove(id.clone())).await?;
@@ -286,6 +309,20 @@ impl Shared {
         lock(&self.lending.journals).remove(id);
         Ok(())
     }
+}
+
+/// Each once, in their order.
+fn few(mut tags: Vec<String>) -> Result<Vec<String>, CommandError> {
+    tags.sort();
+    tags.dedup();
+    if tags.len() > MAX_TAGS {
+        return Err(CommandError::invalid(
+            "too_many_tags",
+            format!("a template has at most {MAX_TAGS} tags"),
+            "Take some of them away.",
+        ));
+    }
+    Ok(tags)
 }
 
 /// Those that were being made when the server ended: nobody goes on with them.
@@ -313,7 +350,15 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use super::TemplateName;
+    use super::{MAX_TAGS, TemplateName, few};
+
+    #[test]
+    fn tags_are_each_there_once_and_few() {
+        assert_eq!(few(vec!["b".into(), "a".into(), "b".into()]).unwrap(), ["a", "b"]);
+        let tags = |count| (0..count).map(|tag| tag.to_string()).collect::<Vec<_>>();
+        assert_eq!(few(tags(MAX_TAGS)).unwrap().len(), MAX_TAGS);
+        assert!(few(tags(MAX_TAGS + 1)).is_err());
+    }
 
     #[test]
     fn a_template_is_called_by_its_name_and_a_tag() {

@@ -1,13 +1,13 @@
 //! What is done for lent sandboxes without being asked: their programs are served the outside, and their end comes in time.
 
 use super::facts::{Away, LentState};
-use super::{Entry, lock};
+use super::{Entry, building, leaving, lock};
 use crate::clock;
 use crate::effects::Trouble;
 use crate::engine::{Shared, closed};
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 /// Before a sandbox that could not be reached is tried again.
 const RETRY: Duration = Duration::from_millis(500);
@@ -17,6 +17,9 @@ const LOOK: Duration = Duration::from_secs(5);
 
 /// One that is paused in memory is put away after so long, and its memory given to others.
 const IN_MEMORY_MS: u64 = 60 * 60 * 1000;
+
+/// From one look at what was uploaded to the next.
+const SWEEP: Duration = Duration::from_secs(60 * 60);
 
 /// Holds the link to a sandbox for as long as it runs: what programs inside ask for comes through it, and what they say goes.
 pub(super) fn tend(shared: &Arc<Shared>, entry: Arc<Entry>) {
@@ -75,14 +78,24 @@ fn lost(shared: &Arc<Shared>, entry: &Arc<Entry>) {
     });
 }
 
-/// Ends those whose time is over, for as long as the engine runs. It takes no input: every look is complete.
+/// Ends those whose time is over, and those of people who were removed, and removes old uploads, for as long as the engine runs. Every look is complete.
 pub(super) async fn run(shared: Arc<Shared>) {
-    let mut closing = shared.closing();
+    let (mut closing, mut people) = (shared.closing(), shared.people_changes.subscribe());
+    let (mut somebody_may_be_gone, mut sweeps_at) = (true, Instant::now());
     loop {
+        if Instant::now() >= sweeps_at {
+            sweeps_at = Instant::now() + SWEEP;
+            let shared_too = Arc::clone(&shared);
+            shared.tasks.spawn(async move { building::sweep(&shared_too.config.data_dir).await });
+        }
+        if somebody_may_be_gone {
+            somebody_may_be_gone = !leaving::look(&shared).await;
+        }
         let next = end_in_time(&shared).await;
         tokio::select! {
             () = sleep(next) => {}
-            () = shared.lending.changed.notified() => {}
+            () = shared.lending.changed.notified() => somebody_may_be_gone = true,
+            _ = people.changed() => somebody_may_be_gone = true,
             () = closed(&mut closing) => return,
         }
     }

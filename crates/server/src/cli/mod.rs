@@ -47,6 +47,7 @@ mod server_process;
 mod sessions;
 mod show;
 mod stop;
+mod templates;
 mod terminal;
 mod tokens;
 mod tokens_file;

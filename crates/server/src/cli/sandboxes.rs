@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::output::{Output, Style, clean, duration, first_line};
+use super::templates;
 use crate::http::resources::{SandboxState, SessionView};
 use crate::http::sandboxes::{SandboxItem, SandboxList};
 use clap::{Args, Subcommand};
@@ -32,6 +33,17 @@ enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// List the templates, snapshots and uploads of everybody that lent sandboxes begin with
+    Templates {
+        /// One JSON document
+        #[arg(long)]
+        json: bool,
+    },
+    /// Remove a template, or all that somebody has uploaded for templates; sandboxes that began with it keep their files
+    Forget {
+        /// As `lamplight sandboxes templates` shows it, or the end of it
+        id: String,
+    },
 }
 
 pub(super) async fn run(
@@ -39,31 +51,36 @@ pub(super) async fn run(
     client: &Client,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    if let Some(Command::Stop { session, json }) = &arguments.command {
-        let wanted = session.session.to_ascii_uppercase();
-        let list: SandboxList = client.get("/sandboxes").await?;
-        let mut lent =
-            list.items.iter().filter(|item| item.lent.is_some() && item.session.ends_with(&wanted));
-        if let (Some(lent), None) = (lent.next(), lent.next()) {
-            client.delete(&format!("/sandboxes/{}", lent.session)).await?;
-            output.line("The sandbox is taken back, and nothing of it is left.")?;
-            return Ok(ExitCode::SUCCESS);
-        }
-        let id = client.resolve(&session.session).await?;
-        let view: SessionView = client.post(&format!("/sessions/{id}/release"), None::<&()>).await?;
-        if *json {
-            output.json(&view)?;
-        } else {
-            output.line(
-                "The sandbox is stopped, and its files are kept; the next prompt starts one with them.",
-            )?;
-        }
-        return Ok(ExitCode::SUCCESS);
+    match &arguments.command {
+        Some(Command::Stop { session, json }) => stop(&session.session, *json, client, output).await?,
+        Some(Command::Templates { json }) => templates::list(client, *json, output).await?,
+        Some(Command::Forget { id }) => templates::forget(client, id, output).await?,
+        None => list(client, arguments.json, output).await?,
     }
+    Ok(ExitCode::SUCCESS)
+}
+
+async fn stop(session: &str, json: bool, client: &Client, output: &mut Output) -> anyhow::Result<()> {
+    let wanted = session.to_ascii_uppercase();
     let list: SandboxList = client.get("/sandboxes").await?;
-    if arguments.json {
-        output.json(&list)?;
-        return Ok(ExitCode::SUCCESS);
+    let mut lent = list.items.iter().filter(|item| item.lent.is_some() && item.session.ends_with(&wanted));
+    if let (Some(lent), None) = (lent.next(), lent.next()) {
+        client.delete(&format!("/sandboxes/{}", lent.session)).await?;
+        return Ok(output.line("The sandbox is taken back, and nothing of it is left.")?);
+    }
+    let id = client.resolve(session).await?;
+    let view: SessionView = client.post(&format!("/sessions/{id}/release"), None::<&()>).await?;
+    if json {
+        return Ok(output.json(&view)?);
+    }
+    Ok(output
+        .line("The sandbox is stopped, and its files are kept; the next prompt starts one with them.")?)
+}
+
+async fn list(client: &Client, json: bool, output: &mut Output) -> anyhow::Result<()> {
+    let list: SandboxList = client.get("/sandboxes").await?;
+    if json {
+        return Ok(output.json(&list)?);
     }
     if list.items.is_empty() {
         output.line("No sandbox runs.")?;
@@ -71,7 +88,7 @@ pub(super) async fn run(
     for item in &list.items {
         output.line(&row(item, output))?;
     }
-    Ok(ExitCode::SUCCESS)
+    Ok(())
 }
 
 /// `QK3V9B2M  Mend the sum   running   4 min 2 s   312 MiB of 4096   7 processes   12 s of processors   40 MiB of files`

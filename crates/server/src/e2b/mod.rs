@@ -12,6 +12,7 @@ mod answer;
 mod control;
 mod envd;
 mod idempotency;
+mod ids;
 mod interpreter;
 mod port;
 mod target;

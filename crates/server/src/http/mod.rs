@@ -35,6 +35,7 @@ mod serve;
 pub mod sessions;
 pub mod sign_in;
 pub mod status;
+pub mod templates;
 pub mod terminals;
 pub mod tokens;
 pub mod usage;
@@ -225,6 +226,8 @@ pub fn router(app: App) -> Router {
         .route("/repositories/offer", get(repositories::offer))
         .route("/sandboxes", get(sandboxes::handle))
         .route("/sandboxes/{id}", delete(sandboxes::take_back))
+        .route("/templates", get(templates::list))
+        .route("/templates/{id}", delete(templates::remove))
         .route("/status", get(status::handle))
         .route("/usage", get(usage::handle))
         .route("/sign-in", get(sign_in::ways::handle).post(sign_in::enter::handle))

@@ -2,7 +2,7 @@
 
 use super::{
     agents, artifacts, attachments, audit, changes, code, files, keys, me, models, people, ports,
-    pull_request, repositories, sandboxes, sessions, sign_in, status, terminals, tokens, usage,
+    pull_request, repositories, sandboxes, sessions, sign_in, status, templates, terminals, tokens, usage,
 };
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
@@ -80,6 +80,8 @@ use utoipa::OpenApi;
         repositories::offer,
         sandboxes::handle,
         sandboxes::take_back,
+        templates::list,
+        templates::remove,
         status::handle,
         usage::handle,
         sign_in::ways::handle,

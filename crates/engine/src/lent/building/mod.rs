@@ -10,7 +10,8 @@ mod steps;
 mod uploads;
 
 pub use recipe::{Base, MAX_STEPS, Recipe, Step, StepKind};
-pub use uploads::{LONGEST_UPLOAD, NotUploaded};
+pub use uploads::{LONGEST_UPLOAD, LentUploads, NotUploaded, is_hash as is_upload_hash};
+pub(super) use uploads::{Uploading, sweep};
 
 use super::journal::{Journal, JournalLevel, JournalLine};
 use super::keeping::{failed, start};
@@ -27,7 +28,7 @@ use lamplight_sandbox::checkpoint::Checkpoint;
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::Link;
 use lamplight_sandbox::provider::Files;
-use recipe::{Layer, Plan};
+use recipe::{Layer, LayerKind, Plan};
 use std::collections::hash_map::Entry as MapEntry;
 use std::sync::Arc;
 use std::time::Duration;
@@ -302,21 +303,21 @@ impl Build<'_> {
         let journal = self.journal;
         let archive =
             match &layer.kind {
-                StepKind::Copy { hash, .. } => {
+                LayerKind::Copy { hash, .. } => {
                     let place = uploads::place(&self.shared.config.data_dir, &self.person.name, hash);
                     let place = place.filter(|place| place.exists());
                     Some(place.ok_or_else(|| {
                         format!("failed to run command '{told}': its files were not uploaded")
                     })?)
                 }
-                _ => None,
+                LayerKind::Run { .. } | LayerKind::Folder(_) => None,
             };
         let root = self.shared.lent_user(Some("root"));
         let begins = Begins { start: None, ready: None, ..layer.begins.clone() };
         let begins = match layer.kind {
             // Its folder may be what this step makes.
-            StepKind::Folder(_) => Begins { folder: None, ..begins },
-            _ => begins,
+            LayerKind::Folder(_) => Begins { folder: None, ..begins },
+            LayerKind::Run { .. } | LayerKind::Copy { .. } => begins,
         };
         let done = self.within(begins, async |entry, link, place| {
             if let Some(archive) = &archive {

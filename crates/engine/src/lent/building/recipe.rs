@@ -63,12 +63,29 @@ pub enum StepKind {
 pub(super) struct Layer {
     /// Counted from 1.
     pub(super) step: usize,
-    pub(super) kind: StepKind,
+    pub(super) kind: LayerKind,
     /// How whatever runs for it begins.
     pub(super) begins: Begins,
     /// Of what is made by this step and all before it.
     pub(super) key: String,
     pub(super) anew: bool,
+}
+
+/// What makes files. As whom and where, `begins` of its layer says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum LayerKind {
+    Run {
+        command: String,
+    },
+    Copy {
+        source: String,
+        target: String,
+        owner: Option<String>,
+        mode: Option<String>,
+        hash: String,
+    },
+    /// As the recipe calls it.
+    Folder(String),
 }
 
 /// The layers of a recipe, and how its sandboxes begin.
@@ -103,30 +120,34 @@ impl Plan {
             anew |= step.anew;
             key = hashed(&[&key, &format!("{:?}", step.kind)]);
             let mut running = begins.clone();
-            match &step.kind {
+            let kind = match step.kind.clone() {
                 StepKind::Environment(pairs) => {
-                    set(&mut begins.environment, pairs, variables)
+                    set(&mut begins.environment, &pairs, variables)
                         .map_err(|message| (FailedStep::Step(number), message))?;
                     continue;
                 }
                 StepKind::User(name) => {
-                    home(Some(name)).ok_or_else(|| nobody(name))?;
-                    begins.user = Some(name.clone());
+                    home(Some(&name)).ok_or_else(|| nobody(&name))?;
+                    begins.user = Some(name);
                     continue;
                 }
                 StepKind::Folder(path) => {
                     let before = begins.folder.as_deref().or_else(|| home(begins.user.as_deref()));
-                    let path = absolute(path, before.unwrap_or("/"));
-                    begins.folder = Some(path);
+                    begins.folder = Some(absolute(&path, before.unwrap_or("/")));
                     running.folder = begins.folder.clone();
+                    LayerKind::Folder(path)
                 }
-                StepKind::Run { user: Some(name), .. } => {
-                    home(Some(name)).ok_or_else(|| nobody(name))?;
-                    running.user = Some(name.clone());
+                StepKind::Run { command, user } => {
+                    if let Some(name) = user {
+                        home(Some(&name)).ok_or_else(|| nobody(&name))?;
+                        running.user = Some(name);
+                    }
+                    LayerKind::Run { command }
                 }
-                StepKind::Run { user: None, .. } | StepKind::Copy { .. } => {}
-            }
-            let kind = step.kind.clone();
+                StepKind::Copy { source, target, owner, mode, hash } => {
+                    LayerKind::Copy { source, target, owner, mode, hash }
+                }
+            };
             layers.push(Layer { step: number, kind, begins: running, key: key.clone(), anew });
         }
         begins.start = recipe.start.clone().or(begins.start);

@@ -5,7 +5,7 @@ use super::super::journal::{Journal, JournalLevel};
 use super::super::processes::{NewProcess, Piece, started};
 use super::super::starting::Place;
 use super::super::{Entry, LentUser};
-use super::recipe::{Layer, StepKind, without_patterns};
+use super::recipe::{Layer, LayerKind, without_patterns};
 use anyhow::Context;
 use lamplight_domain::agent::ExitStatus;
 use lamplight_sandbox::link::{Link, ProcessSpec, Who};
@@ -46,8 +46,8 @@ pub(super) fn spec(layer: &Layer, place: &Place, root: Option<LentUser>) -> Proc
     // Where there is no root, everything is the agent's.
     let owned = |owner: String| if root.is_some() { owner } else { String::new() };
     match &layer.kind {
-        StepKind::Run { command, .. } => place.shell(command),
-        StepKind::Copy { source, target, owner, mode, .. } => {
+        LayerKind::Run { command } => place.shell(command),
+        LayerKind::Copy { source, target, owner, mode, .. } => {
             let owner = owner.clone().unwrap_or_else(|| name.to_owned());
             let owner = if owner.contains(':') { owner } else { format!("{owner}:{owner}") };
             let variables = [
@@ -60,11 +60,10 @@ pub(super) fn spec(layer: &Layer, place: &Place, root: Option<LentUser>) -> Proc
             ];
             place.script(root, COPY, &variables)
         }
-        StepKind::Folder(_) => {
+        LayerKind::Folder(_) => {
             let folder = layer.begins.folder.clone().unwrap_or_default();
             place.script(root, FOLDER, &[("TARGET", folder), ("OWNER", owned(format!("{name}:{name}")))])
         }
-        StepKind::Environment(_) | StepKind::User(_) => place.script(None, "true", &[]),
     }
 }
 
@@ -104,10 +103,8 @@ pub(super) async fn heard(
 
 pub(super) fn told(layer: &Layer) -> String {
     match &layer.kind {
-        StepKind::Run { command, .. } => command.clone(),
-        StepKind::Copy { source, target, .. } => format!("COPY {source} {target}"),
-        StepKind::Folder(path) => format!("WORKDIR {path}"),
-        StepKind::User(name) => format!("USER {name}"),
-        StepKind::Environment(_) => "ENV".to_owned(),
+        LayerKind::Run { command } => command.clone(),
+        LayerKind::Copy { source, target, .. } => format!("COPY {source} {target}"),
+        LayerKind::Folder(path) => format!("WORKDIR {path}"),
     }
 }

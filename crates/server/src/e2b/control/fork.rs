@@ -6,8 +6,8 @@ use crate::http::App;
 use axum::Json;
 use axum::extract::{Request, State};
 use axum::http::StatusCode;
-use lamplight_e2b::control::{Fork, NewForks};
-use lamplight_engine::LentState;
+use lamplight_e2b::control::{Fork, NewForks, Sandbox};
+use lamplight_engine::{LentSandbox, LentState};
 
 /// Seconds, where nobody says.
 const TIMEOUT: i64 = 15;
@@ -35,10 +35,22 @@ pub(super) async fn handle(
     }
     let mut forks = Vec::new();
     for fork in app.engine.fork_lent(&sandbox.id, count, time_ms).await? {
-        forks.push(match fork {
-            Ok(fork) => Fork::Sandbox(made(&app, &fork).await?),
-            Err(error) => Fork::Error(Refused::from(error).into()),
-        });
+        let told = match fork {
+            Ok(fork) => told(&app, &fork).await,
+            Err(error) => Err(error.into()),
+        };
+        forks.push(told.map_or_else(|refused| Fork::Error(refused.into()), Fork::Sandbox));
     }
     Ok((StatusCode::CREATED, Json(forks)))
+}
+
+/// One that nobody can be told of is taken back: nobody else would end it.
+async fn told(app: &App, fork: &LentSandbox) -> Result<Sandbox, Refused> {
+    let told = made(app, fork).await;
+    if told.is_err()
+        && let Err(error) = app.engine.take_back(&fork.id).await
+    {
+        tracing::warn!(sandbox = %fork.id, %error, "a fork that nobody knows of could not be ended; it ends in its time");
+    }
+    told
 }

@@ -10,6 +10,7 @@ use lamplight_e2b::control::{LogEntry, LogLevel, LogLine};
 use lamplight_e2b::listing::pairs;
 use lamplight_engine::{JournalLevel, JournalLine};
 use std::collections::BTreeMap;
+use std::str::FromStr;
 
 /// Lines, where nobody says, and at the most.
 const LINES: usize = 1_000;
@@ -29,11 +30,11 @@ pub(super) struct Entries {
     logs: Vec<LogEntry>,
 }
 
-/// Of the query: the milliseconds that it begins at, and so on.
-struct Wanted(Vec<(String, String)>);
+/// What a query says of log lines: the milliseconds that they begin at, and so on.
+pub(super) struct Wanted(Vec<(String, String)>);
 
 impl Wanted {
-    fn of(query: Option<String>) -> Self {
+    pub(super) fn of(query: Option<String>) -> Self {
         Self(pairs(&query.unwrap_or_default()))
     }
 
@@ -41,15 +42,23 @@ impl Wanted {
         self.0.iter().find(|(name, _)| name == of).map(|(_, value)| value.as_str())
     }
 
-    fn number(&self, of: &str) -> Result<Option<i64>, Refused> {
-        let number =
-            |text: &str| text.parse().map_err(|_| Refused::bad_request(format!("Invalid {of}: {text}")));
+    pub(super) fn number<T: FromStr>(&self, of: &str) -> Result<Option<T>, Refused> {
+        let number = |text: &str| {
+            text.parse().map_err(|_: T::Err| Refused::bad_request(format!("Invalid {of}: {text}")))
+        };
         self.text(of).map(number).transpose()
     }
 
     fn limit(&self) -> Result<usize, Refused> {
-        let limit = self.number("limit")?.unwrap_or(LINES as i64);
+        let limit: i64 = self.number("limit")?.unwrap_or(LINES as i64);
         Ok(usize::try_from(limit).unwrap_or(0).min(LINES))
+    }
+
+    /// At least.
+    pub(super) fn level(&self) -> Result<LogLevel, Refused> {
+        let Some(text) = self.text("level") else { return Ok(LogLevel::Debug) };
+        let level = serde_json::from_value(serde_json::Value::String(text.to_owned()));
+        level.map_err(|_| Refused::bad_request(format!("Invalid level: {text}")))
     }
 }
 
@@ -59,7 +68,7 @@ pub(super) async fn first(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Logs>, Refused> {
     let wanted = Wanted::of(query);
-    let (start, limit) = (wanted.number("start")?.unwrap_or(0), wanted.limit()?);
+    let (start, limit) = (wanted.number::<i64>("start")?.unwrap_or(0), wanted.limit()?);
     let lines = app.engine.lent_journal(&sandbox.id, 0, ALL);
     let lines: Vec<_> = lines.into_iter().filter(|line| line.at.0 >= start).take(limit).collect();
     let logs = lines.iter().map(|line| LogLine { timestamp: moment(line.at.0), line: line.message.clone() });
@@ -72,12 +81,9 @@ pub(super) async fn second(
     RawQuery(query): RawQuery,
 ) -> Result<Json<Entries>, Refused> {
     let wanted = Wanted::of(query);
-    let level = match wanted.text("level") {
-        Some(text) => level_of(text).ok_or_else(|| Refused::bad_request(format!("Invalid level: {text}")))?,
-        None => LogLevel::Debug,
-    };
+    let level = wanted.level()?;
     let backward = wanted.text("direction") == Some("backward");
-    let (cursor, limit, search) = (wanted.number("cursor")?, wanted.limit()?, wanted.text("search"));
+    let (cursor, limit, search) = (wanted.number::<i64>("cursor")?, wanted.limit()?, wanted.text("search"));
     let is_wanted = |line: &JournalLine| {
         let is_in_time = cursor.is_none_or(|at| if backward { line.at.0 < at } else { line.at.0 >= at });
         is_in_time
@@ -103,8 +109,4 @@ pub(super) fn told_level(level: JournalLevel) -> LogLevel {
         JournalLevel::Warn => LogLevel::Warn,
         JournalLevel::Error => LogLevel::Error,
     }
-}
-
-pub(super) fn level_of(text: &str) -> Option<LogLevel> {
-    serde_json::from_value(serde_json::Value::String(text.to_owned())).ok()
 }

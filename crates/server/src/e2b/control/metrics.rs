@@ -1,7 +1,7 @@
 //! `GET /sandboxes/{id}/metrics` and `GET /sandboxes/metrics`: what is used now. What was used is not kept.
 
 use super::super::answer::Refused;
-use super::super::target::id_of;
+use super::super::ids::id_of;
 use super::auth::Key;
 use super::{Machine, Mine, moment, name_of};
 use crate::clock;

@@ -16,7 +16,7 @@ mod templates;
 mod time;
 
 use super::answer::Refused;
-use super::target::{id_of, name_of};
+use super::ids::{id_of, name_of};
 use super::{Router, guarded};
 use crate::http::App;
 use crate::http::audit;

@@ -1,7 +1,7 @@
 //! `POST /sandboxes/{id}/snapshots`, `GET /snapshots` and `DELETE /templates/{id}`: files that are kept, and that sandboxes begin with.
 
 use super::super::answer::Refused;
-use super::super::target::name_of;
+use super::super::ids::name_of;
 use super::auth::Key;
 use super::list::NEXT;
 use super::{Mine, body};

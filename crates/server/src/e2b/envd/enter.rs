@@ -1,7 +1,8 @@
 //! Who comes to a sandbox, and whether it is there for them.
 
 use super::super::answer::Refused;
-use super::super::target::{Place, name_of};
+use super::super::ids::name_of;
+use super::super::target::Place;
 use crate::http::App;
 use axum::Json;
 use axum::extract::FromRequestParts;

@@ -65,7 +65,7 @@ struct Metrics {
 
 async fn metrics(State(app): State<App>, inside: Inside) -> Result<Json<Metrics>, Refused> {
     let metric = super::control::metrics::metric(&app, &inside.sandbox).await?;
-    let metric = metric.ok_or_else(|| Refused::no_sandbox(&super::target::name_of(&inside.sandbox.id)))?;
+    let metric = metric.ok_or_else(|| Refused::no_sandbox(&super::ids::name_of(&inside.sandbox.id)))?;
     Ok(Json(Metrics {
         ts: metric.timestamp_unix,
         cpu_count: metric.cpu_count,

@@ -99,6 +99,8 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("GET", "/sandboxes", Need::Look),
     // Whose it is, the handler judges.
     ("DELETE", "/sandboxes/{id}", Need::Start),
+    ("GET", "/templates", Need::Administer),
+    ("DELETE", "/templates/{id}", Need::Administer),
     ("GET", "/status", Need::Look),
     ("GET", "/usage", Need::Look),
     ("GET", "/queue", Need::Look),

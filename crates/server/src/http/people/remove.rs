@@ -7,7 +7,8 @@ use crate::http::problem::Problem;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
-/// Lets somebody in no more: their tokens and browsers do not count from now on. What they did stays theirs.
+/// Lets somebody in no more: their tokens and browsers do not count from now on, and sandboxes that are lent to them are taken back. What they did stays
+/// theirs.
 #[utoipa::path(delete, path = "/people/{id}", operation_id = "remove_person", tag = "people", params(("id" = String, Path)),
     responses(
         (status = 204),

@@ -11,6 +11,7 @@ mod restart;
 mod sdks;
 mod shared;
 mod templates;
+mod uploads;
 
 use crate::support::{PATIENCE, Place, Server};
 use raw::Cloud;

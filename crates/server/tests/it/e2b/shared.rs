@@ -114,6 +114,12 @@ async fn who_comes_from_elsewhere_or_asks_nonsense_is_refused() {
         (Method::GET, "/v2/sandboxes?nextToken=zzz", Value::Null, 400),
         (Method::GET, "/sandboxes/..%2f..%2fetc", Value::Null, 404),
         (Method::POST, "/v3/templates", json!({"name": "a b"}), 400),
+        (
+            Method::POST,
+            "/v3/templates",
+            json!({"name": "a", "tags": (0..101).map(|tag| format!("v{tag}")).collect::<Vec<_>>()}),
+            400,
+        ),
         (Method::POST, "/volumes", json!({}), 501),
         (Method::PATCH, "/sandboxes", Value::Null, 405),
     ] {

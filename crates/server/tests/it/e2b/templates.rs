@@ -3,7 +3,7 @@
 use super::raw::{Cloud, Sandbox};
 use super::{Server, cloud};
 use crate::people::Door;
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, answer};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -18,7 +18,7 @@ impl Cloud {
     }
 
     /// Its template, and its build.
-    async fn new_build(&self, name: &str) -> (String, String) {
+    pub(super) async fn new_build(&self, name: &str) -> (String, String) {
         let (status, made) = self.control(Method::POST, "/v3/templates", json!({"name": name})).await;
         assert_eq!(status, StatusCode::ACCEPTED, "{made}");
         let text = |of: &str| made[of].as_str().unwrap().to_owned();
@@ -240,6 +240,93 @@ async fn nobody_reaches_the_templates_and_uploads_of_somebody_else() {
     cloud.key = member;
     assert_eq!(cloud.control(Method::GET, "/templates/aliases/mine", Value::Null).await.0, StatusCode::OK);
     assert_eq!(cloud.kill(&sandbox).await, StatusCode::NO_CONTENT);
+}
+
+#[tokio::test]
+async fn who_is_removed_loses_their_sandboxes_and_an_admin_finds_what_else_they_left() {
+    let door = Door::open("[e2b]\nenabled = true\n[queue]\nsandboxes_per_person = 0\n").await;
+    let (member, other) = (door.person("Mia", "member").await, door.person("Omar", "member").await);
+    let (mia, owner) = (door.id("Mia").await, door.owner.clone());
+    let mut cloud = Cloud { key: member, server: door.server };
+    let (running, paused) = (cloud.create(base()).await, cloud.create(base()).await);
+    let pause = format!("/sandboxes/{}/pause", paused.id);
+    assert_eq!(cloud.control(Method::POST, &pause, Value::Null).await.0, StatusCode::NO_CONTENT);
+    cloud.snapshot(&running, json!({"name": "mine"})).await;
+    let (template, _) = cloud.new_build("built").await;
+    let files = format!("/templates/{template}/files/{}", "0123456789abcdef".repeat(4));
+    let url = cloud.control(Method::GET, &files, Value::Null).await.1["url"].as_str().unwrap().to_owned();
+    let path = url.split_once("/templates").map(|(_, rest)| format!("/templates{rest}")).unwrap();
+    let put = cloud.server.request(Method::PUT, &path).body("an archive").send().await.unwrap();
+    assert_eq!(put.status(), StatusCode::OK);
+    cloud.key = other.clone();
+    let others = cloud.create(base()).await;
+
+    let ours = async |token: &str, method: Method, path: &str| {
+        answer(cloud.server.request(method, &format!("/api/v1{path}")).bearer_auth(token)).await
+    };
+    let removed = ours(&owner, Method::DELETE, &format!("/people/{mia}")).await.0;
+    assert_eq!(removed, StatusCode::NO_CONTENT);
+    let begun = Instant::now();
+    for sandbox in [&running, &paused] {
+        while cloud.health(sandbox).await != StatusCode::BAD_GATEWAY {
+            assert!(begun.elapsed() < PATIENCE, "a sandbox of somebody who was removed is there still");
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    }
+    assert_eq!(cloud.health(&others).await, StatusCode::NO_CONTENT, "nobody else's is");
+
+    let (_, all) = ours(&owner, Method::GET, "/templates").await;
+    let people: Vec<_> = all["items"].as_array().unwrap().iter().map(|one| one["person"].clone()).collect();
+    assert_eq!(people, ["Mia", "Mia"], "{all}");
+    assert_eq!((&all["uploads"][0]["person"], &all["uploads"][0]["bytes"]), (&json!("Mia"), &json!(10)));
+    assert_eq!(ours(&other, Method::GET, "/templates").await.0, StatusCode::FORBIDDEN);
+    let say = |arguments: &[&str]| {
+        let output = cloud.server.place.command(arguments).env("LAMPLIGHT_TOKEN", &owner).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let said = say(&["sandboxes", "templates"]);
+    assert!(said.contains("mine:default") && said.contains("1 uploads of Mia, 0 MiB"), "{said}");
+    let uploads = all["uploads"][0]["id"].as_str().unwrap();
+    for id in [all["items"][0]["id"].as_str().unwrap(), all["items"][1]["id"].as_str().unwrap(), uploads] {
+        assert_eq!(ours(&other, Method::DELETE, &format!("/templates/{id}")).await.0, StatusCode::FORBIDDEN);
+        say(&["sandboxes", "forget", &id[10..]]);
+        assert_eq!(ours(&owner, Method::DELETE, &format!("/templates/{id}")).await.0, StatusCode::NOT_FOUND);
+    }
+    let (_, all) = ours(&owner, Method::GET, "/templates").await;
+    assert_eq!(all, json!({"items": [], "uploads": []}));
+    assert_eq!(cloud.kill(&others).await, StatusCode::NO_CONTENT);
+}
+
+/// What starts in a fork waits for a file that only the test makes; the origin is ended before.
+#[tokio::test]
+async fn a_sandbox_is_ended_while_its_forks_start() {
+    let cloud = cloud();
+    let build = cloud.new_build("slow").await;
+    // The first of a template is ready; a fork is not before its marker is there.
+    let recipe = json!({"readyCmd": "test ! -e ~/is-fork || test -e ~/go"});
+    assert_eq!(cloud.build(&build, recipe).await, StatusCode::ACCEPTED);
+    assert_eq!(cloud.built(&build).await["status"], "ready");
+    let sandbox = cloud.create(json!({"templateID": "slow"})).await;
+    cloud.say(&sandbox, "touch ~/is-fork").await.unwrap();
+    let path = format!("/sandboxes/{}/fork", sandbox.id);
+    let fork = cloud.control(Method::POST, &path, json!({"count": 1, "timeout": 600}));
+    let ended = async {
+        // Its record is there when it starts.
+        let begun = Instant::now();
+        while crate::support::sandbox_records(&cloud.server.place.path("data/sandboxes")).len() < 2 {
+            assert!(begun.elapsed() < PATIENCE, "no fork starts");
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+        cloud.kill(&sandbox).await
+    };
+    tokio::select! {
+        ended = ended => assert_eq!(ended, StatusCode::NO_CONTENT),
+        forks = fork => panic!("the origin was held until its forks had started: {forks:?}"),
+    }
+    cloud.server.signal("KILL");
+    let (_, place) = cloud.server.ended();
+    Cloud::of(Server::start_in(place)).nothing_is_left().await;
 }
 
 #[tokio::test]

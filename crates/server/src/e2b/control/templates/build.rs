@@ -1,6 +1,6 @@
 //! `POST /v2/templates/{id}/builds/{build}`, and how it goes.
 
-use super::super::logs::{level_of, told_level};
+use super::super::logs::{Wanted, told_level};
 use super::{MyBuild, body, called, moment, name_of, no_template, status_of, uuid_of};
 use crate::e2b::answer::Refused;
 use crate::http::App;
@@ -10,7 +10,6 @@ use axum::http::StatusCode;
 use lamplight_domain::{ImageChoice, ImageName};
 use lamplight_e2b::BASE_TEMPLATE;
 use lamplight_e2b::control::{LogEntry, LogLevel};
-use lamplight_e2b::listing::pairs;
 use lamplight_e2b::template::{BuildInfo, BuildLog, BuildStart, MAX_LOGS, Reason, Step as Asked};
 use lamplight_engine::{Base, FailedStep, JournalLine, LentTemplate, Recipe, Step, StepKind, TemplateState};
 
@@ -81,19 +80,11 @@ fn step(asked: Asked) -> Result<Step, Refused> {
     Ok(Step { kind, anew: asked.force.unwrap_or(false) })
 }
 
-/// What a query says of log lines: behind how many, how many, and of which level at least.
+/// Behind how many lines, how many, and of which level at least.
 fn wanted(query: Option<String>) -> Result<(usize, usize, LogLevel), Refused> {
-    let query = pairs(&query.unwrap_or_default());
-    let text = |of: &str| query.iter().find(|(name, _)| name == of).map(|(_, value)| value.as_str());
-    let number = |of: &str, otherwise| match text(of) {
-        Some(text) => text.parse().map_err(|_| Refused::bad_request(format!("Invalid {of}: {text}"))),
-        None => Ok(otherwise),
-    };
-    let level = match text("level") {
-        Some(text) => level_of(text).ok_or_else(|| Refused::bad_request(format!("Invalid level: {text}")))?,
-        None => LogLevel::Debug,
-    };
-    Ok((number("logsOffset", 0)?, number("limit", MAX_LOGS)?.min(MAX_LOGS), level))
+    let wanted = Wanted::of(query);
+    let limit = wanted.number("limit")?.unwrap_or(MAX_LOGS).min(MAX_LOGS);
+    Ok((wanted.number("logsOffset")?.unwrap_or(0), limit, wanted.level()?))
 }
 
 /// `GET /templates/{id}/builds/{build}/status`

@@ -1,6 +1,7 @@
 //! `GET /templates/{id}/files/{hash}`, and `PUT` at the address that it names: archives for the steps of a template.
 
-use super::super::super::target::{id_of, is_under};
+use super::super::super::ids::id_of;
+use super::super::super::target::is_under;
 use super::{Key, name_of, no_template};
 use crate::clock;
 use crate::e2b::answer::Refused;
@@ -12,7 +13,7 @@ use lamplight_domain::SessionId;
 use lamplight_e2b::listing::pairs;
 use lamplight_e2b::signature::{Operation, Signed};
 use lamplight_e2b::template::UploadPlace;
-use lamplight_engine::NotUploaded;
+use lamplight_engine::{NotUploaded, is_upload_hash};
 
 /// For as long as an upload may take, in seconds.
 const COUNTS: i64 = 60 * 60;
@@ -27,7 +28,7 @@ pub(in super::super) async fn link(
     let all = app.engine.lent_templates(&key.person.name);
     let build = all.into_iter().find(|one| name_of(&one.family) == template);
     let build = build.ok_or_else(|| no_template(&template))?;
-    if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit() && !byte.is_ascii_uppercase()) {
+    if !is_upload_hash(&hash) {
         return Err(Refused::bad_request("the hash has to be 64 hexadecimal digits"));
     }
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -74,6 +75,10 @@ pub(in super::super) async fn upload(
             Err(Refused::new(StatusCode::PAYLOAD_TOO_LARGE, error.to_string()))
         }
         Err(error @ NotUploaded::Broken) => Err(Refused::bad_request(error.to_string())),
+        Err(error @ NotUploaded::NoRoom) => {
+            Err(Refused::new(StatusCode::INSUFFICIENT_STORAGE, error.to_string()))
+        }
+        Err(error @ NotUploaded::Busy) => Err(Refused::new(StatusCode::TOO_MANY_REQUESTS, error.to_string())),
         Err(NotUploaded::Failed(error)) => {
             tracing::error!(error = format!("{error:#}"), "an upload for a template could not be kept");
             Err(Refused::new(

@@ -11,7 +11,7 @@ pub(super) use tags::{alias, assign, of_template, remove};
 pub(super) use told::{list, show};
 
 use super::super::answer::Refused;
-use super::super::target::{id_of_uuid, name_of, uuid_of};
+use super::super::ids::{id_of_uuid, name_of, uuid_of};
 use super::auth::Key;
 use super::snapshots::called;
 use super::{body, moment};
