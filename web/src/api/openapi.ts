@@ -131,10 +131,13 @@ export interface paths {
             cookie?: never;
         };
         get?: never;
-        /** Stores a key, encrypted, in place of the one that there was. Requests that begin from now on carry it. */
+        /**
+         * Stores a key, encrypted, in place of the one that there was. Requests that begin from now on carry it; what is of a GitHub App counts from the
+         *     next start of the server.
+         */
         put: operations["set_key"];
         post?: never;
-        /** Forgets a stored key. A key in the server's environment is used again. */
+        /** Forgets a stored key. A key in the server's environment is used again; what is of a GitHub App counts until the server's next start. */
         delete: operations["remove_key"];
         options?: never;
         head?: never;
@@ -2282,7 +2285,8 @@ export interface components {
         /** @description An upstream of models, or a cloud of sandboxes, and where its key comes from. */
         Key: {
             /**
-             * @description `openai` (and whoever speaks its protocol), `anthropic`, `gemini`; `e2b` is the cloud that sandboxes are made in.
+             * @description `openai` (and whoever speaks its protocol), `anthropic`, `gemini`; `e2b` is the cloud that sandboxes are made in; of a GitHub App
+             *     `github-app-key` and `github-webhook-secret`.
              * @example openai
              */
             name: string;
@@ -2301,16 +2305,18 @@ export interface components {
         };
         KeyList: {
             items: components["schemas"]["Key"][];
+            /** @description What of a GitHub App is secret. What is stored counts from the next start of the server. */
+            github?: components["schemas"]["Key"][];
         };
         /** @enum {string} */
         KeyOutcome: "ok" | "refused" | "unreachable" | "strange" | "not_configured";
         /** @description A key, on its way in. */
         KeyRequest: {
-            /** @description 8 to 4096 visible ASCII characters; white space around it does not count. */
+            /** @description 8 to 4096 visible ASCII characters, of `github-app-key` a private key (PEM); white space around it does not count. */
             key: string;
         };
         /** @enum {string} */
-        KeySource: "stored" | "environment" | "not_needed" | "missing";
+        KeySource: "stored" | "environment" | "configured" | "not_needed" | "missing";
         /** @description What an upstream said to its key. */
         KeyTest: {
             name: string;

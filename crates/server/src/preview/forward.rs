@@ -1,5 +1,6 @@
 //! One request to a program inside, on a connection of its own.
 
+use super::answer::Connection;
 use super::at_work::Worker;
 use super::headers::{to_browser, to_program};
 use super::refused;
@@ -33,7 +34,8 @@ pub(crate) async fn forward(
     place: OwnedSemaphorePermit,
     worker: Option<Worker>,
 ) -> Response {
-    let Ok((mut sender, connection)) = http1::handshake(TokioIo::new(stream)).await else {
+    let (connection, mut waiting) = Connection::new(stream);
+    let Ok((mut sender, connection)) = http1::handshake(TokioIo::new(connection)).await else {
         return broken();
     };
     let place = Arc::new(place);
@@ -61,11 +63,12 @@ pub(crate) async fn forward(
     };
     if response.status() == StatusCode::SWITCHING_PROTOCOLS {
         let Some(browser) = upgrade else { return broken() };
+        waiting.is_over();
         join(app, caller, browser, hyper::upgrade::on(&mut response), place, worker);
         return response.map(|_| Body::empty());
     }
     to_browser(response.headers_mut());
-    response.map(Body::new)
+    response.map(|body| Body::new(waiting.for_all_of(body)))
 }
 
 /// Both ways until either ends.

@@ -8,6 +8,7 @@
 //! What is served here was written by an agent. So nothing here answers under our own name, nothing of ours is sent with it, and our
 //! page, which the browser takes for another site, refuses what it asks for (`http/guard.rs`).
 
+mod answer;
 mod at_work;
 mod entrance;
 mod forward;

@@ -97,7 +97,7 @@ async fn what_others_had_a_hand_in_is_nobodys() {
         let id = stage.worked(&bea).await;
         let path = format!("/sessions/{id}/prompts");
         let (status, queued) = stage.door.ask(token, Method::POST, &path, prompt.clone()).await;
-        assert_eq!(status, StatusCode::CREATED, "{queued}");
+        assert_eq!(status, StatusCode::ACCEPTED, "{queued}");
         stage.said(&id, r#""work_committed","turn":2"#).await;
         assert_eq!(stage.published(&id, text).await.0, opened_as);
         stage.door.end(&id).await;
