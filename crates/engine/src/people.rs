@@ -162,8 +162,20 @@ impl Engine {
         Ok((text, credential))
     }
 
-    /// Lets somebody in.
+    /// Lets somebody in. What they came with for GitHub is given back where they are not.
     pub async fn enter(&self, entry: Entry, wanted: Wanted) -> Result<Entered, CommandError> {
+        let fresh = match &entry {
+            Entry::Identity { token: Some(token), .. } => Some(token.access.clone()),
+            Entry::Identity { token: None, .. } | Entry::Once { .. } => None,
+        };
+        let entered = self.let_in(entry, wanted).await;
+        if entered.is_err() {
+            self.shared.end_token(fresh);
+        }
+        entered
+    }
+
+    async fn let_in(&self, entry: Entry, wanted: Wanted) -> Result<Entered, CommandError> {
         let now = clock::now();
         let (issuer, token) = match &entry {
             Entry::Identity { issuer, token, .. } => (issuer.clone(), token.clone()),
@@ -194,6 +206,8 @@ impl Engine {
             }
             None => (None, None),
         };
+        // One that cannot be kept takes the place of none.
+        let former = former.filter(|_| token.is_some());
         let change = PeopleChange::Enter {
             once,
             now,

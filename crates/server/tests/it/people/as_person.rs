@@ -153,6 +153,23 @@ async fn a_pull_request_is_theirs_for_as_long_as_github_lets_us() {
 }
 
 #[tokio::test]
+async fn it_is_given_back_when_they_are_not_let_in() {
+    let stage = stage(FakeGitHub::APP_CLIENT_ID, "").await;
+    stage.github.know("eve", Permission::Write);
+    let mut browser = Browser::of(&stage.door.server);
+    let address = browser.begin(json!({})).await;
+    let back = browser.at_github(&address, "eve").await;
+    let (told, cookie) = browser.back(&back).await;
+    assert!(told.contains("not_invited") && cookie.is_none(), "{told}");
+    let given = || stage.github.requests().iter().any(|one| one.ends_with("/token"));
+    let begun = tokio::time::Instant::now();
+    while !given() || !stage.github.user_tokens().is_empty() {
+        assert!(begun.elapsed() < PATIENCE, "{:?}", stage.github.requests());
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+}
+
+#[tokio::test]
 async fn it_is_given_back_when_they_leave() {
     let stage = stage(FakeGitHub::APP_CLIENT_ID, "").await;
     let bea = stage.person("bea").await;
