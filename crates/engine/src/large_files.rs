@@ -31,6 +31,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 const LARGEST: u64 = 2 << 30;
 /// Of all that one session brings.
 const OF_SESSION: u64 = 4 << 30;
+/// As which the smallest counts, in bytes, so that there is a bound on how many there are.
+const SMALLEST: u64 = 64 << 10;
 /// For one of them to arrive.
 const WAIT: Duration = Duration::from_secs(60 * 60);
 /// Of what git says of a branch's pointers, in bytes: tens of thousands.
@@ -107,7 +109,7 @@ pub(crate) async fn lacks(
     }
 }
 
-/// Writes down that the session brings it; `false` where that would be too much.
+/// Writes down that the session brings it; `false` where that would be too much. What was said to be larger before may have been brought as that.
 async fn note(data_dir: &Path, session: &SessionId, id: &str, bytes: u64) -> anyhow::Result<bool> {
     let path = data_dir.join(BROUGHT).join(session.to_string());
     let text = match tokio::fs::read_to_string(&path).await {
@@ -116,7 +118,9 @@ async fn note(data_dir: &Path, session: &SessionId, id: &str, bytes: u64) -> any
         Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
     };
     let mut brought: BTreeMap<&str, u64> = text.lines().filter_map(parse).collect();
-    let before = brought.insert(id, bytes);
+    let before = brought.get(id).copied();
+    let bytes = bytes.max(SMALLEST).max(before.unwrap_or_default());
+    brought.insert(id, bytes);
     if brought.values().fold(0, |sum: u64, bytes| sum.saturating_add(*bytes)) > OF_SESSION {
         return Ok(false);
     }
@@ -310,6 +314,16 @@ mod tests {
         assert!(noted("a", half).await && noted("b", half).await);
         assert!(noted("b", half).await, "the same again is no more");
         assert!(!noted("c", 1).await && !noted("b", half + 1).await);
-        assert!(noted("b", 1).await && noted("c", half - 1).await);
+        // Said to be smaller, it makes no room: it may be there as large as it was said to be before.
+        assert!(noted("b", 1).await && !noted("c", half - 1).await);
+    }
+
+    #[tokio::test]
+    async fn those_of_no_size_count_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let session: SessionId = "01JAZZZZZZZZZZZZZZZZZZZZZZ".parse().unwrap();
+        let noted = async |id: &str, bytes| note(dir.path(), &session, id, bytes).await.unwrap();
+        assert!(noted("a", OF_SESSION - SMALLEST).await && noted("b", 0).await && noted("b", 0).await);
+        assert!(!noted("c", 0).await);
     }
 }
