@@ -154,18 +154,25 @@ pub(crate) async fn keep(
     let Some(_turn) = shared.arriving.begin(&path) else {
         return Err(NotBrought::Failed("This large file is arriving already: try again.".to_owned()));
     };
-    let new = path.with_extension(format!("of-{session}"));
-    let kept = match tokio::time::timeout(WAIT, write(&new, bytes, content)).await {
-        Ok(Ok(hash)) if hash == id => tokio::fs::rename(&new, &path).await.map_err(anyhow::Error::from),
+    let new = Unfinished(path.with_extension(format!("of-{session}")));
+    let kept = match tokio::time::timeout(WAIT, write(&new.0, bytes, content)).await {
+        Ok(Ok(hash)) if hash == id => tokio::fs::rename(&new.0, &path).await.map_err(anyhow::Error::from),
         Ok(Ok(_)) => Err(anyhow!("it is not what its SHA-256 says")),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(anyhow!("it took longer than {} s", WAIT.as_secs())),
     };
-    if kept.is_err() {
-        // Where nothing was written, nothing is there.
-        let _ = tokio::fs::remove_file(&new).await;
-    }
     kept.map_err(|error| failed(&error))
+}
+
+/// One that arrives, under a name of its own until it is whole. Nothing of it is left, also where whoever brings it goes away, and with them
+/// whoever writes it.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Where nothing was written, or all was put in its place, nothing is there.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// Its SHA-256.
@@ -316,6 +323,19 @@ mod tests {
         assert!(!noted("c", 1).await && !noted("b", half + 1).await);
         // Said to be smaller, it makes no room: it may be there as large as it was said to be before.
         assert!(noted("b", 1).await && !noted("c", half - 1).await);
+    }
+
+    #[tokio::test]
+    async fn of_one_that_nobody_goes_on_with_nothing_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let new = Unfinished(dir.path().join("new"));
+        let begun = futures::stream::iter([Ok(Bytes::from_static(b"begun"))]);
+        let content = begun.chain(futures::stream::pending()).boxed();
+        let waited = tokio::time::timeout(Duration::from_millis(200), write(&new.0, 9, content)).await;
+        assert!(waited.is_err() && new.0.exists());
+        let path = new.0.clone();
+        drop(new);
+        assert!(!path.exists());
     }
 
     #[tokio::test]
