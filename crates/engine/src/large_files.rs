@@ -7,6 +7,7 @@
 //! ```
 //! Source: github.com/git-lfs/git-lfs, `docs/spec.md`, `docs/api/batch.md`.
 
+use crate::disk::{LOOK_AT_ROOM, has_room};
 use crate::engine::Shared;
 use crate::error::CommandError;
 use crate::pull_request::in_words;
@@ -155,7 +156,7 @@ pub(crate) async fn keep(
         return Err(NotBrought::Failed("This large file is arriving already: try again.".to_owned()));
     };
     let new = Unfinished(path.with_extension(format!("of-{session}")));
-    let kept = match tokio::time::timeout(WAIT, write(&new.0, bytes, content)).await {
+    let kept = match tokio::time::timeout(WAIT, write(&new.0, bytes, content, has_room)).await {
         Ok(Ok(hash)) if hash == id => tokio::fs::rename(&new.0, &path).await.map_err(anyhow::Error::from),
         Ok(Ok(_)) => Err(anyhow!("it is not what its SHA-256 says")),
         Ok(Err(error)) => Err(error),
@@ -180,15 +181,19 @@ async fn write(
     path: &Path,
     bytes: u64,
     mut content: BoxStream<'static, io::Result<Bytes>>,
+    has_room: impl Fn(&Path) -> bool,
 ) -> anyhow::Result<String> {
-    if let Some(directory) = path.parent() {
-        tokio::fs::create_dir_all(directory).await?;
-    }
+    let directory = path.parent().context("it has no directory")?;
+    tokio::fs::create_dir_all(directory).await?;
     let mut file =
         tokio::fs::File::create(path).await.with_context(|| format!("write {}", path.display()))?;
-    let (mut hash, mut left) = (Sha256::new(), bytes);
+    let (mut hash, mut left, mut looks_at) = (Sha256::new(), bytes, bytes);
     while let Some(piece) = content.next().await {
         let piece = piece.context("it broke off")?;
+        if left <= looks_at {
+            anyhow::ensure!(has_room(directory), "the disk of this server is nearly full");
+            looks_at = left.saturating_sub(LOOK_AT_ROOM);
+        }
         left = left.checked_sub(piece.len() as u64).context("it is longer than was said")?;
         hash.update(&piece);
         file.write_all(&piece).await?;
@@ -331,11 +336,27 @@ mod tests {
         let new = Unfinished(dir.path().join("new"));
         let begun = futures::stream::iter([Ok(Bytes::from_static(b"begun"))]);
         let content = begun.chain(futures::stream::pending()).boxed();
-        let waited = tokio::time::timeout(Duration::from_millis(200), write(&new.0, 9, content)).await;
+        let waited =
+            tokio::time::timeout(Duration::from_millis(200), write(&new.0, 9, content, |_| true)).await;
         assert!(waited.is_err() && new.0.exists());
         let path = new.0.clone();
         drop(new);
         assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn one_for_which_there_is_no_room_is_not_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let written = async |pieces: usize, rooms: usize| {
+            let piece = Bytes::from(vec![0; 32 << 20]);
+            let content = futures::stream::iter(std::iter::repeat_n(piece, pieces).map(Ok)).boxed();
+            let asked = std::cell::Cell::new(0);
+            let has_room = |_: &Path| asked.replace(asked.get() + 1) < rooms;
+            write(&dir.path().join("new"), (pieces as u64) * (32 << 20), content, has_room).await
+        };
+        assert!(written(3, 2).await.is_ok());
+        assert!(written(3, 1).await.unwrap_err().to_string().contains("nearly full"));
+        assert!(written(1, 0).await.is_err());
     }
 
     #[tokio::test]
