@@ -6,7 +6,7 @@ use super::error::{no_key, of_status, of_transport, said, strange, too_late};
 use crate::error::{ErrorKind, SandboxError};
 use bytes::Bytes;
 use lamplight_e2b::ENVD_PORT;
-use lamplight_e2b::control::{Metric, NewSandbox, NewSnapshot, Sandbox, Seen, Snapshot, Terms};
+use lamplight_e2b::control::{Metric, NewSandbox, NewSnapshot, Sandbox, SandboxState, Seen, Snapshot, Terms};
 use reqwest::header::HeaderMap;
 use reqwest::redirect::Policy;
 use reqwest::{Client, Method, StatusCode, Url};
@@ -122,7 +122,8 @@ impl Cloud {
         let answer = self
             .ask(&what, Method::POST, &["sandboxes", id, "pause"], MACHINE, json(&Terms::default()))
             .await?;
-        if answer.status == StatusCode::CONFLICT && said(&answer.body).contains("already paused") {
+        // It may be because it is paused already, in whatever words this cloud has for it.
+        if answer.status == StatusCode::CONFLICT && self.see(id).await?.state == SandboxState::Paused {
             return Ok(());
         }
         answer.done(&what)
