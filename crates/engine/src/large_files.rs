@@ -7,6 +7,7 @@
 //! ```
 //! Source: github.com/git-lfs/git-lfs, `docs/spec.md`, `docs/api/batch.md`.
 
+use crate::disk::{LOOK_AT_ROOM, has_room};
 use crate::engine::Shared;
 use crate::error::CommandError;
 use crate::pull_request::in_words;
@@ -31,6 +32,8 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 const LARGEST: u64 = 2 << 30;
 /// Of all that one session brings.
 const OF_SESSION: u64 = 4 << 30;
+/// As which the smallest counts, in bytes, so that there is a bound on how many there are.
+const SMALLEST: u64 = 64 << 10;
 /// For one of them to arrive.
 const WAIT: Duration = Duration::from_secs(60 * 60);
 /// Of what git says of a branch's pointers, in bytes: tens of thousands.
@@ -107,7 +110,7 @@ pub(crate) async fn lacks(
     }
 }
 
-/// Writes down that the session brings it; `false` where that would be too much.
+/// Writes down that the session brings it; `false` where that would be too much. What was said to be larger before may have been brought as that.
 async fn note(data_dir: &Path, session: &SessionId, id: &str, bytes: u64) -> anyhow::Result<bool> {
     let path = data_dir.join(BROUGHT).join(session.to_string());
     let text = match tokio::fs::read_to_string(&path).await {
@@ -116,7 +119,9 @@ async fn note(data_dir: &Path, session: &SessionId, id: &str, bytes: u64) -> any
         Err(error) => return Err(error).with_context(|| format!("read {}", path.display())),
     };
     let mut brought: BTreeMap<&str, u64> = text.lines().filter_map(parse).collect();
-    let before = brought.insert(id, bytes);
+    let before = brought.get(id).copied();
+    let bytes = bytes.max(SMALLEST).max(before.unwrap_or_default());
+    brought.insert(id, bytes);
     if brought.values().fold(0, |sum: u64, bytes| sum.saturating_add(*bytes)) > OF_SESSION {
         return Ok(false);
     }
@@ -150,18 +155,25 @@ pub(crate) async fn keep(
     let Some(_turn) = shared.arriving.begin(&path) else {
         return Err(NotBrought::Failed("This large file is arriving already: try again.".to_owned()));
     };
-    let new = path.with_extension(format!("of-{session}"));
-    let kept = match tokio::time::timeout(WAIT, write(&new, bytes, content)).await {
-        Ok(Ok(hash)) if hash == id => tokio::fs::rename(&new, &path).await.map_err(anyhow::Error::from),
+    let new = Unfinished(path.with_extension(format!("of-{session}")));
+    let kept = match tokio::time::timeout(WAIT, write(&new.0, bytes, content, has_room)).await {
+        Ok(Ok(hash)) if hash == id => tokio::fs::rename(&new.0, &path).await.map_err(anyhow::Error::from),
         Ok(Ok(_)) => Err(anyhow!("it is not what its SHA-256 says")),
         Ok(Err(error)) => Err(error),
         Err(_) => Err(anyhow!("it took longer than {} s", WAIT.as_secs())),
     };
-    if kept.is_err() {
-        // Where nothing was written, nothing is there.
-        let _ = tokio::fs::remove_file(&new).await;
-    }
     kept.map_err(|error| failed(&error))
+}
+
+/// One that arrives, under a name of its own until it is whole. Nothing of it is left, also where whoever brings it goes away, and with them
+/// whoever writes it.
+struct Unfinished(PathBuf);
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        // Where nothing was written, or all was put in its place, nothing is there.
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 /// Its SHA-256.
@@ -169,15 +181,19 @@ async fn write(
     path: &Path,
     bytes: u64,
     mut content: BoxStream<'static, io::Result<Bytes>>,
+    has_room: impl Fn(&Path) -> bool,
 ) -> anyhow::Result<String> {
-    if let Some(directory) = path.parent() {
-        tokio::fs::create_dir_all(directory).await?;
-    }
+    let directory = path.parent().context("it has no directory")?;
+    tokio::fs::create_dir_all(directory).await?;
     let mut file =
         tokio::fs::File::create(path).await.with_context(|| format!("write {}", path.display()))?;
-    let (mut hash, mut left) = (Sha256::new(), bytes);
+    let (mut hash, mut left, mut looks_at) = (Sha256::new(), bytes, bytes);
     while let Some(piece) = content.next().await {
         let piece = piece.context("it broke off")?;
+        if left <= looks_at {
+            anyhow::ensure!(has_room(directory), "the disk of this server is nearly full");
+            looks_at = left.saturating_sub(LOOK_AT_ROOM);
+        }
         left = left.checked_sub(piece.len() as u64).context("it is longer than was said")?;
         hash.update(&piece);
         file.write_all(&piece).await?;
@@ -310,6 +326,45 @@ mod tests {
         assert!(noted("a", half).await && noted("b", half).await);
         assert!(noted("b", half).await, "the same again is no more");
         assert!(!noted("c", 1).await && !noted("b", half + 1).await);
-        assert!(noted("b", 1).await && noted("c", half - 1).await);
+        // Said to be smaller, it makes no room: it may be there as large as it was said to be before.
+        assert!(noted("b", 1).await && !noted("c", half - 1).await);
+    }
+
+    #[tokio::test]
+    async fn of_one_that_nobody_goes_on_with_nothing_is_left() {
+        let dir = tempfile::tempdir().unwrap();
+        let new = Unfinished(dir.path().join("new"));
+        let begun = futures::stream::iter([Ok(Bytes::from_static(b"begun"))]);
+        let content = begun.chain(futures::stream::pending()).boxed();
+        let waited =
+            tokio::time::timeout(Duration::from_millis(200), write(&new.0, 9, content, |_| true)).await;
+        assert!(waited.is_err() && new.0.exists());
+        let path = new.0.clone();
+        drop(new);
+        assert!(!path.exists());
+    }
+
+    #[tokio::test]
+    async fn one_for_which_there_is_no_room_is_not_taken() {
+        let dir = tempfile::tempdir().unwrap();
+        let written = async |pieces: usize, rooms: usize| {
+            let piece = Bytes::from(vec![0; 32 << 20]);
+            let content = futures::stream::iter(std::iter::repeat_n(piece, pieces).map(Ok)).boxed();
+            let asked = std::cell::Cell::new(0);
+            let has_room = |_: &Path| asked.replace(asked.get() + 1) < rooms;
+            write(&dir.path().join("new"), (pieces as u64) * (32 << 20), content, has_room).await
+        };
+        assert!(written(3, 2).await.is_ok());
+        assert!(written(3, 1).await.unwrap_err().to_string().contains("nearly full"));
+        assert!(written(1, 0).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn those_of_no_size_count_too() {
+        let dir = tempfile::tempdir().unwrap();
+        let session: SessionId = "01JAZZZZZZZZZZZZZZZZZZZZZZ".parse().unwrap();
+        let noted = async |id: &str, bytes| note(dir.path(), &session, id, bytes).await.unwrap();
+        assert!(noted("a", OF_SESSION - SMALLEST).await && noted("b", 0).await && noted("b", 0).await);
+        assert!(!noted("c", 0).await);
     }
 }

@@ -12,6 +12,7 @@ mod clock;
 mod code;
 mod config;
 mod create;
+mod disk;
 mod effects;
 mod elsewhere;
 mod engine;

@@ -16,7 +16,7 @@ use lamplight_sandbox::providers::local::{
     Launcher, Local, LocalConfig, Probe, Tool, launcher_main as local_launcher, probe,
 };
 use std::fs;
-use std::io;
+use std::io::{self, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -112,7 +112,9 @@ fn deployment(data: &Path) -> io::Result<String> {
     fs::create_dir_all(data.join("e2b"))?;
     // All or nothing, and whoever was first is right.
     let new = file.with_extension(ids::session_id().as_str());
-    fs::write(&new, ids::session_id().as_str())?;
+    let mut writing = fs::File::create(&new)?;
+    writing.write_all(ids::session_id().as_str().as_bytes())?;
+    writing.sync_all()?;
     let linked = fs::hard_link(&new, &file);
     fs::remove_file(&new)?;
     match linked {

@@ -6,6 +6,8 @@ use super::state::*;
 use super::view::{Merged, QueuedPrompt, TurnCommit};
 use crate::event::{Entry, Event};
 use crate::failure::{Failure, FailureClass};
+use crate::permission::AnsweredBy;
+use crate::question::Reply;
 use crate::{Generation, Seq, Timestamp, TurnNumber};
 use std::sync::Arc;
 
@@ -244,6 +246,11 @@ impl Session {
                 self.closed(at, |open| open.is_permission(request));
             }
             Event::QuestionAnswered(answered) => {
+                // It is what the agent works by from then on, as a prompt is.
+                if let (Reply::Accepted { .. }, AnsweredBy::Person { name }) = (&answered.reply, &answered.by)
+                {
+                    self.worked(name);
+                }
                 self.closed(at, |open| open.is_question(&answered.request));
             }
             Event::RetryPlanned { retry, due, failure, .. } => {

@@ -89,7 +89,7 @@ pub struct Session {
     pub(super) last_turn: Option<LastTurn>,
     /// An ended turn whose work is not in a commit yet.
     pub(super) uncommitted: Option<Uncommitted>,
-    /// Everybody who asked for a turn, changed what was asked, or worked in the sandbox by hand.
+    /// Everybody who asked for a turn, changed what was asked, answered a question of the agent's, or worked in the sandbox by hand.
     pub(super) worked_by: Arc<BTreeSet<String>>,
     /// What was said so far, for an agent that has lost its memory.
     pub(super) history: VecDeque<Exchange>,

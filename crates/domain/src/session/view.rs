@@ -68,7 +68,7 @@ pub struct SessionView {
     pub model: Option<String>,
     pub models: Vec<Model>,
     pub person: Person,
-    /// By name, everybody who asked for a turn, changed what was asked, or worked in the sandbox by hand.
+    /// By name, everybody who asked for a turn, changed what was asked, answered a question of the agent's, or worked in the sandbox by hand.
     #[serde(default)]
     pub worked_by: BTreeSet<String>,
     /// The last turn begun; 0 before the first.

@@ -69,6 +69,20 @@ fn a_question_may_be_declined() {
     assert_eq!(answered(&world), [json!([declined, { "by": "person", "name": "Ada" }, null])]);
 }
 
+/// What they say steers the work, so that they had a hand in it; who only takes the question away had not.
+#[test]
+fn who_answers_has_worked_at_it() {
+    let worked_by = |reply: Reply| {
+        let mut world = asking(Policy::Ask, None);
+        let command = Command::AnswerQuestion { request: 7.into(), reply, by: "Bob".into() };
+        world.command(command).unwrap();
+        let view = world.session.view("01JD5ZK8W3Q4R6T7V8X9Y0Z1A2".parse().unwrap());
+        view.worked_by.contains("Bob")
+    };
+    assert!(worked_by(which("left")));
+    assert!(!worked_by(Reply::Declined) && !worked_by(Reply::Cancelled));
+}
+
 #[test]
 fn where_nobody_is_asked_a_question_waits_for_nobody() {
     for policy in [Policy::Allow, Policy::Reject] {

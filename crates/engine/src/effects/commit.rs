@@ -41,7 +41,9 @@ git update-ref "refs/heads/$LAMPLIGHT_BRANCH" "$commit"
 cp "$index" .git/index
 [ "$commit" = "$LAMPLIGHT_PARENT" ] && exit 0
 if [ -n "$LAMPLIGHT_LFS" ] && command -v git-lfs > /dev/null && git grep -q filter=lfs "$commit" -- '.gitattributes' '*/.gitattributes'; then
-  git -c lfs.allowincompletepush=true -c lfs.concurrenttransfers=4 lfs push origin "$LAMPLIGHT_BRANCH" >&2 || echo 'what is large stays in the sandbox' >&2
+  within=''
+  if command -v timeout > /dev/null; then within="timeout $LAMPLIGHT_LFS_SECONDS"; fi
+  $within git -c lfs.allowincompletepush=true -c lfs.concurrenttransfers=4 lfs push origin "$LAMPLIGHT_BRANCH" >&2 || echo 'what is large stays in the sandbox' >&2
 fi
 git -c core.hooksPath=/dev/null push -q --no-verify --force "$LAMPLIGHT_REMOTE" "$commit:refs/heads/$LAMPLIGHT_BRANCH"
 printf '%s\n' "$commit"
@@ -56,6 +58,8 @@ git update-ref "refs/heads/$LAMPLIGHT_BRANCH" "$LAMPLIGHT_COMMIT"
 "#;
 
 const LIMITS: RunLimits = RunLimits { timeout_ms: 5 * 60_000, output_bytes: 64 * 1024 };
+/// Of that for large files, in seconds: the work itself is committed, however slow their way is. What does not come in time stays in the sandbox, as what is refused does.
+const LARGE_FILES_SECONDS: u64 = 3 * 60;
 /// Characters of a prompt in the first line of a commit's message.
 const SUBJECT_CHARS: usize = 72;
 
@@ -105,6 +109,7 @@ pub(super) async fn commit(
     let [_, _, large_files] = elsewhere::variables(&context.shared, &context.spec);
     let more = [
         large_files,
+        ("LAMPLIGHT_LFS_SECONDS", LARGE_FILES_SECONDS.to_string()),
         ("LAMPLIGHT_PARENT", work.parent.clone()),
         ("LAMPLIGHT_MESSAGE", message(context, turn, &work.prompt)),
         ("GIT_AUTHOR_NAME", person.name.clone()),

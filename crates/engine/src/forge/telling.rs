@@ -8,14 +8,16 @@ use crate::engine::closed;
 use crate::error::CommandError;
 use crate::pull_request::told_checks;
 use futures::StreamExt as _;
-use lamplight_domain::SessionId;
 use lamplight_domain::session::SessionView;
+use lamplight_domain::{PullRequest, SessionId};
 use lamplight_integrations::{GitHub, GitHubError};
 use lamplight_store::{ForgeChange, Thread};
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 use tokio::sync::broadcast::error::RecvError;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
 
 /// From a change to the look at it; what changes meanwhile is told with it.
 const GATHER: Duration = Duration::from_secs(2);
@@ -28,8 +30,19 @@ const AT_ONCE: usize = 4;
 /// Tries to publish one commit; then a person has to look.
 const TRIES: u32 = 5;
 
-/// Tries to publish, by session, with the commit that they are of.
-type Tries = Arc<Mutex<HashMap<SessionId, (String, u32)>>>;
+/// For a branch to be published before others are looked at; what takes longer, as large files do, goes on beside.
+const WAIT: Duration = Duration::from_secs(10);
+
+/// What is known of publishing, by session.
+#[derive(Default)]
+struct Publishing {
+    /// Tries, with the commit that they are of.
+    tries: Mutex<HashMap<SessionId, (String, u32)>>,
+    under_way: Mutex<HashMap<SessionId, UnderWay>>,
+}
+
+/// `None` where the server ended before.
+type UnderWay = JoinHandle<Option<Result<PullRequest, CommandError>>>;
 
 /// What to look at.
 enum Hint {
@@ -40,11 +53,11 @@ enum Hint {
 pub(super) async fn run(engine: Engine) {
     let mut closing = engine.shared.closing();
     let mut changes = engine.changes();
-    let tries = Tries::default();
+    let publishing = Publishing::default();
     let mut hint = Hint::All;
     loop {
         tokio::select! {
-            () = look(&engine, hint, &tries) => {}
+            () = look(&engine, hint, &publishing) => {}
             () = closed(&mut closing) => return,
         }
         let Some(forge) = &engine.shared.forge else { return };
@@ -73,7 +86,7 @@ pub(super) async fn run(engine: Engine) {
     }
 }
 
-async fn look(engine: &Engine, hint: Hint, tries: &Tries) {
+async fn look(engine: &Engine, hint: Hint, publishing: &Publishing) {
     let store = &engine.shared.store;
     let threads = match hint {
         Hint::All => store.threads(THREADS).await.unwrap_or_default(),
@@ -86,11 +99,11 @@ async fn look(engine: &Engine, hint: Hint, tries: &Tries) {
         }
     };
     futures::stream::iter(threads)
-        .for_each_concurrent(AT_ONCE, |thread| look_at(engine, thread, tries))
+        .for_each_concurrent(AT_ONCE, |thread| look_at(engine, thread, publishing))
         .await;
 }
 
-async fn look_at(engine: &Engine, mut thread: Thread, tries: &Tries) {
+async fn look_at(engine: &Engine, mut thread: Thread, publishing: &Publishing) {
     let (Some(forge), Some(github)) = (&engine.shared.forge, &engine.shared.github) else { return };
     if !engine.shared.is_done_here(&thread.session).await {
         return;
@@ -104,7 +117,7 @@ async fn look_at(engine: &Engine, mut thread: Thread, tries: &Tries) {
         Err(_) => return,
     };
     if let Some(seen) = &mut view {
-        publish(engine, &mut thread, seen, tries).await;
+        publish(engine, &mut thread, seen, publishing).await;
     }
     if let Err(Trouble::Passing(why) | Trouble::Lasting(why)) = answering::answer(engine, &thread).await {
         tracing::warn!(session.id = %thread.session, why, "what was remarked on GitHub could not be answered");
@@ -120,15 +133,18 @@ async fn look_at(engine: &Engine, mut thread: Thread, tries: &Tries) {
 }
 
 /// The branch as it is now, if it is not there yet.
-async fn publish(engine: &Engine, thread: &mut Thread, view: &mut SessionView, tries: &Tries) {
+async fn publish(engine: &Engine, thread: &mut Thread, view: &mut SessionView, publishing: &Publishing) {
     let Some(head) = view.commits.last().map(|commit| commit.commit.id.clone()) else { return };
     let checked = told_checks(view, &head);
     let is_shown =
         view.pull_request.as_ref().is_some_and(|shown| shown.head == head && shown.checked == checked);
-    if !is_shown && thread.problem_at.as_ref() != Some(&head) {
-        match engine.publish(&thread.session, "Lamplight".to_owned()).await {
-            Ok(shown) => view.pull_request = Some(shown),
-            Err(error) => not_published(engine, thread, head, error, tries).await,
+    if is_shown {
+        publishing.under_way().remove(&thread.session);
+    } else if thread.problem_at.as_ref() != Some(&head) {
+        match publishing.publish(engine, &thread.session).await {
+            Some(Ok(shown)) => view.pull_request = Some(shown),
+            Some(Err(error)) => not_published(engine, thread, head, error, publishing).await,
+            None => {}
         }
     }
     let Some(number) = view.pull_request.as_ref().map(|shown| shown.number) else { return };
@@ -140,19 +156,55 @@ async fn publish(engine: &Engine, thread: &mut Thread, view: &mut SessionView, t
     }
 }
 
+impl Publishing {
+    /// What came of it; `None` while it goes on. Then another look learns of it.
+    async fn publish(
+        &self,
+        engine: &Engine,
+        session: &SessionId,
+    ) -> Option<Result<PullRequest, CommandError>> {
+        let begun = self.under_way().remove(session);
+        let begin = || engine.shared.tasks.spawn(publish_beside(engine.clone(), session.clone()));
+        let mut publishing = begun.unwrap_or_else(begin);
+        match timeout(WAIT, &mut publishing).await {
+            Ok(done) => done.unwrap_or_else(|panic| Some(Err(CommandError::Failed(panic.into())))),
+            Err(_) => {
+                let mut under_way = self.under_way();
+                if under_way.len() > THREADS {
+                    under_way.retain(|_, publishing| !publishing.is_finished());
+                }
+                under_way.insert(session.clone(), publishing);
+                None
+            }
+        }
+    }
+
+    fn under_way(&self) -> MutexGuard<'_, HashMap<SessionId, UnderWay>> {
+        self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+async fn publish_beside(engine: Engine, session: SessionId) -> Option<Result<PullRequest, CommandError>> {
+    let mut closing = engine.shared.closing();
+    tokio::select! {
+        published = engine.publish(&session, "Lamplight".to_owned()) => Some(published),
+        () = closed(&mut closing) => None,
+    }
+}
+
 async fn not_published(
     engine: &Engine,
     thread: &mut Thread,
     head: String,
     error: CommandError,
-    tries: &Tries,
+    publishing: &Publishing,
 ) {
     tracing::warn!(session.id = %thread.session, %error, "the branch could not be published");
     if matches!(error.code(), "github_limited" | "github_unreachable") {
         return;
     }
     let count = {
-        let mut tries = tries.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tries = publishing.tries.lock().unwrap_or_else(PoisonError::into_inner);
         if tries.len() > THREADS {
             tries.clear();
         }

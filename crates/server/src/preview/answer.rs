@@ -35,7 +35,11 @@ impl Connection {
 }
 
 impl Waiting {
-    pub(super) fn for_all_of(self, body: Incoming) -> Answer {
+    pub(super) fn for_all_of(mut self, body: Incoming) -> Answer {
+        // One without a body, which nobody asks for its end.
+        if body.is_end_stream() {
+            self.is_over();
+        }
         Answer { waiting: self, body }
     }
 

@@ -34,7 +34,7 @@ pub(crate) async fn forward(
     place: OwnedSemaphorePermit,
     worker: Option<Worker>,
 ) -> Response {
-    let (connection, mut waiting) = Connection::new(stream);
+    let (connection, waiting) = Connection::new(stream);
     let Ok((mut sender, connection)) = http1::handshake(TokioIo::new(connection)).await else {
         return broken();
     };
@@ -50,7 +50,10 @@ pub(crate) async fn forward(
     *request.version_mut() = Version::HTTP_11;
     let upgrade =
         to_program(request.headers_mut()).and_then(|_| request.extensions_mut().remove::<OnUpgrade>());
-    let mut response = match tokio::time::timeout(ANSWER, sender.send_request(request)).await {
+    let asked = std::pin::pin!(tokio::time::timeout(ANSWER, sender.send_request(request)));
+    // Where the browser leaves, all this is dropped from here on upwards: giving up comes before the end of the request, which the connection hears.
+    let mut waiting = waiting;
+    let mut response = match asked.await {
         Ok(Ok(response)) => response,
         Ok(Err(_)) => return broken(),
         Err(_) => {

@@ -3,6 +3,7 @@
 
 use super::super::lock;
 use super::MAX_STEPS;
+use crate::disk::{LOOK_AT_ROOM, has_room};
 use crate::engine::Engine;
 use crate::error::CommandError;
 use anyhow::Context;
@@ -37,12 +38,6 @@ const WAITING: usize = MAX_STEPS;
 
 /// For its turn, at the most.
 const TURN: Duration = Duration::from_secs(60 * 60);
-
-/// Left free on the disk, in bytes: the log of sessions is on it too.
-const LEFT_FREE: u64 = 1 << 30;
-
-/// Whether there is room is asked again when so many bytes more have come.
-const LOOK_AT_ROOM: u64 = 64 << 20;
 
 /// One that was uploaded so long ago is removed.
 const KEPT: Duration = Duration::from_secs(7 * 24 * 60 * 60);
@@ -179,11 +174,6 @@ impl Engine {
         let _turn = turns.take().await?;
         keep(&place, content, has_room).await
     }
-}
-
-/// Whether there is any on the disk of a folder. Where that cannot be asked, writing says.
-fn has_room(folder: &Path) -> bool {
-    rustix::fs::statvfs(folder).map_or(true, |disk| disk.f_bavail.saturating_mul(disk.f_frsize) >= LEFT_FREE)
 }
 
 async fn keep<E>(

@@ -15,8 +15,9 @@ use std::time::Duration;
 const GUEST: &str = "/var/lib/lamplight/guest";
 const SOCKET: &str = "/var/lib/lamplight/run/link.sock";
 
-/// Where the guest is put first, until it belongs to root and can be run.
-const UPLOADED: &str = "/tmp/lamplight-guest";
+/// Where the guest is put first, until it belongs to root and can be run. Nobody else writes there: in a folder for everybody, such as `/tmp`,
+/// something of an agent's may lie in the way, in files that were kept.
+const UPLOADED: &str = "/var/lib/lamplight/guest.new";
 
 /// For the folders, and until the guest listens.
 const PREPARE: Duration = Duration::from_secs(60);
@@ -46,9 +47,11 @@ for process in /proc/[0-9]*; do
   if [ "$(readlink "$process/exe" 2> /dev/null)" = /var/lib/lamplight/guest ]; then kill -KILL "${process#/proc/}" || true; fi
 done
 mkdir -p /var/lib/lamplight /workspace /home/agent
+chown 0:0 /var/lib/lamplight
+chmod 755 /var/lib/lamplight
 rm -rf /var/lib/lamplight/run /var/lib/lamplight/user
 mkdir -m 700 /var/lib/lamplight/run /var/lib/lamplight/user
-mv -f /tmp/lamplight-guest /var/lib/lamplight/guest
+mv -f /var/lib/lamplight/guest.new /var/lib/lamplight/guest
 chown 0:0 /var/lib/lamplight/guest
 chmod 755 /var/lib/lamplight/guest
 chown "$user:$user" /workspace /home/agent /var/lib/lamplight/user

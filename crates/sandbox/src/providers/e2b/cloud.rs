@@ -6,8 +6,9 @@ use super::error::{no_key, of_status, of_transport, said, strange, too_late};
 use crate::error::{ErrorKind, SandboxError};
 use bytes::Bytes;
 use lamplight_e2b::ENVD_PORT;
-use lamplight_e2b::control::{Metric, NewSandbox, NewSnapshot, Sandbox, Seen, Snapshot, Terms};
+use lamplight_e2b::control::{Metric, NewSandbox, NewSnapshot, Sandbox, SandboxState, Seen, Snapshot, Terms};
 use reqwest::header::HeaderMap;
+use reqwest::redirect::Policy;
 use reqwest::{Client, Method, StatusCode, Url};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
@@ -53,7 +54,9 @@ impl Cloud {
             Url::parse(text).map_err(|error| invalid(format!("{name} {text:?}"), error.to_string()))
         };
         let api = config.api_url.clone().unwrap_or_else(|| format!("https://api.{}", config.domain));
-        let http = Client::builder().connect_timeout(CONNECT).build();
+        // Whoever answers sends nobody elsewhere: the key and the tokens are for the addresses that are configured, and what is behind this
+        // machine is not for those inside a sandbox.
+        let http = Client::builder().connect_timeout(CONNECT).redirect(Policy::none()).build();
         Ok(Self {
             http: http.map_err(|error| invalid("HTTP".to_owned(), error.to_string()))?,
             api: url("api_url", &api)?,
@@ -119,7 +122,8 @@ impl Cloud {
         let answer = self
             .ask(&what, Method::POST, &["sandboxes", id, "pause"], MACHINE, json(&Terms::default()))
             .await?;
-        if answer.status == StatusCode::CONFLICT && said(&answer.body).contains("already paused") {
+        // It may be because it is paused already, in whatever words this cloud has for it.
+        if answer.status == StatusCode::CONFLICT && self.see(id).await?.state == SandboxState::Paused {
             return Ok(());
         }
         answer.done(&what)

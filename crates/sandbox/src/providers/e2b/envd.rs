@@ -24,6 +24,9 @@ const SILENCE: Duration = Duration::from_secs(150);
 /// Of what a command says, so much is kept; bytes.
 const KEPT: usize = 4096;
 
+/// Of an answer that is not a stream, so much is read; bytes. It may come from inside, and from whoever has become root there.
+const ANSWER: usize = 64 * 1024;
+
 /// Who a program runs as, where it is not who works in the sandbox.
 pub(super) const ROOT: &str = "root";
 
@@ -71,7 +74,7 @@ impl Door {
         let request = self.known(self.http.post(url)).header(CONTENT_TYPE, "application/octet-stream");
         let asked = async {
             let answer = request.body(content).send().await?;
-            Ok::<_, reqwest::Error>((answer.status(), answer.bytes().await?))
+            Ok::<_, reqwest::Error>((answer.status(), beginning(answer).await?))
         };
         let asked = tokio::time::timeout(UPLOAD, asked).await.map_err(|_| too_late(&what))?;
         let (status, body) = asked.map_err(|error| of_transport(&what, error))?;
@@ -98,7 +101,7 @@ impl Door {
             let answer = request.send().await.map_err(|error| of_transport(&what, error))?;
             let status = answer.status();
             if !status.is_success() {
-                let body = answer.bytes().await.unwrap_or_default();
+                let body = beginning(answer).await.unwrap_or_default();
                 return Err(of_status(&what, status, &body));
             }
             let mut events = Events { what: what.clone(), answer, buffer: BytesMut::new() };
@@ -146,7 +149,7 @@ impl Door {
         if status.is_success() {
             return Ok(());
         }
-        let body = answer.bytes().await.unwrap_or_default();
+        let body = beginning(answer).await.unwrap_or_default();
         Err(of_status(&what, status, &body))
     }
 
@@ -167,6 +170,17 @@ impl Door {
             None => request,
         }
     }
+}
+
+/// No more of it than is looked at.
+async fn beginning(mut answer: Response) -> Result<BytesMut, reqwest::Error> {
+    let mut all = BytesMut::new();
+    while all.len() < ANSWER
+        && let Some(piece) = answer.chunk().await?
+    {
+        all.extend_from_slice(&piece);
+    }
+    Ok(all)
 }
 
 impl Events {

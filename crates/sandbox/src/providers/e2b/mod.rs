@@ -155,9 +155,15 @@ impl Provider for E2b {
         let (inner, handle) = (Arc::clone(&self.inner), handle.clone());
         self.through(async move {
             let (mut held, id) = inner.held(&handle).await?;
-            inner.cloud.pause(&id).await?;
-            held.record.is_paused = true;
-            held.save().await
+            let was_paused = std::mem::replace(&mut held.record.is_paused, true);
+            // Before: the cloud cuts the link when it begins to, and whoever dialled again would wake it for good.
+            held.save().await?;
+            if let Err(error) = inner.cloud.pause(&id).await {
+                held.record.is_paused = was_paused;
+                held.save().await?;
+                return Err(error);
+            }
+            Ok(())
         })
         .await
     }

@@ -10,7 +10,7 @@ use crate::handle::{Handle, HandleContent};
 use crate::link::Link;
 use crate::provider::{ByteStream, Listed, ListedState, SandboxSpec};
 use lamplight_domain::{Generation, SessionId};
-use lamplight_e2b::control::{NewSandbox, SandboxState, Seen};
+use lamplight_e2b::control::{NewSandbox, Sandbox, SandboxState, Seen};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -68,22 +68,30 @@ impl Inner {
         (held.record.newest, held.record.limits) = (spec.generation.0, spec.limits.clone());
         held.save().await?;
         let made = self.cloud.create(&self.new_sandbox(spec, held.record.files.clone())).await?;
-        held.record.sandbox = Some(made.sandbox_id.clone());
+        let id = made.sandbox_id.clone();
+        held.record.sandbox = Some(id.clone());
         held.save().await?;
-        let door = self.cloud.door(&made.sandbox_id, made.envd_access_token, made.domain.as_deref())?;
-        let begun = match begin::begin(&door, &self.config, &spec.environment).await {
-            Ok(()) => self.answers(&made.sandbox_id).await,
-            failed => failed,
-        };
-        if let Err(error) = begun {
+        if let Err(error) = self.begin(made, spec).await {
             // Best effort: what stays is listed, and destroyed by whoever asked for the sandbox.
-            if self.cloud.kill(&made.sandbox_id).await.is_ok() {
+            if self.cloud.kill(&id).await.is_ok() {
                 held.record.has_no_sandbox();
                 held.save().await?;
             }
             return Err(error);
         }
         Ok(handle)
+    }
+
+    /// Puts the guest into a new one, where nobody gets at it but by the cloud.
+    async fn begin(&self, made: Sandbox, spec: &SandboxSpec) -> Result<(), SandboxError> {
+        let Sandbox { sandbox_id: id, envd_access_token, domain, .. } = made;
+        let Some(token) = envd_access_token.filter(|token| !token.is_empty()) else {
+            let why = "the cloud has no token for it, so whoever is inside could start programs as root by the cloud's own daemon";
+            return Err(SandboxError::new(ErrorKind::Unsupported, format!("use sandbox {id}: {why}")));
+        };
+        let door = self.cloud.door(&id, Some(token), domain.as_deref())?;
+        begin::begin(&door, &self.config, &spec.environment).await?;
+        self.answers(&id).await
     }
 
     fn new_sandbox(&self, spec: &SandboxSpec, files: Option<String>) -> NewSandbox {

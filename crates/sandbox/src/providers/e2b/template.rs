@@ -55,7 +55,9 @@ pub async fn make_template(
         Ok(()) => cloud.snapshot(&made.sandbox_id, Some(name)).await,
         Err(error) => Err(error),
     };
-    cloud.kill(&made.sandbox_id).await?;
+    if let Err(error) = cloud.kill(&made.sandbox_id).await {
+        tracing::warn!(sandbox = %made.sandbox_id, %error, "the sandbox that a template was made in could not be ended; the cloud does it in an hour");
+    }
     kept
 }
 

@@ -10,9 +10,12 @@ use anyhow::{Context as _, bail};
 use lamplight_engine::GitHubSecret;
 use std::fmt::Write as _;
 use std::fs::OpenOptions;
-use std::io::Write as _;
+use std::io::{self, Write as _};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
+
+/// Files of one name.
+const MOST: u32 = 100;
 
 pub(super) struct Secrets<'a> {
     pub key: &'a str,
@@ -75,10 +78,11 @@ impl Keeper {
             }
         }
         let mut lines = String::new();
-        let key = write(&self.directory, &format!("github-{slug}.pem"), secrets.key)?;
+        let name = format!("github-{slug}");
+        let key = write(&self.directory, (name.as_str(), "pem"), secrets.key)?;
         writeln!(lines, "private_key_file = {key:?}")?;
         if let Some(secret) = secrets.webhook_secret {
-            let file = write(&self.directory, &format!("github-{slug}.secret"), secret)?;
+            let file = write(&self.directory, (name.as_str(), "secret"), secret)?;
             writeln!(lines, "webhook_secret_file = {file:?}")?;
         }
         Ok(lines)
@@ -100,17 +104,39 @@ async fn store(client: &Client, secrets: &Secrets<'_>) -> anyhow::Result<Vec<Str
     Ok(configured)
 }
 
-/// Never over one that is there.
-fn write(directory: &Path, name: &str, text: &str) -> anyhow::Result<PathBuf> {
+/// Under the first name that is free, never over one that is there: what was made is in no other place.
+fn write(directory: &Path, (name, extension): (&str, &str), text: &str) -> anyhow::Result<PathBuf> {
     std::fs::create_dir_all(directory).with_context(|| format!("make {}", directory.display()))?;
-    let path = directory.join(name);
-    let mut file = OpenOptions::new()
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&path)
-        .with_context(|| format!("write {}", path.display()))?;
+    let mut number = 1;
+    let (path, mut file) = loop {
+        let path = directory.join(match number {
+            1 => format!("{name}.{extension}"),
+            _ => format!("{name}-{number}.{extension}"),
+        });
+        match OpenOptions::new().write(true).create_new(true).mode(0o600).open(&path) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && number < MOST => number += 1,
+            file => {
+                let file = file.with_context(|| format!("write {}", path.display()))?;
+                break (path, file);
+            }
+        }
+    };
     file.write_all(text.as_bytes())?;
     file.sync_all()?;
     Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_kept_beside_one_that_is_there() {
+        let directory = tempfile::tempdir().unwrap();
+        let kept = |text| write(directory.path(), ("github-app", "pem"), text).unwrap();
+        let (one, other) = (kept("one"), kept("other"));
+        assert_eq!(one, directory.path().join("github-app.pem"));
+        let read = |path| std::fs::read_to_string(path).unwrap();
+        assert_eq!((read(&one), read(&other)), ("one".to_owned(), "other".to_owned()));
+    }
 }

@@ -4,6 +4,7 @@ mod away;
 mod bounds;
 mod cycles;
 mod domain;
+mod odd_clouds;
 mod outside;
 mod provider;
 mod raw;

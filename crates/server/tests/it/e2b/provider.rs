@@ -263,6 +263,27 @@ async fn without_its_guest_a_sandbox_is_gone_and_its_files_are_not() {
     assert_eq!((there.known().await, there.snapshots().await), (Vec::new(), 0));
 }
 
+/// Who works in a sandbox may leave anything where everybody writes, and it is kept: under the names of all that is put in, too.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_an_agent_leaves_does_not_get_between_us_and_the_next_guest() {
+    let there = There::new();
+    let (e2b, session) = (there.e2b(), there.session());
+    let handle = e2b.create(&there.spec(&session, 1)).await.unwrap();
+    let left = "mkdir /tmp/lamplight-guest /tmp/guest.new && touch /tmp/lamplight-guest/kept && ls /tmp/lamplight-guest";
+    assert_eq!(sh(&enter(&e2b, &handle).await, left).await, "kept");
+    let next = e2b.create(&there.spec(&session, 2)).await.unwrap();
+    let link = enter(&e2b, &next).await;
+    assert_eq!(
+        sh(&link, "stat -c '%U %a' /var/lib/lamplight /var/lib/lamplight/guest").await,
+        "root 755\nroot 755"
+    );
+    assert_eq!(
+        sh(&link, "ls /tmp/lamplight-guest; ls /var/lib/lamplight | sort").await,
+        "kept\nguest\nrun\nuser"
+    );
+    e2b.destroy(&next, Files::Remove).await.unwrap();
+}
+
 /// Made by somebody who was killed before they could write it down.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_nobody_has_written_down_is_found_by_its_metadata_and_ended() {
