@@ -32,8 +32,10 @@ async fn a_fourth_upload_of_one_person_waits() {
     let begun = Instant::now();
     let (template, _) = cloud.new_build("built").await;
     let under_way = || {
-        let people = std::fs::read_dir(cloud.server.place.path("data/lent")).unwrap().flatten();
-        let files = people.flat_map(|person| std::fs::read_dir(person.path()).unwrap().flatten());
+        // Until the first one comes, none of these folders is there.
+        let people = std::fs::read_dir(cloud.server.place.path("data/lent")).into_iter().flatten().flatten();
+        let files =
+            people.flat_map(|person| std::fs::read_dir(person.path()).into_iter().flatten().flatten());
         files.filter(|file| file.path().extension().is_some()).count()
     };
     let (mut uploads, mut answers) = (Vec::new(), JoinSet::new());
