@@ -14,8 +14,10 @@ use tokio::task::JoinSet;
 
 const SESSIONS: u64 = 8;
 const SECTOR: usize = 512;
-/// Crashes in one life of a store, and one sync in how many they come.
+/// Crashes in one life of a store, at least, and one sync in how many they come.
 const CRASHES: usize = 24;
+/// Fewer copies of the write-ahead log would say nothing.
+const COPIES: u64 = 3;
 const ONE_IN: u32 = 8;
 
 /// The disk after the power went, and what had been acknowledged before.
@@ -107,7 +109,11 @@ async fn what_was_acknowledged_survives_a_power_cut() {
         }
         sessions.join_all().await;
     });
-    for n in 0..CRASHES {
+    let mut n = 0;
+    // How often the write-ahead log is copied in so many crashes is up to chance.
+    while n < CRASHES || copied.load(Ordering::SeqCst) < COPIES {
+        assert!(n < 10 * CRASHES, "the write-ahead log is hardly ever copied");
+        n += 1;
         let crash = crashed.recv().await.unwrap();
         let store =
             Store::open(crash.disk.path()).unwrap_or_else(|error| panic!("after crash {n}: {error:#}"));
@@ -123,8 +129,6 @@ async fn what_was_acknowledged_survives_a_power_cut() {
     drop(crashed);
     tasks.shutdown().await;
     drop(judged);
-    let copied = copied.load(Ordering::SeqCst);
-    assert!(copied >= 3, "the write-ahead log was copied {copied} times, which is too few to say anything");
     let events: u64 = acknowledged.iter().map(|last| last.load(Ordering::SeqCst)).sum();
-    println!("{CRASHES} power cuts, {events} events acknowledged, none lost");
+    println!("{n} power cuts, {events} events acknowledged, none lost");
 }
