@@ -2,9 +2,10 @@
  * What an agent writes, as Markdown. Raw HTML stays text, images become links (nothing is loaded from elsewhere), and
  * links open elsewhere, without telling where from.
  */
+import { gfmFromMarkdown } from 'mdast-util-gfm';
+import { gfm } from 'micromark-extension-gfm';
 import { type ComponentProps, isValidElement, memo, type ReactNode } from 'react';
 import ReactMarkdown from 'react-markdown';
-import remarkGfm from 'remark-gfm';
 import { CodeBlock } from './Code';
 import { words } from './english';
 import { visible } from './visible';
@@ -44,6 +45,11 @@ const COMPONENTS: ComponentProps<typeof ReactMarkdown>['components'] = {
   },
 };
 
+/** GitHub's Markdown, as `remark-gfm` reads it. That one also brings what writes it, which nobody here does. */
+function readGfm(this: { data: (set: object) => unknown }): void {
+  this.data({ micromarkExtensions: [gfm()], fromMarkdownExtensions: [gfmFromMarkdown()] });
+}
+
 /** Whether a link that reads like an address leads to another host than it says. */
 export function leadsElsewhere(said: string, href: string): boolean {
   const told = /^(?:https?:\/\/)?(?:[^\s/@]*@)?((?:[\p{L}\p{N}-]+\.)+\p{L}{2,})(?:[:/?#]|$)/iu.exec(said.trim())?.[1];
@@ -70,7 +76,7 @@ export const Markdown = memo(function Markdown({ text }: { text: string }) {
   if (shown.length > MARKDOWN_LIMIT) return <div className="prose whitespace-pre-wrap">{shown}</div>;
   return (
     <div className="prose">
-      <ReactMarkdown remarkPlugins={[remarkGfm]} components={COMPONENTS}>
+      <ReactMarkdown remarkPlugins={[readGfm]} components={COMPONENTS}>
         {shown}
       </ReactMarkdown>
     </div>

@@ -1,7 +1,9 @@
+import { createElement } from 'react';
+import { renderToStaticMarkup } from 'react-dom/server';
 import { expect, test } from 'vitest';
 import { parseAnsi } from './ansi';
 import { ago, baseName, count, duration, size, took } from './format';
-import { leadsElsewhere } from './Markdown';
+import { leadsElsewhere, Markdown } from './Markdown';
 import { oneLine, visible, visibleName } from './visible';
 
 const flat = (text: string) =>
@@ -74,4 +76,15 @@ test.each([
   ['readme', 'docs/readme.md', false],
 ])('whether %s leads to where it says: %s', (said, href, elsewhere) => {
   expect(leadsElsewhere(said, href)).toBe(elsewhere);
+});
+
+test.each([
+  ['| a | b |\n|---|--:|\n| 1 | 2 |', '<table><thead><tr><th>a</th><th style="text-align:right">b</th></tr></thead>'],
+  ['~~gone~~', '<del>gone</del>'],
+  ['- [x] done', '<input type="checkbox" disabled="" checked=""/> done'],
+  ['See https://example.com.', 'href="https://example.com"'],
+  ['Said[^1].\n\n[^1]: There.', '<section data-footnotes="true" class="footnotes">'],
+  ['**bold** <b>text</b>', '<strong>bold</strong> &lt;b&gt;text&lt;/b&gt;'],
+])('Markdown as GitHub reads it: %j', (text, html) => {
+  expect(renderToStaticMarkup(createElement(Markdown, { text }))).toContain(html);
 });
