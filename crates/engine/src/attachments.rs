@@ -14,6 +14,7 @@ use lamplight_domain::attachment::{MAX_ATTACHMENTS, file_name};
 use lamplight_domain::{Attachment, SessionId, Timestamp};
 use lamplight_store::{BlobError, BlobId, Store};
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 const NOT_FOUND: &str = "attachment_not_found";
 /// The largest file that can be attached; bytes.
@@ -89,7 +90,7 @@ pub(crate) async fn claim(shared: &Shared, asked: Vec<Attach>) -> Result<Vec<Att
 impl Engine {
     /// Each name once, the newest last. They outlive the sandbox; what is in one is read as what is in an attachment.
     pub async fn artifacts(&self, id: &SessionId) -> Result<Vec<KeptArtifact>, CommandError> {
-        Ok(self.view(id).await?.artifacts)
+        Ok(Arc::unwrap_or_clone(self.view(id).await?.artifacts))
     }
 }
 

@@ -271,7 +271,8 @@ impl Engine {
     /// Sessions, newest first.
     pub async fn sessions(&self, query: SessionQuery) -> Result<SessionPage, CommandError> {
         let page = self.shared.store.sessions(query.into()).await?;
-        let items = page.items.iter().map(|row| parse_view(&row.body).map(SessionSummary::from));
+        let items =
+            page.items.iter().map(|row| parse_view(&row.body).map(|view| SessionSummary::from(&view)));
         Ok(SessionPage { items: items.collect::<Result<_, _>>()?, next_cursor: page.next })
     }
 

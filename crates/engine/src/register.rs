@@ -122,7 +122,7 @@ impl Shared {
 
     pub(crate) fn changed(&self, view: &SessionView) {
         if self.changes.receiver_count() > 0 {
-            let _ = self.changes.send(Arc::new(view.clone().into()));
+            let _ = self.changes.send(Arc::new(view.into()));
         }
     }
 }

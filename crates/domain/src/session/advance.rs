@@ -132,10 +132,10 @@ impl Draft {
             }
             Next::StartTurn => {
                 let Some(queued) = self.session.prompts.front().cloned() else { return };
-                let text = self.with_memory(queued.text);
+                let text = self.with_memory(queued.text.clone());
                 let turn = self.session.turn_number.next();
-                self.record(Event::TurnStarted { turn, prompt: queued.prompt, attempt: 1 });
-                self.prompt(text, queued.attachments, 0);
+                self.record(Event::TurnStarted { turn, prompt: queued.prompt.clone(), attempt: 1 });
+                self.prompt(text, queued.attachments.clone(), 0);
             }
             Next::GoOn => {
                 let Some((turn, retry)) = self.session.turn.as_ref().map(|turn| (turn.number, turn.retries))

@@ -22,7 +22,7 @@ impl Session {
             ended: false,
             archived: false,
             model: spec.model.clone(),
-            spec: (**spec).clone(),
+            spec: Arc::new((**spec).clone()),
             prompts: Default::default(),
             held: false,
             generation: Generation(0),
@@ -51,7 +51,7 @@ impl Session {
             inputs: Default::default(),
             next_input: 1,
             agent_session: spec.origin.as_ref().and_then(|origin| origin.agent_session.clone()),
-            models: Vec::new(),
+            models: Default::default(),
             agent_model: None,
             takes_images: false,
             turn_number: TurnNumber(0),
@@ -60,7 +60,7 @@ impl Session {
             uncommitted: None,
             worked_by: Default::default(),
             history: Default::default(),
-            commits: Vec::new(),
+            commits: Default::default(),
             behind: None,
             checks: Checks::default(),
             artifacts: Default::default(),
@@ -114,12 +114,13 @@ impl Session {
             Event::PromptQueued { prompt, text, by, attachments } => {
                 self.checks.prompted(prompt);
                 let (prompt, text, by) = (prompt.clone(), text.clone(), by.clone());
-                self.prompt_queued(QueuedPrompt { prompt, text, by, attachments: attachments.clone() }, at);
+                let queued = QueuedPrompt { prompt, text, by, attachments: attachments.clone() };
+                self.prompt_queued(Arc::new(queued), at);
             }
             Event::PromptEdited { prompt, text, by } => {
                 self.worked(by);
                 let queued = self.prompts.iter_mut().find(|queued| queued.prompt == *prompt);
-                queued.into_iter().for_each(|queued| queued.text.clone_from(text));
+                queued.into_iter().for_each(|queued| Arc::make_mut(queued).text.clone_from(text));
             }
             Event::PromptRemoved { prompt, .. } => self.prompts.retain(|queued| queued.prompt != *prompt),
             Event::StopRequested { by, .. } => self.begin_stop(at, Why::Person { by: by.clone() }),
@@ -217,7 +218,7 @@ impl Session {
                 self.agent_session = Some(opened.agent_session.clone());
                 self.agent_model = opened.model.clone();
                 if !opened.models.is_empty() {
-                    self.models = opened.models.clone();
+                    self.models = Arc::new(opened.models.clone());
                 }
                 if let Agent::Starting { step, opened: slot, .. } = &mut self.agent {
                     *step = Step::Open(*memory);
@@ -283,7 +284,8 @@ impl Session {
                 self.uncommitted = None;
                 if let Some(commit) = commit {
                     self.merged = None;
-                    self.commits.push(TurnCommit { turn: *turn, commit: commit.clone() });
+                    let done = TurnCommit { turn: *turn, commit: commit.clone() };
+                    Arc::make_mut(&mut self.commits).push(done);
                 }
             }
             Event::WorkNotCommitted { failure, .. } => self.work_not_committed(failure, at),

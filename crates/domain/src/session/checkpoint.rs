@@ -27,11 +27,11 @@ pub(super) struct Checkpoint {
     pub turn: TurnNumber,
     /// In the middle of that turn.
     pub in_turn: bool,
-    pub commits: Vec<TurnCommit>,
+    pub commits: Arc<Vec<TurnCommit>>,
     /// The files were not those of the last commit yet.
     pub behind: Option<String>,
     pub agent_session: Option<String>,
-    pub history: VecDeque<Exchange>,
+    pub history: VecDeque<Arc<Exchange>>,
 }
 
 impl Checkpoint {

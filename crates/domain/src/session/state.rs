@@ -20,7 +20,8 @@ use std::sync::Arc;
 /// One session's state. Made by applying its log from the first entry; see the module for the machine that moves it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Session {
-    pub(super) spec: SessionSpec,
+    /// Shared, as all that is long and seldom changes: a state is copied with every decision.
+    pub(super) spec: Arc<SessionSpec>,
     pub(super) created_at: Timestamp,
     pub(super) updated_at: Timestamp,
     pub(super) last_seq: Seq,
@@ -29,7 +30,7 @@ pub struct Session {
     /// Lists leave it out.
     pub(super) archived: bool,
     pub(super) model: Option<String>,
-    pub(super) prompts: VecDeque<QueuedPrompt>,
+    pub(super) prompts: VecDeque<Arc<QueuedPrompt>>,
     /// After a failed turn the queue waits until a person says something.
     pub(super) held: bool,
 
@@ -53,7 +54,7 @@ pub struct Session {
     pub(super) kept: Option<Kept>,
     pub(super) base_commit: Option<String>,
 
-    /// Oldest first. Shared, because a state is copied with every decision.
+    /// Oldest first.
     pub(super) checkpoints: Arc<Vec<Checkpoint>>,
     /// Of the last one asked for.
     pub(super) checkpoint_number: u32,
@@ -78,7 +79,7 @@ pub struct Session {
     pub(super) inputs: VecDeque<NumberedInput>,
     pub(super) next_input: u64,
     pub(super) agent_session: Option<String>,
-    pub(super) models: Vec<Model>,
+    pub(super) models: Arc<Vec<Model>>,
     /// The model that the agent said it works with, where nobody chose one.
     pub(super) agent_model: Option<String>,
     /// Whether the agent takes images with a prompt.
@@ -92,9 +93,9 @@ pub struct Session {
     /// Everybody who asked for a turn, changed what was asked, answered a question of the agent's, or worked in the sandbox by hand.
     pub(super) worked_by: Arc<BTreeSet<String>>,
     /// What was said so far, for an agent that has lost its memory.
-    pub(super) history: VecDeque<Exchange>,
+    pub(super) history: VecDeque<Arc<Exchange>>,
 
-    pub(super) commits: Vec<TurnCommit>,
+    pub(super) commits: Arc<Vec<TurnCommit>>,
     /// The commit that the files have to become before anything else is done in them: somebody else put it on the branch.
     pub(super) behind: Option<String>,
     pub(super) checks: Checks,
@@ -108,7 +109,7 @@ pub struct Session {
     pub(super) budget_neared: bool,
     /// The same of budgets that others share: of how much, and until when.
     pub(super) months_neared: BTreeMap<BudgetOf, (u64, Timestamp)>,
-    /// Hosts that were asked for, each once with each kind of answer. Shared, because a state is copied with every decision.
+    /// Hosts that were asked for, each once with each kind of answer.
     pub(super) contacts: Arc<Vec<Contact>>,
 }
 

@@ -27,7 +27,7 @@ impl Draft {
 }
 
 impl Session {
-    pub(super) fn prompt_queued(&mut self, prompt: QueuedPrompt, at: Timestamp) {
+    pub(super) fn prompt_queued(&mut self, prompt: Arc<QueuedPrompt>, at: Timestamp) {
         (self.held, self.archived) = (false, false);
         self.restore_owed_since(at);
         self.prompts.push_back(prompt);
@@ -63,7 +63,7 @@ impl Session {
             return;
         }
         let Some(place) = self.prompts.iter().position(|queued| queued.prompt == *prompt) else { return };
-        let Some(queued) = self.prompts.remove(place) else { return };
+        let Some(queued) = self.prompts.remove(place).map(Arc::unwrap_or_clone) else { return };
         self.worked(&queued.by);
         self.turn_number = number;
         self.turn = Some(Turn {
@@ -107,7 +107,7 @@ impl Session {
             self.touched = true;
             self.uncommitted = Some(Uncommitted { turn: number, ended_at: at, attempt: 1, not_before: at });
         }
-        self.history.push_back(Exchange { prompt: turn.text, answer: turn.answer });
+        self.history.push_back(Arc::new(Exchange { prompt: turn.text, answer: turn.answer }));
         while self.history.len() > HISTORY_EXCHANGES {
             self.history.pop_front();
         }

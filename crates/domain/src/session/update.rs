@@ -13,12 +13,13 @@ use crate::TurnNumber;
 use crate::check::ToCheck;
 use crate::event::{Commit, Event};
 use crate::failure::{Failure, FailureClass};
+use std::sync::Arc;
 
 impl Session {
     pub(super) fn branch_updated(&mut self, turn: TurnNumber, commit: &Commit) {
         self.merged = None;
         self.behind = Some(commit.id.clone());
-        self.commits.push(TurnCommit { turn, commit: commit.clone() });
+        Arc::make_mut(&mut self.commits).push(TurnCommit { turn, commit: commit.clone() });
     }
 
     /// What the files have to become for the turn that is about to begin.

@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::Arc;
 
 /// The one word for where a session is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -53,7 +54,7 @@ pub enum SandboxState {
     Stopped,
 }
 
-/// Everything about one session but its log.
+/// Everything about one session but its log. What is long is shared with the state that it was made from.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct SessionView {
     pub id: SessionId,
@@ -66,11 +67,11 @@ pub struct SessionView {
     pub branch: String,
     pub agent: String,
     pub model: Option<String>,
-    pub models: Vec<Model>,
+    pub models: Arc<Vec<Model>>,
     pub person: Person,
     /// By name, everybody who asked for a turn, changed what was asked, answered a question of the agent's, or worked in the sandbox by hand.
     #[serde(default)]
-    pub worked_by: BTreeSet<String>,
+    pub worked_by: Arc<BTreeSet<String>>,
     /// The last turn begun; 0 before the first.
     pub turn: TurnNumber,
     /// Tool calls of that turn.
@@ -92,17 +93,17 @@ pub struct SessionView {
     /// Who asked for the turn that runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub turn_by: Option<String>,
-    pub queued: Vec<QueuedPrompt>,
+    pub queued: Vec<Arc<QueuedPrompt>>,
     pub permission: Option<OpenPermission>,
     #[serde(default)]
     pub question: Option<OpenQuestion>,
-    pub commits: Vec<TurnCommit>,
+    pub commits: Arc<Vec<TurnCommit>>,
     /// How it stands with the repository's own checks, of the newest commit that was checked.
     #[serde(default)]
     pub checked: Option<Checked>,
     /// What the agent has offered as results, each name once; the newest last.
     #[serde(default)]
-    pub artifacts: Vec<KeptArtifact>,
+    pub artifacts: Arc<Vec<KeptArtifact>>,
     pub merged: Option<Merged>,
     /// Where the branch is reviewed, as it was last published.
     #[serde(default)]
@@ -121,7 +122,7 @@ pub struct SessionView {
     pub image: Option<SessionImage>,
     /// Hosts that were asked for, each once with each kind of answer.
     #[serde(default)]
-    pub contacts: Vec<Contact>,
+    pub contacts: Arc<Vec<Contact>>,
     #[serde(default)]
     pub sandbox_state: SandboxState,
     /// Of waiting for a sandbox; 0 is usual.
@@ -268,19 +269,19 @@ pub struct SessionSummary {
     pub is_unsafe: bool,
 }
 
-impl From<SessionView> for SessionSummary {
-    fn from(view: SessionView) -> Self {
+impl From<&SessionView> for SessionSummary {
+    fn from(view: &SessionView) -> Self {
         Self {
             is_unsafe: view.enforced.as_ref().is_some_and(Enforced::is_unsafe),
             queued_count: u32::try_from(view.queued.len()).unwrap_or(u32::MAX),
-            id: view.id,
-            title: view.title,
+            id: view.id.clone(),
+            title: view.title.clone(),
             phase: view.phase,
-            reason: view.reason,
-            repository: view.repository,
-            branch: view.branch,
-            agent: view.agent,
-            model: view.model,
+            reason: view.reason.clone(),
+            repository: view.repository.clone(),
+            branch: view.branch.clone(),
+            agent: view.agent.clone(),
+            model: view.model.clone(),
             turn: view.turn,
             steps: view.steps,
             tokens: view.tokens,
@@ -292,7 +293,7 @@ impl From<SessionView> for SessionSummary {
             updated_at: view.updated_at,
             ended: view.ended,
             archived: view.archived,
-            person: view.person.name,
+            person: view.person.name.clone(),
         }
     }
 }

@@ -8,6 +8,7 @@ use super::{
 use lamplight_domain::permission::OptionKind;
 use lamplight_domain::session::{self, view};
 use lamplight_domain::{HostPattern, NotAHost};
+use std::sync::Arc;
 
 impl From<session::Phase> for Phase {
     fn from(phase: session::Phase) -> Self {
@@ -166,7 +167,10 @@ impl From<session::SessionView> for SessionView {
             branch: view.branch,
             agent: view.agent,
             model: view.model,
-            models: view.models.into_iter().map(|model| Model { id: model.id, name: model.name }).collect(),
+            models: Arc::unwrap_or_clone(view.models)
+                .into_iter()
+                .map(|model| Model { id: model.id, name: model.name })
+                .collect(),
             person: view.person.into(),
             turn: view.turn.0,
             steps: view.steps,
@@ -179,6 +183,7 @@ impl From<session::SessionView> for SessionView {
             queued: view
                 .queued
                 .into_iter()
+                .map(Arc::unwrap_or_clone)
                 .map(|queued| QueuedPrompt {
                     prompt: queued.prompt.into(),
                     text: queued.text,
@@ -188,7 +193,7 @@ impl From<session::SessionView> for SessionView {
                 .collect(),
             permission: view.permission.map(OpenPermission::from),
             question: view.question.map(OpenQuestion::from),
-            commits: view.commits.into_iter().map(TurnCommit::from).collect(),
+            commits: Arc::unwrap_or_clone(view.commits).into_iter().map(TurnCommit::from).collect(),
             checks: view.checked.map(Into::into),
             merged: view.merged.map(|merged| Merged { into: merged.into, commit: merged.commit }),
             pull_request: view.pull_request.map(PullRequest::from),
@@ -196,7 +201,7 @@ impl From<session::SessionView> for SessionView {
             origin: view.origin.map(Origin::from),
             network: view.network.into(),
             image: view.image.map(|image| Image { name: image.name.into(), digest: image.digest.into() }),
-            contacts: view.contacts.into_iter().map(Contact::from).collect(),
+            contacts: Arc::unwrap_or_clone(view.contacts).into_iter().map(Contact::from).collect(),
             sandbox_state: view.sandbox_state.into(),
             priority: view.priority,
             queue_position: None,
