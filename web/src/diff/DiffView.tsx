@@ -85,9 +85,9 @@ interface LineProps {
 }
 
 const Line = memo(function Line({ row, language, path, store }: LineProps) {
-  const highlight = useHighlight(language !== null);
+  const highlight = useHighlight(language);
   const text = visible(row.text.length > LINE_LIMIT ? `${row.text.slice(0, LINE_LIMIT)}\u2026` : row.text);
-  const tree = language && highlight ? highlight(text, language) : null;
+  const tree = highlight?.(text);
   return (
     <tr className={`group/line ${LOOK[row.kind].row}`}>
       <LineNumber n={row.old} />

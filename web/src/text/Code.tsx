@@ -5,35 +5,47 @@ import { Fragment, memo, type ReactNode, useEffect, useState } from 'react';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icons';
 import { words } from './english';
+import type { Highlight } from './languages';
 import { visible } from './visible';
 
 /** Longer code is shown plain: highlighting it would be felt. */
 const HIGHLIGHT_LIMIT = 50_000;
 
-type Highlight = (code: string, language: string) => RootContent[] | null;
-let loaded: Highlight | null = null;
+/** What highlights a language, null where nothing does. */
+const loaded = new Map<string, Highlight | null>();
+const loading = new Map<string, Promise<unknown>>();
 
-/** The highlighter once it is there. It comes in a file of its own, on first use. */
-export function useHighlight(wanted: boolean): Highlight | null {
-  const [highlight, setHighlight] = useState<Highlight | null>(() => loaded);
+/** Once for all that show the language; when it cannot be had, whoever shows it next tries again. */
+function load(language: string): Promise<unknown> {
+  const under = loading.get(language);
+  if (under) return under;
+  const begun = import('./languages')
+    .then((module) => module.load(language))
+    .then((highlight) => loaded.set(language, highlight))
+    .catch(() => loading.delete(language));
+  loading.set(language, begun);
+  return begun;
+}
+
+/** The highlighter of a language once it is there. Both come in files of their own, on first use. */
+export function useHighlight(language: string | null): Highlight | null {
+  const [, setCame] = useState<string | null>(null);
   useEffect(() => {
-    if (!wanted || highlight) return;
+    if (language === null) return;
     let here = true;
-    void import('./languages').then((module) => {
-      loaded = module.highlight;
-      if (here) setHighlight(() => module.highlight);
+    void load(language).then(() => {
+      if (here) setCame(language);
     });
     return () => {
       here = false;
     };
-  }, [wanted, highlight]);
-  return highlight;
+  }, [language]);
+  return language === null ? null : (loaded.get(language) ?? null);
 }
 
 export const CodeBlock = memo(function CodeBlock({ code, language }: { code: string; language: string | null }) {
-  const wanted = language !== null && code.length < HIGHLIGHT_LIMIT;
-  const highlight = useHighlight(wanted);
-  const tree = wanted && highlight ? highlight(visible(code), language) : null;
+  const highlight = useHighlight(code.length < HIGHLIGHT_LIMIT ? language : null);
+  const tree = highlight?.(visible(code));
   return (
     <div className="group/code relative rounded-lg border border-line bg-sunken">
       <pre className="overflow-x-auto px-3 py-2.5 font-mono text-code" tabIndex={0}>

@@ -1,55 +1,51 @@
-/** Highlighting, loaded when the first code is shown. Twenty languages rather than two hundred: the rest stays plain. */
+/** Highlighting, loaded when the first code is shown, and each language when some of it is. Eighteen rather than two hundred: the rest stays plain. */
 
 import type { RootContent } from 'hast';
-import bash from 'highlight.js/lib/languages/bash';
-import c from 'highlight.js/lib/languages/c';
-import cpp from 'highlight.js/lib/languages/cpp';
-import css from 'highlight.js/lib/languages/css';
-import go from 'highlight.js/lib/languages/go';
-import ini from 'highlight.js/lib/languages/ini';
-import java from 'highlight.js/lib/languages/java';
-import javascript from 'highlight.js/lib/languages/javascript';
-import json from 'highlight.js/lib/languages/json';
-import markdown from 'highlight.js/lib/languages/markdown';
-import php from 'highlight.js/lib/languages/php';
-import python from 'highlight.js/lib/languages/python';
-import ruby from 'highlight.js/lib/languages/ruby';
-import rust from 'highlight.js/lib/languages/rust';
-import sql from 'highlight.js/lib/languages/sql';
-import typescript from 'highlight.js/lib/languages/typescript';
-import xml from 'highlight.js/lib/languages/xml';
-import yaml from 'highlight.js/lib/languages/yaml';
+import type { LanguageFn } from 'highlight.js';
 import { createLowlight } from 'lowlight';
 
-const lowlight = createLowlight({
-  bash,
-  c,
-  cpp,
-  css,
-  go,
-  ini,
-  java,
-  javascript,
-  json,
-  markdown,
-  php,
-  python,
-  ruby,
-  rust,
-  sql,
-  typescript,
-  xml,
-  yaml,
-});
-// Names that highlight.js does not know by itself.
-lowlight.registerAlias({
-  ini: ['toml'],
-  bash: ['shell', 'console'],
-  javascript: ['mjs', 'cjs'],
-  typescript: ['mts', 'cts'],
-});
+export type Highlight = (code: string) => RootContent[];
 
-/** A tree of spans, or null when the language is unknown. */
-export function highlight(code: string, language: string): RootContent[] | null {
-  return lowlight.registered(language) ? lowlight.highlight(language, code).children : null;
+const lowlight = createLowlight();
+
+const grammars: Record<string, () => Promise<{ default: LanguageFn }>> = {
+  bash: () => import('highlight.js/lib/languages/bash'),
+  c: () => import('highlight.js/lib/languages/c'),
+  cpp: () => import('highlight.js/lib/languages/cpp'),
+  css: () => import('highlight.js/lib/languages/css'),
+  go: () => import('highlight.js/lib/languages/go'),
+  ini: () => import('highlight.js/lib/languages/ini'),
+  java: () => import('highlight.js/lib/languages/java'),
+  javascript: () => import('highlight.js/lib/languages/javascript'),
+  json: () => import('highlight.js/lib/languages/json'),
+  markdown: () => import('highlight.js/lib/languages/markdown'),
+  php: () => import('highlight.js/lib/languages/php'),
+  python: () => import('highlight.js/lib/languages/python'),
+  ruby: () => import('highlight.js/lib/languages/ruby'),
+  rust: () => import('highlight.js/lib/languages/rust'),
+  sql: () => import('highlight.js/lib/languages/sql'),
+  typescript: () => import('highlight.js/lib/languages/typescript'),
+  xml: () => import('highlight.js/lib/languages/xml'),
+  yaml: () => import('highlight.js/lib/languages/yaml'),
+};
+
+/** What people and agents also call them. A grammar knows its other names only once it is loaded. */
+const names: Record<string, string> = {
+  ...{ sh: 'bash', zsh: 'bash', shell: 'bash', console: 'bash' },
+  ...{ h: 'c', cc: 'cpp', cxx: 'cpp', 'c++': 'cpp', hh: 'cpp', hpp: 'cpp', hxx: 'cpp', golang: 'go' },
+  ...{ toml: 'ini', jsp: 'java', json5: 'json', jsonc: 'json', md: 'markdown', yml: 'yaml' },
+  ...{ js: 'javascript', jsx: 'javascript', mjs: 'javascript', cjs: 'javascript' },
+  ...{ ts: 'typescript', tsx: 'typescript', mts: 'typescript', cts: 'typescript' },
+  ...{ py: 'python', gyp: 'python', ipython: 'python', rb: 'ruby', gemspec: 'ruby', irb: 'ruby', rs: 'rust' },
+  ...{ html: 'xml', xhtml: 'xml', svg: 'xml', rss: 'xml', atom: 'xml', xsd: 'xml', xsl: 'xml', plist: 'xml' },
+};
+
+/** What makes a tree of spans of code in this language; null where it is unknown. */
+export async function load(language: string): Promise<Highlight | null> {
+  const called = language.toLowerCase();
+  const name = Object.hasOwn(names, called) ? (names[called] ?? called) : called;
+  const grammar = Object.hasOwn(grammars, name) ? grammars[name] : undefined;
+  if (!grammar) return null;
+  lowlight.register(name, (await grammar()).default);
+  return (code) => lowlight.highlight(name, code).children;
 }

@@ -3,6 +3,7 @@ import { renderToStaticMarkup } from 'react-dom/server';
 import { expect, test } from 'vitest';
 import { parseAnsi } from './ansi';
 import { ago, baseName, count, duration, size, took } from './format';
+import { load } from './languages';
 import { leadsElsewhere, Markdown } from './Markdown';
 import { oneLine, visible, visibleName } from './visible';
 
@@ -87,4 +88,22 @@ test.each([
   ['**bold** <b>text</b>', '<strong>bold</strong> &lt;b&gt;text&lt;/b&gt;'],
 ])('Markdown as GitHub reads it: %j', (text, html) => {
   expect(renderToStaticMarkup(createElement(Markdown, { text }))).toContain(html);
+});
+
+const lit = async (language: string, code: string) => {
+  const nodes = (await load(language))?.(code) ?? [];
+  return nodes.flatMap((node) => (node.type === 'element' ? [node.properties.className] : []));
+};
+
+test.each([
+  ['rust', 'fn'],
+  ['RS', 'fn'],
+  ['ts', 'const'],
+  ['yml', '- true'],
+])('code in %s is lit', async (language, code) => {
+  expect(await lit(language, code)).not.toEqual([]);
+});
+
+test.each(['brainfuck', '', 'constructor', '__proto__'])('code in %j stays plain', async (language) => {
+  expect(await load(language)).toBeNull();
 });
