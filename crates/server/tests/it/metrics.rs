@@ -48,6 +48,14 @@ async fn a_server_is_ready_until_it_is_to_stop() {
     let ask = async || server.request(reqwest::Method::GET, "/readyz").send().await;
     let answer = ask().await.unwrap();
     assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (200, "ready\n"));
+    assert_eq!(server.place.say(&["ready"]), "ready\n");
+
+    server.signal("TERM");
+    let (code, place) = server.ended();
+    assert_eq!(code, Some(0));
+    let gone = place.run(&["ready"]);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&gone.stderr).contains("no Lamplight server answers"), "{gone:?}");
 }
 
 /// The code in memory, in KiB.
