@@ -18,6 +18,7 @@ mod elsewhere;
 mod engine;
 mod error;
 mod evidence;
+mod failures;
 mod files;
 mod forge;
 mod git;

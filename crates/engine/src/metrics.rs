@@ -4,9 +4,10 @@
 //! Whose fault a failure is, the machine's or the agent's, is the label `side`.
 
 use crate::engine::Engine;
+use crate::failures::{class_of, side_of};
 use lamplight_domain::event::{Guard, Outcome};
 use lamplight_domain::transcript::Tokens;
-use lamplight_domain::{Entry, Event, Failure, FailureClass, Side};
+use lamplight_domain::{Entry, Event, Failure};
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::prometheus_text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -242,20 +243,7 @@ impl Engine {
 }
 
 fn labels(failure: &Failure) -> FailureLabels {
-    let class = match failure.class {
-        FailureClass::Transient => "transient",
-        FailureClass::Persistent => "persistent",
-        FailureClass::Fatal => "fatal",
-        FailureClass::NeedsYou => "needs_you",
-    };
-    FailureLabels { class, side: side_of(failure.side) }
-}
-
-fn side_of(side: Side) -> &'static str {
-    match side {
-        Side::Infrastructure => "infrastructure",
-        Side::Agent => "agent",
-    }
+    FailureLabels { class: class_of(failure.class), side: side_of(failure.side) }
 }
 
 fn name_of(guard: Guard) -> &'static str {

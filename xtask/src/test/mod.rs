@@ -5,6 +5,7 @@
 
 mod browser;
 mod demos;
+mod deploy;
 mod page;
 mod peers;
 mod rust;
@@ -74,6 +75,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         ("page", Box::new(page::check)),
         ("clippy", Box::new(rust::clippy)),
         ("tests", Box::new(rust::tests)),
+        ("deploy", Box::new(deploy::check)),
     ];
     if !arguments.fast {
         let agents = arguments.agents;

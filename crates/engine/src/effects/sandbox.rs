@@ -24,10 +24,7 @@ pub(super) async fn create(context: &Context, generation: Generation) -> Result<
         Ok((handle, enforced)) => {
             Report::SandboxCreated { generation, handle: handle.as_str().to_owned(), enforced }
         }
-        Err(error) => {
-            tracing::warn!(session.id = %context.id, sandbox.generation = generation.0, %error, "the sandbox could not be created");
-            Report::SandboxFailed { generation, failure: error.into() }
-        }
+        Err(error) => Report::SandboxFailed { generation, failure: error.into() },
     })
 }
 

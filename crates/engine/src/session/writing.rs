@@ -2,6 +2,7 @@
 
 use crate::CommandError;
 use crate::engine::Shared;
+use crate::failures;
 use crate::hub::Hub;
 use bytes::Bytes;
 use lamplight_domain::session::{Session, SessionView};
@@ -67,6 +68,7 @@ pub(crate) async fn append(
     let begun = Instant::now();
     shared.store.append(append).await?;
     shared.metrics.saw(entries, begun.elapsed());
+    failures::tell(id, entries);
     hub.publish(&frames);
     Ok(())
 }

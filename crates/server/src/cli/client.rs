@@ -129,6 +129,17 @@ impl Client {
         answer.is_ok_and(|answer| answer.status() == StatusCode::OK)
     }
 
+    /// Whether it takes work, and what it says of that.
+    pub(super) async fn readiness(&self) -> anyhow::Result<(bool, String)> {
+        let answer = self.http.get(format!("{}/readyz", self.base)).send().await;
+        let answer = answer.map_err(|error| self.not_sent(error))?;
+        let status = answer.status();
+        if status != StatusCode::OK && status != StatusCode::SERVICE_UNAVAILABLE {
+            return Err(ClientError::Strange { base: self.base.clone(), status }.into());
+        }
+        Ok((status == StatusCode::OK, answer.text().await.context("read the server's answer")?))
+    }
+
     pub(super) async fn get<T: DeserializeOwned>(&self, path: &str) -> anyhow::Result<T> {
         self.call(Method::GET, path, None::<&()>).await
     }

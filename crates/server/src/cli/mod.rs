@@ -34,6 +34,7 @@ mod progress;
 mod prompt;
 mod pull_request;
 mod queue;
+mod ready;
 mod redacting;
 mod render;
 mod restore;
@@ -169,6 +170,8 @@ enum Command {
     People(people::Arguments),
     /// Make a GitHub App for this server
     Github(github::Arguments),
+    /// Ask the server whether it takes work; for what waits for that, such as the health check of a container
+    Ready,
     /// Say what is missing on this machine and how to get it
     Doctor(doctor::Arguments),
     /// Copy what cannot be made again, while the server runs, or bring it back
@@ -249,6 +252,7 @@ impl Cli {
             Command::Tokens(arguments) => block_on(tokens::run(&arguments, &common.client()?, output)),
             Command::People(arguments) => block_on(people::run(&arguments, &common.client()?, output)),
             Command::Gateway(arguments) => block_on(gateway::run(&arguments, &common.client()?, output)),
+            Command::Ready => block_on(ready::run(&common.client()?, output)),
             Command::Keys(arguments) => block_on(keys::run(&arguments, &common.client()?, output)),
             Command::Archive(arguments) => block_on(archive::run(&arguments, &common.client()?, output)),
             Command::End(arguments) => block_on(end::run(&arguments, &common.client()?, output)),

@@ -103,6 +103,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_E2B_DOMAIN", "e2b.domain", Kind::Text),
     variable("LAMPLIGHT_SECRETS_KEY_FILE", "secrets.key_file", Kind::Text),
     variable("LAMPLIGHT_MODELS_SCRIPTED", "models.scripted", Kind::Flag),
+    variable("LAMPLIGHT_SANDBOX_PROVIDER", "sandbox.provider", Kind::Text),
     variable("LAMPLIGHT_SANDBOX_LAUNCHER", "sandbox.launcher", Kind::Text),
     variable("LAMPLIGHT_SANDBOX_HOME", "sandbox.home", Kind::Text),
     variable("LAMPLIGHT_SANDBOX_TOOLS", "sandbox.tools", Kind::List),

@@ -334,6 +334,7 @@ fn every_variable_sets_a_key_that_exists() {
             "checks.run" => "named",
             "agent.permissions" => "ask",
             "sandbox.network" => "none",
+            "sandbox.provider" => "e2b",
             "github.web" | "github.api" | "github.graphql" | "github.git" | "gateway.url"
             | "server.public_url" => "https://example.org",
             "github.repositories" => "acme/api",

@@ -1,6 +1,7 @@
 //! What a Prometheus server is told, and who may be sent work.
 
-use crate::support::Server;
+use crate::support::{Place, Server};
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::time::Duration;
 
@@ -48,6 +49,52 @@ async fn a_server_is_ready_until_it_is_to_stop() {
     let ask = async || server.request(reqwest::Method::GET, "/readyz").send().await;
     let answer = ask().await.unwrap();
     assert_eq!((answer.status().as_u16(), answer.text().await.unwrap().as_str()), (200, "ready\n"));
+    assert_eq!(server.place.say(&["ready"]), "ready\n");
+
+    server.signal("TERM");
+    let (code, place) = server.ended();
+    assert_eq!(code, Some(0));
+    let gone = place.run(&["ready"]);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&gone.stderr).contains("no Lamplight server answers"), "{gone:?}");
+}
+
+#[tokio::test]
+async fn failures_are_in_the_servers_log_with_whose_fault_they_are() {
+    let mut place = Place::new();
+    place.environment.push(("LAMPLIGHT_LOG_FORMAT", "json"));
+    let server = Server::start_in(place);
+    // Where their folders should be is something else, so that no sandbox can be made.
+    let (folder, aside) = (server.place.path("data/sandboxes"), server.place.path("aside"));
+    std::fs::rename(&folder, &aside).unwrap();
+    std::fs::write(&folder, "").unwrap();
+    let machine = server.create("!say hello").await;
+    server.until(&machine, "sandbox_failed", 1).await;
+    std::fs::remove_file(&folder).unwrap();
+    std::fs::rename(&aside, &folder).unwrap();
+    let agent = server.create("!exit 3").await;
+    server.until(&agent, "turn_ended", 1).await;
+
+    let log = std::fs::read_to_string(server.place.path("server.log")).unwrap();
+    let lines: Vec<Value> = log.lines().filter_map(|line| serde_json::from_str(line).ok()).collect();
+    let told = |session: &str| {
+        let of_session = |line: &&Value| line["fields"]["session.id"] == session;
+        let mut failures =
+            lines.iter().filter(of_session).filter(|line| !line["fields"]["error.side"].is_null());
+        let first = failures.next().unwrap_or_else(|| panic!("nothing of {session} in:\n{log}"));
+        (
+            first["level"].clone(),
+            first["fields"]["error.side"].clone(),
+            first["fields"].get("error").is_some(),
+        )
+    };
+    assert_eq!(told(&machine), (json!("WARN"), json!("infrastructure"), true));
+    assert_eq!(
+        told(&agent),
+        (json!("INFO"), json!("agent"), false),
+        "its words are in the session's log alone"
+    );
+    server.clear().await;
 }
 
 /// The code in memory, in KiB.

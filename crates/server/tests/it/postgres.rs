@@ -70,6 +70,9 @@ async fn a_database_that_is_away_for_a_while_is_told_and_costs_nothing() {
     server.until(&id, "agent_thought", 1).await;
     server.place.cluster.as_mut().unwrap().crash();
     assert_eq!(ready(&server, StatusCode::SERVICE_UNAVAILABLE).await, "the database cannot be reached\n");
+    let asked = server.place.run(&["ready"]);
+    let said = String::from_utf8_lossy(&asked.stdout).into_owned();
+    assert_eq!((asked.status.code(), said.as_str()), (Some(1), "the database cannot be reached\n"));
     let (status, problem) = server.get("/sessions").await;
     assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &"database_unreachable".into()));
     assert!(problem["what_to_do"].as_str().unwrap().contains("goes on by itself"), "{problem}");
