@@ -15,7 +15,7 @@ import { insideRoutes } from './inside.mjs';
 import { Refused } from './refused.mjs';
 import { reviewRoutes } from './review.mjs';
 import { Session } from './session.mjs';
-import { usage } from './usage.mjs';
+import { usage, usageOf } from './usage.mjs';
 
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const BODY_LIMIT = 1 << 20;
@@ -136,6 +136,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
     ['POST', /^\/sessions$/, ({ body, headers }) => [201, create(body, headers['idempotency-key']).view()]],
     ['POST', /^\/sessions\/ahead$/, () => [202, { state: 'ready' }]],
     ['GET', /^\/sessions\/(\w+)$/, ({ ids }) => find(ids[0]).view()],
+    ['GET', of('usage'), ({ ids }) => usageOf(find(ids[0]))],
     ['POST', of('prompts'), ({ ids, body }) => [202, find(ids[0]).prompt(body.text)]],
     ['PUT', of('prompts/(\\w+)'), ({ ids, body }) => [204, find(ids[0]).editPrompt(ids[1], body.text)]],
     ['POST', of('archive'), ({ ids }) => after(find(ids[0]), (session) => session.archive(true))],

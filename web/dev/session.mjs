@@ -6,6 +6,16 @@ import { checked } from './review.mjs';
 import { FILES, MODELS, storyFor } from './story.mjs';
 import { ulid } from './ulid.mjs';
 
+const CONTACTS = [
+  { host: 'registry.example.com', port: 443, refused: null },
+  { host: '169.254.169.254', port: 80, refused: 'it is a link-local address' },
+];
+/** What a list is not told. */
+const ONLY_IN_A_VIEW = [
+  ...['base', 'models', 'queued', 'permission', 'question', 'commits', 'checkpoints', 'origin', 'checks', 'merged'],
+  ...['pull_request', 'network', 'contacts', 'sandbox_state', 'turn_cost', 'budget_micros', 'priority'],
+];
+
 const commitId = () => Array.from({ length: 40 }, () => '0123456789abcdef'[Math.floor(Math.random() * 16)]).join('');
 
 export class Session extends EventEmitter {
@@ -219,6 +229,9 @@ export class Session extends EventEmitter {
       checks: this.checks,
       merged: this.merged,
       pull_request: this.pull_request,
+      network: this.spec.network ?? { policy: 'open' },
+      contacts: CONTACTS,
+      sandbox_state: this.ended || !this.ready ? 'none' : 'running',
       ended: this.ended,
       priority: 0,
       queue_position: null,
@@ -231,11 +244,9 @@ export class Session extends EventEmitter {
   }
 
   summary() {
-    const { base, models, person, queued, permission, commits, checkpoints, origin, merged, pull_request, ...rest } =
-      this.view();
-    delete rest.checks;
-    delete rest.question;
-    return { ...rest, person: person.name, queued_count: queued.length };
+    const view = this.view();
+    const line = Object.fromEntries(Object.entries(view).filter(([key]) => !ONLY_IN_A_VIEW.includes(key)));
+    return { ...line, person: view.person.name, queued_count: view.queued.length, unsafe: false };
   }
 
   async run() {

@@ -43,3 +43,9 @@ export function usage(sessions, query, person, repositories) {
   ];
   return { by, since: from, items, total: sum(rows, '', null), is_cut: false, budgets };
 }
+
+/** All of a session's as asked for in its last turn. */
+export function usageOf(session) {
+  const { turn, tokens, cost, model } = session.view();
+  return { items: turn === 0 ? [] : [{ turn, model: model ?? 'scripted', requests: 1, tokens, cost }] };
+}
