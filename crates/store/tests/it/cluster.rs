@@ -3,6 +3,7 @@
 //! It runs as somebody without rights where tests run as root, because PostgreSQL refuses to be root. It ends with the thread that started it.
 
 use std::fs::File;
+use std::io::Write as _;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -29,6 +30,9 @@ impl Cluster {
             std::os::unix::fs::chown(cluster.dir.path(), Some(NOBODY), Some(NOBODY)).unwrap();
         }
         cluster.copy();
+        // Here, and not with those below, so that a test can have it otherwise.
+        let mut own = File::options().append(true).open(cluster.data().join("postgresql.auto.conf")).unwrap();
+        own.write_all(b"listen_addresses = ''\n").unwrap();
         cluster.go_on();
         cluster
     }
@@ -61,7 +65,7 @@ impl Cluster {
         assert!(self.server.is_none(), "it runs");
         let mut server = self.program("postgres");
         server.arg("-D").arg(self.data()).arg("-k").arg(self.dir.path());
-        for setting in ["listen_addresses=", "shared_buffers=16MB", "max_connections=40", "jit=off"] {
+        for setting in ["shared_buffers=16MB", "max_connections=40", "jit=off"] {
             server.args(["-c", setting]);
         }
         self.server = Some(server.spawn().unwrap());

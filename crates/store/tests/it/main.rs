@@ -19,4 +19,5 @@ mod secrets;
 mod servers;
 mod support;
 mod sync;
+mod tls;
 mod usage;
