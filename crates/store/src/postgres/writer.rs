@@ -95,7 +95,11 @@ pub(crate) fn start(
                 let _ = tell.send(Ok(server));
                 writer.run(queue);
             }
-            Err(error) => drop(tell.send(Err(error))),
+            Err(error) => {
+                // Whoever hears of it may try again at once.
+                drop(lock);
+                let _ = tell.send(Err(error));
+            }
         }
     });
     let failed = |cause: anyhow::Error| StoreError::Failed { dir: place.clone(), cause };
