@@ -177,6 +177,7 @@ fn append(session: &SessionId, expected_last: u64, count: u64, bare: bool) -> Ap
         summary: (!bare).then_some(summary),
         text,
         usage: Vec::new(),
+        notices: Vec::new(),
         once: None,
     }
 }

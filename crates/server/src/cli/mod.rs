@@ -19,6 +19,7 @@ mod end;
 mod fork;
 mod gateway;
 mod github;
+mod hooks;
 mod image;
 mod keys;
 mod login;
@@ -165,6 +166,8 @@ enum Command {
     Logout(login::LogoutArguments),
     /// Make, list or revoke tokens of your own
     Tokens(tokens::Arguments),
+    /// Have addresses told what happens to sessions, by signed webhooks
+    Hooks(hooks::Arguments),
     /// Who may use the server: list, invite, change roles, remove
     People(people::Arguments),
     /// Make a GitHub App for this server
@@ -247,6 +250,7 @@ impl Cli {
             Command::Login(arguments) => block_on(login::run(&arguments, output)),
             Command::Logout(arguments) => block_on(login::logout(&arguments, &common, output)),
             Command::Tokens(arguments) => block_on(tokens::run(&arguments, &common.client()?, output)),
+            Command::Hooks(arguments) => block_on(hooks::run(&arguments, &common.client()?, output)),
             Command::People(arguments) => block_on(people::run(&arguments, &common.client()?, output)),
             Command::Gateway(arguments) => block_on(gateway::run(&arguments, &common.client()?, output)),
             Command::Keys(arguments) => block_on(keys::run(&arguments, &common.client()?, output)),

@@ -14,6 +14,7 @@ pub mod files;
 pub mod github;
 pub(crate) mod guard;
 mod health;
+pub mod hooks;
 pub mod keys;
 pub mod live;
 pub mod me;
@@ -219,6 +220,11 @@ pub fn router(app: App) -> Router {
         .route("/keys", get(keys::list::handle))
         .route("/keys/{name}", put(keys::set::handle).delete(keys::remove::handle))
         .route("/keys/{name}/test", post(keys::test::handle))
+        .route("/hooks", get(hooks::list::handle).post(hooks::add::handle))
+        .route("/hooks/{id}", delete(hooks::remove::handle))
+        .route("/hooks/{id}/test", post(hooks::test::handle))
+        .route("/hooks/{id}/deliveries", get(hooks::deliveries::handle))
+        .route("/hooks/{id}/retry", post(hooks::retry::handle))
         .route("/models", get(models::handle))
         .route("/queue", get(queue::handle))
         .route("/github", get(github::show::handle))

@@ -130,8 +130,12 @@ fn invalid_status(code: &str) -> StatusCode {
         "too_many_terminals" | "terminal_refused" | "port_refused" => StatusCode::CONFLICT,
         "link_used_up" => StatusCode::UNAUTHORIZED,
         "not_invited" => StatusCode::FORBIDDEN,
-        "name_taken" | "last_owner" | "too_many_tokens" | "template_building" => StatusCode::CONFLICT,
-        "person_not_found" | "credential_not_found" => StatusCode::NOT_FOUND,
+        "name_taken" | "last_owner" | "too_many_tokens" | "too_many_hooks" | "template_building" => {
+            StatusCode::CONFLICT
+        }
+        "person_not_found" | "credential_not_found" | "hook_not_found" | "delivery_not_found" => {
+            StatusCode::NOT_FOUND
+        }
         "idempotency_key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::BAD_REQUEST,
     }

@@ -1,7 +1,7 @@
 //! All appends of a group, each to another session, in one statement and so in one journey to the database.
 //!
 //! ```text
-//! given ──► moved: each log whose end is where its append expects it ──► batches, summaries, texts, usage of those
+//! given ──► moved: each log whose end is where its append expects it ──► batches, summaries, texts, usage, notices of those
 //!             └── the others are told where their log ends
 //! ```
 //! The end of a log is moved and compared in one update, which holds the row until the transaction is over: of two that append at the same
@@ -12,7 +12,7 @@ use super::words;
 use crate::batch::Batch;
 use crate::jobs::Fenced;
 use crate::sql::{Error, Result, storable};
-use crate::{Append, AppendError, Committed, SummaryRow, UsageRow, usage};
+use crate::{Append, AppendError, Committed, NoticeRow, SummaryRow, UsageRow, usage};
 use lamplight_domain::Seq;
 use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
@@ -54,12 +54,18 @@ WITH given AS (
         $33::bigint[], $34::bigint[], $35::bigint[], $36::bigint[], $37::text[], $38::bigint[])
         AS item (n, seq, at, person, repository, model, input, output, cached, cache_written, reasoning, cost_micros, priced_by, estimated)
     JOIN moved ON moved.n = item.n
+), told AS (
+    INSERT INTO hook_deliveries (hook, session, seq, kind, at, body, since, due_at)
+    SELECT hooks.id, given.session, item.seq, item.kind, given.at, item.body, given.at, given.at
+    FROM unnest($42::bigint[], $43::bigint[], $44::text[], $45::text[]) AS item (n, seq, kind, body)
+    JOIN moved ON moved.n = item.n JOIN given ON given.n = item.n
+    JOIN hooks ON hooks.disabled IS NULL AND (hooks.kinds = '' OR hooks.kinds LIKE '% ' || item.kind || ' %')
 ), counted AS (
     UPDATE written SET last_group = $39::bigint WHERE server = $41::bigint
 )
 SELECT n FROM moved";
 /// Parameters of that.
-const COLUMNS: usize = 41;
+const COLUMNS: usize = 45;
 
 /// Appends to different sessions, none of which is new. Each is answered; only trouble with the database is an error, and then none is stored.
 pub(super) fn append(
@@ -72,6 +78,7 @@ pub(super) fn append(
     let mut columns = columns(&appends, &sealed, group);
     columns.push(Box::new(fenced.iter().map(Fenced::counts_on).collect::<Vec<i64>>()));
     columns.push(Box::new(server));
+    columns.extend(notices(&appends));
     let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| &**column).collect();
     let rows = session.query_of(APPEND, &parameters)?;
     let mut moved = vec![false; appends.len()];
@@ -220,4 +227,18 @@ fn columns<'a>(appends: &'a [&Append], batches: &'a [Batch], group: i64) -> Vec<
     );
     all.push(Box::new(group));
     all
+}
+
+/// What hooks are told by them, at the end of the statement's arrays.
+fn notices<'a>(appends: &[&'a Append]) -> [Box<dyn ToSql + Sync + 'a>; 4] {
+    let told: Vec<(i64, &NoticeRow)> = (0_i64..)
+        .zip(appends)
+        .flat_map(|(n, append)| append.notices.iter().map(move |row| (n, row)))
+        .collect();
+    [
+        Box::new(told.iter().map(|(n, _)| *n).collect::<Vec<i64>>()),
+        Box::new(told.iter().map(|(_, row)| row.seq.0 as i64).collect::<Vec<i64>>()),
+        Box::new(told.iter().map(|(_, row)| storable(&row.kind)).collect::<Vec<_>>()),
+        Box::new(told.iter().map(|(_, row)| storable(&row.body)).collect::<Vec<_>>()),
+    ]
 }

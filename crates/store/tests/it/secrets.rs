@@ -40,7 +40,7 @@ async fn a_store_of_the_first_schema_goes_on() {
         ALTER TABLE summaries DROP COLUMN archived; DROP TABLE secrets; DROP TABLE usage;
         DROP TABLE people; DROP TABLE identities; DROP TABLE credentials;
         DROP TABLE audit; DROP TABLE deliveries; DROP TABLE marks; DROP TABLE threads; DROP TABLE reviewed;
-        DROP TABLE remarks; DROP TABLE replies; DROP TABLE lent;";
+        DROP TABLE remarks; DROP TABLE replies; DROP TABLE lent; DROP TABLE hooks; DROP TABLE hook_deliveries;";
     connection.execute_batch(&format!("{later} PRAGMA user_version = 1")).unwrap();
     drop(connection);
 

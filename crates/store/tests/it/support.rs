@@ -119,6 +119,7 @@ pub(crate) fn append(session: &SessionId, expected_last: u64, count: u64) -> App
         summary: None,
         text: Vec::new(),
         usage: Vec::new(),
+        notices: Vec::new(),
         once: None,
     }
 }
