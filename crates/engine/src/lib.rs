@@ -185,6 +185,8 @@ pub struct SessionQuery {
     pub person: Option<String>,
     /// Those that are archived, instead of those that are not.
     pub archived: bool,
+    /// Only those whose last turn is a dead letter.
+    pub dead: bool,
     pub cursor: Option<String>,
     pub limit: usize,
 }
@@ -213,6 +215,7 @@ impl From<SessionQuery> for lamplight_store::SessionQuery {
             repository: query.repository,
             person: query.person,
             archived: query.archived,
+            dead: query.dead,
             text: query.text,
             cursor: query.cursor,
             limit: query.limit,

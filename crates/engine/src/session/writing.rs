@@ -164,6 +164,7 @@ fn summary(session: &Session, view: &SessionView) -> SummaryRow {
         open: !is_quiet(session, view.updated_at),
         person: view.person.name.clone(),
         archived: view.archived,
+        dead: view.dead,
         body: serde_json::to_string(view).expect("a view is strings, numbers and JSON values"),
     }
 }

@@ -13,6 +13,7 @@ mod checks;
 mod client;
 mod code;
 mod config;
+mod dead;
 mod diff;
 mod doctor;
 mod end;
@@ -39,6 +40,7 @@ mod redacting;
 mod render;
 mod restore;
 mod resume;
+mod retry;
 mod run;
 mod sandbox;
 mod sandboxes;
@@ -113,6 +115,10 @@ enum Command {
     Answer(answer::Arguments),
     /// Stop the running turn
     Stop(stop::Arguments),
+    /// List sessions that came to nothing for want of a sandbox or the like
+    Dead(dead::Arguments),
+    /// Ask once more what a session was asked that came to nothing so
+    Retry(retry::Arguments),
     /// Let everything in a session's sandbox stand still, in the middle of a turn too
     Pause(pause::Arguments),
     /// Let what was paused go on
@@ -230,6 +236,8 @@ impl Cli {
             Command::Answer(arguments) => block_on(answer::run(&arguments, &common.client()?, output)),
             Command::Stop(arguments) => block_on(stop::run(&arguments, &common.client()?, output)),
             Command::Pause(arguments) => block_on(pause::run(&arguments, &common.client()?, output)),
+            Command::Dead(arguments) => block_on(dead::run(&arguments, &common.client()?, output)),
+            Command::Retry(arguments) => block_on(retry::run(&arguments, &common.client()?, output)),
             Command::Resume(arguments) => block_on(resume::run(&arguments, &common.client()?, output)),
             Command::Sandboxes(arguments) => block_on(sandboxes::run(&arguments, &common.client()?, output)),
             Command::Terminal(arguments) => block_on(terminal::run(&arguments, &common.client()?, output)),

@@ -173,6 +173,7 @@ pub fn router(app: App) -> Router {
             delete(sessions::remove_prompt::handle).put(sessions::edit_prompt::handle),
         )
         .route("/sessions/{id}/stop", post(sessions::stop::handle))
+        .route("/sessions/{id}/retry", post(sessions::retry::handle))
         .route("/sessions/{id}/pause", post(sessions::pause::handle))
         .route("/sessions/{id}/resume", post(sessions::resume::handle))
         .route("/sessions/{id}/release", post(sessions::release::handle))

@@ -27,6 +27,7 @@ use utoipa::OpenApi;
         sessions::edit_prompt::handle,
         sessions::remove_prompt::handle,
         sessions::stop::handle,
+        sessions::retry::handle,
         sessions::pause::handle,
         sessions::resume::handle,
         sessions::release::handle,

@@ -87,6 +87,7 @@ fn refused(refusal: &Refusal) -> Problem {
             StatusCode::BAD_REQUEST,
             "Fill in what the question asks for, as the session's `question` says it.",
         ),
+        Refusal::NothingToRetry => (StatusCode::CONFLICT, "Nothing; a prompt goes on with the session."),
         Refusal::EmptyPrompt => (StatusCode::BAD_REQUEST, "Say what is to be done."),
         Refusal::ModelUnknown { .. } => (StatusCode::BAD_REQUEST, "Choose one of the models offered."),
         Refusal::QueueFull { .. } => {

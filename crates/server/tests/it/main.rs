@@ -12,6 +12,7 @@ mod cli;
 mod cluster;
 mod code;
 mod configuration;
+mod dead;
 mod e2b;
 mod forge;
 mod gateway;

@@ -30,16 +30,17 @@ WITH given AS (
     INSERT INTO log_batches (log, first_seq, last_seq, at, crc, body)
     SELECT moved.log, given.expected + 1, given.last_seq, given.at, given.crc, given.body FROM given JOIN moved ON moved.n = given.n
 ), listed AS (
-    INSERT INTO summaries (log, session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, body)
+    INSERT INTO summaries (log, session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, body,
+        dead)
     SELECT moved.log, item.session, item.created_at, item.updated_at, item.last_seq, item.phase, item.title, item.repository, item.agent, item.open,
-        item.person, item.archived, item.body
+        item.person, item.archived, item.body, item.dead
     FROM unnest($8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::text[],
-        $17::bigint[], $18::text[], $19::bigint[], $20::text[])
-        AS item (n, session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, body)
+        $17::bigint[], $18::text[], $19::bigint[], $20::text[], $46::bigint[])
+        AS item (n, session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, body, dead)
     JOIN moved ON moved.n = item.n
     ON CONFLICT (log) DO UPDATE SET created_at = excluded.created_at, updated_at = excluded.updated_at, last_seq = excluded.last_seq,
         phase = excluded.phase, title = excluded.title, repository = excluded.repository, agent = excluded.agent, open = excluded.open,
-        person = excluded.person, archived = excluded.archived, body = excluded.body
+        person = excluded.person, archived = excluded.archived, body = excluded.body, dead = excluded.dead
 ), found AS (
     INSERT INTO texts (log, seq, text, words)
     SELECT moved.log, item.seq, item.text, item.words::tsvector
@@ -65,7 +66,7 @@ WITH given AS (
 )
 SELECT n FROM moved";
 /// Parameters of that.
-const COLUMNS: usize = 45;
+const COLUMNS: usize = 46;
 
 /// Appends to different sessions, none of which is new. Each is answered; only trouble with the database is an error, and then none is stored.
 pub(super) fn append(
@@ -79,6 +80,8 @@ pub(super) fn append(
     columns.push(Box::new(fenced.iter().map(Fenced::counts_on).collect::<Vec<i64>>()));
     columns.push(Box::new(server));
     columns.extend(notices(&appends));
+    let summaries = appends.iter().filter_map(|append| append.summary.as_ref());
+    columns.push(Box::new(summaries.map(|summary| i64::from(summary.dead)).collect::<Vec<i64>>()));
     let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| &**column).collect();
     let rows = session.query_of(APPEND, &parameters)?;
     let mut moved = vec![false; appends.len()];

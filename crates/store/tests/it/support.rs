@@ -137,6 +137,7 @@ pub(crate) fn summary(session: &SessionId, last_seq: u64) -> SummaryRow {
         open: true,
         person: "Ada".into(),
         archived: false,
+        dead: false,
         body: format!(r#"{{"steps":{last_seq}}}"#),
     }
 }

@@ -45,6 +45,7 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("PUT", "/sessions/{id}/prompts/{prompt}", Need::Steer),
     ("DELETE", "/sessions/{id}/prompts/{prompt}", Need::Steer),
     ("POST", "/sessions/{id}/stop", Need::Steer),
+    ("POST", "/sessions/{id}/retry", Need::Steer),
     ("POST", "/sessions/{id}/pause", Need::Steer),
     ("POST", "/sessions/{id}/resume", Need::Steer),
     ("POST", "/sessions/{id}/release", Need::Steer),
