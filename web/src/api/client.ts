@@ -133,6 +133,8 @@ export interface SessionFilter {
   person?: string;
   /** Those that are archived, instead of those that are not. */
   archived?: boolean;
+  /** Only those whose last turn can be tried again. */
+  dead?: boolean;
 }
 
 export interface LogPage {
@@ -243,6 +245,7 @@ export const api = {
   sandboxes: (): Promise<{ items: Sandbox[] }> => call('GET', '/sandboxes'),
   takeBack: (sandbox: string): Promise<void> => call('DELETE', `/sandboxes/${encodeURIComponent(sandbox)}`),
   github: (): Promise<GitHubStanding> => call('GET', '/github'),
+  retry: (id: string): Promise<SessionView> => call('POST', `${session(id)}/retry`),
   release: (id: string): Promise<SessionView> => call('POST', `${session(id)}/release`),
   /** `cursor` is of the page before. */
   audit: (filter: object, cursor: number | null): Promise<AuditPage> => {

@@ -66,6 +66,7 @@ export const words = {
     searchPlaceholder: 'Find in titles, repositories and all that was said',
     mine: 'Mine',
     archived: 'Archived',
+    dead: 'To be tried again',
     phase: 'Phase',
     allPhases: 'All phases',
     repository: 'Repository',
