@@ -25,7 +25,8 @@ enum Command {
     /// Have an address told from now on; its secret is shown this once
     Add {
         /// Begins with https://
-        url: String,
+        #[arg(value_name = "URL")]
+        address: String,
         /// What it is told of, such as turn.ended,person.needed [default: everything]
         #[arg(long, value_delimiter = ',', value_parser = event)]
         events: Vec<NoticeKind>,
@@ -89,9 +90,9 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     match &arguments.command {
-        Command::Add { url, events, json } => {
+        Command::Add { address, events, json } => {
             let events = events.iter().map(|event| event.as_str().to_owned()).collect();
-            let new = NewHookRequest { url: url.clone(), events };
+            let new = NewHookRequest { url: address.clone(), events };
             let added: AddedHook = client.post("/hooks", Some(&new)).await?;
             match json {
                 true => output.json(&added)?,
