@@ -11,6 +11,7 @@ import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { Audit, GITHUB, repositories, Sandboxes } from './admin.mjs';
 import { HEADERS, TYPES } from './headers.mjs';
+import { hookRoutes } from './hooks.mjs';
 import { insideRoutes } from './inside.mjs';
 import { Refused } from './refused.mjs';
 import { reviewRoutes } from './review.mjs';
@@ -169,6 +170,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
     ['GET', of('diff'), ({ ids, query }) => find(ids[0]).diff(query.has('turn') ? Number(query.get('turn')) : null)],
     ...insideRoutes(find),
     ...reviewRoutes(find),
+    ...hookRoutes(),
     ['POST', of('merge'), ({ ids }) => find(ids[0]).merge()],
     ['POST', of('end'), ({ ids }) => after(find(ids[0]), (session) => session.end())],
     ['GET', of('log'), ({ ids, query }) => page(find(ids[0]).log, query)],

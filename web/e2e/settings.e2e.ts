@@ -68,6 +68,31 @@ describe.runIf(ON_DOUBLE)('settings', () => {
     expect(complaintsOf(page)).toEqual([]);
   });
 
+  test('an address is told, tried, told again and removed', async () => {
+    const page = await stage.page();
+    await page.goto(`${stage.url}/settings/hooks`);
+    await page.getByText('No address is told anything.').waitFor();
+    await page.getByLabel('Address', { exact: true }).fill('http://ci.example.org/');
+    await page.getByRole('button', { name: 'Add' }).click();
+    await page.getByText('It does not begin with https://.').waitFor();
+    await page.getByLabel('Address', { exact: true }).fill('https://ci.example.org/');
+    await page.getByLabel('What it is told of').selectOption('What needs somebody');
+    await page.getByRole('button', { name: 'Add' }).click();
+    await page.getByText('whsec_').waitFor();
+    const hook = page.getByRole('list', { name: 'Hooks' }).getByRole('listitem').first();
+    await hook.getByText('person.needed, turn.failed, turn.tripped').waitFor();
+    await hook.getByText('Disabled: nothing came through for a day').waitFor();
+    await hook.getByRole('button', { name: 'Test' }).click();
+    await hook.getByRole('status').getByText('it answered 500').waitFor();
+    await hook.getByRole('button', { name: 'Deliveries' }).click();
+    await hook.getByRole('list', { name: 'Deliveries' }).getByText('given up').waitFor();
+    await hook.getByRole('button', { name: 'Try again' }).click();
+    await hook.getByText('1 waiting, 0 given up').waitFor();
+    await hook.getByRole('button', { name: 'Remove' }).click();
+    await page.getByText('No address is told anything.').waitFor();
+    expect(complaintsOf(page).filter((text) => !text.includes('400'))).toEqual([]);
+  });
+
   test('the audit log tells who did what, and is filtered by its address', async () => {
     const page = await stage.page();
     await page.goto(`${stage.url}/settings`);

@@ -46,6 +46,7 @@ const list = createRoute({
       ...(typeof search.repository === 'string' ? { repository: search.repository } : {}),
       mine: search.mine === true,
       archived: search.archived === true,
+      dead: search.dead === true,
       ...(GROUPINGS.includes(search.group as Grouping) ? { group: search.group as Grouping } : {}),
     }),
   component: ListPage,

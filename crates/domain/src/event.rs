@@ -2,7 +2,7 @@
 
 mod parts;
 
-pub use parts::{Commit, Contact, Entry, Guard, Memory, Outcome};
+pub use parts::{Commit, Contact, Entry, Guard, Memory, Outcome, RetryPlanned};
 
 use crate::agent::{AgentInput, ExitStatus, Opened};
 use crate::artifact::Artifact;
@@ -30,6 +30,9 @@ pub enum Event {
         by: String,
         #[serde(default, skip_serializing_if = "Vec::is_empty")]
         attachments: Vec<Attachment>,
+        /// A turn of this came to nothing, and somebody wants it tried again: it goes before what waits.
+        #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+        again: bool,
     },
     /// A prompt that waits says this from here on.
     PromptEdited {
@@ -241,13 +244,7 @@ pub enum Event {
     },
     QuestionAsked(QuestionAsked),
     QuestionAnswered(QuestionAnswered),
-    /// The prompt came back with a failure that goes away by itself; the agent is told to go on at `due`.
-    RetryPlanned {
-        turn: TurnNumber,
-        retry: u32,
-        due: Timestamp,
-        failure: Failure,
-    },
+    RetryPlanned(RetryPlanned),
     /// The agent was told to go on.
     PromptRetried {
         turn: TurnNumber,

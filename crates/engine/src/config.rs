@@ -4,6 +4,7 @@ use crate::BudgetsConfig;
 use crate::CloudKey;
 use crate::QueueConfig;
 use crate::forge::ForgeConfig;
+use crate::hooks::HooksConfig;
 use crate::keys::{GitHubStored, SealingSource};
 use crate::rights::RightsConfig;
 use lamplight_agent::catalogue::Configured;
@@ -67,6 +68,8 @@ pub struct Config {
     /// What the files of sandboxes begin with, where a session does not say otherwise.
     pub image: ImageChoice,
     pub outside: Outside,
+    /// Where hooks may be.
+    pub hooks: HooksConfig,
     /// What sessions of some repositories get where they do not say otherwise, before all of the above.
     pub repositories: Vec<RepositoryConfig>,
 }

@@ -131,8 +131,8 @@ async fn store_first(
     let session = Session::replay(&entries).expect("a session's first event is its creation");
     let hub = crate::hub::Hub::new(Seq(0));
     let view = session.view(id.clone());
-    let summary = writing::summary(&session, &view);
-    writing::append(shared, &hub, (id, session.spec()), &entries, Some(summary), once).await?;
+    let told = writing::told(shared, &session, &view, &entries);
+    writing::append(shared, &hub, (id, session.spec()), &entries, Some(told), once).await?;
     Ok(view)
 }
 

@@ -7,6 +7,7 @@ use crate::create::Once;
 use crate::elsewhere::Submodules;
 use crate::error::{CommandError, StartError};
 use crate::forge::{self, Forge};
+use crate::hooks::{self, Hooks};
 use crate::hub::Follower;
 use crate::keys::Keys;
 use crate::metrics::Metrics;
@@ -71,6 +72,7 @@ pub(crate) struct Shared {
     pub people_changes: watch::Sender<u64>,
     pub queue: Queue,
     pub lending: lent::Lending,
+    pub hooks: Hooks,
     pub metrics: Metrics,
     pub servers: Servers,
     pub awake: Mutex<HashMap<SessionId, Awake>>,
@@ -116,6 +118,7 @@ impl Engine {
         let on_behalf = OnBehalf::open(config.on_behalf.clone(), &store).await?;
         let shared = Arc::new(Shared {
             forge: Forge::open(&config),
+            hooks: Hooks::new(config.hooks.clone(), &config.outside, config.redaction.clone()),
             rights: Rights::open(&config),
             on_behalf,
             submodules: Submodules::default(),
@@ -149,6 +152,7 @@ impl Engine {
         }
         shared.tasks.spawn(reconcile::run(shared.clone()));
         shared.tasks.spawn(queue::run(shared.clone()));
+        shared.tasks.spawn(hooks::run(shared.clone()));
         shared.tasks.spawn(servers::run(shared.clone()));
         shared.tasks.spawn(servers::follow(shared.clone()));
         Ok(forge::started(Self { shared }))

@@ -28,6 +28,10 @@ pub(crate) fn credential_id() -> String {
     fresh()
 }
 
+pub(crate) fn hook_id() -> String {
+    fresh()
+}
+
 /// Bytes that nobody can guess, from the kernel.
 pub(crate) fn random<const N: usize>() -> std::io::Result<[u8; N]> {
     let mut bytes = [0; N];

@@ -22,6 +22,7 @@ mod failures;
 mod files;
 mod forge;
 mod git;
+mod hooks;
 mod hub;
 mod ids;
 mod images;
@@ -69,6 +70,7 @@ pub use forge::{
     Delivered, ForgeConfig, GitHubConnection, GitHubDelivery, GitHubFinding, GitHubStanding, NotDelivered,
     examine_github,
 };
+pub use hooks::{HookTest, HooksConfig, NewHook, NoSuchNotice, NoticeKind};
 pub use hub::Follower;
 pub use keys::{
     GitHubSecret, GitHubSecretInfo, GitHubStored, KeyInfo, KeyName, KeySource, LONGEST_KEY_BYTES,
@@ -92,8 +94,9 @@ pub use lamplight_sandbox::provider::{Searched, Used};
 pub use lamplight_sandbox::providers::e2b::{Examined as ExaminedCloud, FoundCloud, Key as CloudKey};
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{
-    AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, BadAddress, Examined, Migrated, PAGE_AUDIT,
-    PostgresAddress, Usage, UsageBy, UsageQuery, UsageSum,
+    AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, BadAddress, DeliveryQuery, DeliveryState, Examined,
+    HookDelivery, HookListed, HookRow, Migrated, PAGE_AUDIT, PAGE_HOOK_DELIVERIES, PostgresAddress, Usage,
+    UsageBy, UsageQuery, UsageSum,
 };
 pub use lent::{
     Away, Base, Begins, DEFAULT_TAG, FailedStep, Follower as LentFollower, Input as LentInput, JournalLevel,
@@ -183,6 +186,8 @@ pub struct SessionQuery {
     pub person: Option<String>,
     /// Those that are archived, instead of those that are not.
     pub archived: bool,
+    /// Only those whose last turn is a dead letter.
+    pub dead: bool,
     pub cursor: Option<String>,
     pub limit: usize,
 }
@@ -211,6 +216,7 @@ impl From<SessionQuery> for lamplight_store::SessionQuery {
             repository: query.repository,
             person: query.person,
             archived: query.archived,
+            dead: query.dead,
             text: query.text,
             cursor: query.cursor,
             limit: query.limit,

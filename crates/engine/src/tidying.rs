@@ -1,6 +1,6 @@
 //! What people do around a session's work: put in order what waits and what is done with, and begin with what is offered.
 
-use crate::{CommandError, Engine, prepared};
+use crate::{CommandError, Engine, ids, prepared};
 use lamplight_domain::session::{Command, SessionView};
 use lamplight_domain::{PromptId, SessionId};
 
@@ -14,6 +14,13 @@ impl Engine {
         by: String,
     ) -> Result<SessionView, CommandError> {
         self.command(id, Command::EditPrompt { prompt: prompt.clone(), text, by }).await
+    }
+
+    /// Asks once more what a turn was asked that is a dead letter.
+    pub async fn retry(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
+        let view = self.view(id).await?;
+        self.shared.budgets.refuse_if_spent(&self.shared.config, &view.person.name, &view.repository)?;
+        self.command(id, Command::Retry { prompt: ids::prompt_id(), by }).await
     }
 
     /// Lists leave the session out until it is put back or prompted; it stays what it is.

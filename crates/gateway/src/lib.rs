@@ -38,4 +38,4 @@ pub use upstream::{
     ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, NoSuchUpstream, OPENAI_BASE, Secret, Tariff, Upstream,
     UpstreamName, Upstreams,
 };
-pub use web::{Arrivals, Outside, Resolver, SystemResolver, Unresolved, WayOut};
+pub use web::{Arrivals, Courier, NotPosted, Outside, Posted, Resolver, SystemResolver, Unresolved, WayOut};

@@ -167,6 +167,7 @@ fn append(session: &SessionId, expected_last: u64, count: u64, bare: bool) -> Ap
         open: session.as_str().ends_with("00"),
         person: "Ada".into(),
         archived: false,
+        dead: false,
         body: format!(r#"{{"turn":1,"steps":{last_seq},"text":"{}"}}"#, words.repeat(3)),
     };
     Append {
@@ -177,6 +178,7 @@ fn append(session: &SessionId, expected_last: u64, count: u64, bare: bool) -> Ap
         summary: (!bare).then_some(summary),
         text,
         usage: Vec::new(),
+        notices: Vec::new(),
         once: None,
     }
 }

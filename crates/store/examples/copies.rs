@@ -38,6 +38,7 @@ async fn main() -> anyhow::Result<()> {
                 summary: Some(SummaryRow { id: id.clone(), body: renamed(&summary.body), ..summary.clone() }),
                 text: Vec::new(),
                 usage: Vec::new(),
+                notices: Vec::new(),
                 once: None,
             };
             let store = store.clone();

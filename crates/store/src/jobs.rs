@@ -2,9 +2,9 @@
 
 use crate::servers::{self, ServerChange, ServerOutcome};
 use crate::{
-    Append, AppendError, AuditEntry, Committed, ForgeChange, LentChange, PeopleChange, PeopleOutcome,
-    Project, Remembered, SealedSecret, WriteError, answers, audit, forge, lent, people, repositories,
-    secrets, sql,
+    Append, AppendError, AuditEntry, Committed, ForgeChange, HookChange, HookOutcome, LentChange,
+    PeopleChange, PeopleOutcome, Project, Remembered, SealedSecret, WriteError, answers, audit, forge, hooks,
+    lent, people, repositories, secrets, sql,
 };
 use lamplight_domain::{Seq, SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -50,6 +50,10 @@ pub(crate) enum Record {
     Forge {
         change: ForgeChange,
         reply: Reply<usize, WriteError>,
+    },
+    Hooks {
+        change: Box<HookChange>,
+        reply: Reply<HookOutcome, WriteError>,
     },
     Lent {
         change: LentChange,
@@ -106,6 +110,7 @@ pub(crate) enum Staged {
     Removed(bool),
     People(PeopleOutcome),
     Changed(usize),
+    Hooks(HookOutcome),
     Servers(ServerOutcome),
     Written,
 }
@@ -150,6 +155,7 @@ impl Record {
             Self::RemoveSecret { name, .. } => name.len(),
             Self::People { change, .. } => change.size(),
             Self::Forge { change, .. } => change.size(),
+            Self::Hooks { change, .. } => change.size(),
             Self::Lent { change, .. } => change.size(),
             Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
             Self::Servers { .. } => 64,
@@ -168,6 +174,7 @@ impl Record {
             Self::RemoveSecret { name, .. } => secrets::remove(connection, name).map(Staged::Removed),
             Self::People { change, .. } => people::change(connection, change).map(Staged::People),
             Self::Forge { change, .. } => forge::change(connection, change).map(Staged::Changed),
+            Self::Hooks { change, .. } => hooks::change(connection, change).map(Staged::Hooks),
             Self::Lent { change, server, .. } => {
                 lent::change(connection, change, *server).map(|()| Staged::Written)
             }
@@ -217,6 +224,13 @@ impl Record {
                 let _ = reply.send(match staged {
                     Ok(Staged::Changed(rows)) => Ok(rows),
                     Ok(_) => unreachable!("a change was staged"),
+                    Err(trouble) => Err(trouble.into()),
+                });
+            }
+            Self::Hooks { reply, .. } => {
+                let _ = reply.send(match staged {
+                    Ok(Staged::Hooks(outcome)) => Ok(outcome),
+                    Ok(_) => unreachable!("a change of hooks was staged"),
                     Err(trouble) => Err(trouble.into()),
                 });
             }

@@ -12,6 +12,7 @@ mod batch;
 mod blobs;
 mod forge;
 mod history;
+mod hooks;
 mod jobs;
 mod lent;
 mod log;
@@ -38,6 +39,10 @@ pub use audit::{AuditEntry, AuditPage, AuditQuery, AuditRow, PAGE_AUDIT};
 pub use backup::Backup;
 pub use blobs::{BlobError, BlobId, Blobs, NotABlobId};
 pub use forge::{Delivery, ForgeChange, Mark, Thread, Waiting};
+pub use hooks::{
+    Claimed, DeliveryQuery, DeliveryState, HookChange, HookDelivery, HookListed, HookOutcome, HookRow,
+    NoticeRow, PAGE_HOOK_DELIVERIES,
+};
 pub use lent::{LentChange, LentRow};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
 pub use migrate::Migrated;

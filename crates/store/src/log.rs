@@ -1,7 +1,7 @@
 //! What is asked of the log, and what it answers.
 
 use crate::batch::SEPARATOR;
-use crate::{Remembered, SummaryRow, UsageRow};
+use crate::{NoticeRow, Remembered, SummaryRow, UsageRow};
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
 use thiserror::Error;
@@ -24,6 +24,8 @@ pub struct Append {
     pub text: Vec<(Seq, String)>,
     /// What the entries tell of requests to models, each under its entry.
     pub usage: Vec<UsageRow>,
+    /// What hooks are told, each under the entry that it comes from; at most one for an entry.
+    pub notices: Vec<NoticeRow>,
     /// Stored in the same transaction: makes the append happen once for its key.
     pub once: Option<Remembered>,
 }
@@ -53,6 +55,9 @@ impl Append {
         if self.usage.iter().any(|row| is_elsewhere(row.seq)) {
             return Err("a count of what was used belongs to none of the entries");
         }
+        if self.notices.iter().any(|row| is_elsewhere(row.seq)) {
+            return Err("a notice belongs to none of the entries");
+        }
         Ok(())
     }
 
@@ -60,7 +65,8 @@ impl Append {
     pub(crate) fn size(&self) -> usize {
         let entries: usize = self.entries.iter().map(|entry| entry.len() + 1).sum();
         let text: usize = self.text.iter().map(|(_, text)| text.len()).sum();
-        entries + text + self.summary.as_ref().map_or(0, |summary| summary.body.len())
+        let notices: usize = self.notices.iter().map(|row| row.body.len()).sum();
+        entries + text + notices + self.summary.as_ref().map_or(0, |summary| summary.body.len())
     }
 }
 

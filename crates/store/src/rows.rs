@@ -21,6 +21,8 @@ pub struct SummaryRow {
     pub person: String,
     /// Lists leave it out unless they are asked for such.
     pub archived: bool,
+    /// Its last turn is a dead letter.
+    pub dead: bool,
     /// JSON, not read here.
     pub body: String,
 }
@@ -33,6 +35,8 @@ pub struct SessionQuery {
     pub person: Option<String>,
     /// Those that are archived, instead of those that are not.
     pub archived: bool,
+    /// Only those whose last turn is a dead letter.
+    pub dead: bool,
     /// Part of the title or the repository, or words found in the log.
     pub text: Option<String>,
     /// [`SessionPage::next`] of the page before.

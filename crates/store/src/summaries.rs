@@ -4,7 +4,7 @@ use crate::sql::{Connection, Dialect, Result, Row, ToValue, Value, params};
 use crate::{PAGE_SESSIONS, SessionPage, SessionQuery, SummaryRow, search};
 use lamplight_domain::{Seq, SessionId, Timestamp};
 
-const COLUMNS: &str = "session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, body";
+const COLUMNS: &str = "session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, dead, body";
 
 /// Writes the row, and the indexes only when what they are about has changed: this runs with every append.
 pub(crate) fn store(connection: &Connection, log: i64, row: &SummaryRow) -> Result<()> {
@@ -15,16 +15,16 @@ pub(crate) fn store(connection: &Connection, log: i64, row: &SummaryRow) -> Resu
     )?;
     if updated == 1 {
         connection.execute(
-            "UPDATE summaries SET phase = ?2, open = ?3, title = ?4, repository = ?5, person = ?6, archived = ?7
+            "UPDATE summaries SET phase = ?2, open = ?3, title = ?4, repository = ?5, person = ?6, archived = ?7, dead = ?8
              WHERE log = ?1 AND (phase <> ?2 OR open <> ?3 OR title <> ?4 OR repository <> ?5 OR person <> ?6
-             OR archived <> ?7)",
-            params![log, row.phase, row.open, row.title, row.repository, row.person, row.archived],
+             OR archived <> ?7 OR dead <> ?8)",
+            params![log, row.phase, row.open, row.title, row.repository, row.person, row.archived, row.dead],
         )?;
         return Ok(());
     }
     connection.execute(
         &format!(
-            "INSERT INTO summaries ({COLUMNS}, log) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)"
+            "INSERT INTO summaries ({COLUMNS}, log) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)"
         ),
         params![
             row.id.as_str(),
@@ -38,6 +38,7 @@ pub(crate) fn store(connection: &Connection, log: i64, row: &SummaryRow) -> Resu
             row.open,
             row.person,
             row.archived,
+            row.dead,
             row.body,
             log
         ],
@@ -72,6 +73,10 @@ pub(crate) fn list(connection: &Connection, query: &SessionQuery) -> Result<Sess
         ("repository = ?", &query.repository),
         ("person = ?", &query.person),
     ];
+    if query.dead {
+        // As the index has it.
+        conditions.push("dead = 1");
+    }
     for (condition, wanted) in columns {
         if let Some(wanted) = wanted {
             conditions.push(condition);
@@ -119,7 +124,8 @@ fn from_row(row: &Row<'_>) -> Result<SummaryRow> {
         open: row.is(8)?,
         person: row.get(9)?,
         archived: row.is(10)?,
-        body: row.get(11)?,
+        dead: row.is(11)?,
+        body: row.get(12)?,
     })
 }
 

@@ -16,7 +16,7 @@ use crate::batch::Batch;
 use crate::jobs::{Job, Record, Staged, Trouble, gather};
 use crate::quarantine::Quarantine;
 use crate::sql::{self, Connection, params};
-use crate::{Append, AppendError, Committed, answers, history, rebuild, search, summaries, usage};
+use crate::{Append, AppendError, Committed, answers, history, hooks, rebuild, search, summaries, usage};
 use lamplight_domain::{Seq, SessionId};
 use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
@@ -227,6 +227,9 @@ impl Writer {
         self.search_index.add(&self.connection, log, &append.text)?;
         for row in &append.usage {
             usage::store(&self.connection, log, row)?;
+        }
+        for notice in &append.notices {
+            hooks::tell(&self.connection, &append.session, append.at, notice)?;
         }
         if let Some(once) = &append.once {
             answers::remember(&self.connection, once)?;

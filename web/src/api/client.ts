@@ -11,6 +11,8 @@ import type {
   Diff,
   FolderListing,
   GitHubStanding,
+  Hook,
+  HookDelivery,
   Invitation,
   Key,
   KeyTest,
@@ -131,6 +133,8 @@ export interface SessionFilter {
   person?: string;
   /** Those that are archived, instead of those that are not. */
   archived?: boolean;
+  /** Only those whose last turn can be tried again. */
+  dead?: boolean;
 }
 
 export interface LogPage {
@@ -229,9 +233,19 @@ export const api = {
   setKey: (name: string, key: string): Promise<Key> => call('PUT', `/keys/${encodeURIComponent(name)}`, { key }),
   removeKey: (name: string): Promise<void> => call('DELETE', `/keys/${encodeURIComponent(name)}`),
   testKey: (name: string): Promise<KeyTest> => call('POST', `/keys/${encodeURIComponent(name)}/test`),
+  hooks: (): Promise<{ items: Hook[] }> => call('GET', '/hooks'),
+  addHook: (url: string, events: string[]): Promise<Hook & { secret: string }> =>
+    call('POST', '/hooks', { url, events }),
+  removeHook: (id: string): Promise<void> => call('DELETE', `/hooks/${encodeURIComponent(id)}`),
+  testHook: (id: string): Promise<{ delivered: boolean; outcome: string }> =>
+    call('POST', `/hooks/${encodeURIComponent(id)}/test`),
+  retryHook: (id: string): Promise<void> => call('POST', `/hooks/${encodeURIComponent(id)}/retry`, {}),
+  hookDeliveries: (id: string): Promise<{ items: HookDelivery[] }> =>
+    call('GET', `/hooks/${encodeURIComponent(id)}/deliveries`),
   sandboxes: (): Promise<{ items: Sandbox[] }> => call('GET', '/sandboxes'),
   takeBack: (sandbox: string): Promise<void> => call('DELETE', `/sandboxes/${encodeURIComponent(sandbox)}`),
   github: (): Promise<GitHubStanding> => call('GET', '/github'),
+  retry: (id: string): Promise<SessionView> => call('POST', `${session(id)}/retry`),
   release: (id: string): Promise<SessionView> => call('POST', `${session(id)}/release`),
   /** `cursor` is of the page before. */
   audit: (filter: object, cursor: number | null): Promise<AuditPage> => {

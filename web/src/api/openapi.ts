@@ -106,6 +106,92 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/hooks": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Addresses that are told what happens to sessions, the oldest first; never any part of a secret. */
+        get: operations["list_hooks"];
+        put?: never;
+        /** Has an address told what happens to sessions from now on. */
+        post: operations["add_hook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hooks/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /** Tells an address nothing more, and forgets what it was told. */
+        delete: operations["remove_hook"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hooks/{id}/deliveries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What an address was told, is to be told, and could not be told; the newest first. */
+        get: operations["list_hook_deliveries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hooks/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Tries again, for another day, what was given up; an address that was disabled is told again. */
+        post: operations["retry_hook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/hooks/{id}/test": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Sends the address a `hook.test`, signed as all else, once and now. Takes 15 s at most. */
+        post: operations["test_hook"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/keys": {
         parameters: {
             query?: never;
@@ -991,6 +1077,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/retry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Asks once more what a turn was asked that is a dead letter (`dead`), before what else waits. */
+        post: operations["retry_session"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/secrets/search": {
         parameters: {
             query?: never;
@@ -1307,6 +1410,14 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description A new hook, and its secret, which is said this once. */
+        AddedHook: components["schemas"]["Hook"] & {
+            /**
+             * @description What its deliveries are signed with, as the Standard Webhooks specification writes it.
+             * @example whsec_…
+             */
+            secret: string;
+        };
         /** @description An agent that a session can be given to. */
         Agent: {
             /** @example opencode */
@@ -1657,6 +1768,52 @@ export interface components {
             /** @example lmp_… */
             secret: string;
         };
+        /** @description One thing that an address is told. What came through is listed for three days, what did not for thirty. */
+        Delivery: {
+            /**
+             * Format: int64
+             * @description Later ones have larger ones.
+             */
+            id: number;
+            session_id: string;
+            /**
+             * Format: int64
+             * @description The entry of the session's log that it tells.
+             */
+            seq: number;
+            /** @example turn.ended */
+            event: string;
+            /**
+             * Format: date-time
+             * @description When it happened.
+             */
+            at: string;
+            status: components["schemas"]["DeliveryStatus"];
+            /**
+             * Format: date-time
+             * @description When it is tried next.
+             */
+            due_at?: string | null;
+            /** Format: date-time */
+            delivered_at?: string | null;
+            /**
+             * Format: int32
+             * @description How often it was tried.
+             */
+            tries: number;
+            /** @description What came of the last try, in words; `null` before the first. */
+            outcome?: string | null;
+        };
+        DeliveryList: {
+            items: components["schemas"]["Delivery"][];
+            /**
+             * Format: int64
+             * @description `null` on the last page.
+             */
+            next_cursor?: number | null;
+        };
+        /** @enum {string} */
+        DeliveryStatus: "waiting" | "delivered" | "dead";
         /** @description What changed between two commits. */
         Diff: {
             base: string;
@@ -1704,6 +1861,8 @@ export interface components {
             text: string;
             by: string;
             attachments?: components["schemas"]["log.Attachment"][];
+            /** @description A turn of this came to nothing, and somebody wants it tried again: it goes before what waits. */
+            again?: boolean;
             /** @enum {string} */
             type: "prompt_queued";
         } | {
@@ -1952,15 +2111,10 @@ export interface components {
         }) | (components["schemas"]["QuestionAnswered"] & {
             /** @enum {string} */
             type: "question_answered";
-        }) | {
-            turn: components["schemas"]["TurnNumber"];
-            /** Format: int32 */
-            retry: number;
-            due: components["schemas"]["Timestamp"];
-            failure: components["schemas"]["Failure"];
+        }) | (components["schemas"]["RetryPlanned"] & {
             /** @enum {string} */
             type: "retry_planned";
-        } | {
+        }) | {
             turn: components["schemas"]["TurnNumber"];
             /** Format: int32 */
             retry: number;
@@ -2254,6 +2408,48 @@ export interface components {
          * @enum {string}
          */
         Guard: "steps" | "failures_in_a_row" | "identical_calls" | "silence" | "wall_clock" | "paused" | "budget" | "month_budget" | "right";
+        /** @description An address that is told what happens to sessions. Its secret is said once, when it is added. */
+        Hook: {
+            id: string;
+            /** @example https://ci.example.org/lamplight */
+            url: string;
+            /** @description What it is told of, such as `turn.ended`; empty is everything. */
+            events: string[];
+            /** @description Who added it. */
+            created_by: string;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When something came through last.
+             */
+            delivered_at?: string | null;
+            /** @description Why nothing is sent there any more; `null` while something is. */
+            disabled?: string | null;
+            /**
+             * Format: int64
+             * @description Deliveries that have not come through yet.
+             */
+            waiting: number;
+            /**
+             * Format: int64
+             * @description Those that were given up.
+             */
+            dead: number;
+        };
+        HookList: {
+            items: components["schemas"]["Hook"][];
+        };
+        /** @description What an address did with something that means nothing. */
+        HookTest: {
+            /** @description Whether it took it. */
+            delivered: boolean;
+            /**
+             * @description In words.
+             * @example it answered 204
+             */
+            outcome: string;
+        };
         /**
          * @description A host's name or address, or `*.` and a name for everything below it (and not the name itself). Lower case, without a dot at
          *     the end; names beyond ASCII in the form that starts with `xn--`.
@@ -2628,6 +2824,15 @@ export interface components {
             /** @enum {string} */
             policy: "none";
         };
+        NewHookRequest: {
+            /** @description Begins with `https://`, and is no private address; `hooks.allow_private` in the configuration names those that may be told all the same. */
+            url: string;
+            /**
+             * @description What it is told of; left out, everything: `session.queued`, `turn.started`, `person.needed`, `turn.ended`, `turn.failed`,
+             *     `turn.tripped`, `work.committed`, `pull_request.published`.
+             */
+            events?: string[];
+        };
         /** @description A task to be worked on. What is left out comes from the configuration or the repository. */
         NewSessionRequest: {
             /** @description Absolute path of a git repository on the server's machine. */
@@ -3001,6 +3206,25 @@ export interface components {
             /** Format: int32 */
             checkpoint: number;
         };
+        Retried: {
+            /** @description How many deliveries are tried again. */
+            retried: number;
+        };
+        /** @description The prompt came back with a failure that goes away by itself; the agent is told to go on at `due`. */
+        RetryPlanned: {
+            turn: components["schemas"]["TurnNumber"];
+            /** Format: int32 */
+            retry: number;
+            due: components["schemas"]["Timestamp"];
+            failure: components["schemas"]["Failure"];
+        };
+        RetryRequest: {
+            /**
+             * Format: int64
+             * @description Only this delivery, which may have come through; left out, all that were given up.
+             */
+            delivery?: number | null;
+        };
         RoleRequest: {
             role: components["schemas"]["RoleView"];
         };
@@ -3257,6 +3481,8 @@ export interface components {
             updated_at: string;
             ended: boolean;
             archived: boolean;
+            /** @description Its last turn failed although neither who asked nor the agent was at fault, and can be tried again. */
+            dead?: boolean;
             /** @description The name of whom it is for. */
             person: string;
             /** @description Its sandbox lacks a wall that nothing should run without. */
@@ -3372,6 +3598,8 @@ export interface components {
             ended: boolean;
             /** @description Lists leave it out. */
             archived: boolean;
+            /** @description Its last turn failed although neither who asked nor the agent was at fault, and can be tried again. */
+            dead?: boolean;
             /** Format: int64 */
             last_seq: number;
             /** Format: date-time */
@@ -4093,6 +4321,203 @@ export interface operations {
             };
         };
     };
+    list_hooks: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookList"];
+                };
+            };
+        };
+    };
+    add_hook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewHookRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AddedHook"];
+                };
+            };
+            /** @description invalid_request, hook_url_unusable, hook_event_unknown */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description too_many_hooks, secrets_key */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_hook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description hook_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_hook_deliveries: {
+        parameters: {
+            query?: {
+                /** @description At most 500; 100 by default. */
+                limit?: number;
+                /** @description `next_cursor` of the page before. */
+                cursor?: number;
+                /** @description Only those that were given up. */
+                dead?: boolean;
+            };
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["DeliveryList"];
+                };
+            };
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description hook_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_hook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["RetryRequest"];
+            };
+        };
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Retried"];
+                };
+            };
+            /** @description hook_not_found, delivery_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    test_hook: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["HookTest"];
+                };
+            };
+            /** @description hook_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     list_keys: {
         parameters: {
             query?: never;
@@ -4701,6 +5126,8 @@ export interface operations {
                 person?: string;
                 /** @description Those that are archived, instead of those that are not. */
                 archived?: boolean;
+                /** @description Only those whose last turn is a dead letter: it failed although neither who asked nor the agent was at fault, and can be tried again. */
+                dead?: boolean;
                 /** @description Words to look for. */
                 q?: string;
             };
@@ -6308,6 +6735,44 @@ export interface operations {
                 };
             };
             /** @description not_paused, session_ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    retry_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description nothing_to_retry, session_ended, budget_spent, month_budget_spent */
             409: {
                 headers: {
                     [name: string]: unknown;

@@ -68,6 +68,7 @@ function mayHold(filter: SessionFilter, summary: SessionSummary): boolean {
     (!filter.phase || filter.phase === summary.phase) &&
     (!filter.repository || filter.repository === summary.repository) &&
     (!filter.person || filter.person === summary.person) &&
+    (!filter.dead || summary.dead) &&
     (filter.archived ?? false) === summary.archived
   );
 }

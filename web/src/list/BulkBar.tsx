@@ -32,6 +32,7 @@ export function BulkBar({ sessions, archived, clear }: BulkBarProps) {
     },
   });
   const stoppable = sessions.filter(({ phase }) => isWorking(phase) || phase === 'starting' || phase === 'queued');
+  const dead = sessions.filter((session) => session.dead);
   const run = (chosen: SessionSummary[], act: (id: string) => Promise<unknown>) => {
     if (chosen.length > 0 && !all.isPending) all.mutate({ ids: chosen.map(({ id }) => id), act });
   };
@@ -45,6 +46,11 @@ export function BulkBar({ sessions, archived, clear }: BulkBarProps) {
           {words.list.picked(sessions.length)}
         </span>
         <span className="grow" />
+        {dead.length > 0 ? (
+          <Button size="small" disabled={all.isPending} onClick={() => run(dead, api.retry)}>
+            {words.common.tryAgain}
+          </Button>
+        ) : null}
         <Button
           size="small"
           look="danger"

@@ -37,6 +37,7 @@ export function Filters({ filter, change, box, onFocus }: FiltersProps) {
           set={(archived) => change({ ...filter, archived })}
           label={words.list.archived}
         />
+        <Toggle on={filter.dead === true} set={(dead) => change({ ...filter, dead })} label={words.list.dead} />
         <select
           aria-label={words.list.phase}
           className={select}

@@ -29,13 +29,14 @@ export function ListPage() {
   const navigate = useNavigate({ from: '/' });
   const connection = useSessionFeed();
   const me = useQuery(statusQuery).data?.person.name;
-  const { phase, q, repository, mine, archived, group = 'day' } = filter;
+  const { phase, q, repository, mine, archived, dead, group = 'day' } = filter;
   const sessions = useSessions({
     ...(phase ? { phase } : {}),
     ...(q ? { q } : {}),
     ...(repository ? { repository } : {}),
     ...(mine && me ? { person: me } : {}),
     ...(archived ? { archived } : {}),
+    ...(dead ? { dead } : {}),
   });
   const search = useRef<HTMLInputElement>(null);
   const [active, setActive] = useState<string | null>(null);
@@ -82,7 +83,7 @@ export function ListPage() {
     n: () => void navigate({ to: '/new' }),
     '/': () => search.current?.focus(),
   });
-  const filtered = phase || q || repository || mine;
+  const filtered = phase || q || repository || mine || dead;
   return (
     <div className="flex h-full flex-col">
       <div className="mx-auto w-full max-w-[68rem] px-3 sm:px-6">

@@ -25,11 +25,11 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
   switch (event.type) {
     case 'tool_called':
       return startsCall && event.turn === view.turn ? { steps: view.steps + 1 } : {};
-    case 'prompt_queued':
-      return {
-        queued: [...view.queued, { prompt: event.prompt, text: event.text, by: event.by, attachments: filesOf(event) }],
-        archived: false,
-      };
+    case 'prompt_queued': {
+      const { prompt, text, by, again } = event;
+      const queued = { prompt, text, by, attachments: filesOf(event) };
+      return { queued: again ? [queued, ...view.queued] : [...view.queued, queued], archived: false };
+    }
     case 'prompt_edited': {
       const { prompt, text } = event;
       return { queued: view.queued.map((queued) => (queued.prompt === prompt ? { ...queued, text } : queued)) };

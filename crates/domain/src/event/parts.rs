@@ -3,7 +3,7 @@
 use super::Event;
 use crate::agent::StopReason;
 use crate::failure::Failure;
-use crate::{Seq, Timestamp};
+use crate::{Seq, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 use utoipa::ToSchema;
@@ -75,6 +75,15 @@ pub enum Outcome {
     Stopped { by: String },
     Tripped { guard: Guard, detail: String },
     Failed { failure: Failure },
+}
+
+/// The prompt came back with a failure that goes away by itself; the agent is told to go on at `due`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct RetryPlanned {
+    pub turn: TurnNumber,
+    pub retry: u32,
+    pub due: Timestamp,
+    pub failure: Failure,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

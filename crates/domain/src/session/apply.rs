@@ -111,11 +111,11 @@ impl Session {
     fn take(&mut self, event: &Event, at: Timestamp) {
         match event {
             Event::SessionCreated { .. } => {}
-            Event::PromptQueued { prompt, text, by, attachments } => {
+            Event::PromptQueued { prompt, text, by, attachments, again } => {
                 self.checks.prompted(prompt);
                 let (prompt, text, by) = (prompt.clone(), text.clone(), by.clone());
                 let queued = QueuedPrompt { prompt, text, by, attachments: attachments.clone() };
-                self.prompt_queued(Arc::new(queued), at);
+                self.prompt_queued(Arc::new(queued), *again, at);
             }
             Event::PromptEdited { prompt, text, by } => {
                 self.worked(by);
@@ -254,10 +254,10 @@ impl Session {
                 }
                 self.closed(at, |open| open.is_question(&answered.request));
             }
-            Event::RetryPlanned { retry, due, failure, .. } => {
+            Event::RetryPlanned(planned) => {
                 if let Some(turn) = &mut self.turn {
-                    turn.retries = *retry;
-                    turn.state = TurnState::Retrying { until: *due, failure: failure.clone() };
+                    turn.retries = planned.retry;
+                    turn.state = TurnState::Retrying { until: planned.due, failure: planned.failure.clone() };
                 }
             }
             Event::PromptRetried { .. } => {

@@ -173,7 +173,7 @@ impl Draft {
         self.record(Event::ChecksEnded { check, verdict, commands, prompt: told_as });
         if let Some(text) = text {
             let (by, attachments) = (BY.to_owned(), Vec::new());
-            self.record(Event::PromptQueued { prompt, text, by, attachments });
+            self.record(Event::PromptQueued { prompt, text, by, attachments, again: false });
         }
     }
 

@@ -5,7 +5,7 @@ use super::state::*;
 use super::{ATTEMPTS, MAX_REQUESTS_PER_TURN, Session};
 use crate::TurnNumber;
 use crate::agent::{AgentInput, AgentReport, ModelConfig, Opened, RequestKind};
-use crate::event::{Event, Memory, Outcome};
+use crate::event::{Event, Memory, Outcome, RetryPlanned};
 use crate::failure::{Failure, FailureClass};
 
 impl Session {
@@ -183,7 +183,12 @@ impl Draft {
                     Err(failure) if failure.class == FailureClass::Transient && turn.retries < ATTEMPTS => {
                         let retry = turn.retries + 1;
                         let due = self.now.plus_ms(self.session.back_off_ms(retry));
-                        return self.record(Event::RetryPlanned { turn: number, retry, due, failure });
+                        return self.record(Event::RetryPlanned(RetryPlanned {
+                            turn: number,
+                            retry,
+                            due,
+                            failure,
+                        }));
                     }
                     Ok(stop_reason) => Outcome::Completed { stop_reason },
                     Err(failure) => Outcome::Failed { failure },

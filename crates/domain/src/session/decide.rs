@@ -44,7 +44,7 @@ impl Session {
         }
         Ok(vec![
             Event::SessionCreated { spec: Box::new(spec) },
-            Event::PromptQueued { prompt, text, by, attachments },
+            Event::PromptQueued { prompt, text, by, attachments, again: false },
         ])
     }
 
@@ -86,8 +86,9 @@ impl Draft {
                 if self.session.turn.is_none() {
                     self.wake_up(Some(&by));
                 }
-                self.record(Event::PromptQueued { prompt, text, by, attachments });
+                self.record(Event::PromptQueued { prompt, text, by, attachments, again: false });
             }
+            Command::Retry { prompt, by } => self.retry(prompt, by)?,
             Command::EditPrompt { prompt, text, by } => {
                 if text.trim().is_empty() {
                     return Err(Refusal::EmptyPrompt);

@@ -22,6 +22,11 @@ pub enum Command {
         by: String,
         attachments: Vec<Attachment>,
     },
+    /// What the last turn was asked is asked again, as this prompt, if that turn is a dead letter.
+    Retry {
+        prompt: PromptId,
+        by: String,
+    },
     /// Only while it waits.
     EditPrompt {
         prompt: PromptId,

@@ -47,6 +47,7 @@ mod asking;
 mod check;
 mod checkpoint;
 mod conversation;
+mod dead;
 mod deadlines;
 mod decide;
 mod guards;

@@ -118,6 +118,7 @@ impl Session {
             enforced: self.enforced.clone(),
             ended: self.ended,
             archived: self.archived,
+            dead: self.dead().is_some(),
             last_seq: self.last_seq,
             created_at: self.created_at,
             updated_at: self.updated_at,

@@ -46,6 +46,8 @@ pub enum Refusal {
         why: String,
     },
     EmptyPrompt,
+    /// The last turn did not fail for want of a sandbox or the like.
+    NothingToRetry,
     ModelUnknown {
         model: String,
         offered: Vec<String>,
@@ -78,6 +80,7 @@ impl Refusal {
             Self::QuestionNotOpen => "question_not_open",
             Self::AnswerDoesNotFit { .. } => "answer_does_not_fit",
             Self::EmptyPrompt => "empty_prompt",
+            Self::NothingToRetry => "nothing_to_retry",
             Self::ModelUnknown { .. } => "model_unknown",
             Self::QueueFull { .. } => "queue_full",
         }
@@ -129,6 +132,9 @@ impl std::fmt::Display for Refusal {
                 write!(f, "the answer does not fit the question: {why}")
             }
             Self::EmptyPrompt => write!(f, "the prompt is empty; say what is to be done"),
+            Self::NothingToRetry => {
+                write!(f, "the session's last turn is no dead letter, so there is nothing to try again")
+            }
             Self::ModelUnknown { model, offered } => {
                 write!(f, "the agent does not offer the model {model:?}; it offers {}", offered.join(", "))
             }

@@ -347,6 +347,8 @@ impl From<Why> for Outcome {
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct LastTurn {
     pub outcome: Outcome,
+    /// What it was asked, which can be asked again; not where some of its work was pushed.
+    pub again: Option<QueuedPrompt>,
     pub steps: u32,
     pub cost: Cost,
     pub started_at: Timestamp,

@@ -27,10 +27,13 @@ impl Draft {
 }
 
 impl Session {
-    pub(super) fn prompt_queued(&mut self, prompt: Arc<QueuedPrompt>, at: Timestamp) {
+    pub(super) fn prompt_queued(&mut self, prompt: Arc<QueuedPrompt>, again: bool, at: Timestamp) {
         (self.held, self.archived) = (false, false);
         self.restore_owed_since(at);
-        self.prompts.push_back(prompt);
+        match again {
+            true => self.prompts.push_front(prompt),
+            false => self.prompts.push_back(prompt),
+        }
     }
 
     pub(super) fn begin_stop(&mut self, at: Timestamp, why: Why) {
@@ -95,8 +98,15 @@ impl Session {
             Outcome::Failed { .. } | Outcome::Tripped { guard: Guard::MonthBudget, .. } => true,
             Outcome::Completed { .. } | Outcome::Stopped { .. } | Outcome::Tripped { .. } => false,
         };
+        let asked = QueuedPrompt {
+            prompt: turn.prompt,
+            text: turn.text.clone(),
+            by: turn.by,
+            attachments: turn.attachments,
+        };
         self.last_turn = Some(LastTurn {
             outcome: outcome.clone(),
+            again: Some(asked).filter(|_| !turn.pushed),
             steps: turn.counts.steps,
             cost: turn.cost,
             started_at: turn.started_at,

@@ -135,6 +135,9 @@ pub struct SessionView {
     /// Lists leave it out.
     #[serde(default)]
     pub archived: bool,
+    /// Its last turn failed although neither who asked nor the agent was at fault, and can be tried again.
+    #[serde(default)]
+    pub dead: bool,
     pub last_seq: Seq,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
@@ -261,6 +264,9 @@ pub struct SessionSummary {
     pub ended: bool,
     #[serde(default)]
     pub archived: bool,
+    /// Its last turn failed although neither who asked nor the agent was at fault, and can be tried again.
+    #[serde(default)]
+    pub dead: bool,
     /// Who it is for, by name.
     #[serde(default)]
     pub person: String,
@@ -293,6 +299,7 @@ impl From<&SessionView> for SessionSummary {
             updated_at: view.updated_at,
             ended: view.ended,
             archived: view.archived,
+            dead: view.dead,
             person: view.person.name.clone(),
         }
     }

@@ -6,6 +6,7 @@ mod budgets;
 mod checkpoints;
 mod checks;
 mod contacts;
+mod dead;
 mod fixtures;
 mod late;
 mod pauses;

@@ -262,7 +262,7 @@ fn transcript(world: &mut World, random: &mut fastrand::Rng) {
 
 fn command(world: &mut World, random: &mut fastrand::Rng) {
     let by = "Ada".to_owned();
-    let _ = match random.u32(0..65) {
+    let _ = match random.u32(0..66) {
         0..20 => world.prompt("more"),
         20..28 => world.command(Command::Stop { by }),
         28..32 => world.command(Command::RemovePrompt { prompt: world.last_prompt(), by }),
@@ -294,6 +294,7 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
         }
         56 => world.command(Command::Archive { by }),
         57 => world.command(Command::Unarchive { by }),
+        65 => world.retry(),
         59 | 60 => world.update(),
         58 => world.command(Command::SetPriority { priority: random.i8(-10..10), by }),
         _ => world.command(Command::End { by }),

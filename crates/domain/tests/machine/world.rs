@@ -129,6 +129,11 @@ impl World {
         self.command(Command::Prompt { prompt, text, by, attachments })
     }
 
+    pub(crate) fn retry(&mut self) -> Result<(), Refusal> {
+        self.prompts += 1;
+        self.command(Command::Retry { prompt: prompt_id(self.prompts), by: "Ben".into() })
+    }
+
     pub(crate) fn last_prompt(&self) -> PromptId {
         prompt_id(self.prompts)
     }

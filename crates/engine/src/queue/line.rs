@@ -227,33 +227,67 @@ impl Line {
 
     pub(super) fn entries(&self, now: Timestamp) -> Vec<QueueEntry> {
         let taken = self.taken();
+        self.standing().map(|standing| self.entry(&taken, standing, now)).collect()
+    }
+
+    /// Where one will stand that waits from now on. Nothing is changed.
+    pub(super) fn expected(
+        &mut self,
+        id: &SessionId,
+        session: &Session,
+        now: Timestamp,
+    ) -> Option<QueueEntry> {
+        let person = session.spec().person.name.clone();
+        let standing = Standing { person, place: session.place(), held_since: None, claims: false };
+        let before = self.sessions.insert(id.clone(), standing);
+        let mut line = self.standing();
+        let entry = line.find(|(waiting, ..)| waiting.id == id);
+        let entry = entry.map(|standing| self.entry(&self.taken(), standing, now));
+        drop(line);
+        match before {
+            Some(before) => drop(self.sessions.insert(id.clone(), before)),
+            None => drop(self.sessions.remove(id)),
+        }
+        entry
+    }
+
+    /// Those who wait, in their order: each with its place, and its place among those of the same person, from 1.
+    fn standing(&self) -> impl Iterator<Item = (Waiting<'_>, u32, u32)> {
         let mut ahead: BTreeMap<&str, u32> = BTreeMap::new();
-        let waiting = self.waiting().into_iter().zip(1..);
-        let entries = waiting.map(|(Waiting { id, person, since, priority }, position)| {
-            let of_person = ahead.entry(person).or_default();
+        self.waiting().into_iter().zip(1..).map(move |(waiting, position)| {
+            let of_person = ahead.entry(waiting.person).or_default();
             *of_person += 1;
-            let QueueConfig { sandboxes, sandboxes_per_person } = self.config;
-            let (estimated_wait_ms, why) = match self.full(&taken, person) {
-                None => (0, "its turn has come".to_owned()),
-                Some(Full::All) => (
-                    self.estimate(now, position, sandboxes, None),
-                    match sandboxes {
-                        1 => "the only sandbox is in use".to_owned(),
-                        all => format!("all {all} sandboxes are in use"),
-                    },
-                ),
-                Some(Full::OfPerson) => (
-                    self.estimate(now, *of_person, sandboxes_per_person, Some(person)),
-                    match sandboxes_per_person {
-                        1 => format!("{person} has a sandbox already"),
-                        most => format!("{person} has {most} sandboxes already"),
-                    },
-                ),
-            };
-            let (session, person) = (id.clone(), person.to_owned());
-            QueueEntry { session, person, priority, since, position, estimated_wait_ms, why }
-        });
-        entries.collect()
+            (waiting, position, *of_person)
+        })
+    }
+
+    fn entry(
+        &self,
+        taken: &Taken<'_>,
+        (waiting, position, of_person): (Waiting<'_>, u32, u32),
+        now: Timestamp,
+    ) -> QueueEntry {
+        let Waiting { id, person, since, priority } = waiting;
+        let QueueConfig { sandboxes, sandboxes_per_person } = self.config;
+        let (estimated_wait_ms, why) = match self.full(taken, person) {
+            None => (0, "its turn has come".to_owned()),
+            Some(Full::All) => (
+                self.estimate(now, position, sandboxes, None),
+                match sandboxes {
+                    1 => "the only sandbox is in use".to_owned(),
+                    all => format!("all {all} sandboxes are in use"),
+                },
+            ),
+            Some(Full::OfPerson) => (
+                self.estimate(now, of_person, sandboxes_per_person, Some(person)),
+                match sandboxes_per_person {
+                    1 => format!("{person} has a sandbox already"),
+                    most => format!("{person} has {most} sandboxes already"),
+                },
+            ),
+        };
+        let (session, person) = (id.clone(), person.to_owned());
+        QueueEntry { session, person, priority, since, position, estimated_wait_ms, why }
     }
 
     /// When the n-th of these places will be given back, if each is held as long as places were.

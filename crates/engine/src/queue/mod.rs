@@ -55,6 +55,11 @@ impl Queue {
         self.lock().room(id, session, now)
     }
 
+    /// Where a session will stand in the line that is to wait from now on.
+    pub(crate) fn expected(&self, id: &SessionId, session: &Session, now: Timestamp) -> Option<QueueEntry> {
+        self.lock().expected(id, session, now)
+    }
+
     /// A session is awake, or has changed.
     pub(crate) fn session_is(&self, id: &SessionId, session: &Session, now: Timestamp) {
         if self.lock().session_is(id, session, now) {

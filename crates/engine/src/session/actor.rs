@@ -188,9 +188,9 @@ impl Actor {
         let events = self.session.decide(at, room, input)?;
         let entries = self.entries(&self.session, at, events.into_iter().map(|event| (event, None)));
         let (next, view) = self.after(&entries);
-        let summary = writing::summary(&next, &view);
+        let told = writing::told(&self.shared, &next, &view, &entries);
         let log = (&self.id, next.spec());
-        writing::append(&self.shared, &self.hub, log, &entries, Some(summary), None).await?;
+        writing::append(&self.shared, &self.hub, log, &entries, Some(told), None).await?;
         self.become_state(next, &view);
         Ok(view)
     }
@@ -261,9 +261,9 @@ impl Actor {
         let entries = self.entries(&self.session, at, facts.into_iter().map(|fact| (fact.event, fact.read)));
         let (next, view) = self.after(&entries);
         let worth_listing = entries.iter().any(|entry| changes_the_list(&entry.event));
-        let summary = worth_listing.then(|| writing::summary(&next, &view));
+        let told = worth_listing.then(|| writing::told(&self.shared, &next, &view, &entries));
         let log = (&self.id, next.spec());
-        writing::append_when_it_can_be(&self.shared, &self.hub, log, &entries, summary).await?;
+        writing::append_when_it_can_be(&self.shared, &self.hub, log, &entries, told).await?;
         self.become_state(next, &view);
         Ok(())
     }

@@ -3,11 +3,12 @@
 use crate::CommandError;
 use crate::engine::Shared;
 use crate::failures;
+use crate::hooks;
 use crate::hub::Hub;
 use bytes::Bytes;
 use lamplight_domain::session::{Session, SessionView};
 use lamplight_domain::{Entry, Event, Redactor, Seq, SessionId, SessionSpec, Timestamp};
-use lamplight_store::{Append, AppendError, Remembered, SummaryRow, UsageRow};
+use lamplight_store::{Append, AppendError, NoticeRow, Remembered, SummaryRow, UsageRow};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -25,6 +26,18 @@ impl From<Event> for Fact {
     fn from(event: Event) -> Self {
         Self { event, read: None }
     }
+}
+
+/// What lists and hooks are told of entries.
+#[derive(Debug, Clone)]
+pub(crate) struct Told {
+    summary: SummaryRow,
+    notices: Vec<NoticeRow>,
+}
+
+/// `session` is what the entries have made of it, and `view` how that looks.
+pub(crate) fn told(shared: &Shared, session: &Session, view: &SessionView, entries: &[Entry]) -> Told {
+    Told { summary: summary(session, view), notices: hooks::notices(shared, session, view, entries) }
 }
 
 /// Entries that follow `last`, all of the same moment. There is no other way into a log, so no secret comes into one.
@@ -50,10 +63,13 @@ pub(crate) async fn append(
     hub: &Hub,
     (id, spec): (&SessionId, &SessionSpec),
     entries: &[Entry],
-    summary: Option<SummaryRow>,
+    told: Option<Told>,
     once: Option<Remembered>,
 ) -> Result<(), AppendError> {
     let Some(first) = entries.first() else { return Ok(()) };
+    let (summary, notices) = told.map(|told| (told.summary, told.notices)).unzip();
+    let notices = notices.unwrap_or_default();
+    let is_news = !notices.is_empty();
     let frames: Vec<(Seq, Bytes)> = entries.iter().map(|entry| (entry.seq, encode(entry))).collect();
     let append = Append {
         session: id.clone(),
@@ -63,6 +79,7 @@ pub(crate) async fn append(
         summary,
         text: entries.iter().filter_map(|entry| Some((entry.seq, searchable(&entry.event)?))).collect(),
         usage: entries.iter().filter_map(|entry| used(spec, entry)).collect(),
+        notices,
         once,
     };
     let begun = Instant::now();
@@ -70,6 +87,9 @@ pub(crate) async fn append(
     shared.metrics.saw(entries, begun.elapsed());
     failures::tell(id, entries);
     hub.publish(&frames);
+    if is_news {
+        shared.hooks.news.notify_one();
+    }
     Ok(())
 }
 
@@ -79,10 +99,10 @@ pub(super) async fn append_when_it_can_be(
     hub: &Hub,
     (id, spec): (&SessionId, &SessionSpec),
     entries: &[Entry],
-    summary: Option<SummaryRow>,
+    told: Option<Told>,
 ) -> Result<(), CommandError> {
     loop {
-        match append(shared, hub, (id, spec), entries, summary.clone(), None).await {
+        match append(shared, hub, (id, spec), entries, told.clone(), None).await {
             Err(_) if !shared.servers.is_held() => return Err(CommandError::Moved),
             Err(AppendError::StorageFull) => {
                 tracing::warn!(session.id = %id, "the disk is full; the session waits for space");
@@ -133,7 +153,7 @@ fn used(spec: &SessionSpec, entry: &Entry) -> Option<UsageRow> {
 }
 
 /// The session as lists show it, from its view. `open` sessions are woken when the server starts.
-pub(crate) fn summary(session: &Session, view: &SessionView) -> SummaryRow {
+fn summary(session: &Session, view: &SessionView) -> SummaryRow {
     SummaryRow {
         id: view.id.clone(),
         created_at: view.created_at,
@@ -146,6 +166,7 @@ pub(crate) fn summary(session: &Session, view: &SessionView) -> SummaryRow {
         open: !is_quiet(session, view.updated_at),
         person: view.person.name.clone(),
         archived: view.archived,
+        dead: view.dead,
         body: serde_json::to_string(view).expect("a view is strings, numbers and JSON values"),
     }
 }

@@ -8,6 +8,7 @@
 //! Not allowed: a name has no address, a connection is reset, a proxy's client is told why. Each new host is told to the ledger.
 
 mod address;
+mod courier;
 mod dns;
 mod host;
 mod names;
@@ -17,6 +18,7 @@ mod relay;
 mod resolver;
 mod session;
 
+pub use courier::{Courier, NotPosted, Posted};
 pub use resolver::{Resolver, SystemResolver, Unresolved};
 
 use crate::begun::Begun;
@@ -27,7 +29,7 @@ use rustix::process::{Resource, getrlimit};
 use session::Session;
 use std::fmt;
 use std::io;
-use std::net::SocketAddrV4;
+use std::net::{IpAddr, SocketAddrV4};
 use std::num::NonZeroU64;
 use std::sync::Arc;
 use std::time::Duration;
@@ -59,6 +61,23 @@ pub struct Outside {
     pub resolver: Arc<dyn Resolver>,
     /// What all connections of one session together may carry, both ways; what is more is slowed down. `None` is no bound.
     pub bytes_per_minute: Option<NonZeroU64>,
+}
+
+impl Outside {
+    /// Whether the host may be reached although its addresses are not public.
+    fn allows_private(&self, asked: &str) -> bool {
+        self.allow_private.iter().any(|pattern| pattern.matches(asked))
+    }
+
+    /// Those of a host's addresses at which it may be dialled.
+    fn allowed(&self, asked: &str, all: &[IpAddr]) -> Vec<IpAddr> {
+        let private = self.allows_private(asked);
+        let may = |address: &IpAddr| {
+            !address::is_nowhere(*address)
+                && (private || address::is_public(*address) && !address::is_own(*address))
+        };
+        all.iter().map(IpAddr::to_canonical).filter(may).collect()
+    }
 }
 
 impl Default for Outside {

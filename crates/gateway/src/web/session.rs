@@ -2,7 +2,6 @@
 //! address that was judged.
 
 use super::Outside;
-use super::address;
 use super::host::Host;
 use super::names::{self, Names};
 use super::pace::Pace;
@@ -125,16 +124,11 @@ impl Session {
         if !self.allows(&asked) {
             return Err(Refused::Forbidden("this session's network policy does not name it"));
         }
-        let private = self.outside.allow_private.iter().any(|pattern| pattern.matches(&asked));
         let all = match host {
             Host::Name(name) => self.resolve(name).await?,
             Host::Address(address) => vec![*address],
         };
-        let may = |address: &IpAddr| {
-            !address::is_nowhere(*address)
-                && (private || address::is_public(*address) && !address::is_own(*address))
-        };
-        let allowed: Vec<IpAddr> = all.iter().map(IpAddr::to_canonical).filter(may).collect();
+        let allowed = self.outside.allowed(&asked, &all);
         match (allowed.is_empty(), all.is_empty()) {
             (false, _) => {
                 if let Host::Name(name) = host {

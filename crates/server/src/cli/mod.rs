@@ -13,12 +13,14 @@ mod checks;
 mod client;
 mod code;
 mod config;
+mod dead;
 mod diff;
 mod doctor;
 mod end;
 mod fork;
 mod gateway;
 mod github;
+mod hooks;
 mod image;
 mod keys;
 mod login;
@@ -39,6 +41,7 @@ mod redacting;
 mod render;
 mod restore;
 mod resume;
+mod retry;
 mod run;
 mod sandbox;
 mod sandboxes;
@@ -113,6 +116,10 @@ enum Command {
     Answer(answer::Arguments),
     /// Stop the running turn
     Stop(stop::Arguments),
+    /// List sessions that came to nothing for want of a sandbox or the like
+    Dead(dead::Arguments),
+    /// Ask once more what a session was asked that came to nothing so
+    Retry(retry::Arguments),
     /// Let everything in a session's sandbox stand still, in the middle of a turn too
     Pause(pause::Arguments),
     /// Let what was paused go on
@@ -166,6 +173,8 @@ enum Command {
     Logout(login::LogoutArguments),
     /// Make, list or revoke tokens of your own
     Tokens(tokens::Arguments),
+    /// Have addresses told what happens to sessions, by signed webhooks
+    Hooks(hooks::Arguments),
     /// Who may use the server: list, invite, change roles, remove
     People(people::Arguments),
     /// Make a GitHub App for this server
@@ -230,6 +239,8 @@ impl Cli {
             Command::Answer(arguments) => block_on(answer::run(&arguments, &common.client()?, output)),
             Command::Stop(arguments) => block_on(stop::run(&arguments, &common.client()?, output)),
             Command::Pause(arguments) => block_on(pause::run(&arguments, &common.client()?, output)),
+            Command::Dead(arguments) => block_on(dead::run(&arguments, &common.client()?, output)),
+            Command::Retry(arguments) => block_on(retry::run(&arguments, &common.client()?, output)),
             Command::Resume(arguments) => block_on(resume::run(&arguments, &common.client()?, output)),
             Command::Sandboxes(arguments) => block_on(sandboxes::run(&arguments, &common.client()?, output)),
             Command::Terminal(arguments) => block_on(terminal::run(&arguments, &common.client()?, output)),
@@ -250,6 +261,7 @@ impl Cli {
             Command::Login(arguments) => block_on(login::run(&arguments, output)),
             Command::Logout(arguments) => block_on(login::logout(&arguments, &common, output)),
             Command::Tokens(arguments) => block_on(tokens::run(&arguments, &common.client()?, output)),
+            Command::Hooks(arguments) => block_on(hooks::run(&arguments, &common.client()?, output)),
             Command::People(arguments) => block_on(people::run(&arguments, &common.client()?, output)),
             Command::Gateway(arguments) => block_on(gateway::run(&arguments, &common.client()?, output)),
             Command::Ready => block_on(ready::run(&common.client()?, output)),

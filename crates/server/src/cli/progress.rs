@@ -100,7 +100,7 @@ impl Progress {
             | Event::AgentBroken { .. }
             | Event::AgentExited { .. }
             | Event::InputQueued { .. }
-            | Event::RetryPlanned { .. }
+            | Event::RetryPlanned(_)
             | Event::PromptRetried { .. }
             | Event::CancelAnswered { .. }
             | Event::BranchPushed { .. }

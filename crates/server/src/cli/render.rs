@@ -223,9 +223,11 @@ impl<W: Write> Renderer<W> {
                 format!("{} the agent asks: {what}{fields}", self.paint(Style::Warm, "?"))
             }
             Event::QuestionAnswered(answered) => self.dim(&asking::question_answered(answered)),
-            Event::RetryPlanned { retry, failure, .. } => {
-                self.dim(&format!("{} trying again in a moment ({retry} of 3)", clean(&failure.message)))
-            }
+            Event::RetryPlanned(planned) => self.dim(&format!(
+                "{} trying again in a moment ({} of 3)",
+                clean(&planned.failure.message),
+                planned.retry
+            )),
             Event::ArtifactsKept { artifacts, .. } => self.dim(&artifacts_kept(artifacts)),
             Event::TerminalOpened { by } => self.dim(&format!("{} opened a terminal", clean(by))),
             Event::SandboxQueued { .. } => self.dim("it waits for a free sandbox"),

@@ -51,6 +51,7 @@ impl Config {
                 bytes_per_minute: NonZeroU64::new(self.sandbox.network_bytes_per_minute),
                 ..Outside::default()
             },
+            hooks: self.hooks.engine(self.address(self.server.listen)),
             repositories: self.repositories.iter().map(Repository::engine).collect(),
         }
     }

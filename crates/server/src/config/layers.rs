@@ -67,6 +67,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_LIMITS_IDLE_WARNING_MS", "limits.idle_warning_ms", Kind::Number),
     variable("LAMPLIGHT_LIMITS_CHECKPOINT_MS", "limits.checkpoint_ms", Kind::Number),
     variable("LAMPLIGHT_LIMITS_BUDGET_MICROS", "limits.budget_micros", Kind::Number),
+    variable("LAMPLIGHT_HOOKS_ALLOW_PRIVATE", "hooks.allow_private", Kind::List),
     variable("LAMPLIGHT_QUEUE_SANDBOXES", "queue.sandboxes", Kind::Number),
     variable("LAMPLIGHT_QUEUE_SANDBOXES_PER_PERSON", "queue.sandboxes_per_person", Kind::Number),
     variable("LAMPLIGHT_CHECKS_RUN", "checks.run", Kind::Text),

@@ -14,6 +14,7 @@ mod for_engine;
 mod gateway;
 mod git;
 mod github;
+mod hooks;
 mod layers;
 mod models;
 mod queue;
@@ -30,6 +31,7 @@ pub use error::ConfigError;
 pub use gateway::Gateway;
 pub use git::Git;
 pub use github::{Addresses, GitHub};
+pub use hooks::Hooks;
 pub use layers::{Environment, TOKEN_VARIABLE, VARIABLES, Variable};
 pub use models::{ModelEndpoint, Models};
 pub use queue::Queue;
@@ -60,6 +62,7 @@ pub struct Config {
     pub limits: Limits,
     pub budgets: Budgets,
     pub queue: Queue,
+    pub hooks: Hooks,
     pub checks: Checks,
     pub models: Models,
     pub secrets: Secrets,

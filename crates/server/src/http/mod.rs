@@ -14,6 +14,7 @@ pub mod files;
 pub mod github;
 pub(crate) mod guard;
 mod health;
+pub mod hooks;
 pub mod keys;
 pub mod live;
 pub mod me;
@@ -172,6 +173,7 @@ pub fn router(app: App) -> Router {
             delete(sessions::remove_prompt::handle).put(sessions::edit_prompt::handle),
         )
         .route("/sessions/{id}/stop", post(sessions::stop::handle))
+        .route("/sessions/{id}/retry", post(sessions::retry::handle))
         .route("/sessions/{id}/pause", post(sessions::pause::handle))
         .route("/sessions/{id}/resume", post(sessions::resume::handle))
         .route("/sessions/{id}/release", post(sessions::release::handle))
@@ -219,6 +221,11 @@ pub fn router(app: App) -> Router {
         .route("/keys", get(keys::list::handle))
         .route("/keys/{name}", put(keys::set::handle).delete(keys::remove::handle))
         .route("/keys/{name}/test", post(keys::test::handle))
+        .route("/hooks", get(hooks::list::handle).post(hooks::add::handle))
+        .route("/hooks/{id}", delete(hooks::remove::handle))
+        .route("/hooks/{id}/test", post(hooks::test::handle))
+        .route("/hooks/{id}/deliveries", get(hooks::deliveries::handle))
+        .route("/hooks/{id}/retry", post(hooks::retry::handle))
         .route("/models", get(models::handle))
         .route("/queue", get(queue::handle))
         .route("/github", get(github::show::handle))

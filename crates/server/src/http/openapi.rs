@@ -1,7 +1,7 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, artifacts, attachments, audit, changes, code, files, keys, me, models, people, ports,
+    agents, artifacts, attachments, audit, changes, code, files, hooks, keys, me, models, people, ports,
     pull_request, repositories, sandboxes, sessions, sign_in, status, templates, terminals, tokens, usage,
 };
 use axum::http::{Method, header};
@@ -27,6 +27,7 @@ use utoipa::OpenApi;
         sessions::edit_prompt::handle,
         sessions::remove_prompt::handle,
         sessions::stop::handle,
+        sessions::retry::handle,
         sessions::pause::handle,
         sessions::resume::handle,
         sessions::release::handle,
@@ -75,6 +76,12 @@ use utoipa::OpenApi;
         keys::set::handle,
         keys::remove::handle,
         keys::test::handle,
+        hooks::list::handle,
+        hooks::add::handle,
+        hooks::remove::handle,
+        hooks::test::handle,
+        hooks::deliveries::handle,
+        hooks::retry::handle,
         models::handle,
         repositories::handle,
         repositories::offer,

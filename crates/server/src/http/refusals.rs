@@ -87,6 +87,7 @@ fn refused(refusal: &Refusal) -> Problem {
             StatusCode::BAD_REQUEST,
             "Fill in what the question asks for, as the session's `question` says it.",
         ),
+        Refusal::NothingToRetry => (StatusCode::CONFLICT, "Nothing; a prompt goes on with the session."),
         Refusal::EmptyPrompt => (StatusCode::BAD_REQUEST, "Say what is to be done."),
         Refusal::ModelUnknown { .. } => (StatusCode::BAD_REQUEST, "Choose one of the models offered."),
         Refusal::QueueFull { .. } => {
@@ -130,8 +131,12 @@ fn invalid_status(code: &str) -> StatusCode {
         "too_many_terminals" | "terminal_refused" | "port_refused" => StatusCode::CONFLICT,
         "link_used_up" => StatusCode::UNAUTHORIZED,
         "not_invited" => StatusCode::FORBIDDEN,
-        "name_taken" | "last_owner" | "too_many_tokens" | "template_building" => StatusCode::CONFLICT,
-        "person_not_found" | "credential_not_found" => StatusCode::NOT_FOUND,
+        "name_taken" | "last_owner" | "too_many_tokens" | "too_many_hooks" | "template_building" => {
+            StatusCode::CONFLICT
+        }
+        "person_not_found" | "credential_not_found" | "hook_not_found" | "delivery_not_found" => {
+            StatusCode::NOT_FOUND
+        }
         "idempotency_key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::BAD_REQUEST,
     }

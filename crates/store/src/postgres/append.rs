@@ -1,7 +1,7 @@
 //! All appends of a group, each to another session, in one statement and so in one journey to the database.
 //!
 //! ```text
-//! given ──► moved: each log whose end is where its append expects it ──► batches, summaries, texts, usage of those
+//! given ──► moved: each log whose end is where its append expects it ──► batches, summaries, texts, usage, notices of those
 //!             └── the others are told where their log ends
 //! ```
 //! The end of a log is moved and compared in one update, which holds the row until the transaction is over: of two that append at the same
@@ -12,7 +12,7 @@ use super::words;
 use crate::batch::Batch;
 use crate::jobs::Fenced;
 use crate::sql::{Error, Result, storable};
-use crate::{Append, AppendError, Committed, SummaryRow, UsageRow, usage};
+use crate::{Append, AppendError, Committed, NoticeRow, SummaryRow, UsageRow, usage};
 use lamplight_domain::Seq;
 use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
@@ -30,16 +30,17 @@ WITH given AS (
     INSERT INTO log_batches (log, first_seq, last_seq, at, crc, body)
     SELECT moved.log, given.expected + 1, given.last_seq, given.at, given.crc, given.body FROM given JOIN moved ON moved.n = given.n
 ), listed AS (
-    INSERT INTO summaries (log, session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, body)
+    INSERT INTO summaries (log, session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, body,
+        dead)
     SELECT moved.log, item.session, item.created_at, item.updated_at, item.last_seq, item.phase, item.title, item.repository, item.agent, item.open,
-        item.person, item.archived, item.body
+        item.person, item.archived, item.body, item.dead
     FROM unnest($8::bigint[], $9::text[], $10::bigint[], $11::bigint[], $12::bigint[], $13::text[], $14::text[], $15::text[], $16::text[],
-        $17::bigint[], $18::text[], $19::bigint[], $20::text[])
-        AS item (n, session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, body)
+        $17::bigint[], $18::text[], $19::bigint[], $20::text[], $46::bigint[])
+        AS item (n, session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, body, dead)
     JOIN moved ON moved.n = item.n
     ON CONFLICT (log) DO UPDATE SET created_at = excluded.created_at, updated_at = excluded.updated_at, last_seq = excluded.last_seq,
         phase = excluded.phase, title = excluded.title, repository = excluded.repository, agent = excluded.agent, open = excluded.open,
-        person = excluded.person, archived = excluded.archived, body = excluded.body
+        person = excluded.person, archived = excluded.archived, body = excluded.body, dead = excluded.dead
 ), found AS (
     INSERT INTO texts (log, seq, text, words)
     SELECT moved.log, item.seq, item.text, item.words::tsvector
@@ -54,12 +55,18 @@ WITH given AS (
         $33::bigint[], $34::bigint[], $35::bigint[], $36::bigint[], $37::text[], $38::bigint[])
         AS item (n, seq, at, person, repository, model, input, output, cached, cache_written, reasoning, cost_micros, priced_by, estimated)
     JOIN moved ON moved.n = item.n
+), told AS (
+    INSERT INTO hook_deliveries (hook, session, seq, kind, at, body, since, due_at)
+    SELECT hooks.id, given.session, item.seq, item.kind, given.at, item.body, given.at, given.at
+    FROM unnest($42::bigint[], $43::bigint[], $44::text[], $45::text[]) AS item (n, seq, kind, body)
+    JOIN moved ON moved.n = item.n JOIN given ON given.n = item.n
+    JOIN hooks ON hooks.disabled IS NULL AND (hooks.kinds = '' OR hooks.kinds LIKE '% ' || item.kind || ' %')
 ), counted AS (
     UPDATE written SET last_group = $39::bigint WHERE server = $41::bigint
 )
 SELECT n FROM moved";
 /// Parameters of that.
-const COLUMNS: usize = 41;
+const COLUMNS: usize = 46;
 
 /// Appends to different sessions, none of which is new. Each is answered; only trouble with the database is an error, and then none is stored.
 pub(super) fn append(
@@ -72,6 +79,9 @@ pub(super) fn append(
     let mut columns = columns(&appends, &sealed, group);
     columns.push(Box::new(fenced.iter().map(Fenced::counts_on).collect::<Vec<i64>>()));
     columns.push(Box::new(server));
+    columns.extend(notices(&appends));
+    let summaries = appends.iter().filter_map(|append| append.summary.as_ref());
+    columns.push(Box::new(summaries.map(|summary| i64::from(summary.dead)).collect::<Vec<i64>>()));
     let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| &**column).collect();
     let rows = session.query_of(APPEND, &parameters)?;
     let mut moved = vec![false; appends.len()];
@@ -220,4 +230,18 @@ fn columns<'a>(appends: &'a [&Append], batches: &'a [Batch], group: i64) -> Vec<
     );
     all.push(Box::new(group));
     all
+}
+
+/// What hooks are told by them, at the end of the statement's arrays.
+fn notices<'a>(appends: &[&'a Append]) -> [Box<dyn ToSql + Sync + 'a>; 4] {
+    let told: Vec<(i64, &NoticeRow)> = (0_i64..)
+        .zip(appends)
+        .flat_map(|(n, append)| append.notices.iter().map(move |row| (n, row)))
+        .collect();
+    [
+        Box::new(told.iter().map(|(n, _)| *n).collect::<Vec<i64>>()),
+        Box::new(told.iter().map(|(_, row)| row.seq.0 as i64).collect::<Vec<i64>>()),
+        Box::new(told.iter().map(|(_, row)| storable(&row.kind)).collect::<Vec<_>>()),
+        Box::new(told.iter().map(|(_, row)| storable(&row.body)).collect::<Vec<_>>()),
+    ]
 }

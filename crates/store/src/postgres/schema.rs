@@ -9,6 +9,8 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_store.sql"),
     include_str!("../../migrations/postgres/0002_lent.sql"),
     include_str!("../../migrations/postgres/0003_servers.sql"),
+    include_str!("../../migrations/postgres/0004_hooks.sql"),
+    include_str!("../../migrations/postgres/0005_dead.sql"),
 ];
 
 /// The first schema with a table of servers.

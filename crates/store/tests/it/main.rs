@@ -7,6 +7,7 @@ mod damage;
 mod disk;
 mod forge;
 mod full;
+mod hooks;
 mod kill;
 mod lent;
 mod migrate;

@@ -4,9 +4,9 @@ use crate::support::*;
 use bytes::Bytes;
 use lamplight_domain::{Role, Scope, Seq};
 use lamplight_store::{
-    Announced, AuditEntry, AuditQuery, Credential, CredentialKind, Delivery, ForgeChange, Identity,
-    LentChange, LentRow, Mark, Migrated, Owner, PeopleChange, PersonRow, PostgresAddress, Remark, Remembered,
-    ReplyOwed, ReviewChange, Reviewed, SealedSecret, Store, Thread,
+    Announced, Append, AuditEntry, AuditQuery, Credential, CredentialKind, Delivery, DeliveryQuery,
+    ForgeChange, Identity, LentChange, LentRow, Mark, Migrated, Owner, PeopleChange, PersonRow,
+    PostgresAddress, Remark, Remembered, ReplyOwed, ReviewChange, Reviewed, SealedSecret, Store, Thread,
 };
 
 fn remembered(n: i64) -> Remembered {
@@ -17,9 +17,16 @@ fn remembered(n: i64) -> Remembered {
 /// Something in every table.
 async fn fill(store: &Store) {
     for n in 1..=3 {
+        // A session that hooks are told of.
+        if n == 1 {
+            crate::hooks::add(store, crate::hooks::hook("a", &["turn.ended"])).await;
+        }
         for last in 0..n * 20 {
             let mut append = full_append(&session(n), last * 2, 2);
             append.usage = vec![crate::usage::used(last * 2 + 1, 0, "Ada", "big", 7, (n == 1).then_some(3))];
+            if last == 0 {
+                append.notices = crate::hooks::telling(n, 0, &["turn.ended"]).notices;
+            }
             store.append(append).await.unwrap();
         }
     }
@@ -109,6 +116,9 @@ async fn told(store: &Store) -> String {
     let credential = store.credential([9; 32], NOON).await.unwrap();
     told.push(format!("{:?} {credential:?}", store.identities("ADA").await.unwrap()));
     told.push(format!("{:?}", store.lent().await.unwrap()));
+    let query = DeliveryQuery { limit: 9, ..DeliveryQuery::default() };
+    let deliveries = store.hook_deliveries("a", query).await.unwrap();
+    told.push(format!("{:?} {deliveries:?}", store.hooks().await.unwrap()));
     told.join("\n").replace('\u{fffd}', "\\0")
 }
 
@@ -128,7 +138,8 @@ async fn every_table_comes_through_as_it_was_and_goes_on() {
     assert_eq!(store.announce(Announced::default()).await, Ok(None));
     assert_eq!(told(&store).await, before);
     // New rows get numbers behind those that came.
-    store.append(full_append(&session(9), 0, 1)).await.unwrap();
+    let notices = crate::hooks::telling(9, 0, &["turn.ended"]).notices;
+    store.append(Append { notices, ..full_append(&session(9), 0, 1) }).await.unwrap();
     assert_eq!(store.claim(&session(1)).await, Ok(Owner::Ours));
     store.append(full_append(&session(1), 40, 1)).await.unwrap();
     let served = Migrated::run(from.path(), &address).unwrap_err();

@@ -85,6 +85,16 @@ async fn sessions_are_listed_newest_first_in_pages(place: Place) {
         ..Default::default()
     };
     assert_eq!(listed(&store, query).await, [grace]);
+    let mut failed = append(&session(7), 2, 1);
+    let dead = SummaryRow { dead: true, last_seq: Seq(3), ..row(7) };
+    failed.summary = Some(dead.clone());
+    store.append(failed).await.unwrap();
+    let query = SessionQuery { dead: true, ..Default::default() };
+    assert_eq!(listed(&store, query.clone()).await, [dead]);
+    let mut again = append(&session(7), 3, 1);
+    again.summary = Some(SummaryRow { last_seq: Seq(4), ..row(7) });
+    store.append(again).await.unwrap();
+    assert_eq!(listed(&store, query).await, []);
     assert_eq!(store.summary(&session(4)).await.unwrap(), Some(row(4)));
     assert_eq!(store.summary(&session(11)).await.unwrap(), None);
     let open: Vec<_> = [1, 2, 4, 5, 6, 8, 9, 10].map(session).into();

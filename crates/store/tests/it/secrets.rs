@@ -36,11 +36,11 @@ async fn a_store_of_the_first_schema_goes_on() {
     store.append(append(&session(1), 0, 3)).await.unwrap();
     store.close().await;
     let connection = rusqlite::Connection::open(dir.path().join("lamplight.db")).unwrap();
-    let later = "DROP INDEX summaries_listed; ALTER TABLE summaries DROP COLUMN person;
-        ALTER TABLE summaries DROP COLUMN archived; DROP TABLE secrets; DROP TABLE usage;
+    let later = "DROP INDEX summaries_listed; DROP INDEX summaries_dead; ALTER TABLE summaries DROP COLUMN person;
+        ALTER TABLE summaries DROP COLUMN archived; ALTER TABLE summaries DROP COLUMN dead; DROP TABLE secrets; DROP TABLE usage;
         DROP TABLE people; DROP TABLE identities; DROP TABLE credentials;
         DROP TABLE audit; DROP TABLE deliveries; DROP TABLE marks; DROP TABLE threads; DROP TABLE reviewed;
-        DROP TABLE remarks; DROP TABLE replies; DROP TABLE lent;";
+        DROP TABLE remarks; DROP TABLE replies; DROP TABLE lent; DROP TABLE hooks; DROP TABLE hook_deliveries;";
     connection.execute_batch(&format!("{later} PRAGMA user_version = 1")).unwrap();
     drop(connection);
 

@@ -119,6 +119,7 @@ pub(crate) fn append(session: &SessionId, expected_last: u64, count: u64) -> App
         summary: None,
         text: Vec::new(),
         usage: Vec::new(),
+        notices: Vec::new(),
         once: None,
     }
 }
@@ -136,6 +137,7 @@ pub(crate) fn summary(session: &SessionId, last_seq: u64) -> SummaryRow {
         open: true,
         person: "Ada".into(),
         archived: false,
+        dead: false,
         body: format!(r#"{{"steps":{last_seq}}}"#),
     }
 }

@@ -164,6 +164,9 @@ pub struct SessionView {
     pub ended: bool,
     /// Lists leave it out.
     pub archived: bool,
+    /// Its last turn failed although neither who asked nor the agent was at fault, and can be tried again.
+    #[serde(default)]
+    pub dead: bool,
     pub last_seq: u64,
     #[schema(value_type = String, format = DateTime)]
     pub created_at: Moment,
@@ -340,6 +343,9 @@ pub struct SessionSummary {
     pub updated_at: Moment,
     pub ended: bool,
     pub archived: bool,
+    /// Its last turn failed although neither who asked nor the agent was at fault, and can be tried again.
+    #[serde(default)]
+    pub dead: bool,
     /// The name of whom it is for.
     pub person: String,
     /// Its sandbox lacks a wall that nothing should run without.

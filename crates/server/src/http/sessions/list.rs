@@ -32,6 +32,8 @@ pub struct Params {
     person: Option<String>,
     /// Those that are archived, instead of those that are not.
     archived: bool,
+    /// Only those whose last turn is a dead letter: it failed although neither who asked nor the agent was at fault, and can be tried again.
+    dead: bool,
     /// Words to look for.
     q: Option<String>,
 }
@@ -58,6 +60,7 @@ pub(in crate::http) async fn handle(
         repository: params.repository,
         person: params.person,
         archived: params.archived,
+        dead: params.dead,
         cursor: params.cursor,
         limit: params.limit.unwrap_or(DEFAULT_LIMIT).clamp(1, MAX_LIMIT),
     };

@@ -23,6 +23,7 @@ pub mod release;
 pub mod remove_prompt;
 pub mod restore;
 pub mod resume;
+pub mod retry;
 pub mod search_secrets;
 pub mod show;
 pub mod stop;
