@@ -3207,7 +3207,7 @@ export interface components {
             repository: string;
             /** @description The branch the work starts from and is merged into, such as `main`. */
             base: string;
-            /** @description `lamplight/<slug>-<id>`; the only branch this session can push. */
+            /** @description `lamplight/<slug>-<id>`, or that of the pull request that it works on; the only branch this session can push. */
             branch: string;
             /** @description Catalogue name of the agent, such as `opencode`. */
             agent: string;
