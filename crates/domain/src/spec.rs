@@ -25,7 +25,7 @@ pub struct SessionSpec {
     pub repository: String,
     /// The branch the work starts from and is merged into, such as `main`.
     pub base: String,
-    /// `lamplight/<slug>-<id>`; the only branch this session can push.
+    /// `lamplight/<slug>-<id>`, or that of the pull request that it works on; the only branch this session can push.
     pub branch: String,
     /// Catalogue name of the agent, such as `opencode`.
     pub agent: String,

@@ -231,7 +231,7 @@ async fn spec(
     })?;
     let title = new.title.filter(|title| !title.trim().is_empty()).unwrap_or_else(|| first_line(&new.prompt));
     Ok(SessionSpec {
-        branch: format!("lamplight/{}-{}", slug(&title), short(id)),
+        branch: new.branch.unwrap_or_else(|| format!("lamplight/{}-{}", slug(&title), short(id))),
         title,
         repository: repository.to_string_lossy().into_owned(),
         base,

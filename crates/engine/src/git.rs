@@ -66,6 +66,11 @@ pub(crate) async fn line(repository: &Path, arguments: &[&str]) -> anyhow::Resul
     Ok(String::from_utf8_lossy(&output.stdout).lines().next().unwrap_or_default().to_owned())
 }
 
+/// Whether the later one goes on from the earlier one.
+pub(crate) async fn is_within(repository: &Path, earlier: &str, later: &str) -> anyhow::Result<bool> {
+    Ok(output(repository, &["merge-base", "--is-ancestor", earlier, later]).await?.status.success())
+}
+
 /// A commit to be made.
 pub(crate) struct NewCommit<'a> {
     pub tree: &'a str,

@@ -132,6 +132,8 @@ pub struct NewSession {
     pub attachments: Vec<Attach>,
     pub title: Option<String>,
     pub base: Option<String>,
+    /// One that is in the repository, which becomes the session's; `None` is a new one, named after the title.
+    pub branch: Option<String>,
     pub agent: Option<String>,
     pub model: Option<String>,
     pub permissions: Option<Policy>,

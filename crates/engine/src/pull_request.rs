@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::error::{CommandError, StartError};
 use crate::evidence::evidence;
+use crate::forge::Subject;
 use crate::session::Message;
 use crate::{Engine, agents, clock, git, large_files};
 use lamplight_domain::session::{Dollars, Report, SessionView};
@@ -32,20 +33,22 @@ impl Engine {
     /// is up to date. Doing it again does no harm.
     pub async fn publish(&self, id: &SessionId, by: String) -> Result<PullRequest, CommandError> {
         let view = self.view(id).await?;
-        let Some(head) = view.commits.last().map(|commit| commit.commit.id.clone()) else {
-            return Err(CommandError::invalid(
-                "nothing_to_publish",
-                "the branch has no commit of its own",
-                "Wait for a turn that changes something.",
-            ));
-        };
+        if view.commits.is_empty() {
+            return Err(nothing_to_publish());
+        }
         let github = self.shared.github.as_ref().ok_or_else(no_token)?;
         let repository = origin(&view, github).await?;
+        let Subject { closing, taken } = self.subject_of(id, &repository).await?;
+        let view = match taken {
+            Some(number) => self.with_what_is_there(view, github, &repository, number, by.clone()).await?,
+            None => view,
+        };
+        let head =
+            view.commits.last().map(|commit| commit.commit.id.clone()).ok_or_else(nothing_to_publish)?;
         large_files::send(&self.shared, github, &repository, &view, &head).await?;
-        push(&view, github, &repository, &head).await?;
-        let closing = self.closing_line(id, &repository).await?;
+        push(&view, github, &repository, &head, taken).await?;
         let ours = self.description(&view, &head, closing).await?;
-        let (shown, told) = self.show(&view, github, &repository, &ours).await.map_err(in_words)?;
+        let (shown, told) = self.show(&view, github, &repository, &ours, taken).await.map_err(in_words)?;
         let pull_request = PullRequest {
             repository: repository.to_string(),
             number: shown.number,
@@ -62,15 +65,21 @@ impl Engine {
         Ok(pull_request)
     }
 
-    /// What people wrote into its text stays. Where it was opened now, the log may say more of it.
+    /// What people wrote into its text stays. Where it was opened now, the log may say more of it. One that was `taken` up is that one, and no
+    /// other is opened.
     async fn show(
         &self,
         view: &SessionView,
         github: &GitHub,
         repository: &Repository,
         ours: &str,
+        taken: Option<u64>,
     ) -> Result<(github::PullRequest, Option<String>), GitHubError> {
-        let (found, told) = match github.pull_request_of(repository, &view.branch).await? {
+        let found = match taken {
+            Some(number) => Some(github.pull_request(repository, number).await?),
+            None => github.pull_request_of(repository, &view.branch).await?,
+        };
+        let (found, told) = match found {
             Some(found) => (found, None),
             None => {
                 let body = section::replace("", ours);
@@ -146,6 +155,14 @@ impl Engine {
     }
 }
 
+fn nothing_to_publish() -> CommandError {
+    CommandError::invalid(
+        "nothing_to_publish",
+        "the branch has no commit of its own",
+        "Wait for a turn that changes something.",
+    )
+}
+
 /// What is known of the checks of this commit.
 pub(crate) fn checked_at<'a>(view: &'a SessionView, commit: &str) -> Option<&'a Checked> {
     view.checked.as_ref().filter(|checked| checked.commit == commit)
@@ -203,18 +220,21 @@ pub(crate) async fn origin_of(
 }
 
 /// Where the session went back to an earlier checkpoint, the branch there is behind another commit than ours: it is replaced only if it is still
-/// what we last put there.
+/// what we last put there. Of a branch that was `taken` up from somebody nothing is replaced, ever.
 async fn push(
     view: &SessionView,
     github: &GitHub,
     repository: &Repository,
     head: &str,
+    taken: Option<u64>,
 ) -> Result<(), CommandError> {
     let address = github.git_address(repository);
     let reference = format!("refs/heads/{}", view.branch);
     let what = format!("{head}:{reference}");
     let published = view.pull_request.as_ref().filter(|shown| shown.repository == repository.to_string());
-    let lease = published.map(|shown| format!("--force-with-lease={reference}:{}", shown.head));
+    let lease = published
+        .filter(|_| taken.is_none())
+        .map(|shown| format!("--force-with-lease={reference}:{}", shown.head));
     let token = github.token(repository, Scope::Push).await.map_err(in_words)?;
     let mut said = String::new();
     for force in std::iter::once(None).chain(lease.as_deref().map(Some)) {

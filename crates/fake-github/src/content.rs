@@ -151,6 +151,10 @@ impl Content {
         if let Some(issue) = issues.into_iter().find(|issue| issue.number == number) {
             issue.updated_s = now_s();
         }
+        let pulls = self.pulls.get_mut(repository).into_iter().flatten();
+        if let Some(pull) = pulls.into_iter().find(|pull| pull.number == number) {
+            pull.updated_s = now_s();
+        }
     }
 }
 

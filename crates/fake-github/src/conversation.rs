@@ -154,6 +154,7 @@ pub(crate) fn react(shared: &Shared, caller: &Caller, place: &str, body: &Bytes)
     let login = caller.login(shared);
     let mut state = shared.state();
     let is_there = match place.rsplit_once('/') {
+        Some((rest, id)) if rest.ends_with("/remarks") => state.has_remark(id),
         Some((rest, id)) if rest.ends_with("/comments") => {
             state.comments.iter().any(|comment| comment.id.to_string() == id)
         }
@@ -188,7 +189,7 @@ fn text(body: &Bytes) -> Result<String, Box<Response>> {
 }
 
 /// `since`, `sort`, `direction` as issues and comments take them.
-fn listed(mut all: Vec<Value>, query: Option<&str>) -> Response {
+pub(crate) fn listed(mut all: Vec<Value>, query: Option<&str>) -> Response {
     let since = parameter(query, "since").unwrap_or_default();
     let key =
         if parameter(query, "sort").as_deref() == Some("updated") { "updated_at" } else { "created_at" };

@@ -2,13 +2,14 @@
 
 use crate::content::{moment, person};
 use crate::rest::Caller;
-use crate::{Shared, invalid, now_s, problem};
+use crate::{FakeGitHub, Shared, invalid, now_s, problem};
 use axum::Json;
 use axum::body::Bytes;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
+use std::cmp::Reverse;
 use std::path::Path;
 use tokio::process::Command;
 
@@ -23,7 +24,11 @@ pub(crate) struct Pull {
     user: String,
     state: String,
     draft: bool,
+    merged: bool,
+    /// Where its branch is; it may be a fork.
+    of: String,
     created_s: u64,
+    pub(crate) updated_s: u64,
 }
 
 impl Pull {
@@ -41,7 +46,7 @@ impl Pull {
             "labels": [],
             "assignees": [],
             "created_at": moment(self.created_s),
-            "updated_at": moment(self.created_s),
+            "updated_at": moment(self.updated_s),
             "pull_request": { "html_url": address },
         })
     }
@@ -51,11 +56,11 @@ impl Pull {
     }
 
     pub(crate) fn told(&self) -> Value {
-        let owner = self.repository.split('/').next();
+        let owner = self.of.split('/').next();
         json!({
             "number": self.number,
             "node_id": self.node_id(),
-            "merged": false,
+            "merged": self.merged,
             "html_url": format!("https://github.example/{}/pull/{}", self.repository, self.number),
             "state": self.state,
             "title": self.title,
@@ -65,9 +70,11 @@ impl Pull {
             "head": {
                 "ref": self.head,
                 "label": format!("{}:{}", owner.unwrap_or_default(), self.head),
-                "repo": { "full_name": self.repository },
+                "repo": { "full_name": self.of },
             },
             "base": { "ref": self.base },
+            "created_at": moment(self.created_s),
+            "updated_at": moment(self.updated_s),
         })
     }
 }
@@ -108,7 +115,59 @@ pub(crate) fn list(shared: &Shared, repository: &str, query: Option<&str>) -> Re
         (wanted == "all" || pull["state"] == wanted.as_str())
             && head.as_ref().is_none_or(|head| pull["head"]["label"] == head.as_str())
     });
-    Json(those.collect::<Vec<_>>()).into_response()
+    let mut those: Vec<_> = those.collect();
+    if of("sort").as_deref() == Some("updated") {
+        those.sort_by_key(|pull| Reverse(pull["updated_at"].as_str().unwrap_or_default().to_owned()));
+    }
+    if of("direction").as_deref() == Some("asc") {
+        those.reverse();
+    }
+    page(those, query)
+}
+
+impl FakeGitHub {
+    /// A person opens one; its number. What is opened from another repository than this is of a fork.
+    pub async fn open_pull(
+        &self,
+        repository: &str,
+        login: &str,
+        (of, head, base): (&str, &str, &str),
+        title: &str,
+        body: &str,
+    ) -> u64 {
+        let (number, told) = {
+            let mut state = self.shared.state();
+            let pull = Pull {
+                number: state.next_number(repository),
+                repository: repository.to_owned(),
+                body: body.to_owned(),
+                title: title.to_owned(),
+                head: head.to_owned(),
+                base: base.to_owned(),
+                user: login.to_owned(),
+                state: "open".to_owned(),
+                draft: false,
+                merged: false,
+                of: of.to_owned(),
+                created_s: now_s(),
+                updated_s: now_s(),
+            };
+            let (number, told) = (pull.number, pull.told());
+            state.pulls.entry(repository.to_owned()).or_default().push(pull);
+            (number, told)
+        };
+        let more = json!({ "pull_request": told, "number": number, "sender": person(login) });
+        self.shared.tell("pull_request", "opened", repository, None, more).await;
+        number
+    }
+
+    /// A person closes it, merged or not; its branch stays.
+    pub fn close_pull(&self, repository: &str, number: u64, merged: bool) {
+        let mut state = self.shared.state();
+        let pulls = state.pulls.get_mut(repository).expect("there is such a repository with a pull request");
+        let pull = pulls.iter_mut().find(|pull| pull.number == number).expect("there is such a pull request");
+        (pull.state, pull.merged, pull.updated_s) = ("closed".to_owned(), merged, now_s());
+    }
 }
 
 pub(crate) async fn open(
@@ -152,7 +211,10 @@ pub(crate) async fn open(
         user,
         state: "open".to_owned(),
         draft: new.draft,
+        merged: false,
+        of: repository.to_owned(),
         created_s: now_s(),
+        updated_s: now_s(),
     };
     let told = pull.told();
     pulls.push(pull);
@@ -234,6 +296,7 @@ pub(crate) fn change(shared: &Shared, repository: &str, number: &str, body: &Byt
     pull.body = change.body.unwrap_or_else(|| pull.body.clone());
     pull.state = change.state.unwrap_or_else(|| pull.state.clone());
     pull.base = change.base.unwrap_or_else(|| pull.base.clone());
+    pull.updated_s = now_s();
     Json(pull.told()).into_response()
 }
 

@@ -208,6 +208,10 @@ async fn of_repository(
         (&Method::POST, ["pulls"]) => {
             pulls::open(shared, caller, repository, &directory.unwrap_or_default(), body).await
         }
+        (&Method::GET, ["pulls", "comments"]) => reviews::all_comments(shared, repository, query),
+        (&Method::POST, ["pulls", "comments", id, "reactions"]) => {
+            conversation::react(shared, caller, &format!("{repository}/remarks/{id}"), body)
+        }
         (&Method::GET, ["pulls", number]) => {
             pulls::show(shared, repository, &directory.unwrap_or_default(), number).await
         }

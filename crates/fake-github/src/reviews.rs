@@ -2,7 +2,8 @@
 //!
 //! Source: docs.github.com, "REST API endpoints for pull request reviews", "… review comments", "… check runs".
 
-use crate::content::{moment, person};
+use crate::content::{Content, moment, person};
+use crate::conversation::listed;
 use crate::pulls::page;
 use crate::rest::Caller;
 use crate::{FakeGitHub, Shared, invalid, now_s, problem};
@@ -49,6 +50,14 @@ pub(crate) struct CheckRun {
 }
 
 impl Review {
+    fn new(state: &mut Content, repository: &str, number: u64, user: &str, body: &str) -> Self {
+        let (id, repository, user, body) =
+            (state.next_id(), repository.to_owned(), user.to_owned(), body.to_owned());
+        let review = Self { id, repository, number, user, body, state: "COMMENTED", at_s: now_s() };
+        state.reviews.push(review.clone());
+        review
+    }
+
     fn told(&self) -> Value {
         json!({
             "id": self.id, "user": person(&self.user), "body": self.body, "state": self.state,
@@ -59,16 +68,46 @@ impl Review {
 }
 
 impl ReviewComment {
+    fn new(
+        state: &mut Content,
+        of: &Review,
+        (path, line): (&str, u64),
+        body: &str,
+        reply_to: Option<u64>,
+    ) -> Self {
+        let comment = Self {
+            id: state.next_id(),
+            review: of.id,
+            repository: of.repository.clone(),
+            number: of.number,
+            user: of.user.clone(),
+            body: body.to_owned(),
+            path: path.to_owned(),
+            line,
+            reply_to,
+            at_s: of.at_s,
+        };
+        state.review_comments.push(comment.clone());
+        comment
+    }
+
     fn told(&self) -> Value {
         let mut told = json!({
             "id": self.id, "pull_request_review_id": self.review, "user": person(&self.user), "body": self.body,
-            "path": self.path, "line": self.line, "side": "RIGHT", "diff_hunk": "@@ -0,0 +1 @@",
+            "path": self.path, "line": self.line, "side": "RIGHT", "diff_hunk": format!("@@ -0,0 +{} @@\n+as it is", self.line),
+            "pull_request_url": format!("https://api.github.example/repos/{}/pulls/{}", self.repository, self.number),
             "created_at": moment(self.at_s), "updated_at": moment(self.at_s),
         });
         if let (Some(told), Some(to)) = (told.as_object_mut(), self.reply_to) {
             told.insert("in_reply_to_id".to_owned(), to.into());
         }
         told
+    }
+}
+
+impl Content {
+    pub(crate) fn has_remark(&self, id: &str) -> bool {
+        self.review_comments.iter().any(|one| one.id.to_string() == id)
     }
 }
 
@@ -82,43 +121,46 @@ impl FakeGitHub {
         body: &str,
         comments: &[(&str, u64, &str)],
     ) -> Vec<u64> {
-        let (review, ids) = {
+        let (review, comments) = {
             let mut state = self.shared.state();
-            let id = state.next_id();
-            let (repository, user, at_s) = (repository.to_owned(), login.to_owned(), now_s());
-            let review = Review {
-                id,
-                repository: repository.clone(),
-                number,
-                user: user.clone(),
-                body: body.to_owned(),
-                state: "COMMENTED",
-                at_s,
+            let review = Review::new(&mut state, repository, number, login, body);
+            let new = |(path, line, body): &(&str, u64, &str)| {
+                ReviewComment::new(&mut state, &review, (path, *line), body, None)
             };
-            state.reviews.push(review.clone());
-            let mut ids = Vec::new();
-            for (path, line, body) in comments {
-                let comment = ReviewComment {
-                    id: state.next_id(),
-                    review: id,
-                    repository: repository.clone(),
-                    number,
-                    user: user.clone(),
-                    body: (*body).to_owned(),
-                    path: (*path).to_owned(),
-                    line: *line,
-                    reply_to: None,
-                    at_s,
-                };
-                ids.push(comment.id);
-                state.review_comments.push(comment);
-            }
-            (review, ids)
+            let comments: Vec<_> = comments.iter().map(new).collect();
+            state.touch(repository, number);
+            (review, comments)
         };
-        let pull = self.shared.state().pull(repository, number).map(crate::pulls::Pull::told);
-        let more = json!({ "review": review.told(), "pull_request": pull, "sender": person(login) });
+        self.tell_of_review(&review, &comments).await;
+        comments.iter().map(|comment| comment.id).collect()
+    }
+
+    /// A person answers in the thread of this comment, which is a review of its own as well. Gives the answer's id.
+    pub async fn reply(&self, repository: &str, to: u64, login: &str, body: &str) -> u64 {
+        let (review, reply) = {
+            let mut state = self.shared.state();
+            let to = state.review_comments.iter().find(|one| one.id == to).cloned();
+            let to = to.expect("there is such a comment");
+            let review = Review::new(&mut state, repository, to.number, login, "");
+            let first = to.reply_to.unwrap_or(to.id);
+            let reply = ReviewComment::new(&mut state, &review, (&to.path, to.line), body, Some(first));
+            state.touch(repository, to.number);
+            (review, reply)
+        };
+        self.tell_of_review(&review, std::slice::from_ref(&reply)).await;
+        reply.id
+    }
+
+    /// Each of it is a delivery.
+    async fn tell_of_review(&self, review: &Review, comments: &[ReviewComment]) {
+        let Review { repository, number, user, .. } = review;
+        let pull = self.shared.state().pull(repository, *number).map(crate::pulls::Pull::told);
+        let more = json!({ "review": review.told(), "pull_request": pull, "sender": person(user) });
         self.shared.tell("pull_request_review", "submitted", repository, None, more).await;
-        ids
+        for comment in comments {
+            let more = json!({ "comment": comment.told(), "pull_request": pull, "sender": person(user) });
+            self.shared.tell("pull_request_review_comment", "created", repository, None, more).await;
+        }
     }
 
     /// What a program says of the newest commit of a pull request; without a conclusion it is still at it.
@@ -166,6 +208,13 @@ pub(crate) fn comments(shared: &Shared, repository: &str, number: &str, query: O
     page(state.review_comments.iter().filter(is_of).map(ReviewComment::told).collect(), query)
 }
 
+/// Of all pull requests of a repository.
+pub(crate) fn all_comments(shared: &Shared, repository: &str, query: Option<&str>) -> Response {
+    let state = shared.state();
+    let comments = state.review_comments.iter().filter(|one| one.repository == repository);
+    listed(comments.map(ReviewComment::told).collect(), query)
+}
+
 pub(crate) fn reply(shared: &Shared, caller: &Caller, repository: &str, to: &str, body: &Bytes) -> Response {
     #[derive(Deserialize)]
     struct Text {
@@ -190,6 +239,7 @@ pub(crate) fn reply(shared: &Shared, caller: &Caller, repository: &str, to: &str
     let id = state.next_id();
     let reply = ReviewComment { id, user: login, body, reply_to: Some(to.id), at_s: now_s(), ..to };
     state.review_comments.push(reply.clone());
+    state.touch(repository, reply.number);
     (StatusCode::CREATED, Json(reply.told())).into_response()
 }
 

@@ -39,7 +39,7 @@ pub struct Waiting {
     pub tries: u32,
 }
 
-/// An issue that a session works on.
+/// An issue that a session works on, or a pull request that somebody else opened.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Thread {
     /// `owner/name`, in lower case.
@@ -56,6 +56,13 @@ pub struct Thread {
     pub problem: Option<String>,
     /// The commit at which the problem was.
     pub problem_at: Option<String>,
+}
+
+impl Thread {
+    /// It works on a pull request that somebody else opened: the one that shows its work is the one that it was asked for on.
+    pub fn is_pull_request(&self) -> bool {
+        self.pull_request == Some(self.number)
+    }
 }
 
 /// One change, with whatever else is written at that time.
@@ -80,7 +87,7 @@ pub enum ForgeChange {
         number: i64,
         outcome: String,
     },
-    /// Unless there is one of this issue; another session's, `instead_of`, is replaced.
+    /// Unless there is one of this issue, or another one's of its branch; another session's, `instead_of`, is replaced.
     BeginThread {
         thread: Thread,
         instead_of: Option<SessionId>,
@@ -234,6 +241,12 @@ fn deliver(connection: &Connection, delivery: &Delivery) -> Result<usize> {
 }
 
 fn begin(connection: &Connection, thread: &Thread, instead_of: Option<&SessionId>) -> Result<usize> {
+    if let Some(branch) = &thread.branch
+        && let Some(of) = thread_of_branch(connection, &thread.repository, branch)?
+        && instead_of != Some(&of.session)
+    {
+        return Ok(0);
+    }
     if let Some(before) = instead_of {
         connection.execute(
             "DELETE FROM threads WHERE repository = ?1 AND number = ?2 AND session = ?3",
@@ -241,9 +254,16 @@ fn begin(connection: &Connection, thread: &Thread, instead_of: Option<&SessionId
         )?;
     }
     connection.execute(
-        "INSERT INTO threads (repository, number, session, begun_at) VALUES (?1, ?2, ?3, ?4)
-         ON CONFLICT DO NOTHING",
-        params![thread.repository, signed(thread.number), thread.session.as_str(), thread.begun_at.0],
+        "INSERT INTO threads (repository, number, session, begun_at, branch, pull_request)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING",
+        params![
+            thread.repository,
+            signed(thread.number),
+            thread.session.as_str(),
+            thread.begun_at.0,
+            thread.branch,
+            thread.pull_request.map(signed)
+        ],
     )
 }
 
@@ -296,7 +316,8 @@ pub(crate) fn thread_of_branch(
     repository: &str,
     branch: &str,
 ) -> Result<Option<Thread>> {
-    one(connection, "WHERE repository = ?1 AND branch = ?2", params![repository, branch])
+    let condition = "WHERE repository = ?1 AND branch = ?2 ORDER BY begun_at DESC LIMIT 1";
+    one(connection, condition, params![repository, branch])
 }
 
 /// Those begun last, the newest first.

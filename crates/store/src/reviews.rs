@@ -40,10 +40,10 @@ pub struct ReplyOwed {
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReviewChange {
-    /// From here on the next is read; what was found is to be said, and answered.
+    /// From here on the next is read, if it is said; what was found is to be said, and answered.
     Read {
         session: SessionId,
-        reviewed: Reviewed,
+        reviewed: Option<Reviewed>,
         remark: Option<Remark>,
         replies: Vec<ReplyOwed>,
     },
@@ -83,7 +83,6 @@ impl Store {
 pub(crate) fn change(connection: &Connection, change: &ReviewChange) -> Result<usize> {
     match change {
         ReviewChange::Read { session, reviewed, remark, replies } => {
-            let Reviewed { review, comment, told_at, rounds, asked_at } = reviewed;
             if let Some(Remark { prompt, text, by }) = remark {
                 connection.execute(
                     "INSERT INTO remarks (prompt, session, text, said_by) VALUES (?1, ?2, ?3, ?4)",
@@ -97,6 +96,8 @@ pub(crate) fn change(connection: &Connection, change: &ReviewChange) -> Result<u
                     params![session.as_str(), signed(*about), signed(*thread), prompt.as_str(), number],
                 )?;
             }
+            let Some(reviewed) = reviewed else { return Ok(replies.len()) };
+            let Reviewed { review, comment, told_at, rounds, asked_at } = reviewed;
             connection.execute(
                 "INSERT INTO reviewed (session, review, comment, told_at, rounds, asked_at)
                  VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT (session) DO UPDATE SET

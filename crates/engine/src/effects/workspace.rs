@@ -15,9 +15,10 @@ pub(super) const REMOTE: &str = "http://127.0.0.1:7411/git/repository.git";
 
 /// Clones once: what is written last marks a clone that is whole and this session's, and half a clone of an attempt that was cut is
 /// removed. Files that come from elsewhere have the clone of another: that of a fork becomes its own where it is, one that was prepared
-/// is brought up to date. What the session has pushed already is gone on from, where its own files are lost.
+/// is brought up to date. What is on the session's branch already is gone on from: what it has pushed, where its own files are lost, or what is
+/// on the branch of the pull request that it works on.
 /// What lies elsewhere is not fetched here: git is told where it is reached, for whoever wants it.
-/// Prints the commit that the branch starts from.
+/// Prints the commit that is gone on from; the first time that is where the session's own commits begin.
 const PREPARE: &str = r#"
 set -eu
 for name in $LAMPLIGHT_SUBMODULES; do
@@ -53,12 +54,10 @@ else
   mine=refs/remotes/origin/$LAMPLIGHT_BRANCH
   git fetch -q --no-tags --no-recurse-submodules origin "+refs/heads/$LAMPLIGHT_BASE:refs/remotes/origin/$LAMPLIGHT_BASE" "+refs/heads/$LAMPLIGHT_BRANCH*:$mine*"
   base=$(git rev-parse "refs/remotes/origin/$LAMPLIGHT_BASE^{commit}")
-  start=$base
   if git rev-parse -q --verify "$mine^{commit}" > /dev/null; then
-    start=$mine
-    base=$(git merge-base "$base" "$start" || printf %s "$base")
+    base=$(git rev-parse "$mine^{commit}")
   fi
-  git checkout -q -f -B "$LAMPLIGHT_BRANCH" "$start"
+  git checkout -q -f -B "$LAMPLIGHT_BRANCH" "$base"
 fi
 if [ -n "$LAMPLIGHT_LFS" ] && command -v git-lfs > /dev/null; then
   git lfs install --skip-repo --skip-smudge > /dev/null
@@ -112,7 +111,7 @@ pub(super) async fn update(
     Ok(Report::WorkspaceUpdated { commit })
 }
 
-/// The commit that the branch starts from, or why there is none.
+/// The commit that is gone on from, or why there is none.
 pub(crate) async fn clone_into(context: &Context, link: &Link) -> Result<Result<String, Failure>, LinkError> {
     let forked = context.spec.origin.as_ref().map_or("", |origin| origin.commit.as_str());
     let [forge, submodules, large_files] = elsewhere::variables(&context.shared, &context.spec);

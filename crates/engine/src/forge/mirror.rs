@@ -1,5 +1,6 @@
 //! Repositories of GitHub as they are kept here: bare, one directory each under the data directory, which sessions take for theirs.
-//! Branches of sessions are in it beside those that were fetched, and are never fetched over.
+//! Branches of sessions are in it beside those that were fetched, and are not fetched over while their sessions live: that of a pull request
+//! that a session works on is the session's, until it ends.
 
 use crate::engine::{Shared, parse_view};
 use crate::{CommandError, git};
@@ -13,6 +14,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 /// Of what git says of a fetch, in bytes.
 const SAID_BYTES: usize = 2_000;
+/// Where commits are named that are on no branch any more.
+const KEPT: &str = "refs/lamplight/kept";
 /// Directory of all mirrors, in the data directory.
 const DIRECTORY: &str = "mirrors";
 
@@ -34,24 +37,49 @@ pub(crate) fn is_mirror(data_dir: &Path, repository: &str) -> bool {
     Path::new(repository).starts_with(mirrors)
 }
 
-/// The repository with this branch as it is there now.
+/// Where it is kept, or would be.
+pub(super) fn path_of(data_dir: &Path, repository: &Repository) -> PathBuf {
+    let Repository { host, owner, name } = repository;
+    data_dir
+        .join(DIRECTORY)
+        .join(host)
+        .join(owner.to_lowercase())
+        .join(format!("{}.git", name.to_lowercase()))
+}
+
+/// The repository with this branch as it is there now, which is what work starts from.
 pub(crate) async fn bring(
     shared: &Shared,
     github: &GitHub,
     repository: &Repository,
     branch: &str,
 ) -> Result<PathBuf, CommandError> {
-    let path = shared.config.data_dir.join(DIRECTORY).join(&repository.host);
-    let path =
-        path.join(repository.owner.to_lowercase()).join(format!("{}.git", repository.name.to_lowercase()));
+    let path = bring_beside(shared, github, repository, branch).await?;
+    git::line(&path, &["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")]).await?;
+    Ok(path)
+}
+
+/// The same of a branch beside the one that work starts from.
+pub(super) async fn bring_beside(
+    shared: &Shared,
+    github: &GitHub,
+    repository: &Repository,
+    branch: &str,
+) -> Result<PathBuf, CommandError> {
+    let path = path_of(&shared.config.data_dir, repository);
     let forge = shared.forge.as_ref().context("GitHub is not configured")?;
     let turn = forge.mirrors.turn(&path);
     let _alone = turn.lock().await;
     prepare(&path, repository).await?;
+    let reference = format!("refs/heads/{branch}");
+    let before = git::line(&path, &["rev-parse", "--verify", "--quiet", &reference]).await.ok();
+    if before.is_some() && is_worked_on(shared, repository, branch).await? {
+        return Ok(path);
+    }
     let token = github.token(repository, Scope::Fetch).await.map_err(crate::pull_request::in_words)?;
     let place = git::Place { address: &github.config().git, token: &token };
     let address = github.git_address(repository);
-    let what = format!("+refs/heads/{branch}:refs/heads/{branch}");
+    let what = format!("+{reference}:{reference}");
     let arguments = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", &address, &what];
     let output = git::elsewhere(&path, &place, &arguments).await?;
     if !output.status.success() {
@@ -63,8 +91,21 @@ pub(crate) async fn bring(
             "See that the branch is there and that the token may read the repository.",
         ));
     }
-    git::line(&path, &["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")]).await?;
+    // What a session that has ended could not publish is nowhere else.
+    if let Some(before) = before
+        && !git::is_within(&path, &before, &reference).await?
+    {
+        git::line(&path, &["update-ref", &format!("{KEPT}/{before}"), &before]).await?;
+    }
     Ok(path)
+}
+
+/// Whether a session that has not ended has this branch for its own.
+async fn is_worked_on(shared: &Shared, repository: &Repository, branch: &str) -> Result<bool, CommandError> {
+    let name = repository.to_string().to_lowercase();
+    let Some(thread) = shared.store.thread_of_branch(&name, branch).await? else { return Ok(false) };
+    let Some(row) = shared.store.summary(&thread.session).await? else { return Ok(false) };
+    Ok(!parse_view(&row.body)?.ended)
 }
 
 /// The repository of a session that was at another server, where it is a mirror that this one has not made yet: with what is on GitHub of the

@@ -17,6 +17,8 @@ mod mirror;
 mod missed;
 mod polling;
 mod prompt;
+mod pulls;
+mod remarks;
 mod reviewing;
 mod standing;
 mod status;
@@ -33,7 +35,7 @@ use crate::{Engine, Secret, clock};
 use lamplight_domain::{KnownSecret, SessionId};
 use lamplight_integrations::Repository;
 use lamplight_integrations::github::{Call, Occurrence, Told, WebhookSecret, Words, parse_delivery};
-use lamplight_store::{Delivery, ForgeChange};
+use lamplight_store::{Delivery, ForgeChange, Thread};
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
@@ -43,6 +45,9 @@ use tokio::sync::Notify;
 pub(crate) const WEBHOOK_SECRET: &str = "webhook secret";
 /// Repositories that are remembered to be looked at; what is more waits for the look at all.
 const MOST_HINTS: usize = 1024;
+
+/// Threads that are looked through, of those begun last.
+const THREADS: usize = 500;
 
 /// What is taken from GitHub, and how.
 #[derive(Debug, Clone)]
@@ -72,6 +77,15 @@ pub(crate) struct Forge {
     pub(super) reviews: Notify,
     hints: Mutex<HashSet<String>>,
     pub(super) mirrors: mirror::Mirrors,
+}
+
+/// What a session works on, for whoever shows its work.
+#[derive(Debug, Default)]
+pub(crate) struct Subject {
+    /// What links its pull request to the issue that it works on.
+    pub(crate) closing: String,
+    /// The pull request that somebody else opened, and that it works on.
+    pub(crate) taken: Option<u64>,
 }
 
 /// One request to the webhook's address, as it came.
@@ -194,9 +208,9 @@ impl Engine {
         let told = parse_delivery(delivery.event, delivery.body).map_err(|_| NotDelivered::NotJson)?;
         let occurrence = match told {
             Some(Told::Occurrence(occurrence)) => Some(occurrence),
-            Some(Told::Hint { repository }) => {
+            Some(Told::Hint { repository, remark }) => {
                 forge.hint(&repository);
-                None
+                remark
             }
             None => None,
         };
@@ -212,18 +226,31 @@ impl Engine {
         Ok(Delivered::Stored)
     }
 
-    /// What links a session's pull request to the issue that it works on; nothing without one.
-    pub(crate) async fn closing_line(
+    pub(crate) async fn subject_of(
         &self,
         id: &SessionId,
         repository: &Repository,
-    ) -> Result<String, CommandError> {
-        let Some(forge) = &self.shared.forge else { return Ok(String::new()) };
-        let thread = self.shared.store.thread_of(id).await?;
-        let is_there = |name: &str| name.eq_ignore_ascii_case(&repository.to_string());
-        Ok(match thread.filter(|thread| is_there(&thread.repository)) {
-            Some(thread) => format!("{} #{}\n\n", forge.config.closing_word, thread.number),
-            None => String::new(),
-        })
+    ) -> Result<Subject, CommandError> {
+        let Some(forge) = &self.shared.forge else { return Ok(Subject::default()) };
+        let store = &self.shared.store;
+        let is_there = |thread: &Thread| thread.repository.eq_ignore_ascii_case(&repository.to_string());
+        let Some(thread) = store.thread_of(id).await?.filter(is_there) else {
+            return Ok(Subject::default());
+        };
+        let taken = thread.is_pull_request().then_some(thread.number);
+        let issue = match taken {
+            // A session before may have opened it for an issue.
+            Some(number) => {
+                let threads = store.threads(THREADS).await?;
+                let is_of_it = |one: &&Thread| {
+                    is_there(one) && !one.is_pull_request() && one.pull_request == Some(number)
+                };
+                threads.iter().find(is_of_it).map(|one| one.number)
+            }
+            None => Some(thread.number),
+        };
+        let word = &forge.config.closing_word;
+        let closing = issue.map(|issue| format!("{word} #{issue}\n\n")).unwrap_or_default();
+        Ok(Subject { closing, taken })
     }
 }

@@ -4,14 +4,14 @@
 //! Nothing is taken from what GitHub sends but a hint where to look. A look reads what is behind the marks, writes down in one step what is to be
 //! said, what is to be answered and where the next look goes on, and only then says it: whatever dies in between is found by the next look.
 
+use super::remarks::{self, Said};
 use super::work::Trouble;
 use super::{Forge, mirror, prompt, status};
 use crate::engine::closed;
-use crate::error::CommandError;
 use crate::{Engine, ids};
 use lamplight_domain::session::{Command, Phase, SessionView};
 use lamplight_domain::{CheckState, Checked, SessionId, Verdict};
-use lamplight_integrations::github::{CheckRun, PullRequest, Review, ReviewComment, User};
+use lamplight_integrations::github::{CheckRun, PullRequest, Review, User};
 use lamplight_integrations::{GitHub, Repository};
 use lamplight_store::{ForgeChange, Remark, ReplyOwed, ReviewChange, Reviewed, Thread};
 use std::collections::{HashMap, HashSet};
@@ -134,23 +134,23 @@ impl Look<'_> {
         };
         let mut said = Vec::new();
         for review in reviews.into_iter().filter(|review| review.id > before.review) {
-            if is_request(&review) && self.is_heard(review.user.as_ref(), review.body.as_deref()).await? {
-                said.push(Said::Summary(review));
+            let (is_request, user) = (self.is_request(&review), review.user.clone());
+            let one = Said::summary(review);
+            if is_request && one.says_something() && self.may_ask(user.as_ref()).await? {
+                said.push(one);
             }
         }
-        for comment in comments.into_iter().filter(|comment| comment.id > before.comment) {
-            if self.is_heard(comment.user.as_ref(), comment.body.as_deref()).await? {
-                said.push(Said::AtLine(comment));
+        for comment in comments.iter().filter(|comment| comment.id > before.comment) {
+            let one = Said::at_line(comment, &comments);
+            if one.says_something() && self.may_ask(comment.user.as_ref()).await? {
+                said.push(one);
             }
         }
-        if let Some(by) = said.iter().find(|one| self.forge.config.words.is_stop(one.text())) {
-            self.engine.stop(&self.thread.session, by.by().to_owned()).await.or_else(
-                |error| match error {
-                    CommandError::Refused(_) => Ok(self.view.clone()),
-                    other => Err(other),
-                },
-            )?;
-            said.retain(|one| !self.forge.config.words.is_stop(one.text()));
+        // What stops it is a delivery, and done as one.
+        let words = &self.forge.config.words;
+        said.retain(|one| !words.is_stop(&one.text));
+        if self.thread.is_pull_request() {
+            remarks::meant(words, &mut said);
         }
         if said.is_empty() {
             if reviewed != before {
@@ -159,16 +159,9 @@ impl Look<'_> {
             return Ok(false);
         }
         let prompt = ids::prompt_id();
-        let remarks: Vec<_> = said.iter().map(|one| (one.place(), one.by(), one.text())).collect();
-        let text = prompt::reviewed(&self.repository, self.number, &remarks, &prompt);
-        let by = said.first().map(|one| one.by().to_owned()).unwrap_or_default();
-        let replies = (1..).zip(&said).map(|(number, one)| ReplyOwed {
-            about: one.id(),
-            thread: one.thread(),
-            prompt: prompt.clone(),
-            number,
-        });
-        let replies = replies.collect();
+        let text = prompt::reviewed(&self.repository, self.number, &said, &prompt);
+        let by = said.first().map(|one| one.by.clone()).unwrap_or_default();
+        let replies = remarks::owed(&said, &prompt);
         let reviewed = Reviewed { rounds: 0, ..reviewed };
         self.read(reviewed, Some(Remark { prompt: prompt.clone(), text, by }), replies).await?;
         say_remarks(self.engine, &self.thread.session).await?;
@@ -269,17 +262,14 @@ impl Look<'_> {
         replies: Vec<ReplyOwed>,
     ) -> Result<(), Trouble> {
         let session = self.thread.session.clone();
-        let change = ReviewChange::Read { session, reviewed, remark, replies };
+        let change = ReviewChange::Read { session, reviewed: Some(reviewed), remark, replies };
         self.engine.shared.store.forge(ForgeChange::Review(Box::new(change))).await?;
         Ok(())
     }
 
-    /// People who may push are; what we said ourselves, and nothing at all, is not.
-    async fn is_heard(&mut self, by: Option<&User>, text: Option<&str>) -> Result<bool, Trouble> {
+    /// People who may push may.
+    async fn may_ask(&mut self, by: Option<&User>) -> Result<bool, Trouble> {
         let Some(by) = by.filter(|by| by.kind == "User") else { return Ok(false) };
-        if text.is_none_or(|text| text.trim().is_empty()) || status::has_mark(text) {
-            return Ok(false);
-        }
         if let Some(may) = self.writers.get(&by.login) {
             return Ok(*may);
         }
@@ -287,56 +277,13 @@ impl Look<'_> {
         self.writers.insert(by.login.clone(), may);
         Ok(may)
     }
-}
 
-/// An approval is no request, and what was taken back is none any more.
-fn is_request(review: &Review) -> bool {
-    matches!(review.state.as_str(), "COMMENTED" | "CHANGES_REQUESTED")
-}
-
-/// One thing that a person said of the changes.
-enum Said {
-    Summary(Review),
-    AtLine(ReviewComment),
-}
-
-impl Said {
-    fn id(&self) -> u64 {
-        match self {
-            Self::Summary(review) => review.id,
-            Self::AtLine(comment) => comment.id,
-        }
-    }
-
-    /// Of a summary there is no thread.
-    fn thread(&self) -> u64 {
-        match self {
-            Self::Summary(_) => 0,
-            Self::AtLine(comment) => comment.thread(),
-        }
-    }
-
-    fn text(&self) -> &str {
-        match self {
-            Self::Summary(review) => review.body.as_deref(),
-            Self::AtLine(comment) => comment.body.as_deref(),
-        }
-        .unwrap_or_default()
-    }
-
-    fn by(&self) -> &str {
-        match self {
-            Self::Summary(review) => review.user.as_ref(),
-            Self::AtLine(comment) => comment.user.as_ref(),
-        }
-        .map_or("somebody", |user| user.login.as_str())
-    }
-
-    fn place(&self) -> String {
-        match self {
-            Self::Summary(_) => "of the whole".to_owned(),
-            Self::AtLine(ReviewComment { path, line: Some(line), .. }) => format!("{path}, line {line}"),
-            Self::AtLine(ReviewComment { path, line: None, .. }) => path.clone(),
+    /// An approval is none, unless it means us, and what was taken back is none any more.
+    fn is_request(&self, review: &Review) -> bool {
+        match review.state.as_str() {
+            "COMMENTED" | "CHANGES_REQUESTED" => true,
+            "APPROVED" => self.forge.config.words.is_request(review.body.as_deref().unwrap_or_default()),
+            _ => false,
         }
     }
 }

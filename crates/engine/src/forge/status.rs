@@ -3,7 +3,7 @@
 use super::ForgeConfig;
 use lamplight_domain::SessionId;
 use lamplight_domain::session::{Dollars, Phase, SessionView};
-use lamplight_integrations::github::{Occurrence, What, Words};
+use lamplight_integrations::github::{Occurrence, Words};
 use lamplight_integrations::section;
 use lamplight_store::Thread;
 use std::fmt::Write as _;
@@ -45,10 +45,12 @@ pub(super) fn has_mark(text: Option<&str>) -> bool {
 
 /// What we said ourselves, under whatever name, is not said to us.
 pub(super) fn is_ours(occurrence: &Occurrence) -> bool {
-    match &occurrence.what {
-        What::Commented { text, .. } | What::Opened { text } => has_mark(Some(text)),
-        What::Labelled { .. } | What::Assigned { .. } => false,
-    }
+    has_mark(occurrence.what.text())
+}
+
+/// Where nothing can be done. `why` is ours.
+pub(super) fn refused(mark: &str, why: &str) -> String {
+    format!("{mark}\nNothing was run: {why}")
 }
 
 /// Before there is a session.
@@ -81,7 +83,7 @@ pub(super) fn now(view: &SessionView, thread: &Thread, config: &ForgeConfig) -> 
         let _ = write!(state, "\n\n{}", problem_line(problem));
     }
     let mut facts = Vec::new();
-    if let Some(shown) = &view.pull_request {
+    if let Some(shown) = view.pull_request.as_ref().filter(|_| !thread.is_pull_request()) {
         facts.push(format!("Pull request: {}", shown.url));
     }
     if matches!(view.phase, Phase::Done | Phase::Stuck | Phase::Failed) && view.cost.micros > 0 {

@@ -200,7 +200,10 @@ async fn not_published(
     publishing: &Publishing,
 ) {
     tracing::warn!(session.id = %thread.session, %error, "the branch could not be published");
-    if matches!(error.code(), "github_limited" | "github_unreachable") {
+    // A turn that runs is over some time, and then its commit is published.
+    if matches!(error, CommandError::Refused(_))
+        || matches!(error.code(), "github_limited" | "github_unreachable")
+    {
         return;
     }
     let count = {
@@ -212,10 +215,17 @@ async fn not_published(
         *of = if of.0 == head { (head.clone(), of.1 + 1) } else { (head.clone(), 1) };
         of.1
     };
-    if count < TRIES {
+    let is_for_a_person =
+        matches!(error.code(), "branch_diverged" | "merge_conflict" | "pull_request_closed");
+    if count < TRIES && !is_for_a_person {
         return;
     }
-    thread.problem = Some(error.to_string());
+    thread.problem = Some(match &error {
+        CommandError::Invalid { message, what_to_do, .. } if is_for_a_person => {
+            format!("{message}. {what_to_do}")
+        }
+        other => other.to_string(),
+    });
     let (session, problem) = (thread.session.clone(), thread.problem.clone());
     let change = ForgeChange::Problem { session, problem, at: Some(head) };
     if let Err(error) = engine.shared.store.forge(change).await {

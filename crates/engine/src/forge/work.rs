@@ -1,6 +1,7 @@
 //! One thing that somebody wants, done: from a row of the deliveries to a session that works, or one that is told more, or stopped. Whatever
 //! ends in the middle is begun again from its beginning, and finds what is done already.
 
+use super::pulls::Ground;
 use super::{Forge, mirror, prompt, status};
 use crate::create::{self, Once};
 use crate::error::CommandError;
@@ -64,12 +65,12 @@ impl From<lamplight_store::WriteError> for Trouble {
 }
 
 /// What one piece of work is about.
-struct Work<'a> {
-    engine: &'a Engine,
-    forge: &'a Forge,
-    github: &'a GitHub,
-    repository: Repository,
-    occurrence: &'a Occurrence,
+pub(super) struct Work<'a> {
+    pub(super) engine: &'a Engine,
+    pub(super) forge: &'a Forge,
+    pub(super) github: &'a GitHub,
+    pub(super) repository: Repository,
+    pub(super) occurrence: &'a Occurrence,
     /// It was begun before, and may be half done.
     again: bool,
 }
@@ -99,13 +100,24 @@ pub(super) async fn perform(
     match (call, thread, session) {
         (Call::Stop, Some(thread), Some(_)) => work.stop(&thread).await,
         (Call::Stop, ..) => Ok("there is nothing to stop".to_owned()),
-        (Call::Say(text), Some(thread), Some(view)) if !view.ended => work.say(&thread, &text).await,
+        (Call::Say(text), Some(thread), Some(view)) if !view.ended => match occurrence.what {
+            What::Reviewed { review: id, .. } | What::Remarked { comment: id, .. } => {
+                work.hear(&thread, id).await
+            }
+            What::Labelled { .. } | What::Assigned { .. } | What::Opened { .. } | What::Commented { .. } => {
+                work.say(&thread, &text).await
+            }
+        },
         (Call::Begin, Some(_), Some(view)) if !view.ended => Ok("a session works on it".to_owned()),
-        (_, Some(thread), None) if thread.problem.is_none() => work.begin(thread, true).await,
-        (Call::Begin, Some(thread), _) if occurrence.at <= thread.begun_at.0 => {
-            Ok("it is older than what was done".to_owned())
+        (_, Some(thread), None) if thread.problem.is_none() => {
+            let ground = work.ground().await?;
+            work.begin(thread, ground, true).await
         }
-        (Call::Begin | Call::Say(_), before, view) => work.begin_anew(before, view).await,
+        (_, Some(thread), _) if work.may_be_of(&thread) => Ok("it is older than what was done".to_owned()),
+        (Call::Begin | Call::Say(_), before, view) => match work.ground().await? {
+            Ground::Nothing(why) => work.refuse(why).await,
+            ground @ (Ground::Issue | Ground::PullRequest(_)) => work.begin_anew(before, view, ground).await,
+        },
     }
 }
 
@@ -133,8 +145,26 @@ impl Work<'_> {
         }
     }
 
+    /// Whether the last session may have been begun by this, or by what was said with it. A comment is surely something else.
+    fn may_be_of(&self, thread: &Thread) -> bool {
+        let is_older = self.occurrence.at <= thread.begun_at.0;
+        match self.occurrence.what {
+            What::Commented { .. } => false,
+            What::Labelled { .. }
+            | What::Assigned { .. }
+            | What::Opened { .. }
+            | What::Reviewed { .. }
+            | What::Remarked { .. } => is_older,
+        }
+    }
+
     /// What is there of the session before stays as it was last.
-    async fn begin_anew(&self, before: Option<Thread>, view: Option<SessionView>) -> Result<String, Trouble> {
+    async fn begin_anew(
+        &self,
+        before: Option<Thread>,
+        view: Option<SessionView>,
+        ground: Ground,
+    ) -> Result<String, Trouble> {
         if let (Some(before), Some(view)) = (&before, &view)
             && let Some(comment) = before.comment
         {
@@ -144,6 +174,10 @@ impl Work<'_> {
                 Ok(()) | Err(_) => {}
             }
         }
+        let branch = match &ground {
+            Ground::PullRequest(pull) => Some(pull.head.branch.clone()),
+            Ground::Issue | Ground::Nothing(_) => None,
+        };
         let thread = Thread {
             repository: self.repository.to_string().to_lowercase(),
             number: self.occurrence.number,
@@ -151,22 +185,24 @@ impl Work<'_> {
             begun_at: clock::now(),
             comment: None,
             told: String::new(),
-            branch: None,
-            pull_request: None,
+            pull_request: branch.is_some().then_some(self.occurrence.number),
+            branch,
             problem: None,
             problem_at: None,
         };
         let instead_of = before.map(|before| before.session);
         let change = ForgeChange::BeginThread { thread: thread.clone(), instead_of };
-        self.engine.shared.store.forge(change).await?;
-        self.begin(thread, false).await
+        if self.engine.shared.store.forge(change).await? == 0 {
+            return Err(Trouble::Passing("another session has begun on the same branch".to_owned()));
+        }
+        self.begin(thread, ground, false).await
     }
 
     /// The session's id is on disk. First somebody is told, then it is made.
-    async fn begin(&self, thread: Thread, again: bool) -> Result<String, Trouble> {
+    async fn begin(&self, thread: Thread, ground: Ground, again: bool) -> Result<String, Trouble> {
         self.react("eyes").await?;
         self.comment(&thread, again).await?;
-        match self.make(&thread).await {
+        match self.make(&thread, ground).await {
             Ok(view) => {
                 let store = &self.engine.shared.store;
                 let branch = ForgeChange::Branch { session: thread.session.clone(), branch: view.branch };
@@ -195,20 +231,39 @@ impl Work<'_> {
         Ok(())
     }
 
-    async fn make(&self, thread: &Thread) -> Result<SessionView, Trouble> {
+    async fn make(&self, thread: &Thread, ground: Ground) -> Result<SessionView, Trouble> {
+        let (base, branch) = match ground {
+            Ground::Issue => (self.github.facts(&self.repository).await?.default_branch, None),
+            Ground::PullRequest(pull) => (pull.base.branch, Some(pull.head.branch)),
+            Ground::Nothing(why) => return Err(Trouble::Lasting(why)),
+        };
         let issue = self.github.issue(&self.repository, self.occurrence.number).await?;
-        let base = self.base().await?;
+        let said = match &branch {
+            Some(_) => self.asked(thread).await?,
+            None => Vec::new(),
+        };
         let comments = self.github.comments(&self.repository, self.occurrence.number).await?;
         let comments = comments.into_iter().filter(|comment| !status::has_mark(comment.body.as_deref()));
         let comments: Vec<_> = comments.collect();
         let shared = &self.engine.shared;
         let path = mirror::bring(shared, self.github, &self.repository, &base).await?;
+        if let Some(branch) = &branch {
+            mirror::bring_beside(shared, self.github, &self.repository, branch).await?;
+        }
         let new = NewSession {
             repository: path.to_string_lossy().into_owned(),
-            prompt: prompt::first(&self.repository, &issue, &comments, &self.occurrence.by, &thread.session),
+            prompt: prompt::first(
+                &self.repository,
+                &issue,
+                &comments,
+                &said,
+                self.occurrence,
+                &thread.session,
+            ),
             attachments: Vec::new(),
             title: Some(issue.title.chars().take(TITLE_CHARS).collect()),
             base: Some(base),
+            branch,
             agent: None,
             model: None,
             permissions: None,
@@ -223,21 +278,6 @@ impl Work<'_> {
         Ok(create::create(shared, new, once).await?)
     }
 
-    /// What the work starts from: the default branch, or that of the pull request.
-    async fn base(&self) -> Result<String, Trouble> {
-        if !self.occurrence.is_pull_request {
-            return Ok(self.github.facts(&self.repository).await?.default_branch);
-        }
-        let pull = self.github.pull_request(&self.repository, self.occurrence.number).await?;
-        if pull.is_of(&self.repository) {
-            return Ok(pull.head.branch);
-        }
-        Err(Trouble::Lasting(
-            "the pull request comes from a fork, whose branch this server cannot push to; ask on an issue instead"
-                .to_owned(),
-        ))
-    }
-
     async fn say(&self, thread: &Thread, text: &str) -> Result<String, Trouble> {
         self.react("eyes").await?;
         let prompt = self.prompt_id();
@@ -246,6 +286,9 @@ impl Work<'_> {
         }
         let (by, number) = (&self.occurrence.by.login, self.occurrence.number);
         let what = if self.occurrence.is_pull_request { "pull request" } else { "issue" };
+        if thread.is_pull_request() {
+            self.catch_up(thread).await;
+        }
         let text = prompt::more(&self.repository, what, number, by, text, &prompt);
         let text = attachments::text(text, &[]);
         let command = Command::Prompt { prompt, text, by: by.clone(), attachments: Vec::new() };
@@ -287,10 +330,12 @@ impl Work<'_> {
     }
 
     /// Where it was asked.
-    async fn react(&self, content: &str) -> Result<(), Trouble> {
+    pub(super) async fn react(&self, content: &str) -> Result<(), Trouble> {
         let place = match &self.occurrence.what {
             What::Commented { comment, .. } => Place::Comment(*comment),
-            What::Labelled { .. } | What::Assigned { .. } | What::Opened { .. } => {
+            What::Remarked { comment, .. } => Place::Remark(*comment),
+            // Nobody can react to a summary by REST.
+            What::Labelled { .. } | What::Assigned { .. } | What::Opened { .. } | What::Reviewed { .. } => {
                 Place::Issue(self.occurrence.number)
             }
         };
@@ -304,12 +349,18 @@ impl Work<'_> {
         }
     }
 
-    fn prompt_id(&self) -> PromptId {
-        let number = match &self.occurrence.what {
-            What::Commented { comment, .. } => *comment,
+    pub(super) fn prompt_id(&self) -> PromptId {
+        ids::prompt_id_of(self.occurrence.at, self.about())
+    }
+
+    /// GitHub's own id of what was said.
+    pub(super) fn about(&self) -> u64 {
+        match &self.occurrence.what {
+            What::Commented { comment: id, .. }
+            | What::Remarked { comment: id, .. }
+            | What::Reviewed { review: id, .. } => *id,
             What::Labelled { .. } | What::Assigned { .. } | What::Opened { .. } => self.occurrence.number,
-        };
-        ids::prompt_id_of(self.occurrence.at, number)
+        }
     }
 }
 

@@ -65,6 +65,8 @@ pub struct RepositoryFacts {
 pub enum Place {
     Issue(u64),
     Comment(u64),
+    /// At a line of a pull request's changes.
+    Remark(u64),
 }
 
 impl GitHub {
@@ -144,6 +146,7 @@ impl GitHub {
         let path = match place {
             Place::Issue(number) => format!("issues/{number}/reactions"),
             Place::Comment(id) => format!("issues/comments/{id}/reactions"),
+            Place::Remark(id) => format!("pulls/comments/{id}/reactions"),
         };
         let question = self.ask(Method::POST, repository, path).json(&json!({ "content": content }));
         question.repeatable::<Value>().await.map(drop)

@@ -33,10 +33,42 @@ pub struct Author {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub enum What {
-    Labelled { label: String },
-    Assigned { assignee: String },
-    Opened { text: String },
-    Commented { comment: u64, text: String },
+    Labelled {
+        label: String,
+    },
+    Assigned {
+        assignee: String,
+    },
+    Opened {
+        text: String,
+    },
+    Commented {
+        comment: u64,
+        text: String,
+    },
+    /// The summary of a review of a pull request.
+    Reviewed {
+        review: u64,
+        text: String,
+    },
+    /// At a line of what a pull request changes.
+    Remarked {
+        comment: u64,
+        text: String,
+    },
+}
+
+impl What {
+    /// What somebody wrote.
+    pub fn text(&self) -> Option<&str> {
+        match self {
+            Self::Labelled { .. } | Self::Assigned { .. } => None,
+            Self::Opened { text }
+            | Self::Commented { text, .. }
+            | Self::Reviewed { text, .. }
+            | Self::Remarked { text, .. } => Some(text),
+        }
+    }
 }
 
 impl Occurrence {
@@ -47,6 +79,8 @@ impl Occurrence {
         match &self.what {
             What::Commented { comment, .. } => Some(format!("{repository}/comments/{comment}")),
             What::Opened { .. } => Some(format!("{repository}/issues/{number}/opened")),
+            What::Reviewed { review, .. } => Some(format!("{repository}/reviews/{review}")),
+            What::Remarked { comment, .. } => Some(format!("{repository}/remarks/{comment}")),
             What::Labelled { .. } | What::Assigned { .. } => None,
         }
     }

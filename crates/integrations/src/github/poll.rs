@@ -4,7 +4,7 @@
 use super::client::{Fresh, GitHub, Tag};
 use super::error::GitHubError;
 use super::occurrence::{Author, Occurrence, What, cut};
-use super::{Repository, User};
+use super::{Repository, Review, User};
 use reqwest::Method;
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
@@ -15,13 +15,17 @@ const PAGE: usize = 100;
 /// Of what happened between two looks no more than so many pages are read; the rest is read in the next.
 const PAGES: usize = 10;
 
-/// The three lists that are looked at.
+/// What is looked at.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Watch {
     /// Labels and assignments.
     Events,
     Comments,
     Issues,
+    /// Comments at lines of what pull requests change.
+    Remarks,
+    /// Summaries of reviews, of which there is no list but that of each pull request.
+    Reviews,
 }
 
 /// What a look brought.
@@ -83,14 +87,35 @@ struct CommentPart {
     updated_at: jiff::Timestamp,
 }
 
+#[derive(Debug, Deserialize)]
+struct RemarkPart {
+    id: u64,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    user: Option<User>,
+    /// Ends with the number of the pull request.
+    pull_request_url: String,
+    created_at: jiff::Timestamp,
+    updated_at: jiff::Timestamp,
+}
+
+#[derive(Debug, Deserialize)]
+struct PullPart {
+    number: u64,
+    updated_at: jiff::Timestamp,
+}
+
 impl Watch {
-    pub const ALL: [Self; 3] = [Self::Events, Self::Comments, Self::Issues];
+    pub const ALL: [Self; 5] = [Self::Events, Self::Comments, Self::Issues, Self::Remarks, Self::Reviews];
 
     pub fn name(self) -> &'static str {
         match self {
             Self::Events => "events",
             Self::Comments => "comments",
             Self::Issues => "issues",
+            Self::Remarks => "remarks",
+            Self::Reviews => "reviews",
         }
     }
 }
@@ -117,6 +142,12 @@ impl GitHub {
                 let list = List { path: "issues", of, name: issue_name, into: issue };
                 self.look_at_list(repository, &list, mark, tag).await
             }
+            Watch::Remarks => {
+                let of = |part: &RemarkPart| (part.created_at, part.updated_at);
+                let list = List { path: "pulls/comments", of, name: remark_name, into: remark };
+                self.look_at_list(repository, &list, mark, tag).await
+            }
+            Watch::Reviews => self.look_at_reviews(repository, mark, tag).await,
         }
     }
 
@@ -192,6 +223,43 @@ impl GitHub {
         let tag = tag.filter(|_| newest == since);
         Ok(Some(Seen { occurrences, mark: newest.to_string(), tag }))
     }
+
+    /// Of pull requests that have changed, as those do that get a review; the last change first.
+    async fn look_at_reviews(
+        &self,
+        repository: &Repository,
+        mark: Option<&str>,
+        tag: Option<&Tag>,
+    ) -> Result<Option<Seen>, GitHubError> {
+        let question = self.ask(Method::GET, repository, "pulls").query("state", "all");
+        let question = question.query("sort", "updated").query("direction", "desc");
+        let question = question.query("per_page", PAGE.to_string());
+        let Some(first) = question.if_changed::<Vec<PullPart>>(tag).await? else { return Ok(None) };
+        let Fresh { value: mut page, tag } = first;
+        let newest = page.iter().map(|pull| pull.updated_at).max().unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let Some(mark) = mark else {
+            return Ok(Some(Seen { occurrences: Vec::new(), mark: next_second(newest), tag: None }));
+        };
+        let since: jiff::Timestamp = mark.parse().unwrap_or(jiff::Timestamp::UNIX_EPOCH);
+        let mut changed = Vec::new();
+        for number in 2..=PAGES + 1 {
+            let goes_on = page.len() == PAGE && page.iter().all(|pull| pull.updated_at >= since);
+            changed.extend(page.drain(..).filter(|pull| pull.updated_at >= since));
+            if !goes_on || number > PAGES {
+                break;
+            }
+            page = question.clone().query("page", number.to_string()).repeatable().await?;
+        }
+        let mut occurrences = Vec::new();
+        for PullPart { number, .. } in changed.into_iter().rev() {
+            let reviews = self.reviews(repository, number).await?.into_iter();
+            let new = reviews.filter(|review| review.submitted_at.is_some_and(|at| at >= since));
+            occurrences.extend(new.filter_map(|of| review(repository, number, of)));
+        }
+        // As of the other lists: what changes within the second of the mark may be told with the same words.
+        let tag = tag.filter(|_| newest <= since);
+        Ok(Some(Seen { occurrences, mark: newest.max(since).to_string(), tag }))
+    }
 }
 
 struct List<T> {
@@ -255,4 +323,32 @@ fn issue(repository: &Repository, part: &IssuePart) -> Option<Occurrence> {
         at: part.created_at.as_millisecond(),
         what: What::Opened { text: cut(part.body.clone()) },
     })
+}
+
+fn remark_name(part: &RemarkPart) -> String {
+    format!("remarks/{}", part.id)
+}
+
+fn remark(repository: &Repository, part: &RemarkPart) -> Option<Occurrence> {
+    Some(Occurrence {
+        repository: repository.to_string(),
+        number: part.pull_request_url.rsplit('/').next()?.parse().ok()?,
+        is_pull_request: true,
+        by: Author::from(part.user.clone()?),
+        at: part.created_at.as_millisecond(),
+        what: What::Remarked { comment: part.id, text: cut(part.body.clone()) },
+    })
+}
+
+fn review(repository: &Repository, number: u64, of: Review) -> Option<(String, Occurrence)> {
+    let Review { id, user, body, submitted_at, .. } = of;
+    let occurrence = Occurrence {
+        repository: repository.to_string(),
+        number,
+        is_pull_request: true,
+        by: Author::from(user?),
+        at: submitted_at?.as_millisecond(),
+        what: What::Reviewed { review: id, text: cut(body) },
+    };
+    Some((format!("reviews/{id}"), occurrence))
 }

@@ -22,6 +22,9 @@ pub struct Review {
     /// `COMMENTED`, `CHANGES_REQUESTED`, `APPROVED`, `DISMISSED`, `PENDING`.
     #[serde(default)]
     pub state: String,
+    /// Missing while it is not.
+    #[serde(default)]
+    pub submitted_at: Option<jiff::Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -37,6 +40,14 @@ pub struct ReviewComment {
     /// The first of its thread, where it is not that itself.
     #[serde(default)]
     pub in_reply_to_id: Option<u64>,
+    /// The review that it came with.
+    #[serde(default, rename = "pull_request_review_id")]
+    pub review: Option<u64>,
+    /// The changes around the line.
+    #[serde(default)]
+    pub diff_hunk: String,
+    #[serde(default)]
+    pub created_at: Option<jiff::Timestamp>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
@@ -58,7 +69,19 @@ pub struct CheckOutput {
     pub summary: Option<String>,
 }
 
+impl Review {
+    /// When it was submitted, in milliseconds since 1970.
+    pub fn at_ms(&self) -> Option<i64> {
+        self.submitted_at.map(jiff::Timestamp::as_millisecond)
+    }
+}
+
 impl ReviewComment {
+    /// In milliseconds since 1970.
+    pub fn at_ms(&self) -> Option<i64> {
+        self.created_at.map(jiff::Timestamp::as_millisecond)
+    }
+
     /// Under which its thread is answered.
     pub fn thread(&self) -> u64 {
         self.in_reply_to_id.unwrap_or(self.id)

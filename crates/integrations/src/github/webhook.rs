@@ -61,6 +61,8 @@ struct Payload {
     #[serde(default)]
     comment: Option<CommentPart>,
     #[serde(default)]
+    review: Option<ReviewPart>,
+    #[serde(default)]
     label: Option<Label>,
     #[serde(default)]
     assignee: Option<User>,
@@ -110,17 +112,29 @@ struct CommentPart {
     created_at: Option<jiff::Timestamp>,
 }
 
+#[derive(Debug, Deserialize)]
+struct ReviewPart {
+    id: u64,
+    #[serde(default)]
+    body: Option<String>,
+    #[serde(default)]
+    user: Option<User>,
+    #[serde(default)]
+    submitted_at: Option<jiff::Timestamp>,
+}
+
 /// What a delivery says.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Told {
     Occurrence(Occurrence),
-    /// Something about pull requests of this repository, for whoever looks at them.
+    /// Something about pull requests of this repository, for whoever looks at them; and what somebody wrote, where that is what it was.
     Hint {
         repository: String,
+        remark: Option<Occurrence>,
     },
 }
 
-/// Events of which it is enough to know that they were.
+/// Events that say where to look.
 const HINTS: [&str; 4] = ["pull_request_review", "pull_request_review_comment", "check_run", "check_suite"];
 
 /// What a delivery of this event says; `None` where it is nothing that could be meant for us.
@@ -129,7 +143,8 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Option<Told>, NoDelivery> {
         return match serde_json::from_slice::<Hint>(body) {
             Ok(Hint { action, .. }) if event.starts_with("check_") && action != "completed" => Ok(None),
             Ok(Hint { repository, .. }) => {
-                Ok(repository.map(|repository| Told::Hint { repository: repository.full_name }))
+                let remark = remark(event, body);
+                Ok(repository.map(|repository| Told::Hint { repository: repository.full_name, remark }))
             }
             Err(error) if error.is_data() => Ok(None),
             Err(_) => Err(NoDelivery),
@@ -149,6 +164,13 @@ pub fn parse(event: &str, body: &[u8]) -> Result<Option<Told>, NoDelivery> {
         }
         Err(_) => Err(NoDelivery),
     }
+}
+
+/// Where it cannot be read, whoever looks finds it all the same, if there is a session.
+fn remark(event: &str, body: &[u8]) -> Option<Occurrence> {
+    let is_of_person = event.starts_with("pull_request_review");
+    let payload = is_of_person.then(|| serde_json::from_slice::<Payload>(body))?;
+    payload.ok()?.occurrence(event)
 }
 
 impl Payload {
@@ -174,6 +196,14 @@ impl Payload {
             ("issue_comment", "created") => {
                 let CommentPart { id: comment, body, user, created_at } = self.comment?;
                 all(user?, created_at, What::Commented { comment, text: cut(body) })
+            }
+            ("pull_request_review", "submitted") => {
+                let ReviewPart { id: review, body, user, submitted_at } = self.review?;
+                all(user?, submitted_at, What::Reviewed { review, text: cut(body) })
+            }
+            ("pull_request_review_comment", "created") => {
+                let CommentPart { id: comment, body, user, created_at } = self.comment?;
+                all(user?, created_at, What::Remarked { comment, text: cut(body) })
             }
             _ => None,
         }
@@ -223,6 +253,37 @@ mod tests {
         }
         for (event, body) in [("issues", "{"), ("issues", ""), ("ping", "payload=%7B"), ("star", "")] {
             assert_eq!(parse(event, body.as_bytes()), Err(NoDelivery), "{event} {body}");
+        }
+    }
+
+    #[test]
+    fn what_somebody_says_of_changes_says_where_to_look_as_well() {
+        let told = |event: &str, more: &str| {
+            let body = format!(
+                r#"{{"action": "{more}, "repository": {{"full_name": "a/b"}}, "pull_request": {{"number": 7, "draft": true}}}}"#
+            );
+            match parse(event, body.as_bytes()) {
+                Ok(Some(Told::Hint { repository, remark })) => {
+                    assert_eq!(repository, "a/b");
+                    remark.map(|remark| (remark.number, remark.is_pull_request, remark.by.login, remark.what))
+                }
+                other => panic!("{other:?}"),
+            }
+        };
+        let by = r#""user": {"login": "bob", "id": 1, "type": "User"}"#;
+        let review = format!(r#"submitted", "review": {{"id": 3, "body": "Yes", {by}}}"#);
+        let what = What::Reviewed { review: 3, text: "Yes".to_owned() };
+        assert_eq!(told("pull_request_review", &review), Some((7, true, "bob".to_owned(), what)));
+        let remark = format!(r#"created", "comment": {{"id": 4, "body": "No", {by}}}"#);
+        let what = What::Remarked { comment: 4, text: "No".to_owned() };
+        assert_eq!(told("pull_request_review_comment", &remark), Some((7, true, "bob".to_owned(), what)));
+        for (event, more) in [
+            ("pull_request_review", review.replace("submitted", "edited")),
+            ("pull_request_review", r#"submitted", "review": {"id": "three"}"#.to_owned()),
+            ("pull_request_review_comment", remark.replace("created", "deleted")),
+            ("check_run", r#"completed""#.to_owned()),
+        ] {
+            assert_eq!(told(event, &more), None, "{event} {more}");
         }
     }
 }

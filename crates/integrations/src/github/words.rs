@@ -36,11 +36,16 @@ impl Words {
                 begin(ours && !occurrence.is_pull_request)
             }
             What::Opened { text } => begin(self.request(text).is_some()),
-            What::Commented { text, .. } => {
+            What::Commented { text, .. } | What::Reviewed { text, .. } | What::Remarked { text, .. } => {
                 let request = self.request(text)?;
                 Some(if is_stop(request) { Call::Stop } else { Call::Say(text.clone()) })
             }
         }
+    }
+
+    /// Whether somebody means us by a text.
+    pub fn is_request(&self, text: &str) -> bool {
+        self.request(text).is_some()
     }
 
     /// Whether a text is the request to stop.

@@ -89,11 +89,13 @@ impl Counterpart<'_> {
         let Some(fake) = self.fake else {
             // It has none of these, or others; asked they are all the same.
             let _ = github.reply_once(repository, number, 1, MARK, MARK).await;
+            let _ = github.react(repository, Place::Remark(1), "eyes").await;
             let _ = github.checks(repository, &"a".repeat(40)).await;
             return;
         };
         let remark =
             fake.review("acme/api", number, self.writer, "So?", &[("a.txt", 1, "And this?")]).await[0];
+        github.react(repository, Place::Remark(remark), "eyes").await.unwrap();
         let reviews = github.reviews(repository, number).await.unwrap();
         assert_eq!(reviews[0].body.as_deref(), Some("So?"));
         for _ in 0..2 {

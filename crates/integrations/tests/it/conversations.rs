@@ -38,10 +38,12 @@ async fn a_reaction_is_there_once() {
     let Stage { fake, github, repository, .. } = &stage;
     let number = fake.open_issue("acme/api", "bob", "Title", "Body").await;
     let comment = fake.comment("acme/api", number, "bob", "Text").await;
-    for place in [Place::Issue(number), Place::Issue(number), Place::Comment(comment)] {
+    let pull = fake.open_pull("acme/api", "bob", ("acme/api", "feature", "main"), "Title", "Body").await;
+    let line = fake.review("acme/api", pull, "bob", "", &[("a.txt", 1, "Text")]).await[0];
+    for place in [Place::Issue(number), Place::Issue(number), Place::Comment(comment), Place::Remark(line)] {
         github.react(repository, place, "eyes").await.unwrap();
     }
-    assert_eq!(fake.reactions().len(), 2);
+    assert_eq!(fake.reactions().len(), 3);
     let error = github.react(repository, Place::Issue(number), "tada").await.unwrap_err();
     assert!(matches!(error, GitHubError::Refused { .. }), "{error}");
 }
@@ -119,4 +121,33 @@ async fn a_look_brings_what_is_new_and_nothing_of_before_the_first() {
         stage.github.look(&stage.repository, Watch::Comments, comments.0.as_deref(), comments.1.as_ref());
     assert_eq!(question.await.unwrap(), None, "nothing has changed");
     assert_eq!(stage.fake.requests().len(), before + 3);
+}
+
+#[tokio::test]
+async fn a_look_finds_reviews_and_what_is_said_at_lines() {
+    let stage = stage(TOKEN).await;
+    let fake = &stage.fake;
+    let of = ("acme/api", "feature", "main");
+    let number = fake.open_pull("acme/api", "bob", of, "Title", "Body").await;
+    fake.review("acme/api", number, "bob", "Before", &[("a.txt", 1, "Before")]).await;
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let (mut remarks, mut reviews) = ((None, None), (None, None));
+    for _ in 0..2 {
+        assert_eq!(look(&stage, Watch::Remarks, &mut remarks.0, &mut remarks.1).await, []);
+        assert_eq!(look(&stage, Watch::Reviews, &mut reviews.0, &mut reviews.1).await, []);
+    }
+    let asked = fake.requests().len();
+    assert_eq!(look(&stage, Watch::Reviews, &mut reviews.0, &mut reviews.1).await, []);
+    assert_eq!(fake.requests().len(), asked + 1, "no pull request has changed");
+
+    let line = fake.review("acme/api", number, "carol", "Text", &[("a.txt", 1, "At a line")]).await[0];
+    let found = look(&stage, Watch::Remarks, &mut remarks.0, &mut remarks.1).await;
+    assert_eq!((found.len(), found[0].number, found[0].is_pull_request), (1, number, true));
+    assert_eq!(found[0].what, What::Remarked { comment: line, text: "At a line".to_owned() });
+    let found = look(&stage, Watch::Reviews, &mut reviews.0, &mut reviews.1).await;
+    assert_eq!((found.len(), found[0].number, found[0].by.login.as_str()), (1, number, "carol"));
+    assert_eq!(found[0].what.text(), Some("Text"));
+    // It is seen again by its second, under the same name.
+    let again = look(&stage, Watch::Reviews, &mut reviews.0, &mut reviews.1).await;
+    assert!(again.iter().all(|one| one.identity() == found[0].identity()), "{again:?}");
 }

@@ -109,6 +109,7 @@ async fn create(engine: &Engine, place: &Place, prompt: String, network: Option<
         attachments: Vec::new(),
         title: None,
         base: None,
+        branch: None,
         agent: None,
         model: None,
         permissions: None,

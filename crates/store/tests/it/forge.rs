@@ -112,4 +112,17 @@ async fn an_issue_has_one_session_until_another_is_put_in_its_place(place: Place
     assert_eq!(store.thread("acme/other", 12).await.unwrap(), None);
     assert_eq!(store.forge(begin(4, Some(session(1)))).await.unwrap(), 1);
     assert_eq!(store.threads(10).await.unwrap(), [thread(4, 4)]);
+
+    // Of one branch likewise, on whichever pull request it is asked for.
+    let of_branch = |n: u64, number: u64, instead_of| {
+        let branch = Some("feature".to_owned());
+        let thread = Thread { number, branch, pull_request: Some(number), ..thread(n, n as i64) };
+        ForgeChange::BeginThread { thread, instead_of }
+    };
+    assert_eq!(store.forge(of_branch(5, 20, None)).await.unwrap(), 1);
+    assert_eq!(store.forge(of_branch(6, 21, None)).await.unwrap(), 0);
+    assert!(store.thread("acme/api", 20).await.unwrap().is_some_and(|found| found.is_pull_request()));
+    assert_eq!(store.forge(of_branch(6, 21, Some(session(5)))).await.unwrap(), 1);
+    let found = store.thread_of_branch("acme/api", "feature").await.unwrap();
+    assert_eq!(found.map(|found| found.session), Some(session(6)), "the one that was begun last");
 }

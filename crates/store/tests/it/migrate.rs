@@ -57,7 +57,7 @@ async fn fill(store: &Store) {
     let prompt = |n: u64| format!("01K{n:023}").parse().unwrap();
     let read = |n: u64| ReviewChange::Read {
         session: session(1),
-        reviewed: Reviewed { review: n, ..Reviewed::default() },
+        reviewed: Some(Reviewed { review: n, ..Reviewed::default() }),
         remark: Some(Remark { prompt: prompt(9 - n), text: format!("remark {n}"), by: "Bo".into() }),
         replies: vec![ReplyOwed { about: n, thread: 0, prompt: prompt(9 - n), number: 1 }],
     };

@@ -22,7 +22,7 @@ async fn what_was_read_is_said_once_and_answered_once(place: Place) {
         Reviewed { review: 7, comment: 9, told_at: Some("abc".to_owned()), rounds: 1, asked_at: None };
     let read = ReviewChange::Read {
         session: session(1),
-        reviewed: reviewed.clone(),
+        reviewed: Some(reviewed.clone()),
         remark: Some(remark.clone()),
         replies: vec![owed(7, 1), owed(9, 2)],
     };

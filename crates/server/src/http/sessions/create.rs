@@ -204,6 +204,7 @@ impl NewSessionRequest {
             attachments: self.attachments.into_iter().map(Into::into).collect(),
             title: self.title,
             base: self.base,
+            branch: None,
             agent: self.agent,
             model: self.model,
             permissions: self.permissions.map(|policy| match policy {

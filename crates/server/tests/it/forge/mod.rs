@@ -6,11 +6,13 @@ mod checks;
 mod deliveries;
 mod elsewhere;
 mod kills;
+mod mentions;
 mod peers;
 mod recorded;
 mod reviews;
 mod setup;
 mod several;
+mod taken;
 mod updates;
 
 use crate::support::{PATIENCE, Place, Server};
@@ -164,6 +166,59 @@ impl Stage {
         let output = Command::new("git").arg("-C").arg(upstream).args(arguments).output().unwrap();
         assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    /// Somebody commits a file on GitHub, on a branch that is made from `main` where there is none; the commit.
+    fn push(&self, branch: &str, file: &str, content: &str) -> String {
+        let upstream = self.server.place.path("github/acme/api.git");
+        let script = format!(
+            "work=$(mktemp -d) && git clone -q {upstream:?} $work && cd $work && (git checkout -q '{branch}' || git checkout -q -b '{branch}') && \
+             echo {content} > {file} && git add . && git -c user.name=Bob -c user.email=bob@example.org commit -qm '{file} by Bob' && \
+             git push -q origin HEAD && rm -rf $work"
+        );
+        assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
+        self.there(&["rev-parse", branch])
+    }
+
+    /// The session that works on this branch, once it is there.
+    async fn session_on(&self, branch: &str) -> String {
+        let begun = now();
+        loop {
+            let sessions = self.sessions().await;
+            let mut on: Vec<_> = sessions.iter().filter(|one| one["branch"] == branch).collect();
+            assert!(on.len() < 2, "one session: {on:#?}");
+            if let Some(session) = on.pop() {
+                return session["id"].as_str().unwrap().to_owned();
+            }
+            assert!(
+                begun.elapsed() < PATIENCE,
+                "there is a session on {branch}\n{:#?}\n{}",
+                self.github.requests(),
+                std::fs::read_to_string(self.server.place.path("server.log")).unwrap()
+            );
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// The id of the session's newest commit.
+    async fn head(&self, id: &str) -> String {
+        let view = self.server.view(id).await;
+        view["commits"].as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned()
+    }
+
+    /// What the session was told, with who is named for it.
+    async fn prompts(&self, id: &str) -> Vec<(String, String)> {
+        let (_, page) = self.server.get(&format!("/sessions/{id}/log?after=0&limit=2000")).await;
+        let entries = page["entries"].as_array().unwrap().clone();
+        let queued = entries.into_iter().filter(|entry| entry["event"]["type"] == "prompt_queued");
+        let text = |value: &Value| value.as_str().unwrap().to_owned();
+        queued.map(|entry| (text(&entry["event"]["by"]), text(&entry["event"]["text"]))).collect()
+    }
+
+    /// Our answers in the conversation of a pull request.
+    fn answers(&self, number: u64) -> Vec<String> {
+        let all = self.github.comments(REPOSITORY, number);
+        all.into_iter().filter(|comment| comment.contains("lamplight:answer:")).collect()
     }
 
     /// Kills the server at once, and starts another in its place.

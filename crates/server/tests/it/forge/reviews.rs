@@ -2,7 +2,6 @@
 
 use super::{REPOSITORY, Stage, Way};
 use lamplight_fake_github::{Fault, Moment};
-use serde_json::Value;
 use std::process::Command;
 
 /// A session whose branch is in a pull request: its id, and the pull request's number.
@@ -16,23 +15,9 @@ async fn published(stage: &Stage) -> (String, u64) {
     (id, stage.github.pulls(REPOSITORY)[0]["number"].as_u64().unwrap())
 }
 
-/// What the session was told, with who is named for it.
-async fn prompts(stage: &Stage, id: &str) -> Vec<(String, String)> {
-    let (_, page) = stage.server.get(&format!("/sessions/{id}/log?after=0&limit=2000")).await;
-    let entries = page["entries"].as_array().unwrap().clone();
-    let queued = entries.into_iter().filter(|entry| entry["event"]["type"] == "prompt_queued");
-    let text = |value: &Value| value.as_str().unwrap().to_owned();
-    queued.map(|entry| (text(&entry["event"]["by"]), text(&entry["event"]["text"]))).collect()
-}
-
-async fn head(stage: &Stage, id: &str) -> String {
-    let view = stage.server.view(id).await;
-    view["commits"].as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned()
-}
-
 async fn until_published(stage: &Stage, id: &str, turn: usize) -> String {
     stage.server.until(id, "work_committed", turn).await;
-    let head = head(stage, id).await;
+    let head = stage.head(id).await;
     let branch = stage.server.view(id).await["branch"].as_str().unwrap().to_owned();
     stage.until("the branch", || stage.there(&["rev-parse", &branch]) == head).await;
     head
@@ -60,7 +45,7 @@ async fn remarks_of_a_review_are_one_prompt_and_are_answered_where_they_stand() 
     };
     stage.until("the answer to the whole", || ours(&stage) == 1).await;
 
-    let prompts = prompts(&stage, &id).await;
+    let prompts = stage.prompts(&id).await;
     assert_eq!((prompts.len(), prompts[1].0.as_str()), (2, "bob"));
     let text = &prompts[1].1;
     for part in [
@@ -79,7 +64,7 @@ async fn remarks_of_a_review_are_one_prompt_and_are_answered_where_they_stand() 
         );
     }
     assert!(stage.github.replies(nothing[0]).is_empty());
-    assert_eq!(stage.there(&["show", &format!("{}:a.txt", head(&stage, &id).await)]), "two");
+    assert_eq!(stage.there(&["show", &format!("{}:a.txt", stage.head(&id).await)]), "two");
     stage.server.clear().await;
 }
 
@@ -88,7 +73,7 @@ async fn failed_checks_come_back_twice_and_then_a_person_is_asked() {
     let stage = Stage::start(Way::App).await;
     let (id, pull) = published(&stage).await;
     let github = &stage.github;
-    let mut commit = head(&stage, &id).await;
+    let mut commit = stage.head(&id).await;
     for round in 1..=2 {
         github.check(REPOSITORY, &commit, "lint", None, "").await;
         github
@@ -96,10 +81,10 @@ async fn failed_checks_come_back_twice_and_then_a_person_is_asked() {
             .await;
         // Not before the last of them has ended.
         tokio::time::sleep(std::time::Duration::from_secs(3)).await;
-        assert_eq!(prompts(&stage, &id).await.len(), round);
+        assert_eq!(stage.prompts(&id).await.len(), round);
         github.check(REPOSITORY, &commit, "lint", Some("success"), "").await;
         commit = until_published(&stage, &id, round + 1).await;
-        let prompts = prompts(&stage, &id).await;
+        let prompts = stage.prompts(&id).await;
         assert_eq!((prompts.len(), prompts[round].0.as_str()), (round + 1, "failed checks"));
         assert!(prompts[round].1.contains("check tests") && !prompts[round].1.contains("check lint"));
     }
@@ -113,7 +98,7 @@ async fn failed_checks_come_back_twice_and_then_a_person_is_asked() {
     };
     stage.until("a person is asked", || asked().len() == 1).await;
     assert!(asked()[0].contains("@bob, checks still fail (tests)"), "{:?}", asked());
-    assert_eq!(prompts(&stage, &id).await.len(), 3);
+    assert_eq!(stage.prompts(&id).await.len(), 3);
     // Somebody says something: then it may try again.
     github.comment(REPOSITORY, pull, "ada", "@lamplight once more\n!write more.txt x").await;
     commit = until_published(&stage, &id, 4).await;
@@ -134,10 +119,10 @@ async fn a_conflict_with_the_base_comes_back() {
     );
     assert!(Command::new("sh").args(["-c", &script]).status().unwrap().success());
     // Something is heard of the repository, so that somebody looks.
-    let commit = head(&stage, &id).await;
+    let commit = stage.head(&id).await;
     stage.github.check(REPOSITORY, &commit, "tests", Some("success"), "").await;
     stage.server.until(&id, "turn_ended", 2).await;
-    let prompts = prompts(&stage, &id).await;
+    let prompts = stage.prompts(&id).await;
     assert_eq!((prompts.len(), prompts[1].0.as_str()), (2, "a conflict"));
     assert!(prompts[1].1.contains("merge origin/main"), "{}", prompts[1].1);
     let mirror = stage.server.view(&id).await["repository"].as_str().unwrap().to_owned();
