@@ -31,12 +31,15 @@ mod servers;
 mod sql;
 mod store;
 mod summaries;
+mod tls;
 mod usage;
 mod writer;
 
 pub use audit::{AuditEntry, AuditPage, AuditQuery, AuditRow, PAGE_AUDIT};
 pub use backup::Backup;
-pub use blobs::{BlobError, BlobId, Blobs, NotABlobId};
+pub use blobs::{
+    BadBucket, BlobError, BlobId, Blobs, Bucket, BucketAddress, BucketSettings, NotABlobId, Uploads,
+};
 pub use forge::{Delivery, ForgeChange, Mark, Thread, Waiting};
 pub use lent::{LentChange, LentRow};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
@@ -52,4 +55,4 @@ pub use rows::{
 };
 pub use secrets::SealedSecret;
 pub use servers::{Announced, CLAIMS, HOLD, LEASE, Owner, ServerRow, Standing, Whose};
-pub use store::{Project, Projected, Store};
+pub use store::{Places, Project, Projected, Store};
