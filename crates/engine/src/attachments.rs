@@ -42,8 +42,8 @@ impl Engine {
         if content.len() > ATTACHMENT_BYTES {
             return Err(too_large(content.len() as u64));
         }
-        let uploads = self.shared.store.uploads();
-        let before = Timestamp(clock::now().0 - UPLOAD_WAITS_MS);
+        let (uploads, now) = (self.shared.store.uploads(), clock::now());
+        let before = Timestamp(now.0 - UPLOAD_WAITS_MS);
         let waiting = uploads.sweep(before).await.map_err(failed)?;
         if waiting + content.len() as u64 > UPLOADS_BYTES {
             return Err(CommandError::invalid(
@@ -52,7 +52,7 @@ impl Engine {
                 "send the prompts that they are for, or wait: what no prompt names is removed after a day",
             ));
         }
-        let blob = uploads.renew(content.clone()).await.map_err(failed)?;
+        let blob = uploads.put(content.clone(), now).await.map_err(failed)?;
         Ok(described(&blob, name, &content))
     }
 
@@ -103,22 +103,31 @@ pub(crate) fn text(said: String, attachments: &[Attachment]) -> String {
     format!("See the attached {}.", names.join(", "))
 }
 
-/// The images among them that an agent is shown, by their blobs.
-pub(crate) async fn shown(shared: &Shared, attachments: &[Attachment]) -> BTreeMap<String, Bytes> {
+/// The images among them that an agent is shown, by their blobs; an error only where trying again may help.
+pub(crate) async fn shown(
+    shared: &Shared,
+    attachments: &[Attachment],
+) -> Result<BTreeMap<String, Bytes>, CommandError> {
     let mut left = SHOWN_TOTAL_BYTES;
     let mut shown = BTreeMap::new();
     for image in attachments.iter().filter(|attachment| attachment.is_image()) {
-        if image.bytes <= SHOWN_BYTES.min(left)
-            && let Ok(content) = find(shared, &image.blob).await
-        {
-            left -= image.bytes;
-            shown.insert(image.blob.clone(), content);
+        if image.bytes > SHOWN_BYTES.min(left) {
+            continue;
+        }
+        match find(shared, &image.blob).await {
+            Ok(content) => {
+                left -= image.bytes;
+                shown.insert(image.blob.clone(), content);
+            }
+            Err(away @ CommandError::StorageUnavailable(_)) => return Err(away),
+            // It is told of, as what cannot be shown is.
+            Err(_) => {}
         }
     }
-    shown
+    Ok(shown)
 }
 
-/// What is in a file, wherever it is kept, at another server too.
+/// What is in a file, wherever it is kept. Where there is no bucket, or not everything is in it yet, that may be at another server.
 pub(crate) async fn find(shared: &Shared, blob: &str) -> Result<Bytes, CommandError> {
     let id: BlobId = blob.parse().map_err(|_| missing())?;
     match find_here(&shared.store, blob).await {
@@ -129,16 +138,17 @@ pub(crate) async fn find(shared: &Shared, blob: &str) -> Result<Bytes, CommandEr
     }
 }
 
-/// The same on this server's own disk.
+/// The same in the bucket that all servers share, or on this server's own disk.
 pub(crate) async fn find_here(store: &Store, blob: &str) -> Result<Bytes, CommandError> {
     let id: BlobId = blob.parse().map_err(|_| missing())?;
-    for place in [store.attachments(), store.uploads()] {
-        match place.get(&id).await {
-            Err(BlobError::Missing(_)) => {}
-            other => return other.map_err(failed),
-        }
+    let found = match store.attachments().get(&id).await {
+        Err(BlobError::Missing(_)) => store.uploads().get(&id).await,
+        found => found,
+    };
+    match found {
+        Err(BlobError::Missing(_)) => Err(missing()),
+        found => found.map_err(failed),
     }
-    Err(missing())
 }
 
 fn missing() -> CommandError {
@@ -185,7 +195,10 @@ fn too_large(bytes: u64) -> CommandError {
 fn failed(error: BlobError) -> CommandError {
     match error {
         BlobError::StorageFull => CommandError::StorageFull,
-        other => CommandError::Failed(anyhow::Error::new(other).context("keep an attached file")),
+        BlobError::Unavailable(why) => CommandError::StorageUnavailable(why),
+        other @ (BlobError::Missing(_) | BlobError::Damaged(_) | BlobError::Failed(_)) => {
+            CommandError::Failed(anyhow::Error::new(other).context("keep an attached file"))
+        }
     }
 }
 

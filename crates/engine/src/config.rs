@@ -15,7 +15,7 @@ use lamplight_domain::{
 use lamplight_gateway::{ModelPrice, Outside, Secret, Tariff, UpstreamName};
 use lamplight_integrations::GitHubConfig;
 use lamplight_integrations::sign_in::GitHubSignInConfig;
-use lamplight_store::{BadAddress, PostgresAddress};
+use lamplight_store::{BadAddress, BucketSettings, PostgresAddress};
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone)]
@@ -24,6 +24,8 @@ pub struct Config {
     pub data_dir: PathBuf,
     /// Where the log is; `None` is in the data directory, on SQLite.
     pub database: Option<DatabaseConfig>,
+    /// Where blobs are; `None` is in the data directory.
+    pub bucket: Option<BucketSettings>,
     /// Where other servers on the same database reach this one, such as `http://10.0.0.7:7410`.
     pub servers_address: Option<String>,
     /// Where agents are installed; read-only inside sandboxes.

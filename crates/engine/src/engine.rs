@@ -2,7 +2,7 @@
 
 use crate::budgets::Budgets;
 use crate::checks::Holders;
-use crate::config::Config;
+use crate::config::{Config, DatabaseConfig};
 use crate::create::Once;
 use crate::elsewhere::Submodules;
 use crate::error::{CommandError, StartError};
@@ -18,7 +18,7 @@ use crate::rights::Rights;
 use crate::servers::{self, Servers};
 use crate::session::{Awake, Message};
 use crate::tokens::Tokens;
-use crate::{Attach, agents, attachments, create, ids, large_files, lent, pull_request, reconcile};
+use crate::{Attach, agents, attachments, blobs, create, ids, large_files, lent, pull_request, reconcile};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
 use lamplight_domain::question::Reply;
@@ -27,7 +27,7 @@ use lamplight_domain::{PromptId, Seq, SessionId};
 use lamplight_gateway::Gateway;
 use lamplight_integrations::GitHub;
 use lamplight_sandbox::provider::Provider;
-use lamplight_store::{Store, Whose};
+use lamplight_store::{Places, Store, Whose};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -89,10 +89,11 @@ pub(crate) struct Shared {
 impl Engine {
     /// Opens the store, wakes every session that something is owed to, and starts the reconciler.
     pub async fn open(config: Config) -> Result<Self, StartError> {
-        let store = match &config.database {
-            Some(database) => Store::open_postgres(&config.data_dir, &database.address()?)?,
-            None => Store::open(&config.data_dir)?,
+        let places = Places {
+            database: config.database.as_ref().map(DatabaseConfig::address).transpose()?,
+            bucket: config.bucket.as_ref().map(blobs::open).transpose().map_err(StartError::Bucket)?,
         };
+        let store = Store::open_at(&config.data_dir, places)?;
         let provider = crate::provider::make(&config)?;
         Self::start(config, store, provider).await
     }
@@ -153,6 +154,7 @@ impl Engine {
         shared.tasks.spawn(reconcile::run(shared.clone()));
         shared.tasks.spawn(queue::run(shared.clone()));
         shared.tasks.spawn(hooks::run(shared.clone()));
+        shared.tasks.spawn(blobs::take_along(shared.clone()));
         shared.tasks.spawn(servers::run(shared.clone()));
         shared.tasks.spawn(servers::follow(shared.clone()));
         Ok(forge::started(Self { shared }))

@@ -18,6 +18,9 @@ pub enum CommandError {
     /// Passes when the database is there again.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
+    /// Passes when the object store is there again.
+    #[error("the object store cannot be used: {0}")]
+    StorageUnavailable(String),
     #[error("the session did not answer in time")]
     Busy,
     /// Another server has it, or may have it.
@@ -40,6 +43,7 @@ impl CommandError {
             Self::Invalid { code, .. } => code,
             Self::StorageFull => "storage_full",
             Self::Unreachable(_) => "database_unreachable",
+            Self::StorageUnavailable(_) => "storage_unavailable",
             Self::Busy => "busy",
             Self::Moved => "session_moved",
             Self::Failed(_) => "internal",
@@ -81,6 +85,8 @@ impl From<WriteError> for CommandError {
 pub enum StartError {
     #[error("the address of the database cannot be used: {0}")]
     Database(#[from] lamplight_store::BadAddress),
+    #[error("the bucket for blobs cannot be used")]
+    Bucket(#[source] anyhow::Error),
     #[error(transparent)]
     Store(#[from] lamplight_store::StoreError),
     #[error("the log could not be read")]

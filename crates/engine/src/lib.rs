@@ -5,6 +5,7 @@
 mod agents;
 mod attachments;
 mod audit;
+mod blobs;
 mod budgets;
 mod by_hand;
 mod checks;
@@ -57,6 +58,7 @@ mod usage;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
 pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
+pub use blobs::examine_bucket;
 pub use budgets::{BudgetStanding, BudgetsConfig};
 pub use clock::now;
 pub use code::{CODE_PORT, CodeInfo, install_code, installed_code};
@@ -94,9 +96,9 @@ pub use lamplight_sandbox::provider::{Searched, Used};
 pub use lamplight_sandbox::providers::e2b::{Examined as ExaminedCloud, FoundCloud, Key as CloudKey};
 pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
 pub use lamplight_store::{
-    AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, BadAddress, DeliveryQuery, DeliveryState, Examined,
-    HookDelivery, HookListed, HookRow, Migrated, PAGE_AUDIT, PAGE_HOOK_DELIVERIES, PostgresAddress, Usage,
-    UsageBy, UsageQuery, UsageSum,
+    AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, BadAddress, BadBucket, BucketAddress,
+    BucketSettings, DeliveryQuery, DeliveryState, Examined, HookDelivery, HookListed, HookRow, Migrated,
+    PAGE_AUDIT, PAGE_HOOK_DELIVERIES, PostgresAddress, Usage, UsageBy, UsageQuery, UsageSum,
 };
 pub use lent::{
     Away, Base, Begins, DEFAULT_TAG, FailedStep, Follower as LentFollower, Input as LentInput, JournalLevel,

@@ -111,6 +111,7 @@ pub async fn examine(config: &Config, running: &Running) -> Examination {
         npm(),
     ];
     findings.extend(config.database.engine().map(|database| database_of(&database)));
+    findings.extend(blobs(config).await);
     let mut tier = None;
     // The rest is about a directory that can be written.
     if findings.iter().all(|finding| finding.state != State::Missing) {
@@ -195,6 +196,19 @@ fn database_of(database: &lamplight_engine::DatabaseConfig) -> Finding {
             "see that it runs and lets this user in, or correct database.url (LAMPLIGHT_DATABASE)",
         ),
     }
+}
+
+/// A server starts without it, and keeps no file.
+async fn blobs(config: &Config) -> Option<Finding> {
+    let (name, url) = ("object store", config.blobs.url.as_ref()?);
+    Some(match lamplight_engine::examine_bucket(&config.engine()).await? {
+        Ok(()) => Finding::ok(name, format!("{url}, written, read, listed and removed")),
+        Err(error) => Finding::limited(
+            name,
+            format!("{url}: {error:#}"),
+            "see that it runs, has this bucket, and lets this server in (AWS_ACCESS_KEY_ID and the like); or correct [blobs]",
+        ),
+    })
 }
 
 fn git() -> Finding {

@@ -37,14 +37,17 @@ pub struct Backup {
     pub blobs: u64,
     /// Of all files.
     pub bytes: u64,
+    /// The bucket in which the other blobs are, and stay; a backup has those alone that were in the data directory.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bucket: Option<String>,
 }
 
 impl Backup {
-    /// Copies the store in `dir`, used or not, into `to`, which must not be there yet.
+    /// Copies the store in `dir`, used or not, into `to`, which must not be there yet. Where blobs are in a bucket, that is named in it.
     ///
     /// # Errors
     /// When there is no store, something is at `to`, or the copy is not sound; then nothing is left of it.
-    pub fn create(dir: &Path, to: &Path, at: Timestamp) -> Result<Self> {
+    pub fn create(dir: &Path, to: &Path, at: Timestamp, bucket: Option<&str>) -> Result<Self> {
         if to.try_exists()? {
             bail!("{} is there already; name a directory that is not", to.display());
         }
@@ -52,7 +55,7 @@ impl Backup {
         let beside = to.with_file_name(
             [OsStr::new("."), name, OsStr::new(".unfinished")].into_iter().collect::<std::ffi::OsString>(),
         );
-        let made = make(dir, &beside, at).and_then(|backup| {
+        let made = make(dir, &beside, at, bucket).and_then(|backup| {
             fs::rename(&beside, to).context("give the backup its name")?;
             Ok(backup)
         });
@@ -94,7 +97,7 @@ impl Backup {
     }
 }
 
-fn make(dir: &Path, to: &Path, at: Timestamp) -> Result<Backup> {
+fn make(dir: &Path, to: &Path, at: Timestamp, bucket: Option<&str>) -> Result<Backup> {
     let source = dir.join(DATABASE);
     if !source.try_exists()? {
         bail!("there is no store in {}", dir.display());
@@ -119,6 +122,7 @@ fn make(dir: &Path, to: &Path, at: Timestamp) -> Result<Backup> {
         entries: entries.unsigned_abs(),
         blobs: 0,
         bytes: 0,
+        bucket: bucket.map(str::to_owned),
     };
     drop(copied);
     let database = File::open(to.join(DATABASE))?;

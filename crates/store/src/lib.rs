@@ -32,12 +32,15 @@ mod servers;
 mod sql;
 mod store;
 mod summaries;
+mod tls;
 mod usage;
 mod writer;
 
 pub use audit::{AuditEntry, AuditPage, AuditQuery, AuditRow, PAGE_AUDIT};
 pub use backup::Backup;
-pub use blobs::{BlobError, BlobId, Blobs, NotABlobId};
+pub use blobs::{
+    BadBucket, BlobError, BlobId, Blobs, Bucket, BucketAddress, BucketSettings, NotABlobId, Uploads,
+};
 pub use forge::{Delivery, ForgeChange, Mark, Thread, Waiting};
 pub use hooks::{
     Claimed, DeliveryQuery, DeliveryState, HookChange, HookDelivery, HookListed, HookOutcome, HookRow,
@@ -57,4 +60,4 @@ pub use rows::{
 };
 pub use secrets::SealedSecret;
 pub use servers::{Announced, CLAIMS, HOLD, LEASE, Owner, ServerRow, Standing, Whose};
-pub use store::{Project, Projected, Store};
+pub use store::{Places, Project, Projected, Store};

@@ -1,5 +1,6 @@
 //! The handle that everybody holds.
 
+use crate::blobs::Rooms;
 use crate::history::{self, Unread};
 use crate::jobs::{Job, Record, Reply};
 use crate::quarantine::Quarantine;
@@ -9,7 +10,7 @@ use crate::servers::Ours;
 use crate::sql::Connection;
 use crate::writer::Writer;
 use crate::{
-    Append, AppendError, AuditEntry, AuditPage, AuditQuery, Blobs, Committed, Hit, PostgresAddress,
+    Append, AppendError, AuditEntry, AuditPage, AuditQuery, Bucket, Committed, Hit, PostgresAddress,
     ReadError, RecentRepository, Remembered, SealedSecret, SessionPage, SessionQuery, Spent, StoreError,
     SummaryRow, Usage, UsageQuery, UsageRow, WriteError, answers, audit, postgres, repositories, schema,
     search, secrets, sql, summaries, usage,
@@ -17,7 +18,7 @@ use crate::{
 use anyhow::Context;
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
 use tokio::sync::{Semaphore, mpsc, oneshot};
@@ -41,10 +42,16 @@ struct Inner {
     keeper: Readers,
     ours: Ours,
     quarantine: Arc<Quarantine>,
-    blobs: Blobs,
-    attachments: Blobs,
-    uploads: Blobs,
+    rooms: Rooms,
     writer: Mutex<Option<JoinHandle<()>>>,
+}
+
+/// Where what a store holds is, if not in its directory.
+#[derive(Debug, Default)]
+pub struct Places {
+    pub database: Option<PostgresAddress>,
+    /// For blobs.
+    pub bucket: Option<Bucket>,
 }
 
 /// Derives the projections of one session from its log, for [`Store::rebuild_projections`].
@@ -67,38 +74,32 @@ impl Store {
     /// Opens the store in `dir`, on SQLite, making it when it is not there; refuses when another process has it open. Blocks for
     /// a few milliseconds.
     pub fn open(dir: &Path) -> Result<Self, StoreError> {
-        let Opened { connection, lock, path } = schema::open(dir)?;
-        let quarantine = Arc::new(Quarantine::default());
-        let writer = Writer::new(connection, lock, Arc::clone(&quarantine));
-        let writer = writer.context("prepare to write").map_err(|cause| failed(dir, cause))?;
-        let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
-        let writer = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(queue));
-        let writer = writer.context("start the writer").map_err(|cause| failed(dir, cause))?;
-        Self::new(dir, jobs, Source::Lite(path), quarantine, (writer, 0))
+        Self::open_at(dir, Places::default())
     }
 
-    /// Opens the store in a PostgreSQL database, of which blobs alone are in `dir`; makes its tables when they are not there, and refuses
-    /// when another process has the directory. Other servers, with directories of their own, may use the same database. Blocks until the database has answered, or it is clear that it does not.
+    /// Opens the store in a PostgreSQL database, of which blobs alone are in `dir`.
     pub fn open_postgres(dir: &Path, address: &PostgresAddress) -> Result<Self, StoreError> {
-        let lock = schema::claim(dir)?;
-        let quarantine = Arc::new(Quarantine::default());
-        let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
-        let writer = postgres::start(dir, address, lock, Arc::clone(&quarantine), queue)?;
-        Self::new(dir, jobs, Source::Postgres(Box::new(address.clone())), quarantine, writer)
+        Self::open_at(dir, Places { database: Some(address.clone()), bucket: None })
     }
 
-    fn new(
-        dir: &Path,
-        jobs: mpsc::Sender<Job>,
-        source: Source,
-        quarantine: Arc<Quarantine>,
-        (writer, server): (JoinHandle<()>, i64),
-    ) -> Result<Self, StoreError> {
-        let open = |name: &str| {
-            Blobs::open(dir, name)
-                .with_context(|| format!("open the {name}"))
-                .map_err(|cause| failed(dir, cause))
+    /// Opens the store at these places, making its tables when they are not there; refuses when another process has the directory. Other
+    /// servers, with directories of their own, may use the same database and bucket. Blocks until the database has answered, or it is clear
+    /// that it does not; the bucket is asked nothing yet.
+    pub fn open_at(dir: &Path, places: Places) -> Result<Self, StoreError> {
+        let quarantine = Arc::new(Quarantine::default());
+        let (jobs, queue) = mpsc::channel(QUEUE_JOBS);
+        let (source, (writer, server)) = match places.database {
+            None => {
+                let (path, writer) = start(dir, Arc::clone(&quarantine), queue)?;
+                (Source::Lite(path), (writer, 0))
+            }
+            Some(address) => {
+                let lock = schema::claim(dir)?;
+                let writer = postgres::start(dir, &address, lock, Arc::clone(&quarantine), queue)?;
+                (Source::Postgres(Box::new(address)), writer)
+            }
         };
+        let rooms = Rooms::open(dir, places.bucket).context("open the blobs");
         Ok(Self {
             inner: Arc::new(Inner {
                 jobs: Some(jobs),
@@ -107,9 +108,7 @@ impl Store {
                 keeper: Readers::new(source),
                 ours: Ours::new(server),
                 quarantine,
-                blobs: open("blobs")?,
-                attachments: open("attachments")?,
-                uploads: open("uploads")?,
+                rooms: rooms.map_err(|cause| failed(dir, cause))?,
                 writer: Mutex::new(Some(writer)),
             }),
         })
@@ -285,18 +284,8 @@ impl Store {
         self.ask(|reply| Job::Rebuild { project: Box::new(project), reply }).await
     }
 
-    pub fn blobs(&self) -> &Blobs {
-        &self.inner.blobs
-    }
-
-    /// Files that prompts name.
-    pub fn attachments(&self) -> &Blobs {
-        &self.inner.attachments
-    }
-
-    /// Files that no prompt has named yet; they are swept.
-    pub fn uploads(&self) -> &Blobs {
-        &self.inner.uploads
+    pub(crate) fn rooms(&self) -> &Rooms {
+        &self.inner.rooms
     }
 
     /// Writes what is queued, closes the database for every clone of this handle, hands what is this server's to the others, and lets the
@@ -364,6 +353,19 @@ impl Store {
         let jobs = self.inner.jobs.as_ref().ok_or(())?;
         jobs.send(job).await.map_err(|_| ())
     }
+}
+
+/// Starts the writer on SQLite; gives where the database is, too.
+fn start(
+    dir: &Path,
+    quarantine: Arc<Quarantine>,
+    queue: mpsc::Receiver<Job>,
+) -> Result<(PathBuf, JoinHandle<()>), StoreError> {
+    let Opened { connection, lock, path } = schema::open(dir)?;
+    let writer = Writer::new(connection, lock, quarantine);
+    let writer = writer.context("prepare to write").map_err(|cause| failed(dir, cause))?;
+    let writer = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(queue));
+    Ok((path, writer.context("start the writer").map_err(|cause| failed(dir, cause))?))
 }
 
 fn failed(dir: &Path, cause: anyhow::Error) -> StoreError {

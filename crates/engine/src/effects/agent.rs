@@ -4,6 +4,7 @@
 use super::context::Context;
 use super::murmur::{Murmur, Murmured, last_words};
 use super::{Trouble, limits};
+use crate::CommandError;
 use crate::images;
 use crate::session::{Heard, Message};
 use crate::{agents, attachments};
@@ -134,12 +135,17 @@ async fn bring(
                 Err(LinkError::Refused { message, .. }) => message,
                 Err(error) => return Err(error.into()),
             },
+            // The prompt is not worth less for it, and waits: it was accepted with its files.
+            Err(away @ CommandError::StorageUnavailable(_)) => return Err(Trouble::Again(away.into())),
             Err(error) => error.to_string(),
         };
         let text = format!("The attached {} could not be put into the sandbox: {missing}", file.name);
         context.send(Message::Facts(vec![Event::Noted { text }])).await;
     }
-    Ok(if *images { attachments::shown(shared, attachments).await } else { BTreeMap::new() })
+    match *images {
+        true => attachments::shown(shared, attachments).await.map_err(|error| Trouble::Again(error.into())),
+        false => Ok(BTreeMap::new()),
+    }
 }
 
 /// An agent that no longer reads is about to end, or is told so by a guard: its exit is what counts.

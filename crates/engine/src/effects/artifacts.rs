@@ -2,7 +2,7 @@
 //!
 //! This is a part of recording the turn's work, and is done again with it after a crash: what is known already is not told again. Files
 //! are read through the guest, with the agent's rights; links are not followed, and nothing is written on the host under a name from
-//! inside.
+//! inside. An object store that is away is waited for: the sandbox may be gone when it is back.
 
 use super::context::Context;
 use super::workspace::script;
@@ -14,7 +14,10 @@ use lamplight_domain::artifact::{ARTIFACTS, Artifact, KeptArtifact, artifact_nam
 use lamplight_domain::{Event, TurnNumber};
 use lamplight_sandbox::link::{Link, LinkError, RunLimits};
 use lamplight_sandbox::provider::inside;
+use lamplight_store::BlobError;
 use std::collections::BTreeSet;
+use std::time::Duration;
+use tokio::time::Instant;
 
 /// Files that are taken at the end of one turn.
 const MAX_FILES: usize = 100;
@@ -30,6 +33,11 @@ for part in .lamplight .lamplight/artifacts; do
 done
 cd .lamplight/artifacts && find . -xdev -type f -print0
 "#;
+
+/// How long what is to be kept waits for an object store that is away, all of one turn together.
+const PATIENCE: Duration = Duration::from_secs(10 * 60);
+/// From one try to the next, beside what the store's client waits by itself.
+const PAUSE: Duration = Duration::from_secs(2);
 
 const LIMITS: RunLimits = RunLimits { timeout_ms: 30_000, output_bytes: 256 * 1024 };
 
@@ -75,6 +83,7 @@ pub(super) async fn keep(
 
 #[derive(Default)]
 struct Found {
+    patience: Patience,
     artifacts: Vec<Artifact>,
     names: BTreeSet<String>,
     bytes: u64,
@@ -99,7 +108,9 @@ impl Found {
             Err(LinkError::Refused { .. }) => return Ok(false),
             Err(other) => return Err(other),
         };
-        let Some(artifact) = put(context, name.clone(), content).await else { return Ok(false) };
+        let Some(artifact) = put(context, &mut self.patience, name.clone(), content).await else {
+            return Ok(false);
+        };
         self.bytes += artifact.bytes;
         self.artifacts.push(artifact);
         self.names.insert(name);
@@ -107,14 +118,54 @@ impl Found {
     }
 }
 
-/// `None` where the host's disk does not take it: the turn's work is worth more than its artifacts.
-pub(crate) async fn put(context: &Context, name: String, content: Bytes) -> Option<Artifact> {
+/// How much longer an object store that is away is waited for.
+#[derive(Default)]
+pub(crate) enum Patience {
+    /// It was not away yet.
+    #[default]
+    Whole,
+    /// People are told that it is.
+    Until(Instant),
+}
+
+impl Patience {
+    /// Waits for the next try; whether there is one.
+    async fn wait(&mut self, context: &Context) -> bool {
+        let until = match self {
+            Self::Until(until) => *until,
+            Self::Whole => {
+                let minutes = PATIENCE.as_secs() / 60;
+                let text = format!(
+                    "The object store does not answer. What is to be kept of this turn waits for it, for {minutes} minutes at most."
+                );
+                context.send(Message::Facts(vec![Event::Noted { text }])).await;
+                let until = Instant::now() + PATIENCE;
+                *self = Self::Until(until);
+                until
+            }
+        };
+        tokio::time::sleep(PAUSE).await;
+        Instant::now() < until
+    }
+}
+
+/// `None` where nothing takes it: the turn's work is worth more than its artifacts.
+pub(crate) async fn put(
+    context: &Context,
+    patience: &mut Patience,
+    name: String,
+    content: Bytes,
+) -> Option<Artifact> {
     let (media_type, bytes) = (media_type(&content).to_owned(), content.len() as u64);
-    match context.shared.store.attachments().put(content).await {
-        Ok(blob) => Some(Artifact { name, blob: blob.to_string(), media_type, bytes }),
-        Err(error) => {
+    loop {
+        let error = match context.shared.store.attachments().put(content.clone()).await {
+            Ok(blob) => return Some(Artifact { name, blob: blob.to_string(), media_type, bytes }),
+            Err(error) => error,
+        };
+        let is_away = matches!(error, BlobError::Unavailable(_));
+        if !(is_away && patience.wait(context).await) {
             tracing::warn!(session.id = %context.id, %error, "an artifact could not be kept");
-            None
+            return None;
         }
     }
 }

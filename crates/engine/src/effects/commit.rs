@@ -103,7 +103,18 @@ pub(super) async fn commit(
         return Ok(Report::WorkCommitted { turn, commit: None, to_check: ToCheck::Off });
     };
     let link = context.link(generation, handle).await?;
+    let report = commit_work(context, &link, turn, &work).await?;
+    // Behind the push, because it may have to wait, and before the report, because the turn is done with then.
     artifacts::keep(context, &link, turn, &work.artifacts).await?;
+    Ok(report)
+}
+
+async fn commit_work(
+    context: &Context,
+    link: &Link,
+    turn: TurnNumber,
+    work: &Work,
+) -> Result<Report, Trouble> {
     let date = work.date();
     let person = &context.spec.person;
     let [_, _, large_files] = elsewhere::variables(&context.shared, &context.spec);
@@ -126,7 +137,7 @@ pub(super) async fn commit(
         return Ok(Report::WorkNotCommitted { turn, failure });
     }
     let commit = match parse(&String::from_utf8_lossy(&output.stdout)) {
-        Some(commit) => match sign(context, &link, turn, &work, commit).await? {
+        Some(commit) => match sign(context, link, turn, work, commit).await? {
             Ok(commit) => Some(commit),
             Err(failure) => return Ok(Report::WorkNotCommitted { turn, failure }),
         },

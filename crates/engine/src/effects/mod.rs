@@ -11,7 +11,7 @@ mod murmur;
 mod sandbox;
 mod workspace;
 
-pub(crate) use artifacts::put;
+pub(crate) use artifacts::{Patience, put};
 pub(crate) use commit::statistics;
 pub(crate) use context::Context;
 pub(crate) use murmur::last_words;

@@ -41,6 +41,7 @@ impl From<CommandError> for Trouble {
                 | CommandError::Moved
                 | CommandError::StorageFull
                 | CommandError::Unreachable(_)
+                | CommandError::StorageUnavailable(_)
                 | CommandError::Failed(_)
         );
         let passes = is_ours || matches!(code, "github_limited" | "github_unreachable" | "fetch_failed");

@@ -1,8 +1,8 @@
 //! Files that came in at another server, and are on its disk.
 
-use crate::attachments;
 use crate::engine::{Engine, Shared};
 use crate::error::CommandError;
+use crate::{attachments, clock};
 use async_trait::async_trait;
 use bytes::Bytes;
 use lamplight_store::BlobId;
@@ -26,7 +26,7 @@ impl Engine {
         let _ = self.shared.servers.neighbour.set(neighbour);
     }
 
-    /// What is in a file on this server's own disk.
+    /// What is in a file, without asking other servers.
     pub async fn file_here(&self, blob: &str) -> Result<Bytes, CommandError> {
         attachments::find_here(&self.shared.store, blob).await
     }
@@ -45,7 +45,7 @@ impl Shared {
             let word = self.servers.word_for(server.number, nobody, ("GET", &path))?;
             let Some(content) = neighbour.get(&server.address, &path, &word).await else { continue };
             // Named by its content: what is another file is not taken for it.
-            if self.store.uploads().renew(content.clone()).await.as_ref() == Ok(id) {
+            if self.store.uploads().put(content.clone(), clock::now()).await.as_ref() == Ok(id) {
                 return Some(content);
             }
         }

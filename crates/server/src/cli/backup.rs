@@ -39,16 +39,15 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -
     if config.database.url.is_some() {
         anyhow::bail!(
             "the log is on PostgreSQL: take pg_dump for it, and copy blobs and attachments of {}; docs/operating.md says how",
-            config.server.data_dir.display()
+            config.blobs.url.clone().unwrap_or_else(|| config.server.data_dir.display().to_string())
         );
     }
     let data = std::path::absolute(&config.server.data_dir)?;
     let (backup, json, next) = match &arguments.command {
         Command::Create { directory, json } => {
-            let backup = Backup::create(&data, &std::path::absolute(directory)?, lamplight_engine::now())?;
-            let next = "The key that seals stored keys is not in it (secrets.key_file): keep that elsewhere."
-                .to_owned();
-            (backup, *json, next)
+            let (to, bucket) = (std::path::absolute(directory)?, config.blobs.url.as_deref());
+            let backup = Backup::create(&data, &to, lamplight_engine::now(), bucket)?;
+            (backup, *json, KEY_IS_ELSEWHERE.to_owned())
         }
         Command::Restore { directory, json } => {
             let backup = Backup::restore(directory, &data)?;
@@ -63,8 +62,16 @@ pub(super) fn run(arguments: &Arguments, common: &Common, output: &mut Output) -
     let size = backup.bytes.div_ceil(1_000_000);
     output.line(&format!("{sessions} with {entries} entries of their logs, {size} MB"))?;
     output.line(&next)?;
+    if let Some(bucket) = &backup.bucket {
+        output.line(&format!(
+            "Attachments and artifacts are in {bucket}, and not in the backup: the server needs that bucket, or a copy of it ([blobs])."
+        ))?;
+    }
     Ok(ExitCode::SUCCESS)
 }
+
+const KEY_IS_ELSEWHERE: &str =
+    "The key that seals stored keys is not in it (secrets.key_file): keep that elsewhere.";
 
 fn next_after(data: &Path) -> String {
     format!(

@@ -2,6 +2,7 @@
 
 use super::models::{EndpointPrice, Price};
 use super::{Budgets, Config, CustomAgent, ModelEndpoint, Models, Provider, Repository};
+use lamplight_domain::Redaction;
 use lamplight_engine::{
     BudgetsConfig, Configured, EndpointConfig, ModelPrice, ModelsConfig, Outside, RepositoryConfig,
     SandboxConfig, Tariff,
@@ -14,6 +15,7 @@ impl Config {
         lamplight_engine::Config {
             data_dir: self.server.data_dir.clone(),
             database: self.database.engine(),
+            bucket: self.blobs.engine(),
             servers_address: self.servers_address(self.server.listen),
             tools_dir: self.tools_dir(),
             default_agent: self.agent.default.clone(),
@@ -26,7 +28,7 @@ impl Config {
             rights: self.auth.rights(&self.github),
             on_behalf: self.auth.on_behalf(&self.github),
             sealing: self.secrets.source(&self.server.data_dir),
-            redaction: self.database.redaction(),
+            redaction: self.redaction(),
             scripted_model: self.models.scripted,
             limits: self.limits.clone(),
             queue: self.queue.engine(),
@@ -58,6 +60,13 @@ impl Config {
 }
 
 impl Config {
+    /// Knows what lets this server into where things are kept.
+    fn redaction(&self) -> Redaction {
+        let redaction = self.database.redaction();
+        redaction.learn(self.blobs.known_secrets());
+        redaction
+    }
+
     /// Where other servers on the same database reach this one, if they do.
     pub fn servers_address(&self, listen: SocketAddr) -> Option<String> {
         let said =

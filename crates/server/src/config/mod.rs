@@ -5,6 +5,7 @@
 //! for nothing.
 
 mod auth;
+mod blobs;
 mod checks;
 mod database;
 mod e2b;
@@ -23,6 +24,7 @@ mod secrets;
 mod sections;
 
 pub use auth::{Allow, Auth, GitHubWay, OidcWay};
+pub use blobs::Blobs;
 pub use checks::Checks;
 pub use database::Database;
 pub use e2b::E2b;
@@ -53,6 +55,7 @@ use std::path::{Path, PathBuf};
 pub struct Config {
     pub server: Server,
     pub database: Database,
+    pub blobs: Blobs,
     pub auth: Auth,
     pub log: Log,
     /// Who the commits and commands are attributed to; `None` is who git says this is.
@@ -137,6 +140,7 @@ impl Config {
         for path in [&mut self.server.data_dir]
             .into_iter()
             .chain(&mut self.database.ca_file)
+            .chain(&mut self.blobs.ca_file)
             .chain(&mut self.agent.tools_dir)
             .chain(&mut self.secrets.key_file)
             .chain(&mut self.github.private_key_file)
@@ -157,6 +161,7 @@ impl Config {
         self.auth.check()?;
         self.server.check(&self.auth)?;
         self.database.check()?;
+        self.blobs.complete(environment)?;
         self.sandbox.check()?;
         self.models.check()?;
         self.budgets.check()?;

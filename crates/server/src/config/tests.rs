@@ -336,12 +336,14 @@ fn every_variable_sets_a_key_that_exists() {
             "sandbox.network" => "none",
             "sandbox.provider" => "e2b",
             "github.web" | "github.api" | "github.graphql" | "github.git" | "gateway.url"
-            | "server.public_url" => "https://example.org",
+            | "server.public_url" | "blobs.endpoint" => "https://example.org",
             "github.repositories" => "acme/api",
             "sandbox.allow" => "example.org",
             "e2b.domain" => "sandboxes.example.org",
             "database.server_address" => "http://10.0.0.7:7410",
+            "blobs.url" => "s3://acme/lamplight",
             "auth.required"
+            | "blobs.allow_http"
             | "e2b.enabled"
             | "models.scripted"
             | "sandbox.unsafe"
@@ -353,6 +355,7 @@ fn every_variable_sets_a_key_that_exists() {
         let person = [("LAMPLIGHT_PERSON_NAME", "a"), ("LAMPLIGHT_PERSON_EMAIL", "b"), (row.name, value)];
         let file = match row.key.rsplit_once('.') {
             _ if row.key == "sandbox.allow" => "[sandbox]\nnetwork = 'allowlist'\n".to_owned(),
+            Some(("blobs", key)) if key != "url" => "[blobs]\nurl = 's3://acme'\n".to_owned(),
             _ if row.key == "e2b.domain" => "[e2b]\nenabled = true\n".to_owned(),
             _ if matches!(row.key, "database.ca_file" | "database.server_address") => {
                 "[database]\nurl = 'postgres://ada@127.0.0.1/l'\n".to_owned()

@@ -72,6 +72,10 @@ impl From<CommandError> for Refused {
                 StatusCode::SERVICE_UNAVAILABLE,
                 "the database of this server cannot be reached; try again",
             ),
+            CommandError::StorageUnavailable(_) => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "the object store of this server cannot be used; try again",
+            ),
             CommandError::StorageFull => {
                 Self::new(StatusCode::INSUFFICIENT_STORAGE, "the disk of this server is full")
             }

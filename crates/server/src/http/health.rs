@@ -1,4 +1,5 @@
 //! `GET /healthz`: the server is there and answers. `GET /readyz`: it also takes work: its store answers, and it is not about to stop.
+//! An object store that is away is told and is no reason to send nobody here any more: all servers share it, and most work needs no file.
 
 use super::App;
 use axum::extract::State;
@@ -14,7 +15,7 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) 
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
     match app.engine.is_store_there().await {
-        Ok(()) if app.engine.is_leased() => (StatusCode::OK, "ready\n"),
+        Ok(()) if app.engine.is_leased() => (StatusCode::OK, ready_for(&app).await),
         Ok(()) => (StatusCode::SERVICE_UNAVAILABLE, "the lease of this server has lapsed\n"),
         Err(CommandError::Unreachable(why)) => {
             tracing::warn!("the database cannot be reached: {why}");
@@ -23,6 +24,16 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) 
         Err(error) => {
             tracing::error!(%error, "the store does not answer");
             (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
+        }
+    }
+}
+
+async fn ready_for(app: &App) -> &'static str {
+    match app.engine.is_bucket_there().await {
+        Ok(()) => "ready\n",
+        Err(why) => {
+            tracing::warn!("{why}");
+            "ready, but the object store cannot be used: no file is kept or read\n"
         }
     }
 }

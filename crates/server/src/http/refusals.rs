@@ -35,6 +35,15 @@ impl From<CommandError> for Problem {
                     "Wait a moment; the server goes on by itself when the database is there again.",
                 )
             }
+            CommandError::StorageUnavailable(why) => {
+                tracing::warn!("the object store cannot be used: {why}");
+                Self::new(
+                    StatusCode::SERVICE_UNAVAILABLE,
+                    code,
+                    "the object store cannot be used, so no file can be kept or read; nothing was changed",
+                    "Try again in a moment; if it stays, `lamplight doctor` says what is wrong with it.",
+                )
+            }
             CommandError::Busy => Self::new(
                 StatusCode::SERVICE_UNAVAILABLE,
                 code,

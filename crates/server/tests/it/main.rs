@@ -3,6 +3,7 @@
 mod access;
 mod artifacts;
 mod backups;
+mod bucket;
 mod budgets;
 mod checkpoints;
 mod checks;
@@ -32,6 +33,9 @@ mod previews;
 mod pull_requests;
 mod queue;
 mod sandboxes;
+#[expect(dead_code, reason = "the store's tests ask it for more")]
+#[path = "../../../store/tests/it/seaweed.rs"]
+mod seaweed;
 mod secret_search;
 mod secrets;
 mod several;

@@ -1,13 +1,10 @@
 //! Where the database is, and how it is spoken to.
 
-use anyhow::{Context as _, Result};
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
-use rustls::{ClientConfig, RootCertStore};
+use crate::tls;
+use anyhow::Result;
 use std::fmt;
 use std::net::IpAddr;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Duration;
 use thiserror::Error;
 use tokio_postgres::Config;
@@ -102,29 +99,13 @@ fn is_here(config: &Config) -> bool {
 }
 
 fn encrypted(authorities: Option<&Path>) -> Result<MakeRustlsConnect> {
-    let mut roots = RootCertStore::empty();
-    match authorities {
-        Some(file) => {
-            let read = || format!("read the certificates in {}", file.display());
-            for certificate in CertificateDer::pem_file_iter(file).with_context(read)? {
-                roots.add(certificate.with_context(read)?).with_context(read)?;
-            }
-        }
-        // Certificates that this program cannot read do not make the others worse.
-        None => drop(roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs)),
-    }
+    let roots = tls::roots(authorities)?;
     if roots.is_empty() {
         anyhow::bail!(
             "there are no certificates to check the server's with; name a file of them in database.ca_file"
         );
     }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .context("choose the versions of TLS")?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
+    Ok(MakeRustlsConnect::new(tls::client(roots)?))
 }
 
 impl fmt::Display for PostgresAddress {

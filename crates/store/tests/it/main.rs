@@ -2,6 +2,7 @@
 
 mod append;
 mod audit;
+mod blobs;
 mod cluster;
 mod damage;
 mod disk;
@@ -16,6 +17,7 @@ mod postgres;
 mod power;
 mod projections;
 mod reviews;
+mod seaweed;
 mod secrets;
 mod servers;
 mod support;

@@ -1,13 +1,10 @@
-//! Lists, search, repositories, blobs: what is derived, and what the log does not know.
+//! Lists, search, repositories: what is derived, and what the log does not know.
 
 use crate::support::*;
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
-use lamplight_store::{
-    BlobError, BlobId, Hit, Project, Projected, RecentRepository, SessionQuery, Store, SummaryRow,
-};
-use std::fs::File;
-use std::time::{Duration, Instant, UNIX_EPOCH};
+use lamplight_store::{Hit, Project, Projected, RecentRepository, SessionQuery, Store, SummaryRow};
+use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 on_both!(
@@ -262,44 +259,4 @@ async fn repositories_are_listed_by_last_use(place: Place) {
     let wanted = [("/a", 9), ("/b", 7)]
         .map(|(path, at)| RecentRepository { path: path.into(), last_used_at: Timestamp(at) });
     assert_eq!(store.repositories(2).await.unwrap(), wanted);
-}
-
-#[tokio::test]
-async fn blobs_come_back_as_they_were_or_not_at_all() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
-    let content = Bytes::from(vec![7; 300_000]);
-    let id = store.blobs().put(content.clone()).await.unwrap();
-    assert_eq!(store.blobs().put(content.clone()).await.unwrap(), id);
-    assert_eq!(store.blobs().get(&id).await.unwrap(), content);
-    let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
-    let missing: BlobId = empty.parse().unwrap();
-    assert_eq!(store.blobs().get(&missing).await, Err(BlobError::Missing(missing)));
-    assert_eq!(store.blobs().put(Bytes::new()).await.unwrap().as_str(), empty);
-    assert!("../../etc/passwd".parse::<BlobId>().is_err());
-    assert_eq!(store.uploads().get(&id).await, Err(BlobError::Missing(id.clone())), "each place is its own");
-    let path = dir.path().join("blobs").join(&id.as_str()[..2]).join(&id.as_str()[2..]);
-    let mut damaged = content.to_vec();
-    damaged[1234] ^= 1;
-    std::fs::write(path, damaged).unwrap();
-    assert_eq!(store.blobs().get(&id).await, Err(BlobError::Damaged(id)));
-}
-
-#[tokio::test]
-async fn what_nobody_wants_any_more_is_swept_and_what_was_wanted_again_is_not() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = open(&dir);
-    let uploads = store.uploads();
-    let (old, renewed) = (Bytes::from_static(b"old"), Bytes::from_static(b"renewed"));
-    let (old_id, renewed_id) = (uploads.put(old).await.unwrap(), uploads.put(renewed.clone()).await.unwrap());
-    let moment = |ms: u64| UNIX_EPOCH + Duration::from_millis(ms);
-    for id in [&old_id, &renewed_id] {
-        let path = dir.path().join("uploads").join(&id.as_str()[..2]).join(&id.as_str()[2..]);
-        File::options().write(true).open(path).unwrap().set_modified(moment(5_000)).unwrap();
-    }
-    assert_eq!(uploads.sweep(Timestamp(5_000)).await, Ok(10));
-    uploads.renew(renewed.clone()).await.unwrap();
-    assert_eq!(uploads.sweep(Timestamp(5_001)).await, Ok(7));
-    assert_eq!(uploads.get(&old_id).await, Err(BlobError::Missing(old_id)));
-    assert_eq!(uploads.get(&renewed_id).await, Ok(renewed));
 }

@@ -11,7 +11,8 @@ use axum::response::IntoResponse;
 #[utoipa::path(get, path = "/attachments/{id}", operation_id = "show_attachment", tag = "sessions", params(("id" = String, Path)),
     responses(
         (status = 200, body = Vec<u8>, content_type = "application/octet-stream"),
-        (status = 404, body = Problem, content_type = "application/problem+json", description = "attachment_not_found")))]
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "attachment_not_found"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "storage_unavailable")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
     Path(id): Path<String>,

@@ -32,6 +32,7 @@ pub struct Params {
         (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request"),
         (status = 413, body = Problem, content_type = "application/problem+json", description = "attachment_too_large"),
         (status = 429, body = Problem, content_type = "application/problem+json", description = "uploads_full"),
+        (status = 503, body = Problem, content_type = "application/problem+json", description = "storage_unavailable"),
         (status = 507, body = Problem, content_type = "application/problem+json", description = "storage_full")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
