@@ -4,7 +4,7 @@
 //! Whose fault a failure is, the machine's or the agent's, is the label `side`.
 
 use crate::engine::Engine;
-use lamplight_domain::event::{Guard, Outcome};
+use lamplight_domain::event::Outcome;
 use lamplight_domain::transcript::Tokens;
 use lamplight_domain::{Entry, Event, Failure, FailureClass, Side};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -183,7 +183,7 @@ impl Metrics {
             Outcome::Completed { .. } => ("completed", "none"),
             Outcome::Stopped { .. } => ("stopped", "none"),
             Outcome::Tripped { guard, .. } => {
-                self.guards.get_or_create(&GuardLabel { guard: name_of(*guard) }).inc();
+                self.guards.get_or_create(&GuardLabel { guard: guard.code() }).inc();
                 ("tripped", "none")
             }
             Outcome::Failed { failure } => ("failed", side_of(failure.side)),
@@ -255,19 +255,5 @@ fn side_of(side: Side) -> &'static str {
     match side {
         Side::Infrastructure => "infrastructure",
         Side::Agent => "agent",
-    }
-}
-
-fn name_of(guard: Guard) -> &'static str {
-    match guard {
-        Guard::Steps => "steps",
-        Guard::FailuresInARow => "failures_in_a_row",
-        Guard::IdenticalCalls => "identical_calls",
-        Guard::Silence => "silence",
-        Guard::WallClock => "wall_clock",
-        Guard::Paused => "paused",
-        Guard::Budget => "budget",
-        Guard::MonthBudget => "month_budget",
-        Guard::Right => "right",
     }
 }

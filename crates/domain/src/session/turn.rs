@@ -30,7 +30,11 @@ impl Session {
     pub(super) fn prompt_queued(&mut self, prompt: QueuedPrompt, at: Timestamp) {
         (self.held, self.archived) = (false, false);
         self.restore_owed_since(at);
-        self.prompts.push_back(prompt);
+        if self.guarded.goes_first(&prompt.prompt) {
+            self.prompts.push_front(prompt);
+        } else {
+            self.prompts.push_back(prompt);
+        }
     }
 
     pub(super) fn begin_stop(&mut self, at: Timestamp, why: Why) {
@@ -65,6 +69,7 @@ impl Session {
         let Some(place) = self.prompts.iter().position(|queued| queued.prompt == *prompt) else { return };
         let Some(queued) = self.prompts.remove(place) else { return };
         self.worked(&queued.by);
+        self.guarded.turn_begun();
         self.turn_number = number;
         self.turn = Some(Turn {
             number,
@@ -90,6 +95,7 @@ impl Session {
     pub(super) fn turn_ended(&mut self, number: TurnNumber, outcome: &Outcome, at: Timestamp) {
         let Some(turn) = self.turn.take() else { return };
         debug_assert_eq!(turn.number, number);
+        self.guarded.turn_ended(turn.counts.steps, at.since_ms(turn.started_at));
         self.inputs.clear();
         self.held = match outcome {
             Outcome::Failed { .. } | Outcome::Tripped { guard: Guard::MonthBudget, .. } => true,

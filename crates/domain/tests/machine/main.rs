@@ -7,6 +7,7 @@ mod checkpoints;
 mod checks;
 mod contacts;
 mod fixtures;
+mod guards;
 mod late;
 mod pauses;
 mod questions;

@@ -13,12 +13,14 @@ mod checks;
 mod client;
 mod code;
 mod config;
+mod continue_once;
 mod diff;
 mod doctor;
 mod end;
 mod fork;
 mod gateway;
 mod github;
+mod guards;
 mod image;
 mod keys;
 mod login;
@@ -110,6 +112,10 @@ enum Command {
     Prompt(prompt::Arguments),
     /// Answer what a session's agent asks, or show it
     Answer(answer::Arguments),
+    /// Let a session go on once past the guard that stopped it
+    Continue(continue_once::Arguments),
+    /// Print which guards would hold of a new session, and the rules of the policy
+    Guards(guards::Arguments),
     /// Stop the running turn
     Stop(stop::Arguments),
     /// Let everything in a session's sandbox stand still, in the middle of a turn too
@@ -225,6 +231,10 @@ impl Cli {
             Command::Logs(arguments) => block_on(logs::run(&arguments, &common.client()?, output)),
             Command::Prompt(arguments) => block_on(prompt::run(&arguments, &common.client()?, output)),
             Command::Answer(arguments) => block_on(answer::run(&arguments, &common.client()?, output)),
+            Command::Continue(arguments) => {
+                block_on(continue_once::run(&arguments, &common.client()?, output))
+            }
+            Command::Guards(arguments) => block_on(guards::run(&arguments, &common.client()?, output)),
             Command::Stop(arguments) => block_on(stop::run(&arguments, &common.client()?, output)),
             Command::Pause(arguments) => block_on(pause::run(&arguments, &common.client()?, output)),
             Command::Resume(arguments) => block_on(resume::run(&arguments, &common.client()?, output)),

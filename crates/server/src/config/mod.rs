@@ -14,6 +14,7 @@ mod for_engine;
 mod gateway;
 mod git;
 mod github;
+mod guards;
 mod layers;
 mod models;
 mod queue;
@@ -30,6 +31,7 @@ pub use error::ConfigError;
 pub use gateway::Gateway;
 pub use git::Git;
 pub use github::{Addresses, GitHub};
+pub use guards::{GuardRule, Guards, SessionGuards, TurnGuards};
 pub use layers::{Environment, TOKEN_VARIABLE, VARIABLES, Variable};
 pub use models::{ModelEndpoint, Models};
 pub use queue::Queue;
@@ -58,6 +60,7 @@ pub struct Config {
     pub person: Option<Person>,
     pub agent: Agent,
     pub limits: Limits,
+    pub guards: Guards,
     pub budgets: Budgets,
     pub queue: Queue,
     pub checks: Checks,
@@ -150,6 +153,7 @@ impl Config {
         {
             *program = absolute(Path::new(program.as_str()), environment)?.to_string_lossy().into_owned();
         }
+        self.guards.complete(environment)?;
         self.auth.take_secrets(environment);
         self.auth.check()?;
         self.server.check(&self.auth)?;

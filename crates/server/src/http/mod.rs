@@ -13,6 +13,7 @@ mod extract;
 pub mod files;
 pub mod github;
 pub(crate) mod guard;
+pub mod guards;
 mod health;
 pub mod keys;
 pub mod live;
@@ -171,6 +172,7 @@ pub fn router(app: App) -> Router {
             "/sessions/{id}/prompts/{prompt}",
             delete(sessions::remove_prompt::handle).put(sessions::edit_prompt::handle),
         )
+        .route("/sessions/{id}/continue", post(sessions::continue_once::handle))
         .route("/sessions/{id}/stop", post(sessions::stop::handle))
         .route("/sessions/{id}/pause", post(sessions::pause::handle))
         .route("/sessions/{id}/resume", post(sessions::resume::handle))
@@ -219,6 +221,7 @@ pub fn router(app: App) -> Router {
         .route("/keys", get(keys::list::handle))
         .route("/keys/{name}", put(keys::set::handle).delete(keys::remove::handle))
         .route("/keys/{name}/test", post(keys::test::handle))
+        .route("/guards", get(guards::handle))
         .route("/models", get(models::handle))
         .route("/queue", get(queue::handle))
         .route("/github", get(github::show::handle))

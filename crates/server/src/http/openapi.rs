@@ -1,7 +1,7 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, artifacts, attachments, audit, changes, code, files, keys, me, models, people, ports,
+    agents, artifacts, attachments, audit, changes, code, files, guards, keys, me, models, people, ports,
     pull_request, repositories, sandboxes, sessions, sign_in, status, templates, terminals, tokens, usage,
 };
 use axum::http::{Method, header};
@@ -26,6 +26,7 @@ use utoipa::OpenApi;
         sessions::prompt::handle,
         sessions::edit_prompt::handle,
         sessions::remove_prompt::handle,
+        sessions::continue_once::handle,
         sessions::stop::handle,
         sessions::pause::handle,
         sessions::resume::handle,
@@ -75,6 +76,7 @@ use utoipa::OpenApi;
         keys::set::handle,
         keys::remove::handle,
         keys::test::handle,
+        guards::handle,
         models::handle,
         repositories::handle,
         repositories::offer,

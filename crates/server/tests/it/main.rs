@@ -15,6 +15,7 @@ mod configuration;
 mod e2b;
 mod forge;
 mod gateway;
+mod guards;
 mod hostile;
 mod http;
 mod images;

@@ -44,6 +44,8 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("POST", "/sessions/{id}/prompts", Need::Steer),
     ("PUT", "/sessions/{id}/prompts/{prompt}", Need::Steer),
     ("DELETE", "/sessions/{id}/prompts/{prompt}", Need::Steer),
+    // Past which guard, their role says.
+    ("POST", "/sessions/{id}/continue", Need::Steer),
     ("POST", "/sessions/{id}/stop", Need::Steer),
     ("POST", "/sessions/{id}/pause", Need::Steer),
     ("POST", "/sessions/{id}/resume", Need::Steer),
@@ -93,6 +95,8 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("PUT", "/keys/{name}", Need::Administer),
     ("DELETE", "/keys/{name}", Need::Administer),
     ("POST", "/keys/{name}/test", Need::Administer),
+    // Its rules are shown to admins.
+    ("GET", "/guards", Need::Look),
     ("GET", "/models", Need::Look),
     ("GET", "/repositories", Need::Look),
     ("GET", "/repositories/offer", Need::Start),
