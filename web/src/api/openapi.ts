@@ -106,6 +106,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/guards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the policy of guards says of a session on this repository that somebody with this role begins. */
+        get: operations["show_guards"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/keys": {
         parameters: {
             query?: never;
@@ -557,6 +574,26 @@ export interface paths {
         get: operations["open_code"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/continue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets a session go on once past the guard that keeps it from going on: the agent is told to go on with what was interrupted, and until the
+         *     end of that turn the guard allows the same again, but no more than it would allow in a session of whoever asks.
+         */
+        post: operations["continue_session"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1642,6 +1679,14 @@ export interface components {
             /** @description Why not; `null` when it was reached. */
             refused?: string | null;
         };
+        /** @description What is to go on. */
+        ContinueRequest: {
+            /**
+             * Format: int32
+             * @description The turn that the session's `tripped` names. With the same turn again nothing is continued twice.
+             */
+            turn: number;
+        };
         /** @description What models cost, by their vendors' price lists. */
         Cost: {
             /**
@@ -1979,13 +2024,13 @@ export interface components {
             until?: components["schemas"]["Timestamp"] | null;
             /** @enum {string} */
             type: "budget_neared";
-        } | {
-            turn: components["schemas"]["TurnNumber"];
-            guard: components["schemas"]["Guard"];
-            detail: string;
+        } | (components["schemas"]["GuardTripped"] & {
             /** @enum {string} */
             type: "guard_tripped";
-        } | {
+        }) | (components["schemas"]["TurnContinued"] & {
+            /** @enum {string} */
+            type: "turn_continued";
+        }) | {
             turn: components["schemas"]["TurnNumber"];
             outcome: components["schemas"]["Outcome"];
             /** @enum {string} */
@@ -2253,7 +2298,67 @@ export interface components {
          * @description What a guard watches. Each ends the turn.
          * @enum {string}
          */
-        Guard: "steps" | "failures_in_a_row" | "identical_calls" | "silence" | "wall_clock" | "paused" | "budget" | "month_budget" | "right";
+        Guard: "steps" | "failures_in_a_row" | "identical_calls" | "silence" | "wall_clock" | "tokens" | "cost" | "session_steps" | "session_tokens" | "session_wall_clock" | "paused" | "budget" | "month_budget" | "right";
+        /** @description What one guard allows: tool calls, tokens, milliseconds or millionths of a dollar. */
+        GuardLimit: {
+            guard: components["schemas"]["Guard"];
+            per: components["schemas"]["GuardPer"];
+            /** Format: int64 */
+            limit: number;
+        };
+        /**
+         * @description Of what a guard counts.
+         * @enum {string}
+         */
+        GuardPer: "turn" | "session";
+        /** @description A rule of the policy. The first that fits counts; what it says nothing of is as for all. */
+        GuardRuleView: {
+            /** @description From 1. */
+            rule: number;
+            /** @description The path of a repository, where `*` stands for anything within a name and `**` for anything; `null` is any. */
+            repository?: string | null;
+            role?: components["schemas"]["RoleView"] | null;
+            /** @description What it says itself; a limit of 0 is no bound. */
+            guards: components["schemas"]["GuardLimit"][];
+        };
+        /** @description How one guard of a session stands. */
+        GuardState: {
+            guard: components["schemas"]["Guard"];
+            per: components["schemas"]["GuardPer"];
+            /** Format: int64 */
+            limit: number;
+            /**
+             * Format: int64
+             * @description In what it counts; of one turn, 0 between turns.
+             */
+            counted: number;
+            /** @description A person let it go on past it: `limit` is until the end of this turn. */
+            raised: boolean;
+        };
+        /**
+         * @description A guard ended the turn. Both numbers are in what it counts: tool calls, tokens, milliseconds or millionths of a dollar; they are
+         *     missing where it counts nothing, and in logs of before they were told.
+         */
+        GuardTripped: {
+            turn: components["schemas"]["TurnNumber"];
+            guard: components["schemas"]["Guard"];
+            detail: string;
+            /** Format: int64 */
+            limit?: number | null;
+            /** Format: int64 */
+            counted?: number | null;
+        };
+        /** @description What holds of a new session that asks for nothing else. */
+        GuardsReport: {
+            /** @description `null` is any that no rule names. */
+            repository?: string | null;
+            role: components["schemas"]["RoleView"];
+            /** @description The rule that counts, from 1; `null` where none fits. */
+            rule?: number | null;
+            guards: components["schemas"]["GuardLimit"][];
+            /** @description The whole policy, in its order; empty for whoever is no admin. */
+            rules: components["schemas"]["GuardRuleView"][];
+        };
         /**
          * @description A host's name or address, or `*.` and a name for everything below it (and not the name itself). Lower case, without a dot at
          *     the end; names beyond ASCII in the form that starts with `xn--`.
@@ -2341,7 +2446,7 @@ export interface components {
              */
             until: string;
         };
-        /** @description Bounds of one turn and of idleness. Every wait in a session takes its deadline from here. */
+        /** @description Bounds of turns, of the session and of idleness. Every wait in a session takes its deadline from here. */
         Limits: {
             /**
              * Format: int32
@@ -2428,8 +2533,41 @@ export interface components {
              * @default 0
              */
             budget_micros?: number;
+            /**
+             * Format: int64
+             * @description What one turn may send to models and get from them, in tokens, what is cached included; 0 is no bound, and so for all that follow.
+             * @default 0
+             */
+            turn_tokens?: number;
+            /**
+             * Format: int64
+             * @description What one turn may cost, in millionths of a dollar.
+             * @default 0
+             */
+            turn_cost_micros?: number;
+            /**
+             * Format: int64
+             * @description Tool calls of all turns together.
+             * @default 0
+             */
+            session_steps?: number;
+            /**
+             * Format: int64
+             * @description Tokens of all turns together.
+             * @default 0
+             */
+            session_tokens?: number;
+            /**
+             * Format: int64
+             * @description All turns together, each from its start to its end, pauses not counted.
+             * @default 0
+             */
+            session_wall_clock_ms?: number;
         };
-        /** @description Bounds of one turn and of idleness; what is left out is as configured. */
+        /**
+         * @description Bounds of turns, of the session and of idleness; what is left out is as configured. Whoever is no admin gets no more than the policy of
+         *     guards says.
+         */
         LimitsRequest: {
             /**
              * Format: int32
@@ -2503,6 +2641,35 @@ export interface components {
              * @default null
              */
             budget_micros?: number | null;
+            /**
+             * Format: int64
+             * @description Of one turn, what models were sent and said together, what is cached included; 0 is no bound, and so for all that follow.
+             * @default null
+             */
+            turn_tokens?: number | null;
+            /**
+             * Format: int64
+             * @description Of one turn, in millionths of a dollar.
+             * @default null
+             */
+            turn_cost_micros?: number | null;
+            /**
+             * Format: int64
+             * @description Tool calls of the whole session.
+             * @default null
+             */
+            session_steps?: number | null;
+            /**
+             * Format: int64
+             * @default null
+             */
+            session_tokens?: number | null;
+            /**
+             * Format: int64
+             * @description Of all turns together.
+             * @default null
+             */
+            session_wall_clock_ms?: number | null;
         };
         Location: {
             path: string;
@@ -2946,6 +3113,14 @@ export interface components {
             /** @description What it waits for, in a few words. */
             reason: string;
         };
+        RaisedGuard: {
+            guard: components["schemas"]["Guard"];
+            /**
+             * Format: int64
+             * @description In what it counts, with what was counted before.
+             */
+            limit: number;
+        };
         /** @description A repository that sessions worked on. */
         Repository: {
             /** @description Absolute, on the server's machine. */
@@ -3330,6 +3505,9 @@ export interface components {
              * @description What all turns together may cost, in millionths of a dollar; 0 is no bound.
              */
             budget_micros: number;
+            /** @description How all guards stand that bound anything, as the policy was when the session was made; those of one turn first. */
+            guards: components["schemas"]["GuardState"][];
+            tripped?: components["schemas"]["TrippedGuard"] | null;
             /**
              * Format: int64
              * @description Working time of that turn up to `updated_at`, in milliseconds.
@@ -3544,6 +3722,28 @@ export interface components {
         };
         /** @enum {string} */
         ToolStatus: "pending" | "in_progress" | "completed" | "failed";
+        /** @description The guard that keeps a session from going on. */
+        TrippedGuard: {
+            /** @description Stable, for programs. */
+            guard: components["schemas"]["Guard"];
+            per: components["schemas"]["GuardPer"];
+            /**
+             * Format: int32
+             * @description The turn that it ended, or after which no other begins.
+             */
+            turn: number;
+            /** @description In one sentence. */
+            detail: string;
+            /**
+             * Format: int64
+             * @description `null` where it counts nothing.
+             */
+            limit?: number | null;
+            /** Format: int64 */
+            counted?: number | null;
+            /** @description Whether `POST /sessions/{id}/continue` lets the session go on past it. */
+            can_be_continued: boolean;
+        };
         /** @description What a turn left in the branch. */
         TurnCommit: {
             /** Format: int32 */
@@ -3556,6 +3756,16 @@ export interface components {
             insertions: number;
             /** Format: int32 */
             deletions: number;
+        };
+        /** @description A person let it go on once. */
+        TurnContinued: {
+            /** @description The turn that a guard had ended. */
+            turn: components["schemas"]["TurnNumber"];
+            /** @description What these guards allow until the end of the turn of `prompt`, and not longer. */
+            raised: components["schemas"]["RaisedGuard"][];
+            /** @description The agent is told to go on as this prompt, before those that wait. */
+            prompt: components["schemas"]["PromptId"];
+            by: string;
         };
         /**
          * Format: int32
@@ -4089,6 +4299,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GitHubStanding"];
+                };
+            };
+        };
+    };
+    show_guards: {
+        parameters: {
+            query?: {
+                /** @description Absolute path, on the server's machine. */
+                repository?: string;
+                /** @description Of whoever would begin the session; who asks, if it is not said. */
+                role?: components["schemas"]["RoleView"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuardsReport"];
+                };
+            };
+            /** @description invalid_request, repository_not_found */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5067,6 +5319,66 @@ export interface operations {
             };
             /** @description session_not_found, nothing_listens */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    continue_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContinueRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description role_too_low: the session's budget is for admins */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description nothing_to_continue, cannot_be_continued, turn_running, month_budget_spent, session_ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description queue_full */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };
