@@ -10,6 +10,7 @@ import { extname, join, normalize } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { WebSocketServer } from 'ws';
 import { Audit, GITHUB, repositories, Sandboxes } from './admin.mjs';
+import { POLICY } from './guards.mjs';
 import { HEADERS, TYPES } from './headers.mjs';
 import { hookRoutes } from './hooks.mjs';
 import { insideRoutes } from './inside.mjs';
@@ -147,6 +148,11 @@ export async function start({ port = 0, speed = 1 } = {}) {
       of('prompts/(\\w+)'),
       ({ ids }) => [204, after(find(ids[0]), (session) => session.removePrompt(ids[1])) && undefined],
     ],
+    [
+      'POST',
+      of('continue'),
+      ({ ids, body }) => [202, after(find(ids[0]), (session) => session.guards.goOn(session, body.turn))],
+    ],
     ['POST', of('release'), ({ ids }) => [202, after(find(ids[0]), (session) => sandboxes.release(session))]],
     ['POST', of('stop'), ({ ids }) => [202, after(find(ids[0]), (session) => session.stop())]],
     ['POST', of('budget'), ({ ids, body }) => after(find(ids[0]), (session) => session.setBudget(body.budget_micros))],
@@ -195,6 +201,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
     ],
     ['GET', /^\/sign-in$/, () => ({ required: false, nobody_yet: false, oidc: null, github: false })],
     ['GET', /^\/me$/, () => ME],
+    ['GET', /^\/guards$/, () => POLICY],
     ['GET', /^\/queue$/, () => ({ items: [] })],
     ['GET', /^\/keys$/, () => ({ items: [...keys.values()].map(shown), github: [] })],
     ['PUT', /^\/keys\/(\w+)$/, ({ ids, body }) => setKey(ids[0], body)],

@@ -1,6 +1,7 @@
 /** One session of the dev double: a log in memory, the view of it, and an agent that plays a story. */
 import { EventEmitter } from 'node:events';
 import { Asking } from './asking.mjs';
+import { GUARDS, Standing } from './guards.mjs';
 import { Refused } from './refused.mjs';
 import { checked } from './review.mjs';
 import { FILES, MODELS, storyFor } from './story.mjs';
@@ -13,7 +14,7 @@ const CONTACTS = [
 /** What a list is not told. */
 const ONLY_IN_A_VIEW = [
   ...['base', 'models', 'queued', 'permission', 'question', 'commits', 'checkpoints', 'origin', 'checks', 'merged'],
-  ...['pull_request', 'network', 'contacts', 'sandbox_state', 'turn_cost', 'budget_micros', 'priority'],
+  ...['pull_request', 'network', 'contacts', 'sandbox_state', 'turn_cost', 'budget_micros', 'priority', 'guards', 'tripped'],
 ];
 
 const commitId = () => Array.from({ length: 40 }, () => '0123456789abcdef'[Math.floor(Math.random() * 16)]).join('');
@@ -24,6 +25,7 @@ export class Session extends EventEmitter {
   turn = null;
   turns = 0;
   asking = new Asking(this);
+  guards = new Standing();
   commits = [];
   checkpoints = [];
   merged = null;
@@ -93,12 +95,25 @@ export class Session extends EventEmitter {
     if (this.ended) throw new Refused(409, 'session_ended', 'This session has ended.', 'Start a new session.');
     if (typeof text !== 'string' || text.trim() === '')
       throw new Refused(400, 'invalid_request', 'A prompt needs a text.', 'Send {"text": "…"}.');
-    const queued = { prompt: ulid(), text, by: this.person.name, attachments: [] };
+    const queued = this.#queued(text);
     this.queue.push(queued);
     this.archived = false;
     this.append({ type: 'prompt_queued', ...queued });
     this.emit('work');
     return { prompt: queued.prompt, position: this.queue.length };
+  }
+
+  /** Before those that wait. */
+  continuePrompt(text, continued) {
+    const queued = this.#queued(text);
+    this.queue.unshift(queued);
+    this.append(continued(queued.prompt));
+    this.append({ type: 'prompt_queued', ...queued });
+    this.emit('work');
+  }
+
+  #queued(text) {
+    return { prompt: ulid(), text, by: this.person.name, attachments: [] };
   }
 
   editPrompt(id, text) {
@@ -218,6 +233,8 @@ export class Session extends EventEmitter {
       cost: this.cost,
       turn_cost: this.cost,
       budget_micros: this.budget,
+      guards: GUARDS.map((guard) => ({ counted: 0, raised: false, ...guard })),
+      tripped: this.turn ? null : this.guards.tripped,
       elapsed_ms: turn ? (turn.endedAt ?? this.log.at(-1).at) - turn.startedAt : 0,
       turn_started_at: turn ? iso(turn.startedAt) : null,
       queued: this.queue,
@@ -284,6 +301,7 @@ export class Session extends EventEmitter {
   async #play(prompt) {
     const number = ++this.turns;
     this.turn = { number, startedAt: Date.now(), calls: new Set(), stopping: false };
+    this.guards.begin();
     this.append({ type: 'turn_started', turn: number, prompt: prompt.prompt, attempt: 1 });
     let outcome = { how: 'completed', stop_reason: 'end_turn' };
     for (const [wait, told] of storyFor(prompt.text)) {
@@ -298,7 +316,10 @@ export class Session extends EventEmitter {
       }
       this.#tell({ ...told, ...(told.type === 'agent_logged' ? {} : { turn: number }) });
       if (this.asking.isOpen()) await new Promise((resolve) => this.once('answered', resolve));
-      if (told.type === 'guard_tripped') outcome = { how: 'tripped', guard: told.guard, detail: told.detail };
+      if (told.type === 'guard_tripped') {
+        outcome = { how: 'tripped', guard: told.guard, detail: told.detail };
+        this.guards.trip(told, number);
+      }
     }
     this.turn.endedAt = Date.now();
     this.lastTurn = this.turn;

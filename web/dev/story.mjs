@@ -260,6 +260,8 @@ const loop = () => [
       type: 'guard_tripped',
       guard: 'identical_calls',
       detail: 'shell was called 3 times in a row with the same input',
+      limit: 3,
+      counted: 3,
     },
   ],
 ];

@@ -54,6 +54,11 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
     await stopped.nth(1).getByRole('button', { name: 'Write a follow-up' }).click();
     await expect.poll(() => stopped.getByRole('button', { name: 'Send the prompt again' }).count()).toBe(1);
     await expect.poll(() => page.evaluate(() => document.activeElement?.getAttribute('aria-label'))).toBe('Follow-up');
+    const again = page.getByRole('region', { name: 'Stopped because the agent went in circles' }).last();
+    await again.getByText('3 identical calls in a row of 3 identical calls in a row').waitFor();
+    await again.getByRole('button', { name: 'Continue once' }).click();
+    await page.getByText('Ada lets it go on once').first().waitFor();
+    await expect.poll(() => page.getByRole('button', { name: 'Continue once' }).count()).toBe(0);
     await createSession(page, stage.url, 'fail');
     await page.getByText('Set OPENAI_API_KEY').first().waitFor();
     await shot(page, 'failed');
@@ -187,7 +192,7 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
       await page.goto(`${stage.url}/usage?by=session`);
       await page.getByRole('row', { name: 'All' }).waitFor();
       await check('usage');
-      for (const section of ['models', 'agents', 'github', 'repositories', 'budgets', 'sandboxes', 'audit']) {
+      for (const section of ['models', 'agents', 'github', 'repositories', 'budgets', 'guards', 'sandboxes', 'audit']) {
         await page.goto(`${stage.url}/settings/${section}`);
         await page.locator('main').getByRole('listitem').first().waitFor();
         await check(`settings-${section}`);

@@ -51,7 +51,7 @@ describe.runIf(ON_DOUBLE)('settings', () => {
     await page.goto(`${stage.url}/settings`);
     await page.getByRole('heading', { name: 'Models', level: 2 }).waitFor();
     const sections = page.getByRole('navigation', { name: 'Sections' });
-    for (const title of ['Agents', 'Repositories', 'Budgets', 'Sandboxes', 'Audit log', 'Models']) {
+    for (const title of ['Agents', 'Repositories', 'Budgets', 'Guards', 'Sandboxes', 'Audit log', 'Models']) {
       await sections.getByRole('link', { name: title }).click();
       await page.getByRole('heading', { name: title, level: 2 }).waitFor();
     }

@@ -1,8 +1,10 @@
 //! The log. An event is a fact, in the past tense; everything shown anywhere is derived from a session's events.
 
+mod guard;
 mod parts;
 
-pub use parts::{Commit, Contact, Entry, Guard, Memory, Outcome, RetryPlanned};
+pub use guard::{Guard, GuardTripped, RaisedGuard, TurnContinued};
+pub use parts::{Commit, Contact, Entry, Memory, Outcome, RetryPlanned};
 
 use crate::agent::{AgentInput, ExitStatus, Opened};
 use crate::artifact::Artifact;
@@ -263,11 +265,9 @@ pub enum Event {
         #[serde(default, skip_serializing_if = "Option::is_none")]
         until: Option<Timestamp>,
     },
-    GuardTripped {
-        turn: TurnNumber,
-        guard: Guard,
-        detail: String,
-    },
+    GuardTripped(GuardTripped),
+    /// A person let it go on once past what had ended this turn.
+    TurnContinued(TurnContinued),
     TurnEnded {
         turn: TurnNumber,
         outcome: Outcome,

@@ -67,7 +67,7 @@ pub struct Origin {
     pub agent_session: Option<String>,
 }
 
-/// Bounds of one turn and of idleness. Every wait in a session takes its deadline from here.
+/// Bounds of turns, of the session and of idleness. Every wait in a session takes its deadline from here.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct Limits {
@@ -101,6 +101,21 @@ pub struct Limits {
     /// What all turns of a session together may cost, in millionths of a dollar by the price lists of the models' vendors; 0 is no bound.
     #[serde(skip_serializing_if = "is_none")]
     pub budget_micros: u64,
+    /// What one turn may send to models and get from them, in tokens, what is cached included; 0 is no bound, and so for all that follow.
+    #[serde(skip_serializing_if = "is_none")]
+    pub turn_tokens: u64,
+    /// What one turn may cost, in millionths of a dollar.
+    #[serde(skip_serializing_if = "is_none")]
+    pub turn_cost_micros: u64,
+    /// Tool calls of all turns together.
+    #[serde(skip_serializing_if = "is_none")]
+    pub session_steps: u64,
+    /// Tokens of all turns together.
+    #[serde(skip_serializing_if = "is_none")]
+    pub session_tokens: u64,
+    /// All turns together, each from its start to its end, pauses not counted.
+    #[serde(skip_serializing_if = "is_none")]
+    pub session_wall_clock_ms: u64,
 }
 
 /// Most have none.
@@ -126,6 +141,11 @@ impl Default for Limits {
             idle_warning_ms: 5 * 60_000,
             checkpoint_ms: 60_000,
             budget_micros: 0,
+            turn_tokens: 0,
+            turn_cost_micros: 0,
+            session_steps: 0,
+            session_tokens: 0,
+            session_wall_clock_ms: 0,
         }
     }
 }
@@ -162,6 +182,16 @@ pub struct SomeLimits {
     pub checkpoint_ms: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]
     pub budget_micros: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turn_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub turn_cost_micros: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_steps: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_tokens: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub session_wall_clock_ms: Option<u64>,
 }
 
 impl SomeLimits {
@@ -183,6 +213,11 @@ impl SomeLimits {
             idle_warning_ms: self.idle_warning_ms.unwrap_or(others.idle_warning_ms),
             checkpoint_ms: self.checkpoint_ms.unwrap_or(others.checkpoint_ms),
             budget_micros: self.budget_micros.unwrap_or(others.budget_micros),
+            turn_tokens: self.turn_tokens.unwrap_or(others.turn_tokens),
+            turn_cost_micros: self.turn_cost_micros.unwrap_or(others.turn_cost_micros),
+            session_steps: self.session_steps.unwrap_or(others.session_steps),
+            session_tokens: self.session_tokens.unwrap_or(others.session_tokens),
+            session_wall_clock_ms: self.session_wall_clock_ms.unwrap_or(others.session_wall_clock_ms),
         }
     }
 
@@ -204,6 +239,11 @@ impl SomeLimits {
             idle_warning_ms: self.idle_warning_ms.or(others.idle_warning_ms),
             checkpoint_ms: self.checkpoint_ms.or(others.checkpoint_ms),
             budget_micros: self.budget_micros.or(others.budget_micros),
+            turn_tokens: self.turn_tokens.or(others.turn_tokens),
+            turn_cost_micros: self.turn_cost_micros.or(others.turn_cost_micros),
+            session_steps: self.session_steps.or(others.session_steps),
+            session_tokens: self.session_tokens.or(others.session_tokens),
+            session_wall_clock_ms: self.session_wall_clock_ms.or(others.session_wall_clock_ms),
         }
     }
 }

@@ -100,6 +100,13 @@ pub struct Tokens {
     pub reasoning: u64,
 }
 
+impl Tokens {
+    /// To the model and from it: the other counts are parts of these.
+    pub fn all(&self) -> u64 {
+        self.input.saturating_add(self.output)
+    }
+}
+
 impl std::ops::AddAssign for Tokens {
     fn add_assign(&mut self, more: Self) {
         self.input += more.input;

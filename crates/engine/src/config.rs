@@ -10,7 +10,7 @@ use crate::rights::RightsConfig;
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{
-    CheckPolicy, ImageChoice, Limits, Network, Person, Redaction, SandboxLimits, SomeLimits,
+    CheckPolicy, GuardPolicy, ImageChoice, Limits, Network, Person, Redaction, SandboxLimits, SomeLimits,
 };
 use lamplight_gateway::{ModelPrice, Outside, Secret, Tariff, UpstreamName};
 use lamplight_integrations::GitHubConfig;
@@ -53,6 +53,8 @@ pub struct Config {
     /// A scripted model answers instead of a real one.
     pub scripted_model: bool,
     pub limits: Limits,
+    /// Before those, by repository and role, and the most that whoever is no admin can ask for.
+    pub guards: GuardPolicy,
     /// What all sessions, or all of one person, may cost in a month.
     pub budgets: BudgetsConfig,
     /// How many sandboxes there may be at a time.

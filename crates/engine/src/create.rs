@@ -158,10 +158,11 @@ async fn made_before(
 async fn fresh(shared: &Shared, id: &SessionId, new: NewSession) -> Result<SessionSpec, CommandError> {
     let repository = find_repository(&new.repository).await?;
     let ours = shared.config.of(&repository).cloned().unwrap_or_default();
+    let guards = shared.config.guards.of(&repository.to_string_lossy(), new.role);
     let new = NewSession {
         agent: new.agent.or(ours.agent),
         permissions: new.permissions.or(ours.permissions),
-        limits: new.limits.or(&ours.limits),
+        limits: new.limits.or(&guards).or(&ours.limits),
         sandbox: new.sandbox.over(&ours.sandbox),
         network: new.network.or(ours.network),
         image: new.image.or(ours.image),
@@ -197,10 +198,8 @@ async fn forked(
         sandbox: new.sandbox.over(&from.sandbox),
         ..new
     };
-    let mut limits = new.limits.over(&from.limits);
-    if new.limits.budget_micros.is_none() {
-        limits.budget_micros = session.budget_of_a_fork()?;
-    }
+    let limits = session.limits_of_a_fork(&new.limits)?;
+    let limits = shared.config.guards.at_most(&from.repository, new.role).cap(limits);
     let repository = find_repository(&from.repository).await?;
     Ok(SessionSpec { origin: Some(origin), limits, ..spec(shared, id, repository, new, image).await? })
 }
@@ -229,6 +228,7 @@ async fn spec(
             "ask for more",
         )
     })?;
+    let at_most = config.guards.at_most(&repository.to_string_lossy(), new.role);
     let title = new.title.filter(|title| !title.trim().is_empty()).unwrap_or_else(|| first_line(&new.prompt));
     Ok(SessionSpec {
         branch: new.branch.unwrap_or_else(|| format!("lamplight/{}-{}", slug(&title), short(id))),
@@ -239,7 +239,7 @@ async fn spec(
         agent,
         model: new.model.or(default_model),
         person,
-        limits: new.limits.over(&config.limits),
+        limits: at_most.cap(new.limits.over(&config.limits)),
         sandbox,
         permissions: new.permissions.unwrap_or(config.permissions),
         checks: config.checks,

@@ -23,6 +23,7 @@ mod failures;
 mod files;
 mod forge;
 mod git;
+mod guards;
 mod hooks;
 mod hub;
 mod ids;
@@ -122,7 +123,9 @@ pub use terminals::TerminalInfo;
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;
 use lamplight_domain::session::SessionSummary;
-use lamplight_domain::{ImageChoice, Network, Person, PromptId, SandboxLimits, Seq, SessionId, SomeLimits};
+use lamplight_domain::{
+    ImageChoice, Network, Person, PromptId, Role, SandboxLimits, Seq, SessionId, SomeLimits,
+};
 
 /// A new session, as asked for; what is `None` comes from the configuration or the repository.
 #[derive(Debug, Clone)]
@@ -146,6 +149,8 @@ pub struct NewSession {
     pub sandbox: SandboxLimits,
     /// `None`: the repository's own git configuration, then the machine's.
     pub person: Option<Person>,
+    /// Of whoever asks for it: what the policy of guards says depends on it.
+    pub role: Role,
     /// What it goes on from; then everything else that is `None` is as it is there.
     pub fork: Option<Fork>,
 }

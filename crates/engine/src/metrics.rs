@@ -5,7 +5,7 @@
 
 use crate::engine::Engine;
 use crate::failures::{class_of, side_of};
-use lamplight_domain::event::{Guard, Outcome};
+use lamplight_domain::event::Outcome;
 use lamplight_domain::transcript::Tokens;
 use lamplight_domain::{Entry, Event, Failure};
 use prometheus_client::encoding::EncodeLabelSet;
@@ -184,7 +184,7 @@ impl Metrics {
             Outcome::Completed { .. } => ("completed", "none"),
             Outcome::Stopped { .. } => ("stopped", "none"),
             Outcome::Tripped { guard, .. } => {
-                self.guards.get_or_create(&GuardLabel { guard: name_of(*guard) }).inc();
+                self.guards.get_or_create(&GuardLabel { guard: guard.code() }).inc();
                 ("tripped", "none")
             }
             Outcome::Failed { failure } => ("failed", side_of(failure.side)),
@@ -244,18 +244,4 @@ impl Engine {
 
 fn labels(failure: &Failure) -> FailureLabels {
     FailureLabels { class: class_of(failure.class), side: side_of(failure.side) }
-}
-
-fn name_of(guard: Guard) -> &'static str {
-    match guard {
-        Guard::Steps => "steps",
-        Guard::FailuresInARow => "failures_in_a_row",
-        Guard::IdenticalCalls => "identical_calls",
-        Guard::Silence => "silence",
-        Guard::WallClock => "wall_clock",
-        Guard::Paused => "paused",
-        Guard::Budget => "budget",
-        Guard::MonthBudget => "month_budget",
-        Guard::Right => "right",
-    }
 }

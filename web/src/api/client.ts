@@ -13,6 +13,7 @@ import type {
   GitHubStanding,
   Hook,
   HookDelivery,
+  GuardsReport,
   Invitation,
   Key,
   KeyTest,
@@ -172,6 +173,8 @@ export const api = {
     call('PUT', `${session(id)}/prompts/${encodeURIComponent(prompt)}`, { text }),
   removePrompt: (id: string, prompt: string): Promise<void> =>
     call('DELETE', `${session(id)}/prompts/${encodeURIComponent(prompt)}`),
+  continueOnce: (id: string, turn: number): Promise<SessionView> => call('POST', `${session(id)}/continue`, { turn }),
+  guards: (): Promise<GuardsReport> => call('GET', '/guards'),
   stop: (id: string): Promise<SessionView> => call('POST', `${session(id)}/stop`),
   pause: (id: string): Promise<SessionView> => call('POST', `${session(id)}/pause`),
   resume: (id: string): Promise<SessionView> => call('POST', `${session(id)}/resume`),

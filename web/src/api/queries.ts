@@ -39,6 +39,7 @@ export const tokensQuery = queryOptions({ queryKey: ['tokens'], queryFn: api.tok
 export const peopleQuery = queryOptions({ queryKey: ['people'], queryFn: api.people });
 export const tokensOfQuery = (person: string) =>
   queryOptions({ queryKey: ['tokens', person], queryFn: () => api.tokensOf(person) });
+export const guardsQuery = queryOptions({ queryKey: ['guards'], queryFn: api.guards });
 export const queueQuery = queryOptions({ queryKey: ['queue'], queryFn: api.queue, refetchInterval: QUEUE_MS });
 export const statusQuery = queryOptions({ queryKey: ['status'], queryFn: api.status });
 

@@ -27,6 +27,8 @@ export interface OpenQuestion {
 }
 /** One that waits for a sandbox. */
 export type QueuedSession = Sent<Schemas['QueuedSession']>;
+export type GuardLimit = Sent<Schemas['GuardLimit']>;
+export type GuardsReport = Sent<Schemas['GuardsReport']>;
 export type QueuedPrompt = Sent<Schemas['QueuedPrompt']>;
 export type Artifact = Sent<Schemas['Artifact']>;
 export type Attachment = Sent<Schemas['Attachment']>;

@@ -2,6 +2,7 @@
 
 import type { ReactNode } from 'react';
 import type { SessionView } from '../api/types';
+import { amount } from '../session/amounts';
 import { useFacts } from '../session/view/context';
 import { TIER, WallLine } from '../session/view/Walls';
 import { CopyButton } from '../text/Code';
@@ -65,6 +66,21 @@ export function Details({ close }: PanelProps) {
               </ul>
             </>
           ) : null}
+        </Section>
+        <Section title={words.details.guards}>
+          <ul className="space-y-0.5">
+            {facts.guards.map(({ guard, per, limit, counted, raised }) => (
+              <li key={guard} className="flex gap-3">
+                <span className="w-24 shrink-0 text-soft">
+                  {per === 'turn' ? words.policy.perTurn : words.policy.perSession}
+                </span>
+                <span>
+                  {counted > 0 ? words.policy.of(amount(guard, counted), amount(guard, limit)) : amount(guard, limit)}
+                  {raised ? <span className="text-lamp"> ({words.policy.raised})</span> : null}
+                </span>
+              </li>
+            ))}
+          </ul>
         </Section>
         <Section title={words.details.network}>
           <NetworkRule network={facts.network} />

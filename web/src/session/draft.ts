@@ -5,7 +5,7 @@ import { words } from '../text/english';
 import { BOOKKEEPING, head, isAsked, isTranscript, name, pick } from './entries';
 import { applyFact, filesOf } from './facts';
 import type { Item, PermissionItem, PromptItem, QuestionItem, SetupStep, ToolItem, TroubleItem } from './items';
-import { exitText, sentence } from './sentences';
+import { exitText, guardOf, sentence } from './sentences';
 import { callName, startsCall, type Timeline } from './timeline';
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
@@ -87,6 +87,7 @@ export class Draft {
       case 'priority_set':
       case 'sandbox_queued':
       case 'budget_neared':
+      case 'turn_continued':
       case 'checkpoint_failed':
       case 'restore_requested':
       case 'files_restored':
@@ -193,7 +194,7 @@ export class Draft {
       }
       case 'guard_tripped':
         this.t.stopping = true;
-        this.#push({ ...head(entry), kind: 'guard', turn: event.turn, guard: event.guard, detail: event.detail });
+        this.#push({ ...head(entry), kind: 'guard', ...guardOf(event) });
         return;
       case 'turn_ended':
         this.#endTurn(entry, event);

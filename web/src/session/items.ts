@@ -123,6 +123,9 @@ export interface GuardItem extends Base {
   turn: number;
   guard: Guard;
   detail: string;
+  /** Null where it counts nothing. */
+  limit: number | null;
+  counted: number | null;
 }
 
 export interface EndingItem extends Base {

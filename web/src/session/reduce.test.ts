@@ -351,6 +351,7 @@ const SHOWN: Record<Event['type'], boolean> = {
   prompt_retried: false,
   cancel_answered: false,
   guard_tripped: true,
+  turn_continued: true,
   turn_ended: true,
   branch_pushed: true,
   work_committed: true,

@@ -2,6 +2,7 @@
 import type { BudgetOf, CheckedCommand, Event } from '../api/events';
 import { words } from '../text/english';
 import { dollars, duration } from '../text/format';
+import type { GuardItem } from './items';
 
 type Told = Extract<
   Event,
@@ -22,6 +23,7 @@ type Told = Extract<
       | 'priority_set'
       | 'sandbox_queued'
       | 'budget_neared'
+      | 'turn_continued'
       | 'checkpoint_failed'
       | 'restore_requested'
       | 'files_restored'
@@ -38,6 +40,12 @@ type Told = Extract<
 
 /** Artifacts whose names are said. */
 const NAMED = 3;
+
+/** What a guard says that has tripped. */
+export function guardOf(event: Event & { type: 'guard_tripped' }): Omit<GuardItem, 'key' | 'seq' | 'at' | 'kind'> {
+  const { turn, guard, detail, limit = null, counted = null } = event;
+  return { turn, guard, detail, limit, counted };
+}
 
 /** `at` is when the event was logged, in ms. */
 export function sentence(event: Told, at: number): string {
@@ -75,6 +83,8 @@ export function sentence(event: Told, at: number): string {
       return words.notes.priority_set(event.by, event.priority);
     case 'sandbox_queued':
       return words.notes.sandbox_queued;
+    case 'turn_continued':
+      return words.notes.turn_continued(event.by);
     case 'budget_neared':
       return words.notes.budget_neared(dollars(event.spent_micros), budgetOf(event.of, event.budget_micros));
     case 'checkpoint_failed':

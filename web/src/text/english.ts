@@ -517,6 +517,26 @@ export const words = {
       title: 'Stopped at the time limit',
       advice: 'What was done is kept. A follow-up goes on from here with a fresh clock.',
     },
+    tokens: {
+      title: 'Stopped at the tokens of one turn',
+      advice: 'What was done is kept. A follow-up goes on from here with a fresh count.',
+    },
+    cost: {
+      title: 'Stopped at what one turn may cost',
+      advice: 'What was done is kept. A follow-up goes on from here with a fresh count.',
+    },
+    session_steps: {
+      title: 'Stopped at the tool calls of the whole session',
+      advice: 'What was done is kept. Nothing more begins until somebody lets it go on.',
+    },
+    session_tokens: {
+      title: 'Stopped at the tokens of the whole session',
+      advice: 'What was done is kept. Nothing more begins until somebody lets it go on.',
+    },
+    session_wall_clock: {
+      title: 'Stopped at the time of the whole session',
+      advice: 'What was done is kept. Nothing more begins until somebody lets it go on.',
+    },
     budget: {
       title: 'Stopped because the budget is spent',
       advice: 'What was done is kept. Set a higher budget below, and what waits goes on.',
@@ -534,6 +554,31 @@ export const words = {
       title: 'Stopped because nobody resumed it',
       advice: 'What was done is kept. A follow-up goes on from here.',
     },
+  },
+  /** Of what guards count, how much. */
+  amounts: {
+    calls: (n: number) => plural(n, 'tool call'),
+    failures: (n: number) => `${plural(n, 'failure')} in a row`,
+    identical: (n: number) => `${plural(n, 'identical call')} in a row`,
+    silence: (time: string) => `${time} of silence`,
+    tokens: (n: string) => `${n} tokens`,
+  },
+  policy: {
+    title: 'Guards',
+    about:
+      'How far turns and sessions may go. The configuration sets it: [guards] and [[guards.rules]], or the file that it names. What holds of a session is decided when it is made.',
+    all: 'Where no rule fits',
+    rule: (n: number, repository: string, role: string) => `Rule ${n}: ${repository}, begun by ${role}`,
+    anyRepository: 'any repository',
+    anybody: 'anybody',
+    asAll: 'as where no rule fits',
+    noBound: (what: string) => `${what}: no bound`,
+    perTurn: 'A turn',
+    perSession: 'A session',
+    first: 'The first rule that fits counts. Of a repository:',
+    raised: 'raised for this turn',
+    of: (counted: string, limit: string) => `${counted} of ${limit}`,
+    continueOnce: 'Continue once',
   },
   troubles: {
     sandbox_failed: 'The sandbox could not be made ready',
@@ -585,6 +630,7 @@ export const words = {
     budget_set: (by: string, budget: string) => `${by} set the budget to ${budget}`,
     priority_set: (by: string, priority: number) => `${by} set its priority to ${priority > 0 ? '+' : ''}${priority}`,
     sandbox_queued: 'It waits for a free sandbox',
+    turn_continued: (by: string) => `${by} lets it go on once`,
     budget_neared: (spent: string, budget: string) => `${spent} of ${budget} are spent`,
     checkpoint_failed: (why: string) => `The files could not be kept: ${why}`,
     restore_requested: (by: string, checkpoint: number) => `${by} goes back to checkpoint ${checkpoint}`,
@@ -791,6 +837,7 @@ export const words = {
     begun: 'Begun',
     commands: 'From a terminal',
     copy: (what: string) => `Copy ${what.toLowerCase()}`,
+    guards: 'Guards, as enforced',
     sandbox: 'Sandbox',
     sandboxStates: {
       none: 'There is none now',

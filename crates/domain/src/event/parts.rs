@@ -1,6 +1,6 @@
 //! What several events are made of.
 
-use super::Event;
+use super::{Event, Guard};
 use crate::agent::StopReason;
 use crate::failure::Failure;
 use crate::{Seq, Timestamp, TurnNumber};
@@ -46,25 +46,6 @@ pub enum Memory {
     Loaded,
     /// The agent could not load it, and gets a digest of the log with the next prompt.
     Digest,
-}
-
-/// What a guard watches. Each ends the turn.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum Guard {
-    Steps,
-    FailuresInARow,
-    IdenticalCalls,
-    Silence,
-    WallClock,
-    /// A person paused the turn, and nobody resumed it.
-    Paused,
-    /// All that the session may cost is spent.
-    Budget,
-    /// All that others may cost with it in this month is spent.
-    MonthBudget,
-    /// Whoever asked for it may not use the repository any more.
-    Right,
 }
 
 /// How a turn ended.

@@ -68,6 +68,7 @@ impl Session {
             pull_request: None,
             tokens: Default::default(),
             cost: Default::default(),
+            guarded: Default::default(),
             budget_micros: spec.limits.budget_micros,
             budget_neared: false,
             months_neared: Default::default(),
@@ -122,7 +123,10 @@ impl Session {
                 let queued = self.prompts.iter_mut().find(|queued| queued.prompt == *prompt);
                 queued.into_iter().for_each(|queued| Arc::make_mut(queued).text.clone_from(text));
             }
-            Event::PromptRemoved { prompt, .. } => self.prompts.retain(|queued| queued.prompt != *prompt),
+            Event::PromptRemoved { prompt, .. } => {
+                self.prompts.retain(|queued| queued.prompt != *prompt);
+                self.guarded.removed(prompt);
+            }
             Event::StopRequested { by, .. } => self.begin_stop(at, Why::Person { by: by.clone() }),
             Event::ModelChosen { model, .. } => {
                 self.model = Some(model.clone());
@@ -271,9 +275,11 @@ impl Session {
                     *answered = true;
                 }
             }
-            Event::GuardTripped { guard, detail, .. } => {
-                self.begin_stop(at, Why::Guard { guard: *guard, detail: detail.clone() });
+            Event::GuardTripped(tripped) => {
+                self.guarded.has_tripped(tripped);
+                self.begin_stop(at, Why::Guard { guard: tripped.guard, detail: tripped.detail.clone() });
             }
+            Event::TurnContinued(continued) => self.guarded.continued(continued),
             Event::TurnEnded { turn, outcome } => self.turn_ended(*turn, outcome, at),
             Event::BranchPushed { .. } => {
                 if let Some(turn) = &mut self.turn {
@@ -332,6 +338,7 @@ impl Session {
                 self.cost.add(*cost_micros);
                 if let Some(turn) = &mut self.turn {
                     turn.cost.add(*cost_micros);
+                    turn.counts.tokens = turn.counts.tokens.saturating_add(tokens.all());
                     turn.last_word_at = at;
                 }
             }

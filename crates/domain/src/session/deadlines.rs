@@ -5,7 +5,7 @@ use super::decide::Draft;
 use super::guards;
 use super::standstill::Standstill;
 use super::state::*;
-use crate::event::{Event, Guard};
+use crate::event::{Event, Guard, GuardTripped};
 use crate::failure::{Failure, FailureClass};
 use crate::{BudgetOf, MonthBudget, PromptId};
 
@@ -29,9 +29,8 @@ impl Draft {
             let (of, until) = (BudgetOf::Session, None);
             self.record(Event::BudgetNeared { spent_micros, budget_micros, of, until });
         }
-        if let Some((guard, detail)) = guards::tripped(&self.session, self.now) {
-            let turn = self.session.turn_number;
-            self.record(Event::GuardTripped { turn, guard, detail });
+        if let Some(tripped) = guards::tripped(&self.session, self.now) {
+            self.record(Event::GuardTripped(tripped));
             self.cancel_agent();
         }
         let (since, what) = match (&self.session.sandbox, &self.session.agent) {
@@ -63,7 +62,9 @@ impl Draft {
         let Some(turn) = turn.filter(|_| !self.session.is_paused()).map(|turn| turn.number) else { return };
         if month.is_spent() {
             let detail = format!("{} is spent", month.of.named(month.budget_micros));
-            self.record(Event::GuardTripped { turn, guard: Guard::MonthBudget, detail });
+            let (limit, counted) = (Some(month.budget_micros), Some(month.spent_micros));
+            let guard = Guard::MonthBudget;
+            self.record(Event::GuardTripped(GuardTripped { turn, guard, detail, limit, counted }));
             self.cancel_agent();
         } else if month.is_near() && !self.session.was_told_of(&month) {
             let MonthBudget { of, budget_micros, spent_micros, until } = month;
@@ -86,7 +87,8 @@ impl Draft {
         }
         if let Some(turn) = turn {
             self.wake_up(None);
-            self.record(Event::GuardTripped { turn, guard: Guard::Right, detail });
+            let (guard, limit, counted) = (Guard::Right, None, None);
+            self.record(Event::GuardTripped(GuardTripped { turn, guard, detail, limit, counted }));
             self.cancel_agent();
         }
     }
@@ -103,9 +105,11 @@ impl Draft {
             Standstill::Lasts => {
                 self.wake_up(None);
                 if self.session.turn.is_some() {
-                    let hours = self.session.spec.limits.paused_ms / 3_600_000;
-                    let detail = format!("it was paused for {hours} h, and nobody resumed it");
-                    self.record(Event::GuardTripped { turn, guard: Guard::Paused, detail });
+                    let paused_ms = self.session.spec.limits.paused_ms;
+                    let detail =
+                        format!("it was paused for {} h, and nobody resumed it", paused_ms / 3_600_000);
+                    let (guard, limit, counted) = (Guard::Paused, Some(paused_ms), None);
+                    self.record(Event::GuardTripped(GuardTripped { turn, guard, detail, limit, counted }));
                     self.cancel_agent();
                 }
             }

@@ -80,8 +80,8 @@ impl Draft {
                 if self.session.prompts.len() >= MAX_QUEUED_PROMPTS {
                     return Err(Refusal::QueueFull { limit: MAX_QUEUED_PROMPTS });
                 }
-                if self.session.is_budget_spent() {
-                    return Err(Refusal::BudgetSpent { budget_micros: self.session.budget_micros });
+                if let Some(guard) = self.session.spent().next() {
+                    return Err(self.session.refusal(guard));
                 }
                 if self.session.turn.is_none() {
                     self.wake_up(Some(&by));
@@ -103,6 +103,9 @@ impl Draft {
                     return Err(Refusal::PromptNotFound);
                 }
                 self.record(Event::PromptRemoved { prompt, by });
+            }
+            Command::Continue { turn, prompt, by, role, at_most } => {
+                self.continue_once(turn, prompt, by, role, &at_most)?;
             }
             Command::Stop { by } => self.stop(by)?,
             Command::Pause { by } => self.pause(by)?,

@@ -4,7 +4,10 @@ use crate::agent::{AgentReport, ExitStatus};
 use crate::check::{CheckedCommand, ToCheck, Verdict};
 use crate::event::{Commit, Contact};
 use crate::question::Reply;
-use crate::{Attachment, Enforced, Failure, Generation, MonthBudget, PromptId, PullRequest, TurnNumber};
+use crate::{
+    Attachment, Enforced, Failure, Generation, MonthBudget, PromptId, PullRequest, Role, SomeLimits,
+    TurnNumber,
+};
 use serde_json::Value;
 
 #[derive(Debug, Clone, PartialEq)]
@@ -36,6 +39,16 @@ pub enum Command {
     RemovePrompt {
         prompt: PromptId,
         by: String,
+    },
+    /// What a guard has ended goes on once, as `prompt`; the guard then allows the same again, or as much as `at_most`.
+    Continue {
+        /// The turn that was ended, or after which nothing more may begin.
+        turn: TurnNumber,
+        prompt: PromptId,
+        by: String,
+        role: Role,
+        /// How far whoever asks might go in a session of their own.
+        at_most: Box<SomeLimits>,
     },
     Stop {
         by: String,

@@ -21,7 +21,8 @@
 //! And the others:
 //! - *Stop, or a guard trips:* the agent is told to cancel; when it has answered or its grace is over, everything in the
 //!   sandbox but the guest is killed, and only then is the turn over. The next prompt starts the agent anew and has it load
-//!   its conversation.
+//!   its conversation. A guard of the whole session lets no prompt begin either.
+//! - *A person lets it go on past a guard:* once. The agent is told to go on, and until the end of that turn the guard allows the same again.
 //! - *A person pauses:* everything in the sandbox stands still, in the middle of a turn too, and no guard counts that time. Only a
 //!   person's word ends it: resume, or stop, before which what stands still goes on.
 //! - *A person goes back to a checkpoint:* the sandbox is given up, the files become what they were, and with them the conversation and
@@ -50,6 +51,7 @@ mod conversation;
 mod dead;
 mod deadlines;
 mod decide;
+mod going_on;
 mod guards;
 pub mod input;
 mod owed;

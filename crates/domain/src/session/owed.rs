@@ -133,7 +133,7 @@ impl Session {
 
     /// A prompt waits, and nothing keeps it from its turn.
     pub(super) fn may_start_turn(&self) -> bool {
-        !self.prompts.is_empty() && !self.held && !self.is_budget_spent()
+        !self.prompts.is_empty() && !self.held && !self.is_spent()
     }
 
     pub(super) fn idle_at(&self) -> Timestamp {
@@ -188,7 +188,7 @@ impl Session {
                 due.push((until, "retry"));
             }
             if turn.state == TurnState::Sent {
-                due.extend(guards::time_guards(turn, limits).into_iter().map(|(at, ..)| (at, "guard")));
+                due.extend(guards::clocks(self, turn).map(|at| (at, "guard")));
             }
         }
         if self.agent != Agent::None && !self.is_paused() {

@@ -2,10 +2,10 @@
 
 use super::Session;
 use super::state::*;
-use super::view::{Dollars, OriginView, Phase, SandboxState, SessionView};
+use super::view::{OriginView, Phase, SandboxState, SessionView};
 use crate::SessionId;
 use crate::agent::StopReason;
-use crate::event::{Guard, Outcome};
+use crate::event::Outcome;
 
 impl Session {
     /// Where the session is, and the sentence that explains it where one is needed.
@@ -42,9 +42,11 @@ impl Session {
                 | Sandbox::Paused { .. } => (Phase::Starting, None),
             };
         }
-        if !self.prompts.is_empty() && self.is_budget_spent() {
-            let budget = Dollars(self.budget_micros);
-            return (Phase::Stuck, Some(format!("the budget of {budget} is spent; raise it to go on")));
+        if !self.prompts.is_empty()
+            && let Some(guard) = self.spent().next()
+        {
+            let detail = self.in_words(guard, self.bound(guard).unwrap_or(0));
+            return (Phase::Stuck, Some(format!("{detail}; {}", guard.what_to_do())));
         }
         let Some(last) = &self.last_turn else {
             return (Phase::Paused, Some("nothing is asked of it; prompt to go on".into()));
@@ -97,6 +99,8 @@ impl Session {
             cost: self.cost,
             turn_cost,
             budget_micros: self.budget_micros,
+            guards: self.guard_views(),
+            tripped: self.stopped_by(),
             elapsed_ms: started_at.map_or(0, |started| until.since_ms(started)),
             turn_started_at: started_at,
             turn_by: self.turn.as_ref().map(|turn| turn.by.clone()),
@@ -164,18 +168,9 @@ impl LastTurn {
                 }
             },
             Outcome::Stopped { by } => (Phase::Paused, Some(format!("stopped by {by}; prompt to go on"))),
-            Outcome::Tripped { guard: Guard::Budget, detail } => {
-                (Phase::Stuck, Some(format!("{detail}; raise it to go on")))
+            Outcome::Tripped { guard, detail } => {
+                (Phase::Stuck, Some(format!("{detail}; {}", guard.what_to_do())))
             }
-            Outcome::Tripped { guard: Guard::MonthBudget, detail } => {
-                let what_to_do =
-                    "raise it in the configuration or wait for the next month, then prompt to go on";
-                (Phase::Stuck, Some(format!("{detail}; {what_to_do}")))
-            }
-            Outcome::Tripped { guard: Guard::Right, detail } => {
-                (Phase::Stuck, Some(format!("{detail}; whoever may use it can prompt to go on")))
-            }
-            Outcome::Tripped { detail, .. } => (Phase::Stuck, Some(format!("{detail}; prompt to go on"))),
             Outcome::Failed { failure } => (Phase::Failed, Some(failure.message.clone())),
         }
     }

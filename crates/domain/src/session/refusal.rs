@@ -1,7 +1,8 @@
 //! Why a command is refused. Reports are never refused; they are ignored when stale.
 
 use super::view::Dollars;
-use crate::{BudgetOf, TurnNumber};
+use crate::event::Guard;
+use crate::{BudgetOf, Role, TurnNumber};
 
 /// A command that the session does not take now, and why.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,6 +29,22 @@ pub enum Refusal {
     /// In millionths of a dollar.
     BudgetSpent {
         budget_micros: u64,
+    },
+    /// Of a guard of the whole session; `detail` is what it says.
+    GuardSpent {
+        guard: Guard,
+        detail: String,
+    },
+    /// No guard stands against it, or not since that turn.
+    NothingToContinue,
+    /// It is not the session's own.
+    CannotBeContinued {
+        guard: Guard,
+    },
+    /// With this role nobody lets it go on past that.
+    NotTheirsToRaise {
+        guard: Guard,
+        role: Role,
     },
     /// Of those who share a budget, in this month.
     MonthBudgetSpent {
@@ -73,6 +90,10 @@ impl Refusal {
             Self::RestoreRunning => "restore_running",
             Self::BranchMoved => "branch_moved",
             Self::BudgetSpent { .. } => "budget_spent",
+            Self::GuardSpent { .. } => "guard_spent",
+            Self::NothingToContinue => "nothing_to_continue",
+            Self::CannotBeContinued { .. } => "cannot_be_continued",
+            Self::NotTheirsToRaise { .. } => "role_too_low",
             Self::MonthBudgetSpent { .. } => "month_budget_spent",
             Self::PromptNotFound => "prompt_not_found",
             Self::PermissionNotOpen => "permission_not_open",
@@ -115,6 +136,22 @@ impl std::fmt::Display for Refusal {
             Self::BranchMoved => write!(f, "the session has committed something meanwhile; try again"),
             Self::BudgetSpent { budget_micros } => {
                 write!(f, "the session's budget of {} is spent; raise it to go on", Dollars(*budget_micros))
+            }
+            Self::GuardSpent { guard, detail } => write!(f, "{detail}; {}", guard.what_to_do()),
+            Self::NothingToContinue => {
+                write!(f, "no guard keeps this session from going on after that turn, so a prompt is enough")
+            }
+            Self::CannotBeContinued { guard } => write!(
+                f,
+                "the guard {} is not this session's own, so it cannot be let go on past it",
+                guard.code()
+            ),
+            Self::NotTheirsToRaise { guard, role } => {
+                write!(
+                    f,
+                    "only admins let a session go on past the guard {}, and this is {role}",
+                    guard.code()
+                )
             }
             Self::MonthBudgetSpent { of, budget_micros } => write!(
                 f,

@@ -4,6 +4,7 @@ use super::MAX_CONTACTS;
 pub(super) use super::asking::Open;
 pub(super) use super::check::Checks;
 pub(super) use super::checkpoint::{Checkpoint, Keeping, Restoring};
+use super::going_on::Guarded;
 use super::guards::GuardCounts;
 use super::view::{Cost, Merged, QueuedPrompt, TurnCommit};
 use crate::agent::{AgentInput, Model, Opened};
@@ -104,6 +105,7 @@ pub struct Session {
     pub(super) pull_request: Option<PullRequest>,
     pub(super) tokens: Tokens,
     pub(super) cost: Cost,
+    pub(super) guarded: Guarded,
     pub(super) budget_micros: u64,
     /// People were told that most of it is spent.
     pub(super) budget_neared: bool,

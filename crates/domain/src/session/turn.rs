@@ -30,7 +30,7 @@ impl Session {
     pub(super) fn prompt_queued(&mut self, prompt: Arc<QueuedPrompt>, again: bool, at: Timestamp) {
         (self.held, self.archived) = (false, false);
         self.restore_owed_since(at);
-        match again {
+        match again || self.guarded.goes_first(&prompt.prompt) {
             true => self.prompts.push_front(prompt),
             false => self.prompts.push_back(prompt),
         }
@@ -68,6 +68,7 @@ impl Session {
         let Some(place) = self.prompts.iter().position(|queued| queued.prompt == *prompt) else { return };
         let Some(queued) = self.prompts.remove(place).map(Arc::unwrap_or_clone) else { return };
         self.worked(&queued.by);
+        self.guarded.turn_begun();
         self.turn_number = number;
         self.turn = Some(Turn {
             number,
@@ -93,6 +94,7 @@ impl Session {
     pub(super) fn turn_ended(&mut self, number: TurnNumber, outcome: &Outcome, at: Timestamp) {
         let Some(turn) = self.turn.take() else { return };
         debug_assert_eq!(turn.number, number);
+        self.guarded.turn_ended(turn.counts.steps, at.since_ms(turn.started_at));
         self.inputs.clear();
         self.held = match outcome {
             Outcome::Failed { .. } | Outcome::Tripped { guard: Guard::MonthBudget, .. } => true,

@@ -3,7 +3,7 @@
 use crate::agent::Model;
 use crate::artifact::KeptArtifact;
 use crate::check::Checked;
-use crate::event::{Commit, Contact};
+use crate::event::{Commit, Contact, Guard, GuardTripped};
 use crate::image::SessionImage;
 use crate::network::Network;
 use crate::permission::PermissionOption;
@@ -87,6 +87,12 @@ pub struct SessionView {
     /// What all turns together may cost, in millionths of a dollar; 0 is no bound.
     #[serde(default)]
     pub budget_micros: u64,
+    /// How all guards stand that bound anything; those of one turn count nothing between turns.
+    #[serde(default)]
+    pub guards: Vec<GuardView>,
+    /// What ended the last turn, or lets no other begin.
+    #[serde(default)]
+    pub tripped: Option<GuardTripped>,
     /// Working time of that turn, up to `updated_at` while it runs.
     pub elapsed_ms: u64,
     pub turn_started_at: Option<Timestamp>,
@@ -141,6 +147,16 @@ pub struct SessionView {
     pub last_seq: Seq,
     pub created_at: Timestamp,
     pub updated_at: Timestamp,
+}
+
+/// How one guard stands, in what it counts: tool calls, tokens, milliseconds or millionths of a dollar.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GuardView {
+    pub guard: Guard,
+    pub limit: u64,
+    pub counted: u64,
+    /// A person lets it go on past it, until the end of the turn.
+    pub is_raised: bool,
 }
 
 /// What models cost, by their vendors' price lists.

@@ -8,6 +8,7 @@ mod checks;
 mod contacts;
 mod dead;
 mod fixtures;
+mod guards;
 mod late;
 mod pauses;
 mod questions;

@@ -115,7 +115,9 @@ fn a_turn_that_nobody_resumes_is_stopped() {
     world.settle(false);
     assert_eq!(world.session.phase().0, Phase::Stuck);
     assert!(
-        world.log.iter().any(|entry| matches!(entry.event, Event::GuardTripped { guard: Guard::Paused, .. }))
+        world.log.iter().any(
+            |entry| matches!(&entry.event, Event::GuardTripped(tripped) if tripped.guard == Guard::Paused)
+        )
     );
 }
 

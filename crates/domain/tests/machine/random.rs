@@ -11,7 +11,8 @@ use lamplight_domain::question::Reply;
 use lamplight_domain::session::{Command, Effect, Report, Room};
 use lamplight_domain::transcript::ToolStatus;
 use lamplight_domain::{
-    BudgetOf, CheckPlan, Event, Failure, FailureClass, MonthBudget, Origin, Timestamp, ToCheck, Verdict,
+    BudgetOf, CheckPlan, Event, Failure, FailureClass, MonthBudget, Origin, Role, SomeLimits, Timestamp,
+    ToCheck, TurnNumber, Verdict,
 };
 use std::collections::BTreeMap;
 
@@ -64,6 +65,7 @@ fn a_million_random_steps_break_nothing() {
             "checks_ended",
             "branch_updated",
             "workspace_updated",
+            "turn_continued",
         ] {
             assert!(seen.contains_key(rare), "{rare} was never exercised");
         }
@@ -75,6 +77,13 @@ fn session(seed: u64) -> BTreeMap<String, u64> {
     let mut spec = spec();
     spec.permissions =
         *random.choice(&[Policy::Allow, Policy::Ask, Policy::Reject]).unwrap_or(&Policy::Allow);
+    if random.bool() {
+        spec.limits.turn_tokens = random.u64(0..2) * 4_000;
+        spec.limits.turn_cost_micros = random.u64(0..2) * 800_000;
+        spec.limits.session_steps = random.u64(0..3) * 20;
+        spec.limits.session_tokens = random.u64(0..3) * 8_000;
+        spec.limits.session_wall_clock_ms = random.u64(0..3) * 300_000;
+    }
     if random.u8(0..4) == 0 {
         spec.origin = Some(origin());
     }
@@ -248,7 +257,7 @@ fn transcript(world: &mut World, random: &mut fastrand::Rng) {
             let (spent_micros, until) = (random.u64(700..1010), Timestamp(9_000_000));
             world.report(Report::MonthBudget(MonthBudget { of, budget_micros: 1000, spent_micros, until }));
         }
-        4 => world.spend(random.u64(0..500_000)),
+        4 => world.spend_tokens(random.u64(0..500_000), random.u64(0..3_000)),
         0 => world.append(Event::AgentSpoke { turn, text: "words".into(), message: None }),
         1 => world.tool_call(&random.u32(0..40).to_string(), "same", ToolStatus::Completed),
         2 => world.tool_call(&random.u32(0..40).to_string(), &random.u32(..).to_string(), ToolStatus::Failed),
@@ -262,7 +271,7 @@ fn transcript(world: &mut World, random: &mut fastrand::Rng) {
 
 fn command(world: &mut World, random: &mut fastrand::Rng) {
     let by = "Ada".to_owned();
-    let _ = match random.u32(0..66) {
+    let _ = match random.u32(0..71) {
         0..20 => world.prompt("more"),
         20..28 => world.command(Command::Stop { by }),
         28..32 => world.command(Command::RemovePrompt { prompt: world.last_prompt(), by }),
@@ -281,6 +290,12 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
             },
             by,
         }),
+        65..70 => {
+            let turn = TurnNumber(world.turn().0.saturating_sub(u32::from(random.u8(0..8) == 0)));
+            let role = *random.choice(&Role::ALL).unwrap_or(&Role::Member);
+            let session_tokens = random.bool().then(|| random.u64(0..10_000));
+            world.go_on(turn, role, SomeLimits { session_tokens, ..SomeLimits::default() })
+        }
         35..39 => world.command(Command::ChooseModel { model: random.u32(0..3).to_string(), by }),
         39..42 => world.command(Command::Pause { by }),
         42..45 => world.command(Command::Resume { by }),
@@ -294,7 +309,7 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
         }
         56 => world.command(Command::Archive { by }),
         57 => world.command(Command::Unarchive { by }),
-        65 => world.retry(),
+        70 => world.retry(),
         59 | 60 => world.update(),
         58 => world.command(Command::SetPriority { priority: random.i8(-10..10), by }),
         _ => world.command(Command::End { by }),

@@ -25,6 +25,10 @@ pub(crate) struct Watch {
     rounds: u32,
     /// Questions without an answer, by their requests; an agent may give several the same.
     asked: BTreeMap<String, u32>,
+    /// The last turn that was let go on, and the prompt that it goes on as.
+    continued: Option<(TurnNumber, PromptId)>,
+    /// Turns that began because another was let go on.
+    gone_on: BTreeSet<TurnNumber>,
     /// An answer that the agent has to be told next.
     replied: Option<(String, Reply)>,
     pub(crate) seen: BTreeMap<String, u64>,
@@ -90,7 +94,14 @@ impl Watch {
                 assert!(self.queued.contains(prompt), "only what waits is changed")
             }
             Event::PromptRemoved { prompt, .. } => {
-                assert!(self.queued.remove(prompt), "only what waits is removed")
+                assert!(self.queued.remove(prompt), "only what waits is removed");
+                self.continued.take_if(|(_, goes_on)| goes_on == prompt);
+            }
+            Event::TurnContinued(continued) => {
+                assert!(self.open_turn.is_none(), "what runs needs nobody to let it");
+                assert!(!self.gone_on.contains(&continued.turn), "each turn goes on once");
+                let goes_on = (continued.turn, continued.prompt.clone());
+                assert!(self.continued.replace(goes_on.clone()).is_none_or(|before| before == goes_on));
             }
             Event::TurnStarted { turn, prompt, attempt } => {
                 assert!(self.needs_record.is_none(), "the work of a turn is recorded before the next begins");
@@ -98,6 +109,10 @@ impl Watch {
                     assert!(self.queued.remove(prompt), "a prompt is taken once, from the queue");
                     assert!(self.begun.insert(prompt.clone(), *turn).is_none());
                     assert!(self.open_turn.replace(*turn).is_none(), "one turn at a time");
+                    if let Some((of, _)) = self.continued.take_if(|(_, goes_on)| goes_on == prompt) {
+                        assert!(self.gone_on.insert(of), "each turn goes on once");
+                        assert_eq!(of.next(), *turn, "before anything else");
+                    }
                 } else {
                     assert_eq!(
                         (self.open_turn, self.begun.get(prompt)),

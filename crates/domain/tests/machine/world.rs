@@ -9,8 +9,8 @@ use lamplight_domain::session::{Command, Effect, Input, Place, Refusal, Report, 
 use lamplight_domain::transcript::{Tokens, ToolCall, ToolStatus};
 use lamplight_domain::{
     Attachment, CheckPlan, CheckPolicy, CheckedCommand, Entry, Event, Failure, FailureClass, Generation,
-    Limits, Network, Person, PromptId, SandboxLimits, Seq, SessionSpec, Timestamp, ToCheck, TurnNumber,
-    Verdict,
+    Limits, Network, Person, PromptId, Role, SandboxLimits, Seq, SessionSpec, SomeLimits, Timestamp, ToCheck,
+    TurnNumber, Verdict,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -132,6 +132,13 @@ impl World {
     pub(crate) fn retry(&mut self) -> Result<(), Refusal> {
         self.prompts += 1;
         self.command(Command::Retry { prompt: prompt_id(self.prompts), by: "Ben".into() })
+    }
+
+    /// A person lets it go on past what ended this turn.
+    pub(crate) fn go_on(&mut self, turn: TurnNumber, role: Role, at_most: SomeLimits) -> Result<(), Refusal> {
+        self.prompts += 1;
+        let (prompt, by, at_most) = (prompt_id(self.prompts), "Ada".into(), Box::new(at_most));
+        self.command(Command::Continue { turn, prompt, by, role, at_most })
     }
 
     pub(crate) fn last_prompt(&self) -> PromptId {
@@ -336,7 +343,12 @@ impl World {
     }
 
     pub(crate) fn spend(&mut self, micros: u64) {
-        let (turn, model, tokens) = (self.session.turn_number(), "m".to_owned(), Tokens::default());
+        self.spend_tokens(micros, 0);
+    }
+
+    pub(crate) fn spend_tokens(&mut self, micros: u64, input: u64) {
+        let (turn, model) = (self.session.turn_number(), "m".to_owned());
+        let tokens = Tokens { input, ..Tokens::default() };
         let (cost_micros, priced_by) = (Some(micros), Some("by hand+1".to_owned()));
         self.append(Event::TokensUsed { turn, model, tokens, cost_micros, priced_by, is_estimated: false });
         self.report(Report::Tick);

@@ -7,7 +7,7 @@ use crate::create::{self, Once};
 use crate::error::CommandError;
 use crate::{Engine, NewSession, attachments, clock, ids};
 use lamplight_domain::session::{Command, SessionView};
-use lamplight_domain::{Entry, Event, Person, PromptId, SandboxLimits, Seq, SessionId, SomeLimits};
+use lamplight_domain::{Entry, Event, Person, PromptId, Role, SandboxLimits, Seq, SessionId, SomeLimits};
 use lamplight_integrations::github::{Author, Call, Occurrence, Place, What};
 use lamplight_integrations::{GitHub, GitHubError, Repository};
 use lamplight_store::{ForgeChange, ReviewChange, Thread};
@@ -273,6 +273,8 @@ impl Work<'_> {
             image: None,
             sandbox: SandboxLimits::default(),
             person: Some(person(&self.occurrence.by, &self.repository)),
+            // Whoever may write there is no more than that here.
+            role: Role::Member,
             fork: None,
         };
         let once = Once::As { session: &thread.session, prompt: self.prompt_id() };

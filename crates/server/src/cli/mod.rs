@@ -13,6 +13,7 @@ mod checks;
 mod client;
 mod code;
 mod config;
+mod continue_once;
 mod dead;
 mod diff;
 mod doctor;
@@ -20,6 +21,7 @@ mod end;
 mod fork;
 mod gateway;
 mod github;
+mod guards;
 mod hooks;
 mod image;
 mod keys;
@@ -114,6 +116,10 @@ enum Command {
     Prompt(prompt::Arguments),
     /// Answer what a session's agent asks, or show it
     Answer(answer::Arguments),
+    /// Let a session go on once past the guard that stopped it
+    Continue(continue_once::Arguments),
+    /// Print which guards would hold of a new session, and the rules of the policy
+    Guards(guards::Arguments),
     /// Stop the running turn
     Stop(stop::Arguments),
     /// List sessions that came to nothing for want of a sandbox or the like
@@ -237,6 +243,10 @@ impl Cli {
             Command::Logs(arguments) => block_on(logs::run(&arguments, &common.client()?, output)),
             Command::Prompt(arguments) => block_on(prompt::run(&arguments, &common.client()?, output)),
             Command::Answer(arguments) => block_on(answer::run(&arguments, &common.client()?, output)),
+            Command::Continue(arguments) => {
+                block_on(continue_once::run(&arguments, &common.client()?, output))
+            }
+            Command::Guards(arguments) => block_on(guards::run(&arguments, &common.client()?, output)),
             Command::Stop(arguments) => block_on(stop::run(&arguments, &common.client()?, output)),
             Command::Pause(arguments) => block_on(pause::run(&arguments, &common.client()?, output)),
             Command::Dead(arguments) => block_on(dead::run(&arguments, &common.client()?, output)),

@@ -59,7 +59,7 @@ impl Progress {
             }
             Event::PermissionAsked { .. } | Event::QuestionAsked(_) => self.word = Word::Waiting,
             Event::PermissionAnswered { .. } | Event::QuestionAnswered(_) => self.word = Word::Executing,
-            Event::StopRequested { .. } | Event::GuardTripped { .. } => self.word = Word::Stopping,
+            Event::StopRequested { .. } | Event::GuardTripped(_) => self.word = Word::Stopping,
             Event::TokensUsed { tokens, .. } => self.tokens += tokens.input + tokens.output,
             Event::TurnEnded { .. } => {
                 self.word = Word::Recording;
@@ -103,6 +103,7 @@ impl Progress {
             | Event::RetryPlanned(_)
             | Event::PromptRetried { .. }
             | Event::CancelAnswered { .. }
+            | Event::TurnContinued(_)
             | Event::BranchPushed { .. }
             | Event::BranchMerged { .. }
             | Event::BranchUpdated { .. }

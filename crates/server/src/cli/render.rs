@@ -244,7 +244,10 @@ impl<W: Write> Renderer<W> {
                 Style::Warm,
                 &clean(&format!("{} of {} are spent", Dollars(*spent_micros), of.named(*budget_micros))),
             ),
-            Event::GuardTripped { detail, .. } => self.bad(detail),
+            Event::GuardTripped(tripped) => self.bad(&tripped.detail),
+            Event::TurnContinued(continued) => {
+                self.dim(&format!("{} lets it go on once", clean(&continued.by)))
+            }
             Event::TurnEnded { outcome, .. } => return self.turn_ended(outcome),
             Event::WorkCommitted { commit: Some(commit), .. } => format!(
                 "{} committed {} {}",

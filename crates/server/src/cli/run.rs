@@ -287,6 +287,9 @@ fn conclude(
         output.paint(style, view.phase.as_str()),
         output.paint(Style::Dim, &numbers(view)),
     ))?;
+    if view.tripped.as_ref().is_some_and(|tripped| tripped.can_be_continued) {
+        output.line(&format!("go on   lamplight continue {}", view.id))?;
+    }
     if let Some(commit) = view.commits.last() {
         output.line(&format!("branch  {} at {}", view.branch, short(&commit.id)))?;
         output.line(&format!("review  lamplight diff {id}   then   lamplight merge {id}", id = view.id))?;

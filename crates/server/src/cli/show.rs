@@ -4,6 +4,7 @@ use super::SessionArgument;
 use super::asking;
 use super::budget::spent;
 use super::client::Client;
+use super::guards;
 use super::output::{Output, Style, clean, first_line, plural};
 use super::pull_request::in_words;
 use super::render::short;
@@ -86,6 +87,15 @@ pub(super) async fn run(
             row("", &field)?;
         }
         row("", &format!("answer with: lamplight answer {} NAME=VALUE…, or --decline", view.id))?;
+    }
+    if let Some(tripped) = &view.tripped {
+        row("stopped by", &guards::tripped(tripped))?;
+        if tripped.can_be_continued {
+            row("", &format!("let it go on once with: lamplight continue {}", view.id))?;
+        }
+    }
+    for (text, n) in guards::enforced(&view).iter().zip(0..) {
+        row(if n == 0 { "guards" } else { "" }, text)?;
     }
     if view.budget_micros > 0 {
         row("budget", &format!("{} of {}", spent(view.cost), Dollars(view.budget_micros)))?;

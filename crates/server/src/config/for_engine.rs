@@ -31,6 +31,7 @@ impl Config {
             redaction: self.redaction(),
             scripted_model: self.models.scripted,
             limits: self.limits.clone(),
+            guards: self.guards.engine(),
             queue: self.queue.engine(),
             budgets: self.budgets.engine(),
             permissions: self.agent.permissions,

@@ -15,6 +15,7 @@ mod for_engine;
 mod gateway;
 mod git;
 mod github;
+mod guards;
 mod hooks;
 mod layers;
 mod models;
@@ -33,6 +34,7 @@ pub use error::ConfigError;
 pub use gateway::Gateway;
 pub use git::Git;
 pub use github::{Addresses, GitHub};
+pub use guards::{GuardRule, Guards, SessionGuards, TurnGuards};
 pub use hooks::Hooks;
 pub use layers::{Environment, TOKEN_VARIABLE, VARIABLES, Variable};
 pub use models::{ModelEndpoint, Models};
@@ -63,6 +65,7 @@ pub struct Config {
     pub person: Option<Person>,
     pub agent: Agent,
     pub limits: Limits,
+    pub guards: Guards,
     pub budgets: Budgets,
     pub queue: Queue,
     pub hooks: Hooks,
@@ -157,6 +160,7 @@ impl Config {
         {
             *program = absolute(Path::new(program.as_str()), environment)?.to_string_lossy().into_owned();
         }
+        self.guards.complete(environment)?;
         self.auth.take_secrets(environment);
         self.auth.check()?;
         self.server.check(&self.auth)?;

@@ -13,6 +13,7 @@ mod extract;
 pub mod files;
 pub mod github;
 pub(crate) mod guard;
+pub mod guards;
 mod health;
 pub mod hooks;
 pub mod keys;
@@ -172,6 +173,7 @@ pub fn router(app: App) -> Router {
             "/sessions/{id}/prompts/{prompt}",
             delete(sessions::remove_prompt::handle).put(sessions::edit_prompt::handle),
         )
+        .route("/sessions/{id}/continue", post(sessions::continue_once::handle))
         .route("/sessions/{id}/stop", post(sessions::stop::handle))
         .route("/sessions/{id}/retry", post(sessions::retry::handle))
         .route("/sessions/{id}/pause", post(sessions::pause::handle))
@@ -226,6 +228,7 @@ pub fn router(app: App) -> Router {
         .route("/hooks/{id}/test", post(hooks::test::handle))
         .route("/hooks/{id}/deliveries", get(hooks::deliveries::handle))
         .route("/hooks/{id}/retry", post(hooks::retry::handle))
+        .route("/guards", get(guards::handle))
         .route("/models", get(models::handle))
         .route("/queue", get(queue::handle))
         .route("/github", get(github::show::handle))

@@ -1,8 +1,9 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, artifacts, attachments, audit, changes, code, files, hooks, keys, me, models, people, ports,
-    pull_request, repositories, sandboxes, sessions, sign_in, status, templates, terminals, tokens, usage,
+    agents, artifacts, attachments, audit, changes, code, files, guards, hooks, keys, me, models, people,
+    ports, pull_request, repositories, sandboxes, sessions, sign_in, status, templates, terminals, tokens,
+    usage,
 };
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
@@ -26,6 +27,7 @@ use utoipa::OpenApi;
         sessions::prompt::handle,
         sessions::edit_prompt::handle,
         sessions::remove_prompt::handle,
+        sessions::continue_once::handle,
         sessions::stop::handle,
         sessions::retry::handle,
         sessions::pause::handle,
@@ -82,6 +84,7 @@ use utoipa::OpenApi;
         hooks::test::handle,
         hooks::deliveries::handle,
         hooks::retry::handle,
+        guards::handle,
         models::handle,
         repositories::handle,
         repositories::offer,

@@ -84,6 +84,16 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::RestoreRunning => (StatusCode::CONFLICT, "Wait a moment."),
         Refusal::BranchMoved => (StatusCode::CONFLICT, "Try again."),
         Refusal::BudgetSpent { .. } => (StatusCode::CONFLICT, "Raise the session's budget."),
+        Refusal::GuardSpent { .. } => {
+            (StatusCode::CONFLICT, "Let it go on once: `lamplight continue`, or the button on its page.")
+        }
+        Refusal::NothingToContinue => (StatusCode::CONFLICT, "Send a prompt."),
+        Refusal::CannotBeContinued { .. } => {
+            (StatusCode::CONFLICT, "Do what the session's `reason` says; then send a prompt.")
+        }
+        Refusal::NotTheirsToRaise { .. } => {
+            (StatusCode::FORBIDDEN, "Ask an admin of this server to let it go on, or to raise the budget.")
+        }
         Refusal::MonthBudgetSpent { .. } => (
             StatusCode::CONFLICT,
             "Raise it in the server's configuration and restart the server, or wait for the next month (UTC).",

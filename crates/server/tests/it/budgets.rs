@@ -8,7 +8,7 @@ use std::io::{Read, Write};
 use std::net::TcpListener;
 
 /// A model of one's own: every answer says that it took a hundred thousand tokens in, a fifth of them from the cache, and a thousand out.
-fn model() -> String {
+pub(crate) fn model() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}/v1", listener.local_addr().unwrap());
     std::thread::spawn(move || {
@@ -29,8 +29,8 @@ fn model() -> String {
 }
 
 /// Each asks once, and costs 80,000 × 3 $ + 20,000 × 0.50 $ + 1,000 × 10 $ for a million: 0.26 $.
-const ASK: &str = "!run python3 -c 'import urllib.request as r; print(r.urlopen(r.Request(\"http://127.0.0.1:7411/openai/v1/chat/completions\", b\"{\\\"model\\\": \\\"ours\\\"}\", {\"content-type\": \"application/json\"})).read())'\n";
-const PRICES: &str = "[[models.prices]]\nmodel = 'ours'\ninput = 3\ncached = 0.5\noutput = 10\n";
+pub(crate) const ASK: &str = "!run python3 -c 'import urllib.request as r; print(r.urlopen(r.Request(\"http://127.0.0.1:7411/openai/v1/chat/completions\", b\"{\\\"model\\\": \\\"ours\\\"}\", {\"content-type\": \"application/json\"})).read())'\n";
+pub(crate) const PRICES: &str = "[[models.prices]]\nmodel = 'ours'\ninput = 3\ncached = 0.5\noutput = 10\n";
 
 fn server(prices: &str) -> Server {
     let place = Place::new();

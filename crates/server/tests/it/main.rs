@@ -17,6 +17,7 @@ mod dead;
 mod e2b;
 mod forge;
 mod gateway;
+mod guards;
 mod hooks;
 mod hostile;
 mod http;

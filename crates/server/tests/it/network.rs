@@ -118,6 +118,7 @@ async fn create(engine: &Engine, place: &Place, prompt: String, network: Option<
         image: None,
         sandbox: Default::default(),
         person: None,
+        role: lamplight_domain::Role::Owner,
         fork: None,
     };
     engine.create(new).await.unwrap().id

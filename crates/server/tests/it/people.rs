@@ -3,6 +3,7 @@
 mod as_person;
 mod browsers;
 mod commands;
+mod guards;
 mod links;
 mod others;
 mod repositories;

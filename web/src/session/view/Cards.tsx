@@ -1,5 +1,6 @@
 /** What went wrong, where it did, and what can be done about it. */
 import { useMutation } from '@tanstack/react-query';
+import { lazy, Suspense } from 'react';
 import { api, asApiError } from '../../api/client';
 import { words } from '../../text/english';
 import { visible } from '../../text/visible';
@@ -10,6 +11,8 @@ import { failureAdvice, GUARDS, TROUBLES } from '../advice';
 import type { GuardItem, PromptItem, TroubleItem } from '../items';
 import type { Actions } from './actions';
 import { useFacts, useSession, useStore } from './context';
+
+const Tripped = lazy(() => import('./Tripped').then((module) => ({ default: module.Tripped })));
 
 export function Trouble({ item, actions }: { item: TroubleItem; actions: Actions }) {
   const advice = failureAdvice(item.failure);
@@ -35,6 +38,9 @@ export function GuardNote({ item, actions }: { item: GuardItem; actions: Actions
   const { title, advice } = GUARDS[item.guard];
   return (
     <Card tone="warn" title={title} detail={item.detail} advice={advice}>
+      <Suspense fallback={null}>
+        <Tripped item={item} />
+      </Suspense>
       <SendAgain turn={item.turn} />
       <Button size="small" onClick={actions.followUp}>
         {words.items.followUp}

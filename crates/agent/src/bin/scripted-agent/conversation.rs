@@ -38,6 +38,15 @@ impl Conversation {
         Some((Self { id: id.to_owned(), file, prompts }, said))
     }
 
+    /// What was last asked before it was told to go on.
+    pub(crate) fn interrupted(&self) -> Option<String> {
+        let text = fs::read_to_string(&self.file).ok()?;
+        let said = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+        let asked = said.filter(|item| item["by"] == "user");
+        let mut texts = asked.filter_map(|item| item["text"].as_str().map(str::to_owned));
+        texts.rfind(|text| !goes_on(text))
+    }
+
     pub(crate) fn keep(&mut self, by: &str, text: &str) {
         self.prompts += usize::from(by == "user");
         let line = format!("{}\n", json!({ "by": by, "text": text }));
@@ -47,6 +56,14 @@ impl Conversation {
             .and_then(|mut file| file.write_all(line.as_bytes()));
         kept.unwrap_or_else(|error| misused(&format!("the conversation cannot be written: {error}")));
     }
+}
+
+/// How Lamplight tells an agent to go on after a guard stopped it.
+const GO_ON: &str = "Go on with the interrupted work.";
+
+/// Whether a prompt is no more than that.
+pub(crate) fn goes_on(prompt: &str) -> bool {
+    prompt.starts_with(GO_ON)
 }
 
 fn directory() -> PathBuf {

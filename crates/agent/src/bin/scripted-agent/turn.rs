@@ -3,7 +3,7 @@
 mod asking;
 
 use crate::behaviour::Behaviour;
-use crate::conversation::Conversation;
+use crate::conversation::{Conversation, goes_on};
 use crate::peer::{Heard, Peer, misused};
 use crate::script::{self, Step};
 use serde_json::{Value, json};
@@ -66,6 +66,9 @@ impl<'a> Turn<'a> {
     pub(crate) fn run(mut self, id: &Value, prompt: &str, seen: &[String]) {
         self.conversation.keep("user", prompt);
         seen.iter().for_each(|seen| self.say(seen));
+        // What it was interrupted in it does again, from the beginning.
+        let interrupted = goes_on(prompt).then(|| self.conversation.interrupted()).flatten();
+        let prompt = interrupted.as_deref().unwrap_or(prompt);
         let steps = script::parse(prompt, self.conversation.prompts);
         let over = steps.into_iter().find_map(|step| self.take(step).and_then(|()| self.glance()).err());
         match over.unwrap_or_else(|| Over::Ended("end_turn".into())) {

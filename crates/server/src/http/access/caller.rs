@@ -7,7 +7,7 @@ use crate::clock;
 use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
-use lamplight_domain::{Person, Role};
+use lamplight_domain::{Person, Role, Scope};
 use lamplight_engine::people::Known;
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +58,16 @@ impl Caller {
         match self {
             Self::Known(known) => Some(known),
             Self::Solo | Self::Nobody => None,
+        }
+    }
+
+    /// How far what they ask for may go. A token that may not administer makes nobody more than a member.
+    pub(crate) fn role(&self) -> Role {
+        match self {
+            Self::Solo => Role::Owner,
+            Self::Known(known) if known.scope() < Scope::Admin => known.person.role.min(Role::Member),
+            Self::Known(known) => known.person.role,
+            Self::Nobody => Role::Viewer,
         }
     }
 

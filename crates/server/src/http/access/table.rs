@@ -44,6 +44,8 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("POST", "/sessions/{id}/prompts", Need::Steer),
     ("PUT", "/sessions/{id}/prompts/{prompt}", Need::Steer),
     ("DELETE", "/sessions/{id}/prompts/{prompt}", Need::Steer),
+    // Past which guard, their role says.
+    ("POST", "/sessions/{id}/continue", Need::Steer),
     ("POST", "/sessions/{id}/stop", Need::Steer),
     ("POST", "/sessions/{id}/retry", Need::Steer),
     ("POST", "/sessions/{id}/pause", Need::Steer),
@@ -100,6 +102,8 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("POST", "/hooks/{id}/test", Need::Administer),
     ("GET", "/hooks/{id}/deliveries", Need::Administer),
     ("POST", "/hooks/{id}/retry", Need::Administer),
+    // Its rules are shown to admins.
+    ("GET", "/guards", Need::Look),
     ("GET", "/models", Need::Look),
     ("GET", "/repositories", Need::Look),
     ("GET", "/repositories/offer", Need::Start),

@@ -178,6 +178,8 @@ impl From<session::SessionView> for SessionView {
             cost: view.cost.into(),
             turn_cost: view.turn_cost.into(),
             budget_micros: view.budget_micros,
+            guards: view.guards.into_iter().map(Into::into).collect(),
+            tripped: view.tripped.map(Into::into),
             elapsed_ms: view.elapsed_ms,
             turn_started_at: view.turn_started_at.map(Moment),
             queued: view

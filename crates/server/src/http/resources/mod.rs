@@ -9,9 +9,11 @@ use utoipa::ToSchema;
 
 mod checks;
 mod from_domain;
+mod guards;
 mod sandbox;
 
 pub use checks::{CheckCommand, Checks, ChecksState};
+pub use guards::{GuardLimit, GuardPer, GuardState, TrippedGuard};
 pub use sandbox::{Sandbox, SandboxTier, SandboxWall, Strength, WallState};
 
 /// A moment: RFC 3339 in UTC with milliseconds, such as `2026-01-31T12:00:00.123Z`.
@@ -129,6 +131,10 @@ pub struct SessionView {
     pub turn_cost: Cost,
     /// What all turns together may cost, in millionths of a dollar; 0 is no bound.
     pub budget_micros: u64,
+    /// How all guards stand that bound anything, as the policy was when the session was made; those of one turn first.
+    pub guards: Vec<GuardState>,
+    /// The guard that ended the last turn, or lets no other begin; `null` while it goes on.
+    pub tripped: Option<TrippedGuard>,
     /// Working time of that turn up to `updated_at`, in milliseconds.
     pub elapsed_ms: u64,
     #[schema(value_type = Option<String>, format = DateTime)]

@@ -76,7 +76,8 @@ pub enum PermissionPolicy {
     Reject,
 }
 
-/// Bounds of one turn and of idleness; what is left out is as configured.
+/// Bounds of turns, of the session and of idleness; what is left out is as configured. Whoever is no admin gets no more than the policy of
+/// guards says.
 #[derive(Debug, Clone, Default, Serialize, Deserialize, ToSchema)]
 #[serde(default, deny_unknown_fields)]
 pub struct LimitsRequest {
@@ -96,6 +97,15 @@ pub struct LimitsRequest {
     pub checkpoint_ms: Option<u64>,
     /// Of the whole session, in millionths of a dollar; 0 is no bound.
     pub budget_micros: Option<u64>,
+    /// Of one turn, what models were sent and said together, what is cached included; 0 is no bound, and so for all that follow.
+    pub turn_tokens: Option<u64>,
+    /// Of one turn, in millionths of a dollar.
+    pub turn_cost_micros: Option<u64>,
+    /// Tool calls of the whole session.
+    pub session_steps: Option<u64>,
+    pub session_tokens: Option<u64>,
+    /// Of all turns together.
+    pub session_wall_clock_ms: Option<u64>,
 }
 
 impl From<LimitsRequest> for SomeLimits {
@@ -115,6 +125,11 @@ impl From<LimitsRequest> for SomeLimits {
             idle_warning_ms: asked.idle_warning_ms,
             checkpoint_ms: asked.checkpoint_ms,
             budget_micros: asked.budget_micros,
+            turn_tokens: asked.turn_tokens,
+            turn_cost_micros: asked.turn_cost_micros,
+            session_steps: asked.session_steps,
+            session_tokens: asked.session_tokens,
+            session_wall_clock_ms: asked.session_wall_clock_ms,
         }
     }
 }
@@ -216,6 +231,7 @@ impl NewSessionRequest {
             image,
             limits: self.limits.map(SomeLimits::from).unwrap_or_default(),
             sandbox: self.sandbox.map(SandboxLimits::from).unwrap_or_default(),
+            role: caller.role(),
             person: match caller {
                 Caller::Solo => app.config.person.clone(),
                 Caller::Known(_) | Caller::Nobody => Some(caller.person(app).await?),

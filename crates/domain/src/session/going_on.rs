@@ -1,0 +1,170 @@
+//! Going on past a guard: a person lets it, once, and only as far as they might go themselves.
+//!
+//! ```text
+//! GuardTripped ─ TurnEnded ─▶ (a person) ─▶ TurnContinued ─ PromptQueued ─▶ TurnStarted ─▶ TurnEnded ─▶ the guards are as before
+//! ```
+//! A guard of one turn allows the next turn the same again; a guard of the whole session allows what it has counted, and the same again.
+
+use super::decide::Draft;
+use super::{MAX_QUEUED_PROMPTS, Refusal, Session};
+use crate::event::{Event, Guard, GuardTripped, Outcome, RaisedGuard, TurnContinued};
+use crate::{PromptId, Role, SomeLimits, TurnNumber};
+use std::collections::BTreeMap;
+
+/// What guards know of a session beside what its turn, its tokens and its money say.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Guarded {
+    /// Tool calls of turns that have ended.
+    pub steps: u64,
+    /// How long those took together.
+    pub worked_ms: u64,
+    /// The last guard that has tripped, until the next turn begins.
+    tripped: Option<GuardTripped>,
+    /// What was last let go on.
+    past: Option<Past>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+struct Past {
+    /// The turn that had been ended.
+    turn: TurnNumber,
+    prompt: PromptId,
+    /// Until the turn of that prompt has ended.
+    raised: BTreeMap<Guard, u64>,
+}
+
+impl Guarded {
+    pub(super) fn raised(&self, guard: Guard) -> Option<u64> {
+        self.past.as_ref()?.raised.get(&guard).copied()
+    }
+
+    pub(super) fn has_tripped(&mut self, tripped: &GuardTripped) {
+        self.tripped = Some(tripped.clone());
+    }
+
+    pub(super) fn continued(&mut self, continued: &TurnContinued) {
+        let raised = continued.raised.iter().map(|raised| (raised.guard, raised.limit));
+        match self.past.as_mut().filter(|past| past.prompt == continued.prompt) {
+            Some(past) => past.raised.extend(raised),
+            None => {
+                let (turn, prompt) = (continued.turn, continued.prompt.clone());
+                self.past = Some(Past { turn, prompt, raised: raised.collect() });
+            }
+        }
+    }
+
+    /// Whether this prompt goes before those that wait.
+    pub(super) fn goes_first(&self, prompt: &PromptId) -> bool {
+        self.past.as_ref().is_some_and(|past| past.prompt == *prompt)
+    }
+
+    /// It was taken back before its turn, so nothing was let go on.
+    pub(super) fn removed(&mut self, prompt: &PromptId) {
+        self.past.take_if(|past| past.prompt == *prompt);
+    }
+
+    pub(super) fn turn_begun(&mut self) {
+        self.tripped = None;
+    }
+
+    pub(super) fn turn_ended(&mut self, steps: u32, ms: u64) {
+        self.steps += u64::from(steps);
+        self.worked_ms = self.worked_ms.saturating_add(ms);
+        if let Some(past) = &mut self.past {
+            past.raised.clear();
+        }
+    }
+}
+
+impl Session {
+    /// What ended the last turn, or lets no other begin; `None` while it goes on.
+    pub(super) fn stopped_by(&self) -> Option<GuardTripped> {
+        if self.turn.is_some() || self.ended {
+            return None;
+        }
+        let guards = self.stands_against();
+        let tripped = self.guarded.tripped.clone().filter(|tripped| guards.contains(&tripped.guard));
+        let spent = || {
+            let guard = *guards.first()?;
+            let (limit, counted) = (self.bound(guard)?, self.counted(guard, self.updated_at));
+            let (turn, detail) = (self.turn_number, self.in_words(guard, limit));
+            Some(GuardTripped { turn, guard, detail, limit: Some(limit), counted: Some(counted) })
+        };
+        tripped.or_else(spent)
+    }
+
+    /// Guards that keep the session from going on where it was.
+    fn stands_against(&self) -> Vec<Guard> {
+        let mut guards: Vec<Guard> = self.spent().collect();
+        let last = self.last_turn.as_ref().map(|last| &last.outcome);
+        if let (Some(Outcome::Tripped { guard, .. }), false) = (last, self.is_continued(self.turn_number))
+            && !guard.is_of_session()
+        {
+            guards.push(*guard);
+        }
+        guards
+    }
+
+    /// Whether somebody let it go on past the guard that had ended this turn.
+    fn is_continued(&self, turn: TurnNumber) -> bool {
+        self.guarded.past.as_ref().is_some_and(|past| past.turn == turn)
+    }
+
+    /// What the guard allows then, if there is anything to raise.
+    fn raise(&self, guard: Guard, at_most: &SomeLimits) -> Option<RaisedGuard> {
+        let usual = self.usual_bound(guard)?;
+        let allowance = at_most.of(guard).filter(|most| *most > 0).map_or(usual, |most| most.min(usual));
+        let before = if guard.is_of_session() { self.counted(guard, self.updated_at) } else { 0 };
+        Some(RaisedGuard { guard, limit: before.saturating_add(allowance) })
+    }
+}
+
+impl Draft {
+    /// The same request again changes nothing, however late it comes. `at_most` is how far whoever asks might go themselves.
+    pub(super) fn continue_once(
+        &mut self,
+        turn: TurnNumber,
+        prompt: PromptId,
+        by: String,
+        role: Role,
+        at_most: &SomeLimits,
+    ) -> Result<(), Refusal> {
+        let session = &self.session;
+        let before = session.guarded.past.as_ref().filter(|past| past.turn == turn);
+        if before.is_some() && (turn < session.turn_number || !session.is_spent()) {
+            return Ok(());
+        }
+        // Something more was counted after it was let go on, which has not begun.
+        let waits = before.map(|past| past.prompt.clone());
+        if let Some(running) = &session.turn {
+            return Err(Refusal::TurnRunning { turn: running.number });
+        }
+        let guards = session.stands_against();
+        if turn != session.turn_number || guards.is_empty() {
+            return Err(Refusal::NothingToContinue);
+        }
+        if let Some(guard) = guards.iter().find(|guard| !guard.can_be_continued()) {
+            return Err(Refusal::CannotBeContinued { guard: *guard });
+        }
+        if guards.contains(&Guard::Budget) && role < Role::Admin {
+            return Err(Refusal::NotTheirsToRaise { guard: Guard::Budget, role });
+        }
+        if waits.is_none() && session.prompts.len() >= MAX_QUEUED_PROMPTS {
+            return Err(Refusal::QueueFull { limit: MAX_QUEUED_PROMPTS });
+        }
+        let why = session.stopped_by().map(|tripped| tripped.detail).unwrap_or_default();
+        let raised = guards.iter().filter_map(|guard| session.raise(*guard, at_most)).collect();
+        if let Some(prompt) = waits {
+            self.record(Event::TurnContinued(TurnContinued { turn, raised, prompt, by }));
+            return Ok(());
+        }
+        self.wake_up(Some(&by));
+        let continued = TurnContinued { turn, raised, prompt: prompt.clone(), by: by.clone() };
+        self.record(Event::TurnContinued(continued));
+        let text = format!(
+            "Go on with the interrupted work.\n\nIt was stopped because {why}. {by} lets it go on once."
+        );
+        self.record(Event::PromptQueued { prompt, text, by, attachments: Vec::new() });
+        Ok(())
+    }
+}
