@@ -2,9 +2,9 @@
 
 use crate::servers::{self, ServerChange, ServerOutcome};
 use crate::{
-    Append, AppendError, AuditEntry, Committed, ForgeChange, LentChange, PeopleChange, PeopleOutcome,
-    Project, Remembered, SealedSecret, WriteError, answers, audit, forge, lent, people, repositories,
-    secrets, sql,
+    Append, AppendError, AuditEntry, AutomationChange, Committed, ForgeChange, LentChange, PeopleChange,
+    PeopleOutcome, Project, Remembered, SealedSecret, WriteError, answers, audit, automations, forge, lent,
+    people, repositories, secrets, sql,
 };
 use lamplight_domain::{Seq, SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -49,6 +49,10 @@ pub(crate) enum Record {
     },
     Forge {
         change: ForgeChange,
+        reply: Reply<usize, WriteError>,
+    },
+    Automation {
+        change: Box<AutomationChange>,
         reply: Reply<usize, WriteError>,
     },
     Lent {
@@ -150,6 +154,7 @@ impl Record {
             Self::RemoveSecret { name, .. } => name.len(),
             Self::People { change, .. } => change.size(),
             Self::Forge { change, .. } => change.size(),
+            Self::Automation { change, .. } => change.size(),
             Self::Lent { change, .. } => change.size(),
             Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
             Self::Servers { .. } => 64,
@@ -168,6 +173,7 @@ impl Record {
             Self::RemoveSecret { name, .. } => secrets::remove(connection, name).map(Staged::Removed),
             Self::People { change, .. } => people::change(connection, change).map(Staged::People),
             Self::Forge { change, .. } => forge::change(connection, change).map(Staged::Changed),
+            Self::Automation { change, .. } => automations::change(connection, change).map(Staged::Changed),
             Self::Lent { change, server, .. } => {
                 lent::change(connection, change, *server).map(|()| Staged::Written)
             }
@@ -213,7 +219,7 @@ impl Record {
                     Err(trouble) => Err(trouble.into()),
                 });
             }
-            Self::Forge { reply, .. } => {
+            Self::Forge { reply, .. } | Self::Automation { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Changed(rows)) => Ok(rows),
                     Ok(_) => unreachable!("a change was staged"),

@@ -22,6 +22,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0008_reviews.sql"),
     include_str!("../migrations/0009_people.sql"),
     include_str!("../migrations/0010_lent.sql"),
+    include_str!("../migrations/0013_automations.sql"),
 ];
 
 /// The database's file in a store's directory.

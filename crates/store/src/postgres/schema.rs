@@ -9,6 +9,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0001_store.sql"),
     include_str!("../../migrations/postgres/0002_lent.sql"),
     include_str!("../../migrations/postgres/0003_servers.sql"),
+    include_str!("../../migrations/postgres/0006_automations.sql"),
 ];
 
 /// The first schema with a table of servers.

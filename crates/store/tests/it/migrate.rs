@@ -4,9 +4,9 @@ use crate::support::*;
 use bytes::Bytes;
 use lamplight_domain::{Role, Scope, Seq};
 use lamplight_store::{
-    Announced, AuditEntry, AuditQuery, Credential, CredentialKind, Delivery, ForgeChange, Identity,
-    LentChange, LentRow, Mark, Migrated, Owner, PeopleChange, PersonRow, PostgresAddress, Remark, Remembered,
-    ReplyOwed, ReviewChange, Reviewed, SealedSecret, Store, Thread,
+    Announced, AuditEntry, AuditQuery, AutomationChange, Credential, CredentialKind, Delivery, ForgeChange,
+    Identity, LentChange, LentRow, Mark, Migrated, Owner, PeopleChange, PersonRow, PostgresAddress, Remark,
+    Remembered, ReplyOwed, ReviewChange, Reviewed, SealedSecret, Store, Thread,
 };
 
 fn remembered(n: i64) -> Remembered {
@@ -86,6 +86,13 @@ async fn fill(store: &Store) {
     store.change_people(enter).await.unwrap();
     let lent = LentRow { id: session(7), person: "Ada".into(), body: vec![1, 2] };
     store.change_lent(LentChange::Keep(lent)).await.unwrap();
+    let run = crate::automations::run("nightly", "due/1", 5);
+    for change in [
+        AutomationChange::Add(crate::automations::row("nightly", Some(NOON))),
+        AutomationChange::Begin(vec![run]),
+    ] {
+        assert_eq!(store.change_automation(change).await.unwrap(), 1);
+    }
 }
 
 /// What a store says of all of that.
@@ -109,6 +116,7 @@ async fn told(store: &Store) -> String {
     let credential = store.credential([9; 32], NOON).await.unwrap();
     told.push(format!("{:?} {credential:?}", store.identities("ADA").await.unwrap()));
     told.push(format!("{:?}", store.lent().await.unwrap()));
+    told.push(format!("{:?} {:?}", store.automations().await.unwrap(), store.open_runs().await.unwrap()));
     told.join("\n").replace('\u{fffd}', "\\0")
 }
 
