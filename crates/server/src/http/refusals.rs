@@ -132,6 +132,9 @@ fn invalid_status(code: &str) -> StatusCode {
         "not_invited" => StatusCode::FORBIDDEN,
         "name_taken" | "last_owner" | "too_many_tokens" | "template_building" => StatusCode::CONFLICT,
         "person_not_found" | "credential_not_found" => StatusCode::NOT_FOUND,
+        "automation_not_found" => StatusCode::NOT_FOUND,
+        "automation_name_taken" | "automation_running" | "too_many_automations" => StatusCode::CONFLICT,
+        "no_webhook" | "repository_not_listed" => StatusCode::CONFLICT,
         "idempotency_key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::BAD_REQUEST,
     }

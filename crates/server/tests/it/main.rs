@@ -2,6 +2,7 @@
 
 mod access;
 mod artifacts;
+mod automations;
 mod backups;
 mod budgets;
 mod checkpoints;
