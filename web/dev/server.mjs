@@ -193,6 +193,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
     ['GET', /^\/sign-in$/, () => ({ required: false, nobody_yet: false, oidc: null, github: false })],
     ['GET', /^\/me$/, () => ME],
     ['GET', /^\/queue$/, () => ({ items: [] })],
+    ['GET', /^\/automations$/, () => ({ items: [] })],
     ['GET', /^\/keys$/, () => ({ items: [...keys.values()].map(shown), github: [] })],
     ['PUT', /^\/keys\/(\w+)$/, ({ ids, body }) => setKey(ids[0], body)],
     ['DELETE', /^\/keys\/(\w+)$/, ({ ids }) => [204, removeKey(ids[0])]],

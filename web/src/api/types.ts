@@ -27,6 +27,11 @@ export interface OpenQuestion {
 }
 /** One that waits for a sandbox. */
 export type QueuedSession = Sent<Schemas['QueuedSession']>;
+export type Automation = Sent<Schemas['Automation']>;
+export type AutomationTrigger = Sent<Schemas['AutomationTrigger']>;
+export type AutomationRun = Sent<Schemas['AutomationRun']>;
+export type AutomationWithRuns = Sent<Schemas['AutomationWithRuns']>;
+export type NewAutomation = Schemas['NewAutomationRequest'];
 export type QueuedPrompt = Sent<Schemas['QueuedPrompt']>;
 export type Artifact = Sent<Schemas['Artifact']>;
 export type Attachment = Sent<Schemas['Attachment']>;
