@@ -72,6 +72,93 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/automations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The automations of repositories that one may see. */
+        get: operations["list_automations"];
+        put?: never;
+        /** Makes an automation. Its sessions are those of whoever makes it, with their rights and budgets. */
+        post: operations["create_automation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/automations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One automation, with its last runs. */
+        get: operations["show_automation"];
+        put?: never;
+        post?: never;
+        /** Removes it, with what is known of its runs. Their sessions stay. */
+        delete: operations["remove_automation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/automations/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets it run no more until it is resumed. What is at work goes on. */
+        post: operations["pause_automation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/automations/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets it run again from now on; what was missed stays missed, and failures are forgotten. */
+        post: operations["resume_automation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/automations/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets it run now, whether it is paused or not. Its session is there a moment later. */
+        post: operations["run_automation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/events": {
         parameters: {
             query?: never;
@@ -1496,6 +1583,105 @@ export interface components {
          * @enum {string}
          */
         AuditOutcome: "done" | "refused" | "failed" | "unanswered";
+        /** @description Something that is to be done each time. */
+        Automation: {
+            id: string;
+            name: string;
+            /** @description The name of who made it: its sessions are theirs. */
+            owner: string;
+            repository: string;
+            /** @description `owner/name` on GitHub, where it waits for what happens there. */
+            github_repository?: string | null;
+            trigger: components["schemas"]["AutomationTrigger"];
+            /** @description What each session is asked for. */
+            text: string;
+            base?: string | null;
+            agent?: string | null;
+            model?: string | null;
+            network?: components["schemas"]["Network"] | null;
+            /**
+             * Format: int64
+             * @description Of each session, in millionths of a dollar.
+             */
+            budget_micros?: number | null;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it runs next by the clock.
+             */
+            next_run_at?: string | null;
+            paused?: components["schemas"]["AutomationPaused"] | null;
+            /**
+             * Format: int32
+             * @description Runs in a row that failed; the third pauses it.
+             */
+            failures: number;
+            /** @description Whether whoever asks may change it. */
+            is_yours: boolean;
+        };
+        AutomationList: {
+            /** @description By name. */
+            items: components["schemas"]["Automation"][];
+        };
+        /** @description Why an automation does not run. */
+        AutomationPaused: {
+            reason: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /** @description One time, and what came of it. */
+        AutomationRun: {
+            /** Format: date-time */
+            at: string;
+            /** @description Why there was a run, in a few words. */
+            cause: string;
+            state: components["schemas"]["AutomationRunState"];
+            /** @description Why it is so, in a few words; may be empty. */
+            detail: string;
+            /** @description `null` where there is none, or none yet. */
+            session?: string | null;
+        };
+        /** @enum {string} */
+        AutomationRunState: "waiting" | "running" | "done" | "failed" | "skipped";
+        /** @description What an automation waits for. */
+        AutomationTrigger: {
+            /**
+             * @description Minute, hour, day of the month, month, day of the week, as in crontab(5).
+             * @example 0 9 * * 1-5
+             */
+            expression: string;
+            /**
+             * @description By whose clocks: a name of the IANA time zone database.
+             * @example Europe/Berlin
+             */
+            timezone?: string;
+            /** @enum {string} */
+            kind: "cron";
+        } | {
+            branch: string;
+            /** @enum {string} */
+            kind: "pushed";
+        } | {
+            /** @enum {string} */
+            kind: "issue_opened";
+        } | {
+            label: string;
+            /** @enum {string} */
+            kind: "issue_labelled";
+        } | {
+            /** @enum {string} */
+            kind: "pull_request_opened";
+        } | {
+            branch: string;
+            /** @enum {string} */
+            kind: "checks_failed";
+        };
+        /** @description An automation, and what came of its last times. */
+        AutomationWithRuns: components["schemas"]["Automation"] & {
+            /** @description The newest first; at most 50. */
+            runs: components["schemas"]["AutomationRun"][];
+        };
         BeginRequest: {
             /**
              * @description What came behind `#` of an invitation or a link: who signs in is then its person from now on.
@@ -2627,6 +2813,30 @@ export interface components {
         } | {
             /** @enum {string} */
             policy: "none";
+        };
+        /** @description A new automation; what is left out is as configured, each time. */
+        NewAutomationRequest: {
+            /** @description Unlike every other's; at most 80 characters. */
+            name: string;
+            /**
+             * @description Absolute path of a git repository on the server's machine. Where it waits for what happens on GitHub it is a clone of one there, and
+             *     sessions begin with what is there.
+             */
+            repository: string;
+            /** @description What each session is asked for. What happened on GitHub is told after it, quoted. */
+            text: string;
+            trigger: components["schemas"]["AutomationTrigger"];
+            /** @description The branch to start from; left out, the one that is checked out, or what the trigger is about. */
+            base?: string | null;
+            agent?: string | null;
+            /** @description The agent's own id of a model. */
+            model?: string | null;
+            network?: components["schemas"]["Network"] | null;
+            /**
+             * Format: int64
+             * @description Of each session, in millionths of a dollar; 0 is no bound.
+             */
+            budget_micros?: number | null;
         };
         /** @description A task to be worked on. What is left out comes from the configuration or the repository. */
         NewSessionRequest: {
@@ -4047,6 +4257,288 @@ export interface operations {
                 };
             };
             400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_automations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationList"];
+                };
+            };
+        };
+    };
+    create_automation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAutomationRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    /** @description Path of the automation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Automation"];
+                };
+            };
+            /** @description invalid_request, cron_invalid, cron_never, timezone_unknown, repository_not_found, agent_unknown, agent_not_installed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_name_taken, too_many_automations, no_forge, no_webhook, repository_not_listed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_automation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationWithRuns"];
+                };
+            };
+            /** @description repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_automation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description automation_not_yours, repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pause_automation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Automation"];
+                };
+            };
+            /** @description automation_not_yours, repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_automation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Automation"];
+                };
+            };
+            /** @description timezone_unknown */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_not_yours, repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_automation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description automation_not_yours, repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_running */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
