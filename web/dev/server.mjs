@@ -203,6 +203,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
     ['GET', /^\/me$/, () => ME],
     ['GET', /^\/guards$/, () => POLICY],
     ['GET', /^\/queue$/, () => ({ items: [] })],
+    ['GET', /^\/automations$/, () => ({ items: [] })],
     ['GET', /^\/keys$/, () => ({ items: [...keys.values()].map(shown), github: [] })],
     ['PUT', /^\/keys\/(\w+)$/, ({ ids, body }) => setKey(ids[0], body)],
     ['DELETE', /^\/keys\/(\w+)$/, ({ ids }) => [204, removeKey(ids[0])]],

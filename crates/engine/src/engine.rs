@@ -32,7 +32,7 @@ use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
-use tokio::sync::{broadcast, oneshot, watch};
+use tokio::sync::{Notify, broadcast, oneshot, watch};
 use tokio_util::task::TaskTracker;
 
 /// How long a caller waits for a session's answer.
@@ -71,6 +71,8 @@ pub(crate) struct Shared {
     /// How often people, or what lets them in, have changed.
     pub people_changes: watch::Sender<u64>,
     pub queue: Queue,
+    /// There may be a run of an automation to begin.
+    pub automations: Notify,
     pub lending: lent::Lending,
     pub hooks: Hooks,
     pub metrics: Metrics,
@@ -137,6 +139,7 @@ impl Engine {
             budgets,
             people_changes: watch::Sender::new(0),
             queue,
+            automations: Notify::new(),
             lending: lent::Lending::new(),
             metrics: Metrics::new(),
             servers,

@@ -16,6 +16,10 @@ pub(crate) fn prompt_id_of(at_ms: i64, number: u64) -> PromptId {
     id.to_string().parse().expect("a ULID in its text form is an id")
 }
 
+pub(crate) fn automation_id() -> String {
+    fresh()
+}
+
 pub(crate) fn terminal_id() -> String {
     fresh()
 }

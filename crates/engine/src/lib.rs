@@ -5,6 +5,7 @@
 mod agents;
 mod attachments;
 mod audit;
+pub mod automations;
 mod blobs;
 mod budgets;
 mod by_hand;

@@ -21,6 +21,7 @@ use crate::{clock, ids};
 use anyhow::Context as _;
 use lamplight_domain::{Role, Scope, Timestamp};
 use lamplight_store::{PeopleChange, PeopleOutcome};
+pub(crate) use refusals::{NAME as LONGEST_NAME, clean as clean_name};
 use refusals::{NAME, clean, last_owner, no_such_person};
 use std::sync::Arc;
 use tokio::sync::watch;

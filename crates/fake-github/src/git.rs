@@ -47,6 +47,32 @@ pub(crate) fn may(shared: &Shared, authorization: &str, path: &str, is_push: boo
     minted.is_for(repository).then(|| minted.may("contents", level))
 }
 
+impl Shared {
+    /// The newest commit of a branch.
+    pub(crate) fn tip_of(&self, repository: &str, branch: &str) -> Option<String> {
+        self.ask(repository, &["rev-parse", "--verify", "--quiet", &format!("refs/heads/{branch}")])
+    }
+
+    /// A branch whose newest commit this is.
+    pub(crate) fn branch_at(&self, repository: &str, commit: &str) -> Option<String> {
+        let format = "--format=%(refname:short)";
+        let all = self.ask(repository, &["for-each-ref", format, "--points-at", commit, "refs/heads"])?;
+        all.lines().next().map(str::to_owned)
+    }
+
+    fn ask(&self, repository: &str, arguments: &[&str]) -> Option<String> {
+        let (owner, name) = repository.split_once('/')?;
+        let git = std::process::Command::new("git")
+            .arg("-C")
+            .arg(self.directory(owner, name)?)
+            .args(arguments)
+            .output();
+        let output = git.ok().filter(|output| output.status.success())?;
+        let said = String::from_utf8(output.stdout).ok()?.trim().to_owned();
+        (!said.is_empty()).then_some(said)
+    }
+}
+
 /// As a web server would run it. Source: git-http-backend(1), RFC 3875.
 async fn backend(shared: &Shared, head: &Parts, body: Bytes) -> Option<Response> {
     let header = |name| head.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();

@@ -79,6 +79,10 @@ impl Shared {
         });
         if let (Some(body), Value::Object(more)) = (body.as_object_mut(), more) {
             body.extend(more);
+            // A push is no action on anything.
+            if action.is_empty() {
+                body.retain(|name, _| name != "action" && name != "issue");
+            }
         }
         let (hook, mut delivery) = {
             let mut state = self.state();

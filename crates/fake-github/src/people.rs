@@ -45,6 +45,16 @@ impl FakeGitHub {
         number
     }
 
+    /// Tells that somebody has pushed to a branch, which was at `before`; that it is pushed is the caller's doing.
+    pub async fn tell_of_push(&self, repository: &str, login: &str, branch: &str, before: &str) {
+        let after = self.shared.tip_of(repository, branch).expect("there is such a branch");
+        let more = json!({
+            "ref": format!("refs/heads/{branch}"), "before": before, "after": after, "created": false, "deleted": false,
+            "forced": false, "sender": person(login),
+        });
+        self.shared.tell("push", "", repository, None, more).await;
+    }
+
     pub async fn label(&self, repository: &str, number: u64, login: &str, label: &str) {
         self.mark(repository, number, login, "labeled", label).await;
     }

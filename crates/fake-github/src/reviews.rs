@@ -184,7 +184,12 @@ impl FakeGitHub {
             });
         }
         let action = if conclusion.is_some() { "completed" } else { "created" };
-        let more = json!({ "check_run": { "name": name, "head_sha": commit }, "sender": person("ci[bot]") });
+        let run = json!({
+            "name": name, "head_sha": commit, "conclusion": conclusion,
+            "status": if conclusion.is_some() { "completed" } else { "in_progress" },
+            "check_suite": { "head_branch": self.shared.branch_at(repository, commit) },
+        });
+        let more = json!({ "check_run": run, "sender": person("ci[bot]") });
         self.shared.tell("check_run", action, repository, None, more).await;
     }
 

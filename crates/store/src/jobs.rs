@@ -2,9 +2,9 @@
 
 use crate::servers::{self, ServerChange, ServerOutcome};
 use crate::{
-    Append, AppendError, AuditEntry, Committed, ForgeChange, HookChange, HookOutcome, LentChange,
-    PeopleChange, PeopleOutcome, Project, Remembered, SealedSecret, WriteError, answers, audit, forge, hooks,
-    lent, people, repositories, secrets, sql,
+    Append, AppendError, AuditEntry, AutomationChange, Committed, ForgeChange, HookChange, HookOutcome,
+    LentChange, PeopleChange, PeopleOutcome, Project, Remembered, SealedSecret, WriteError, answers, audit,
+    automations, forge, hooks, lent, people, repositories, secrets, sql,
 };
 use lamplight_domain::{Seq, SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -54,6 +54,10 @@ pub(crate) enum Record {
     Hooks {
         change: Box<HookChange>,
         reply: Reply<HookOutcome, WriteError>,
+    },
+    Automation {
+        change: Box<AutomationChange>,
+        reply: Reply<usize, WriteError>,
     },
     Lent {
         change: LentChange,
@@ -156,6 +160,7 @@ impl Record {
             Self::People { change, .. } => change.size(),
             Self::Forge { change, .. } => change.size(),
             Self::Hooks { change, .. } => change.size(),
+            Self::Automation { change, .. } => change.size(),
             Self::Lent { change, .. } => change.size(),
             Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
             Self::Servers { .. } => 64,
@@ -175,6 +180,7 @@ impl Record {
             Self::People { change, .. } => people::change(connection, change).map(Staged::People),
             Self::Forge { change, .. } => forge::change(connection, change).map(Staged::Changed),
             Self::Hooks { change, .. } => hooks::change(connection, change).map(Staged::Hooks),
+            Self::Automation { change, .. } => automations::change(connection, change).map(Staged::Changed),
             Self::Lent { change, server, .. } => {
                 lent::change(connection, change, *server).map(|()| Staged::Written)
             }
@@ -220,7 +226,7 @@ impl Record {
                     Err(trouble) => Err(trouble.into()),
                 });
             }
-            Self::Forge { reply, .. } => {
+            Self::Forge { reply, .. } | Self::Automation { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Changed(rows)) => Ok(rows),
                     Ok(_) => unreachable!("a change was staged"),

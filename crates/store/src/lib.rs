@@ -7,6 +7,7 @@
 
 mod answers;
 mod audit;
+mod automations;
 mod backup;
 mod batch;
 mod blobs;
@@ -37,6 +38,7 @@ mod usage;
 mod writer;
 
 pub use audit::{AuditEntry, AuditPage, AuditQuery, AuditRow, PAGE_AUDIT};
+pub use automations::{AutomationChange, AutomationRow, NewRun, OpenRun, Paused, RunRow, RunState, Settled};
 pub use backup::Backup;
 pub use blobs::{
     BadBucket, BlobError, BlobId, Blobs, Bucket, BucketAddress, BucketSettings, NotABlobId, Uploads,

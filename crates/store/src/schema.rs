@@ -24,6 +24,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0010_lent.sql"),
     include_str!("../migrations/0011_hooks.sql"),
     include_str!("../migrations/0012_dead.sql"),
+    include_str!("../migrations/0013_automations.sql"),
 ];
 
 /// The database's file in a store's directory.

@@ -77,7 +77,8 @@ export function asApiError(thrown: unknown): ApiError {
   });
 }
 
-async function call<T>(
+/** For calls that are made from one place alone, and are loaded with it. */
+export async function call<T>(
   method: string,
   path: string,
   body?: Json | object,

@@ -29,6 +29,11 @@ export interface OpenQuestion {
 export type QueuedSession = Sent<Schemas['QueuedSession']>;
 export type GuardLimit = Sent<Schemas['GuardLimit']>;
 export type GuardsReport = Sent<Schemas['GuardsReport']>;
+export type Automation = Sent<Schemas['Automation']>;
+export type AutomationTrigger = Sent<Schemas['AutomationTrigger']>;
+export type AutomationRun = Sent<Schemas['AutomationRun']>;
+export type AutomationWithRuns = Sent<Schemas['AutomationWithRuns']>;
+export type NewAutomation = Schemas['NewAutomationRequest'];
 export type QueuedPrompt = Sent<Schemas['QueuedPrompt']>;
 export type Artifact = Sent<Schemas['Artifact']>;
 export type Attachment = Sent<Schemas['Attachment']>;

@@ -142,7 +142,7 @@ async fn identity(github: &GitHub) -> GitHubFinding {
         [] => well(format!("the App {} on {host}", told.name)),
         some => unwell(
             format!("the App {} is not told of: {}", told.name, some.join(", ")),
-            "subscribe it to these events in its settings on GitHub; without them the server finds out by looking, later",
+            "subscribe it to these events in its settings on GitHub; without them the server finds out by looking, later, or (push) not at all",
         ),
     }
 }

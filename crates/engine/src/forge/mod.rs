@@ -27,14 +27,18 @@ mod work;
 
 pub use examine::{GitHubFinding, examine_github};
 pub(crate) use mirror::{bring, bring_for, is_mirror};
+pub(crate) use prompt::happened as happened_prompt;
 pub use standing::{GitHubConnection, GitHubStanding};
+pub(crate) use work::Trouble;
 
 use crate::config::Config;
 use crate::error::CommandError;
 use crate::{Engine, Secret, clock};
 use lamplight_domain::{KnownSecret, SessionId};
 use lamplight_integrations::Repository;
-use lamplight_integrations::github::{Call, Occurrence, Told, WebhookSecret, Words, parse_delivery};
+use lamplight_integrations::github::{
+    Author, Call, Happening, Occurrence, Told, WebhookSecret, Words, parse_delivery,
+};
 use lamplight_store::{Delivery, ForgeChange, Thread};
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
@@ -144,16 +148,22 @@ impl Forge {
         })
     }
 
-    /// Whether something that comes from there is taken at all.
-    fn takes(&self, occurrence: &Occurrence) -> bool {
+    /// Whether something that somebody did there is taken at all; what programs find is nobody's.
+    pub(crate) fn takes(&self, repository: &str, by: Option<&Author>) -> bool {
         let listed = &self.config.repositories;
-        let is_it = |name: &String| name.eq_ignore_ascii_case(&occurrence.repository);
-        let is_from_person = !occurrence.by.is_bot;
+        let is_it = |name: &String| name.eq_ignore_ascii_case(repository);
+        let is_from_person = by.is_none_or(|by| !by.is_bot);
         is_from_person && (listed.is_empty() || listed.iter().any(is_it))
     }
 
+    /// Whether GitHub sends what happens, which is more than looking finds.
+    pub(crate) fn is_told(&self) -> bool {
+        self.secret.is_some()
+    }
+
     fn call(&self, occurrence: &Occurrence) -> Option<Call> {
-        self.takes(occurrence).then(|| self.config.words.call(occurrence)).flatten()
+        let takes = self.takes(&occurrence.repository, Some(&occurrence.by));
+        takes.then(|| self.config.words.call(occurrence)).flatten()
     }
 
     /// Names of repositories in lower case; there are no more than work is taken from.
@@ -214,8 +224,18 @@ impl Engine {
             }
             None => None,
         };
+        let happening = match &occurrence {
+            Some(occurrence) => Happening::of(occurrence),
+            None => Happening::parse(delivery.event, delivery.body),
+        };
+        let begun = match happening {
+            Some(happening) => self.shared.happened(&happening).await.map_err(NotDelivered::NotStored)?,
+            None => 0,
+        };
         let row = occurrence.and_then(|occurrence| forge.delivery(delivery.id.to_owned(), &occurrence));
-        let Some(row) = row else { return Ok(Delivered::Ignored) };
+        let Some(row) = row else {
+            return Ok(if begun > 0 { Delivered::Stored } else { Delivered::Ignored });
+        };
         let change = ForgeChange::Deliver { deliveries: vec![row], mark: None };
         let new =
             self.shared.store.forge(change).await.map_err(|error| NotDelivered::NotStored(error.into()))?;

@@ -2,7 +2,7 @@
 
 use crate::engine::closed;
 use crate::{CommandError, Engine};
-use lamplight_integrations::github::{Tag, Watch};
+use lamplight_integrations::github::{Happening, Tag, Watch};
 use lamplight_integrations::{GitHub, GitHubError, Repository};
 use lamplight_store::{ForgeChange, Mark};
 use std::collections::HashMap;
@@ -71,6 +71,9 @@ async fn look(
     match seen.tag {
         Some(tag) => drop(tags.insert(name.clone(), tag)),
         None => drop(tags.remove(&name)),
+    }
+    for happening in seen.occurrences.iter().filter_map(|(_, occurrence)| Happening::of(occurrence)) {
+        engine.shared.happened(&happening).await.map_err(|error| error.to_string())?;
     }
     let deliveries: Vec<_> = seen
         .occurrences

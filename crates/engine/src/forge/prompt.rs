@@ -83,6 +83,20 @@ pub(super) fn reviewed(repository: &Repository, number: u64, said: &[Said], mark
     text
 }
 
+/// What somebody wants done each time that something happens there. Each of `quoted` is what it is, and what stands in it.
+pub(crate) fn happened(wanted: &str, what: &str, quoted: &[(String, String)], mark: &SessionId) -> String {
+    let mut text = format!("{wanted}\n\nThis is because of what happened on GitHub: {what}");
+    if quoted.is_empty() {
+        return text;
+    }
+    let _ = write!(text, " {RULES}\n\n");
+    for (whose, said) in quoted {
+        let whose = whose.replace(['\n', '\r'], " ");
+        quote(&mut text, &whose, cut(said, ISSUE_BYTES), mark.as_str());
+    }
+    text.trim_end().to_owned()
+}
+
 /// What programs found in a commit.
 pub(super) fn failed(
     repository: &Repository,

@@ -20,7 +20,7 @@ const LOG_BYTES: usize = 4 << 20;
 
 /// Why it was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Trouble {
+pub(crate) enum Trouble {
     /// It may go well later.
     Passing(String),
     Lasting(String),

@@ -6,7 +6,7 @@ use crate::ids;
 use lamplight_domain::{Role, Timestamp};
 
 /// Characters of a name, also of a token's, and of an address.
-pub(super) const NAME: usize = 80;
+pub(crate) const NAME: usize = 80;
 const EMAIL: usize = 254;
 
 pub(super) fn person_row(
@@ -23,7 +23,7 @@ pub(super) fn person_row(
 }
 
 /// Names stand in commits, so nothing that git or a terminal would take for something else is in them.
-pub(super) fn clean(text: &str, longest: usize, what: &'static str) -> Result<String, CommandError> {
+pub(crate) fn clean(text: &str, longest: usize, what: &'static str) -> Result<String, CommandError> {
     let text = text.trim();
     let is_fine = |c: char| !c.is_control() && !matches!(c, '<' | '>');
     if text.is_empty() || text.chars().count() > longest || !text.chars().all(is_fine) {

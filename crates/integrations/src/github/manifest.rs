@@ -17,13 +17,14 @@ pub const PERMISSIONS: [(&str, &str); 5] = [
     ("metadata", "read"),
     ("pull_requests", "write"),
 ];
-pub const EVENTS: [&str; 6] = [
+pub const EVENTS: [&str; 7] = [
     "check_run",
     "issue_comment",
     "issues",
     "pull_request",
     "pull_request_review",
     "pull_request_review_comment",
+    "push",
 ];
 
 /// What GitHub made.

@@ -94,8 +94,12 @@ impl CheckRun {
     }
 
     pub fn has_failed(&self) -> bool {
-        matches!(self.conclusion.as_deref(), Some("failure" | "timed_out" | "action_required"))
+        has_failed(self.conclusion.as_deref())
     }
+}
+
+pub(super) fn has_failed(conclusion: Option<&str>) -> bool {
+    matches!(conclusion, Some("failure" | "timed_out" | "action_required"))
 }
 
 impl GitHub {

@@ -7,6 +7,7 @@ mod artifacts;
 mod asking;
 mod attach;
 mod audit;
+mod automations;
 mod backup;
 mod budget;
 mod checks;
@@ -146,6 +147,8 @@ enum Command {
     Usage(usage::Arguments),
     /// List who asked for what to be changed, and what came of it
     Audit(audit::Arguments),
+    /// Let sessions begin by the clock, or by what happens on GitHub: add, list, pause, resume, run, remove
+    Automations(automations::Arguments),
     /// Choose the model for a session's next turns, or list those that can be had
     Model(model::Arguments),
     /// Go back to a checkpoint: files, conversation and commits are what they were then
@@ -260,6 +263,9 @@ impl Cli {
             Command::Budget(arguments) => block_on(budget::run(&arguments, &common.client()?, output)),
             Command::Usage(arguments) => block_on(usage::run(&arguments, &common.client()?, output)),
             Command::Audit(arguments) => block_on(audit::run(&arguments, &common.client()?, output)),
+            Command::Automations(arguments) => {
+                block_on(automations::run(&arguments, &common.client()?, output))
+            }
             Command::Model(arguments) => block_on(model::run(&arguments, &common.client()?, output)),
             Command::Restore(arguments) => block_on(restore::run(&arguments, &common.client()?, output)),
             Command::Fork(arguments) => block_on(fork::run(&arguments, &common.client()?, output)),

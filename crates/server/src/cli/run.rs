@@ -135,7 +135,7 @@ pub(super) async fn hand_over(
 }
 
 /// A word, or hosts separated by commas.
-fn network(text: &str) -> Result<Network, String> {
+pub(super) fn network(text: &str) -> Result<Network, String> {
     match text {
         "open" => Ok(Network::Open),
         "none" => Ok(Network::None),

@@ -5,6 +5,7 @@ pub mod agents;
 pub mod artifacts;
 pub mod attachments;
 pub mod audit;
+pub mod automations;
 pub mod changes;
 pub mod code;
 mod deadline;
@@ -220,6 +221,11 @@ pub fn router(app: App) -> Router {
         .route("/events", get(changes::handle))
         .route("/agents", get(agents::handle))
         .route("/audit", get(audit::list::handle))
+        .route("/automations", get(automations::list::handle).post(automations::create::handle))
+        .route("/automations/{id}", get(automations::show::handle).delete(automations::remove::handle))
+        .route("/automations/{id}/pause", post(automations::pause::handle))
+        .route("/automations/{id}/resume", post(automations::resume::handle))
+        .route("/automations/{id}/run", post(automations::run::handle))
         .route("/keys", get(keys::list::handle))
         .route("/keys/{name}", put(keys::set::handle).delete(keys::remove::handle))
         .route("/keys/{name}/test", post(keys::test::handle))

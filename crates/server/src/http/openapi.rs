@@ -1,9 +1,9 @@
 //! The OpenAPI document: made from the handlers, served, and checked in as `docs/openapi.json`.
 
 use super::{
-    agents, artifacts, attachments, audit, changes, code, files, guards, hooks, keys, me, models, people,
-    ports, pull_request, repositories, sandboxes, sessions, sign_in, status, templates, terminals, tokens,
-    usage,
+    agents, artifacts, attachments, audit, automations, changes, code, files, guards, hooks, keys, me,
+    models, people, ports, pull_request, repositories, sandboxes, sessions, sign_in, status, templates,
+    terminals, tokens, usage,
 };
 use axum::http::{Method, header};
 use axum::response::{IntoResponse, Response};
@@ -74,6 +74,13 @@ use utoipa::OpenApi;
         changes::handle,
         agents::handle,
         audit::list::handle,
+        automations::list::handle,
+        automations::create::handle,
+        automations::show::handle,
+        automations::pause::handle,
+        automations::resume::handle,
+        automations::remove::handle,
+        automations::run::handle,
         keys::list::handle,
         keys::set::handle,
         keys::remove::handle,

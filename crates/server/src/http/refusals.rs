@@ -156,6 +156,9 @@ fn invalid_status(code: &str) -> StatusCode {
         "person_not_found" | "credential_not_found" | "hook_not_found" | "delivery_not_found" => {
             StatusCode::NOT_FOUND
         }
+        "automation_not_found" => StatusCode::NOT_FOUND,
+        "automation_name_taken" | "automation_running" | "too_many_automations" => StatusCode::CONFLICT,
+        "no_webhook" | "repository_not_listed" => StatusCode::CONFLICT,
         "idempotency_key_reused" => StatusCode::UNPROCESSABLE_ENTITY,
         _ => StatusCode::BAD_REQUEST,
     }

@@ -31,6 +31,7 @@ pub async fn serve(listener: TcpListener, app: App, stop: impl Future<Output = (
     let connections = TaskTracker::new();
     let router = router(app.clone());
     app.streams.spawn(access::watch(app.clone()));
+    app.engine.automate(Arc::new(access::OwnersHere(app.clone())));
     tokio::select! {
         () = accept(&listener, &router, &connections, &app.going_away) => {}
         () = stop => {}

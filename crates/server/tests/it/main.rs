@@ -2,6 +2,7 @@
 
 mod access;
 mod artifacts;
+mod automations;
 mod backups;
 mod bucket;
 mod budgets;

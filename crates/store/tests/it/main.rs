@@ -2,6 +2,7 @@
 
 mod append;
 mod audit;
+mod automations;
 mod blobs;
 mod cluster;
 mod damage;

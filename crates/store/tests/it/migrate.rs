@@ -4,9 +4,10 @@ use crate::support::*;
 use bytes::Bytes;
 use lamplight_domain::{Role, Scope, Seq};
 use lamplight_store::{
-    Announced, Append, AuditEntry, AuditQuery, Credential, CredentialKind, Delivery, DeliveryQuery,
-    ForgeChange, Identity, LentChange, LentRow, Mark, Migrated, Owner, PeopleChange, PersonRow,
-    PostgresAddress, Remark, Remembered, ReplyOwed, ReviewChange, Reviewed, SealedSecret, Store, Thread,
+    Announced, Append, AuditEntry, AuditQuery, AutomationChange, Credential, CredentialKind, Delivery,
+    DeliveryQuery, ForgeChange, Identity, LentChange, LentRow, Mark, Migrated, Owner, PeopleChange,
+    PersonRow, PostgresAddress, Remark, Remembered, ReplyOwed, ReviewChange, Reviewed, SealedSecret, Store,
+    Thread,
 };
 
 fn remembered(n: i64) -> Remembered {
@@ -93,6 +94,13 @@ async fn fill(store: &Store) {
     store.change_people(enter).await.unwrap();
     let lent = LentRow { id: session(7), person: "Ada".into(), body: vec![1, 2] };
     store.change_lent(LentChange::Keep(lent)).await.unwrap();
+    let run = crate::automations::run("nightly", "due/1", 5);
+    for change in [
+        AutomationChange::Add(crate::automations::row("nightly", Some(NOON))),
+        AutomationChange::Begin(vec![run]),
+    ] {
+        assert_eq!(store.change_automation(change).await.unwrap(), 1);
+    }
 }
 
 /// What a store says of all of that.
@@ -119,6 +127,7 @@ async fn told(store: &Store) -> String {
     let query = DeliveryQuery { limit: 9, ..DeliveryQuery::default() };
     let deliveries = store.hook_deliveries("a", query).await.unwrap();
     told.push(format!("{:?} {deliveries:?}", store.hooks().await.unwrap()));
+    told.push(format!("{:?} {:?}", store.automations().await.unwrap(), store.open_runs().await.unwrap()));
     told.join("\n").replace('\u{fffd}', "\\0")
 }
 

@@ -75,7 +75,8 @@ async fn lost(app: &App, view: &SessionView, by: &str) -> Result<Option<String>,
     }
 }
 
-async fn person_lost(
+/// Why somebody may not begin or steer sessions of a repository any more.
+pub(super) async fn person_lost(
     app: &App,
     person: &PersonRow,
     repository: &str,

@@ -1,6 +1,7 @@
 //! Work that is asked for on GitHub: from an issue to a draft pull request and on, against a GitHub that is as strict as the real one.
 
 mod asking;
+mod automations;
 mod beside;
 mod checks;
 mod deliveries;
@@ -257,6 +258,7 @@ fn app(path: &std::path::Path) -> App {
         "pull_request",
         "pull_request_review",
         "pull_request_review_comment",
+        "push",
     ];
     let events = events.map(str::to_owned).to_vec();
     App { id: APP, slug: "lamplight".to_owned(), public_key, permissions, events }

@@ -1,0 +1,45 @@
+//! From what happened on GitHub to runs of those who wait for it.
+
+use super::{Automation, Cause};
+use crate::engine::Shared;
+use crate::error::CommandError;
+use crate::{clock, ids};
+use lamplight_integrations::github::Happening;
+use lamplight_store::{AutomationChange, NewRun};
+
+impl Shared {
+    /// Writes down a run for each that waits for it; gives how many are new.
+    pub(crate) async fn happened(&self, happening: &Happening) -> Result<usize, CommandError> {
+        let takes = |forge: &crate::forge::Forge| forge.takes(&happening.repository, happening.by.as_ref());
+        if !self.forge.as_ref().is_some_and(takes) {
+            return Ok(0);
+        }
+        let forge = happening.repository.to_lowercase();
+        let mut runs = Vec::new();
+        for row in self.store.automations_of(&forge).await? {
+            let automation = Automation::read(row)?;
+            if automation.paused.is_none() && automation.trigger.waits_for(&happening.what) {
+                let cause = Cause::Happened { happening: happening.clone() };
+                runs.push(cause.run(&automation.id, happening.key(), clock::now()));
+            }
+        }
+        self.begin_runs(runs).await
+    }
+
+    pub(super) async fn begin_runs(&self, runs: Vec<NewRun>) -> Result<usize, CommandError> {
+        if runs.is_empty() {
+            return Ok(0);
+        }
+        let new = self.store.change_automation(AutomationChange::Begin(runs)).await?;
+        self.automations.notify_one();
+        Ok(new)
+    }
+}
+
+impl Cause {
+    /// A run of it, with the id of a session that there is not yet.
+    pub(super) fn run(&self, automation: &str, key: String, at: lamplight_domain::Timestamp) -> NewRun {
+        let cause = serde_json::to_string(self).expect("a cause is strings and numbers");
+        NewRun { automation: automation.to_owned(), key, cause, session: ids::session_id(), at }
+    }
+}
