@@ -31,8 +31,8 @@ impl Draft {
         if self.session.prompts.len() >= MAX_QUEUED_PROMPTS {
             return Err(Refusal::QueueFull { limit: MAX_QUEUED_PROMPTS });
         }
-        if self.session.is_budget_spent() {
-            return Err(Refusal::BudgetSpent { budget_micros: self.session.budget_micros });
+        if let Some(guard) = self.session.spent().next() {
+            return Err(self.session.refusal(guard));
         }
         self.wake_up(Some(&by));
         self.record(Event::PromptQueued { prompt, text, by, attachments, again: true });

@@ -164,7 +164,7 @@ impl Draft {
         let text = format!(
             "Go on with the interrupted work.\n\nIt was stopped because {why}. {by} lets it go on once."
         );
-        self.record(Event::PromptQueued { prompt, text, by, attachments: Vec::new() });
+        self.record(Event::PromptQueued { prompt, text, by, attachments: Vec::new(), again: false });
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use crate::{clock, ids};
 use async_trait::async_trait;
 use futures::StreamExt as _;
 use lamplight_domain::session::{Phase, SessionSummary, SessionView};
-use lamplight_domain::{Person, SessionId, Timestamp};
+use lamplight_domain::{Person, Role, SessionId, Timestamp};
 use lamplight_store::{AutomationChange, OpenRun, RunRow, Store};
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
@@ -45,6 +45,7 @@ pub enum OwnerStanding {
     /// Begin sessions, as this person; `None` is whoever the repository's git says.
     May {
         person: Option<Person>,
+        role: Role,
     },
     Lost {
         why: String,
@@ -257,8 +258,8 @@ async fn begin(
     if automation.paused.is_some() && !matches!(cause, Cause::Asked { .. }) {
         return Err(NotMade::Skipped("the automation is paused".to_owned()));
     }
-    let person = match owners.standing(&automation.owner, &automation.repository).await? {
-        OwnerStanding::May { person } => person,
+    let (person, role) = match owners.standing(&automation.owner, &automation.repository).await? {
+        OwnerStanding::May { person, role } => (person, role),
         OwnerStanding::Lost { why } => {
             let (id, paused) = (automation.id.clone(), Paused { why: why.clone(), at: now });
             automation.paused = Some(paused.clone());
@@ -267,7 +268,7 @@ async fn begin(
             return Err(NotMade::Skipped(why));
         }
     };
-    let new = making::session(engine, automation, &cause, &run.session, person).await?;
+    let new = making::session(engine, automation, &cause, &run.session, (person, role)).await?;
     let prompt = ids::prompt_id_of(run.at.0, run.number.unsigned_abs());
     create::create(shared, new, Once::As { session: &run.session, prompt }).await?;
     Ok(())

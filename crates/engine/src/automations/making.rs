@@ -5,7 +5,7 @@ use crate::engine::Engine;
 use crate::error::CommandError;
 use crate::forge::{self, Trouble};
 use crate::{NewSession, git};
-use lamplight_domain::{Person, SandboxLimits, SessionId, SomeLimits};
+use lamplight_domain::{Person, Role, SandboxLimits, SessionId, SomeLimits};
 use lamplight_integrations::github::{Happened, Happening, Issue};
 use lamplight_integrations::{GitHub, GitHubError, Repository};
 use std::path::Path;
@@ -46,7 +46,7 @@ pub(super) async fn session(
     automation: &Automation,
     cause: &Cause,
     id: &SessionId,
-    person: Option<Person>,
+    (person, role): (Option<Person>, Role),
 ) -> Result<NewSession, NotMade> {
     let task = automation.task.clone();
     let place = match (&automation.forge, cause) {
@@ -69,6 +69,7 @@ pub(super) async fn session(
         attachments: Vec::new(),
         title: Some(automation.name.clone()),
         base: place.base,
+        branch: None,
         agent: task.agent,
         model: task.model,
         permissions: None,
@@ -77,6 +78,7 @@ pub(super) async fn session(
         image: None,
         sandbox: SandboxLimits::default(),
         person,
+        role,
         fork: None,
     })
 }

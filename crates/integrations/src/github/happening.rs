@@ -57,7 +57,14 @@ impl Happening {
             (What::Opened { .. }, false) => Happened::IssueOpened { number },
             (What::Opened { .. }, true) => Happened::PullRequestOpened { number },
             (What::Labelled { label }, false) => Happened::IssueLabelled { number, label: label.clone(), at },
-            (What::Labelled { .. }, true) | (What::Assigned { .. } | What::Commented { .. }, _) => {
+            (What::Labelled { .. }, true)
+            | (
+                What::Assigned { .. }
+                | What::Commented { .. }
+                | What::Reviewed { .. }
+                | What::Remarked { .. },
+                _,
+            ) => {
                 return None;
             }
         };

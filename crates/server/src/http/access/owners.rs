@@ -3,7 +3,7 @@
 use super::super::App;
 use super::turns::person_lost;
 use async_trait::async_trait;
-use lamplight_domain::Person;
+use lamplight_domain::{Person, Role};
 use lamplight_engine::CommandError;
 use lamplight_engine::automations::{Owner, OwnerStanding, Owners};
 
@@ -18,7 +18,8 @@ impl Owners for OwnersHere {
         if !app.config.auth.required {
             // As that person, where people signed in when it was made.
             let person = known.map(|person| Person { name: person.name, email: person.email });
-            return Ok(OwnerStanding::May { person: person.or_else(|| app.config.person.clone()) });
+            let person = person.or_else(|| app.config.person.clone());
+            return Ok(OwnerStanding::May { person, role: Role::Owner });
         }
         let Some(person) = known else {
             let why =
@@ -27,7 +28,10 @@ impl Owners for OwnersHere {
         };
         Ok(match person_lost(app, &person, repository).await? {
             Some(why) => OwnerStanding::Lost { why },
-            None => OwnerStanding::May { person: Some(Person { name: person.name, email: person.email }) },
+            None => OwnerStanding::May {
+                role: person.role,
+                person: Some(Person { name: person.name, email: person.email }),
+            },
         })
     }
 }
