@@ -133,7 +133,8 @@ async fn what_a_killed_server_did_not_tell_is_told_by_the_next() {
     server.clear().await;
 }
 
-#[tokio::test]
+/// Commands are waited for on a thread of their own: the receiver answers meanwhile.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn hooks_are_listed_tried_retried_and_removed() {
     let server = Server::start_in(Place::with(LOOPBACK));
     let (status, problem) = server.post("/hooks", json!({"url": "http://169.254.169.254/latest"})).await;
