@@ -49,18 +49,21 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
         turn_started_at: iso(at),
         queued: view.queued.filter((queued) => queued.prompt !== event.prompt),
       };
+    // Of several that are open the first is told, as the server does; after it has been answered the server says which is next.
     case 'permission_asked': {
+      if (view.permission) return {};
       const { request, options, deadline, call } = event;
       return { permission: { request, options, deadline: iso(deadline), title: titleOf(call) } };
     }
     case 'permission_answered':
-      return { permission: null };
+      return view.permission?.request === event.request ? { permission: null } : {};
     case 'question_asked': {
+      if (view.question) return {};
       const { request, question, deadline } = event;
       return { question: { request, question, deadline: iso(deadline) } };
     }
     case 'question_answered':
-      return { question: null };
+      return view.question?.request === event.request ? { question: null } : {};
     case 'turn_ended':
       return {
         permission: null,
