@@ -3,6 +3,7 @@
 use super::{Automation, Cause, NewAutomation, Paused, Run, Trigger, schedule};
 use crate::engine::Engine;
 use crate::error::CommandError;
+use crate::forge::{OURS, is_branch};
 use crate::people::{LONGEST_NAME, clean_name};
 use crate::pull_request::{no_token, origin_of};
 use crate::{agents, clock, ids};
@@ -46,10 +47,11 @@ impl Engine {
         if task.text.is_empty() || task.text.len() > TEXT_BYTES {
             return Err(invalid("it needs a text of at most 64 KiB that says what is to be done"));
         }
-        if new.trigger.branch().is_some_and(|branch| !is_name(branch) || branch.contains(char::is_whitespace))
-            || matches!(&new.trigger, Trigger::IssueLabelled { label } if !is_name(label))
-        {
-            return Err(invalid("it waits for a branch or a label whose name cannot be"));
+        if matches!(&new.trigger, Trigger::IssueLabelled { label } if !is_name(label)) {
+            return Err(invalid("it waits for a label whose name cannot be"));
+        }
+        for branch in new.trigger.branch().into_iter().chain(task.base.as_deref()) {
+            self.refuse_unless_branch(branch).await?;
         }
         if self.shared.store.automations().await?.len() >= AUTOMATIONS {
             let message = format!("there are {AUTOMATIONS} automations already");
@@ -135,6 +137,17 @@ impl Engine {
         rows.into_iter()
             .find(|row| row.session == session)
             .map_or_else(|| Err(no_such_automation()), Run::read)
+    }
+
+    /// It is fetched under this name, and what sessions have on their branches is not fetched over.
+    async fn refuse_unless_branch(&self, name: &str) -> Result<(), CommandError> {
+        if !is_name(name) || !is_branch(&self.shared.config.data_dir, name).await? {
+            return Err(invalid("a branch of it has a name that cannot be"));
+        }
+        if name.starts_with(OURS) {
+            return Err(invalid("a branch of it is one of a session"));
+        }
+        Ok(())
     }
 
     /// Whether anything is other than before.

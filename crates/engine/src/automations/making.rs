@@ -3,15 +3,13 @@
 use super::{Automation, Cause};
 use crate::engine::Engine;
 use crate::error::CommandError;
-use crate::forge::{self, Trouble};
+use crate::forge::{self, OURS, Trouble};
 use crate::{NewSession, git};
 use lamplight_domain::{Person, Role, SandboxLimits, SessionId, SomeLimits};
 use lamplight_integrations::github::{Happened, Happening, Issue};
 use lamplight_integrations::{GitHub, GitHubError, Repository};
 use std::path::Path;
 
-/// Branches of sessions; what is pushed to them is our own doing.
-const OURS: &str = "lamplight/";
 /// Failed checks whose texts are told.
 const CHECKS: usize = 10;
 
@@ -110,6 +108,10 @@ async fn brought(
     base: String,
     prompt: String,
 ) -> Result<Place, CommandError> {
+    if base.starts_with(OURS) {
+        let why = format!("{base} is the branch of a session");
+        return Err(CommandError::invalid("branch_invalid", why, "Name a branch of somebody's."));
+    }
     let path = forge::bring(&engine.shared, github, repository, &base).await?;
     Ok(Place { repository: path.to_string_lossy().into_owned(), base: Some(base), prompt })
 }

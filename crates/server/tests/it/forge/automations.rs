@@ -1,9 +1,11 @@
 //! Automations that wait for what happens on GitHub.
 
 use super::{REPOSITORY, Stage, Way};
-use crate::support::PATIENCE;
+use crate::support::{PATIENCE, Server};
+use lamplight_store::{AutomationChange, AutomationRow, Store};
 use reqwest::StatusCode;
 use serde_json::{Value, json};
+use std::process::Command;
 use std::time::Duration;
 
 impl Stage {
@@ -40,6 +42,26 @@ impl Stage {
             Ok(runs) => runs,
             Err(_) => panic!("a run is {state}: {:#?}", self.runs(id).await),
         }
+    }
+
+    /// With another branch to start from for its only automation, which is written while nobody looks.
+    async fn with_base(self, base: &str) -> Self {
+        let Self { server, github, way } = self;
+        server.signal("KILL");
+        let place = server.ended().1;
+        let store = Store::open(&place.path("data")).unwrap();
+        let row = store.automations().await.unwrap().remove(0);
+        let mut body: Value = serde_json::from_str(&row.body).unwrap();
+        body["task"]["base"] = json!(base);
+        let row = AutomationRow { body: body.to_string(), ..row };
+        for change in [AutomationChange::Remove { id: row.id.clone() }, AutomationChange::Add(row)] {
+            assert_eq!(store.change_automation(change).await.unwrap(), 1);
+        }
+        store.close().await;
+        drop(store);
+        let stage = Self { server: Server::start_in(place), github, way };
+        stage.connect();
+        stage
     }
 
     /// What the first prompt of a run's session said.
@@ -124,6 +146,39 @@ async fn a_push_and_failed_checks_begin_with_what_is_there_now() {
     let prompt = stage.told(&runs[0]).await;
     assert!(prompt.contains("check unit\nunit\nsum is wrong") && !prompt.contains("check lint"), "{prompt}");
     assert_eq!(stage.sessions().await.len(), 2);
+    stage.server.clear().await;
+}
+
+#[tokio::test]
+async fn nothing_is_fetched_over_the_branches_of_sessions() {
+    let mut stage = Stage::start(Way::App).await;
+    let id =
+        stage.automate("Triage", json!({ "kind": "issue_opened" }), "!write a.txt one\n!say Done.").await;
+    stage.github.open_issue(REPOSITORY, "ada", "A wish", "Make it faster.").await;
+    let runs = stage.until_run(&id, "done").await;
+    let session = runs[0]["session"].as_str().unwrap();
+    stage.server.until(session, "work_committed", 1).await;
+    let view = stage.server.view(session).await;
+    let branch = view["branch"].as_str().unwrap();
+    let mirror = stage.server.place.path("data/mirrors/github.com/acme/api.git");
+    let tip = || {
+        let git = Command::new("git").arg("-C").arg(&mirror).args(["rev-parse", branch]).output().unwrap();
+        assert!(git.status.success(), "{}", String::from_utf8_lossy(&git.stderr));
+        git.stdout
+    };
+    let (before, upstream) = (tip(), stage.server.place.path("github/acme/api.git"));
+    let made = Command::new("git").arg("-C").arg(upstream).args(["branch", branch, "main"]).status().unwrap();
+    assert!(made.success());
+    // As from a version that did not look at names.
+    for base in ["*", branch, "main"] {
+        stage = stage.with_base(base).await;
+        let (status, run) = stage.server.post(&format!("/automations/{id}/run"), Value::Null).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{run}");
+        let runs = stage.until_run(&id, if base == "main" { "done" } else { "failed" }).await;
+        let detail = runs[0]["detail"].as_str().unwrap();
+        assert!(base == "main" || detail.contains(base), "{detail}");
+        assert_eq!(tip(), before, "{base}");
+    }
     stage.server.clear().await;
 }
 
