@@ -152,8 +152,9 @@ async fn ask_for_owners(engine: &Engine, owners: &dyn Owners, now: Timestamp) ->
         if row.paused.is_some() {
             continue;
         }
+        let repository = engine.shared.works_in(row.forge.as_deref(), &row.repository);
         let owner = Owner { id: row.owner, name: row.owner_name };
-        match owners.standing(&owner, &row.repository).await {
+        match owners.standing(&owner, &repository).await {
             Ok(OwnerStanding::May { .. }) => {}
             Ok(OwnerStanding::Lost { why }) => {
                 tracing::info!(automation.id = row.id, "an automation is paused: {why}");
@@ -258,7 +259,8 @@ async fn begin(
     if automation.paused.is_some() && !matches!(cause, Cause::Asked { .. }) {
         return Err(NotMade::Skipped("the automation is paused".to_owned()));
     }
-    let (person, role) = match owners.standing(&automation.owner, &automation.repository).await? {
+    let repository = engine.automation_works_in(automation);
+    let (person, role) = match owners.standing(&automation.owner, &repository).await? {
         OwnerStanding::May { person, role } => (person, role),
         OwnerStanding::Lost { why } => {
             let (id, paused) = (automation.id.clone(), Paused { why: why.clone(), at: now });

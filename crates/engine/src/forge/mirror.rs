@@ -35,19 +35,27 @@ impl Mirrors {
 
 /// Whether a session's repository is one of these, so that its work goes to GitHub and is merged there.
 pub(crate) fn is_mirror(data_dir: &Path, repository: &str) -> bool {
+    Path::new(repository).starts_with(directory(data_dir))
+}
+
+/// What the mirror at this path is of, whether it was made already or not.
+pub(crate) fn mirrored(data_dir: &Path, path: &Path, github: &GitHub) -> Option<Repository> {
+    let below = path.strip_prefix(directory(data_dir)).ok()?;
+    let name = named_by(path).filter(|_| below.starts_with(&github.config().host))?;
+    github.repository(&name)
+}
+
+/// Of all of them, without symbolic links, as sessions name their repositories.
+fn directory(data_dir: &Path) -> PathBuf {
     let mirrors = data_dir.join(DIRECTORY);
-    let mirrors = mirrors.canonicalize().unwrap_or(mirrors);
-    Path::new(repository).starts_with(mirrors)
+    let of_data = || data_dir.canonicalize().map(|data_dir| data_dir.join(DIRECTORY));
+    mirrors.canonicalize().or_else(|_| of_data()).unwrap_or(mirrors)
 }
 
 /// Where it is kept, or would be.
-pub(super) fn path_of(data_dir: &Path, repository: &Repository) -> PathBuf {
+pub(crate) fn path_of(data_dir: &Path, repository: &Repository) -> PathBuf {
     let Repository { host, owner, name } = repository;
-    data_dir
-        .join(DIRECTORY)
-        .join(host)
-        .join(owner.to_lowercase())
-        .join(format!("{}.git", name.to_lowercase()))
+    directory(data_dir).join(host).join(owner.to_lowercase()).join(format!("{}.git", name.to_lowercase()))
 }
 
 /// Whether it is the name of one branch. Of anything else git could make a pattern, or two names.

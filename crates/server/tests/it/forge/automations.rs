@@ -169,6 +169,10 @@ async fn nothing_is_fetched_over_the_branches_of_sessions() {
     let (before, upstream) = (tip(), stage.server.place.path("github/acme/api.git"));
     let made = Command::new("git").arg("-C").arg(upstream).args(["branch", branch, "main"]).status().unwrap();
     assert!(made.success());
+    let repository = stage.server.place.repository();
+    let on_issues = json!({ "name": "x", "repository": repository, "text": "x", "base": "*", "trigger": { "kind": "issue_opened" } });
+    let (status, problem) = stage.server.post("/automations", on_issues).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &json!("invalid_request")));
     // As from a version that did not look at names.
     for base in ["*", branch, "main"] {
         stage = stage.with_base(base).await;
