@@ -22,7 +22,7 @@ const RUNS: usize = 100;
 impl Engine {
     /// All of them, by name.
     pub async fn automations(&self) -> Result<Vec<Automation>, CommandError> {
-        self.shared.store.automations().await?.into_iter().map(Automation::read).collect()
+        Ok(self.shared.store.automations().await?.into_iter().filter_map(Automation::readable).collect())
     }
 
     pub async fn automation(&self, id: &str) -> Result<Automation, CommandError> {

@@ -16,8 +16,9 @@ impl Shared {
         }
         let forge = happening.repository.to_lowercase();
         let mut runs = Vec::new();
-        for row in self.store.automations_of(&forge).await? {
-            let automation = Automation::read(row)?;
+        for automation in
+            self.store.automations_of(&forge).await?.into_iter().filter_map(Automation::readable)
+        {
             if automation.paused.is_none() && automation.trigger.waits_for(&happening.what) {
                 let cause = Cause::Happened { happening: happening.clone() };
                 runs.push(cause.run(&automation.id, happening.key(), clock::now()));

@@ -162,6 +162,14 @@ impl Automation {
         })
     }
 
+    /// `None` where it is of a version that knows more: whoever looks at many does without it.
+    fn readable(row: AutomationRow) -> Option<Self> {
+        let id = row.id.clone();
+        Self::read(row)
+            .inspect_err(|error| tracing::warn!(automation.id = id, %error, "an automation is left out"))
+            .ok()
+    }
+
     fn row(&self) -> AutomationRow {
         let body = Body { task: self.task.clone(), trigger: self.trigger.clone() };
         AutomationRow {

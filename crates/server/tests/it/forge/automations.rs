@@ -44,15 +44,15 @@ impl Stage {
         }
     }
 
-    /// With another branch to start from for its only automation, which is written while nobody looks.
-    async fn with_base(self, base: &str) -> Self {
+    /// With another text of an automation, which is written while nobody looks.
+    async fn rewrite(self, id: &str, change: impl FnOnce(&mut Value)) -> Self {
         let Self { server, github, way } = self;
         server.signal("KILL");
         let place = server.ended().1;
         let store = Store::open(&place.path("data")).unwrap();
-        let row = store.automations().await.unwrap().remove(0);
+        let row = store.automation(id).await.unwrap().unwrap();
         let mut body: Value = serde_json::from_str(&row.body).unwrap();
-        body["task"]["base"] = json!(base);
+        change(&mut body);
         let row = AutomationRow { body: body.to_string(), ..row };
         for change in [AutomationChange::Remove { id: row.id.clone() }, AutomationChange::Add(row)] {
             assert_eq!(store.change_automation(change).await.unwrap(), 1);
@@ -175,7 +175,7 @@ async fn nothing_is_fetched_over_the_branches_of_sessions() {
     assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &json!("invalid_request")));
     // As from a version that did not look at names.
     for base in ["*", branch, "main"] {
-        stage = stage.with_base(base).await;
+        stage = stage.rewrite(&id, |body| body["task"]["base"] = json!(base)).await;
         let (status, run) = stage.server.post(&format!("/automations/{id}/run"), Value::Null).await;
         assert_eq!(status, StatusCode::ACCEPTED, "{run}");
         let runs = stage.until_run(&id, if base == "main" { "done" } else { "failed" }).await;
@@ -183,6 +183,23 @@ async fn nothing_is_fetched_over_the_branches_of_sessions() {
         assert!(base == "main" || detail.contains(base), "{detail}");
         assert_eq!(tip(), before, "{base}");
     }
+    stage.server.clear().await;
+}
+
+#[tokio::test]
+async fn what_a_newer_version_waits_for_holds_up_nobody_else() {
+    let stage = Stage::start(Way::App).await;
+    let newer = stage.automate("Newer", json!({ "kind": "issue_opened" }), "!say Never.").await;
+    let id = stage.automate("Triage", json!({ "kind": "issue_opened" }), "!say Looked at it.").await;
+    let stage = stage.rewrite(&newer, |body| body["trigger"] = json!({ "kind": "full_moon" })).await;
+    let github = &stage.github;
+    github.open_issue(REPOSITORY, "ada", "A wish", "@lamplight please\n!write a.txt one\n!say One.").await;
+    assert_eq!(github.deliveries().last().unwrap().status, Some(202));
+    stage.until_run(&id, "done").await;
+    stage.until("a pull request", || github.pulls(REPOSITORY).len() == 1).await;
+    let (status, list) = stage.server.get("/automations").await;
+    let names: Vec<_> = list["items"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
+    assert_eq!((status, names), (StatusCode::OK, vec![&json!("Triage")]));
     stage.server.clear().await;
 }
 
