@@ -169,8 +169,22 @@ async fn ask_for_owners(engine: &Engine, owners: &dyn Owners, now: Timestamp) ->
     Ok(())
 }
 
+/// What a clock that was ahead has put off for years is due when it should be.
+async fn put_right(store: &Store, now: Timestamp) -> Result<(), CommandError> {
+    for row in store.automations_to_come(now).await? {
+        let (id, Some(was)) = (row.id.clone(), row.due_at) else { continue };
+        let schedule = Automation::read(row).and_then(|automation| automation.trigger.schedule());
+        let due = schedule.ok().flatten().and_then(|schedule| schedule.after(now));
+        if let Some(due) = due.filter(|due| *due < was) {
+            store.change_automation(AutomationChange::PutRight { id, was, due }).await?;
+        }
+    }
+    Ok(())
+}
+
 /// A run for each that the clock has reached: one, of the last time, however many were missed.
 pub(super) async fn fire_due(store: &Store, now: Timestamp) -> Result<usize, CommandError> {
+    put_right(store, now).await?;
     let mut fired = 0;
     for row in store.automations_due(now).await? {
         let (id, Some(due)) = (row.id.clone(), row.due_at) else { continue };
