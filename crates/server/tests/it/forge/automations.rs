@@ -2,8 +2,9 @@
 
 use super::{REPOSITORY, Stage, Way};
 use crate::support::{PATIENCE, Server};
+use lamplight_fake_github::{Fault, Moment};
 use lamplight_store::{AutomationChange, AutomationRow, Store};
-use reqwest::StatusCode;
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;
@@ -208,6 +209,33 @@ async fn what_a_newer_version_waits_for_holds_up_nobody_else() {
     let (status, list) = stage.server.get("/automations").await;
     let names: Vec<_> = list["items"].as_array().unwrap().iter().map(|one| &one["name"]).collect();
     assert_eq!((status, names), (StatusCode::OK, vec![&json!("Triage")]));
+    stage.server.clear().await;
+}
+
+#[tokio::test]
+async fn what_waits_for_github_holds_up_nothing_else() {
+    let stage = Stage::start(Way::App).await;
+    let waits = stage.automate("Waits", json!({ "kind": "issue_opened" }), "!say Done.").await;
+    let new = json!({
+        "name": "Here", "repository": stage.server.place.repository(), "text": "!say Done.",
+        "trigger": { "kind": "cron", "expression": "0 3 * * *" },
+    });
+    let (status, here) = stage.server.post("/automations", new).await;
+    assert_eq!(status, StatusCode::CREATED, "{here}");
+    let here = here["id"].as_str().unwrap();
+    let facts = "GET /repos/acme/api";
+    stage.github.plan(Fault { method: Method::GET, path: "/repos/acme/api", moment: Moment::Hanging });
+    let before = stage.count(facts);
+    for (id, is_asked) in [(waits.as_str(), true), (here, false)] {
+        let (status, run) = stage.server.post(&format!("/automations/{id}/run"), Value::Null).await;
+        assert_eq!(status, StatusCode::ACCEPTED, "{run}");
+        if is_asked {
+            stage.until("GitHub is asked", || stage.count(facts) > before).await;
+        }
+    }
+    stage.until_run(here, "done").await;
+    let runs = stage.runs(&waits).await;
+    assert_eq!((&runs[0]["state"], &runs[0]["detail"]), (&json!("waiting"), &json!("")));
     stage.server.clear().await;
 }
 
