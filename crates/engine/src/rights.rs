@@ -8,7 +8,7 @@ use crate::engine::Shared;
 use crate::error::CommandError;
 use crate::people::PersonRow;
 use crate::session::Message;
-use crate::{Engine, clock, git, pull_request};
+use crate::{Engine, clock, forge, git, pull_request};
 use lamplight_domain::session::{Report, SessionView};
 use lamplight_domain::{SessionId, Timestamp};
 use lamplight_integrations::github::Right;
@@ -183,7 +183,11 @@ impl Engine {
     pub async fn right_on_github(&self, person: &str, path: &Path) -> Result<Option<Right>, CommandError> {
         let shared: &Shared = &self.shared;
         let (Some(rights), Some(github)) = (&shared.rights, &shared.github) else { return Ok(None) };
-        let repositories = rights.origins(github, path).await?;
+        let repositories = match forge::mirrored(&shared.config.data_dir, path, github) {
+            // It may not be there yet, and comes from nowhere else.
+            Some(repository) => vec![repository],
+            None => rights.origins(github, path).await?,
+        };
         if repositories.is_empty() {
             return Ok(None);
         }

@@ -1,8 +1,9 @@
 //! What people do with automations.
 
 use super::{Automation, Cause, NewAutomation, Paused, Run, Trigger, schedule};
-use crate::engine::Engine;
+use crate::engine::{Engine, Shared};
 use crate::error::CommandError;
+use crate::forge::{OURS, is_branch, mirror_path};
 use crate::people::{LONGEST_NAME, clean_name};
 use crate::pull_request::{no_token, origin_of};
 use crate::{agents, clock, ids};
@@ -21,7 +22,7 @@ const RUNS: usize = 100;
 impl Engine {
     /// All of them, by name.
     pub async fn automations(&self) -> Result<Vec<Automation>, CommandError> {
-        self.shared.store.automations().await?.into_iter().map(Automation::read).collect()
+        Ok(self.shared.store.automations().await?.into_iter().filter_map(Automation::readable).collect())
     }
 
     pub async fn automation(&self, id: &str) -> Result<Automation, CommandError> {
@@ -37,6 +38,22 @@ impl Engine {
         rows.into_iter().map(Run::read).collect()
     }
 
+    /// The repository that its sessions have: who may use that one may let it run.
+    pub fn automation_works_in(&self, automation: &Automation) -> String {
+        self.shared.works_in(automation.forge.as_deref(), &automation.repository)
+    }
+
+    /// The same of one that is to be made.
+    pub async fn new_automation_works_in(
+        &self,
+        repository: &str,
+        trigger: &Trigger,
+    ) -> Result<String, CommandError> {
+        let repository = self.repository_at(repository).await?;
+        let forge = self.waits_in(trigger, &repository).await?;
+        Ok(self.shared.works_in(forge.as_deref(), &repository.to_string_lossy()))
+    }
+
     /// When this returns it is on disk, and runs when it is time.
     pub async fn add_automation(&self, new: NewAutomation) -> Result<Automation, CommandError> {
         let now = clock::now();
@@ -46,10 +63,11 @@ impl Engine {
         if task.text.is_empty() || task.text.len() > TEXT_BYTES {
             return Err(invalid("it needs a text of at most 64 KiB that says what is to be done"));
         }
-        if new.trigger.branch().is_some_and(|branch| !is_name(branch) || branch.contains(char::is_whitespace))
-            || matches!(&new.trigger, Trigger::IssueLabelled { label } if !is_name(label))
-        {
-            return Err(invalid("it waits for a branch or a label whose name cannot be"));
+        if matches!(&new.trigger, Trigger::IssueLabelled { label } if !is_name(label)) {
+            return Err(invalid("it waits for a label whose name cannot be"));
+        }
+        if let Some(base) = &task.base {
+            self.refuse_unless_branch(base).await?;
         }
         if self.shared.store.automations().await?.len() >= AUTOMATIONS {
             let message = format!("there are {AUTOMATIONS} automations already");
@@ -68,7 +86,7 @@ impl Engine {
             | Trigger::IssueOpened
             | Trigger::IssueLabelled { .. }
             | Trigger::PullRequestOpened
-            | Trigger::ChecksFailed { .. } => (None, Some(self.listens(&new.trigger, &repository).await?)),
+            | Trigger::ChecksFailed { .. } => (None, self.waits_in(&new.trigger, &repository).await?),
         };
         let automation = Automation {
             id: ids::automation_id(),
@@ -137,6 +155,17 @@ impl Engine {
             .map_or_else(|| Err(no_such_automation()), Run::read)
     }
 
+    /// It is fetched under this name, and what sessions have on their branches is not fetched over.
+    async fn refuse_unless_branch(&self, name: &str) -> Result<(), CommandError> {
+        if !is_name(name) || !is_branch(&self.shared.config.data_dir, name).await? {
+            return Err(invalid("a branch of it has a name that cannot be"));
+        }
+        if name.starts_with(OURS) {
+            return Err(invalid("a branch of it is one of a session"));
+        }
+        Ok(())
+    }
+
     /// Whether anything is other than before.
     async fn change(&self, change: AutomationChange) -> Result<bool, CommandError> {
         let changed = self.shared.store.change_automation(change).await?;
@@ -144,8 +173,19 @@ impl Engine {
         Ok(changed > 0)
     }
 
-    /// The repository on GitHub in which it waits, where this server hears of such things.
-    async fn listens(&self, trigger: &Trigger, repository: &Path) -> Result<String, CommandError> {
+    /// The repository on GitHub in which it waits, if it does, where this server hears of such things.
+    async fn waits_in(&self, trigger: &Trigger, repository: &Path) -> Result<Option<String>, CommandError> {
+        match trigger {
+            Trigger::Cron { .. } => return Ok(None),
+            Trigger::Pushed { .. }
+            | Trigger::IssueOpened
+            | Trigger::IssueLabelled { .. }
+            | Trigger::PullRequestOpened
+            | Trigger::ChecksFailed { .. } => {}
+        }
+        if let Some(branch) = trigger.branch() {
+            self.refuse_unless_branch(branch).await?;
+        }
         let (Some(forge), Some(github)) = (&self.shared.forge, &self.shared.github) else {
             return Err(no_token());
         };
@@ -165,7 +205,18 @@ impl Engine {
                 "Make a GitHub App with a webhook (lamplight github setup), or set GITHUB_WEBHOOK_SECRET.",
             ));
         }
-        Ok(name.to_lowercase())
+        Ok(Some(name.to_lowercase()))
+    }
+}
+
+impl Shared {
+    /// What happens on GitHub is worked on in our copy of what is there, whatever else this machine has of it.
+    pub(super) fn works_in(&self, forge: Option<&str>, repository: &str) -> String {
+        let there = self.github.as_ref().zip(forge).and_then(|(github, name)| github.repository(name));
+        match there {
+            Some(there) => mirror_path(&self.config.data_dir, &there).to_string_lossy().into_owned(),
+            None => repository.to_owned(),
+        }
     }
 }
 

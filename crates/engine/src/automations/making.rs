@@ -3,17 +3,12 @@
 use super::{Automation, Cause};
 use crate::engine::Engine;
 use crate::error::CommandError;
-use crate::forge::{self, Trouble};
+use crate::forge::{self, OURS, Trouble};
 use crate::{NewSession, git};
 use lamplight_domain::{Person, Role, SandboxLimits, SessionId, SomeLimits};
 use lamplight_integrations::github::{Happened, Happening, Issue};
 use lamplight_integrations::{GitHub, GitHubError, Repository};
 use std::path::Path;
-
-/// Branches of sessions; what is pushed to them is our own doing.
-const OURS: &str = "lamplight/";
-/// Failed checks whose texts are told.
-const CHECKS: usize = 10;
 
 /// Why there is no session of it.
 pub(super) enum NotMade {
@@ -110,6 +105,10 @@ async fn brought(
     base: String,
     prompt: String,
 ) -> Result<Place, CommandError> {
+    if base.starts_with(OURS) {
+        let why = format!("{base} is the branch of a session");
+        return Err(CommandError::invalid("branch_invalid", why, "Name a branch of somebody's."));
+    }
     let path = forge::bring(&engine.shared, github, repository, &base).await?;
     Ok(Place { repository: path.to_string_lossy().into_owned(), base: Some(base), prompt })
 }
@@ -160,11 +159,13 @@ async fn happened(
             if !looked.map_err(CommandError::from)?.status.success() {
                 return Err(NotMade::Skipped(format!("{commit:.10} is not on {branch}")));
             }
-            let checks = failed_checks(github, &repository, commit).await?;
-            if checks.is_empty() {
+            let checks = github.checks(&repository, commit).await?;
+            let failed = checks.iter().filter(|check| check.is_done() && check.has_failed());
+            let failed = forge::checks_told(failed);
+            if failed.is_empty() {
                 return Err(NotMade::Skipped("no check of the commit has failed any more".to_owned()));
             }
-            Ok(Place { prompt: told(&checks), ..place })
+            Ok(Place { prompt: told(&failed), ..place })
         }
     }
 }
@@ -174,20 +175,4 @@ fn quoted(what: &str, issue: &Issue) -> (String, String) {
     let title = issue.title.replace(['\n', '\r'], " ");
     let body = issue.body.as_deref().unwrap_or_default();
     (format!("{what} #{}, by {by}", issue.number), format!("Title: {title}\n\n{body}"))
-}
-
-async fn failed_checks(
-    github: &GitHub,
-    repository: &Repository,
-    commit: &str,
-) -> Result<Vec<(String, String)>, GitHubError> {
-    let checks = github.checks(repository, commit).await?;
-    let failed = checks.iter().filter(|check| check.is_done() && check.has_failed()).take(CHECKS);
-    let told = failed.map(|check| {
-        let output = check.output.as_ref();
-        let title = output.and_then(|output| output.title.as_deref()).unwrap_or_default();
-        let summary = output.and_then(|output| output.summary.as_deref()).unwrap_or_default();
-        (format!("check {}", check.name), format!("{title}\n{summary}"))
-    });
-    Ok(told.collect())
 }

@@ -8,7 +8,8 @@
 //! ```
 //! A run is one row, under the name of what it is for and with the id of its session, written before there is a session: so however often the same
 //! thing is told, by whichever server it is found, and wherever a crash falls, there is one session of it. What makes rows takes no part in what is
-//! made of them (`firing`), which takes no input: it compares the rows with what is so, on a timer and when told, and each step can be taken again.
+//! made of them (`firing`, `taking`), which takes no input: it compares the rows with what is so, on a timer and when told, and each step can be
+//! taken again.
 //!
 //! A session of an automation is one of its owner's in everything: their rights, their places in the queue, their budgets, and the guards.
 
@@ -17,6 +18,7 @@ mod firing;
 mod happened;
 mod making;
 mod schedule;
+mod taking;
 #[cfg(test)]
 mod tests;
 
@@ -160,6 +162,14 @@ impl Automation {
             paused: row.paused,
             failures: row.failures,
         })
+    }
+
+    /// `None` where it is of a version that knows more: whoever looks at many does without it.
+    fn readable(row: AutomationRow) -> Option<Self> {
+        let id = row.id.clone();
+        Self::read(row)
+            .inspect_err(|error| tracing::warn!(automation.id = id, %error, "an automation is left out"))
+            .ok()
     }
 
     fn row(&self) -> AutomationRow {

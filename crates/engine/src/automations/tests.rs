@@ -105,6 +105,20 @@ async fn of_times_that_were_missed_the_last_one_runs() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_clock_that_was_ahead_puts_nothing_off() {
+    let due = at("2026-03-25T08:00:00Z");
+    let stage = Stage::with(&automation("daily", cron("0 9 * * *", "Europe/Berlin"), Some(due))).await;
+    let years_ahead = at("2030-05-01T12:00:00Z");
+    assert_eq!(fire_due(&stage.store, years_ahead).await.unwrap(), 1);
+    assert_eq!(stage.now().await.next_at, Some(at("2030-05-02T07:00:00Z")));
+    assert_eq!(fire_due(&stage.store, due).await.unwrap(), 0);
+    let next = at("2026-03-26T08:00:00Z");
+    assert_eq!(stage.now().await.next_at, Some(next));
+    assert_eq!(fire_due(&stage.store, next).await.unwrap(), 1);
+    assert_eq!(stage.runs().await, [next, at("2030-05-01T07:00:00Z")]);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_has_become_impossible_is_paused_and_says_why() {
     let stage =
         Stage::with(&automation("gone", cron("0 9 * * *", "Atlantis/Capital"), Some(Timestamp(5)))).await;

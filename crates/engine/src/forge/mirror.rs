@@ -1,6 +1,7 @@
 //! Repositories of GitHub as they are kept here: bare, one directory each under the data directory, which sessions take for theirs.
 //! Branches of sessions are in it beside those that were fetched, and are not fetched over while their sessions live: that of a pull request
-//! that a session works on is the session's, until it ends.
+//! that a session works on is the session's, until it ends. A branch that sessions have made is never fetched over for another session to start
+//! from: what is on it may be nowhere else.
 
 use crate::engine::{Shared, parse_view};
 use crate::{CommandError, git};
@@ -16,6 +17,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 const SAID_BYTES: usize = 2_000;
 /// Where commits are named that are on no branch any more.
 const KEPT: &str = "refs/lamplight/kept";
+/// What the branches begin with that sessions make.
+pub(crate) const OURS: &str = "lamplight/";
 /// Directory of all mirrors, in the data directory.
 const DIRECTORY: &str = "mirrors";
 
@@ -32,19 +35,35 @@ impl Mirrors {
 
 /// Whether a session's repository is one of these, so that its work goes to GitHub and is merged there.
 pub(crate) fn is_mirror(data_dir: &Path, repository: &str) -> bool {
+    Path::new(repository).starts_with(directory(data_dir))
+}
+
+/// What the mirror at this path is of, whether it was made already or not.
+pub(crate) fn mirrored(data_dir: &Path, path: &Path, github: &GitHub) -> Option<Repository> {
+    let below = path.strip_prefix(directory(data_dir)).ok()?;
+    let name = named_by(path).filter(|_| below.starts_with(&github.config().host))?;
+    github.repository(&name)
+}
+
+/// Of all of them, without symbolic links, as sessions name their repositories.
+fn directory(data_dir: &Path) -> PathBuf {
     let mirrors = data_dir.join(DIRECTORY);
-    let mirrors = mirrors.canonicalize().unwrap_or(mirrors);
-    Path::new(repository).starts_with(mirrors)
+    let of_data = || data_dir.canonicalize().map(|data_dir| data_dir.join(DIRECTORY));
+    mirrors.canonicalize().or_else(|_| of_data()).unwrap_or(mirrors)
 }
 
 /// Where it is kept, or would be.
-pub(super) fn path_of(data_dir: &Path, repository: &Repository) -> PathBuf {
+pub(crate) fn path_of(data_dir: &Path, repository: &Repository) -> PathBuf {
     let Repository { host, owner, name } = repository;
-    data_dir
-        .join(DIRECTORY)
-        .join(host)
-        .join(owner.to_lowercase())
-        .join(format!("{}.git", name.to_lowercase()))
+    directory(data_dir).join(host).join(owner.to_lowercase()).join(format!("{}.git", name.to_lowercase()))
+}
+
+/// Whether it is the name of one branch. Of anything else git could make a pattern, or two names.
+pub(crate) async fn is_branch(data_dir: &Path, name: &str) -> anyhow::Result<bool> {
+    let reference = format!("refs/heads/{name}");
+    // Nothing with this character in it can be given to a program.
+    Ok(!name.contains('\0')
+        && git::output(data_dir, &["check-ref-format", &reference]).await?.status.success())
 }
 
 /// The repository with this branch as it is there now, which is what work starts from.
@@ -54,8 +73,12 @@ pub(crate) async fn bring(
     repository: &Repository,
     branch: &str,
 ) -> Result<PathBuf, CommandError> {
-    let path = bring_beside(shared, github, repository, branch).await?;
-    git::line(&path, &["symbolic-ref", "HEAD", &format!("refs/heads/{branch}")]).await?;
+    let (path, reference) = (path_of(&shared.config.data_dir, repository), format!("refs/heads/{branch}"));
+    let is_here = git::line(&path, &["rev-parse", "--verify", "--quiet", &reference]).await.is_ok();
+    if !(is_here && branch.starts_with(OURS)) {
+        bring_beside(shared, github, repository, branch).await?;
+    }
+    git::line(&path, &["symbolic-ref", "HEAD", &reference]).await?;
     Ok(path)
 }
 
@@ -66,6 +89,13 @@ pub(super) async fn bring_beside(
     repository: &Repository,
     branch: &str,
 ) -> Result<PathBuf, CommandError> {
+    if !is_branch(&shared.config.data_dir, branch).await? {
+        return Err(CommandError::invalid(
+            "branch_invalid",
+            format!("{branch:?} cannot be the name of a branch"),
+            "Name one branch that is there.",
+        ));
+    }
     let path = path_of(&shared.config.data_dir, repository);
     let forge = shared.forge.as_ref().context("GitHub is not configured")?;
     let turn = forge.mirrors.turn(&path);
@@ -142,4 +172,32 @@ async fn prepare(path: &Path, repository: &Repository) -> anyhow::Result<()> {
     // Where it comes from, for whoever looks and for publishing; what is fetched and pushed says its address itself.
     let origin = format!("https://{}/{repository}.git", repository.host);
     git::line(path, &["config", "remote.origin.url", &origin]).await.map(drop)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_branch_is_one_name_and_no_pattern() {
+        for name in ["main", "feature/one", "lamplight/fix-wrap-01ja", "größer", "v1.2"] {
+            assert!(is_branch(Path::new("/"), name).await.unwrap(), "{name}");
+        }
+        for name in [
+            "",
+            "*",
+            "lamplight/*",
+            "main:other",
+            "a..b",
+            "a b",
+            "a\nb",
+            "a\0b",
+            "@{-1}",
+            "a.lock",
+            "/a",
+            "a/",
+        ] {
+            assert!(!is_branch(Path::new("/"), name).await.unwrap(), "{name:?}");
+        }
+    }
 }

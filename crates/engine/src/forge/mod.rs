@@ -26,8 +26,8 @@ mod telling;
 mod work;
 
 pub use examine::{GitHubFinding, examine_github};
-pub(crate) use mirror::{bring, bring_for, is_mirror};
-pub(crate) use prompt::happened as happened_prompt;
+pub(crate) use mirror::{OURS, bring, bring_for, is_branch, is_mirror, mirrored, path_of as mirror_path};
+pub(crate) use prompt::{checks_told, happened as happened_prompt};
 pub use standing::{GitHubConnection, GitHubStanding};
 pub(crate) use work::Trouble;
 

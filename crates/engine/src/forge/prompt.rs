@@ -12,6 +12,9 @@ const COMMENTS_BYTES: usize = 64 * 1024;
 /// Failed checks that are told, and of what each says, in bytes.
 const CHECKS: usize = 10;
 const CHECK_BYTES: usize = 8 * 1024;
+const CHECK_NAME_BYTES: usize = 255;
+/// Of all that is quoted behind what somebody wants done each time, so that there is room for it in a prompt.
+const QUOTED_BYTES: usize = 128 * 1024;
 
 /// Of the changes around a remark and of what was said there before; the remark is about their end.
 const CONTEXT_BYTES: usize = 8 * 1024;
@@ -90,11 +93,27 @@ pub(crate) fn happened(wanted: &str, what: &str, quoted: &[(String, String)], ma
         return text;
     }
     let _ = write!(text, " {RULES}\n\n");
+    let mut room = QUOTED_BYTES;
     for (whose, said) in quoted {
         let whose = whose.replace(['\n', '\r'], " ");
-        quote(&mut text, &whose, cut(said, ISSUE_BYTES), mark.as_str());
+        let said = cut(said, room.min(ISSUE_BYTES));
+        room -= said.len();
+        quote(&mut text, &whose, said, mark.as_str());
     }
     text.trim_end().to_owned()
+}
+
+/// Those of these checks that are told: what each is, and what it says.
+pub(crate) fn checks_told<'a>(checks: impl IntoIterator<Item = &'a CheckRun>) -> Vec<(String, String)> {
+    let told = checks.into_iter().take(CHECKS).map(|check| {
+        let output = check.output.as_ref();
+        let title = output.and_then(|output| output.title.as_deref()).unwrap_or_default();
+        let summary = output.and_then(|output| output.summary.as_deref()).unwrap_or_default();
+        let name = check.name.replace(['\n', '\r'], " ");
+        let said = format!("{title}\n{summary}");
+        (format!("check {}", cut(&name, CHECK_NAME_BYTES)), cut(&said, CHECK_BYTES).to_owned())
+    });
+    told.collect()
 }
 
 /// What programs found in a commit.
@@ -107,17 +126,8 @@ pub(super) fn failed(
 ) -> String {
     let mut text =
         format!("Checks of your pull request #{number} of {repository} failed at {commit}. {RULES}\n\n");
-    for check in checks.iter().take(CHECKS) {
-        let output = check.output.as_ref();
-        let title = output.and_then(|output| output.title.as_deref()).unwrap_or_default();
-        let summary = output.and_then(|output| output.summary.as_deref()).unwrap_or_default();
-        let name = check.name.replace(['\n', '\r'], " ");
-        quote(
-            &mut text,
-            &format!("check {name}"),
-            &format!("{title}\n{}", cut(summary, CHECK_BYTES)),
-            mark.as_str(),
-        );
+    for (check, said) in checks_told(checks.iter().copied()) {
+        quote(&mut text, &check, &said, mark.as_str());
     }
     text.push_str("Find out why and repair it.");
     text
@@ -163,4 +173,33 @@ fn end(text: &str, bytes: usize) -> &str {
 
 fn cut(text: &str, bytes: usize) -> &str {
     &text[..text.floor_char_boundary(bytes)]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn what_is_quoted_leaves_room_for_what_is_wanted() {
+        // GitHub takes summaries of this length.
+        let (summary, id) = ("ü".repeat(65_535 / 2), "01K00000000000000000000001".parse().unwrap());
+        let check = |n: usize| {
+            let name = format!("check {n}\n{}", "n".repeat(9_000));
+            let output = json!({ "title": "Red", "summary": summary });
+            let check =
+                json!({ "name": name, "status": "completed", "conclusion": "failure", "output": output });
+            serde_json::from_value::<CheckRun>(check).unwrap()
+        };
+        let checks: Vec<_> = (0..12).map(check).collect();
+        let told = checks_told(&checks);
+        assert_eq!(told.len(), CHECKS);
+        let wanted = "w".repeat(64 * 1024);
+        let prompt = happened(&wanted, "checks failed.", &told, &id);
+        assert!(prompt.starts_with(&wanted) && prompt.len() < 192 * 1024, "{}", prompt.len());
+        assert!((0..CHECKS).all(|n| prompt.contains(&format!("check check {n} nnn"))), "each is told");
+        let whatever = vec![("x".to_owned(), "x".repeat(300_000)); 9];
+        let prompt = happened(&wanted, "it.", &whatever, &id);
+        assert!(prompt.len() < 200 * 1024 && prompt.matches("<<<").count() == 9, "{}", prompt.len());
+    }
 }

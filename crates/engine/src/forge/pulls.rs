@@ -59,7 +59,6 @@ impl Work<'_> {
     async fn worked_on_by(&self, pull: &PullRequest) -> Result<Option<SessionId>, Trouble> {
         let (shared, name) = (&self.engine.shared, self.repository.to_string());
         let mirror = mirror::path_of(&shared.config.data_dir, &self.repository);
-        let mirror = mirror.canonicalize().unwrap_or(mirror);
         let query = SessionQuery { limit: PAGE_SESSIONS, ..SessionQuery::default() };
         for row in shared.store.sessions(query).await?.items {
             let Ok(view) = crate::engine::parse_view(&row.body) else { continue };

@@ -8,6 +8,8 @@ use super::occurrence::{Author, Occurrence, What};
 use super::review::has_failed;
 use serde::{Deserialize, Serialize};
 
+/// A label that somebody puts on an issue is the same one for so long, in milliseconds.
+const SAME_MS: u64 = 60 * 1000;
 /// Of a branch, in the name of what was pushed.
 const BRANCHES: &str = "refs/heads/";
 
@@ -32,7 +34,7 @@ pub enum Happened {
     IssueOpened {
         number: u64,
     },
-    /// At this moment, in milliseconds since 1970: a label can be put there again.
+    /// At about this moment, in milliseconds since 1970: a label can be put there again.
     IssueLabelled {
         number: u64,
         label: String,
@@ -80,7 +82,19 @@ impl Happening {
         }
     }
 
-    /// The same whichever way it came and however often, and of nothing else.
+    /// Whether it is the same as one that has another key: of a label a webhook says when the issue was changed last, and looking when it was
+    /// put there.
+    pub fn is_told_again(&self, before: &Self) -> bool {
+        let Happened::IssueLabelled { number, label, at } = &self.what else { return false };
+        let Happened::IssueLabelled { number: of, label: known, at: then } = &before.what else {
+            return false;
+        };
+        let is_theirs = self.by.as_ref().map(|by| by.id) == before.by.as_ref().map(|by| by.id);
+        let is_there = self.repository.eq_ignore_ascii_case(&before.repository) && number == of;
+        is_there && is_theirs && label.to_lowercase() == known.to_lowercase() && at.abs_diff(*then) < SAME_MS
+    }
+
+    /// The same however often it is told in the same way, and of nothing else.
     pub fn key(&self) -> String {
         let repository = self.repository.to_lowercase();
         match &self.what {

@@ -253,6 +253,12 @@ async fn what_cannot_be_is_refused_with_what_to_do() {
     check(json!({ "text": "" }), "invalid_request").await;
     check(json!({ "repository": "/nowhere" }), "repository_not_found").await;
     check(json!({ "agent": "nobody" }), "agent_unknown").await;
+    for branch in ["*", "lamplight/*", "main:lamplight/x", "lamplight/other-01ja", "-f", "a b", "a\0b", ""] {
+        check(json!({ "base": branch }), "invalid_request").await;
+        for kind in ["pushed", "checks_failed"] {
+            check(json!({ "trigger": { "kind": kind, "branch": branch } }), "invalid_request").await;
+        }
+    }
     check(json!({ "trigger": { "kind": "issue_opened" } }), "no_forge").await;
     check(json!({ "trigger": { "kind": "full_moon" } }), "invalid_request").await;
     for path in ["/automations/nothing/run", "/automations/nothing/pause", "/automations/nothing/resume"] {

@@ -1,6 +1,7 @@
 //! People, and what lets them in.
 
 mod as_person;
+mod automations;
 mod browsers;
 mod commands;
 mod guards;

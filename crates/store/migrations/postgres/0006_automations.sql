@@ -42,5 +42,6 @@ CREATE TABLE automation_runs (
     started_at BIGINT,
     UNIQUE (automation, key)
 );
+CREATE INDEX automation_runs_newest ON automation_runs (automation, number);
 CREATE INDEX automation_runs_open ON automation_runs (state) WHERE state IN ('waiting', 'running');
 CREATE INDEX automation_runs_settled ON automation_runs (at) WHERE due_at IS NULL;

@@ -113,6 +113,12 @@ pub enum AutomationChange {
         id: String,
         due: Option<Timestamp>,
     },
+    /// It is to run next at `due`, if that was to be at `was`.
+    PutRight {
+        id: String,
+        was: Timestamp,
+        due: Timestamp,
+    },
     /// With its runs; their sessions stay.
     Remove {
         id: String,
@@ -152,6 +158,7 @@ impl AutomationChange {
             Self::Begin(runs) => runs.iter().map(|run| run.cause.len() + 128).sum(),
             Self::Pause { .. }
             | Self::Resume { .. }
+            | Self::PutRight { .. }
             | Self::Remove { .. }
             | Self::Fire { .. }
             | Self::Start { .. }
@@ -186,6 +193,11 @@ impl Store {
     /// Those that the clock has reached, the longest ago first.
     pub async fn automations_due(&self, now: Timestamp) -> Result<Vec<AutomationRow>, ReadError> {
         self.read_rows(move |connection| reading::due(connection, now)).await
+    }
+
+    /// Those that the clock has yet to reach, the farthest first.
+    pub async fn automations_to_come(&self, now: Timestamp) -> Result<Vec<AutomationRow>, ReadError> {
+        self.read_rows(move |connection| reading::to_come(connection, now)).await
     }
 
     /// When the next is due, an automation or a run that is put off, that is not due at `now`.

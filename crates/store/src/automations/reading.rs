@@ -27,6 +27,10 @@ pub(super) fn due(connection: &Connection, now: Timestamp) -> Result<Vec<Automat
     those(connection, "WHERE a.due_at <= ?1 ORDER BY a.due_at, a.id", params![now.0])
 }
 
+pub(super) fn to_come(connection: &Connection, now: Timestamp) -> Result<Vec<AutomationRow>> {
+    those(connection, "WHERE a.due_at > ?1 ORDER BY a.due_at DESC, a.id", params![now.0])
+}
+
 pub(super) fn next_due(connection: &Connection, now: Timestamp) -> Result<Option<Timestamp>> {
     let text = "SELECT MIN(due_at) FROM (
             SELECT due_at FROM automations WHERE due_at > ?1

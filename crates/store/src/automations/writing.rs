@@ -19,6 +19,7 @@ pub(crate) fn change(connection: &Connection, change: &AutomationChange) -> Resu
              WHERE id = ?1 AND paused IS NOT NULL",
             params![id, due.map(|due| due.0)],
         ),
+        AutomationChange::PutRight { id, was, due } => put_right(connection, id, *was, Some(*due)),
         AutomationChange::Remove { id } => {
             connection.execute("DELETE FROM automation_runs WHERE automation = ?1", params![id])?;
             connection.execute("DELETE FROM automations WHERE id = ?1", params![id])
@@ -78,11 +79,15 @@ fn pause(connection: &Connection, id: &str, paused: &Paused) -> Result<usize> {
     )
 }
 
-fn fire(connection: &Connection, due: Timestamp, next: Option<Timestamp>, run: &NewRun) -> Result<usize> {
-    let is_first = connection.execute(
+fn put_right(connection: &Connection, id: &str, was: Timestamp, due: Option<Timestamp>) -> Result<usize> {
+    connection.execute(
         "UPDATE automations SET due_at = ?3 WHERE id = ?1 AND due_at = ?2",
-        params![run.automation, due.0, next.map(|next| next.0)],
-    )?;
+        params![id, was.0, due.map(|due| due.0)],
+    )
+}
+
+fn fire(connection: &Connection, due: Timestamp, next: Option<Timestamp>, run: &NewRun) -> Result<usize> {
+    let is_first = put_right(connection, &run.automation, due, next)?;
     if is_first == 0 { Ok(0) } else { begin(connection, run) }
 }
 

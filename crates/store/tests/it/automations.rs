@@ -95,6 +95,13 @@ async fn a_time_has_one_run_however_often_it_is_noticed(place: Place) {
     let fired = firing.join_all().await;
     assert_eq!(fired.iter().sum::<usize>(), 1, "{fired:?}");
     assert_eq!(store.automation("nightly").await.unwrap().unwrap().due_at, next);
+    let put_right =
+        |due| AutomationChange::PutRight { id: "nightly".to_owned(), was: NOON.plus_ms(1_000), due };
+    let to_come = store.automations_to_come(NOON).await.unwrap();
+    assert_eq!(to_come.into_iter().map(|row| row.due_at).collect::<Vec<_>>(), [next]);
+    assert_eq!(change(&store, put_right(NOON.plus_ms(9))).await, 1);
+    assert_eq!(change(&store, put_right(NOON.plus_ms(8))).await, 0, "it was to run at another time");
+    assert_eq!(store.automations_to_come(NOON.plus_ms(9)).await.unwrap(), []);
     for n in 30..33 {
         let new = change(&store, AutomationChange::Begin(vec![run("nightly", "issues/1", n)])).await;
         assert_eq!(new, usize::from(n == 30));

@@ -1,7 +1,7 @@
 //! `POST /automations`
 
 use super::{Automation, AutomationTrigger};
-use crate::http::access::{Caller, may_begin};
+use crate::http::access::{Caller, may_begin, may_use};
 use crate::http::problem::Problem;
 use crate::http::resources::Network;
 use crate::http::{App, extract};
@@ -53,6 +53,9 @@ pub(in crate::http) async fn handle(
     extract::Json(request): extract::Json<NewAutomationRequest>,
 ) -> Result<Response, Problem> {
     may_begin(&app, &caller, &request.repository).await?;
+    let trigger = request.trigger.into();
+    let works_in = app.engine.new_automation_works_in(&request.repository, &trigger).await?;
+    may_use(&app, &caller, &works_in).await?;
     let network = request.network.map(lamplight_domain::Network::try_from).transpose();
     let network = network.map_err(|error| Problem::invalid_request(error.to_string()))?;
     let owner = Owner {
@@ -67,7 +70,7 @@ pub(in crate::http) async fn handle(
         network,
         budget_micros: request.budget_micros,
     };
-    let (name, repository, trigger) = (request.name, request.repository, request.trigger.into());
+    let (name, repository) = (request.name, request.repository);
     let made = app.engine.add_automation(NewAutomation { name, owner, repository, task, trigger }).await?;
     let location = format!("/api/v1/automations/{}", made.id);
     let automation = Automation::of(made, &caller);

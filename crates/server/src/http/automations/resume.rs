@@ -20,6 +20,6 @@ pub(in crate::http) async fn handle(
     Path(id): Path<String>,
 ) -> Result<Json<Automation>, Problem> {
     let automation = theirs(&app, &caller, &id).await?;
-    may_use(&app, &caller, &automation.repository).await?;
+    may_use(&app, &caller, &app.engine.automation_works_in(&automation)).await?;
     Ok(Json(Automation::of(app.engine.resume_automation(&id).await?, &caller)))
 }

@@ -22,7 +22,7 @@ pub(in crate::http) async fn handle(
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<AutomationRun>), Problem> {
     let automation = theirs(&app, &caller, &id).await?;
-    may_use(&app, &caller, &automation.repository).await?;
+    may_use(&app, &caller, &app.engine.automation_works_in(&automation)).await?;
     let run = app.engine.run_automation(&id, &by).await?;
     Ok((StatusCode::ACCEPTED, Json(run.into())))
 }

@@ -170,7 +170,7 @@ impl Stage {
         id
     }
 
-    async fn until(&self, session: &str, is_so: impl Fn(&Value) -> bool) -> Value {
+    pub(super) async fn until(&self, session: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let begun = tokio::time::Instant::now();
         loop {
             let (_, view) = self.door.get(&self.door.owner, &format!("/sessions/{session}")).await;

@@ -30,7 +30,9 @@ impl Place {
         let place = Self::new();
         let path = place.path("lamplight.toml");
         let before = std::fs::read_to_string(&path).unwrap();
-        let more = configuration.replace("{repository}", &place.repository().display().to_string());
+        let more = configuration
+            .replace("{repository}", &place.repository().display().to_string())
+            .replace("{data}", &place.path("data").display().to_string());
         std::fs::write(&path, format!("{before}{more}")).unwrap();
         place
     }
