@@ -88,16 +88,21 @@ async fn an_object_store_that_is_away_for_a_while_is_told_and_costs_nothing() {
     assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &"storage_unavailable".into()));
     assert!(problem["what_to_do"].as_str().unwrap().contains("lamplight doctor"), "{problem}");
     until_ready("the object store cannot be used").await;
-    let told = async {
-        while !server.until(&id, "noted", 1).await.iter().any(|entry| {
-            entry["event"]["text"]
-                .as_str()
-                .is_some_and(|text| text.starts_with("The object store does not answer"))
-        }) {
-            tokio::time::sleep(LOOK).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, told).await.expect("people are told in the session");
+    for (session, what) in [(id.as_str(), "What is to be kept"), (waiting, "The prompt waits for its files")]
+    {
+        let expected = format!("The object store does not answer. {what}");
+        let told =
+            async {
+                while !server.until(session, "noted", 1).await.iter().any(|entry| {
+                    entry["event"]["text"].as_str().is_some_and(|text| text.starts_with(&expected))
+                }) {
+                    tokio::time::sleep(LOOK).await;
+                }
+            };
+        tokio::time::timeout(PATIENCE, told)
+            .await
+            .unwrap_or_else(|_| panic!("{what}: it is told in the session"));
+    }
     let branch = server.view(&id).await["branch"].as_str().unwrap().to_owned();
     assert_eq!(server.place.git(&["show", &format!("{branch}:one.txt")]), "one", "the work does not wait");
 
