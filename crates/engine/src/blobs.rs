@@ -1,15 +1,18 @@
 //! The bucket in which blobs are, where there is one.
 
 use crate::engine::{Engine, Shared, closed};
-use crate::{CommandError, Config, clock};
+use crate::{Config, clock};
 use lamplight_store::{Bucket, BucketAddress, BucketSettings};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 /// Until it is tried again to take along what is on the disk.
 const PAUSE: Duration = Duration::from_secs(30);
-/// For an answer to whoever only asks whether there is one.
-const ANSWER: Duration = Duration::from_secs(2);
+/// From one look whether it is there to the next.
+const LOOK: Duration = Duration::from_secs(10);
+/// For its answer to that; one that comes later is of no use to anybody who waits.
+const ANSWER: Duration = Duration::from_secs(5);
 
 pub(crate) fn open(settings: &BucketSettings) -> anyhow::Result<Bucket> {
     BucketAddress::new(settings.clone())?.open()
@@ -47,17 +50,34 @@ pub(crate) async fn take_along(shared: Arc<Shared>) {
     }
 }
 
-impl Engine {
-    /// Whether the bucket answers now, if there is one. Asks it once, and waits for two seconds at most.
-    pub async fn is_bucket_there(&self) -> Result<(), CommandError> {
-        let Some(bucket) = self.shared.store.bucket() else { return Ok(()) };
-        match tokio::time::timeout(ANSWER, bucket.answers()).await {
-            Ok(Ok(())) => Ok(()),
-            Ok(Err(error)) => Err(CommandError::StorageUnavailable(error.to_string())),
-            Err(_) => {
-                let why = format!("there was no answer within {} s", ANSWER.as_secs());
-                Err(CommandError::StorageUnavailable(why))
-            }
+/// Looks now and then whether the bucket is there, so that nobody who asks waits for it, and tells when that changes.
+pub(crate) async fn look(shared: Arc<Shared>) {
+    let Some(bucket) = shared.store.bucket() else { return };
+    let mut closing = shared.closing();
+    loop {
+        let answered = tokio::select! {
+            answered = tokio::time::timeout(ANSWER, bucket.answers()) => answered,
+            () = closed(&mut closing) => return,
+        };
+        let late = |_| format!("the object store gave no answer within {} s", ANSWER.as_secs());
+        let answered = answered.map_err(late).and_then(|answer| answer.map_err(|error| error.to_string()));
+        let is_there = answered.is_ok();
+        let was_there = shared.is_bucket_there.swap(is_there, Ordering::Relaxed);
+        match answered {
+            Ok(()) if !was_there => tracing::info!("the object store can be used again"),
+            Err(why) if was_there => tracing::warn!("files wait or are refused: {why}"),
+            Ok(()) | Err(_) => {}
         }
+        tokio::select! {
+            () = tokio::time::sleep(LOOK) => {}
+            () = closed(&mut closing) => return,
+        }
+    }
+}
+
+impl Engine {
+    /// Whether the bucket was there at the last look, if there is one.
+    pub fn is_bucket_there(&self) -> bool {
+        self.shared.is_bucket_there.load(Ordering::Relaxed)
     }
 }

@@ -30,6 +30,7 @@ use lamplight_sandbox::provider::Provider;
 use lamplight_store::{Places, Store, Whose};
 use serde_json::Value;
 use std::collections::HashMap;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast, oneshot, watch};
@@ -77,6 +78,8 @@ pub(crate) struct Shared {
     pub hooks: Hooks,
     pub metrics: Metrics,
     pub servers: Servers,
+    /// Whether that was so at the last look; also where there is no bucket.
+    pub is_bucket_there: AtomicBool,
     pub awake: Mutex<HashMap<SessionId, Awake>>,
     pub changes: broadcast::Sender<Arc<SessionSummary>>,
     /// What reaches in from sandboxes ends first, so that what it used is still written down.
@@ -143,6 +146,7 @@ impl Engine {
             lending: lent::Lending::new(),
             metrics: Metrics::new(),
             servers,
+            is_bucket_there: AtomicBool::new(true),
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
             closing: watch::Sender::new(false),
@@ -158,6 +162,7 @@ impl Engine {
         shared.tasks.spawn(queue::run(shared.clone()));
         shared.tasks.spawn(hooks::run(shared.clone()));
         shared.tasks.spawn(blobs::take_along(shared.clone()));
+        shared.tasks.spawn(blobs::look(shared.clone()));
         shared.tasks.spawn(servers::run(shared.clone()));
         shared.tasks.spawn(servers::follow(shared.clone()));
         Ok(forge::started(Self { shared }))

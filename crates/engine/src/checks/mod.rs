@@ -103,7 +103,7 @@ async fn ended(context: &Context, asked: &Asked, ran: Vec<Ran>) -> Report {
             writeln!(text, "$ {}\n{output}\n[{} after {} ms]\n", told.command.trim(), told.how(), told.ms);
     }
     let name = format!("checks/turn-{}.log", asked.turn);
-    if let Some(artifact) = put(context, &mut Patience::default(), name, Bytes::from(text)).await {
+    if let Ok(artifact) = put(context, &mut Patience::default(), name, Bytes::from(text)).await {
         let kept = Event::ArtifactsKept { turn: asked.turn, artifacts: vec![artifact] };
         context.send(Message::Facts(vec![kept])).await;
     }

@@ -16,6 +16,7 @@ use lamplight_domain::{Event, Generation};
 use lamplight_sandbox::link::{Acks, Code, Link, LinkError, Offsets, Output, ProcessState, Reader, Stdin};
 use lamplight_sandbox::provider::inside;
 use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 use tokio::time::{Instant, sleep_until};
 
 /// Between asking everything in the sandbox to end and killing it; ms.
@@ -24,6 +25,8 @@ const KILL_GRACE_MS: u64 = 500;
 const FILE_MODE: u32 = 0o600;
 /// And of files that people attach: the agent's own programs may run as others.
 const ATTACHED_MODE: u32 = 0o644;
+/// From one try to get a prompt's files to the next, beside what the object store's client waits by itself.
+const PAUSE: Duration = Duration::from_secs(2);
 /// The end of standard error that explains an exit; characters, and the bytes that it is taken from.
 const LAST_WORDS: usize = 600;
 const KEPT_WORDS: usize = 16 * 1024;
@@ -120,31 +123,53 @@ async fn tell(
 }
 
 /// Puts the files that come with a message into the sandbox; those of them that the agent is shown. One that cannot be put there is
-/// told to people: what else was said is worth saying without it.
+/// told to people: what else was said is worth saying without it. An object store that is away is waited for, as the prompt was accepted
+/// with its files: people are told, and how long is for the turn's guards.
 async fn bring(
     context: &Context,
     link: &Link,
     input: &AgentInput,
 ) -> Result<BTreeMap<String, Bytes>, Trouble> {
     let AgentInput::Prompt { attachments, images, .. } = input else { return Ok(BTreeMap::new()) };
-    let shared = &context.shared;
+    let (shared, mut told) = (&context.shared, false);
     for file in attachments {
-        let missing = match attachments::find(shared, &file.blob).await {
+        let find = || attachments::find(shared, &file.blob);
+        let missing = match once_there(context, &mut told, find).await {
             Ok(content) => match link.write_file(&file.path(inside::HOME), ATTACHED_MODE, content).await {
                 Ok(()) => continue,
                 Err(LinkError::Refused { message, .. }) => message,
                 Err(error) => return Err(error.into()),
             },
-            // The prompt is not worth less for it, and waits: it was accepted with its files.
-            Err(away @ CommandError::StorageUnavailable(_)) => return Err(Trouble::Again(away.into())),
             Err(error) => error.to_string(),
         };
         let text = format!("The attached {} could not be put into the sandbox: {missing}", file.name);
         context.send(Message::Facts(vec![Event::Noted { text }])).await;
     }
     match *images {
-        true => attachments::shown(shared, attachments).await.map_err(|error| Trouble::Again(error.into())),
+        true => {
+            let shown = once_there(context, &mut told, || attachments::shown(shared, attachments)).await;
+            shown.map_err(|error| Trouble::Again(error.into()))
+        }
         false => Ok(BTreeMap::new()),
+    }
+}
+
+/// What is asked of an object store, asked again for as long as that is away.
+async fn once_there<T, F>(context: &Context, told: &mut bool, ask: impl Fn() -> F) -> Result<T, CommandError>
+where
+    F: Future<Output = Result<T, CommandError>>,
+{
+    loop {
+        let why = match ask().await {
+            Err(CommandError::StorageUnavailable(why)) => why,
+            answered => return answered,
+        };
+        if !std::mem::replace(told, true) {
+            tracing::warn!(session.id = %context.id, "a prompt waits for its files: {why}");
+            let text = "The object store does not answer. The prompt waits for its files; meanwhile the agent is silent.";
+            context.send(Message::Facts(vec![Event::Noted { text: text.into() }])).await;
+        }
+        tokio::time::sleep(PAUSE).await;
     }
 }
 

@@ -2,7 +2,7 @@
 //!
 //! This is a part of recording the turn's work, and is done again with it after a crash: what is known already is not told again. Files
 //! are read through the guest, with the agent's rights; links are not followed, and nothing is written on the host under a name from
-//! inside. An object store that is away is waited for: the sandbox may be gone when it is back.
+//! inside. An object store that is away is waited for, for a while: the sandbox may be gone when it is back.
 
 use super::context::Context;
 use super::workspace::script;
@@ -61,20 +61,15 @@ pub(super) async fn keep(
     for path in paths {
         found.left_out += usize::from(!found.take(context, link, path).await?);
     }
+    let left_out = (found.left_out > 0)
+        .then(|| Event::Noted { text: format!("Not every artifact was kept: {}.", found.why()) });
     let is_new = |artifact: &Artifact| !known.iter().any(|kept| kept.artifact == *artifact);
     let artifacts: Vec<Artifact> = found.artifacts.into_iter().filter(is_new).collect();
     let mut told = Vec::new();
     if !artifacts.is_empty() {
         told.push(Event::ArtifactsKept { turn, artifacts });
     }
-    if found.left_out > 0 {
-        let text = format!(
-            "Not every artifact was kept: at most {MAX_FILES} of a turn, {} MiB each and {} MiB together, in few folders and under names in UTF-8.",
-            FILE_BYTES >> 20,
-            TURN_BYTES >> 20,
-        );
-        told.push(Event::Noted { text });
-    }
+    told.extend(left_out);
     if !told.is_empty() {
         context.send(Message::Facts(told)).await;
     }
@@ -84,6 +79,8 @@ pub(super) async fn keep(
 #[derive(Default)]
 struct Found {
     patience: Patience,
+    /// Why the last of those that could not be put was not.
+    failure: Option<BlobError>,
     artifacts: Vec<Artifact>,
     names: BTreeSet<String>,
     bytes: u64,
@@ -98,7 +95,8 @@ impl Found {
         else {
             return Ok(false);
         };
-        if self.artifacts.len() >= MAX_FILES || self.names.contains(&name) {
+        let is_over = matches!(self.patience, Patience::Over(_));
+        if is_over || self.artifacts.len() >= MAX_FILES || self.names.contains(&name) {
             return Ok(false);
         }
         let limit = FILE_BYTES.min(TURN_BYTES - self.bytes);
@@ -108,64 +106,127 @@ impl Found {
             Err(LinkError::Refused { .. }) => return Ok(false),
             Err(other) => return Err(other),
         };
-        let Some(artifact) = put(context, &mut self.patience, name.clone(), content).await else {
-            return Ok(false);
+        let artifact = match put(context, &mut self.patience, name.clone(), content).await {
+            Ok(artifact) => artifact,
+            Err(error) => {
+                self.failure = Some(error);
+                return Ok(false);
+            }
         };
         self.bytes += artifact.bytes;
         self.artifacts.push(artifact);
         self.names.insert(name);
         Ok(true)
     }
+
+    /// Why some were left out.
+    fn why(&self) -> String {
+        match &self.failure {
+            Some(error) => format!("{error}; what is still in the sandbox then is kept with the next turn"),
+            None => format!(
+                "at most {MAX_FILES} of a turn, {} MiB each and {} MiB together, in few folders and under names in UTF-8",
+                FILE_BYTES >> 20,
+                TURN_BYTES >> 20,
+            ),
+        }
+    }
 }
 
 /// How much longer an object store that is away is waited for.
-#[derive(Default)]
+#[derive(Debug, Default, PartialEq)]
 pub(crate) enum Patience {
     /// It was not away yet.
     #[default]
     Whole,
     /// People are told that it is.
     Until(Instant),
+    /// It is waited for no more: what else there is to be kept is not tried.
+    Over(BlobError),
 }
 
 impl Patience {
-    /// Waits for the next try; whether there is one.
-    async fn wait(&mut self, context: &Context) -> bool {
-        let until = match self {
-            Self::Until(until) => *until,
-            Self::Whole => {
-                let minutes = PATIENCE.as_secs() / 60;
-                let text = format!(
-                    "The object store does not answer. What is to be kept of this turn waits for it, for {minutes} minutes at most."
-                );
-                context.send(Message::Facts(vec![Event::Noted { text }])).await;
-                let until = Instant::now() + PATIENCE;
-                *self = Self::Until(until);
-                until
-            }
-        };
+    /// Waits for the next try after one that failed; whether there is one.
+    async fn wait(&mut self, context: &Context, error: &BlobError) -> bool {
+        if *self == Self::Whole {
+            let minutes = PATIENCE.as_secs() / 60;
+            let text = format!(
+                "The object store does not answer. What is to be kept of this turn waits for it, for {minutes} minutes at most."
+            );
+            context.send(Message::Facts(vec![Event::Noted { text }])).await;
+        }
+        self.tried(error, Instant::now());
+        if let Self::Over(_) = self {
+            return false;
+        }
         tokio::time::sleep(PAUSE).await;
-        Instant::now() < until
+        true
+    }
+
+    /// A try has failed at `now`.
+    fn tried(&mut self, error: &BlobError, now: Instant) {
+        match self {
+            Self::Whole => *self = Self::Until(now + PATIENCE),
+            Self::Until(until) if now + PAUSE >= *until => *self = Self::Over(error.clone()),
+            Self::Until(_) | Self::Over(_) => {}
+        }
     }
 }
 
-/// `None` where nothing takes it: the turn's work is worth more than its artifacts.
+/// An error where nothing takes it: the turn's work is worth more than its artifacts.
 pub(crate) async fn put(
     context: &Context,
     patience: &mut Patience,
     name: String,
     content: Bytes,
-) -> Option<Artifact> {
+) -> Result<Artifact, BlobError> {
+    if let Patience::Over(error) = patience {
+        return Err(error.clone());
+    }
     let (media_type, bytes) = (media_type(&content).to_owned(), content.len() as u64);
     loop {
         let error = match context.shared.store.attachments().put(content.clone()).await {
-            Ok(blob) => return Some(Artifact { name, blob: blob.to_string(), media_type, bytes }),
+            Ok(blob) => return Ok(Artifact { name, blob: blob.to_string(), media_type, bytes }),
             Err(error) => error,
         };
         let is_away = matches!(error, BlobError::Unavailable(_));
-        if !(is_away && patience.wait(context).await) {
+        if !(is_away && patience.wait(context, &error).await) {
             tracing::warn!(session.id = %context.id, %error, "an artifact could not be kept");
-            return None;
+            return Err(error);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn away() -> BlobError {
+        BlobError::Unavailable("Connection refused".into())
+    }
+
+    #[test]
+    fn patience_is_of_one_turn_and_over_once() {
+        let (begun, mut patience) = (Instant::now(), Patience::default());
+        patience.tried(&away(), begun);
+        assert_eq!(patience, Patience::Until(begun + PATIENCE));
+        // Of another file, and it may have been there in between.
+        patience.tried(&away(), begun + PATIENCE - 2 * PAUSE);
+        assert_eq!(patience, Patience::Until(begun + PATIENCE));
+        patience.tried(&away(), begun + PATIENCE - PAUSE);
+        assert_eq!(patience, Patience::Over(away()));
+        patience.tried(&away(), begun + 2 * PATIENCE);
+        assert_eq!(patience, Patience::Over(away()));
+    }
+
+    #[test]
+    fn people_are_told_why_not_all_was_kept() {
+        let limits =
+            "at most 100 of a turn, 10 MiB each and 50 MiB together, in few folders and under names in UTF-8";
+        assert_eq!(Found::default().why(), limits);
+        let why = Found { failure: Some(away()), ..Found::default() }.why();
+        assert_eq!(
+            why,
+            "the object store cannot be used: Connection refused; what is still in the sandbox then is kept with the next turn"
+        );
     }
 }

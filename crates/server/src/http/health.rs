@@ -15,7 +15,7 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) 
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
     match app.engine.is_store_there().await {
-        Ok(()) if app.engine.is_leased() => (StatusCode::OK, ready_for(&app).await),
+        Ok(()) if app.engine.is_leased() => (StatusCode::OK, ready_for(&app)),
         Ok(()) => (StatusCode::SERVICE_UNAVAILABLE, "the lease of this server has lapsed\n"),
         Err(CommandError::Unreachable(why)) => {
             tracing::warn!("the database cannot be reached: {why}");
@@ -28,12 +28,9 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) 
     }
 }
 
-async fn ready_for(app: &App) -> &'static str {
-    match app.engine.is_bucket_there().await {
-        Ok(()) => "ready\n",
-        Err(why) => {
-            tracing::warn!("{why}");
-            "ready, but the object store cannot be used: no file is kept or read\n"
-        }
+fn ready_for(app: &App) -> &'static str {
+    match app.engine.is_bucket_there() {
+        true => "ready\n",
+        false => "ready, but the object store cannot be used: no file is kept or read\n",
     }
 }

@@ -7,11 +7,14 @@ use crate::support::{PATIENCE, Place, Server, answer};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::io::Write as _;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::time::Duration;
 
 /// From one look at whether something is so to the next.
 const LOOK: Duration = Duration::from_millis(50);
+/// For which Kubernetes waits, unless it is told otherwise.
+const PROBE: Duration = Duration::from_secs(1);
 /// Leaves a file behind as a result, and is not over before somebody has done something meanwhile.
 const OFFER: &str = "!write one.txt one\n\
     !run mkdir -p .lamplight/artifacts && echo result > .lamplight/artifacts/out.txt\n!stream 80 100";
@@ -52,7 +55,21 @@ async fn an_object_store_that_is_away_for_a_while_is_told_and_costs_nothing() {
         let answer = server.request(Method::GET, "/readyz").send().await.unwrap();
         (answer.status(), answer.text().await.unwrap())
     };
-    assert_eq!(ready().await, (StatusCode::OK, "ready\n".to_owned()));
+    // It is looked at now and then, and nobody who asks waits for it.
+    let until_ready = async |word: &str| {
+        let said = async {
+            loop {
+                let (status, said) = ready().await;
+                assert_eq!(status, StatusCode::OK, "work that needs no file goes on");
+                if said.contains(word) {
+                    return;
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, said).await.unwrap_or_else(|_| panic!("{word:?} is not said"));
+    };
+    until_ready("ready\n").await;
     let (status, file) = upload(&server, "from a person").await;
     assert_eq!(status, StatusCode::CREATED, "{file}");
     let id = server.create(OFFER).await;
@@ -67,22 +84,25 @@ async fn an_object_store_that_is_away_for_a_while_is_told_and_costs_nothing() {
     let waiting = accepted["id"].as_str().unwrap();
     // Its sandbox is not there yet.
     seaweed.crash();
-    let (status, said) = ready().await;
-    assert_eq!(status, StatusCode::OK, "work that needs no file goes on");
-    assert!(said.contains("the object store cannot be used"), "{said}");
     let (status, problem) = upload(&server, "in vain").await;
     assert_eq!((status, &problem["code"]), (StatusCode::SERVICE_UNAVAILABLE, &"storage_unavailable".into()));
     assert!(problem["what_to_do"].as_str().unwrap().contains("lamplight doctor"), "{problem}");
-    let told = async {
-        while !server.until(&id, "noted", 1).await.iter().any(|entry| {
-            entry["event"]["text"]
-                .as_str()
-                .is_some_and(|text| text.starts_with("The object store does not answer"))
-        }) {
-            tokio::time::sleep(LOOK).await;
-        }
-    };
-    tokio::time::timeout(PATIENCE, told).await.expect("people are told in the session");
+    until_ready("the object store cannot be used").await;
+    for (session, what) in [(id.as_str(), "What is to be kept"), (waiting, "The prompt waits for its files")]
+    {
+        let expected = format!("The object store does not answer. {what}");
+        let told =
+            async {
+                while !server.until(session, "noted", 1).await.iter().any(|entry| {
+                    entry["event"]["text"].as_str().is_some_and(|text| text.starts_with(&expected))
+                }) {
+                    tokio::time::sleep(LOOK).await;
+                }
+            };
+        tokio::time::timeout(PATIENCE, told)
+            .await
+            .unwrap_or_else(|_| panic!("{what}: it is told in the session"));
+    }
     let branch = server.view(&id).await["branch"].as_str().unwrap().to_owned();
     assert_eq!(server.place.git(&["show", &format!("{branch}:one.txt")]), "one", "the work does not wait");
 
@@ -97,7 +117,31 @@ async fn an_object_store_that_is_away_for_a_while_is_told_and_costs_nothing() {
         entry["event"]["text"].as_str().is_some_and(|text| text.contains("could not be put into the sandbox"))
     });
     assert_eq!(missed.count(), 0, "{entries:?}");
-    assert_eq!(ready().await, (StatusCode::OK, "ready\n".to_owned()));
+    until_ready("ready\n").await;
+    server.clear().await;
+}
+
+#[tokio::test]
+async fn an_object_store_that_hangs_keeps_nobody_waiting_who_asks_whether_the_server_is_ready() {
+    // Who connects gets no answer.
+    let hangs = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let endpoint = hangs.local_addr().unwrap();
+    let mut place =
+        Place::with(&format!("[blobs]\nurl = 's3://{BUCKET}/ours'\nendpoint = 'http://{endpoint}'\n"));
+    place.environment.extend(LET_IN);
+    let server = Server::start_in(place);
+    let told = async {
+        loop {
+            let asked = server.request(Method::GET, "/readyz").timeout(PROBE);
+            let answer = asked.send().await.expect("before whoever asks gives up");
+            assert_eq!(answer.status(), StatusCode::OK);
+            if answer.text().await.unwrap().contains("the object store cannot be used") {
+                break;
+            }
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, told).await.expect("it is told");
     server.clear().await;
 }
 

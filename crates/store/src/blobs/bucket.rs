@@ -2,18 +2,20 @@
 //!
 //! ```text
 //! <prefix>/attachments/ab/cdef…              kept: created if it is not there, and never changed
-//! <prefix>/uploads/ab/cdef…/0001763726400000 swept: one object for each time that it was put, named by the moment
+//! <prefix>/uploads/ab/cdef…/0001763726400000 swept: one object for each time that it was put, named by the moment; the newest counts
 //! ```
 //! Whatever is asked for may be asked for twice: the same content has the same name, so a request whose answer was lost is simply made again.
 
 use super::{BlobError, BlobId, run};
 use bytes::Bytes;
-use futures::TryStreamExt as _;
+use futures::{StreamExt as _, TryStreamExt as _, stream};
 use lamplight_domain::Timestamp;
 use object_store::path::Path;
 use object_store::{
     Error, MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt as _, PutMode, PutOptions,
 };
+use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt;
 use std::future::Future;
 use std::sync::Arc;
@@ -23,6 +25,9 @@ use std::time::Duration;
 const PART: usize = 5 << 20;
 /// For one thing that is asked of the store, with everything that it takes to ask again.
 const WITHIN: Duration = Duration::from_secs(45);
+/// Objects that one sweep removes at most, so that whoever waits for it is soon answered; the next one goes on. S3 takes as many in one
+/// request, others ten at a time or more.
+const SWEPT: usize = 500;
 /// Digits of a moment in a name, in milliseconds since 1970, so that later ones are sorted behind.
 const MOMENT_DIGITS: usize = 16;
 /// How stores say that there is no bucket where they might also say that there is no such object.
@@ -118,35 +123,65 @@ impl Folder {
     pub(super) async fn get(&self, id: &BlobId) -> Result<Bytes, BlobError> {
         match self.naming {
             Naming::ByContent => self.read(&self.under(id), id).await,
-            Naming::WithMoment => {
-                let put: Vec<ObjectMeta> =
-                    bounded(self.bucket.objects.list(Some(&self.under(id))).try_collect())
-                        .await
-                        .map_err(failed)?;
-                let newest = put.into_iter().map(|object| object.location).max();
-                let newest = newest.ok_or_else(|| BlobError::Missing(id.clone()))?;
-                self.read(&newest, id).await
+            Naming::WithMoment => match self.read(&self.newest(id).await?, id).await {
+                // It was put again in between, and what had been the newest is swept.
+                Err(BlobError::Missing(_)) => self.read(&self.newest(id).await?, id).await,
+                found => found,
+            },
+        }
+    }
+
+    /// Removes what was put before that moment, and what the same content was put under before it was put again; how many bytes are left,
+    /// those of each content once. What is put again meanwhile has another name.
+    pub(super) async fn sweep(&self, before: Timestamp) -> Result<u64, BlobError> {
+        let mut newest: BTreeMap<String, ObjectMeta> = BTreeMap::new();
+        let (mut gone, mut others) = (Vec::new(), 0);
+        let mut listed = self.bucket.objects.list(Some(&self.home));
+        while let Some(object) = bounded(listed.try_next()).await.map_err(failed)? {
+            let Some((content, put_at)) = apart(&object.location) else {
+                others += object.size;
+                continue;
+            };
+            if put_at < before {
+                gone.push(object.location);
+                continue;
+            }
+            match newest.entry(content) {
+                Entry::Vacant(entry) => {
+                    entry.insert(object);
+                }
+                Entry::Occupied(mut entry) => {
+                    let is_newer = object.location > entry.get().location;
+                    let older = if is_newer { entry.insert(object) } else { object };
+                    gone.push(older.location);
+                }
+            }
+        }
+        gone.truncate(SWEPT);
+        self.remove(gone).await?;
+        Ok(others + newest.values().map(|object| object.size).sum::<u64>())
+    }
+
+    async fn remove(&self, paths: Vec<Path>) -> Result<(), BlobError> {
+        let paths = stream::iter(paths).map(Ok).boxed();
+        let mut removed = self.bucket.objects.delete_stream(paths);
+        loop {
+            match bounded(removed.try_next()).await {
+                Ok(Some(_)) => {}
+                Ok(None) => return Ok(()),
+                // Another server was faster.
+                Err(error) if is_missing(&error) => {}
+                Err(error) => return Err(failed(error)),
             }
         }
     }
 
-    /// Removes what was put before that moment; how many bytes are left. What is put again meanwhile has another name.
-    pub(super) async fn sweep(&self, before: Timestamp) -> Result<u64, BlobError> {
-        let mut left = 0;
-        let mut listed = self.bucket.objects.list(Some(&self.home));
-        while let Some(object) = bounded(listed.try_next()).await.map_err(failed)? {
-            let put_at = object.location.filename().and_then(|name| name.parse().ok());
-            if put_at.is_none_or(|put_at: i64| put_at >= before.0) {
-                left += object.size;
-                continue;
-            }
-            match bounded(self.bucket.objects.delete(&object.location)).await {
-                // Another server was faster.
-                Ok(()) | Err(Error::NotFound { .. }) => {}
-                Err(error) => return Err(failed(error)),
-            }
-        }
-        Ok(left)
+    /// What it was put under the last time.
+    async fn newest(&self, id: &BlobId) -> Result<Path, BlobError> {
+        let listed = self.bucket.objects.list(Some(&self.under(id)));
+        let all: Vec<ObjectMeta> = bounded(listed.try_collect()).await.map_err(failed)?;
+        let newest = all.into_iter().map(|object| object.location).max();
+        newest.ok_or_else(|| BlobError::Missing(id.clone()))
     }
 
     fn under(&self, id: &BlobId) -> Path {
@@ -202,6 +237,12 @@ impl Folder {
         }
         sent.map_err(failed)
     }
+}
+
+/// What was put under this path, without the moment, and the moment; `None` where that is nothing of ours.
+fn apart(path: &Path) -> Option<(String, Timestamp)> {
+    let (content, moment) = path.as_ref().rsplit_once('/')?;
+    Some((content.to_owned(), Timestamp(moment.parse().ok()?)))
 }
 
 async fn send(upload: &mut dyn MultipartUpload, mut content: Bytes) -> Result<(), Error> {

@@ -138,7 +138,8 @@ impl Uploads {
         self.0.get(id).await
     }
 
-    /// Removes what was put before that moment, by whichever server; how many bytes are left.
+    /// Removes what was put before that moment, by whichever server, or some of it where that is much; how many bytes are left, those of
+    /// each content once.
     pub async fn sweep(&self, before: Timestamp) -> Result<u64, BlobError> {
         match &self.0 {
             Place::Disk(disk) => disk.sweep(before).await,

@@ -2,11 +2,12 @@
 
 use crate::seaweed::{BUCKET, LET_IN, Seaweed};
 use bytes::Bytes;
+use futures::TryStreamExt as _;
 use lamplight_domain::Timestamp;
 use lamplight_store::{BlobError, BlobId, Bucket, BucketAddress, BucketSettings, Places, Store};
-use object_store::ObjectStoreExt as _;
 use object_store::memory::InMemory;
 use object_store::path::Path;
+use object_store::{ObjectStore as _, ObjectStoreExt as _};
 use std::sync::Arc;
 use std::time::Duration;
 use tempfile::TempDir;
@@ -55,6 +56,17 @@ impl House {
             Self::Memory(_) | Self::S3(_) => {
                 let dir = tempfile::tempdir().unwrap();
                 Server { store: open(&dir, self.bucket()), _dir: Some(dir) }
+            }
+        }
+    }
+
+    /// Whether a bucket has an object of this name.
+    async fn has(&self, path: &str) -> bool {
+        match self {
+            Self::Disk(_) => panic!("it is no bucket"),
+            Self::Memory(objects) => objects.head(&Path::from(format!("ours/{path}"))).await.is_ok(),
+            Self::S3(seaweed) => {
+                seaweed.behind("GET", &format!("/buckets/{BUCKET}/ours/{path}")) == Some(200)
             }
         }
     }
@@ -120,6 +132,7 @@ at!([disk] [
 at!([memory, s3] [
     blobs_come_back_as_they_were_or_not_at_all,
     what_nobody_wants_any_more_is_swept_and_what_was_wanted_again_is_not,
+    what_was_put_again_counts_once,
     the_same_at_once_is_one,
     one_server_sweeps_while_another_puts_the_same_again,
     what_was_on_the_disk_goes_into_the_bucket,
@@ -166,6 +179,29 @@ async fn what_nobody_wants_any_more_is_swept_and_what_was_wanted_again_is_not(ho
     assert_eq!(uploads.get(&renewed_id).await, Ok(renewed));
     assert_eq!(uploads.sweep(Timestamp(10_001)).await, Ok(0));
     assert_eq!(uploads.get(&renewed_id).await, Err(BlobError::Missing(renewed_id)));
+}
+
+async fn what_was_put_again_counts_once(house: House) {
+    let server = house.open();
+    let uploads = server.store.uploads();
+    let again = Bytes::from_static(b"again");
+    let other = uploads.put(Bytes::from_static(b"other"), Timestamp(6_000)).await.unwrap();
+    let mut ids = Vec::new();
+    for at in [5_000, 7_000, 6_000] {
+        ids.push(uploads.put(again.clone(), Timestamp(at)).await.unwrap());
+    }
+    let (home, name) = ids[0].as_str().split_at(2);
+    let objects = ["5000", "6000", "7000"].map(|at| format!("uploads/{home}/{name}/{at:0>16}"));
+    for object in &objects {
+        assert!(house.has(object).await, "{object}");
+    }
+    assert_eq!(uploads.sweep(Timestamp(5_000)).await, Ok(10));
+    for (object, is_there) in objects.iter().zip([false, false, true]) {
+        assert_eq!(house.has(object).await, is_there, "{object}");
+    }
+    assert_eq!(uploads.get(&ids[0]).await, Ok(again));
+    assert_eq!(uploads.sweep(Timestamp(6_001)).await, Ok(5));
+    assert_eq!(uploads.get(&other).await, Err(BlobError::Missing(other)));
 }
 
 async fn the_same_at_once_is_one(house: House) {
@@ -245,6 +281,23 @@ async fn what_is_there_is_not_written_again_unless_it_is_not_whole() {
         objects.put(&path, "half".into()).await.unwrap();
         server.store.blobs().put(content.clone()).await.unwrap();
         assert_eq!(server.store.blobs().get(&id).await, Ok(content));
+    }
+}
+
+/// Somebody waits for the answer.
+#[tokio::test]
+async fn a_sweep_does_a_part_of_much_and_the_next_one_goes_on() {
+    let objects = Arc::new(InMemory::new());
+    let server = House::Memory(objects.clone()).open();
+    let uploads = server.store.uploads();
+    for n in 0..1_200u64 {
+        uploads.put(Bytes::copy_from_slice(&n.to_le_bytes()), Timestamp(1_000)).await.unwrap();
+    }
+    uploads.put(Bytes::from_static(b"new"), Timestamp(9_000)).await.unwrap();
+    for left in [701, 201, 1, 1] {
+        assert_eq!(uploads.sweep(Timestamp(5_000)).await, Ok(3), "what is old counts no more");
+        let all: Vec<_> = objects.list(None).try_collect().await.unwrap();
+        assert_eq!(all.len(), left);
     }
 }
 
