@@ -63,6 +63,13 @@ impl Guarded {
         self.past.take_if(|past| past.prompt == *prompt);
     }
 
+    /// Somebody says anew what the session may cost, and that holds, also of the turn that was let go on.
+    pub(super) fn budget_set(&mut self) {
+        if let Some(past) = &mut self.past {
+            past.raised.remove(&Guard::Budget);
+        }
+    }
+
     pub(super) fn turn_begun(&mut self) {
         self.tripped = None;
     }

@@ -192,6 +192,40 @@ fn nobody_goes_further_than_they_might_themselves() {
 }
 
 #[test]
+fn a_budget_that_is_set_holds_at_once() {
+    let continued = || {
+        let mut world = working(Limits { budget_micros: 1_000, ..Limits::default() });
+        world.spend(1_000);
+        world.settle(false);
+        world.go_on(TurnNumber(1), Role::Owner, NOBODY_ELSE()).unwrap();
+        world.settle(false);
+        assert_eq!((world.turn().0, world.session.budget_micros()), (2, 2_000));
+        world
+    };
+    let set = |world: &mut World, budget_micros: u64| {
+        let by = "Ada".to_owned();
+        world.command(lamplight_domain::session::Command::SetBudget { budget_micros, by }).unwrap();
+        world.settle(false);
+    };
+    let mut more = continued();
+    set(&mut more, 10_000);
+    more.spend(5_000);
+    more.settle(false);
+    assert_eq!((more.session.budget_micros(), more.session.phase().0), (10_000, Phase::Planning));
+
+    let mut less = continued();
+    set(&mut less, 500);
+    assert_eq!(less.session.phase().0, Phase::Stuck, "a budget stops what runs");
+    assert_eq!(tripped(&less).map(|tripped| (tripped.turn.0, tripped.limit)), Some((2, Some(500))));
+
+    let mut none = continued();
+    set(&mut none, 0);
+    none.spend(1_000_000);
+    none.settle(false);
+    assert_eq!(none.session.phase().0, Phase::Planning);
+}
+
+#[test]
 fn what_was_let_go_on_and_taken_back_can_be_let_again() {
     let mut world = working(Limits { session_steps: 2, ..Limits::default() });
     calls(&mut world, 3, 0);
