@@ -151,7 +151,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
     [
       'POST',
       of('continue'),
-      ({ ids, body }) => [202, after(find(ids[0]), (session) => session.guards.goOn(session, body.turn))],
+      ({ ids, body }) => [202, after(find(ids[0]), (session) => session.guards.goOn(session, body.turn, body.text))],
     ],
     ['POST', of('release'), ({ ids }) => [202, after(find(ids[0]), (session) => sandboxes.release(session))]],
     ['POST', of('stop'), ({ ids }) => [202, after(find(ids[0]), (session) => session.stop())]],
