@@ -143,11 +143,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
     ['PUT', of('prompts/(\\w+)'), ({ ids, body }) => [204, find(ids[0]).editPrompt(ids[1], body.text)]],
     ['POST', of('archive'), ({ ids }) => after(find(ids[0]), (session) => session.archive(true))],
     ['POST', of('unarchive'), ({ ids }) => after(find(ids[0]), (session) => session.archive(false))],
-    [
-      'DELETE',
-      of('prompts/(\\w+)'),
-      ({ ids }) => [204, after(find(ids[0]), (session) => session.removePrompt(ids[1])) && undefined],
-    ],
+    ['DELETE', of('prompts/(\\w+)'), ({ ids }) => [204, find(ids[0]).removePrompt(ids[1])]],
     [
       'POST',
       of('continue'),
