@@ -38,19 +38,38 @@ export class Standing {
     this.tripped = { guard, per: 'turn', turn, detail, limit, counted, can_be_continued: true };
   }
 
+  /** The session has done all that it may, in a turn that came to its end: nothing has tripped. */
+  spend(turn) {
+    const detail = 'the 1 tool calls of the whole session are used up';
+    this.trip({ guard: 'session_steps', detail, limit: 1, counted: 1 }, turn);
+    this.tripped.per = 'session';
+  }
+
+  refuseIfSpent() {
+    if (this.tripped?.per !== 'session') return;
+    const { detail } = this.tripped;
+    throw new Refused(
+      409,
+      'guard_spent',
+      `Nothing more begins: ${detail}.`,
+      'Let it go on once: the button on its page.',
+    );
+  }
+
   begin() {
     this.tripped = null;
   }
 
-  goOn(session, turn) {
-    if (this.#continued === turn) return;
+  goOn(session, turn, said = '') {
+    if (this.#continued === turn && said === '') return;
     if (this.tripped?.turn !== turn || session.turn)
       throw new Refused(409, 'nothing_to_continue', 'No guard keeps this session from going on.', 'Send a prompt.');
     const { detail } = this.tripped;
     this.#continued = turn;
     this.tripped = null;
     const by = session.person.name;
-    const text = `Go on with the interrupted work.\n\nIt was stopped because ${detail}. ${by} lets it go on once.`;
+    const go = `Go on with the interrupted work.\n\nIt was stopped because ${detail}. ${by} lets it go on once.`;
+    const text = said === '' ? go : said;
     session.continuePrompt(text, (prompt) => ({ type: 'turn_continued', turn, raised: [], prompt, by }));
   }
 }

@@ -143,15 +143,11 @@ export async function start({ port = 0, speed = 1 } = {}) {
     ['PUT', of('prompts/(\\w+)'), ({ ids, body }) => [204, find(ids[0]).editPrompt(ids[1], body.text)]],
     ['POST', of('archive'), ({ ids }) => after(find(ids[0]), (session) => session.archive(true))],
     ['POST', of('unarchive'), ({ ids }) => after(find(ids[0]), (session) => session.archive(false))],
-    [
-      'DELETE',
-      of('prompts/(\\w+)'),
-      ({ ids }) => [204, after(find(ids[0]), (session) => session.removePrompt(ids[1])) && undefined],
-    ],
+    ['DELETE', of('prompts/(\\w+)'), ({ ids }) => [204, find(ids[0]).removePrompt(ids[1])]],
     [
       'POST',
       of('continue'),
-      ({ ids, body }) => [202, after(find(ids[0]), (session) => session.guards.goOn(session, body.turn))],
+      ({ ids, body }) => [202, after(find(ids[0]), (session) => session.guards.goOn(session, body.turn, body.text))],
     ],
     ['POST', of('release'), ({ ids }) => [202, after(find(ids[0]), (session) => sandboxes.release(session))]],
     ['POST', of('stop'), ({ ids }) => [202, after(find(ids[0]), (session) => session.stop())]],

@@ -4,7 +4,7 @@ import { Asking } from './asking.mjs';
 import { GUARDS, Standing } from './guards.mjs';
 import { Refused } from './refused.mjs';
 import { checked } from './review.mjs';
-import { FILES, MODELS, storyFor } from './story.mjs';
+import { FILES, MODELS, resting, spendsAll, storyFor } from './story.mjs';
 import { ulid } from './ulid.mjs';
 
 const CONTACTS = [
@@ -14,7 +14,8 @@ const CONTACTS = [
 /** What a list is not told. */
 const ONLY_IN_A_VIEW = [
   ...['base', 'models', 'queued', 'permission', 'question', 'commits', 'checkpoints', 'origin', 'checks', 'merged'],
-  ...['pull_request', 'network', 'contacts', 'sandbox_state', 'turn_cost', 'budget_micros', 'priority', 'guards', 'tripped'],
+  ...['pull_request', 'network', 'contacts', 'sandbox_state', 'turn_cost', 'budget_micros', 'priority'],
+  ...['guards', 'tripped'],
 ];
 
 const commitId = () => Array.from({ length: 40 }, () => '0123456789abcdef'[Math.floor(Math.random() * 16)]).join('');
@@ -95,6 +96,7 @@ export class Session extends EventEmitter {
     if (this.ended) throw new Refused(409, 'session_ended', 'This session has ended.', 'Start a new session.');
     if (typeof text !== 'string' || text.trim() === '')
       throw new Refused(400, 'invalid_request', 'A prompt needs a text.', 'Send {"text": "…"}.');
+    this.guards.refuseIfSpent();
     const queued = this.#queued(text);
     this.queue.push(queued);
     this.archived = false;
@@ -321,6 +323,7 @@ export class Session extends EventEmitter {
         this.guards.trip(told, number);
       }
     }
+    if (spendsAll(prompt.text)) this.guards.spend(number);
     this.turn.endedAt = Date.now();
     this.lastTurn = this.turn;
     this.turn = null;
@@ -394,11 +397,4 @@ export class Session extends EventEmitter {
       this.once('stop', done);
     });
   }
-}
-
-function resting(outcome) {
-  if (outcome.how === 'stopped') return ['paused', `stopped by ${outcome.by}; prompt to go on`];
-  if (outcome.how === 'tripped') return ['stuck', `${outcome.detail}; prompt to go on`];
-  if (outcome.how === 'failed') return ['failed', outcome.failure.message];
-  return ['done', null];
 }

@@ -266,6 +266,19 @@ const loop = () => [
   ],
 ];
 
+/** Its one tool call is all that the session may do. */
+const spend = () => [
+  call(100, {
+    id: 'sp1',
+    name: 'shell',
+    title: 'make',
+    kind: 'execute',
+    status: 'completed',
+    input: { command: 'make' },
+  }),
+  ...say('It is built.'),
+];
+
 const slow = () => [
   ...say('This will take a while.'),
   call(100, {
@@ -350,9 +363,21 @@ const hostile = () => [
   }),
 ];
 
-const STORIES = { ask, choose, questionnaire, loop, slow, fail, long, hostile };
+const STORIES = { ask, choose, questionnaire, loop, spend, slow, fail, long, hostile };
+
+const storyOf = (prompt) => Object.keys(STORIES).find((name) => new RegExp(`\\b${name}\\b`, 'i').test(prompt));
 
 export function storyFor(prompt) {
-  const word = Object.keys(STORIES).find((name) => new RegExp(`\\b${name}\\b`, 'i').test(prompt));
+  const word = storyOf(prompt);
   return word ? STORIES[word]() : fix();
+}
+
+export const spendsAll = (prompt) => storyOf(prompt) === 'spend';
+
+/** The phase after it. */
+export function resting(outcome) {
+  if (outcome.how === 'stopped') return ['paused', `stopped by ${outcome.by}; prompt to go on`];
+  if (outcome.how === 'tripped') return ['stuck', `${outcome.detail}; prompt to go on`];
+  if (outcome.how === 'failed') return ['failed', outcome.failure.message];
+  return ['done', null];
 }

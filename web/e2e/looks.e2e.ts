@@ -72,6 +72,23 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
     await page.getByRole('dialog').getByText('Merge main into the branch, or ask the agent to.').waitFor();
   });
 
+  test('a session that a turn has used up goes on once from the box, with what is written there', async () => {
+    const page = await stage.page();
+    await createSession(page, stage.url, 'spend');
+    const used = page.getByRole('region', { name: 'Stopped at the tool calls of the whole session' });
+    await used.getByText('1 tool call of 1 tool call').waitFor();
+    await used.getByRole('button', { name: 'Continue once', exact: true }).waitFor();
+    await shot(page, 'spent');
+    expect(await faults(page)).toEqual([]);
+    const box = page.getByLabel('Follow-up', { exact: true });
+    await box.fill('Now the docs.');
+    await used.getByRole('button', { name: 'Continue once with this' }).click();
+    await page.locator('[data-kind=prompt]').getByText('Now the docs.').waitFor();
+    await expect.poll(() => box.inputValue()).toBe('');
+    await expect.poll(() => used.count()).toBe(0);
+    expect(complaintsOf(page)).toEqual([]);
+  });
+
   test('silence is told after half a minute, a lost network at once', async () => {
     const page = await stage.page();
     await page.clock.install();

@@ -11,9 +11,9 @@ import type {
   Diff,
   FolderListing,
   GitHubStanding,
+  GuardsReport,
   Hook,
   HookDelivery,
-  GuardsReport,
   Invitation,
   Key,
   KeyTest,
@@ -174,7 +174,9 @@ export const api = {
     call('PUT', `${session(id)}/prompts/${encodeURIComponent(prompt)}`, { text }),
   removePrompt: (id: string, prompt: string): Promise<void> =>
     call('DELETE', `${session(id)}/prompts/${encodeURIComponent(prompt)}`),
-  continueOnce: (id: string, turn: number): Promise<SessionView> => call('POST', `${session(id)}/continue`, { turn }),
+  /** Without text and files it goes on with what was interrupted, or waits. */
+  continueOnce: (id: string, turn: number, text = '', files: Attachment[] = []): Promise<SessionView> =>
+    call('POST', `${session(id)}/continue`, { turn, text, attachments: files.map(named) }),
   guards: (): Promise<GuardsReport> => call('GET', '/guards'),
   stop: (id: string): Promise<SessionView> => call('POST', `${session(id)}/stop`),
   pause: (id: string): Promise<SessionView> => call('POST', `${session(id)}/pause`),

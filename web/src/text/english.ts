@@ -579,6 +579,7 @@ export const words = {
     raised: 'raised for this turn',
     of: (counted: string, limit: string) => `${counted} of ${limit}`,
     continueOnce: 'Continue once',
+    continueWith: 'Continue once with this',
   },
   troubles: {
     sandbox_failed: 'The sandbox could not be made ready',

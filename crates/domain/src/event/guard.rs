@@ -130,7 +130,7 @@ pub struct TurnContinued {
     pub turn: TurnNumber,
     /// What these guards allow until the end of the turn of `prompt`, and not longer.
     pub raised: Vec<RaisedGuard>,
-    /// The agent is told to go on as this prompt, before those that wait.
+    /// What goes on: a prompt that goes before those that wait, or the first of them.
     pub prompt: PromptId,
     pub by: String,
 }

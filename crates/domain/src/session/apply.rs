@@ -136,6 +136,7 @@ impl Session {
             }
             Event::BudgetSet { budget_micros, .. } => {
                 (self.budget_micros, self.budget_neared) = (*budget_micros, false);
+                self.guarded.budget_set();
             }
             Event::BudgetNeared { of, budget_micros, until: Some(until), .. } => {
                 self.months_neared.insert(of.clone(), (*budget_micros, *until));

@@ -104,8 +104,8 @@ impl Draft {
                 }
                 self.record(Event::PromptRemoved { prompt, by });
             }
-            Command::Continue { turn, prompt, by, role, at_most } => {
-                self.continue_once(turn, prompt, by, role, &at_most)?;
+            Command::Continue { turn, prompt, asked, by, role, at_most } => {
+                self.continue_once(turn, prompt, asked, by, role, &at_most)?;
             }
             Command::Stop { by } => self.stop(by)?,
             Command::Pause { by } => self.pause(by)?,

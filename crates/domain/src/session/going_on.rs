@@ -4,8 +4,10 @@
 //! GuardTripped ─ TurnEnded ─▶ (a person) ─▶ TurnContinued ─ PromptQueued ─▶ TurnStarted ─▶ TurnEnded ─▶ the guards are as before
 //! ```
 //! A guard of one turn allows the next turn the same again; a guard of the whole session allows what it has counted, and the same again.
+//! The turn is of what whoever lets it asks for; else of what was interrupted; and where nothing was, of the first prompt that waits.
 
 use super::decide::Draft;
+use super::input::Asked;
 use super::{MAX_QUEUED_PROMPTS, Refusal, Session};
 use crate::event::{Event, Guard, GuardTripped, Outcome, RaisedGuard, TurnContinued};
 use crate::{PromptId, Role, SomeLimits, TurnNumber};
@@ -63,6 +65,13 @@ impl Guarded {
         self.past.take_if(|past| past.prompt == *prompt);
     }
 
+    /// Somebody says anew what the session may cost, and that holds, also of the turn that was let go on.
+    pub(super) fn budget_set(&mut self) {
+        if let Some(past) = &mut self.past {
+            past.raised.remove(&Guard::Budget);
+        }
+    }
+
     pub(super) fn turn_begun(&mut self) {
         self.tripped = None;
     }
@@ -110,6 +119,34 @@ impl Session {
         self.guarded.past.as_ref().is_some_and(|past| past.turn == turn)
     }
 
+    /// Whether the last turn did not come to its own end, or its work is not recorded.
+    fn is_interrupted(&self) -> bool {
+        let outcome = self.last_turn.as_ref().map(|last| &last.outcome);
+        match outcome {
+            Some(Outcome::Tripped { .. } | Outcome::Failed { .. }) => true,
+            Some(Outcome::Completed { .. } | Outcome::Stopped { .. }) | None => self.held,
+        }
+    }
+
+    /// What the agent is told where nobody says what is wanted of it.
+    fn going_on(&self, by: &str) -> Asked {
+        let why = self.stopped_by().map(|tripped| tripped.detail).unwrap_or_default();
+        let text = match self.is_interrupted() {
+            true => format!(
+                "Go on with the interrupted work.\n\nIt was stopped because {why}. {by} lets it go on once."
+            ),
+            false => format!(
+                "Go on, if anything is left to do.\n\nNothing more begins because {why}. {by} lets it go on once."
+            ),
+        };
+        Asked { text, attachments: Vec::new() }
+    }
+
+    /// The prompt that would begin if no guard stood against it.
+    fn next_of_those_that_wait(&self) -> Option<&PromptId> {
+        self.prompts.front().filter(|_| !self.is_interrupted()).map(|queued| &queued.prompt)
+    }
+
     /// What the guard allows then, if there is anything to raise.
     fn raise(&self, guard: Guard, at_most: &SomeLimits) -> Option<RaisedGuard> {
         let usual = self.usual_bound(guard)?;
@@ -120,22 +157,23 @@ impl Session {
 }
 
 impl Draft {
-    /// The same request again changes nothing, however late it comes. `at_most` is how far whoever asks might go themselves.
+    /// The same request again changes nothing, however late it comes; what is asked for with it is refused then, so that nothing of it is lost.
+    /// `at_most` is how far whoever asks might go themselves.
     pub(super) fn continue_once(
         &mut self,
         turn: TurnNumber,
         prompt: PromptId,
+        asked: Option<Asked>,
         by: String,
         role: Role,
         at_most: &SomeLimits,
     ) -> Result<(), Refusal> {
         let session = &self.session;
         let before = session.guarded.past.as_ref().filter(|past| past.turn == turn);
-        if before.is_some() && (turn < session.turn_number || !session.is_spent()) {
+        let is_again = before.is_some() && asked.is_none();
+        if is_again && (turn < session.turn_number || !session.is_spent()) {
             return Ok(());
         }
-        // Something more was counted after it was let go on, which has not begun.
-        let waits = before.map(|past| past.prompt.clone());
         if let Some(running) = &session.turn {
             return Err(Refusal::TurnRunning { turn: running.number });
         }
@@ -149,22 +187,23 @@ impl Draft {
         if guards.contains(&Guard::Budget) && role < Role::Admin {
             return Err(Refusal::NotTheirsToRaise { guard: Guard::Budget, role });
         }
-        if waits.is_none() && session.prompts.len() >= MAX_QUEUED_PROMPTS {
+        // Something more was counted after it was let go on, which has not begun; or nothing was interrupted, and something waits.
+        let waits = match (before, &asked) {
+            (Some(past), _) => Some(past.prompt.clone()),
+            (None, None) => session.next_of_those_that_wait().cloned(),
+            (None, Some(_)) => None,
+        };
+        let asked = asked.or_else(|| waits.is_none().then(|| session.going_on(&by)));
+        if asked.is_some() && session.prompts.len() >= MAX_QUEUED_PROMPTS {
             return Err(Refusal::QueueFull { limit: MAX_QUEUED_PROMPTS });
         }
-        let why = session.stopped_by().map(|tripped| tripped.detail).unwrap_or_default();
         let raised = guards.iter().filter_map(|guard| session.raise(*guard, at_most)).collect();
-        if let Some(prompt) = waits {
-            self.record(Event::TurnContinued(TurnContinued { turn, raised, prompt, by }));
-            return Ok(());
-        }
+        let goes_on = waits.unwrap_or_else(|| prompt.clone());
         self.wake_up(Some(&by));
-        let continued = TurnContinued { turn, raised, prompt: prompt.clone(), by: by.clone() };
-        self.record(Event::TurnContinued(continued));
-        let text = format!(
-            "Go on with the interrupted work.\n\nIt was stopped because {why}. {by} lets it go on once."
-        );
-        self.record(Event::PromptQueued { prompt, text, by, attachments: Vec::new(), again: false });
+        self.record(Event::TurnContinued(TurnContinued { turn, raised, prompt: goes_on, by: by.clone() }));
+        if let Some(Asked { text, attachments }) = asked {
+            self.record(Event::PromptQueued { prompt, text, by, attachments, again: false });
+        }
         Ok(())
     }
 }

@@ -40,11 +40,13 @@ pub enum Command {
         prompt: PromptId,
         by: String,
     },
-    /// What a guard has ended goes on once, as `prompt`; the guard then allows the same again, or as much as `at_most`.
+    /// What a guard keeps from going on goes on once; the guard then allows the same again, or as much as `at_most`.
     Continue {
         /// The turn that was ended, or after which nothing more may begin.
         turn: TurnNumber,
         prompt: PromptId,
+        /// What is wanted of it; `None` is what was interrupted, else what waits.
+        asked: Option<Asked>,
         by: String,
         role: Role,
         /// How far whoever asks might go in a session of their own.
@@ -115,6 +117,13 @@ pub enum Command {
     Unarchive {
         by: String,
     },
+}
+
+/// What a person wants done.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    pub text: String,
+    pub attachments: Vec<Attachment>,
 }
 
 /// What the world says. A report about a sandbox carries its generation, one about an agent process its run.

@@ -64,7 +64,7 @@ mod turn;
 mod update;
 pub mod view;
 
-pub use input::{Command, Input, Report};
+pub use input::{Asked, Command, Input, Report};
 pub use owed::Effect;
 pub use place::{Place, Room};
 pub use refusal::Refusal;

@@ -2,11 +2,26 @@
 
 use crate::world::{World, spec};
 use lamplight_domain::event::{Event, Guard, GuardTripped};
-use lamplight_domain::session::{Phase, Refusal, SessionView};
+use lamplight_domain::session::{Asked, Command, Phase, Refusal, SessionView};
 use lamplight_domain::transcript::ToolStatus;
-use lamplight_domain::{Limits, Role, SomeLimits, TurnNumber};
+use lamplight_domain::{Limits, PromptId, Role, SomeLimits, TurnNumber};
 
 const NOBODY_ELSE: fn() -> SomeLimits = SomeLimits::default;
+
+impl World {
+    /// A person lets it go on past what ended this turn.
+    pub(crate) fn go_on(&mut self, turn: TurnNumber, role: Role, at_most: SomeLimits) -> Result<(), Refusal> {
+        let (prompt, by, at_most) = (self.next_prompt(), "Ada".into(), Box::new(at_most));
+        self.command(Command::Continue { turn, prompt, asked: None, by, role, at_most })
+    }
+
+    /// The same, and says what for.
+    pub(crate) fn go_on_to(&mut self, turn: TurnNumber, text: &str) -> Result<(), Refusal> {
+        let (prompt, by, role) = (self.next_prompt(), "Ada".into(), Role::Member);
+        let asked = Some(Asked { text: text.into(), attachments: Vec::new() });
+        self.command(Command::Continue { turn, prompt, asked, by, role, at_most: Box::default() })
+    }
+}
 
 fn working(limits: Limits) -> World {
     let mut spec = spec();
@@ -167,6 +182,69 @@ fn the_same_request_again_continues_nothing() {
     assert_eq!(done.go_on(TurnNumber(1), Role::Member, NOBODY_ELSE()), Err(Refusal::NothingToContinue));
 }
 
+/// What the turns were of, in their order.
+fn texts(world: &World) -> Vec<String> {
+    let queued = |wanted: &PromptId| {
+        world.log.iter().find_map(|entry| match &entry.event {
+            Event::PromptQueued { prompt, text, .. } if prompt == wanted => {
+                Some(text.lines().next().unwrap_or_default().to_owned())
+            }
+            _ => None,
+        })
+    };
+    let started = world.log.iter().filter_map(|entry| match &entry.event {
+        Event::TurnStarted { prompt, .. } => queued(prompt),
+        _ => None,
+    });
+    started.collect()
+}
+
+#[test]
+fn what_a_spent_session_goes_on_with() {
+    // It is used up by a turn that comes to its end.
+    let spent = || {
+        let mut world = working(Limits { session_steps: 2, ..Limits::default() });
+        world.prompt("then this").unwrap();
+        calls(&mut world, 2, 0);
+        world.settle(true);
+        assert_eq!(world.turn().0, 1);
+        let stands = view(&world).tripped.unwrap();
+        assert_eq!((stands.turn.0, stands.guard), (1, Guard::SessionSteps), "although nothing has tripped");
+        assert_eq!(tripped(&world), None);
+        world
+    };
+    let mut waits = spent();
+    waits.go_on(TurnNumber(1), Role::Member, NOBODY_ELSE()).unwrap();
+    waits.go_on(TurnNumber(1), Role::Member, NOBODY_ELSE()).unwrap();
+    waits.settle(true);
+    assert_eq!(texts(&waits), ["do it", "then this"], "what waits, as nothing was interrupted");
+
+    let mut asked = spent();
+    asked.go_on_to(TurnNumber(1), "first this").unwrap();
+    let again = asked.go_on_to(TurnNumber(1), "and this");
+    assert_eq!(again, Err(Refusal::TurnRunning { turn: TurnNumber(2) }), "nothing that is asked for is lost");
+    asked.settle(true);
+    assert_eq!(texts(&asked), ["do it", "first this"], "and what waits goes on waiting");
+    assert_eq!(asked.go_on_to(TurnNumber(1), "and this"), Err(Refusal::NothingToContinue));
+
+    let mut nothing = spent();
+    let (prompt, by) = (nothing.last_prompt(), "Ada".to_owned());
+    nothing.command(Command::RemovePrompt { prompt, by }).unwrap();
+    nothing.go_on(TurnNumber(1), Role::Member, NOBODY_ELSE()).unwrap();
+    nothing.settle(true);
+    assert_eq!(texts(&nothing), ["do it", "Go on, if anything is left to do."]);
+
+    let mut cut = working(Limits { session_steps: 2, ..Limits::default() });
+    cut.prompt("then this").unwrap();
+    calls(&mut cut, 3, 0);
+    cut.settle(false);
+    for turn in 1..=2 {
+        cut.go_on(TurnNumber(turn), Role::Member, NOBODY_ELSE()).unwrap();
+        cut.settle(true);
+    }
+    assert_eq!(texts(&cut), ["do it", "Go on with the interrupted work.", "then this"]);
+}
+
 #[test]
 fn nobody_goes_further_than_they_might_themselves() {
     let mut world = working(Limits { session_tokens: 10_000, ..Limits::default() });
@@ -192,13 +270,47 @@ fn nobody_goes_further_than_they_might_themselves() {
 }
 
 #[test]
+fn a_budget_that_is_set_holds_at_once() {
+    let continued = || {
+        let mut world = working(Limits { budget_micros: 1_000, ..Limits::default() });
+        world.spend(1_000);
+        world.settle(false);
+        world.go_on(TurnNumber(1), Role::Owner, NOBODY_ELSE()).unwrap();
+        world.settle(false);
+        assert_eq!((world.turn().0, world.session.budget_micros()), (2, 2_000));
+        world
+    };
+    let set = |world: &mut World, budget_micros: u64| {
+        let by = "Ada".to_owned();
+        world.command(Command::SetBudget { budget_micros, by }).unwrap();
+        world.settle(false);
+    };
+    let mut more = continued();
+    set(&mut more, 10_000);
+    more.spend(5_000);
+    more.settle(false);
+    assert_eq!((more.session.budget_micros(), more.session.phase().0), (10_000, Phase::Planning));
+
+    let mut less = continued();
+    set(&mut less, 500);
+    assert_eq!(less.session.phase().0, Phase::Stuck, "a budget stops what runs");
+    assert_eq!(tripped(&less).map(|tripped| (tripped.turn.0, tripped.limit)), Some((2, Some(500))));
+
+    let mut none = continued();
+    set(&mut none, 0);
+    none.spend(1_000_000);
+    none.settle(false);
+    assert_eq!(none.session.phase().0, Phase::Planning);
+}
+
+#[test]
 fn what_was_let_go_on_and_taken_back_can_be_let_again() {
     let mut world = working(Limits { session_steps: 2, ..Limits::default() });
     calls(&mut world, 3, 0);
     world.settle(false);
     world.go_on(TurnNumber(1), Role::Member, NOBODY_ELSE()).unwrap();
     let (prompt, by) = (world.last_prompt(), "Ada".to_owned());
-    world.command(lamplight_domain::session::Command::RemovePrompt { prompt, by }).unwrap();
+    world.command(Command::RemovePrompt { prompt, by }).unwrap();
     assert_eq!(world.prompt("more").map_err(|refusal| refusal.code()), Err("guard_spent"));
     world.go_on(TurnNumber(1), Role::Member, NOBODY_ELSE()).unwrap();
     world.settle(true);

@@ -294,7 +294,10 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
             let turn = TurnNumber(world.turn().0.saturating_sub(u32::from(random.u8(0..8) == 0)));
             let role = *random.choice(&Role::ALL).unwrap_or(&Role::Member);
             let session_tokens = random.bool().then(|| random.u64(0..10_000));
-            world.go_on(turn, role, SomeLimits { session_tokens, ..SomeLimits::default() })
+            match random.u8(0..4) {
+                0 => world.go_on_to(turn, "this"),
+                _ => world.go_on(turn, role, SomeLimits { session_tokens, ..SomeLimits::default() }),
+            }
         }
         35..39 => world.command(Command::ChooseModel { model: random.u32(0..3).to_string(), by }),
         39..42 => world.command(Command::Pause { by }),

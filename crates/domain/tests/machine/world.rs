@@ -9,8 +9,8 @@ use lamplight_domain::session::{Command, Effect, Input, Place, Refusal, Report, 
 use lamplight_domain::transcript::{Tokens, ToolCall, ToolStatus};
 use lamplight_domain::{
     Attachment, CheckPlan, CheckPolicy, CheckedCommand, Entry, Event, Failure, FailureClass, Generation,
-    Limits, Network, Person, PromptId, Role, SandboxLimits, Seq, SessionSpec, SomeLimits, Timestamp, ToCheck,
-    TurnNumber, Verdict,
+    Limits, Network, Person, PromptId, SandboxLimits, Seq, SessionSpec, Timestamp, ToCheck, TurnNumber,
+    Verdict,
 };
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -134,11 +134,9 @@ impl World {
         self.command(Command::Retry { prompt: prompt_id(self.prompts), by: "Ben".into() })
     }
 
-    /// A person lets it go on past what ended this turn.
-    pub(crate) fn go_on(&mut self, turn: TurnNumber, role: Role, at_most: SomeLimits) -> Result<(), Refusal> {
+    pub(crate) fn next_prompt(&mut self) -> PromptId {
         self.prompts += 1;
-        let (prompt, by, at_most) = (prompt_id(self.prompts), "Ada".into(), Box::new(at_most));
-        self.command(Command::Continue { turn, prompt, by, role, at_most })
+        prompt_id(self.prompts)
     }
 
     pub(crate) fn last_prompt(&self) -> PromptId {

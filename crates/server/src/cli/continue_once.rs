@@ -13,6 +13,9 @@ use std::process::ExitCode;
 pub(super) struct Arguments {
     #[command(flatten)]
     session: SessionArgument,
+    /// What is to be done, instead of going on with what was interrupted or waits
+    #[arg(default_value = "", hide_default_value = true)]
+    text: String,
     /// One JSON document
     #[arg(long)]
     json: bool,
@@ -27,7 +30,8 @@ pub(super) async fn run(
     let before = client.session(&id).await?;
     let turn = before.tripped.as_ref().map_or(before.turn, |tripped| tripped.turn);
     let path = format!("/sessions/{id}/continue");
-    let view: SessionView = client.post(&path, Some(&ContinueRequest { turn })).await?;
+    let request = ContinueRequest { turn, text: arguments.text.clone(), attachments: Vec::new() };
+    let view: SessionView = client.post(&path, Some(&request)).await?;
     if arguments.json {
         output.json(&view)?;
         return Ok(ExitCode::SUCCESS);

@@ -78,10 +78,11 @@ impl Guards {
             }
             *self = read(&absolute(&file, environment)?)?;
         }
-        for rule in &mut self.rules {
-            if let Some(text) = rule.repository.as_mut().filter(|text| text.starts_with("~/")) {
+        for text in self.rules.iter_mut().filter_map(|rule| rule.repository.as_mut()) {
+            if text.starts_with("~/") {
                 *text = absolute(Path::new(text.as_str()), environment)?.to_string_lossy().into_owned();
             }
+            *text = without_links(text);
         }
         self.policy().map(drop)
     }
@@ -115,6 +116,26 @@ impl GuardRule {
             role: self.role,
             limits: limits(&self.turn, &self.session)?,
         })
+    }
+}
+
+/// Sessions have their repository's own path, so a pattern that leads there by symbolic links is taken for what they lead to. What is not
+/// there yet stays as it is written.
+fn without_links(pattern: &str) -> String {
+    let fixed = match pattern.find(['*', '?']) {
+        Some(at) => &pattern[..pattern[..at].rfind('/').unwrap_or(0)],
+        None => pattern,
+    };
+    let known = Path::new(fixed).ancestors().filter(|folder| folder.is_absolute()).find_map(|folder| {
+        let real = folder.canonicalize().ok()?.to_str()?.to_owned();
+        Some((real, &pattern[folder.as_os_str().len()..]))
+    });
+    match known {
+        Some((real, rest)) if !rest.trim_matches('/').is_empty() => {
+            format!("{}/{}", real.trim_end_matches('/'), rest.trim_start_matches('/'))
+        }
+        Some((real, _)) => real,
+        None => pattern.to_owned(),
     }
 }
 
@@ -182,6 +203,29 @@ mod tests {
         assert_eq!((policy.all.steps, policy.all.session_tokens), (Some(40), Some(5_000)));
         assert_eq!(policy.of("/srv/old/textkit", Role::Member).turn_tokens, Some(100));
         assert_eq!(policy.of("/srv/old/textkit", Role::Owner).turn_tokens, None);
+    }
+
+    #[test]
+    fn a_rule_holds_for_what_its_links_lead_to() {
+        let dir = tempfile::tempdir().unwrap();
+        let place = dir.path().canonicalize().unwrap();
+        std::fs::create_dir_all(place.join("real/old/textkit")).unwrap();
+        std::os::unix::fs::symlink(place.join("real"), place.join("link")).unwrap();
+        let place = place.to_str().unwrap();
+        let check = |written: &str, fits: &str| {
+            let text = format!("[[rules]]\nrepository = '{place}/{written}'\nturn.tokens = 100\n");
+            let of = read_text(&text).unwrap().of(&format!("{place}/{fits}"), Role::Member);
+            assert_eq!(of.turn_tokens, Some(100), "{written}");
+        };
+        check("link/old/*", "real/old/textkit");
+        check("link/old/textkit", "real/old/textkit");
+        check("link/old/textkit/", "real/old/textkit");
+        check("link/o*/text????", "real/old/textkit");
+        check("link/**", "real/old/textkit");
+        check("link/old/later", "real/old/later");
+        check("link/later/*", "real/later/textkit");
+        check("real/old/*", "real/old/textkit");
+        assert_eq!(["/**", "/*/old", "/", "textkit"].map(without_links), ["/**", "/*/old", "/", "textkit"]);
     }
 
     #[test]

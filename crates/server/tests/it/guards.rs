@@ -89,6 +89,42 @@ async fn each_guard_trips_says_so_and_goes_on_once() {
 }
 
 #[tokio::test]
+async fn a_session_that_a_turn_has_used_up_goes_on_with_what_is_asked() {
+    let server = Server::start_in(Place::with(""));
+    let new = json!({
+        "repository": server.place.repository(), "prompt": "!call 1 look a", "limits": {"session_steps": 1},
+    });
+    let (status, view) = server.post("/sessions", new).await;
+    assert_eq!(status, StatusCode::CREATED, "{view}");
+    let id = view["id"].as_str().unwrap().to_owned();
+    server.until(&id, "work_committed", 1).await;
+    let view = server.view(&id).await;
+    let shown = [&view["phase"], &view["tripped"]["guard"], &view["tripped"]["turn"]];
+    assert_eq!(shown, [&json!("done"), &json!("session_steps"), &json!(1)], "{view}");
+    let (status, problem) =
+        server.post(&format!("/sessions/{id}/prompts"), json!({"text": "!say more"})).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("guard_spent")), "{problem}");
+
+    let go_on = json!({"turn": 1, "text": "!say the docs"});
+    let (status, view) = server.post(&format!("/sessions/{id}/continue"), go_on.clone()).await;
+    assert_eq!((status, &view["tripped"]), (StatusCode::ACCEPTED, &Value::Null), "{view}");
+    server.until(&id, "work_committed", 2).await;
+    let (status, problem) = server.post(&format!("/sessions/{id}/continue"), go_on).await;
+    assert_eq!(
+        (status, &problem["code"]),
+        (StatusCode::CONFLICT, &json!("nothing_to_continue")),
+        "{problem}"
+    );
+    server.place.say(&["continue", &id, "!say the tests"]);
+    let log = server.until(&id, "work_committed", 3).await;
+    let queued = log.iter().filter(|entry| entry["event"]["type"] == "prompt_queued");
+    let texts: Vec<_> = queued.map(|entry| entry["event"]["text"].as_str().unwrap()).collect();
+    assert_eq!(texts, ["!call 1 look a", "!say the docs", "!say the tests"]);
+    assert_eq!((times(&log, "turn_continued"), times(&log, "guard_tripped")), (2, 0));
+    server.clear().await;
+}
+
+#[tokio::test]
 async fn what_holds_is_decided_when_a_session_is_made() {
     let server = Server::start_in(Place::with("[guards]\nturn.steps = 3\nturn.tokens = 9\n"));
     let old = server.create("!say hello").await;

@@ -1,7 +1,7 @@
 /** The box for the next prompt, under it what waits. A draft survives a reload. */
 
 import { useMutation } from '@tanstack/react-query';
-import { type KeyboardEvent, type RefObject, useLayoutEffect } from 'react';
+import { type KeyboardEvent, lazy, type RefObject, Suspense, useLayoutEffect } from 'react';
 import { api, asApiError } from '../../api/client';
 import type { Attachment } from '../../api/types';
 import { AttachButton, ChosenFiles, DropPlace } from '../../attach/Chosen';
@@ -15,6 +15,15 @@ import { ProblemNote } from '../../ui/problem';
 import { useFacts, useSession, useStore } from './context';
 import { Queue } from './Queue';
 
+const Spent = lazy(() => import('./Tripped').then((module) => ({ default: module.Spent })));
+
+interface Said {
+  text: string;
+  attachments: Attachment[];
+  /** The turn after which the session is let go on once; null for an ordinary prompt. */
+  past: number | null;
+}
+
 export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }) {
   const store = useStore();
   const facts = useFacts();
@@ -22,8 +31,10 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
   const [text, setText] = useDraft(store.id);
   const files = useFiles(store.id);
   const send = useMutation({
-    mutationFn: (prompt: { text: string; attachments: Attachment[] }) =>
-      api.prompt(store.id, prompt.text, prompt.attachments),
+    mutationFn: (prompt: Said): Promise<unknown> =>
+      prompt.past === null
+        ? api.prompt(store.id, prompt.text, prompt.attachments)
+        : api.continueOnce(store.id, prompt.past, prompt.text, prompt.attachments),
     onSuccess: (_, sent) => {
       // What was written and attached since then is of the next one.
       const now = text.trimStart();
@@ -49,14 +60,15 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
     );
   }
   const running = isWorking(facts.phase) || isBusy(facts.phase);
-  const ready = (text.trim() !== '' || files.ready.length > 0) && !send.isPending && !files.uploading && !files.failed;
-  const submit = () => {
-    if (ready) send.mutate({ text: text.trim(), attachments: files.ready });
-  };
+  const said = text.trim() !== '' || files.ready.length > 0;
+  const free = !send.isPending && !files.uploading && !files.failed;
+  const ready = said && free;
+  const submit = (past: number | null) => send.mutate({ text: text.trim(), attachments: files.ready, past });
+  const { tripped } = facts;
   const onKeyDown = (event: KeyboardEvent) => {
     if (event.key === 'Enter' && !event.shiftKey && !event.nativeEvent.isComposing) {
       event.preventDefault();
-      submit();
+      if (ready) submit(null);
     } else if (event.key === 'Escape') {
       box.current?.blur();
     }
@@ -67,6 +79,11 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
     <div className="px-3 pb-2 sm:px-6">
       <div className="mx-auto max-w-[49rem]">
         <Queue queued={waiting} />
+        {tripped?.can_be_continued ? (
+          <Suspense fallback={null}>
+            <Spent tripped={tripped} said={said} disabled={!free} goOn={() => submit(tripped.turn)} />
+          </Suspense>
+        ) : null}
         {send.error ? <ProblemNote error={asApiError(send.error)} className="mb-2" /> : null}
         <DropPlace
           files={files}
@@ -88,7 +105,7 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
             <Button
               look={ready ? 'primary' : 'quiet'}
               size="icon"
-              onClick={submit}
+              onClick={() => submit(null)}
               disabled={!ready}
               aria-label={running ? words.followUp.queue : words.followUp.send}
             >
