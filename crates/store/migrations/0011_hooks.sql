@@ -27,6 +27,8 @@ CREATE TABLE hook_deliveries (
     delivered_at INTEGER,
     -- How often it was begun, which tells one try from another.
     tries        INTEGER NOT NULL DEFAULT 0,
+    -- Those of before `since`.
+    tries_before INTEGER NOT NULL DEFAULT 0,
     -- What came of the last try, in words.
     outcome      TEXT NOT NULL DEFAULT '',
     UNIQUE (hook, session, seq)

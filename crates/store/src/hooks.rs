@@ -109,6 +109,8 @@ pub struct Claimed {
     pub since: Timestamp,
     /// This one included.
     pub tries: u32,
+    /// Those of them since then.
+    pub tries_since: u32,
 }
 
 /// One change, with whatever else is written at that time.
@@ -271,8 +273,7 @@ pub(crate) fn change(connection: &Connection, change: &HookChange) -> Result<Hoo
         }
         HookChange::Retry { hook, number, at } => {
             connection.execute("UPDATE hooks SET disabled = NULL WHERE id = ?1", params![hook])?;
-            let again =
-                "UPDATE hook_deliveries SET due_at = ?2, since = ?2, delivered_at = NULL WHERE hook = ?1";
+            let again = "UPDATE hook_deliveries SET due_at = ?2, since = ?2, tries_before = tries, delivered_at = NULL WHERE hook = ?1";
             match number {
                 Some(number) => connection.execute(
                     &format!("{again} AND number = ?3 AND due_at IS NULL"),
@@ -317,7 +318,7 @@ fn claim(
             SELECT number FROM hook_deliveries WHERE hook = ?1 AND due_at <= ?2 ORDER BY due_at, number LIMIT ?4 {lock}
          )
          UPDATE hook_deliveries SET due_at = ?3, tries = tries + 1 WHERE number IN (SELECT number FROM due)
-         RETURNING number, session, seq, body, since, tries"
+         RETURNING number, session, seq, body, since, tries, tries - tries_before"
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let read = |row: &Row<'_>| {
@@ -328,6 +329,7 @@ fn claim(
             body: row.get(3)?,
             since: Timestamp(row.get(4)?),
             tries: row.count(5)?,
+            tries_since: row.count(6)?,
         })
     };
     let mut claimed = connection.rows(&text, params![hook, now.0, until.0, limit], read)?;

@@ -78,6 +78,10 @@ enum Tried {
     },
     /// It wants nothing more, ever.
     Gone,
+    /// Nothing was posted: what it is signed with is not to be had.
+    Unsigned {
+        why: String,
+    },
     Failed {
         why: String,
         retry_after_s: Option<u64>,
@@ -144,7 +148,7 @@ impl Hooks {
     ) -> Tried {
         let failed = |why: String| Tried::Failed { why, retry_after_s: None };
         let Some(headers) = signature::headers(secret, id, now, &body) else {
-            return failed("its secret is none; remove it and add it again".to_owned());
+            return Tried::Unsigned { why: "its secret is none; remove it and add it again".to_owned() };
         };
         match self.courier.post(&hook.url, &headers, body).await {
             Err(not_posted) => failed(not_posted.to_string()),
@@ -172,7 +176,7 @@ impl Tried {
         match self {
             Self::Came { status } => format!("it answered {status}"),
             Self::Gone => GONE.to_owned(),
-            Self::Failed { why, .. } => why.clone(),
+            Self::Unsigned { why } | Self::Failed { why, .. } => why.clone(),
         }
     }
 }

@@ -20,6 +20,7 @@ CREATE TABLE hook_deliveries (
     due_at       BIGINT,
     delivered_at BIGINT,
     tries        BIGINT NOT NULL DEFAULT 0,
+    tries_before BIGINT NOT NULL DEFAULT 0,
     outcome      TEXT COLLATE "C" NOT NULL DEFAULT '',
     UNIQUE (hook, session, seq)
 );

@@ -164,6 +164,10 @@ async fn what_came_of_a_try_counts_only_while_no_other_has_begun(place: Place) {
     let delivery =
         store.hook_deliveries("a", DeliveryQuery { limit: 9, ..Default::default() }).await.unwrap();
     assert_eq!((delivery[0].tries, delivery[0].outcome.as_str()), (3, "it answered 204"));
+    let retry = HookChange::Retry { hook: "a".into(), number: Some(third.number), at: due };
+    assert_eq!(change(&store, retry).await, 1);
+    let again = claim(&store, "a", due, 9).await.remove(0);
+    assert_eq!((again.tries, again.tries_since), (4, 1), "with all its time, and none of its tries");
 }
 
 async fn a_disabled_hook_gives_up_what_waits_until_it_is_tried_again(place: Place) {
