@@ -12,16 +12,14 @@
 //! So a crash can lose none and make none twice; what may happen twice is the try. Of several servers one has a delivery: its claim counts the
 //! tries, and what came of a try is kept only where no other has begun since.
 
+mod sweep;
+
+use self::sweep::sweep;
 use crate::jobs::{Job, Record};
 use crate::sql::{Connection, Dialect, Result, Row, params};
 use crate::{ReadError, SealedSecret, Store, WriteError, secrets};
 use lamplight_domain::{Seq, SessionId, Timestamp};
 
-/// For so long it is known what came through, and what did not.
-const DELIVERED_KEPT_MS: u64 = 3 * 24 * 60 * 60 * 1000;
-const DEAD_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
-/// Of those that are older, so many are forgotten with each that came through or failed.
-const SWEPT: i64 = 16;
 /// Most deliveries on one page.
 pub const PAGE_HOOK_DELIVERIES: usize = 500;
 
@@ -335,16 +333,6 @@ fn claim(
     let mut claimed = connection.rows(&text, params![hook, now.0, until.0, limit], read)?;
     claimed.sort_by_key(|claimed| claimed.number);
     Ok(claimed)
-}
-
-fn sweep(connection: &Connection, now: Timestamp) -> Result<()> {
-    let before = |kept: u64| now.0.saturating_sub(kept as i64);
-    connection.execute(
-        "DELETE FROM hook_deliveries WHERE number IN (SELECT number FROM hook_deliveries
-         WHERE at < ?1 AND (delivered_at IS NOT NULL OR at < ?2) AND due_at IS NULL ORDER BY at LIMIT ?3)",
-        params![before(DELIVERED_KEPT_MS), before(DEAD_KEPT_MS), SWEPT],
-    )?;
-    Ok(())
 }
 
 const HOOK: &str = "id, url, kinds, created_by, created_at, came_at, disabled";

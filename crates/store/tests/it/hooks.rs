@@ -213,26 +213,21 @@ async fn what_is_old_is_forgotten(place: Place) {
     store.append(telling(1, 0, &["x", "x", "x"])).await.unwrap();
     let day = |n: u64| NOON.plus_ms(n * 24 * 60 * 60 * 1000);
     let claimed = claim(&store, "a", NOON, 9).await;
-    let came = |n: usize, at| {
-        let (number, tries) = (claimed[n].number, claimed[n].tries);
+    let came = |claimed: &Claimed, at| {
+        let Claimed { number, tries, .. } = *claimed;
         HookChange::Came { hook: "a".into(), number, tries, at, outcome: String::new() }
     };
-    change(&store, came(0, NOON)).await;
+    let left = async || -> Vec<u64> { listed(&store, "a").await.iter().map(|(seq, _)| *seq).collect() };
+    change(&store, came(&claimed[0], NOON)).await;
     let (number, tries) = (claimed[1].number, claimed[1].tries);
     let given_up = HookChange::Failed { number, tries, at: day(1), due: None, outcome: "no".into() };
     change(&store, given_up).await;
-    change(&store, came(2, day(3))).await;
-    assert_eq!(listed(&store, "a").await.len(), 3);
+    change(&store, came(&claimed[2], day(3))).await;
+    assert_eq!(left().await, [3, 2, 1]);
     store.append(Append { at: day(4), ..telling(1, 3, &["x", "x"]) }).await.unwrap();
     let later = claim(&store, "a", day(4), 9).await;
-    let came = |n: usize, at| {
-        let (number, tries) = (later[n].number, later[n].tries);
-        HookChange::Came { hook: "a".into(), number, tries, at, outcome: String::new() }
-    };
-    change(&store, came(0, day(4))).await;
-    let left: Vec<u64> = listed(&store, "a").await.iter().map(|(seq, _)| *seq).collect();
-    assert_eq!(left, [5, 4, 2], "what came through is forgotten after three days");
-    change(&store, came(1, day(31))).await;
-    let left: Vec<u64> = listed(&store, "a").await.iter().map(|(seq, _)| *seq).collect();
-    assert_eq!(left, Vec::<u64>::new(), "and what did not after thirty");
+    change(&store, came(&later[0], day(4))).await;
+    assert_eq!(left().await, [5, 4, 3, 2], "what came through is forgotten three days after it did");
+    change(&store, came(&later[1], day(31))).await;
+    assert_eq!(left().await, [5], "and what did not thirty days after it happened");
 }
