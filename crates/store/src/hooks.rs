@@ -270,9 +270,8 @@ pub(crate) fn change(connection: &Connection, change: &HookChange) -> Result<Hoo
             connection.execute(text, params![hook, why])?
         }
         HookChange::Retry { hook, number, at } => {
-            connection.execute("UPDATE hooks SET disabled = NULL WHERE id = ?1", params![hook])?;
             let again = "UPDATE hook_deliveries SET due_at = ?2, since = ?2, tries_before = tries, delivered_at = NULL WHERE hook = ?1";
-            match number {
+            let retried = match number {
                 Some(number) => connection.execute(
                     &format!("{again} AND number = ?3 AND due_at IS NULL"),
                     params![hook, at.0, number],
@@ -281,7 +280,11 @@ pub(crate) fn change(connection: &Connection, change: &HookChange) -> Result<Hoo
                     &format!("{again} AND due_at IS NULL AND delivered_at IS NULL"),
                     params![hook, at.0],
                 )?,
+            };
+            if number.is_none() || retried > 0 {
+                connection.execute("UPDATE hooks SET disabled = NULL WHERE id = ?1", params![hook])?;
             }
+            retried
         }
     };
     Ok(HookOutcome::Changed(changed))

@@ -186,6 +186,9 @@ async fn a_disabled_hook_gives_up_what_waits_until_it_is_tried_again(place: Plac
     let rest =
         store.hook_deliveries("a", DeliveryQuery { before: Some(first.number), ..dead }).await.unwrap();
     assert_eq!((first.seq, rest[0].seq, rest.len()), (Seq(2), Seq(1), 1));
+    let none = HookChange::Retry { hook: "a".into(), number: Some(999), at: LATER };
+    assert_eq!(change(&store, none).await, 0);
+    assert!(store.hook("a").await.unwrap().unwrap().disabled.is_some(), "nothing is tried again");
     let one = HookChange::Retry { hook: "a".into(), number: Some(first.number), at: LATER };
     assert_eq!(change(&store, one.clone()).await, 1);
     assert_eq!(change(&store, one).await, 0, "it waits");
