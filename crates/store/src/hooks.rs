@@ -154,6 +154,10 @@ pub enum HookChange {
         hook: String,
         why: String,
     },
+    /// What waits for it is dead, if it is disabled.
+    GiveUp {
+        hook: String,
+    },
     /// Something is sent there again, and from `at` on, as if it had happened then, what is dead; or only this, if it does not wait.
     Retry {
         hook: String,
@@ -176,7 +180,8 @@ impl HookChange {
         match self {
             Self::Add { hook, secret, .. } => hook.url.len() + secret.ciphertext.len(),
             Self::Came { outcome, .. } | Self::Failed { outcome, .. } => 64 + outcome.len(),
-            Self::Remove { .. } | Self::Claim { .. } | Self::Disable { .. } | Self::Retry { .. } => 64,
+            Self::Remove { .. } | Self::Claim { .. } | Self::GiveUp { .. } | Self::Retry { .. } => 64,
+            Self::Disable { why, .. } => 64 + why.len(),
         }
     }
 }
@@ -262,15 +267,12 @@ pub(crate) fn change(connection: &Connection, change: &HookChange) -> Result<Hoo
             failed
         }
         HookChange::Disable { hook, why } => {
-            connection.execute(
-                "UPDATE hook_deliveries SET due_at = NULL,
-                 outcome = CASE outcome WHEN '' THEN 'its hook was disabled before it was tried' ELSE outcome END
-                 WHERE hook = ?1 AND due_at IS NOT NULL",
-                params![hook],
-            )?;
             let text = "UPDATE hooks SET disabled = ?2 WHERE id = ?1 AND disabled IS NULL";
-            connection.execute(text, params![hook, why])?
+            let disabled = connection.execute(text, params![hook, why])?;
+            give_up(connection, hook)?;
+            disabled
         }
+        HookChange::GiveUp { hook } => give_up(connection, hook)?,
         HookChange::Retry { hook, number, at } => {
             let again = "UPDATE hook_deliveries SET due_at = ?2, since = ?2, tries_before = tries, delivered_at = NULL WHERE hook = ?1";
             let retried = match number {
@@ -302,6 +304,15 @@ fn add(connection: &Connection, hook: &HookRow, secret: &SealedSecret, most: usi
     connection.execute(
         "INSERT INTO hooks (id, url, kinds, created_by, created_at) VALUES (?1, ?2, ?3, ?4, ?5)",
         params![hook.id, hook.url, kinds, hook.created_by, hook.created_at.0],
+    )
+}
+
+fn give_up(connection: &Connection, hook: &str) -> Result<usize> {
+    connection.execute(
+        "UPDATE hook_deliveries SET due_at = NULL,
+         outcome = CASE outcome WHEN '' THEN 'its hook was disabled before it was tried' ELSE outcome END
+         WHERE hook = ?1 AND due_at IS NOT NULL AND EXISTS (SELECT 1 FROM hooks WHERE id = ?1 AND disabled IS NOT NULL)",
+        params![hook],
     )
 }
 

@@ -93,9 +93,9 @@ impl Sender<'_> {
     /// Tries some of what is due; whether there was anything.
     pub(super) async fn next(&self, id: &str) -> Result<bool, NotSent> {
         let Some(hook) = self.store.hook(id).await? else { return Ok(false) };
-        if let Some(why) = &hook.disabled {
-            // What was written while it was being disabled.
-            self.change(HookChange::Disable { hook: hook.id.clone(), why: why.clone() }).await?;
+        if hook.disabled.is_some() {
+            // What was written while it was being disabled; a person may have enabled it since it was read.
+            self.change(HookChange::GiveUp { hook: hook.id }).await?;
             return Ok(false);
         }
         let secret = self.hooks.secret(self.store, self.keys, id).await;

@@ -193,6 +193,8 @@ async fn a_disabled_hook_gives_up_what_waits_until_it_is_tried_again(place: Plac
     assert_eq!(change(&store, one.clone()).await, 1);
     assert_eq!(change(&store, one).await, 0, "it waits");
     assert_eq!(change(&store, HookChange::Retry { hook: "a".into(), number: None, at: LATER }).await, 1);
+    let give_up = HookChange::GiveUp { hook: "a".into() };
+    assert_eq!(change(&store, give_up).await, 0, "it is not disabled any more");
     let claimed = claim(&store, "a", LATER, 9).await;
     assert_eq!((seqs(&claimed), claimed[0].since), (vec![1, 2], LATER));
     store.append(telling(1, 3, &["x"])).await.unwrap();
