@@ -207,12 +207,13 @@ impl Engine {
         Ok(self.shared.store.hooks().await?)
     }
 
-    /// It is told nothing more, and nothing is kept of what it was told.
-    pub async fn remove_hook(&self, id: &str) -> Result<(), CommandError> {
+    /// It is told nothing more, and nothing is kept of what it was told. Gives what it was.
+    pub async fn remove_hook(&self, id: &str) -> Result<HookRow, CommandError> {
+        let hook = self.hook(id).await?;
         let remove = HookChange::Remove { hook: id.to_owned(), secret: format!("{SECRET}{id}") };
         match self.change_hooks(remove).await? {
             0 => Err(no_such_hook(id)),
-            _ => Ok(()),
+            _ => Ok(hook),
         }
     }
 
