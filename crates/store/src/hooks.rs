@@ -253,7 +253,12 @@ pub(crate) fn change(connection: &Connection, change: &HookChange) -> Result<Hoo
                 "UPDATE hook_deliveries SET due_at = NULL, delivered_at = ?3, outcome = ?4 WHERE number = ?1 AND tries = ?2",
                 params![number, tries, at.0, outcome],
             )?;
-            connection.execute("UPDATE hooks SET came_at = ?2 WHERE id = ?1", params![hook, at.0])?;
+            // Where another server holds it, that one says the same at the same time.
+            let unless_held = unless_held(connection);
+            connection.execute(
+                &format!("UPDATE hooks SET came_at = ?2 WHERE id IN (SELECT id FROM hooks WHERE id = ?1 {unless_held})"),
+                params![hook, at.0],
+            )?;
             sweep(connection, *at)?;
             came
         }
@@ -307,6 +312,14 @@ fn add(connection: &Connection, hook: &HookRow, secret: &SealedSecret, most: usi
     )
 }
 
+/// Rows that another server is about to change are left to it: nobody waits for anybody here, least of all two for each other.
+fn unless_held(connection: &Connection) -> &'static str {
+    match connection.dialect() {
+        Dialect::Lite => "",
+        Dialect::Postgres => "FOR NO KEY UPDATE SKIP LOCKED",
+    }
+}
+
 fn give_up(connection: &Connection, hook: &str) -> Result<usize> {
     connection.execute(
         "UPDATE hook_deliveries SET due_at = NULL,
@@ -323,13 +336,10 @@ fn claim(
     until: Timestamp,
     limit: usize,
 ) -> Result<Vec<Claimed>> {
-    let lock = match connection.dialect() {
-        Dialect::Lite => "",
-        Dialect::Postgres => "FOR UPDATE SKIP LOCKED",
-    };
+    let unless_held = unless_held(connection);
     let text = format!(
         "WITH due AS (
-            SELECT number FROM hook_deliveries WHERE hook = ?1 AND due_at <= ?2 ORDER BY due_at, number LIMIT ?4 {lock}
+            SELECT number FROM hook_deliveries WHERE hook = ?1 AND due_at <= ?2 ORDER BY due_at, number LIMIT ?4 {unless_held}
          )
          UPDATE hook_deliveries SET due_at = ?3, tries = tries + 1 WHERE number IN (SELECT number FROM due)
          RETURNING number, session, seq, body, since, tries, tries - tries_before"

@@ -1,6 +1,7 @@
 //! Forgets some of what is old, with each try that has come to something: in the transaction that appends wait for, so it looks at nothing
 //! but what it forgets.
 
+use super::unless_held;
 use crate::sql::{Connection, Result, params};
 use lamplight_domain::Timestamp;
 
@@ -16,14 +17,15 @@ const DEAD: &str = "due_at IS NULL AND delivered_at IS NULL AND at < ?1 ORDER BY
 pub(super) fn sweep(connection: &Connection, now: Timestamp) -> Result<()> {
     for (old, kept) in [(DELIVERED, DELIVERED_KEPT_MS), (DEAD, DEAD_KEPT_MS)] {
         let before = now.0.saturating_sub(kept as i64);
-        connection.execute(&forget(old), params![before, SWEPT])?;
+        connection.execute(&forget(connection, old), params![before, SWEPT])?;
     }
     Ok(())
 }
 
-fn forget(old: &str) -> String {
+fn forget(connection: &Connection, old: &str) -> String {
+    let unless_held = unless_held(connection);
     format!(
-        "WITH old AS (SELECT number FROM hook_deliveries WHERE {old} LIMIT ?2)
+        "WITH old AS (SELECT number FROM hook_deliveries WHERE {old} LIMIT ?2 {unless_held})
          DELETE FROM hook_deliveries WHERE number IN (SELECT number FROM old)"
     )
 }
@@ -50,7 +52,7 @@ mod tests {
         sweep(&connection, Timestamp(10 * DAY_MS)).unwrap();
         let Connection::Lite(lite) = &connection else { unreachable!("it is one") };
         for old in [DELIVERED, DEAD] {
-            let steps = lite.prepare_cached(&forget(old)).unwrap().get_status(VmStep);
+            let steps = lite.prepare_cached(&forget(&connection, old)).unwrap().get_status(VmStep);
             assert!((1..500).contains(&steps), "{steps} steps");
         }
         sweep(&connection, Timestamp(31 * DAY_MS)).unwrap();
