@@ -242,8 +242,10 @@ pub(crate) fn change(connection: &Connection, change: &HookChange) -> Result<Hoo
         HookChange::Add { hook, secret, most } => add(connection, hook, secret, *most)?,
         HookChange::Remove { hook, secret } => {
             secrets::remove(connection, secret)?;
+            // First, since that waits for appends that are telling it something; what those have told it goes with the rest.
+            let removed = connection.execute("DELETE FROM hooks WHERE id = ?1", params![hook])?;
             connection.execute("DELETE FROM hook_deliveries WHERE hook = ?1", params![hook])?;
-            connection.execute("DELETE FROM hooks WHERE id = ?1", params![hook])?
+            removed
         }
         HookChange::Claim { hook, now, until, limit } => {
             return claim(connection, hook, *now, *until, *limit).map(HookOutcome::Claimed);
