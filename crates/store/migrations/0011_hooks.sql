@@ -27,6 +27,8 @@ CREATE TABLE hook_deliveries (
     delivered_at INTEGER,
     -- How often it was begun, which tells one try from another.
     tries        INTEGER NOT NULL DEFAULT 0,
+    -- Those of before `since`.
+    tries_before INTEGER NOT NULL DEFAULT 0,
     -- What came of the last try, in words.
     outcome      TEXT NOT NULL DEFAULT '',
     UNIQUE (hook, session, seq)
@@ -34,4 +36,5 @@ CREATE TABLE hook_deliveries (
 CREATE INDEX hook_deliveries_listed ON hook_deliveries (hook, number);
 CREATE INDEX hook_deliveries_due ON hook_deliveries (hook, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX hook_deliveries_dead ON hook_deliveries (hook, number) WHERE due_at IS NULL AND delivered_at IS NULL;
-CREATE INDEX hook_deliveries_age ON hook_deliveries (at);
+CREATE INDEX hook_deliveries_delivered ON hook_deliveries (delivered_at) WHERE delivered_at IS NOT NULL;
+CREATE INDEX hook_deliveries_given_up ON hook_deliveries (at) WHERE due_at IS NULL AND delivered_at IS NULL;

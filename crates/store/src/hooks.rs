@@ -12,16 +12,16 @@
 //! So a crash can lose none and make none twice; what may happen twice is the try. Of several servers one has a delivery: its claim counts the
 //! tries, and what came of a try is kept only where no other has begun since.
 
+mod reading;
+mod sweep;
+
+use self::reading::{HOOK, deliveries, hook, listed};
+use self::sweep::sweep;
 use crate::jobs::{Job, Record};
 use crate::sql::{Connection, Dialect, Result, Row, params};
 use crate::{ReadError, SealedSecret, Store, WriteError, secrets};
 use lamplight_domain::{Seq, SessionId, Timestamp};
 
-/// For so long it is known what came through, and what did not.
-const DELIVERED_KEPT_MS: u64 = 3 * 24 * 60 * 60 * 1000;
-const DEAD_KEPT_MS: u64 = 30 * 24 * 60 * 60 * 1000;
-/// Of those that are older, so many are forgotten with each that came through or failed.
-const SWEPT: i64 = 16;
 /// Most deliveries on one page.
 pub const PAGE_HOOK_DELIVERIES: usize = 500;
 
@@ -109,6 +109,8 @@ pub struct Claimed {
     pub since: Timestamp,
     /// This one included.
     pub tries: u32,
+    /// Those of them since then.
+    pub tries_since: u32,
 }
 
 /// One change, with whatever else is written at that time.
@@ -152,6 +154,10 @@ pub enum HookChange {
         hook: String,
         why: String,
     },
+    /// What waits for it is dead, if it is disabled.
+    GiveUp {
+        hook: String,
+    },
     /// Something is sent there again, and from `at` on, as if it had happened then, what is dead; or only this, if it does not wait.
     Retry {
         hook: String,
@@ -174,7 +180,8 @@ impl HookChange {
         match self {
             Self::Add { hook, secret, .. } => hook.url.len() + secret.ciphertext.len(),
             Self::Came { outcome, .. } | Self::Failed { outcome, .. } => 64 + outcome.len(),
-            Self::Remove { .. } | Self::Claim { .. } | Self::Disable { .. } | Self::Retry { .. } => 64,
+            Self::Remove { .. } | Self::Claim { .. } | Self::GiveUp { .. } | Self::Retry { .. } => 64,
+            Self::Disable { why, .. } => 64 + why.len(),
         }
     }
 }
@@ -235,8 +242,10 @@ pub(crate) fn change(connection: &Connection, change: &HookChange) -> Result<Hoo
         HookChange::Add { hook, secret, most } => add(connection, hook, secret, *most)?,
         HookChange::Remove { hook, secret } => {
             secrets::remove(connection, secret)?;
+            // First, since that waits for appends that are telling it something; what those have told it goes with the rest.
+            let removed = connection.execute("DELETE FROM hooks WHERE id = ?1", params![hook])?;
             connection.execute("DELETE FROM hook_deliveries WHERE hook = ?1", params![hook])?;
-            connection.execute("DELETE FROM hooks WHERE id = ?1", params![hook])?
+            removed
         }
         HookChange::Claim { hook, now, until, limit } => {
             return claim(connection, hook, *now, *until, *limit).map(HookOutcome::Claimed);
@@ -246,7 +255,12 @@ pub(crate) fn change(connection: &Connection, change: &HookChange) -> Result<Hoo
                 "UPDATE hook_deliveries SET due_at = NULL, delivered_at = ?3, outcome = ?4 WHERE number = ?1 AND tries = ?2",
                 params![number, tries, at.0, outcome],
             )?;
-            connection.execute("UPDATE hooks SET came_at = ?2 WHERE id = ?1", params![hook, at.0])?;
+            // Where another server holds it, that one says the same at the same time.
+            let unless_held = unless_held(connection);
+            connection.execute(
+                &format!("UPDATE hooks SET came_at = ?2 WHERE id IN (SELECT id FROM hooks WHERE id = ?1 {unless_held})"),
+                params![hook, at.0],
+            )?;
             sweep(connection, *at)?;
             came
         }
@@ -260,20 +274,15 @@ pub(crate) fn change(connection: &Connection, change: &HookChange) -> Result<Hoo
             failed
         }
         HookChange::Disable { hook, why } => {
-            connection.execute(
-                "UPDATE hook_deliveries SET due_at = NULL,
-                 outcome = CASE outcome WHEN '' THEN 'its hook was disabled before it was tried' ELSE outcome END
-                 WHERE hook = ?1 AND due_at IS NOT NULL",
-                params![hook],
-            )?;
             let text = "UPDATE hooks SET disabled = ?2 WHERE id = ?1 AND disabled IS NULL";
-            connection.execute(text, params![hook, why])?
+            let disabled = connection.execute(text, params![hook, why])?;
+            give_up(connection, hook)?;
+            disabled
         }
+        HookChange::GiveUp { hook } => give_up(connection, hook)?,
         HookChange::Retry { hook, number, at } => {
-            connection.execute("UPDATE hooks SET disabled = NULL WHERE id = ?1", params![hook])?;
-            let again =
-                "UPDATE hook_deliveries SET due_at = ?2, since = ?2, delivered_at = NULL WHERE hook = ?1";
-            match number {
+            let again = "UPDATE hook_deliveries SET due_at = ?2, since = ?2, tries_before = tries, delivered_at = NULL WHERE hook = ?1";
+            let retried = match number {
                 Some(number) => connection.execute(
                     &format!("{again} AND number = ?3 AND due_at IS NULL"),
                     params![hook, at.0, number],
@@ -282,7 +291,11 @@ pub(crate) fn change(connection: &Connection, change: &HookChange) -> Result<Hoo
                     &format!("{again} AND due_at IS NULL AND delivered_at IS NULL"),
                     params![hook, at.0],
                 )?,
+            };
+            if number.is_none() || retried > 0 {
+                connection.execute("UPDATE hooks SET disabled = NULL WHERE id = ?1", params![hook])?;
             }
+            retried
         }
     };
     Ok(HookOutcome::Changed(changed))
@@ -301,6 +314,23 @@ fn add(connection: &Connection, hook: &HookRow, secret: &SealedSecret, most: usi
     )
 }
 
+/// Rows that another server is about to change are left to it: nobody waits for anybody here, least of all two for each other.
+fn unless_held(connection: &Connection) -> &'static str {
+    match connection.dialect() {
+        Dialect::Lite => "",
+        Dialect::Postgres => "FOR NO KEY UPDATE SKIP LOCKED",
+    }
+}
+
+fn give_up(connection: &Connection, hook: &str) -> Result<usize> {
+    connection.execute(
+        "UPDATE hook_deliveries SET due_at = NULL,
+         outcome = CASE outcome WHEN '' THEN 'its hook was disabled before it was tried' ELSE outcome END
+         WHERE hook = ?1 AND due_at IS NOT NULL AND EXISTS (SELECT 1 FROM hooks WHERE id = ?1 AND disabled IS NOT NULL)",
+        params![hook],
+    )
+}
+
 fn claim(
     connection: &Connection,
     hook: &str,
@@ -308,16 +338,13 @@ fn claim(
     until: Timestamp,
     limit: usize,
 ) -> Result<Vec<Claimed>> {
-    let lock = match connection.dialect() {
-        Dialect::Lite => "",
-        Dialect::Postgres => "FOR UPDATE SKIP LOCKED",
-    };
+    let unless_held = unless_held(connection);
     let text = format!(
         "WITH due AS (
-            SELECT number FROM hook_deliveries WHERE hook = ?1 AND due_at <= ?2 ORDER BY due_at, number LIMIT ?4 {lock}
+            SELECT number FROM hook_deliveries WHERE hook = ?1 AND due_at <= ?2 ORDER BY due_at, number LIMIT ?4 {unless_held}
          )
          UPDATE hook_deliveries SET due_at = ?3, tries = tries + 1 WHERE number IN (SELECT number FROM due)
-         RETURNING number, session, seq, body, since, tries"
+         RETURNING number, session, seq, body, since, tries, tries - tries_before"
     );
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let read = |row: &Row<'_>| {
@@ -328,72 +355,10 @@ fn claim(
             body: row.get(3)?,
             since: Timestamp(row.get(4)?),
             tries: row.count(5)?,
+            tries_since: row.count(6)?,
         })
     };
     let mut claimed = connection.rows(&text, params![hook, now.0, until.0, limit], read)?;
     claimed.sort_by_key(|claimed| claimed.number);
     Ok(claimed)
-}
-
-fn sweep(connection: &Connection, now: Timestamp) -> Result<()> {
-    let before = |kept: u64| now.0.saturating_sub(kept as i64);
-    connection.execute(
-        "DELETE FROM hook_deliveries WHERE number IN (SELECT number FROM hook_deliveries
-         WHERE at < ?1 AND (delivered_at IS NOT NULL OR at < ?2) AND due_at IS NULL ORDER BY at LIMIT ?3)",
-        params![before(DELIVERED_KEPT_MS), before(DEAD_KEPT_MS), SWEPT],
-    )?;
-    Ok(())
-}
-
-const HOOK: &str = "id, url, kinds, created_by, created_at, came_at, disabled";
-
-fn hook(row: &Row<'_>) -> Result<HookRow> {
-    Ok(HookRow {
-        id: row.get(0)?,
-        url: row.get(1)?,
-        kinds: row.get::<String>(2)?.split_whitespace().map(str::to_owned).collect(),
-        created_by: row.get(3)?,
-        created_at: Timestamp(row.get(4)?),
-        came_at: row.get::<Option<i64>>(5)?.map(Timestamp),
-        disabled: row.get(6)?,
-    })
-}
-
-fn listed(connection: &Connection) -> Result<Vec<HookListed>> {
-    let text = format!(
-        "SELECT {HOOK},
-            (SELECT COUNT(*) FROM hook_deliveries WHERE hook = hooks.id AND due_at IS NOT NULL),
-            (SELECT COUNT(*) FROM hook_deliveries WHERE hook = hooks.id AND due_at IS NULL AND delivered_at IS NULL)
-         FROM hooks ORDER BY created_at, id"
-    );
-    connection.rows(&text, &[], |row| {
-        let count = |column: usize| -> Result<u64> { Ok(row.get::<i64>(column)?.unsigned_abs()) };
-        Ok(HookListed { hook: hook(row)?, waiting: count(7)?, dead: count(8)? })
-    })
-}
-
-fn deliveries(connection: &Connection, hook: &str, query: &DeliveryQuery) -> Result<Vec<HookDelivery>> {
-    let only = if query.dead { "AND due_at IS NULL AND delivered_at IS NULL" } else { "" };
-    let text = format!(
-        "SELECT number, session, seq, kind, at, due_at, delivered_at, tries, outcome FROM hook_deliveries
-         WHERE hook = ?1 AND number < ?2 {only} ORDER BY number DESC LIMIT ?3"
-    );
-    let limit = query.limit.clamp(1, PAGE_HOOK_DELIVERIES) as i64;
-    connection.rows(&text, params![hook, query.before.unwrap_or(i64::MAX), limit], |row| {
-        let state = match (row.get::<Option<i64>>(5)?, row.get::<Option<i64>>(6)?) {
-            (Some(due), _) => DeliveryState::Waiting { due: Timestamp(due) },
-            (None, Some(at)) => DeliveryState::Delivered { at: Timestamp(at) },
-            (None, None) => DeliveryState::Dead,
-        };
-        Ok(HookDelivery {
-            number: row.get(0)?,
-            session: row.parse(1)?,
-            seq: Seq(row.get::<i64>(2)? as u64),
-            kind: row.get(3)?,
-            at: Timestamp(row.get(4)?),
-            state,
-            tries: row.count(7)?,
-            outcome: row.get(8)?,
-        })
-    })
 }

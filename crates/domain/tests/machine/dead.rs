@@ -1,9 +1,9 @@
 //! What came to nothing for want of a sandbox or the like, and is asked again.
 
 use crate::world::{World, spec};
-use lamplight_domain::agent::ExitStatus;
+use lamplight_domain::agent::{AgentReport, ExitStatus};
 use lamplight_domain::session::{Command, Phase, Refusal, Report};
-use lamplight_domain::{Event, Generation, TurnNumber};
+use lamplight_domain::{Event, Failure, FailureClass, Generation, TurnNumber};
 
 /// Whether lists call it a dead letter.
 fn is_dead(world: &World) -> bool {
@@ -103,4 +103,19 @@ fn what_was_pushed_is_not_asked_again() {
     world.settle(false);
     assert_eq!(world.session.phase().0, Phase::Failed);
     assert!(!is_dead(&world));
+}
+
+/// It would be asked again on top of what lies there.
+#[test]
+fn what_cannot_be_committed_is_not_asked_again() {
+    let mut world = World::new(spec());
+    world.settle(false);
+    let turn = world.turn();
+    let away = || Failure::infrastructure(FailureClass::Persistent, "the model is away");
+    let report = AgentReport::PromptEnded { turn, result: Err(away()) };
+    world.report(Report::Agent { run: 1, report: Box::new(report) });
+    world.report(Report::WorkNotCommitted { turn, failure: away() });
+    assert_eq!(world.session.phase().0, Phase::Failed);
+    assert!(!is_dead(&world));
+    assert_eq!(world.retry(), Err(Refusal::NothingToRetry));
 }

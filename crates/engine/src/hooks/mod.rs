@@ -78,6 +78,10 @@ enum Tried {
     },
     /// It wants nothing more, ever.
     Gone,
+    /// Nothing was posted: what it is signed with is not to be had.
+    Unsigned {
+        why: String,
+    },
     Failed {
         why: String,
         retry_after_s: Option<u64>,
@@ -144,7 +148,7 @@ impl Hooks {
     ) -> Tried {
         let failed = |why: String| Tried::Failed { why, retry_after_s: None };
         let Some(headers) = signature::headers(secret, id, now, &body) else {
-            return failed("its secret is none; remove it and add it again".to_owned());
+            return Tried::Unsigned { why: "its secret is none; remove it and add it again".to_owned() };
         };
         match self.courier.post(&hook.url, &headers, body).await {
             Err(not_posted) => failed(not_posted.to_string()),
@@ -172,7 +176,7 @@ impl Tried {
         match self {
             Self::Came { status } => format!("it answered {status}"),
             Self::Gone => GONE.to_owned(),
-            Self::Failed { why, .. } => why.clone(),
+            Self::Unsigned { why } | Self::Failed { why, .. } => why.clone(),
         }
     }
 }
@@ -203,12 +207,13 @@ impl Engine {
         Ok(self.shared.store.hooks().await?)
     }
 
-    /// It is told nothing more, and nothing is kept of what it was told.
-    pub async fn remove_hook(&self, id: &str) -> Result<(), CommandError> {
+    /// It is told nothing more, and nothing is kept of what it was told. Gives what it was.
+    pub async fn remove_hook(&self, id: &str) -> Result<HookRow, CommandError> {
+        let hook = self.hook(id).await?;
         let remove = HookChange::Remove { hook: id.to_owned(), secret: format!("{SECRET}{id}") };
         match self.change_hooks(remove).await? {
             0 => Err(no_such_hook(id)),
-            _ => Ok(()),
+            _ => Ok(hook),
         }
     }
 

@@ -93,9 +93,9 @@ impl Sender<'_> {
     /// Tries some of what is due; whether there was anything.
     pub(super) async fn next(&self, id: &str) -> Result<bool, NotSent> {
         let Some(hook) = self.store.hook(id).await? else { return Ok(false) };
-        if let Some(why) = &hook.disabled {
-            // What was written while it was being disabled.
-            self.change(HookChange::Disable { hook: hook.id.clone(), why: why.clone() }).await?;
+        if hook.disabled.is_some() {
+            // What was written while it was being disabled; a person may have enabled it since it was read.
+            self.change(HookChange::GiveUp { hook: hook.id }).await?;
             return Ok(false);
         }
         let secret = self.hooks.secret(self.store, self.keys, id).await;
@@ -118,12 +118,12 @@ impl Sender<'_> {
         secret: Result<&Secret, &String>,
         delivery: Claimed,
     ) -> Result<(), NotSent> {
-        let Claimed { number, session, seq, body, since, tries } = delivery;
+        let Claimed { number, session, seq, body, since, tries, tries_since } = delivery;
         // The same each time: by it whoever is told knows what was told before.
         let id = format!("{session}-{seq}");
         let tried = match secret {
             Ok(secret) => self.hooks.post(hook, secret, (id.as_str(), body), (self.now)()).await,
-            Err(why) => Tried::Failed { why: why.clone(), retry_after_s: None },
+            Err(why) => Tried::Unsigned { why: why.clone() },
         };
         let (at, outcome) = ((self.now)(), tried.outcome());
         let failed = |due| HookChange::Failed { number, tries, at, due, outcome: outcome.clone() };
@@ -135,8 +135,12 @@ impl Sender<'_> {
                 self.change(failed(None)).await?;
                 self.disable(hook, outcome).await
             }
+            // Nobody was asked, so it says nothing of the address.
+            Tried::Unsigned { .. } => {
+                self.change(failed(schedule::next_try(since, at, tries_since, None))).await
+            }
             Tried::Failed { retry_after_s, .. } => {
-                let due = schedule::next_try(since, at, retry_after_s);
+                let due = schedule::next_try(since, at, tries_since, retry_after_s);
                 self.change(failed(due)).await?;
                 if due.is_some() || self.has_come_since(hook, since).await? {
                     return Ok(());

@@ -36,7 +36,7 @@ struct Stage {
     store: Store,
     keys: Keys,
     now: Arc<AtomicI64>,
-    _dir: TempDir,
+    dir: TempDir,
 }
 
 impl Stage {
@@ -51,7 +51,7 @@ impl Stage {
             address: "https://lamplight.test".to_owned(),
         };
         let hooks = Hooks::new(config, &Outside::default(), redaction);
-        Self { hooks, store, keys, now: Arc::new(AtomicI64::new(NOON)), _dir: dir }
+        Self { hooks, store, keys, now: Arc::new(AtomicI64::new(NOON)), dir }
     }
 
     async fn receiver(&self, id: &str) -> Receiver {
@@ -192,11 +192,60 @@ async fn one_that_is_dead_disables_no_hook_that_hears_others() {
     stage.happens(2).await;
     stage.send("a").await;
     receiver.becomes(Manner::Answers(StatusCode::BAD_GATEWAY));
-    stage.is_at(Timestamp(NOON + DAY_MS));
-    stage.send("a").await;
+    while let (DeliveryState::Waiting { due }, ..) = stage.deliveries("a").await[1] {
+        stage.is_at(due);
+        stage.send("a").await;
+    }
     let states: Vec<_> = stage.deliveries("a").await.into_iter().map(|(state, ..)| state).collect();
     assert_eq!(states, [DeliveryState::Delivered { at: Timestamp(NOON + 1) }, DeliveryState::Dead]);
     assert_eq!(stage.disabled("a").await, None);
+}
+
+/// The lid was closed over the weekend, and the network comes later than the server does.
+#[tokio::test]
+async fn who_was_away_gives_nothing_up_at_the_first_look() {
+    let stage = Stage::new().await;
+    let receiver = stage.receiver("a").await;
+    receiver.becomes(Manner::Answers(StatusCode::BAD_GATEWAY));
+    stage.happens(1).await;
+    stage.send("a").await;
+    let monday = Timestamp(NOON + 5 * DAY_MS / 2);
+    stage.is_at(monday);
+    stage.send("a").await;
+    let due = monday.plus_ms(5 * 60_000);
+    let waiting = (DeliveryState::Waiting { due }, 2, "it answered 502".to_owned());
+    assert_eq!(stage.deliveries("a").await, [waiting]);
+    assert_eq!(stage.disabled("a").await, None);
+    stage.happens(2).await;
+    receiver.becomes(Manner::Takes);
+    stage.is_at(due);
+    stage.send("a").await;
+    let delivered = DeliveryState::Delivered { at: due };
+    let states: Vec<_> = stage.deliveries("a").await.into_iter().map(|(state, ..)| state).collect();
+    assert_eq!(states, [delivered, delivered]);
+}
+
+#[tokio::test]
+async fn a_sealing_key_that_is_not_to_be_had_is_no_fault_of_the_address() {
+    let stage = Stage::new().await;
+    let receiver = stage.receiver("a").await;
+    stage.happens(1).await;
+    stage.hooks.secrets.lock().unwrap().clear();
+    let (key, aside) = (stage.dir.path().join("data.key"), stage.dir.path().join("aside"));
+    std::fs::rename(&key, &aside).unwrap();
+    let mut tries = 0;
+    while let (DeliveryState::Waiting { due }, ..) = stage.deliveries("a").await[0] {
+        stage.is_at(due);
+        stage.send("a").await;
+        tries += 1;
+    }
+    assert_eq!((tries, receiver.heard().len()), (8, 0));
+    assert_eq!(stage.disabled("a").await, None);
+    std::fs::rename(&aside, &key).unwrap();
+    let retry = HookChange::Retry { hook: "a".to_owned(), number: None, at: stage.time() };
+    assert_eq!(changed(stage.store.change_hooks(retry).await.unwrap()), 1);
+    stage.send("a").await;
+    assert_eq!(receiver.heard().len(), 1);
 }
 
 #[tokio::test]

@@ -48,6 +48,9 @@ pub(super) async fn run(
     let mut row = |name: &str, value: &str| output.line(&format!("{name:11} {value}"));
     let reason = view.reason.as_ref().map(|reason| format!(": {}", clean(reason))).unwrap_or_default();
     row("phase", &format!("{}{reason} {}", view.phase.as_str(), numbers(&view)))?;
+    if view.dead {
+        row("", &format!("try it again with: lamplight retry {}", view.id))?;
+    }
     row("session", &view.id)?;
     row("repository", &clean(&view.repository))?;
     row("branch", &format!("{} from {}", clean(&view.branch), clean(&view.base)))?;

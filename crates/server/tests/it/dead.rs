@@ -25,6 +25,9 @@ async fn what_failed_three_times_for_want_of_a_sandbox_is_listed_and_tried_again
     let said = server.place.say(&["dead"]);
     assert!(said.contains(&id[id.len() - 8..]) && said.contains("lamplight retry"), "{said}");
 
+    let said = server.place.say(&["show", &id]);
+    assert!(said.contains(&format!("try it again with: lamplight retry {id}")), "{said}");
+
     std::fs::remove_file(&place).unwrap();
     std::fs::rename(&aside, &place).ok();
     assert_eq!(server.place.say(&["retry", &id]), "It is tried again.\n");

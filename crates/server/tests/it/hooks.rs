@@ -174,6 +174,11 @@ async fn hooks_are_listed_tried_retried_and_removed() {
     assert_eq!(audit["items"][0]["subject"], hook["id"], "{audit}");
 
     server.place.say(&["hooks", "remove", url]);
+    let (_, audit) = server.get("/audit?action=add_hook").await;
+    let detail = audit["items"][0]["detail"].as_str().unwrap();
+    assert_eq!(detail, format!("{} turn.ended", url.trim_end_matches("/told")), "without its path");
+    let (_, audit) = server.get("/audit?action=remove_hook").await;
+    assert_eq!((&audit["items"][0]["subject"], &audit["items"][0]["detail"]), (&hook["id"], &json!(detail)));
     assert_eq!(server.get("/hooks").await.1, json!({"items": []}));
     let (status, problem) = server.get(&format!("{path}/deliveries")).await;
     assert_eq!((status, &problem["code"]), (StatusCode::NOT_FOUND, &json!("hook_not_found")));

@@ -20,10 +20,12 @@ CREATE TABLE hook_deliveries (
     due_at       BIGINT,
     delivered_at BIGINT,
     tries        BIGINT NOT NULL DEFAULT 0,
+    tries_before BIGINT NOT NULL DEFAULT 0,
     outcome      TEXT COLLATE "C" NOT NULL DEFAULT '',
     UNIQUE (hook, session, seq)
 );
 CREATE INDEX hook_deliveries_listed ON hook_deliveries (hook, number);
 CREATE INDEX hook_deliveries_due ON hook_deliveries (hook, due_at) WHERE due_at IS NOT NULL;
 CREATE INDEX hook_deliveries_dead ON hook_deliveries (hook, number) WHERE due_at IS NULL AND delivered_at IS NULL;
-CREATE INDEX hook_deliveries_age ON hook_deliveries (at);
+CREATE INDEX hook_deliveries_delivered ON hook_deliveries (delivered_at) WHERE delivered_at IS NOT NULL;
+CREATE INDEX hook_deliveries_given_up ON hook_deliveries (at) WHERE due_at IS NULL AND delivered_at IS NULL;

@@ -5,7 +5,7 @@
 //!             └── the others are told where their log ends
 //! ```
 //! The end of a log is moved and compared in one update, which holds the row until the transaction is over: of two that append at the same
-//! place one finds it moved.
+//! place one finds it moved. A hook that is told something is held as well, so that it is removed before or after, with what it was told.
 
 use super::session::Session;
 use super::words;
@@ -60,7 +60,8 @@ WITH given AS (
     SELECT hooks.id, given.session, item.seq, item.kind, given.at, item.body, given.at, given.at
     FROM unnest($42::bigint[], $43::bigint[], $44::text[], $45::text[]) AS item (n, seq, kind, body)
     JOIN moved ON moved.n = item.n JOIN given ON given.n = item.n
-    JOIN hooks ON hooks.disabled IS NULL AND (hooks.kinds = '' OR hooks.kinds LIKE '% ' || item.kind || ' %')
+    JOIN (SELECT id, kinds FROM hooks WHERE disabled IS NULL AND cardinality($42::bigint[]) > 0 FOR KEY SHARE) AS hooks
+        ON hooks.kinds = '' OR hooks.kinds LIKE '% ' || item.kind || ' %'
 ), counted AS (
     UPDATE written SET last_group = $39::bigint WHERE server = $41::bigint
 )

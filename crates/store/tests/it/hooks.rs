@@ -164,6 +164,10 @@ async fn what_came_of_a_try_counts_only_while_no_other_has_begun(place: Place) {
     let delivery =
         store.hook_deliveries("a", DeliveryQuery { limit: 9, ..Default::default() }).await.unwrap();
     assert_eq!((delivery[0].tries, delivery[0].outcome.as_str()), (3, "it answered 204"));
+    let retry = HookChange::Retry { hook: "a".into(), number: Some(third.number), at: due };
+    assert_eq!(change(&store, retry).await, 1);
+    let again = claim(&store, "a", due, 9).await.remove(0);
+    assert_eq!((again.tries, again.tries_since), (4, 1), "with all its time, and none of its tries");
 }
 
 async fn a_disabled_hook_gives_up_what_waits_until_it_is_tried_again(place: Place) {
@@ -182,10 +186,15 @@ async fn a_disabled_hook_gives_up_what_waits_until_it_is_tried_again(place: Plac
     let rest =
         store.hook_deliveries("a", DeliveryQuery { before: Some(first.number), ..dead }).await.unwrap();
     assert_eq!((first.seq, rest[0].seq, rest.len()), (Seq(2), Seq(1), 1));
+    let none = HookChange::Retry { hook: "a".into(), number: Some(999), at: LATER };
+    assert_eq!(change(&store, none).await, 0);
+    assert!(store.hook("a").await.unwrap().unwrap().disabled.is_some(), "nothing is tried again");
     let one = HookChange::Retry { hook: "a".into(), number: Some(first.number), at: LATER };
     assert_eq!(change(&store, one.clone()).await, 1);
     assert_eq!(change(&store, one).await, 0, "it waits");
     assert_eq!(change(&store, HookChange::Retry { hook: "a".into(), number: None, at: LATER }).await, 1);
+    let give_up = HookChange::GiveUp { hook: "a".into() };
+    assert_eq!(change(&store, give_up).await, 0, "it is not disabled any more");
     let claimed = claim(&store, "a", LATER, 9).await;
     assert_eq!((seqs(&claimed), claimed[0].since), (vec![1, 2], LATER));
     store.append(telling(1, 3, &["x"])).await.unwrap();
@@ -209,26 +218,21 @@ async fn what_is_old_is_forgotten(place: Place) {
     store.append(telling(1, 0, &["x", "x", "x"])).await.unwrap();
     let day = |n: u64| NOON.plus_ms(n * 24 * 60 * 60 * 1000);
     let claimed = claim(&store, "a", NOON, 9).await;
-    let came = |n: usize, at| {
-        let (number, tries) = (claimed[n].number, claimed[n].tries);
+    let came = |claimed: &Claimed, at| {
+        let Claimed { number, tries, .. } = *claimed;
         HookChange::Came { hook: "a".into(), number, tries, at, outcome: String::new() }
     };
-    change(&store, came(0, NOON)).await;
+    let left = async || -> Vec<u64> { listed(&store, "a").await.iter().map(|(seq, _)| *seq).collect() };
+    change(&store, came(&claimed[0], NOON)).await;
     let (number, tries) = (claimed[1].number, claimed[1].tries);
     let given_up = HookChange::Failed { number, tries, at: day(1), due: None, outcome: "no".into() };
     change(&store, given_up).await;
-    change(&store, came(2, day(3))).await;
-    assert_eq!(listed(&store, "a").await.len(), 3);
+    change(&store, came(&claimed[2], day(3))).await;
+    assert_eq!(left().await, [3, 2, 1]);
     store.append(Append { at: day(4), ..telling(1, 3, &["x", "x"]) }).await.unwrap();
     let later = claim(&store, "a", day(4), 9).await;
-    let came = |n: usize, at| {
-        let (number, tries) = (later[n].number, later[n].tries);
-        HookChange::Came { hook: "a".into(), number, tries, at, outcome: String::new() }
-    };
-    change(&store, came(0, day(4))).await;
-    let left: Vec<u64> = listed(&store, "a").await.iter().map(|(seq, _)| *seq).collect();
-    assert_eq!(left, [5, 4, 2], "what came through is forgotten after three days");
-    change(&store, came(1, day(31))).await;
-    let left: Vec<u64> = listed(&store, "a").await.iter().map(|(seq, _)| *seq).collect();
-    assert_eq!(left, Vec::<u64>::new(), "and what did not after thirty");
+    change(&store, came(&later[0], day(4))).await;
+    assert_eq!(left().await, [5, 4, 3, 2], "what came through is forgotten three days after it did");
+    change(&store, came(&later[1], day(31))).await;
+    assert_eq!(left().await, [5], "and what did not thirty days after it happened");
 }

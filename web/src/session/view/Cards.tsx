@@ -50,18 +50,19 @@ export function GuardNote({ item, actions }: { item: GuardItem; actions: Actions
   );
 }
 
-/** The prompt of a turn that went wrong once more, as long as nothing came after it. */
+/** The prompt of a turn that went wrong once more, as long as nothing came after it; a dead letter's before what waits. */
 export function SendAgain({ turn }: { turn: number }) {
   const store = useStore();
-  const latest = useSession(({ timeline }) => timeline.facts?.turn === turn && timeline.facts.queued.length === 0);
+  const dead = useSession(({ timeline: { facts } }) => facts?.turn === turn && facts.dead === true);
+  const latest = useSession(({ timeline: { facts } }) => facts?.turn === turn && facts.queued.length === 0);
   const prompt = useSession(({ timeline }) =>
     timeline.items.find((item): item is PromptItem => item.kind === 'prompt' && item.turn === turn),
   );
-  const send = useMutation({
-    mutationFn: ({ text, files }: PromptItem) => api.prompt(store.id, text ?? '', files),
+  const send = useMutation<unknown, Error, PromptItem>({
+    mutationFn: ({ text, files }) => (dead ? api.retry(store.id) : api.prompt(store.id, text ?? '', files)),
     onSettled: () => store.refresh(),
   });
-  if (!latest || !prompt || prompt.text === null) return null;
+  if (!(dead || latest) || !prompt || prompt.text === null) return null;
   return (
     <>
       <Button size="small" disabled={send.isPending || send.isSuccess} onClick={() => send.mutate(prompt)}>

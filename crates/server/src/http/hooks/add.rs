@@ -1,13 +1,13 @@
 //! `POST /hooks`
 
-use super::Hook;
+use super::{Hook, told};
 use crate::http::access::By;
 use crate::http::problem::Problem;
 use crate::http::{App, extract};
-use axum::Json;
 use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
 use lamplight_engine::{HookListed, NoticeKind};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -47,9 +47,10 @@ pub(in crate::http) async fn handle(
     let kinds: Result<Vec<NoticeKind>, Problem> = request.events.iter().map(|event| kind(event)).collect();
     let made = app.engine.add_hook(request.url, kinds?, by).await?;
     let location = format!("/api/v1/hooks/{}", made.hook.id);
+    let told = Extension(told(&made.hook));
     let hook = Hook::from(HookListed { hook: made.hook, waiting: 0, dead: 0 });
     let added = AddedHook { hook, secret: made.secret.expose().to_owned() };
-    Ok((StatusCode::CREATED, [(header::LOCATION, location)], Json(added)).into_response())
+    Ok((StatusCode::CREATED, [(header::LOCATION, location)], told, Json(added)).into_response())
 }
 
 fn kind(event: &str) -> Result<NoticeKind, Problem> {

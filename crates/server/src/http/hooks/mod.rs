@@ -7,8 +7,10 @@ pub mod remove;
 pub mod retry;
 pub mod test;
 
+use super::audit::Told;
 use super::resources::Moment;
-use lamplight_engine::HookListed;
+use lamplight_engine::{HookListed, HookRow};
+use reqwest::Url;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -50,4 +52,11 @@ impl From<HookListed> for Hook {
             dead,
         }
     }
+}
+
+/// Which it is once it is gone: where it is told, and of what. Its path is left out, which may be as good as a secret.
+fn told(hook: &HookRow) -> Told {
+    let place = Url::parse(&hook.url).map(|url| url.origin().ascii_serialization()).unwrap_or_default();
+    let events = if hook.kinds.is_empty() { "everything".to_owned() } else { hook.kinds.join(",") };
+    Told(format!("{place} {events}"))
 }

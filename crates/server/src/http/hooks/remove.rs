@@ -1,7 +1,10 @@
 //! `DELETE /hooks/{id}`
 
+use super::told;
 use crate::http::App;
+use crate::http::audit::Told;
 use crate::http::problem::Problem;
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 
@@ -11,7 +14,7 @@ use axum::http::StatusCode;
 pub(in crate::http) async fn handle(
     State(app): State<App>,
     Path(id): Path<String>,
-) -> Result<StatusCode, Problem> {
-    app.engine.remove_hook(&id).await?;
-    Ok(StatusCode::NO_CONTENT)
+) -> Result<(StatusCode, Extension<Told>), Problem> {
+    let removed = app.engine.remove_hook(&id).await?;
+    Ok((StatusCode::NO_CONTENT, Extension(told(&removed))))
 }
