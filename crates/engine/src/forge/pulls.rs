@@ -46,6 +46,11 @@ impl Work<'_> {
         if pull.head.branch == self.github.facts(&self.repository).await?.default_branch {
             return none("its branch is the default branch of this repository, to which nothing is pushed.");
         }
+        if self.github.is_protected(&self.repository, &pull.head.branch).await? {
+            return none(
+                "its branch is protected, so that not everybody who may ask may push to it. Ask on an issue instead.",
+            );
+        }
         if let Some(session) = self.worked_on_by(&pull).await? {
             let link = format!("{}/sessions/{session}", self.forge.config.address);
             return Ok(Ground::Nothing(format!(

@@ -215,8 +215,10 @@ async fn not_published(
         *of = if of.0 == head { (head.clone(), of.1 + 1) } else { (head.clone(), 1) };
         of.1
     };
-    let is_for_a_person =
-        matches!(error.code(), "branch_diverged" | "merge_conflict" | "pull_request_closed");
+    let is_for_a_person = matches!(
+        error.code(),
+        "branch_diverged" | "branch_protected" | "merge_conflict" | "pull_request_closed"
+    );
     if count < TRIES && !is_for_a_person {
         return;
     }

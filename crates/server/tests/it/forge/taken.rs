@@ -191,6 +191,23 @@ async fn a_pull_request_of_ours_is_gone_on_with_when_its_session_has_ended() {
     stage.server.clear().await;
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_branch_that_is_protected_meanwhile_gets_nothing() {
+    let stage = Stage::start(Way::App).await;
+    let number = asked(&stage, "!write a.txt one\n!hang").await;
+    let id = stage.session_on(BRANCH).await;
+    stage.server.until(&id, "tool_called", 1).await;
+    let before = stage.there(&["rev-parse", BRANCH]);
+    stage.github.protect(REPOSITORY, BRANCH);
+    stop(&stage, &id, 1).await;
+    stage.until_told(number, "feature is protected on GitHub").await;
+    assert_eq!(stage.there(&["rev-parse", BRANCH]), before);
+    let (status, problem) = stage.server.post(&format!("/sessions/{id}/pull-request"), Value::Null).await;
+    assert_eq!((status.as_u16(), problem["code"].as_str()), (409, Some("branch_protected")), "{problem}");
+    assert_eq!(stage.there(&["rev-parse", BRANCH]), before);
+    stage.server.clear().await;
+}
+
 /// Each is where the server waits when it is killed: before GitHub has done it, or after.
 const STEPS: [(&str, &str, Moment); 6] = [
     ("POST", "/reactions", Moment::ThenHanging),
