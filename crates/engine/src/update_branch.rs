@@ -76,9 +76,19 @@ impl Engine {
         };
         let known = known.context("a session with a commit has begun somewhere")?;
         let [theirs] = self.fetched(&view, github, repository, [pull.head.branch.as_str()]).await?;
-        // Who went back to an earlier checkpoint is not brought forward again.
-        if theirs == known {
-            return Ok(view);
+        // Who went back to an earlier checkpoint is not brought forward again before there is something new.
+        if theirs == known
+            && ours != theirs
+            && git::is_within(Path::new(&view.repository), &ours, &theirs).await?
+        {
+            return Err(CommandError::invalid(
+                "branch_diverged",
+                format!(
+                    "the session went back behind what is on {} on GitHub, and nothing there is taken away",
+                    view.branch
+                ),
+                "Prompt it to go on: what is there is merged with its next commit.",
+            ));
         }
         let key = self.shared.config.signing_key.as_deref();
         let joined = joined(key, &view, &ours, &theirs, &known).await?;

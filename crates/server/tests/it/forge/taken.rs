@@ -192,6 +192,37 @@ async fn a_pull_request_of_ours_is_gone_on_with_when_its_session_has_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_goes_back_to_a_checkpoint_takes_nothing_away_there_and_goes_on_beside_it() {
+    let stage = Stage::start(Way::App).await;
+    let number = asked(&stage, "!write a.txt one").await;
+    let id = stage.session_on(BRANCH).await;
+    stage.server.until(&id, "checkpoint_kept", 1).await;
+    prompt(&stage, &id, "!write b.txt two").await;
+    stage.server.until(&id, "checkpoint_kept", 2).await;
+    let second = stage.head(&id).await;
+    stage.until_published(&id, &second).await;
+
+    let back = json!({ "checkpoint": 1 });
+    let (status, problem) = stage.server.post(&format!("/sessions/{id}/restore"), back).await;
+    assert!(status.is_success(), "{problem}");
+    stage.server.until(&id, "files_restored", 1).await;
+    stage.until_told(number, "went back behind what is on feature on GitHub").await;
+    assert_eq!(stage.there(&["rev-parse", BRANCH]), second);
+
+    prompt(&stage, &id, "!write c.txt three").await;
+    stage.server.until(&id, "branch_updated", 1).await;
+    let both = stage.head(&id).await;
+    stage.until_published(&id, &both).await;
+    assert_eq!(stage.there(&["rev-parse", BRANCH]), both);
+    assert!(has(&stage, &[&second]));
+    let names = stage.there(&["ls-tree", "--name-only", BRANCH, "b.txt", "c.txt"]);
+    assert_eq!(names, "b.txt\nc.txt");
+    let is_over = || stage.ours(number).iter().all(|comment| !comment.contains("went back"));
+    stage.until("nobody is told of it any more", is_over).await;
+    stage.server.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_branch_that_is_protected_meanwhile_gets_nothing() {
     let stage = Stage::start(Way::App).await;
     let number = asked(&stage, "!write a.txt one\n!hang").await;
