@@ -7,8 +7,10 @@
 use super::remarks::{self, Said};
 use super::work::{Trouble, Work};
 use super::{mirror, prompt, reviewing, status};
+use crate::Engine;
 use lamplight_domain::SessionId;
 use lamplight_integrations::github::{PullRequest, Review, ReviewComment, What};
+use lamplight_integrations::{GitHub, GitHubError, Repository};
 use lamplight_store::{
     ForgeChange, PAGE_SESSIONS, Remark, ReplyOwed, ReviewChange, Reviewed, SessionQuery, Thread,
 };
@@ -30,26 +32,8 @@ impl Work<'_> {
             return Ok(Ground::Issue);
         }
         let pull = self.github.pull_request(&self.repository, self.occurrence.number).await?;
-        let none = |why: &str| Ok(Ground::Nothing(why.to_owned()));
-        if pull.merged {
-            return none("this pull request is merged. Ask on an issue instead.");
-        }
-        if pull.state != "open" {
-            return none("this pull request is closed. Reopen it, or ask on an issue instead.");
-        }
-        if !pull.is_of(&self.repository) {
-            return none(
-                "this pull request comes from a fork, and this server does not push to its branch. Ask on an issue instead, or push the branch \
-                 to this repository.",
-            );
-        }
-        if pull.head.branch == self.github.facts(&self.repository).await?.default_branch {
-            return none("its branch is the default branch of this repository, to which nothing is pushed.");
-        }
-        if self.github.is_protected(&self.repository, &pull.head.branch).await? {
-            return none(
-                "its branch is protected, so that not everybody who may ask may push to it. Ask on an issue instead.",
-            );
+        if let Some(why) = why_nothing(self.github, &self.repository, &pull).await? {
+            return Ok(Ground::Nothing(why.to_owned()));
         }
         if let Some(session) = self.worked_on_by(&pull).await? {
             let link = format!("{}/sessions/{session}", self.forge.config.address);
@@ -58,6 +42,15 @@ impl Work<'_> {
             )));
         }
         Ok(Ground::PullRequest(Box::new(pull)))
+    }
+
+    /// Why nothing more is run for somebody's pull request that a session works on.
+    pub(super) async fn nothing_more(&self, thread: &Thread) -> Result<Option<&'static str>, Trouble> {
+        if !thread.is_pull_request() {
+            return Ok(None);
+        }
+        let pull = self.github.pull_request(&self.repository, thread.number).await?;
+        Ok(why_nothing(self.github, &self.repository, &pull).await?)
     }
 
     /// One that has not ended, and was begun by hand: its pull request, or its branch in the mirror.
@@ -181,7 +174,8 @@ impl Work<'_> {
         let is_summary = matches!(self.occurrence.what, What::Reviewed { .. });
         let seen = if is_summary { reviewed.review } else { reviewed.comment };
         let is_looked_at = thread.pull_request.is_none_or(|looked_at| looked_at == self.occurrence.number);
-        if is_looked_at && id > seen {
+        let nothing = self.nothing_more(thread).await?;
+        if is_looked_at && id > seen && nothing.is_none() {
             self.forge.hint(&thread.repository);
             return Ok("its pull request is looked at".to_owned());
         }
@@ -196,6 +190,9 @@ impl Work<'_> {
             let mark = status::answer_mark(one.id);
             !owed.iter().any(|owed| owed.about == one.id) && !texts.iter().any(|text| text.contains(&mark))
         });
+        if let Some(why) = nothing.filter(|_| !said.is_empty()) {
+            return self.refuse(why.to_owned()).await;
+        }
         if !said.is_empty() {
             let (prompt, by) = (self.prompt_id(), self.occurrence.by.login.clone());
             let text = prompt::reviewed(&self.repository, self.occurrence.number, &said, &prompt);
@@ -207,16 +204,46 @@ impl Work<'_> {
         reviewing::say_remarks(self.engine, &thread.session).await?;
         Ok("the session was told".to_owned())
     }
+}
 
-    /// What others have pushed is there for the next turn, where that goes without anybody. Where it does not, publishing says why.
-    pub(super) async fn catch_up(&self, thread: &Thread) {
-        let caught_up = async {
-            let view = self.engine.view(&thread.session).await?;
-            let by = self.occurrence.by.login.clone();
-            self.engine.with_what_is_there(view, self.github, &self.repository, thread.number, by).await
-        };
-        if let Err(error) = caught_up.await {
-            tracing::info!(session.id = %thread.session, %error, "what was pushed to a pull request is not taken up yet");
-        }
+/// Why nothing is pushed to its branch, so that nothing is run for it either.
+pub(super) async fn why_nothing(
+    github: &GitHub,
+    repository: &Repository,
+    pull: &PullRequest,
+) -> Result<Option<&'static str>, GitHubError> {
+    if pull.merged {
+        return Ok(Some("this pull request is merged. Ask on an issue instead."));
+    }
+    if pull.state != "open" {
+        return Ok(Some("this pull request is closed. Reopen it, or ask on an issue instead."));
+    }
+    if !pull.is_of(repository) {
+        return Ok(Some(
+            "this pull request comes from a fork, and this server does not push to its branch. Ask on an issue instead, or push the branch \
+             to this repository.",
+        ));
+    }
+    if pull.head.branch == github.facts(repository).await?.default_branch {
+        return Ok(Some("its branch is the default branch of this repository, to which nothing is pushed."));
+    }
+    if github.is_protected(repository, &pull.head.branch).await? {
+        return Ok(Some(
+            "its branch is protected, so that not everybody who may ask may push to it. Ask on an issue instead.",
+        ));
+    }
+    Ok(None)
+}
+
+/// What others have pushed is there for the next turn, where that goes without anybody. Where it does not, publishing says why.
+pub(super) async fn catch_up(engine: &Engine, thread: &Thread, by: &str) {
+    let Some(github) = &engine.shared.github else { return };
+    let Some(repository) = github.repository(&thread.repository) else { return };
+    let caught_up = async {
+        let view = engine.view(&thread.session).await?;
+        engine.with_what_is_there(view, github, &repository, thread.number, by.to_owned()).await
+    };
+    if let Err(error) = caught_up.await {
+        tracing::info!(session.id = %thread.session, %error, "what was pushed to a pull request is not taken up yet");
     }
 }

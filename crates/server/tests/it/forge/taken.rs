@@ -68,6 +68,7 @@ async fn what_people_push_meanwhile_stays_and_is_gone_on_from() {
     stage.until("the second is there", || stage.there(&["rev-parse", BRANCH]) == ours).await;
     assert!(has(&stage, &[&first, &second]));
     assert_eq!(stage.there(&["show", &format!("{BRANCH}:seen.txt")]), "first\nsecond");
+    stage.until("an answer", || stage.answers(number).iter().any(|one| one.contains("Seen."))).await;
     stage.until("it is told", || body(&stage, number).contains(&ours)).await;
     let told = body(&stage, number);
     assert!(told.starts_with("My own words.\n\n") && told.contains("\n\nMore of my words."), "{told}");
@@ -120,6 +121,15 @@ async fn what_both_changed_is_not_merged_and_what_was_closed_gets_nothing() {
     stage.github.close_pull(REPOSITORY, number, false);
     prompt(&stage, &id, "!write b.txt two").await;
     stage.until_told(number, &format!("pull request #\u{2060}{number} is closed")).await;
+    // Who asks there is told so, and nothing is run.
+    let more = "@lamplight more\n!write c.txt three";
+    stage.github.comment(REPOSITORY, number, "bob", more).await;
+    let why = "Nothing was run: this pull request is closed.";
+    let is_refused = |all: &[String]| all.iter().any(|one| one.contains(why));
+    stage.until("a refusal", || is_refused(&stage.answers(number))).await;
+    let ids = stage.github.review(REPOSITORY, number, "ada", "", &[("a.txt", 1, more)]).await;
+    stage.until("a refusal in the thread", || is_refused(&stage.github.replies(ids[0]))).await;
+    assert_eq!(stage.prompts(&id).await.len(), 3, "{:?}", stage.prompts(&id).await);
     assert_eq!((stage.there(&["rev-parse", BRANCH]), stage.github.pulls(REPOSITORY).len()), (theirs, 1));
     stage.server.clear().await;
 }
@@ -133,10 +143,14 @@ async fn a_mention_where_a_session_works_is_a_prompt_of_it_and_a_word_stops_it()
     stage.until_told(number, "Done for now.").await;
     // Of somebody's pull request only what means us is for us.
     github.review(REPOSITORY, number, "ada", "", &[("a.txt", 1, "Bob, why?\n!write b.txt two")]).await;
-    let ids = github
-        .review(REPOSITORY, number, "ada", "", &[("a.txt", 1, "@lamplight\n!write c.txt three\n!say Three.")])
-        .await;
+    // What others have pushed is there for the turn.
+    stage.push(BRANCH, "more.txt", "more");
+    let text = "@lamplight\n!run cat more.txt > c.txt\n!say Three.";
+    let ids = github.review(REPOSITORY, number, "ada", "", &[("a.txt", 1, text)]).await;
     stage.server.until(&id, "work_committed", 2).await;
+    let head = stage.head(&id).await;
+    stage.until("the commit is there", || stage.there(&["rev-parse", BRANCH]) == head).await;
+    assert_eq!(stage.there(&["show", &format!("{BRANCH}:c.txt")]), "more");
     stage.until("an answer", || github.replies(ids[0]).iter().any(|one| one.contains("Three."))).await;
     let reacted =
         |place: &str| github.reactions().iter().any(|one| one.starts_with(&format!("acme/api/{place} ")));
