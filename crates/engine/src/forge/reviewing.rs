@@ -214,14 +214,17 @@ impl Look<'_> {
         if !conflicts && (failed.is_empty() || !checks.iter().all(CheckRun::is_done)) {
             return Ok(());
         }
-        if before.rounds >= ROUNDS {
+        // On top of another session's work: what that has not published is not merged into this, and what is on GitHub is not fetched over it.
+        let (shared, base) = (&self.engine.shared, &pull.base.branch);
+        let is_stacked = conflicts && mirror::is_worked_on(shared, &self.repository, base).await?;
+        if before.rounds >= ROUNDS || is_stacked {
             let names: Vec<_> = failed.iter().map(|check| check.name.as_str()).collect();
             return self.ask_a_person(&head, before, conflicts, &names).await;
         }
         let prompt = ids::prompt_id();
         let text = if conflicts {
-            mirror::bring(&self.engine.shared, self.github, &self.repository, &pull.base.branch).await?;
-            prompt::conflict(&self.repository, self.number, &pull.base.branch)
+            mirror::bring(shared, self.github, &self.repository, base).await?;
+            prompt::conflict(&self.repository, self.number, base)
         } else {
             prompt::failed(&self.repository, self.number, &head, &failed, &prompt)
         };
