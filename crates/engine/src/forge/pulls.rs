@@ -9,6 +9,7 @@ use super::work::{Trouble, Work};
 use super::{mirror, prompt, reviewing, status};
 use crate::Engine;
 use lamplight_domain::SessionId;
+use lamplight_domain::session::SessionView;
 use lamplight_integrations::github::{PullRequest, Review, ReviewComment, What};
 use lamplight_integrations::{GitHub, GitHubError, Repository};
 use lamplight_store::{
@@ -58,18 +59,49 @@ impl Work<'_> {
         let (shared, name) = (&self.engine.shared, self.repository.to_string());
         let mirror = mirror::path_of(&shared.config.data_dir, &self.repository);
         let mirror = mirror.canonicalize().unwrap_or(mirror);
-        let query = SessionQuery { limit: PAGE_SESSIONS, ..SessionQuery::default() };
-        for row in shared.store.sessions(query).await?.items {
-            let Ok(view) = crate::engine::parse_view(&row.body) else { continue };
+        let works_on_it = |view: &SessionView| {
             let is_shown = view.pull_request.as_ref().is_some_and(|shown| {
                 shown.number == pull.number && shown.repository.eq_ignore_ascii_case(&name)
             });
             let is_its_branch = view.branch == pull.head.branch && mirror == Path::new(&view.repository);
-            if !view.ended && (is_shown || is_its_branch) {
-                return Ok(Some(view.id));
+            !view.ended && (is_shown || is_its_branch)
+        };
+        // What is archived may live.
+        for archived in [false, true] {
+            let mut cursor = None;
+            loop {
+                let query =
+                    SessionQuery { limit: PAGE_SESSIONS, archived, cursor, ..SessionQuery::default() };
+                let page = shared.store.sessions(query).await?;
+                let mut views = page.items.iter().filter_map(|row| crate::engine::parse_view(&row.body).ok());
+                if let Some(view) = views.find(works_on_it) {
+                    return Ok(Some(view.id));
+                }
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
             }
         }
         Ok(None)
+    }
+
+    /// Sessions that work on it no more: its own, and the newest of its branch, which may be on another pull request, if it has ended.
+    pub(super) async fn over(
+        &self,
+        before: Option<Thread>,
+        branch: Option<&str>,
+    ) -> Result<Vec<SessionId>, Trouble> {
+        let mut over: Vec<_> = before.into_iter().map(|before| before.session).collect();
+        let Some(branch) = branch else { return Ok(over) };
+        let name = self.repository.to_string().to_lowercase();
+        if let Some(newest) = self.engine.shared.store.thread_of_branch(&name, branch).await? {
+            let view = self.session(&newest.session).await?;
+            if view.map_or(newest.problem.is_some(), |view| view.ended) {
+                over.push(newest.session);
+            }
+        }
+        Ok(over)
     }
 
     /// Says so where it was asked.

@@ -135,7 +135,7 @@ impl Work<'_> {
         Ok(store.thread_of_branch(&name, &pull.head.branch).await?)
     }
 
-    async fn session(&self, id: &SessionId) -> Result<Option<SessionView>, Trouble> {
+    pub(super) async fn session(&self, id: &SessionId) -> Result<Option<SessionView>, Trouble> {
         match self.engine.view(id).await {
             Ok(view) => Ok(Some(view)),
             Err(CommandError::NotFound) => Ok(None),
@@ -188,7 +188,7 @@ impl Work<'_> {
             problem: None,
             problem_at: None,
         };
-        let instead_of = before.map(|before| before.session);
+        let instead_of = self.over(before, thread.branch.as_deref()).await?;
         let change = ForgeChange::BeginThread { thread: thread.clone(), instead_of };
         if self.engine.shared.store.forge(change).await? == 0 {
             return Err(Trouble::Passing("another session has begun on the same branch".to_owned()));

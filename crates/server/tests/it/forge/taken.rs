@@ -206,6 +206,32 @@ async fn a_pull_request_of_ours_is_gone_on_with_when_its_session_has_ended() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_pull_requests_of_one_branch_each_is_gone_on_with() {
+    let stage = Stage::start(Way::App).await;
+    let end = async |id: &str| stage.server.post(&format!("/sessions/{id}/end"), Value::Null).await;
+    let first = asked(&stage, "!say One.").await;
+    let id = stage.session_on(BRANCH).await;
+    stage.until_told(first, "Done for now.").await;
+    end(&id).await;
+    stage.until_told(first, "Ended.").await;
+
+    stage.there(&["branch", "release", "main"]);
+    let of = (REPOSITORY, BRANCH, "release");
+    let second = stage.github.open_pull(REPOSITORY, "bob", of, "The same", "My words.").await;
+    stage.github.comment(REPOSITORY, second, "bob", "@lamplight\n!say Two.").await;
+    stage.until_told(second, "Done for now.").await;
+    let sessions = stage.sessions().await;
+    let newest = sessions.iter().find(|one| one["id"] != id.as_str()).unwrap();
+    end(newest["id"].as_str().unwrap()).await;
+    stage.until_told(second, "Ended.").await;
+
+    stage.github.comment(REPOSITORY, first, "bob", "@lamplight\n!say Three.").await;
+    stage.until("an answer", || stage.answers(first).iter().any(|one| one.contains("Three."))).await;
+    assert_eq!((stage.sessions().await.len(), stage.ours(first).len(), stage.ours(second).len()), (3, 2, 1));
+    stage.server.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn who_goes_back_to_a_checkpoint_takes_nothing_away_there_and_goes_on_beside_it() {
     let stage = Stage::start(Way::App).await;
     let number = asked(&stage, "!write a.txt one").await;
