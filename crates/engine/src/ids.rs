@@ -32,6 +32,11 @@ pub(crate) fn credential_id() -> String {
     fresh()
 }
 
+/// For a reference in a repository.
+pub(crate) fn reference_id() -> String {
+    fresh()
+}
+
 pub(crate) fn hook_id() -> String {
     fresh()
 }

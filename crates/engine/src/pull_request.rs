@@ -40,7 +40,11 @@ impl Engine {
         let repository = origin(&view, github).await?;
         let Subject { closing, taken } = self.subject_of(id, &repository).await?;
         let view = match taken {
-            Some(number) => self.with_what_is_there(view, github, &repository, number, by.clone()).await?,
+            Some(number) => {
+                let view = self.with_what_is_there(view, github, &repository, number, by.clone()).await?;
+                unprotected(github, &repository, &view.branch).await?;
+                view
+            }
             None => view,
         };
         let head =
@@ -217,6 +221,18 @@ pub(crate) async fn origin_of(
         Some(repository) => Err(none(format!("{remote} is on {}, not on {host}", repository.host))),
         None => Err(none(format!("{remote} is no repository on {host}"))),
     }
+}
+
+/// Somebody's branch, to which whoever asked could push this as well. It may be protected since the work began.
+async fn unprotected(github: &GitHub, repository: &Repository, branch: &str) -> Result<(), CommandError> {
+    if !github.is_protected(repository, branch).await.map_err(in_words)? {
+        return Ok(());
+    }
+    Err(CommandError::invalid(
+        "branch_protected",
+        format!("{branch} is protected on GitHub, and nothing is pushed there for somebody else"),
+        "Take the commits from the session to a branch of your own, or ask on an issue.",
+    ))
 }
 
 /// Where the session went back to an earlier checkpoint, the branch there is behind another commit than ours: it is replaced only if it is still

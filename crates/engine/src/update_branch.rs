@@ -6,7 +6,7 @@
 use crate::effects::statistics;
 use crate::error::CommandError;
 use crate::pull_request::in_words;
-use crate::{Engine, PullRequestNow, checks, clock, forge, git};
+use crate::{Engine, PullRequestNow, checks, clock, forge, git, ids};
 use anyhow::Context as _;
 use lamplight_domain::event::Commit;
 use lamplight_domain::session::{Command, SessionView};
@@ -76,9 +76,19 @@ impl Engine {
         };
         let known = known.context("a session with a commit has begun somewhere")?;
         let [theirs] = self.fetched(&view, github, repository, [pull.head.branch.as_str()]).await?;
-        // Who went back to an earlier checkpoint is not brought forward again.
-        if theirs == known {
-            return Ok(view);
+        // Who went back to an earlier checkpoint is not brought forward again before there is something new.
+        if theirs == known
+            && ours != theirs
+            && git::is_within(Path::new(&view.repository), &ours, &theirs).await?
+        {
+            return Err(CommandError::invalid(
+                "branch_diverged",
+                format!(
+                    "the session went back behind what is on {} on GitHub, and nothing there is taken away",
+                    view.branch
+                ),
+                "Prompt it to go on: what is there is merged with its next commit.",
+            ));
         }
         let key = self.shared.config.signing_key.as_deref();
         let joined = joined(key, &view, &ours, &theirs, &known).await?;
@@ -123,13 +133,19 @@ impl Engine {
         let token = github.token(repository, Scope::Fetch).await.map_err(in_words)?;
         let address = github.git_address(repository);
         let place = git::Place { address: &github.config().git, token: &token };
-        let ours: [String; N] = std::array::from_fn(|n| format!("refs/lamplight/update/{}/{n}", view.id));
+        // Others may fetch for the same session at the same time.
+        let id = ids::reference_id();
+        let ours: [String; N] = std::array::from_fn(|n| format!("refs/lamplight/update/{id}/{n}"));
         let what: Vec<String> =
             branches.iter().zip(&ours).map(|(branch, ours)| format!("+refs/heads/{branch}:{ours}")).collect();
         let arguments = ["fetch", "--quiet", "--no-tags", "--no-write-fetch-head", &address];
         let arguments: Vec<&str> = arguments.into_iter().chain(what.iter().map(String::as_str)).collect();
         let output = git::elsewhere(at, &place, &arguments).await?;
         if !output.status.success() {
+            for reference in &ours {
+                // It may be there all the same.
+                let _ = git::line(at, &["update-ref", "-d", reference]).await;
+            }
             let mut said = String::from_utf8_lossy(&output.stderr).trim().to_owned();
             said.truncate(said.floor_char_boundary(SAID_BYTES));
             return Err(CommandError::invalid(

@@ -33,6 +33,8 @@ pub(crate) struct Content {
     pub(crate) checks: Vec<CheckRun>,
     /// `place content by`, each once.
     pub(crate) reactions: Vec<(String, String, String)>,
+    /// Repositories and branches of theirs that not everybody may push to who may push there.
+    pub(crate) protected: BTreeSet<(String, String)>,
     /// `base..head` of which is known whether they can be merged.
     pub(crate) merges_known: BTreeSet<String>,
     /// By login: everybody with an account, and what they may do with every repository.

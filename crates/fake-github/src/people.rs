@@ -20,6 +20,11 @@ impl FakeGitHub {
         self.shared.state().exceptions.insert((repository.to_owned(), login.to_owned()), permission);
     }
 
+    /// From now on a branch is protected. The token of a person is an admin's and the App may pass by, so that both can push to it all the same.
+    pub fn protect(&self, repository: &str, branch: &str) {
+        self.shared.state().protected.insert((repository.to_owned(), branch.to_owned()));
+    }
+
     /// The number of the new issue.
     pub async fn open_issue(&self, repository: &str, login: &str, title: &str, body: &str) -> u64 {
         let (number, told) = {

@@ -247,6 +247,29 @@ pub(crate) async fn show(shared: &Shared, repository: &str, directory: &Path, nu
     Json(told).into_response()
 }
 
+/// Source: "Get a branch". Its name is one part of the path, so that a slash in it is written as `%2F`.
+pub(crate) async fn branch(shared: &Shared, repository: &str, directory: &Path, name: &str) -> Response {
+    let name = decoded(&name.replace('+', "%2B"));
+    let Some(commit) = commit(directory, &name).await else {
+        return problem(StatusCode::NOT_FOUND, "Branch not found");
+    };
+    let protected = shared.state().protected.contains(&(repository.to_owned(), name.clone()));
+    let api = format!("https://api.github.example/repos/{repository}");
+    let address = format!("{api}/branches/{name}");
+    Json(json!({
+        "name": name,
+        "commit": { "sha": commit, "url": format!("{api}/commits/{commit}") },
+        "_links": { "self": address, "html": format!("https://github.example/{repository}/tree/{name}") },
+        "protected": protected,
+        "protection": {
+            "enabled": protected,
+            "required_status_checks": { "enforcement_level": "off", "contexts": [], "checks": [] },
+        },
+        "protection_url": format!("{address}/protection"),
+    }))
+    .into_response()
+}
+
 /// The one question and the one mutation that there are; what is refused is told with status 200, as on GitHub.
 pub(crate) fn graphql(shared: &Shared, may: bool, body: &Bytes) -> Response {
     #[derive(Deserialize)]

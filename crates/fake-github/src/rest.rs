@@ -183,6 +183,7 @@ fn may(shared: &Shared, caller: &Caller, repository: &str, method: &Method, rest
         // Comments and reactions on pull requests are taken with either of the two.
         ["issues", ..] => minted.may("issues", level) || minted.may("pull_requests", level),
         ["commits", _, "check-runs"] => minted.may("checks", "read"),
+        ["branches", _] => minted.may("contents", level),
         _ => false,
     }
 }
@@ -203,6 +204,9 @@ async fn of_repository(
             let branch = pulls::git(&directory, &["symbolic-ref", "--short", "HEAD"]).await;
             Json(json!({ "full_name": repository, "default_branch": branch, "archived": false, "permissions": { "push": true } }))
                 .into_response()
+        }
+        (&Method::GET, ["branches", name]) => {
+            pulls::branch(shared, repository, &directory.unwrap_or_default(), name).await
         }
         (&Method::GET, ["pulls"]) => pulls::list(shared, repository, query),
         (&Method::POST, ["pulls"]) => {

@@ -87,10 +87,10 @@ pub enum ForgeChange {
         number: i64,
         outcome: String,
     },
-    /// Unless there is one of this issue, or another one's of its branch; another session's, `instead_of`, is replaced.
+    /// Unless there is one of this issue, or another one's of its branch; those of these sessions do not count, and the issue's is replaced.
     BeginThread {
         thread: Thread,
-        instead_of: Option<SessionId>,
+        instead_of: Vec<SessionId>,
     },
     Comment {
         session: SessionId,
@@ -210,7 +210,7 @@ pub(crate) fn change(connection: &Connection, change: &ForgeChange) -> Result<us
             "UPDATE deliveries SET due_at = NULL, outcome = ?2, body = '' WHERE number = ?1",
             params![number, outcome],
         ),
-        ForgeChange::BeginThread { thread, instead_of } => begin(connection, thread, instead_of.as_ref()),
+        ForgeChange::BeginThread { thread, instead_of } => begin(connection, thread, instead_of),
         ForgeChange::Comment { session, comment } => set("comment", session, signed(*comment).value()),
         ForgeChange::Told { session, told } => set("told", session, told.value()),
         ForgeChange::Branch { session, branch } => set("branch", session, branch.value()),
@@ -240,14 +240,14 @@ fn deliver(connection: &Connection, delivery: &Delivery) -> Result<usize> {
     Ok(new)
 }
 
-fn begin(connection: &Connection, thread: &Thread, instead_of: Option<&SessionId>) -> Result<usize> {
+fn begin(connection: &Connection, thread: &Thread, instead_of: &[SessionId]) -> Result<usize> {
     if let Some(branch) = &thread.branch
         && let Some(of) = thread_of_branch(connection, &thread.repository, branch)?
-        && instead_of != Some(&of.session)
+        && !instead_of.contains(&of.session)
     {
         return Ok(0);
     }
-    if let Some(before) = instead_of {
+    for before in instead_of {
         connection.execute(
             "DELETE FROM threads WHERE repository = ?1 AND number = ?2 AND session = ?3",
             params![thread.repository, signed(thread.number), before.as_str()],

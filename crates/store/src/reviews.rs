@@ -85,7 +85,8 @@ pub(crate) fn change(connection: &Connection, change: &ReviewChange) -> Result<u
         ReviewChange::Read { session, reviewed, remark, replies } => {
             if let Some(Remark { prompt, text, by }) = remark {
                 connection.execute(
-                    "INSERT INTO remarks (prompt, session, text, said_by) VALUES (?1, ?2, ?3, ?4)",
+                    "INSERT INTO remarks (prompt, session, text, said_by) VALUES (?1, ?2, ?3, ?4)
+                     ON CONFLICT DO NOTHING",
                     params![prompt.as_str(), session.as_str(), text, by],
                 )?;
             }

@@ -6375,7 +6375,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description nothing_to_publish, no_forge, push_refused, github_unauthorized, github_forbidden, github_not_found, github_refused */
+            /** @description nothing_to_publish, no_forge, push_refused, branch_protected, github_unauthorized, github_forbidden, github_not_found, github_refused */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6546,7 +6546,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description turn_running, merge_conflict, branch_diverged, branch_moved, restore_running, push_refused, fetch_failed, pull_request_closed, pull_request_of_fork, session_ended, no_forge, github_unauthorized, github_forbidden, github_not_found, github_refused, github_not_installed */
+            /** @description turn_running, merge_conflict, branch_diverged, branch_moved, restore_running, push_refused, branch_protected, fetch_failed, pull_request_closed, pull_request_of_fork, session_ended, no_forge, github_unauthorized, github_forbidden, github_not_found, github_refused, github_not_installed */
             409: {
                 headers: {
                     [name: string]: unknown;

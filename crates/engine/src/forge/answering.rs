@@ -107,6 +107,27 @@ fn part(said: &str, n: u32) -> String {
     if text.is_empty() { "Done; the agent said nothing about it.".to_owned() } else { text.to_owned() }
 }
 
+/// Whether the session has been given this prompt.
+pub(super) async fn was_said(
+    engine: &Engine,
+    session: &SessionId,
+    prompt: &PromptId,
+) -> Result<bool, Trouble> {
+    let mut after = Seq(0);
+    loop {
+        let page = engine.shared.store.read(session, after, LOG_ENTRIES, LOG_BYTES).await?;
+        let Some((last, _)) = page.last() else { return Ok(false) };
+        after = *last;
+        let is_it = |bytes: &[u8]| match serde_json::from_slice::<Entry>(bytes) {
+            Ok(Entry { event: Event::PromptQueued { prompt: said, .. }, .. }) => said == *prompt,
+            Ok(_) | Err(_) => false,
+        };
+        if page.iter().any(|(_, bytes)| is_it(bytes)) {
+            return Ok(true);
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::part;

@@ -131,7 +131,11 @@ pub(super) async fn bring_beside(
 }
 
 /// Whether a session that has not ended has this branch for its own.
-async fn is_worked_on(shared: &Shared, repository: &Repository, branch: &str) -> Result<bool, CommandError> {
+pub(super) async fn is_worked_on(
+    shared: &Shared,
+    repository: &Repository,
+    branch: &str,
+) -> Result<bool, CommandError> {
     let name = repository.to_string().to_lowercase();
     let Some(thread) = shared.store.thread_of_branch(&name, branch).await? else { return Ok(false) };
     let Some(row) = shared.store.summary(&thread.session).await? else { return Ok(false) };

@@ -7,8 +7,11 @@
 use super::remarks::{self, Said};
 use super::work::{Trouble, Work};
 use super::{mirror, prompt, reviewing, status};
+use crate::Engine;
 use lamplight_domain::SessionId;
+use lamplight_domain::session::SessionView;
 use lamplight_integrations::github::{PullRequest, Review, ReviewComment, What};
+use lamplight_integrations::{GitHub, GitHubError, Repository};
 use lamplight_store::{
     ForgeChange, PAGE_SESSIONS, Remark, ReplyOwed, ReviewChange, Reviewed, SessionQuery, Thread,
 };
@@ -30,21 +33,8 @@ impl Work<'_> {
             return Ok(Ground::Issue);
         }
         let pull = self.github.pull_request(&self.repository, self.occurrence.number).await?;
-        let none = |why: &str| Ok(Ground::Nothing(why.to_owned()));
-        if pull.merged {
-            return none("this pull request is merged. Ask on an issue instead.");
-        }
-        if pull.state != "open" {
-            return none("this pull request is closed. Reopen it, or ask on an issue instead.");
-        }
-        if !pull.is_of(&self.repository) {
-            return none(
-                "this pull request comes from a fork, and this server does not push to its branch. Ask on an issue instead, or push the branch \
-                 to this repository.",
-            );
-        }
-        if pull.head.branch == self.github.facts(&self.repository).await?.default_branch {
-            return none("its branch is the default branch of this repository, to which nothing is pushed.");
+        if let Some(why) = why_nothing(self.github, &self.repository, &pull).await? {
+            return Ok(Ground::Nothing(why.to_owned()));
         }
         if let Some(session) = self.worked_on_by(&pull).await? {
             let link = format!("{}/sessions/{session}", self.forge.config.address);
@@ -55,22 +45,62 @@ impl Work<'_> {
         Ok(Ground::PullRequest(Box::new(pull)))
     }
 
+    /// Why nothing more is run for somebody's pull request that a session works on.
+    pub(super) async fn nothing_more(&self, thread: &Thread) -> Result<Option<&'static str>, Trouble> {
+        if !thread.is_pull_request() {
+            return Ok(None);
+        }
+        let pull = self.github.pull_request(&self.repository, thread.number).await?;
+        Ok(why_nothing(self.github, &self.repository, &pull).await?)
+    }
+
     /// One that has not ended, and was begun by hand: its pull request, or its branch in the mirror.
     async fn worked_on_by(&self, pull: &PullRequest) -> Result<Option<SessionId>, Trouble> {
         let (shared, name) = (&self.engine.shared, self.repository.to_string());
         let mirror = mirror::path_of(&shared.config.data_dir, &self.repository);
-        let query = SessionQuery { limit: PAGE_SESSIONS, ..SessionQuery::default() };
-        for row in shared.store.sessions(query).await?.items {
-            let Ok(view) = crate::engine::parse_view(&row.body) else { continue };
+        let works_on_it = |view: &SessionView| {
             let is_shown = view.pull_request.as_ref().is_some_and(|shown| {
                 shown.number == pull.number && shown.repository.eq_ignore_ascii_case(&name)
             });
             let is_its_branch = view.branch == pull.head.branch && mirror == Path::new(&view.repository);
-            if !view.ended && (is_shown || is_its_branch) {
-                return Ok(Some(view.id));
+            !view.ended && (is_shown || is_its_branch)
+        };
+        // What is archived may live.
+        for archived in [false, true] {
+            let mut cursor = None;
+            loop {
+                let query =
+                    SessionQuery { limit: PAGE_SESSIONS, archived, cursor, ..SessionQuery::default() };
+                let page = shared.store.sessions(query).await?;
+                let mut views = page.items.iter().filter_map(|row| crate::engine::parse_view(&row.body).ok());
+                if let Some(view) = views.find(works_on_it) {
+                    return Ok(Some(view.id));
+                }
+                cursor = page.next;
+                if cursor.is_none() {
+                    break;
+                }
             }
         }
         Ok(None)
+    }
+
+    /// Sessions that work on it no more: its own, and the newest of its branch, which may be on another pull request, if it has ended.
+    pub(super) async fn over(
+        &self,
+        before: Option<Thread>,
+        branch: Option<&str>,
+    ) -> Result<Vec<SessionId>, Trouble> {
+        let mut over: Vec<_> = before.into_iter().map(|before| before.session).collect();
+        let Some(branch) = branch else { return Ok(over) };
+        let name = self.repository.to_string().to_lowercase();
+        if let Some(newest) = self.engine.shared.store.thread_of_branch(&name, branch).await? {
+            let view = self.session(&newest.session).await?;
+            if view.map_or(newest.problem.is_some(), |view| view.ended) {
+                over.push(newest.session);
+            }
+        }
+        Ok(over)
     }
 
     /// Says so where it was asked.
@@ -175,7 +205,8 @@ impl Work<'_> {
         let is_summary = matches!(self.occurrence.what, What::Reviewed { .. });
         let seen = if is_summary { reviewed.review } else { reviewed.comment };
         let is_looked_at = thread.pull_request.is_none_or(|looked_at| looked_at == self.occurrence.number);
-        if is_looked_at && id > seen {
+        let nothing = self.nothing_more(thread).await?;
+        if is_looked_at && id > seen && nothing.is_none() {
             self.forge.hint(&thread.repository);
             return Ok("its pull request is looked at".to_owned());
         }
@@ -190,6 +221,9 @@ impl Work<'_> {
             let mark = status::answer_mark(one.id);
             !owed.iter().any(|owed| owed.about == one.id) && !texts.iter().any(|text| text.contains(&mark))
         });
+        if let Some(why) = nothing.filter(|_| !said.is_empty()) {
+            return self.refuse(why.to_owned()).await;
+        }
         if !said.is_empty() {
             let (prompt, by) = (self.prompt_id(), self.occurrence.by.login.clone());
             let text = prompt::reviewed(&self.repository, self.occurrence.number, &said, &prompt);
@@ -201,16 +235,46 @@ impl Work<'_> {
         reviewing::say_remarks(self.engine, &thread.session).await?;
         Ok("the session was told".to_owned())
     }
+}
 
-    /// What others have pushed is there for the next turn, where that goes without anybody. Where it does not, publishing says why.
-    pub(super) async fn catch_up(&self, thread: &Thread) {
-        let caught_up = async {
-            let view = self.engine.view(&thread.session).await?;
-            let by = self.occurrence.by.login.clone();
-            self.engine.with_what_is_there(view, self.github, &self.repository, thread.number, by).await
-        };
-        if let Err(error) = caught_up.await {
-            tracing::info!(session.id = %thread.session, %error, "what was pushed to a pull request is not taken up yet");
-        }
+/// Why nothing is pushed to its branch, so that nothing is run for it either.
+pub(super) async fn why_nothing(
+    github: &GitHub,
+    repository: &Repository,
+    pull: &PullRequest,
+) -> Result<Option<&'static str>, GitHubError> {
+    if pull.merged {
+        return Ok(Some("this pull request is merged. Ask on an issue instead."));
+    }
+    if pull.state != "open" {
+        return Ok(Some("this pull request is closed. Reopen it, or ask on an issue instead."));
+    }
+    if !pull.is_of(repository) {
+        return Ok(Some(
+            "this pull request comes from a fork, and this server does not push to its branch. Ask on an issue instead, or push the branch \
+             to this repository.",
+        ));
+    }
+    if pull.head.branch == github.facts(repository).await?.default_branch {
+        return Ok(Some("its branch is the default branch of this repository, to which nothing is pushed."));
+    }
+    if github.is_protected(repository, &pull.head.branch).await? {
+        return Ok(Some(
+            "its branch is protected, so that not everybody who may ask may push to it. Ask on an issue instead.",
+        ));
+    }
+    Ok(None)
+}
+
+/// What others have pushed is there for the next turn, where that goes without anybody. Where it does not, publishing says why.
+pub(super) async fn catch_up(engine: &Engine, thread: &Thread, by: &str) {
+    let Some(github) = &engine.shared.github else { return };
+    let Some(repository) = github.repository(&thread.repository) else { return };
+    let caught_up = async {
+        let view = engine.view(&thread.session).await?;
+        engine.with_what_is_there(view, github, &repository, thread.number, by.to_owned()).await
+    };
+    if let Err(error) = caught_up.await {
+        tracing::info!(session.id = %thread.session, %error, "what was pushed to a pull request is not taken up yet");
     }
 }

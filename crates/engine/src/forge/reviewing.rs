@@ -6,7 +6,7 @@
 
 use super::remarks::{self, Said};
 use super::work::Trouble;
-use super::{Forge, mirror, prompt, status};
+use super::{Forge, answering, mirror, prompt, pulls, status};
 use crate::engine::closed;
 use crate::{Engine, ids};
 use lamplight_domain::session::{Command, Phase, SessionView};
@@ -104,7 +104,10 @@ async fn look_at(engine: &Engine, thread: &Thread) -> Result<(), Trouble> {
 pub(super) async fn say_remarks(engine: &Engine, session: &SessionId) -> Result<(), Trouble> {
     let store = &engine.shared.store;
     for Remark { prompt, text, by } in store.remarks(session).await? {
-        if !super::work::was_said(engine, session, &prompt).await? {
+        if !answering::was_said(engine, session, &prompt).await? {
+            if let Some(thread) = store.thread_of(session).await?.filter(Thread::is_pull_request) {
+                pulls::catch_up(engine, &thread, &by).await;
+            }
             let command = Command::Prompt { prompt: prompt.clone(), text, by, attachments: Vec::new() };
             match engine.command(session, command).await.map_err(Trouble::from) {
                 Ok(_) => {}
@@ -152,7 +155,8 @@ impl Look<'_> {
         if self.thread.is_pull_request() {
             remarks::meant(words, &mut said);
         }
-        if said.is_empty() {
+        if said.is_empty() || self.is_over().await? {
+            // Where it is over, each is answered with why, as the delivery that it is.
             if reviewed != before {
                 self.read(reviewed, None, Vec::new()).await?;
             }
@@ -166,6 +170,15 @@ impl Look<'_> {
         self.read(reviewed, Some(Remark { prompt: prompt.clone(), text, by }), replies).await?;
         say_remarks(self.engine, &self.thread.session).await?;
         Ok(true)
+    }
+
+    /// It is somebody's, and nothing is run for it any more.
+    async fn is_over(&self) -> Result<bool, Trouble> {
+        if !self.thread.is_pull_request() {
+            return Ok(false);
+        }
+        let pull = self.github.pull_request(&self.repository, self.number).await?;
+        Ok(pulls::why_nothing(self.github, &self.repository, &pull).await?.is_some())
     }
 
     /// Once all programs are through with the newest commit, and nobody works on another.
@@ -201,14 +214,17 @@ impl Look<'_> {
         if !conflicts && (failed.is_empty() || !checks.iter().all(CheckRun::is_done)) {
             return Ok(());
         }
-        if before.rounds >= ROUNDS {
+        // On top of another session's work: what that has not published is not merged into this, and what is on GitHub is not fetched over it.
+        let (shared, base) = (&self.engine.shared, &pull.base.branch);
+        let is_stacked = conflicts && mirror::is_worked_on(shared, &self.repository, base).await?;
+        if before.rounds >= ROUNDS || is_stacked {
             let names: Vec<_> = failed.iter().map(|check| check.name.as_str()).collect();
             return self.ask_a_person(&head, before, conflicts, &names).await;
         }
         let prompt = ids::prompt_id();
         let text = if conflicts {
-            mirror::bring(&self.engine.shared, self.github, &self.repository, &pull.base.branch).await?;
-            prompt::conflict(&self.repository, self.number, &pull.base.branch)
+            mirror::bring(shared, self.github, &self.repository, base).await?;
+            prompt::conflict(&self.repository, self.number, base)
         } else {
             prompt::failed(&self.repository, self.number, &head, &failed, &prompt)
         };

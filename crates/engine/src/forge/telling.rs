@@ -140,9 +140,13 @@ async fn publish(engine: &Engine, thread: &mut Thread, view: &mut SessionView, p
         view.pull_request.as_ref().is_some_and(|shown| shown.head == head && shown.checked == checked);
     if is_shown {
         publishing.under_way().remove(&thread.session);
+        is_there(engine, thread).await;
     } else if thread.problem_at.as_ref() != Some(&head) {
         match publishing.publish(engine, &thread.session).await {
-            Some(Ok(shown)) => view.pull_request = Some(shown),
+            Some(Ok(shown)) => {
+                view.pull_request = Some(shown);
+                is_there(engine, thread).await;
+            }
             Some(Err(error)) => not_published(engine, thread, head, error, publishing).await,
             None => {}
         }
@@ -153,6 +157,18 @@ async fn publish(engine: &Engine, thread: &mut Thread, view: &mut SessionView, p
         if let Err(error) = engine.shared.store.forge(change).await {
             tracing::warn!(session.id = %thread.session, %error, "a pull request's number could not be written down");
         }
+    }
+}
+
+/// What kept another commit from being there does not matter any more.
+async fn is_there(engine: &Engine, thread: &mut Thread) {
+    if thread.problem_at.take().is_none() {
+        return;
+    }
+    thread.problem = None;
+    let change = ForgeChange::Problem { session: thread.session.clone(), problem: None, at: None };
+    if let Err(error) = engine.shared.store.forge(change).await {
+        tracing::warn!(session.id = %thread.session, %error, "it could not be written down that a problem is over");
     }
 }
 
@@ -215,8 +231,10 @@ async fn not_published(
         *of = if of.0 == head { (head.clone(), of.1 + 1) } else { (head.clone(), 1) };
         of.1
     };
-    let is_for_a_person =
-        matches!(error.code(), "branch_diverged" | "merge_conflict" | "pull_request_closed");
+    let is_for_a_person = matches!(
+        error.code(),
+        "branch_diverged" | "branch_protected" | "merge_conflict" | "pull_request_closed"
+    );
     if count < TRIES && !is_for_a_person {
         return;
     }

@@ -2,21 +2,18 @@
 //! ends in the middle is begun again from its beginning, and finds what is done already.
 
 use super::pulls::Ground;
-use super::{Forge, mirror, prompt, status};
+use super::{Forge, answering, mirror, prompt, pulls, status};
 use crate::create::{self, Once};
 use crate::error::CommandError;
 use crate::{Engine, NewSession, attachments, clock, ids};
 use lamplight_domain::session::{Command, SessionView};
-use lamplight_domain::{Entry, Event, Person, PromptId, Role, SandboxLimits, Seq, SessionId, SomeLimits};
+use lamplight_domain::{Person, PromptId, Role, SandboxLimits, SessionId, SomeLimits};
 use lamplight_integrations::github::{Author, Call, Occurrence, Place, What};
 use lamplight_integrations::{GitHub, GitHubError, Repository};
-use lamplight_store::{ForgeChange, ReviewChange, Thread};
+use lamplight_store::{ForgeChange, ReplyOwed, ReviewChange, Thread};
 
 /// Of a title of somebody's, in characters.
 const TITLE_CHARS: usize = 80;
-/// What one reading of a log brings, when a prompt is looked for.
-const LOG_ENTRIES: usize = 2_000;
-const LOG_BYTES: usize = 4 << 20;
 
 /// Why it was not done.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -138,7 +135,7 @@ impl Work<'_> {
         Ok(store.thread_of_branch(&name, &pull.head.branch).await?)
     }
 
-    async fn session(&self, id: &SessionId) -> Result<Option<SessionView>, Trouble> {
+    pub(super) async fn session(&self, id: &SessionId) -> Result<Option<SessionView>, Trouble> {
         match self.engine.view(id).await {
             Ok(view) => Ok(Some(view)),
             Err(CommandError::NotFound) => Ok(None),
@@ -191,7 +188,7 @@ impl Work<'_> {
             problem: None,
             problem_at: None,
         };
-        let instead_of = before.map(|before| before.session);
+        let instead_of = self.over(before, thread.branch.as_deref()).await?;
         let change = ForgeChange::BeginThread { thread: thread.clone(), instead_of };
         if self.engine.shared.store.forge(change).await? == 0 {
             return Err(Trouble::Passing("another session has begun on the same branch".to_owned()));
@@ -284,13 +281,19 @@ impl Work<'_> {
     async fn say(&self, thread: &Thread, text: &str) -> Result<String, Trouble> {
         self.react("eyes").await?;
         let prompt = self.prompt_id();
-        if self.again && was_said(self.engine, &thread.session, &prompt).await? {
+        if self.again && answering::was_said(self.engine, &thread.session, &prompt).await? {
             return Ok("it was said before".to_owned());
         }
         let (by, number) = (&self.occurrence.by.login, self.occurrence.number);
         let what = if self.occurrence.is_pull_request { "pull request" } else { "issue" };
         if thread.is_pull_request() {
-            self.catch_up(thread).await;
+            if let Some(why) = self.nothing_more(thread).await? {
+                return self.refuse(why.to_owned()).await;
+            }
+            pulls::catch_up(self.engine, thread, by).await;
+            // In the conversation: all that is said last answers it.
+            let reply = ReplyOwed { about: self.about(), thread: 0, prompt: prompt.clone(), number: 1 };
+            self.owe(thread, vec![reply]).await?;
         }
         let text = prompt::more(&self.repository, what, number, by, text, &prompt);
         let text = attachments::text(text, &[]);
@@ -309,11 +312,20 @@ impl Work<'_> {
                 Ok("the session was told".to_owned())
             }
             Err(Trouble::Lasting(why)) => {
+                let replied = ReviewChange::Replied { session: thread.session.clone(), about: self.about() };
+                self.engine.shared.store.forge(ForgeChange::Review(Box::new(replied))).await?;
                 self.problem(thread, Some(why.clone())).await?;
                 Err(Trouble::Lasting(why))
             }
             Err(passing) => Err(passing),
         }
+    }
+
+    async fn owe(&self, thread: &Thread, replies: Vec<ReplyOwed>) -> Result<(), Trouble> {
+        let session = thread.session.clone();
+        let change = ReviewChange::Read { session, reviewed: None, remark: None, replies };
+        self.engine.shared.store.forge(ForgeChange::Review(Box::new(change))).await?;
+        Ok(())
     }
 
     async fn stop(&self, thread: &Thread) -> Result<String, Trouble> {
@@ -363,27 +375,6 @@ impl Work<'_> {
             | What::Remarked { comment: id, .. }
             | What::Reviewed { review: id, .. } => *id,
             What::Labelled { .. } | What::Assigned { .. } | What::Opened { .. } => self.occurrence.number,
-        }
-    }
-}
-
-/// Whether the session has been given this prompt.
-pub(super) async fn was_said(
-    engine: &Engine,
-    session: &SessionId,
-    prompt: &PromptId,
-) -> Result<bool, Trouble> {
-    let mut after = Seq(0);
-    loop {
-        let page = engine.shared.store.read(session, after, LOG_ENTRIES, LOG_BYTES).await?;
-        let Some((last, _)) = page.last() else { return Ok(false) };
-        after = *last;
-        let is_it = |bytes: &[u8]| match serde_json::from_slice::<Entry>(bytes) {
-            Ok(Entry { event: Event::PromptQueued { prompt: said, .. }, .. }) => said == *prompt,
-            Ok(_) | Err(_) => false,
-        };
-        if page.iter().any(|(_, bytes)| is_it(bytes)) {
-            return Ok(true);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::app::Scope;
 use super::client::GitHub;
 use super::error::GitHubError;
 use super::repository::Repository;
-use reqwest::Method;
+use reqwest::{Method, Url};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
@@ -120,6 +120,19 @@ impl GitHub {
         }
     }
 
+    /// Whether more is asked of who pushes to this branch than that they may push to the repository: by a protection of its own or by a ruleset,
+    /// both of which are told here. Sources: docs.github.com, "Get a branch"; hub4j/github-api issue 2062.
+    pub async fn is_protected(&self, repository: &Repository, branch: &str) -> Result<bool, GitHubError> {
+        #[derive(Deserialize)]
+        struct Branch {
+            protected: bool,
+        }
+        let path = format!("branches/{}", in_path(branch));
+        let Branch { protected } =
+            self.ask(Method::GET, repository, path).with(Scope::Fetch).repeatable().await?;
+        Ok(protected)
+    }
+
     /// Replaces its text.
     pub async fn describe_pull_request(
         &self,
@@ -141,4 +154,11 @@ impl GitHub {
         let question = self.ask(Method::PATCH, repository, format!("pulls/{number}"));
         question.json(&json!({ "state": "closed" })).repeatable::<PullRequest>().await.map(drop)
     }
+}
+
+/// One part of an address's path, whatever stands in it.
+fn in_path(text: &str) -> String {
+    let mut url = Url::parse("http://localhost").expect("it is an address");
+    url.path_segments_mut().expect("it has a path").push(text);
+    url.path().trim_start_matches('/').to_owned()
 }

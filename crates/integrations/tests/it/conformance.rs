@@ -24,6 +24,7 @@ impl Counterpart<'_> {
         self.tells_facts().await;
         self.keeps_one_comment().await;
         let number = self.keeps_one_pull_request().await;
+        self.says_what_is_protected().await;
         self.has_conversations(number).await;
         self.readies_and_closes(number).await;
     }
@@ -80,6 +81,21 @@ impl Counterpart<'_> {
             }
         }
         opened.number
+    }
+
+    async fn says_what_is_protected(&self) {
+        let Self { github, repository, .. } = self;
+        let of_work = github.is_protected(repository, "work").await;
+        let Some(fake) = self.fake else { return };
+        assert!(!of_work.unwrap());
+        fake.protect("acme/api", "work");
+        assert!(github.is_protected(repository, "work").await.unwrap());
+        assert!(!github.is_protected(repository, "main").await.unwrap());
+        // What stands in a name is a part of it.
+        for none in ["none", "work#1", "work?per_page=1", "work/protection"] {
+            let error = github.is_protected(repository, none).await.unwrap_err();
+            assert!(matches!(error, GitHubError::NotFound { .. }), "{none}: {error}");
+        }
     }
 
     async fn has_conversations(&self, number: u64) {

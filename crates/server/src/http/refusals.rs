@@ -129,6 +129,7 @@ fn invalid_status(code: &str) -> StatusCode {
         "no_pull_request" => StatusCode::NOT_FOUND,
         "pull_request_of_fork"
         | "branch_diverged"
+        | "branch_protected"
         | "pull_request_closed"
         | "checks_running"
         | "github_not_installed"

@@ -1,7 +1,7 @@
 //! Deliveries of a forge: each has one row, however often and on however many ways it comes.
 
 use crate::support::{Place, on_both, session};
-use lamplight_domain::Timestamp;
+use lamplight_domain::{SessionId, Timestamp};
 use lamplight_store::{Delivery, ForgeChange, Mark, Store, Thread};
 
 on_both!(
@@ -75,10 +75,13 @@ async fn an_issue_has_one_session_until_another_is_put_in_its_place(place: Place
         problem: None,
         problem_at: None,
     };
-    let begin = |n: u64, instead_of| ForgeChange::BeginThread { thread: thread(n, n as i64), instead_of };
-    assert_eq!(store.forge(begin(1, None)).await.unwrap(), 1);
-    assert_eq!(store.forge(begin(2, None)).await.unwrap(), 0);
-    assert_eq!(store.forge(begin(2, Some(session(3)))).await.unwrap(), 0);
+    let begin = |n: u64, instead_of: &[SessionId]| {
+        let (thread, instead_of) = (thread(n, n as i64), instead_of.to_vec());
+        ForgeChange::BeginThread { thread, instead_of }
+    };
+    assert_eq!(store.forge(begin(1, &[])).await.unwrap(), 1);
+    assert_eq!(store.forge(begin(2, &[])).await.unwrap(), 0);
+    assert_eq!(store.forge(begin(2, &[session(3)])).await.unwrap(), 0);
     let changes = [
         ForgeChange::Comment { session: session(1), comment: 77 },
         ForgeChange::Told { session: session(1), told: "Hello".to_owned() },
@@ -110,19 +113,25 @@ async fn an_issue_has_one_session_until_another_is_put_in_its_place(place: Place
     ];
     assert!(found.iter().all(|one| one.as_ref() == Some(&whole)), "{found:?}");
     assert_eq!(store.thread("acme/other", 12).await.unwrap(), None);
-    assert_eq!(store.forge(begin(4, Some(session(1)))).await.unwrap(), 1);
+    assert_eq!(store.forge(begin(4, &[session(1)])).await.unwrap(), 1);
     assert_eq!(store.threads(10).await.unwrap(), [thread(4, 4)]);
 
     // Of one branch likewise, on whichever pull request it is asked for.
-    let of_branch = |n: u64, number: u64, instead_of| {
+    let of_branch = |n: u64, number: u64, instead_of: &[SessionId]| {
         let branch = Some("feature".to_owned());
         let thread = Thread { number, branch, pull_request: Some(number), ..thread(n, n as i64) };
-        ForgeChange::BeginThread { thread, instead_of }
+        ForgeChange::BeginThread { thread, instead_of: instead_of.to_vec() }
     };
-    assert_eq!(store.forge(of_branch(5, 20, None)).await.unwrap(), 1);
-    assert_eq!(store.forge(of_branch(6, 21, None)).await.unwrap(), 0);
+    assert_eq!(store.forge(of_branch(5, 20, &[])).await.unwrap(), 1);
+    assert_eq!(store.forge(of_branch(6, 21, &[])).await.unwrap(), 0);
     assert!(store.thread("acme/api", 20).await.unwrap().is_some_and(|found| found.is_pull_request()));
-    assert_eq!(store.forge(of_branch(6, 21, Some(session(5)))).await.unwrap(), 1);
+    assert_eq!(store.forge(of_branch(6, 21, &[session(5)])).await.unwrap(), 1);
     let found = store.thread_of_branch("acme/api", "feature").await.unwrap();
     assert_eq!(found.map(|found| found.session), Some(session(6)), "the one that was begun last");
+    // Back on the first, whose own is not the newest of the branch.
+    assert_eq!(store.forge(of_branch(7, 20, &[session(5)])).await.unwrap(), 0);
+    assert_eq!(store.forge(of_branch(7, 20, &[session(5), session(6)])).await.unwrap(), 1);
+    let found = store.thread("acme/api", 20).await.unwrap();
+    assert_eq!(found.map(|found| found.session), Some(session(7)));
+    assert!(store.thread("acme/api", 21).await.unwrap().is_some(), "another's stays");
 }

@@ -64,7 +64,7 @@ async fn fill(store: &Store) {
     };
     for change in [
         ForgeChange::Deliver { deliveries: vec![delivery], mark },
-        ForgeChange::BeginThread { thread, instead_of: None },
+        ForgeChange::BeginThread { thread, instead_of: Vec::new() },
         ForgeChange::Review(Box::new(read(1))),
         ForgeChange::Review(Box::new(read(2))),
     ] {

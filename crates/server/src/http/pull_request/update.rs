@@ -16,7 +16,7 @@ use axum::extract::State;
         (status = 200, body = PullRequestStanding),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "session_not_found, no_pull_request"),
         (status = 409, body = Problem, content_type = "application/problem+json",
-            description = "turn_running, merge_conflict, branch_diverged, branch_moved, restore_running, push_refused, fetch_failed, pull_request_closed, pull_request_of_fork, session_ended, no_forge, github_unauthorized, github_forbidden, github_not_found, github_refused, github_not_installed"),
+            description = "turn_running, merge_conflict, branch_diverged, branch_moved, restore_running, push_refused, branch_protected, fetch_failed, pull_request_closed, pull_request_of_fork, session_ended, no_forge, github_unauthorized, github_forbidden, github_not_found, github_refused, github_not_installed"),
         (status = 429, body = Problem, content_type = "application/problem+json", description = "github_limited"),
         (status = 502, body = Problem, content_type = "application/problem+json", description = "github_unreachable")))]
 pub(in crate::http) async fn handle(

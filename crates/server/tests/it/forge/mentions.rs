@@ -193,6 +193,16 @@ async fn where_nothing_can_be_done_it_is_said_and_who_may_not_ask_gets_nothing()
     stage.until("a refusal", || refusals(release).len() == 1).await;
     assert!(refusals(release)[0].contains("the default branch"), "{:?}", refusals(release));
 
+    // Who asks may push to the repository, but not there, where this server could.
+    github.protect(REPOSITORY, "stable/1.x");
+    let before = stage.push("stable/1.x", "stable.txt", "theirs");
+    let stable = (REPOSITORY, "stable/1.x", "main");
+    let protected = github.open_pull(REPOSITORY, "bob", stable, "Stable", "My words.").await;
+    github.comment(REPOSITORY, protected, "bob", asked).await;
+    stage.until("a refusal", || refusals(protected).len() == 1).await;
+    assert!(refusals(protected)[0].contains("is protected"), "{:?}", refusals(protected));
+    assert_eq!(stage.there(&["rev-parse", "stable/1.x"]), before);
+
     // Somebody who may not ask, in each place; then somebody who may, so that the others have been looked at.
     let (number, before) = opened(&stage, "feature", "My words.").await;
     github.comment(REPOSITORY, number, "eve", asked).await;

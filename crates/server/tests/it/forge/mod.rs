@@ -207,6 +207,15 @@ impl Stage {
         view["commits"].as_array().unwrap().last().unwrap()["id"].as_str().unwrap().to_owned()
     }
 
+    /// The session knows that this commit of its is on GitHub.
+    async fn until_published(&self, id: &str, commit: &str) {
+        let begun = now();
+        while self.server.view(id).await["pull_request"]["head"] != commit {
+            assert!(begun.elapsed() < PATIENCE, "{commit} is published\n{:#?}", self.github.requests());
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
     /// What the session was told, with who is named for it.
     async fn prompts(&self, id: &str) -> Vec<(String, String)> {
         let (_, page) = self.server.get(&format!("/sessions/{id}/log?after=0&limit=2000")).await;

@@ -68,6 +68,7 @@ async fn what_people_push_meanwhile_stays_and_is_gone_on_from() {
     stage.until("the second is there", || stage.there(&["rev-parse", BRANCH]) == ours).await;
     assert!(has(&stage, &[&first, &second]));
     assert_eq!(stage.there(&["show", &format!("{BRANCH}:seen.txt")]), "first\nsecond");
+    stage.until("an answer", || stage.answers(number).iter().any(|one| one.contains("Seen."))).await;
     stage.until("it is told", || body(&stage, number).contains(&ours)).await;
     let told = body(&stage, number);
     assert!(told.starts_with("My own words.\n\n") && told.contains("\n\nMore of my words."), "{told}");
@@ -120,6 +121,15 @@ async fn what_both_changed_is_not_merged_and_what_was_closed_gets_nothing() {
     stage.github.close_pull(REPOSITORY, number, false);
     prompt(&stage, &id, "!write b.txt two").await;
     stage.until_told(number, &format!("pull request #\u{2060}{number} is closed")).await;
+    // Who asks there is told so, and nothing is run.
+    let more = "@lamplight more\n!write c.txt three";
+    stage.github.comment(REPOSITORY, number, "bob", more).await;
+    let why = "Nothing was run: this pull request is closed.";
+    let is_refused = |all: &[String]| all.iter().any(|one| one.contains(why));
+    stage.until("a refusal", || is_refused(&stage.answers(number))).await;
+    let ids = stage.github.review(REPOSITORY, number, "ada", "", &[("a.txt", 1, more)]).await;
+    stage.until("a refusal in the thread", || is_refused(&stage.github.replies(ids[0]))).await;
+    assert_eq!(stage.prompts(&id).await.len(), 3, "{:?}", stage.prompts(&id).await);
     assert_eq!((stage.there(&["rev-parse", BRANCH]), stage.github.pulls(REPOSITORY).len()), (theirs, 1));
     stage.server.clear().await;
 }
@@ -133,10 +143,14 @@ async fn a_mention_where_a_session_works_is_a_prompt_of_it_and_a_word_stops_it()
     stage.until_told(number, "Done for now.").await;
     // Of somebody's pull request only what means us is for us.
     github.review(REPOSITORY, number, "ada", "", &[("a.txt", 1, "Bob, why?\n!write b.txt two")]).await;
-    let ids = github
-        .review(REPOSITORY, number, "ada", "", &[("a.txt", 1, "@lamplight\n!write c.txt three\n!say Three.")])
-        .await;
+    // What others have pushed is there for the turn.
+    stage.push(BRANCH, "more.txt", "more");
+    let text = "@lamplight\n!run cat more.txt > c.txt\n!say Three.";
+    let ids = github.review(REPOSITORY, number, "ada", "", &[("a.txt", 1, text)]).await;
     stage.server.until(&id, "work_committed", 2).await;
+    let head = stage.head(&id).await;
+    stage.until("the commit is there", || stage.there(&["rev-parse", BRANCH]) == head).await;
+    assert_eq!(stage.there(&["show", &format!("{BRANCH}:c.txt")]), "more");
     stage.until("an answer", || github.replies(ids[0]).iter().any(|one| one.contains("Three."))).await;
     let reacted =
         |place: &str| github.reactions().iter().any(|one| one.starts_with(&format!("acme/api/{place} ")));
@@ -188,6 +202,80 @@ async fn a_pull_request_of_ours_is_gone_on_with_when_its_session_has_ended() {
     stage.until("it is told", || body(&stage, number).contains(&head)).await;
     assert!(body(&stage, number).contains(&format!("Closes #{issue}\n")), "{}", body(&stage, number));
     assert_eq!(github.pulls(REPOSITORY).len(), 1);
+    stage.server.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_pull_requests_of_one_branch_each_is_gone_on_with() {
+    let stage = Stage::start(Way::App).await;
+    let end = async |id: &str| stage.server.post(&format!("/sessions/{id}/end"), Value::Null).await;
+    let first = asked(&stage, "!say One.").await;
+    let id = stage.session_on(BRANCH).await;
+    stage.until_told(first, "Done for now.").await;
+    end(&id).await;
+    stage.until_told(first, "Ended.").await;
+
+    stage.there(&["branch", "release", "main"]);
+    let of = (REPOSITORY, BRANCH, "release");
+    let second = stage.github.open_pull(REPOSITORY, "bob", of, "The same", "My words.").await;
+    stage.github.comment(REPOSITORY, second, "bob", "@lamplight\n!say Two.").await;
+    stage.until_told(second, "Done for now.").await;
+    let sessions = stage.sessions().await;
+    let newest = sessions.iter().find(|one| one["id"] != id.as_str()).unwrap();
+    end(newest["id"].as_str().unwrap()).await;
+    stage.until_told(second, "Ended.").await;
+
+    stage.github.comment(REPOSITORY, first, "bob", "@lamplight\n!say Three.").await;
+    stage.until("an answer", || stage.answers(first).iter().any(|one| one.contains("Three."))).await;
+    assert_eq!((stage.sessions().await.len(), stage.ours(first).len(), stage.ours(second).len()), (3, 2, 1));
+    stage.server.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn who_goes_back_to_a_checkpoint_takes_nothing_away_there_and_goes_on_beside_it() {
+    let stage = Stage::start(Way::App).await;
+    let number = asked(&stage, "!write a.txt one").await;
+    let id = stage.session_on(BRANCH).await;
+    stage.server.until(&id, "checkpoint_kept", 1).await;
+    prompt(&stage, &id, "!write b.txt two").await;
+    stage.server.until(&id, "checkpoint_kept", 2).await;
+    let second = stage.head(&id).await;
+    stage.until_published(&id, &second).await;
+
+    let back = json!({ "checkpoint": 1 });
+    let (status, problem) = stage.server.post(&format!("/sessions/{id}/restore"), back).await;
+    assert!(status.is_success(), "{problem}");
+    stage.server.until(&id, "files_restored", 1).await;
+    stage.until_told(number, "went back behind what is on feature on GitHub").await;
+    assert_eq!(stage.there(&["rev-parse", BRANCH]), second);
+
+    prompt(&stage, &id, "!write c.txt three").await;
+    stage.server.until(&id, "branch_updated", 1).await;
+    let both = stage.head(&id).await;
+    stage.until_published(&id, &both).await;
+    assert_eq!(stage.there(&["rev-parse", BRANCH]), both);
+    assert!(has(&stage, &[&second]));
+    let names = stage.there(&["ls-tree", "--name-only", BRANCH, "b.txt", "c.txt"]);
+    assert_eq!(names, "b.txt\nc.txt");
+    let is_over = || stage.ours(number).iter().all(|comment| !comment.contains("went back"));
+    stage.until("nobody is told of it any more", is_over).await;
+    stage.server.clear().await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_branch_that_is_protected_meanwhile_gets_nothing() {
+    let stage = Stage::start(Way::App).await;
+    let number = asked(&stage, "!write a.txt one\n!hang").await;
+    let id = stage.session_on(BRANCH).await;
+    stage.server.until(&id, "tool_called", 1).await;
+    let before = stage.there(&["rev-parse", BRANCH]);
+    stage.github.protect(REPOSITORY, BRANCH);
+    stop(&stage, &id, 1).await;
+    stage.until_told(number, "feature is protected on GitHub").await;
+    assert_eq!(stage.there(&["rev-parse", BRANCH]), before);
+    let (status, problem) = stage.server.post(&format!("/sessions/{id}/pull-request"), Value::Null).await;
+    assert_eq!((status.as_u16(), problem["code"].as_str()), (409, Some("branch_protected")), "{problem}");
+    assert_eq!(stage.there(&["rev-parse", BRANCH]), before);
     stage.server.clear().await;
 }
 
