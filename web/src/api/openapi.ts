@@ -72,6 +72,93 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/automations": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The automations of repositories that one may see. */
+        get: operations["list_automations"];
+        put?: never;
+        /** Makes an automation. Its sessions are those of whoever makes it, with their rights and budgets. */
+        post: operations["create_automation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/automations/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** One automation, with its last runs. */
+        get: operations["show_automation"];
+        put?: never;
+        post?: never;
+        /** Removes it, with what is known of its runs. Their sessions stay. */
+        delete: operations["remove_automation"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/automations/{id}/pause": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets it run no more until it is resumed. What is at work goes on. */
+        post: operations["pause_automation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/automations/{id}/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets it run again from now on; what was missed stays missed, and failures are forgotten. */
+        post: operations["resume_automation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/automations/{id}/run": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /** Lets it run now, whether it is paused or not. Its session is there a moment later. */
+        post: operations["run_automation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/events": {
         parameters: {
             query?: never;
@@ -98,6 +185,23 @@ export interface paths {
         };
         /** How this server is connected to GitHub, and how that stands: GitHub is asked for it. */
         get: operations["show_github"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/guards": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** What the policy of guards says of a session on this repository that somebody with this role begins. */
+        get: operations["show_guards"];
         put?: never;
         post?: never;
         delete?: never;
@@ -643,6 +747,26 @@ export interface paths {
         get: operations["open_code"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/continue": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Lets a session go on once past the guard that keeps it from going on: until the end of the next turn the guard allows the same again, but no
+         *     more than it would allow in a session of whoever asks.
+         */
+        post: operations["continue_session"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1607,6 +1731,105 @@ export interface components {
          * @enum {string}
          */
         AuditOutcome: "done" | "refused" | "failed" | "unanswered";
+        /** @description Something that is to be done each time. */
+        Automation: {
+            id: string;
+            name: string;
+            /** @description The name of who made it: its sessions are theirs. */
+            owner: string;
+            repository: string;
+            /** @description `owner/name` on GitHub, where it waits for what happens there. */
+            github_repository?: string | null;
+            trigger: components["schemas"]["AutomationTrigger"];
+            /** @description What each session is asked for. */
+            text: string;
+            base?: string | null;
+            agent?: string | null;
+            model?: string | null;
+            network?: components["schemas"]["Network"] | null;
+            /**
+             * Format: int64
+             * @description Of each session, in millionths of a dollar.
+             */
+            budget_micros?: number | null;
+            /** Format: date-time */
+            created_at: string;
+            /**
+             * Format: date-time
+             * @description When it runs next by the clock.
+             */
+            next_run_at?: string | null;
+            paused?: components["schemas"]["AutomationPaused"] | null;
+            /**
+             * Format: int32
+             * @description Runs in a row that failed; the third pauses it.
+             */
+            failures: number;
+            /** @description Whether whoever asks may change it. */
+            is_yours: boolean;
+        };
+        AutomationList: {
+            /** @description By name. */
+            items: components["schemas"]["Automation"][];
+        };
+        /** @description Why an automation does not run. */
+        AutomationPaused: {
+            reason: string;
+            /** Format: date-time */
+            at: string;
+        };
+        /** @description One time, and what came of it. */
+        AutomationRun: {
+            /** Format: date-time */
+            at: string;
+            /** @description Why there was a run, in a few words. */
+            cause: string;
+            state: components["schemas"]["AutomationRunState"];
+            /** @description Why it is so, in a few words; may be empty. */
+            detail: string;
+            /** @description `null` where there is none, or none yet. */
+            session?: string | null;
+        };
+        /** @enum {string} */
+        AutomationRunState: "waiting" | "running" | "done" | "failed" | "skipped";
+        /** @description What an automation waits for. */
+        AutomationTrigger: {
+            /**
+             * @description Minute, hour, day of the month, month, day of the week, as in crontab(5).
+             * @example 0 9 * * 1-5
+             */
+            expression: string;
+            /**
+             * @description By whose clocks: a name of the IANA time zone database.
+             * @example Europe/Berlin
+             */
+            timezone?: string;
+            /** @enum {string} */
+            kind: "cron";
+        } | {
+            branch: string;
+            /** @enum {string} */
+            kind: "pushed";
+        } | {
+            /** @enum {string} */
+            kind: "issue_opened";
+        } | {
+            label: string;
+            /** @enum {string} */
+            kind: "issue_labelled";
+        } | {
+            /** @enum {string} */
+            kind: "pull_request_opened";
+        } | {
+            branch: string;
+            /** @enum {string} */
+            kind: "checks_failed";
+        };
+        /** @description An automation, and what came of its last times. */
+        AutomationWithRuns: components["schemas"]["Automation"] & {
+            /** @description The newest first; at most 50. */
+            runs: components["schemas"]["AutomationRun"][];
+        };
         BeginRequest: {
             /**
              * @description What came behind `#` of an invitation or a link: who signs in is then its person from now on.
@@ -1752,6 +1975,21 @@ export interface components {
             port: number;
             /** @description Why not; `null` when it was reached. */
             refused?: string | null;
+        };
+        /** @description What is to go on. */
+        ContinueRequest: {
+            /**
+             * Format: int32
+             * @description The turn that the session's `tripped` names. With the same turn again nothing is continued twice.
+             */
+            turn: number;
+            /**
+             * @description What the agent is told. Without it, to go on with what was interrupted; where nothing was, the first prompt that waits. What is said with a
+             *     turn that was continued before is refused.
+             */
+            text?: string;
+            /** @description At most 10, uploaded before. */
+            attachments?: components["schemas"]["AttachRequest"][];
         };
         /** @description What models cost, by their vendors' price lists. */
         Cost: {
@@ -2133,13 +2371,13 @@ export interface components {
             until?: components["schemas"]["Timestamp"] | null;
             /** @enum {string} */
             type: "budget_neared";
-        } | {
-            turn: components["schemas"]["TurnNumber"];
-            guard: components["schemas"]["Guard"];
-            detail: string;
+        } | (components["schemas"]["GuardTripped"] & {
             /** @enum {string} */
             type: "guard_tripped";
-        } | {
+        }) | (components["schemas"]["TurnContinued"] & {
+            /** @enum {string} */
+            type: "turn_continued";
+        }) | {
             turn: components["schemas"]["TurnNumber"];
             outcome: components["schemas"]["Outcome"];
             /** @enum {string} */
@@ -2407,7 +2645,67 @@ export interface components {
          * @description What a guard watches. Each ends the turn.
          * @enum {string}
          */
-        Guard: "steps" | "failures_in_a_row" | "identical_calls" | "silence" | "wall_clock" | "paused" | "budget" | "month_budget" | "right";
+        Guard: "steps" | "failures_in_a_row" | "identical_calls" | "silence" | "wall_clock" | "tokens" | "cost" | "session_steps" | "session_tokens" | "session_wall_clock" | "paused" | "budget" | "month_budget" | "right";
+        /** @description What one guard allows: tool calls, tokens, milliseconds or millionths of a dollar. */
+        GuardLimit: {
+            guard: components["schemas"]["Guard"];
+            per: components["schemas"]["GuardPer"];
+            /** Format: int64 */
+            limit: number;
+        };
+        /**
+         * @description Of what a guard counts.
+         * @enum {string}
+         */
+        GuardPer: "turn" | "session";
+        /** @description A rule of the policy. The first that fits counts; what it says nothing of is as for all. */
+        GuardRuleView: {
+            /** @description From 1. */
+            rule: number;
+            /** @description The path of a repository, where `*` stands for anything within a name and `**` for anything; `null` is any. */
+            repository?: string | null;
+            role?: components["schemas"]["RoleView"] | null;
+            /** @description What it says itself; a limit of 0 is no bound. */
+            guards: components["schemas"]["GuardLimit"][];
+        };
+        /** @description How one guard of a session stands. */
+        GuardState: {
+            guard: components["schemas"]["Guard"];
+            per: components["schemas"]["GuardPer"];
+            /** Format: int64 */
+            limit: number;
+            /**
+             * Format: int64
+             * @description In what it counts; of one turn, 0 between turns.
+             */
+            counted: number;
+            /** @description A person let it go on past it: `limit` is until the end of this turn. */
+            raised: boolean;
+        };
+        /**
+         * @description A guard ended the turn. Both numbers are in what it counts: tool calls, tokens, milliseconds or millionths of a dollar; they are
+         *     missing where it counts nothing, and in logs of before they were told.
+         */
+        GuardTripped: {
+            turn: components["schemas"]["TurnNumber"];
+            guard: components["schemas"]["Guard"];
+            detail: string;
+            /** Format: int64 */
+            limit?: number | null;
+            /** Format: int64 */
+            counted?: number | null;
+        };
+        /** @description What holds of a new session that asks for nothing else. */
+        GuardsReport: {
+            /** @description `null` is any that no rule names. */
+            repository?: string | null;
+            role: components["schemas"]["RoleView"];
+            /** @description The rule that counts, from 1; `null` where none fits. */
+            rule?: number | null;
+            guards: components["schemas"]["GuardLimit"][];
+            /** @description The whole policy, in its order; empty for whoever is no admin. */
+            rules: components["schemas"]["GuardRuleView"][];
+        };
         /** @description An address that is told what happens to sessions. Its secret is said once, when it is added. */
         Hook: {
             id: string;
@@ -2537,7 +2835,7 @@ export interface components {
              */
             until: string;
         };
-        /** @description Bounds of one turn and of idleness. Every wait in a session takes its deadline from here. */
+        /** @description Bounds of turns, of the session and of idleness. Every wait in a session takes its deadline from here. */
         Limits: {
             /**
              * Format: int32
@@ -2624,8 +2922,41 @@ export interface components {
              * @default 0
              */
             budget_micros?: number;
+            /**
+             * Format: int64
+             * @description What one turn may send to models and get from them, in tokens, what is cached included; 0 is no bound, and so for all that follow.
+             * @default 0
+             */
+            turn_tokens?: number;
+            /**
+             * Format: int64
+             * @description What one turn may cost, in millionths of a dollar.
+             * @default 0
+             */
+            turn_cost_micros?: number;
+            /**
+             * Format: int64
+             * @description Tool calls of all turns together.
+             * @default 0
+             */
+            session_steps?: number;
+            /**
+             * Format: int64
+             * @description Tokens of all turns together.
+             * @default 0
+             */
+            session_tokens?: number;
+            /**
+             * Format: int64
+             * @description All turns together, each from its start to its end, pauses not counted.
+             * @default 0
+             */
+            session_wall_clock_ms?: number;
         };
-        /** @description Bounds of one turn and of idleness; what is left out is as configured. */
+        /**
+         * @description Bounds of turns, of the session and of idleness; what is left out is as configured. Whoever is no admin gets no more than the policy of
+         *     guards says.
+         */
         LimitsRequest: {
             /**
              * Format: int32
@@ -2699,6 +3030,35 @@ export interface components {
              * @default null
              */
             budget_micros?: number | null;
+            /**
+             * Format: int64
+             * @description Of one turn, what models were sent and said together, what is cached included; 0 is no bound, and so for all that follow.
+             * @default null
+             */
+            turn_tokens?: number | null;
+            /**
+             * Format: int64
+             * @description Of one turn, in millionths of a dollar.
+             * @default null
+             */
+            turn_cost_micros?: number | null;
+            /**
+             * Format: int64
+             * @description Tool calls of the whole session.
+             * @default null
+             */
+            session_steps?: number | null;
+            /**
+             * Format: int64
+             * @default null
+             */
+            session_tokens?: number | null;
+            /**
+             * Format: int64
+             * @description Of all turns together.
+             * @default null
+             */
+            session_wall_clock_ms?: number | null;
         };
         Location: {
             path: string;
@@ -2823,6 +3183,30 @@ export interface components {
         } | {
             /** @enum {string} */
             policy: "none";
+        };
+        /** @description A new automation; what is left out is as configured, each time. */
+        NewAutomationRequest: {
+            /** @description Unlike every other's; at most 80 characters. */
+            name: string;
+            /**
+             * @description Absolute path of a git repository on the server's machine. Where it waits for what happens on GitHub it is a clone of one there, and
+             *     sessions begin with what is there.
+             */
+            repository: string;
+            /** @description What each session is asked for. What happened on GitHub is told after it, quoted. */
+            text: string;
+            trigger: components["schemas"]["AutomationTrigger"];
+            /** @description The branch to start from; left out, the one that is checked out, or what the trigger is about. */
+            base?: string | null;
+            agent?: string | null;
+            /** @description The agent's own id of a model. */
+            model?: string | null;
+            network?: components["schemas"]["Network"] | null;
+            /**
+             * Format: int64
+             * @description Of each session, in millionths of a dollar; 0 is no bound.
+             */
+            budget_micros?: number | null;
         };
         NewHookRequest: {
             /** @description Begins with `https://`, and is no private address; `hooks.allow_private` in the configuration names those that may be told all the same. */
@@ -3151,6 +3535,14 @@ export interface components {
             /** @description What it waits for, in a few words. */
             reason: string;
         };
+        RaisedGuard: {
+            guard: components["schemas"]["Guard"];
+            /**
+             * Format: int64
+             * @description In what it counts, with what was counted before.
+             */
+            limit: number;
+        };
         /** @description A repository that sessions worked on. */
         Repository: {
             /** @description Absolute, on the server's machine. */
@@ -3431,7 +3823,7 @@ export interface components {
             repository: string;
             /** @description The branch the work starts from and is merged into, such as `main`. */
             base: string;
-            /** @description `lamplight/<slug>-<id>`; the only branch this session can push. */
+            /** @description `lamplight/<slug>-<id>`, or that of the pull request that it works on; the only branch this session can push. */
             branch: string;
             /** @description Catalogue name of the agent, such as `opencode`. */
             agent: string;
@@ -3556,6 +3948,9 @@ export interface components {
              * @description What all turns together may cost, in millionths of a dollar; 0 is no bound.
              */
             budget_micros: number;
+            /** @description How all guards stand that bound anything, as the policy was when the session was made; those of one turn first. */
+            guards: components["schemas"]["GuardState"][];
+            tripped?: components["schemas"]["TrippedGuard"] | null;
             /**
              * Format: int64
              * @description Working time of that turn up to `updated_at`, in milliseconds.
@@ -3772,6 +4167,28 @@ export interface components {
         };
         /** @enum {string} */
         ToolStatus: "pending" | "in_progress" | "completed" | "failed";
+        /** @description The guard that keeps a session from going on. */
+        TrippedGuard: {
+            /** @description Stable, for programs. */
+            guard: components["schemas"]["Guard"];
+            per: components["schemas"]["GuardPer"];
+            /**
+             * Format: int32
+             * @description The turn that it ended, or after which no other begins.
+             */
+            turn: number;
+            /** @description In one sentence. */
+            detail: string;
+            /**
+             * Format: int64
+             * @description `null` where it counts nothing.
+             */
+            limit?: number | null;
+            /** Format: int64 */
+            counted?: number | null;
+            /** @description Whether `POST /sessions/{id}/continue` lets the session go on past it. */
+            can_be_continued: boolean;
+        };
         /** @description What a turn left in the branch. */
         TurnCommit: {
             /** Format: int32 */
@@ -3784,6 +4201,16 @@ export interface components {
             insertions: number;
             /** Format: int32 */
             deletions: number;
+        };
+        /** @description A person let it go on once. */
+        TurnContinued: {
+            /** @description The turn that a guard had ended. */
+            turn: components["schemas"]["TurnNumber"];
+            /** @description What these guards allow until the end of the turn of `prompt`, and not longer. */
+            raised: components["schemas"]["RaisedGuard"][];
+            /** @description What goes on: a prompt that goes before those that wait, or the first of them. */
+            prompt: components["schemas"]["PromptId"];
+            by: string;
         };
         /**
          * Format: int32
@@ -4202,6 +4629,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description storage_unavailable */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description storage_full */
             507: {
                 headers: {
@@ -4234,6 +4670,15 @@ export interface operations {
             };
             /** @description attachment_not_found */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description storage_unavailable */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4284,6 +4729,288 @@ export interface operations {
             };
         };
     };
+    list_automations: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationList"];
+                };
+            };
+        };
+    };
+    create_automation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewAutomationRequest"];
+            };
+        };
+        responses: {
+            201: {
+                headers: {
+                    /** @description Path of the automation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Automation"];
+                };
+            };
+            /** @description invalid_request, cron_invalid, cron_never, timezone_unknown, repository_not_found, agent_unknown, agent_not_installed */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_name_taken, too_many_automations, no_forge, no_webhook, repository_not_listed */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    show_automation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationWithRuns"];
+                };
+            };
+            /** @description repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    remove_automation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            204: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description automation_not_yours, repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    pause_automation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Automation"];
+                };
+            };
+            /** @description automation_not_yours, repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    resume_automation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Automation"];
+                };
+            };
+            /** @description timezone_unknown */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_not_yours, repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    run_automation: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AutomationRun"];
+                };
+            };
+            /** @description automation_not_yours, repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description automation_running */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     follow_changes: {
         parameters: {
             query?: never;
@@ -4317,6 +5044,48 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["GitHubStanding"];
+                };
+            };
+        };
+    };
+    show_guards: {
+        parameters: {
+            query?: {
+                /** @description Absolute path, on the server's machine. */
+                repository?: string;
+                /** @description Of whoever would begin the session; who asks, if it is not said. */
+                role?: components["schemas"]["RoleView"];
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["GuardsReport"];
+                };
+            };
+            /** @description invalid_request, repository_not_found */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description repository_not_allowed */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
                 };
             };
         };
@@ -5494,6 +6263,76 @@ export interface operations {
             };
             /** @description session_not_found, nothing_listens */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    continue_session: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ContinueRequest"];
+            };
+        };
+        responses: {
+            202: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            /** @description invalid_request, too_many_attachments */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description role_too_low: the session's budget is for admins */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description session_not_found, attachment_not_found */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description nothing_to_continue, cannot_be_continued, turn_running, month_budget_spent, session_ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description queue_full */
+            429: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -279,7 +279,7 @@ test('what is open when a turn ends is closed with it', () => {
 });
 
 test('of several that ask for leave the first is told until it is answered', () => {
-  const { view } = recorded(RECORDED[0]);
+  const { view } = recorded(RECORDED[0] ?? '');
   const asked = (request: number): Event => {
     return { type: 'permission_asked', turn: 1, request, call: { id: 'x' }, options: [], deadline: 9 };
   };
