@@ -278,21 +278,6 @@ test('what is open when a turn ends is closed with it', () => {
   expect(timeline.running).toBe(null);
 });
 
-test('of several that ask for leave the first is told until it is answered', () => {
-  const { view } = recorded(RECORDED[0] ?? '');
-  const asked = (request: number): Event => {
-    return { type: 'permission_asked', turn: 1, request, call: { id: 'x' }, options: [], deadline: 9 };
-  };
-  const answered = (request: number): Event => {
-    return { type: 'permission_answered', request, answer: { chose: 'a' }, by: { by: 'policy' } } as unknown as Event;
-  };
-  const told = (...events: Event[]) =>
-    rebuild(atFirst(view), log(started(1, 'A'), ...events)).facts?.permission?.request;
-  expect(told(asked(7), asked(8))).toBe(7);
-  expect(told(asked(7), asked(8), answered(8))).toBe(7);
-  expect(told(asked(7), answered(7))).toBe(undefined);
-});
-
 test('a question is one item, and what was answered is in it', () => {
   const question = { message: 'Why?', fields: [] };
   const asked: Event = { type: 'question_asked', turn: 1, request: 7, question, deadline: 9 };

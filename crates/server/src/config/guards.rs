@@ -220,7 +220,7 @@ mod tests {
         check("link/old/*", "real/old/textkit");
         check("link/old/textkit", "real/old/textkit");
         check("link/old/textkit/", "real/old/textkit");
-        check("link/o*/text????", "real/old/textkit");
+        check("link/o*/text???", "real/old/textkit");
         check("link/**", "real/old/textkit");
         check("link/old/later", "real/old/later");
         check("link/later/*", "real/later/textkit");
