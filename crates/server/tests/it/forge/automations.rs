@@ -91,11 +91,11 @@ async fn a_label_begins_one_session_however_often_it_is_told() {
     assert_eq!(runs[0]["cause"], format!("bob put the label flaky on issue #{issue}"));
     // As looking tells of it, or a webhook after another change: some seconds from the first.
     let mut later = told.clone();
-    let mut body: Value = serde_json::from_str(&told.body).unwrap();
-    let at = body["issue"]["updated_at"].as_str().unwrap();
+    let mut changed: Value = serde_json::from_str(&told.body).unwrap();
+    let at = changed["issue"]["updated_at"].as_str().unwrap();
     let digit = if at.as_bytes()[18] < b'5' { "9" } else { "0" };
-    body["issue"]["updated_at"] = json!(format!("{}{digit}{}", &at[..18], &at[19..]));
-    (later.id, later.body) = ("another".to_owned(), body.to_string());
+    changed["issue"]["updated_at"] = json!(format!("{}{digit}{}", &at[..18], &at[19..]));
+    (later.id, later.body) = ("another".to_owned(), changed.to_string());
     assert_eq!((github.redeliver(&later).await, stage.runs(&id).await.len()), (Some(202), 1));
     let session = runs[0]["session"].as_str().unwrap();
     let prompt = stage.told(&runs[0]).await;
