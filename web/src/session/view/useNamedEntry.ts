@@ -5,6 +5,10 @@ import { placeOf } from '../find';
 import type { Item } from '../items';
 import { useSession, useStore } from './context';
 
+/** How often it is gone to at the most, and how long apart. */
+const LOOKS = 20;
+const BETWEEN_MS = 50;
+
 export interface NamedEntry {
   /** The key of the item that it is in. */
   marked: string | undefined;
@@ -31,15 +35,27 @@ export function useNamedEntry(items: readonly Item[], leave: () => void, show: (
     // Whoever presses the time of an item is there already.
     if (pressed.current === at) return;
     let wanted = true;
+    let timer: ReturnType<typeof setTimeout> | undefined;
     latest.current.leave();
     void store.loadBackTo(at).then((isThere) => {
       if (!wanted) return;
       setLost(isThere ? null : at);
-      // Once what was fetched is on the page.
-      requestAnimationFrame(() => latest.current.show(placeOf(latest.current.items, at)));
+      // Once what was fetched is on the page, and again while the list still finds out how high everything is.
+      let looks = 0;
+      const go = () => {
+        const { items, show } = latest.current;
+        const place = placeOf(items, at);
+        const row = document.getElementById(items[place]?.key ?? '');
+        if (!wanted || (row && looks > 0)) return;
+        show(place);
+        looks += 1;
+        if (looks < LOOKS) timer = setTimeout(() => requestAnimationFrame(go), BETWEEN_MS);
+      };
+      requestAnimationFrame(go);
     });
     return () => {
       wanted = false;
+      clearTimeout(timer);
     };
   }, [at, store]);
   const target = at === undefined ? undefined : all[placeOf(all, at)];
