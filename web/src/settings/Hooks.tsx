@@ -83,10 +83,16 @@ function NewHook() {
 function HookCard({ hook }: { hook: Hook }) {
   const client = useQueryClient();
   const [open, setOpen] = useState(false);
-  const onSuccess = () => client.invalidateQueries({ queryKey: KEY });
   const test = useMutation({ mutationFn: () => api.testHook(hook.id) });
-  const retry = useMutation({ mutationFn: () => api.retryHook(hook.id), onSuccess });
-  const remove = useMutation({ mutationFn: () => api.removeHook(hook.id), onSuccess });
+  const retry = useMutation({
+    mutationFn: () => api.retryHook(hook.id),
+    onSuccess: () => client.invalidateQueries({ queryKey: KEY }),
+  });
+  const remove = useMutation({
+    mutationFn: () => api.removeHook(hook.id),
+    // The list alone: what a removed hook was sent is not there to be asked for.
+    onSuccess: () => client.invalidateQueries({ queryKey: KEY, exact: true }),
+  });
   const failed = test.error ?? retry.error ?? remove.error;
   const url = visible(hook.url);
   return (

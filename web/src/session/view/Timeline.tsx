@@ -17,7 +17,7 @@ import { useFacts, useSession, useStore } from './context';
 import { Folds, FoldsContext } from './folds';
 import { LogBar } from './LogBar';
 import { Row } from './Row';
-import { type Following, type List, useFollowing, useHeldPlace, useList, useOlder, useReadTurn } from './scrolling';
+import { type GoTo, type List, useFollowing, useHeldPlace, useList, useOlder, useReadTurn } from './scrolling';
 import { useFind, useMarks } from './useFind';
 import { useNamedEntry } from './useNamedEntry';
 
@@ -37,29 +37,27 @@ export function Timeline({ actions }: { actions: Actions }) {
   const list = useList(items, scroller);
   // It opens at its end, or at the entry that the address names.
   const following = useFollowing(list, scroller, at === undefined, filter);
-  useHeldPlace(list, items, following.now);
+  const goTo = useHeldPlace(list, items, scroller, following);
   const { follow, toEnd } = following;
   const show = useCallback(
-    (place: number) => {
-      follow(false);
-      const item = items[place];
-      if (item && isFolded(item)) folds.set(item.key, true);
-      list.scrollToIndex(place, { align: 'center' });
+    (item: Item) => {
+      if (isFolded(item)) folds.set(item.key, true);
+      goTo(item.seq, 'center');
     },
-    [follow, folds, items, list],
+    [folds, goTo],
   );
   const find = useFind(items, show);
   useMarks(scroller, find.query);
   const asked = find.query.trim() !== '';
   const found = asked ? items[find.matches[find.current] ?? -1] : undefined;
-  const leave = () => {
+  const leave = useCallback(() => {
     follow(false);
     setFilter('all');
-  };
-  const { marked, lost, link } = useNamedEntry(items, leave, show);
+  }, [follow]);
+  const { marked, lost, link } = useNamedEntry(leave, show);
   useOlder(list, following.away, asked);
   const turn = useReadTurn(list, items);
-  const goToTurn = useGoToTurn(list, following, () => setFilter('all'));
+  const goToTurn = useGoToTurn(goTo, () => setFilter('all'));
   const openFind = () => {
     setFinding(true);
     box.current?.select();
@@ -160,17 +158,13 @@ function useTimes(): [boolean, (on: boolean) => void] {
   return [timed, set];
 }
 
-function useGoToTurn(list: List, { follow }: Following, showAll: () => void): (turn: number) => void {
+function useGoToTurn(goTo: GoTo, showAll: () => void): (turn: number) => void {
   const store = useStore();
   return (turn) => {
     showAll();
     void store.loadTurn(turn).then(() => {
-      requestAnimationFrame(() => {
-        const { turns } = store.getState().timeline;
-        const place = turns.get(turn)?.place ?? 0;
-        follow(false);
-        list.scrollToIndex(place, { align: 'start' });
-      });
+      const { turns, items } = store.getState().timeline;
+      goTo(items[turns.get(turn)?.place ?? 0]?.seq ?? 0, 'start');
     });
   };
 }

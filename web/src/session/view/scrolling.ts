@@ -1,6 +1,7 @@
 /** How the log is scrolled: what of it is on the page, following its newest entry, and holding on to what is read. */
 import { useVirtualizer, type Virtualizer } from '@tanstack/react-virtual';
 import { type RefObject, useCallback, useEffect, useLayoutEffect, useRef, useState } from 'react';
+import { placeOf } from '../find';
 import type { Item } from '../items';
 import { useSession, useStore } from './context';
 import { guessedHeight } from './Row';
@@ -105,18 +106,61 @@ export function useFollowing(
   return { now, away, follow, toEnd, onScroll };
 }
 
+/** Goes to the item that has an entry, and stays there until whoever reads scrolls. */
+export type GoTo = (seq: number, align: 'center' | 'start') => void;
+
+/** What whoever reads scrolls with. */
+const GESTURES = ['wheel', 'touchstart', 'pointerdown', 'keydown'] as const;
+
 /**
  * Older entries go in above what is read. The list holds on to the item at the top of the window; where that one was the
- * beginning of what was loaded it may now be part of another, and then the next one is held on to.
+ * beginning of what was loaded it may now be part of another, and then the next one is held on to. What was gone to is gone to
+ * again: the list is still on its way to a place in the items, which is now another item's.
  */
-export function useHeldPlace(list: List, items: readonly Item[], following: RefObject<boolean>): void {
+export function useHeldPlace(
+  list: List,
+  items: readonly Item[],
+  scroller: RefObject<HTMLElement | null>,
+  { now, follow }: Following,
+): GoTo {
   const rows = list.getVirtualItems();
   const before = useRef<{ first?: string; offset: number; rows: typeof rows }>({ offset: 0, rows: [] });
+  const here = useRef(items);
+  const goal = useRef<{ seq: number; align: 'center' | 'start'; place: number } | null>(null);
+  const goTo: GoTo = useCallback(
+    (seq, align) => {
+      const place = placeOf(here.current, seq);
+      follow(false);
+      goal.current = { seq, align, place };
+      list.scrollToIndex(place, { align });
+    },
+    [follow, list],
+  );
+  useEffect(() => {
+    const element = scroller.current;
+    const forget = () => {
+      goal.current = null;
+    };
+    for (const gesture of GESTURES) element?.addEventListener(gesture, forget, { passive: true });
+    return () => {
+      for (const gesture of GESTURES) element?.removeEventListener(gesture, forget);
+    };
+  }, [scroller]);
   useLayoutEffect(() => {
     const was = before.current;
     const offset = list.scrollOffset ?? 0;
     before.current = { first: items[0]?.key ?? '', offset, rows };
-    if (!was.first || was.first === items[0]?.key || following.current) return;
+    here.current = items;
+    if (now.current) {
+      goal.current = null;
+      return;
+    }
+    if (goal.current) {
+      const { seq, align, place } = goal.current;
+      if (placeOf(items, seq) !== place) goTo(seq, align);
+      return;
+    }
+    if (!was.first || was.first === items[0]?.key) return;
     const read = was.rows.filter((row) => row.end > was.offset);
     const places = new Map(items.map(({ key }, place) => [key as unknown, place]));
     const kept = read.find((row) => places.has(row.key));
@@ -124,6 +168,7 @@ export function useHeldPlace(list: List, items: readonly Item[], following: RefO
     const [start] = list.getOffsetForIndex(places.get(kept.key) ?? 0, 'start') ?? [0];
     list.scrollToOffset(start - (kept.start - was.offset));
   });
+  return goTo;
 }
 
 /** Fetches older entries on the way up, for a window that is not full, and while something is looked for. */

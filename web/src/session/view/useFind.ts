@@ -13,15 +13,11 @@ export interface Find {
   step: (by: 1 | -1) => void;
 }
 
-/** `show` is called with the place of each match that is to be looked at. */
-export function useFind(items: readonly Item[], show: (place: number) => void): Find {
+/** `show` is called with each match that is to be looked at, and stays the same from drawing to drawing. */
+export function useFind(items: readonly Item[], show: (item: Item) => void): Find {
   const [query, setQuery] = useState('');
   const wanted = useDeferredValue(query);
   const [key, setKey] = useState<string | null>(null);
-  const latestShow = useRef(show);
-  useEffect(() => {
-    latestShow.current = show;
-  });
 
   // What an item says does not change, so it is read once for each query.
   const known = useMemo(() => ({ wanted: pattern(wanted), has: new WeakMap<Item, boolean>() }), [wanted]);
@@ -42,21 +38,21 @@ export function useFind(items: readonly Item[], show: (place: number) => void): 
   const at = matches.findIndex((place) => items[place]?.key === key);
   const current = at === -1 ? matches.length - 1 : at;
   // A new query is shown at its last match: that is where reading goes on from.
-  const last = matches.at(-1);
+  const last = items[matches.at(-1) ?? -1];
   const shownFor = useRef('');
   useEffect(() => {
     if (wanted === '') shownFor.current = '';
     if (wanted === '' || last === undefined || shownFor.current === wanted) return;
     shownFor.current = wanted;
-    setKey(items[last]?.key ?? null);
-    latestShow.current(last);
-  }, [wanted, last, items]);
+    setKey(last.key);
+    show(last);
+  }, [wanted, last, show]);
 
   const step = (by: 1 | -1) => {
-    if (matches.length === 0) return;
-    const place = matches[(current + by + matches.length) % matches.length] ?? 0;
-    setKey(items[place]?.key ?? null);
-    show(place);
+    const item = items[matches[(current + by + matches.length) % matches.length] ?? -1];
+    if (!item) return;
+    setKey(item.key);
+    show(item);
   };
   return { query, setQuery, matches, current, step };
 }
