@@ -3,12 +3,15 @@
 //! ```text
 //! load deliver PEER URL SESSION READERS ROUNDS   how long from asking for an append to having read it
 //! load idle    PEER URL SESSION READERS          follows and does nothing, until its standard input ends
+//! load behind  URL SESSION EVENTS ROUNDS        comes back so many events behind, until it has read the last one
+//! load storm   URL SESSION READERS              all come back at once, until each has read an event that is appended then
 //! load echo                                      an ACP agent that repeats each prompt, for the peer that needs one
 //! ```
 
 mod echo;
 mod peer;
 mod readers;
+mod returning;
 
 use anyhow::{Result, bail};
 use peer::Peer;
@@ -28,6 +31,15 @@ async fn main() -> Result<()> {
         }
         ["idle", peer, url, session, readers] => {
             readers::idle(&Peer::new(peer, url, session)?, readers.parse()?).await
+        }
+        ["behind", url, session, events, rounds] => {
+            let peer = Peer::new("lamplight", url, session)?;
+            println!("{}", returning::behind(&peer, events.parse()?, rounds.parse()?).await?);
+            Ok(())
+        }
+        ["storm", url, session, readers] => {
+            println!("{}", returning::storm(Peer::new("lamplight", url, session)?, readers.parse()?).await?);
+            Ok(())
         }
         ["echo"] => echo::run(),
         _ => bail!("see the first lines of this program for how it is used"),

@@ -57,15 +57,25 @@ impl Peer {
         let session = &self.session;
         match self.kind {
             Kind::Lamplight => {
-                let view: Value = self.get(&format!("/api/v1/sessions/{session}")).await?;
-                let resume = view["last_seq"].as_u64().context("a session has a last_seq")?;
-                let path = format!("/api/v1/sessions/{session}/events?resume={resume}");
-                self.open(&path, WEBSOCKET, "101").await
+                let last = self.last_seq().await?;
+                self.follow_from(last).await
             }
             Kind::Workerd => self.open("/events", WEBSOCKET, "101").await,
             Kind::OpenCode => self.open("/event", SERVER_SENT, "200").await,
             Kind::SandboxAgent => self.open(&format!("/v1/acp/{session}"), SERVER_SENT, "200").await,
         }
+    }
+
+    /// Begins to follow Lamplight's events behind this one.
+    pub(crate) async fn follow_from(&self, seq: u64) -> Result<(TcpStream, Vec<u8>)> {
+        let path = format!("/api/v1/sessions/{}/events?resume={seq}", self.session);
+        self.open(&path, WEBSOCKET, "101").await
+    }
+
+    /// Where Lamplight's log ends.
+    pub(crate) async fn last_seq(&self) -> Result<u64> {
+        let view = self.get(&format!("/api/v1/sessions/{}", self.session)).await?;
+        view["last_seq"].as_u64().context("a session has a last_seq")
     }
 
     /// Appends one event that holds this text.

@@ -138,7 +138,7 @@ fn number(bytes: &[u8], start: &[u8]) -> Option<(usize, usize)> {
     Some((text.parse().ok()?, start + length + 1))
 }
 
-fn position(bytes: &[u8], word: &[u8]) -> Option<usize> {
+pub(crate) fn position(bytes: &[u8], word: &[u8]) -> Option<usize> {
     memchr::memmem::find(bytes, word)
 }
 
@@ -162,6 +162,6 @@ pub(crate) async fn idle(peer: &Peer, readers: usize) -> Result<()> {
 }
 
 #[expect(clippy::disallowed_methods, reason = "this measures")]
-fn now() -> Instant {
+pub(crate) fn now() -> Instant {
     Instant::now()
 }

@@ -17,6 +17,7 @@ mod peers;
 mod postgres;
 mod process;
 mod sandbox;
+mod scale;
 mod sessions;
 mod start;
 mod table;
@@ -48,7 +49,7 @@ const BUILT: [(&str, &str, &str); 8] = [
 
 type Measure = fn(&Bench) -> Result<Vec<Table>>;
 
-const BENCHES: [(&str, Measure); 10] = [
+const BENCHES: [(&str, Measure); 11] = [
     ("start", start::measure),
     ("sandbox", sandbox::measure),
     ("gateway", gateway::measure),
@@ -56,6 +57,7 @@ const BENCHES: [(&str, Measure); 10] = [
     ("delivery", events::delivery),
     ("durable", events::durable),
     ("sessions", sessions::measure),
+    ("scale", scale::measure),
     ("page", page::measure),
     ("e2b", e2b::measure),
     ("kills", kills::measure),
@@ -63,7 +65,7 @@ const BENCHES: [(&str, Measure); 10] = [
 
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Which: start, sandbox, gateway, github, delivery, durable, sessions, page, e2b, kills; all without any
+    /// Which: start, sandbox, gateway, github, delivery, durable, sessions, scale, page, e2b, kills; all without any
     names: Vec<String>,
 }
 

@@ -1,0 +1,207 @@
+//! Many: sessions, entries, sandboxes and readers, and how soon the server is there for all of them.
+
+use super::Bench;
+use super::http;
+use super::peers::{Lamplight, create, end, until};
+use super::process::{Running, free_port, now};
+use super::table::{Table, ms, quantile, size};
+use crate::command::output_of;
+use anyhow::{Context, Result, ensure};
+use serde_json::Value;
+use std::process::Command;
+use std::time::Duration;
+
+/// Copies of one finished session, and prompts that it has answered: together a million entries.
+const SESSIONS: u32 = 10_000;
+const PROMPTS: usize = 3;
+/// Tool calls of one of them, within what a turn may have.
+const CALLS: usize = 20;
+/// Of a list.
+const LISTED: u32 = 100_000;
+const STARTS: usize = 10;
+const ASKED: usize = 300;
+const LIVE: usize = 100;
+/// How far behind a reader is that comes back, and how often one does.
+const BEHIND: u64 = 500;
+const RETURNS: usize = 100;
+const STORM: usize = 5_000;
+/// For memory that is given back to be given back.
+const SETTLED: Duration = Duration::from_secs(3);
+/// For all agents to be heard of again.
+const TAKEN_BACK: Duration = Duration::from_secs(120);
+
+pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
+    let mut table = Table::new(
+        "Scale",
+        "On SQLite. The store has 10,000 finished sessions, real logs copied under new ids, with about a million entries; the list is over 100,000. Taken back: from starting a new server after `kill -9` until each of 100 \
+         agents, each in its sandbox, has said something more. A storm: readers that all come back to a server that has just been started again, until each has read an event that was appended after them.",
+        &["what", "p50", "slowest, or p99", "goal"],
+    );
+    let many = Many::new(bench)?;
+    table.row("start → ready", many.starts());
+    table.row("memory after the start", many.weighed());
+    table.row("a sleeping session's view", many.woken());
+    table.row("kill -9 → serving, with 100 live sandboxes", many.killed(bench));
+    table.row("a reader that comes back 500 events behind", behind(bench));
+    table.row("a storm of 5,000 readers", storm(bench));
+    table.row("a page of 50 of 100,000 sessions", Listed::new(bench)?.pages());
+    Ok(vec![table])
+}
+
+/// A store with many sessions; nobody serves it.
+struct Many {
+    lamplight: Lamplight,
+    entries: u64,
+}
+
+impl Many {
+    fn new(bench: &Bench) -> Result<Self> {
+        let (lamplight, id) = finished(bench, PROMPTS)?;
+        let entries = copy(bench, &lamplight, &id, SESSIONS)?;
+        Ok(Self { lamplight, entries })
+    }
+
+    fn starts(&self) -> Result<Vec<String>> {
+        self.lamplight.serve()?;
+        let mut took = Vec::new();
+        for _ in 0..STARTS {
+            took.push(self.lamplight.serve()?.ready.as_secs_f64() * 1e3);
+        }
+        let with = format!("50 ms with {} entries", self.entries);
+        Ok(vec![ms(quantile(&mut took, 0.5)), ms(quantile(&mut took, 1.0)), with])
+    }
+
+    fn weighed(&self) -> Result<Vec<String>> {
+        let running = self.lamplight.serve()?;
+        std::thread::sleep(SETTLED);
+        Ok(vec![size(running.pss()?), String::new(), "12 MiB".to_owned()])
+    }
+
+    fn woken(&self) -> Result<Vec<String>> {
+        let running = self.lamplight.serve()?;
+        let mut took = Vec::new();
+        // Spread over all of them, each once.
+        for number in (0..SESSIONS).step_by(SESSIONS as usize / ASKED) {
+            let url = format!("{}/api/v1/sessions/01K{number:023}", running.url);
+            let start = now();
+            http::get(&url)?;
+            took.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        Ok(vec![ms(quantile(&mut took, 0.5)), ms(quantile(&mut took, 0.99)), "10 ms".to_owned()])
+    }
+
+    fn killed(&self, bench: &Bench) -> Result<Vec<String>> {
+        let variables = [("LAMPLIGHT_QUEUE_SANDBOXES", "0"), ("LAMPLIGHT_QUEUE_SANDBOXES_PER_PERSON", "0")];
+        let running = self.lamplight.serve_with(&variables)?;
+        let mut live = Vec::new();
+        for _ in 0..LIVE {
+            live.push(create(bench, &running.url, "!stream 100000 200", "scripted")?);
+        }
+        for id in &live {
+            until(&running.url, id, "talking", |view| view["phase"] == "executing")?;
+        }
+        let last = live.iter().map(|id| last_seq(&running, id)).collect::<Result<Vec<_>>>()?;
+        running.kill()?;
+        let start = now();
+        let running = self.lamplight.serve_with(&variables)?;
+        let ready = running.ready;
+        for (id, last) in live.iter().zip(last) {
+            // What the old server had appended but nobody had read is at most its last entries.
+            while last_seq(&running, id)? < last + 3 {
+                ensure!(start.elapsed() < TAKEN_BACK, "session {id} is not heard of");
+                std::thread::sleep(Duration::from_millis(2));
+            }
+        }
+        let all = start.elapsed();
+        for id in &live {
+            end(&running.url, id)?;
+        }
+        let back = format!("all back after {:.1} s", all.as_secs_f64());
+        Ok(vec![ms(ready.as_secs_f64() * 1e3), back, "50 ms, 5 s".to_owned()])
+    }
+}
+
+struct Listed(Lamplight);
+
+impl Listed {
+    fn new(bench: &Bench) -> Result<Self> {
+        let (lamplight, id) = finished(bench, 1)?;
+        copy(bench, &lamplight, &id, LISTED)?;
+        Ok(Self(lamplight))
+    }
+
+    fn pages(&self) -> Result<Vec<String>> {
+        let running = self.0.serve()?;
+        let (mut took, mut before) = (Vec::new(), String::new());
+        for _ in 0..ASKED {
+            let start = now();
+            let page = http::get(&format!("{}/api/v1/sessions?limit=50{before}", running.url))?;
+            took.push(start.elapsed().as_secs_f64() * 1e3);
+            let next = page["next_cursor"].as_str().context("there is another page")?;
+            before = format!("&cursor={next}");
+        }
+        Ok(vec![ms(quantile(&mut took, 0.5)), ms(quantile(&mut took, 0.99)), "50 ms".to_owned()])
+    }
+}
+
+fn behind(bench: &Bench) -> Result<Vec<String>> {
+    let (lamplight, id) = finished(bench, 12)?;
+    let running = lamplight.serve()?;
+    let last = last_seq(&running, &id)?;
+    ensure!(last > BEHIND, "the log has {last} entries");
+    let report = load(bench, &["behind", &running.url, &id, &BEHIND.to_string(), &RETURNS.to_string()])?;
+    let number = |key: &str| report[key].as_f64().map(ms).context("the load reports numbers");
+    Ok(vec![number("p50_ms")?, number("p99_ms")?, "5 ms".to_owned()])
+}
+
+fn storm(bench: &Bench) -> Result<Vec<String>> {
+    let lamplight = Lamplight::new(bench)?;
+    let port = free_port()?;
+    let running = lamplight.serve_on(port)?;
+    let id = create(bench, &running.url, "!hang", "scripted")?;
+    until(&running.url, &id, "executing", |view| view["phase"] == "executing")?;
+    running.kill()?;
+    let running = lamplight.serve_on(port)?;
+    let report = load(bench, &["storm", &running.url, &id, &STORM.to_string()])?;
+    end(&running.url, &id)?;
+    let took = report["all_ms"].as_f64().map(ms).context("the load reports a number")?;
+    Ok(vec![took, String::new(), "5 s".to_owned()])
+}
+
+fn load(bench: &Bench, arguments: &[&str]) -> Result<Value> {
+    let mut load = Command::new(bench.example("load"));
+    Ok(serde_json::from_str(&output_of(load.args(arguments))?)?)
+}
+
+/// A session that has answered so many prompts and has ended; nobody serves it any more.
+fn finished(bench: &Bench, prompts: usize) -> Result<(Lamplight, String)> {
+    let lamplight = Lamplight::new(bench)?;
+    let running = lamplight.serve()?;
+    let prompt = "!run true\n".repeat(CALLS);
+    let id = create(bench, &running.url, &prompt, "scripted")?;
+    let answered = |turns: usize| {
+        until(&running.url, &id, "done", |view| view["phase"] == "done" && view["turn"] == turns)
+    };
+    answered(1)?;
+    for turn in 2..=prompts {
+        let url = format!("{}/api/v1/sessions/{id}/prompts", running.url);
+        http::post(&url, &serde_json::json!({ "text": prompt }))?;
+        answered(turn)?;
+    }
+    end(&running.url, &id)?;
+    until(&running.url, &id, "ended", |view| view["ended"] == true)?;
+    Ok((lamplight, id))
+}
+
+/// How many entries all copies have.
+fn copy(bench: &Bench, lamplight: &Lamplight, id: &str, count: u32) -> Result<u64> {
+    let last = last_seq(&lamplight.serve()?, id)?;
+    let mut copies = Command::new(bench.example("copies"));
+    output_of(copies.arg(lamplight.directory().join("data")).arg(id).arg(count.to_string()))?;
+    Ok(last * u64::from(count))
+}
+
+fn last_seq(running: &Running, id: &str) -> Result<u64> {
+    let view = http::get(&format!("{}/api/v1/sessions/{id}", running.url))?;
+    view["last_seq"].as_u64().context("a session has a last_seq")
+}
