@@ -373,6 +373,9 @@ pub enum Event {
         /// The answer broke off or did not say all that it used, so that this is in part made from what was seen of it.
         #[serde(default, skip_serializing_if = "std::ops::Not::not")]
         is_estimated: bool,
+        /// From the request to the end of its answer; missing in logs of before it was measured.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        took_ms: Option<u64>,
     },
     /// Something inside asked for a host for the first time, or for the first time with this answer.
     HostContacted {

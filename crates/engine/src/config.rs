@@ -7,6 +7,7 @@ use crate::forge::ForgeConfig;
 use crate::hooks::HooksConfig;
 use crate::keys::{GitHubStored, SealingSource};
 use crate::rights::RightsConfig;
+use crate::traces::TracesConfig;
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{
@@ -74,6 +75,8 @@ pub struct Config {
     pub outside: Outside,
     /// Where hooks may be.
     pub hooks: HooksConfig,
+    /// Where what took how long is told; `None` is nowhere.
+    pub traces: Option<TracesConfig>,
     /// What sessions of some repositories get where they do not say otherwise, before all of the above.
     pub repositories: Vec<RepositoryConfig>,
 }

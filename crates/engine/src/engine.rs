@@ -18,6 +18,7 @@ use crate::rights::Rights;
 use crate::servers::{self, Servers};
 use crate::session::{Awake, Message};
 use crate::tokens::Tokens;
+use crate::traces::{self, Traces};
 use crate::{Attach, agents, attachments, blobs, create, ids, large_files, lent, pull_request, reconcile};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
@@ -76,6 +77,7 @@ pub(crate) struct Shared {
     pub automations: Notify,
     pub lending: lent::Lending,
     pub hooks: Hooks,
+    pub traces: Traces,
     pub metrics: Metrics,
     pub servers: Servers,
     /// Whether that was so at the last look; also where there is no bucket.
@@ -125,6 +127,7 @@ impl Engine {
         let shared = Arc::new(Shared {
             forge: Forge::open(&config),
             hooks: Hooks::new(config.hooks.clone(), &config.outside, config.redaction.clone()),
+            traces: Traces::new(config.traces.as_ref()),
             rights: Rights::open(&config),
             on_behalf,
             submodules: Submodules::default(),
@@ -161,6 +164,7 @@ impl Engine {
         shared.tasks.spawn(reconcile::run(shared.clone()));
         shared.tasks.spawn(queue::run(shared.clone()));
         shared.tasks.spawn(hooks::run(shared.clone()));
+        shared.tasks.spawn(traces::run(shared.clone()));
         shared.tasks.spawn(blobs::take_along(shared.clone()));
         shared.tasks.spawn(blobs::look(shared.clone()));
         shared.tasks.spawn(servers::run(shared.clone()));

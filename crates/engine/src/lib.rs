@@ -55,6 +55,7 @@ mod status;
 mod terminals;
 mod tidying;
 mod tokens;
+mod traces;
 mod update_branch;
 mod usage;
 
@@ -120,6 +121,7 @@ pub use servers::{FILES, Neighbour, ServerInfo, Whereabouts};
 pub use spent::Spent;
 
 pub use terminals::TerminalInfo;
+pub use traces::TracesConfig;
 
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;

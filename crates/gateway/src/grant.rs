@@ -59,6 +59,8 @@ pub struct Used {
     pub priced_by: Option<String>,
     /// The answer did not say all that it used, so that this is in part made from what was seen of it.
     pub is_estimated: bool,
+    /// From the moment in which the vendor was asked to the end of its answer.
+    pub took_ms: u64,
 }
 
 /// Who writes down what passed. Each call is made once, and the answer that it is about ends only after it returns.

@@ -348,7 +348,8 @@ impl World {
         let (turn, model) = (self.session.turn_number(), "m".to_owned());
         let tokens = Tokens { input, ..Tokens::default() };
         let (cost_micros, priced_by) = (Some(micros), Some("by hand+1".to_owned()));
-        self.append(Event::TokensUsed { turn, model, tokens, cost_micros, priced_by, is_estimated: false });
+        let (is_estimated, took_ms) = (false, None);
+        self.append(Event::TokensUsed { turn, model, tokens, cost_micros, priced_by, is_estimated, took_ms });
         self.report(Report::Tick);
     }
 

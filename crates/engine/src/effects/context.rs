@@ -356,10 +356,11 @@ impl Ledger for Book {
     }
 
     async fn used(&self, used: Used) {
-        let Used { model, tokens, cost_micros, priced_by, is_estimated } = used;
+        let Used { model, tokens, cost_micros, priced_by, is_estimated, took_ms } = used;
         self.money.spend(cost_micros.unwrap_or(0));
         let turn = self.durable.borrow().turn;
-        let used = Event::TokensUsed { turn, model, tokens, cost_micros, priced_by, is_estimated };
+        let took_ms = Some(took_ms);
+        let used = Event::TokensUsed { turn, model, tokens, cost_micros, priced_by, is_estimated, took_ms };
         self.tell(Message::Facts(vec![used])).await;
         self.tell_of_budgets().await;
     }

@@ -103,7 +103,7 @@ async fn take(engine: &Engine, row: Waiting, occurrence: Option<Occurrence>) {
     let done = match (occurrence, store.forge(ForgeChange::Try { number }).await) {
         (_, Err(error)) => Err(Trouble::Passing(error.to_string())),
         (None, Ok(_)) => Ok("it cannot be read".to_owned()),
-        (Some(occurrence), Ok(_)) => work::perform(engine, &occurrence, row.tries > 0).await,
+        (Some(occurrence), Ok(_)) => work::perform(engine, &occurrence, row.at, row.tries > 0).await,
     };
     let change = match done {
         Ok(outcome) => ForgeChange::Finish { number, outcome },

@@ -7,7 +7,7 @@ use crate::create::{self, Once};
 use crate::error::CommandError;
 use crate::{Engine, NewSession, attachments, clock, ids};
 use lamplight_domain::session::{Command, SessionView};
-use lamplight_domain::{Person, PromptId, Role, SandboxLimits, SessionId, SomeLimits};
+use lamplight_domain::{Person, PromptId, Role, SandboxLimits, SessionId, SomeLimits, Timestamp};
 use lamplight_integrations::github::{Author, Call, Occurrence, Place, What};
 use lamplight_integrations::{GitHub, GitHubError, Repository};
 use lamplight_store::{ForgeChange, ReplyOwed, ReviewChange, Thread};
@@ -69,6 +69,8 @@ pub(super) struct Work<'a> {
     pub(super) github: &'a GitHub,
     pub(super) repository: Repository,
     pub(super) occurrence: &'a Occurrence,
+    /// When it was told.
+    came: Timestamp,
     /// It was begun before, and may be half done.
     again: bool,
 }
@@ -77,6 +79,7 @@ pub(super) struct Work<'a> {
 pub(super) async fn perform(
     engine: &Engine,
     occurrence: &Occurrence,
+    came: Timestamp,
     again: bool,
 ) -> Result<String, Trouble> {
     let (Some(forge), Some(github)) = (&engine.shared.forge, &engine.shared.github) else {
@@ -89,7 +92,7 @@ pub(super) async fn perform(
     if !github.may_write(&repository, &occurrence.by.login).await? {
         return Ok(format!("{} may not write to {repository}", occurrence.by.login));
     }
-    let work = Work { engine, forge, github, repository, occurrence, again };
+    let work = Work { engine, forge, github, repository, occurrence, came, again };
     let thread = work.thread().await?;
     let session = match &thread {
         Some(thread) => work.session(&thread.session).await?,
@@ -206,6 +209,7 @@ impl Work<'_> {
                 let branch = ForgeChange::Branch { session: thread.session.clone(), branch: view.branch };
                 store.forge(branch).await?;
                 self.forge.tell.notify_one();
+                self.trace();
                 Ok(format!("session {}", thread.session))
             }
             Err(Trouble::Lasting(why)) => {
@@ -309,6 +313,7 @@ impl Work<'_> {
                 self.problem(thread, None).await?;
                 let heard = ReviewChange::Heard { session: thread.session.clone() };
                 self.engine.shared.store.forge(ForgeChange::Review(Box::new(heard))).await?;
+                self.trace();
                 Ok("the session was told".to_owned())
             }
             Err(Trouble::Lasting(why)) => {
@@ -366,6 +371,13 @@ impl Work<'_> {
 
     pub(super) fn prompt_id(&self) -> PromptId {
         ids::prompt_id_of(self.occurrence.at, self.about())
+    }
+
+    /// The prompt has come of it.
+    fn trace(&self) {
+        let until = clock::now();
+        let repository = self.repository.to_string();
+        self.engine.shared.traces.brought(&self.prompt_id(), &repository, (self.came, until));
     }
 
     /// GitHub's own id of what was said.

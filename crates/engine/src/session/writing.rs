@@ -87,6 +87,7 @@ pub(crate) async fn append(
     shared.metrics.saw(entries, begun.elapsed());
     failures::tell(id, entries);
     hub.publish(&frames);
+    shared.traces.saw(id, entries);
     if is_news {
         shared.hooks.news.notify_one();
     }

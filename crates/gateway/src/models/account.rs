@@ -18,17 +18,19 @@ use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use tokio::task::JoinHandle;
+use tokio::time::Instant;
 
 pub(super) struct Account {
     link: Link,
     admission: Admission,
     meter: Option<Meter>,
+    asked: Instant,
     is_open: bool,
 }
 
 impl Account {
     pub(super) fn open(link: Link, admission: Admission) -> Self {
-        Self { link, admission, meter: None, is_open: true }
+        Self { link, admission, meter: None, asked: Instant::now(), is_open: true }
     }
 
     pub(super) fn answered(mut self, meter: Meter) -> Self {
@@ -52,7 +54,8 @@ impl Account {
         if !std::mem::take(&mut self.is_open) {
             return None;
         }
-        let used = self.admission.used(self.meter.take().map(Meter::finish).unwrap_or_default());
+        let seen = self.meter.take().map(Meter::finish).unwrap_or_default();
+        let used = self.admission.used(seen, self.asked.elapsed());
         let (ledger, held) = (self.link.ledger.clone(), self.admission.reservation.take());
         Some(self.link.door.tasks.spawn(async move {
             ledger.used(used).await;

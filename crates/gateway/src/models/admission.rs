@@ -7,6 +7,7 @@ use super::{Backend, Vendor, refusal};
 use crate::serve::Link;
 use crate::{Reservation, Tariff, Used};
 use axum::response::Response;
+use std::time::Duration;
 
 /// Characters of a name that are told.
 const MAX_NAME_CHARS: usize = 80;
@@ -50,12 +51,13 @@ impl Admission {
         Ok(Self { asked, prices, reservation })
     }
 
-    /// What is to be written down of an answer of which this was seen.
-    pub(super) fn used(&self, seen: Seen) -> Used {
+    /// What is to be written down of an answer of which this was seen, and which took so long.
+    pub(super) fn used(&self, seen: Seen, took: Duration) -> Used {
         let (spent, is_estimated) = self.asked.spent(seen);
         let cost = self.prices.of_answer(&spent, &self.asked.model, self.asked.tier.as_deref());
         let (cost_micros, priced_by) = cost.map(|cost| (cost.micros, cost.priced_by)).unzip();
-        Used { model: spent.model, tokens: spent.tokens, cost_micros, priced_by, is_estimated }
+        let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
+        Used { model: spent.model, tokens: spent.tokens, cost_micros, priced_by, is_estimated, took_ms }
     }
 }
 

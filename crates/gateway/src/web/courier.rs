@@ -58,7 +58,7 @@ impl Courier {
     pub async fn post(
         &self,
         url: &str,
-        headers: &[(&'static str, String)],
+        headers: &[(&str, String)],
         body: String,
     ) -> Result<Posted, NotPosted> {
         let url = self.target(url).map_err(NotPosted)?;

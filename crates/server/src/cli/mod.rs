@@ -1,4 +1,4 @@
-//! The command line: one subcommand, one file.
+//! The command line: one subcommand, one file; those that are one word to a session are in `verb.rs`.
 
 mod agents;
 mod answer;
@@ -18,7 +18,6 @@ mod continue_once;
 mod dead;
 mod diff;
 mod doctor;
-mod end;
 mod fork;
 mod gateway;
 mod github;
@@ -32,7 +31,6 @@ mod merge;
 mod migrate;
 mod model;
 mod output;
-mod pause;
 mod people;
 mod ports;
 mod progress;
@@ -43,8 +41,6 @@ mod ready;
 mod redacting;
 mod render;
 mod restore;
-mod resume;
-mod retry;
 mod run;
 mod sandbox;
 mod sandboxes;
@@ -53,13 +49,13 @@ mod serve;
 mod server_process;
 mod sessions;
 mod show;
-mod stop;
 mod templates;
 mod terminal;
 mod tokens;
 mod tokens_file;
 mod tools;
 mod usage;
+mod verb;
 mod watch;
 
 use crate::config::{Config, Environment, Flags, TOKEN_VARIABLE};
@@ -70,6 +66,7 @@ use output::Output;
 use std::net::Ipv4Addr;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use verb::Verb;
 
 /// Background coding agents on machines you own.
 #[derive(Debug, Parser)]
@@ -122,15 +119,15 @@ enum Command {
     /// Print which guards would hold of a new session, and the rules of the policy
     Guards(guards::Arguments),
     /// Stop the running turn
-    Stop(stop::Arguments),
+    Stop(verb::Arguments),
     /// List sessions that came to nothing for want of a sandbox or the like
     Dead(dead::Arguments),
     /// Ask once more what a session was asked that came to nothing so
-    Retry(retry::Arguments),
+    Retry(verb::Arguments),
     /// Let everything in a session's sandbox stand still, in the middle of a turn too
-    Pause(pause::Arguments),
+    Pause(verb::Arguments),
     /// Let what was paused go on
-    Resume(resume::Arguments),
+    Resume(verb::Arguments),
     /// List the sandboxes that there are now with what they use, or stop one
     Sandboxes(sandboxes::Arguments),
     /// Open a shell in a session's sandbox; Ctrl-] leaves, and the shell goes on
@@ -165,7 +162,7 @@ enum Command {
     /// Print what a program outside of a sandbox needs to use models, git and the web as a session may
     Gateway(gateway::Arguments),
     /// End a session and remove its sandbox; log and branch stay
-    End(end::Arguments),
+    End(verb::Arguments),
     /// Put a session aside: lists leave it out until it is put back, or prompted
     Archive(archive::Arguments),
     /// List or install agents
@@ -250,11 +247,19 @@ impl Cli {
                 block_on(continue_once::run(&arguments, &common.client()?, output))
             }
             Command::Guards(arguments) => block_on(guards::run(&arguments, &common.client()?, output)),
-            Command::Stop(arguments) => block_on(stop::run(&arguments, &common.client()?, output)),
-            Command::Pause(arguments) => block_on(pause::run(&arguments, &common.client()?, output)),
+            Command::Stop(arguments) => {
+                block_on(verb::run(Verb::Stop, &arguments, &common.client()?, output))
+            }
+            Command::Pause(arguments) => {
+                block_on(verb::run(Verb::Pause, &arguments, &common.client()?, output))
+            }
             Command::Dead(arguments) => block_on(dead::run(&arguments, &common.client()?, output)),
-            Command::Retry(arguments) => block_on(retry::run(&arguments, &common.client()?, output)),
-            Command::Resume(arguments) => block_on(resume::run(&arguments, &common.client()?, output)),
+            Command::Retry(arguments) => {
+                block_on(verb::run(Verb::Retry, &arguments, &common.client()?, output))
+            }
+            Command::Resume(arguments) => {
+                block_on(verb::run(Verb::Resume, &arguments, &common.client()?, output))
+            }
             Command::Sandboxes(arguments) => block_on(sandboxes::run(&arguments, &common.client()?, output)),
             Command::Terminal(arguments) => block_on(terminal::run(&arguments, &common.client()?, output)),
             Command::Ports(arguments) => block_on(ports::run(&arguments, &common.client()?, output)),
@@ -283,7 +288,7 @@ impl Cli {
             Command::Ready => block_on(ready::run(&common.client()?, output)),
             Command::Keys(arguments) => block_on(keys::run(&arguments, &common.client()?, output)),
             Command::Archive(arguments) => block_on(archive::run(&arguments, &common.client()?, output)),
-            Command::End(arguments) => block_on(end::run(&arguments, &common.client()?, output)),
+            Command::End(arguments) => block_on(verb::run(Verb::End, &arguments, &common.client()?, output)),
         }
     }
 }

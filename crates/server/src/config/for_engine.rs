@@ -55,6 +55,7 @@ impl Config {
                 ..Outside::default()
             },
             hooks: self.hooks.engine(self.address(self.server.listen)),
+            traces: self.traces.engine(),
             repositories: self.repositories.iter().map(Repository::engine).collect(),
         }
     }
@@ -65,6 +66,7 @@ impl Config {
     fn redaction(&self) -> Redaction {
         let redaction = self.database.redaction();
         redaction.learn(self.blobs.known_secrets());
+        redaction.learn(self.traces.known_secrets());
         redaction
     }
 

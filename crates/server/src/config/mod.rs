@@ -23,6 +23,7 @@ mod queue;
 mod secret;
 mod secrets;
 mod sections;
+mod traces;
 
 pub use auth::{Allow, Auth, GitHubWay, OidcWay};
 pub use blobs::Blobs;
@@ -45,6 +46,7 @@ pub use sections::{
     Agent, Budgets, CustomAgent, Launcher, Log, LogFormat, NetworkPolicy, PersonBudget, Provider, Repository,
     Sandbox, Server, Tls,
 };
+pub use traces::Traces;
 
 use lamplight_domain::{Limits, Person};
 use serde::{Deserialize, Serialize};
@@ -60,6 +62,7 @@ pub struct Config {
     pub blobs: Blobs,
     pub auth: Auth,
     pub log: Log,
+    pub traces: Traces,
     /// Who the commits and commands are attributed to; `None` is who git says this is.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub person: Option<Person>,
@@ -166,6 +169,7 @@ impl Config {
         self.server.check(&self.auth)?;
         self.database.check()?;
         self.blobs.complete(environment)?;
+        self.traces.complete(environment)?;
         self.sandbox.check()?;
         self.models.check()?;
         self.budgets.check()?;

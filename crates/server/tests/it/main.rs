@@ -45,4 +45,5 @@ mod signing;
 mod socket;
 mod support;
 mod terminals;
+mod traces;
 mod usage;
