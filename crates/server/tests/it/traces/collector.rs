@@ -69,13 +69,16 @@ pub(crate) struct Attribute {
 }
 
 #[derive(Debug, Clone, PartialEq, Deserialize)]
-#[serde(rename_all = "camelCase")]
 pub(crate) enum Value {
-    StringValue(String),
-    BoolValue(bool),
+    #[serde(rename = "stringValue")]
+    Text(String),
+    #[serde(rename = "boolValue")]
+    Flag(bool),
     /// 64 bits are a string.
-    IntValue(String),
-    DoubleValue(f64),
+    #[serde(rename = "intValue")]
+    Whole(String),
+    #[serde(rename = "doubleValue")]
+    Number(f64),
 }
 
 #[derive(Debug, Clone, Deserialize)]
@@ -93,8 +96,8 @@ impl Span {
     pub(crate) fn attribute(&self, name: &str) -> Option<&str> {
         let attribute = self.attributes.iter().find(|attribute| attribute.key == name)?;
         match &attribute.value {
-            Value::StringValue(text) | Value::IntValue(text) => Some(text),
-            Value::BoolValue(_) | Value::DoubleValue(_) => None,
+            Value::Text(text) | Value::Whole(text) => Some(text),
+            Value::Flag(_) | Value::Number(_) => None,
         }
     }
 
