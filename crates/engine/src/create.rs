@@ -228,6 +228,7 @@ async fn spec(
             "ask for more",
         )
     })?;
+    shared.queue.refuse_if_too_large(&sandbox)?;
     let at_most = config.guards.at_most(&repository.to_string_lossy(), new.role);
     let title = new.title.filter(|title| !title.trim().is_empty()).unwrap_or_else(|| first_line(&new.prompt));
     Ok(SessionSpec {

@@ -120,7 +120,7 @@ impl Engine {
         let budgets = Budgets::load(&config, &store).await?;
         let servers = Servers::join(&config, &store, &keys).await?;
         let unfinished = store.claim_open(Whose::Ours, usize::MAX).await?;
-        let queue = Queue::new(config.queue, unfinished.iter().cloned());
+        let queue = Queue::new(config.queue, provider.usual_memory(), unfinished.iter().cloned());
         let on_behalf = OnBehalf::open(config.on_behalf.clone(), &store).await?;
         let shared = Arc::new(Shared {
             forge: Forge::open(&config),

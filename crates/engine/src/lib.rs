@@ -113,7 +113,7 @@ pub use passes::{Pass, PassKind, Passes};
 pub use prepared::Ahead;
 pub use provider::{LAUNCH, examine_cloud, launcher_main, make_cloud_template, probe_sandbox};
 pub use pull_request_now::{Checks, PullRequestChange, PullRequestNow, PullRequestState};
-pub use queue::{QueueConfig, QueueEntry};
+pub use queue::{PlacesTaken, QueueConfig, QueueEntry};
 pub use rights::RightsConfig;
 pub use sandboxes::SandboxInfo;
 pub use servers::{FILES, Neighbour, ServerInfo, Whereabouts};

@@ -28,6 +28,7 @@ import type {
   PullRequestStanding,
   QuestionAnswer,
   QueuedSession,
+  QueuePlaces,
   Repository,
   RepositoryOffer,
   Role,
@@ -183,7 +184,7 @@ export const api = {
   resume: (id: string): Promise<SessionView> => call('POST', `${session(id)}/resume`),
   setBudget: (id: string, budget_micros: number): Promise<SessionView> =>
     call('POST', `${session(id)}/budget`, { budget_micros }),
-  queue: (): Promise<{ items: QueuedSession[] }> => call('GET', '/queue'),
+  queue: (): Promise<{ items: QueuedSession[]; places: QueuePlaces }> => call('GET', '/queue'),
   setPriority: (id: string, priority: number): Promise<SessionView> =>
     call('POST', `${session(id)}/priority`, { priority }),
   restore: (id: string, checkpoint: number): Promise<SessionView> =>

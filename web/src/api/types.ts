@@ -27,6 +27,8 @@ export interface OpenQuestion {
 }
 /** One that waits for a sandbox. */
 export type QueuedSession = Sent<Schemas['QueuedSession']>;
+/** What sandboxes take of what there is for them. */
+export type QueuePlaces = Sent<Schemas['QueuePlaces']>;
 export type GuardLimit = Sent<Schemas['GuardLimit']>;
 export type GuardsReport = Sent<Schemas['GuardsReport']>;
 export type Automation = Sent<Schemas['Automation']>;

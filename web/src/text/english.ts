@@ -207,6 +207,10 @@ export const words = {
     about:
       'Sessions that wait for a sandbox, the next one first. How many sandboxes there may be is said in the configuration, [queue]. A step up is worth ten minutes of waiting.',
     label: 'Sessions that wait for a sandbox',
+    sandboxes: (taken: number, most: number | null) =>
+      most ? `${taken} of ${plural(most, 'sandbox', 'sandboxes')}` : plural(taken, 'sandbox', 'sandboxes'),
+    memory: (taken: string, most: string) => `${taken} of ${most} of memory`,
+    taken: (what: string) => `Taken: ${what}.`,
     nothing: 'Nothing waits.',
     place: (position: number) => `${position}.`,
     now: 'its turn has come',
