@@ -11,8 +11,8 @@ use crate::artifact::Artifact;
 use crate::permission::{Answer, AnsweredBy, PermissionOption};
 use crate::transcript::{PlanEntry, Tokens, ToolCall};
 use crate::{
-    Attachment, BudgetOf, CheckPlan, CheckedCommand, Enforced, Failure, Generation, PromptId, PullRequest,
-    QuestionAnswered, QuestionAsked, SessionSpec, Timestamp, TurnNumber, Verdict,
+    Attachment, AttemptTaken, BudgetOf, CheckPlan, CheckedCommand, Enforced, Failure, Generation, PromptId,
+    PullRequest, QuestionAnswered, QuestionAsked, SessionSpec, Timestamp, TurnNumber, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -67,6 +67,8 @@ pub enum Event {
         budget_micros: u64,
         by: String,
     },
+    /// It is one of several attempts, and a person has taken one of them: every other stops and ends.
+    AttemptTaken(AttemptTaken),
     SessionEnded {
         by: String,
     },

@@ -18,7 +18,9 @@ use crate::rights::Rights;
 use crate::servers::{self, Servers};
 use crate::session::{Awake, Message};
 use crate::tokens::Tokens;
-use crate::{Attach, agents, attachments, blobs, create, ids, large_files, lent, pull_request, reconcile};
+use crate::{
+    Attach, agents, attachments, attempts, blobs, create, ids, large_files, lent, pull_request, reconcile,
+};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
 use lamplight_domain::question::Reply;
@@ -160,6 +162,7 @@ impl Engine {
         }
         shared.tasks.spawn(reconcile::run(shared.clone()));
         shared.tasks.spawn(queue::run(shared.clone()));
+        shared.tasks.spawn(attempts::run(shared.clone()));
         shared.tasks.spawn(hooks::run(shared.clone()));
         shared.tasks.spawn(blobs::take_along(shared.clone()));
         shared.tasks.spawn(blobs::look(shared.clone()));

@@ -4,6 +4,7 @@
 
 mod agents;
 mod attachments;
+mod attempts;
 mod audit;
 pub mod automations;
 mod blobs;
@@ -60,6 +61,7 @@ mod usage;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
 pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
+pub use attempts::{AttemptNow, Changed, NewAttempt};
 pub use blobs::examine_bucket;
 pub use budgets::{BudgetStanding, BudgetsConfig};
 pub use clock::now;

@@ -20,6 +20,7 @@ impl Session {
             updated_at: entry.at,
             last_seq: entry.seq,
             ended: false,
+            taken: None,
             archived: false,
             model: spec.model.clone(),
             spec: Arc::new((**spec).clone()),
@@ -143,6 +144,7 @@ impl Session {
             }
             Event::BudgetNeared { until: None, .. } => self.budget_neared = true,
             Event::SessionEnded { .. } => self.ended = true,
+            Event::AttemptTaken(taken) => self.taken = Some(taken.clone()),
             Event::SessionArchived { .. } => self.archived = true,
             Event::SessionUnarchived { .. } => self.archived = false,
 

@@ -81,6 +81,7 @@ impl Progress {
             | Event::PromptRemoved { .. }
             | Event::SessionArchived { .. }
             | Event::SessionUnarchived { .. }
+            | Event::AttemptTaken(_)
             | Event::ModelChosen { .. }
             | Event::SandboxCreated { .. }
             | Event::WorkspacePrepared { .. }

@@ -154,6 +154,11 @@ impl<W: Write> Renderer<W> {
             Event::ModelChosen { model, .. } => self.dim(&format!("model: {}", clean(model))),
             Event::SessionArchived { by } => self.dim(&format!("archived by {}", clean(by))),
             Event::SessionUnarchived { by } => self.dim(&format!("put back by {}", clean(by))),
+            Event::AttemptTaken(taken) => {
+                let id = taken.session.as_str();
+                let short = &id[id.len().saturating_sub(8)..];
+                self.dim(&format!("of the attempts, {} took {short}", clean(&taken.by)))
+            }
             Event::SessionEnded { by } => self.dim(&format!("the session was ended by {}", clean(by))),
             Event::SandboxFailed { failure, .. } => {
                 self.bad(&format!("the sandbox failed: {}", failure.message))

@@ -4,6 +4,7 @@
 //! key or variable that nobody reads is an error that names it: a setting with a typing mistake never silently counts
 //! for nothing.
 
+mod attempts;
 mod auth;
 mod blobs;
 mod checks;
@@ -24,6 +25,7 @@ mod secret;
 mod secrets;
 mod sections;
 
+pub use attempts::Attempts;
 pub use auth::{Allow, Auth, GitHubWay, OidcWay};
 pub use blobs::Blobs;
 pub use checks::Checks;
@@ -68,6 +70,7 @@ pub struct Config {
     pub guards: Guards,
     pub budgets: Budgets,
     pub queue: Queue,
+    pub attempts: Attempts,
     pub hooks: Hooks,
     pub checks: Checks,
     pub models: Models,
@@ -169,6 +172,7 @@ impl Config {
         self.sandbox.check()?;
         self.models.check()?;
         self.budgets.check()?;
+        self.attempts.check()?;
         self.github.check()?;
         self.gateway.check()?;
         self.e2b.check(&self.server)?;

@@ -26,6 +26,7 @@ fn spec(person: &str) -> SessionSpec {
         network: Network::Open,
         image: None,
         origin: None,
+        attempts: None,
     }
 }
 
