@@ -6,6 +6,7 @@ import type {
   Ahead,
   Artifact,
   Attachment,
+  Attempt,
   AuditPage,
   Code,
   Diff,
@@ -185,6 +186,9 @@ export const api = {
   setBudget: (id: string, budget_micros: number): Promise<SessionView> =>
     call('POST', `${session(id)}/budget`, { budget_micros }),
   queue: (): Promise<{ items: QueuedSession[]; places: QueuePlaces }> => call('GET', '/queue'),
+  attempts: (id: string): Promise<{ items: Attempt[] }> => call('GET', `${session(id)}/attempts`),
+  /** The others stop and end. */
+  take: (id: string): Promise<SessionView> => call('POST', `${session(id)}/take`),
   setPriority: (id: string, priority: number): Promise<SessionView> =>
     call('POST', `${session(id)}/priority`, { priority }),
   restore: (id: string, checkpoint: number): Promise<SessionView> =>

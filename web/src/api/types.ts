@@ -36,6 +36,8 @@ export type AutomationTrigger = Sent<Schemas['AutomationTrigger']>;
 export type AutomationRun = Sent<Schemas['AutomationRun']>;
 export type AutomationWithRuns = Sent<Schemas['AutomationWithRuns']>;
 export type NewAutomation = Schemas['NewAutomationRequest'];
+/** One of several sessions with the same task, as it stands. */
+export type Attempt = Omit<Sent<Schemas['Attempt']>, 'session'> & { session: SessionView };
 export type QueuedPrompt = Sent<Schemas['QueuedPrompt']>;
 export type Artifact = Sent<Schemas['Artifact']>;
 export type Attachment = Sent<Schemas['Attachment']>;

@@ -61,6 +61,7 @@ export const words = {
     notThere: (seq: number) => `Entry ${seq} could not be loaded.`,
   },
   list: {
+    attempt: (number: number, count: number) => `attempt ${number} of ${count}`,
     label: 'Sessions',
     search: 'Filter sessions',
     searchPlaceholder: 'Find in titles, repositories and all that was said',
@@ -616,6 +617,7 @@ export const words = {
   /** Where a sentence is all there is to see of an event. */
   notes: {
     model_chosen: (by: string, model: string) => `${by} chose the model ${model}`,
+    attempt_taken: (by: string, session: string) => `Of the attempts at this task, ${by} took ${session}`,
     session_ended: (by: string) => `${by} ended the session`,
     session_archived: (by: string) => `${by} archived the session`,
     session_unarchived: (by: string) => `${by} put the session back into the list`,
