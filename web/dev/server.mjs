@@ -22,6 +22,14 @@ import { usage, usageOf } from './usage.mjs';
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const BODY_LIMIT = 1 << 20;
 const HEARTBEAT_MS = 30_000;
+/** Of an installation without a bound. */
+const PLACES = {
+  sandboxes: 0,
+  max_sandboxes: null,
+  max_sandboxes_per_person: 3,
+  memory_bytes: 0,
+  max_memory_bytes: null,
+};
 const PERSON = { name: 'Ada', email: 'ada@example.com' };
 const REPOSITORIES = ['/srv/code/stats', '/srv/code/website', '/srv/code/compiler'];
 
@@ -198,7 +206,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
     ['GET', /^\/sign-in$/, () => ({ required: false, nobody_yet: false, oidc: null, github: false })],
     ['GET', /^\/me$/, () => ME],
     ['GET', /^\/guards$/, () => POLICY],
-    ['GET', /^\/queue$/, () => ({ items: [] })],
+    ['GET', /^\/queue$/, () => ({ items: [], places: PLACES })],
     ['GET', /^\/automations$/, () => ({ items: [] })],
     ['GET', /^\/keys$/, () => ({ items: [...keys.values()].map(shown), github: [] })],
     ['PUT', /^\/keys\/(\w+)$/, ({ ids, body }) => setKey(ids[0], body)],

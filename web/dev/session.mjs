@@ -253,6 +253,7 @@ export class Session extends EventEmitter {
       sandbox_state: this.ended || !this.ready ? 'none' : 'running',
       ended: this.ended,
       priority: 0,
+      attempts: null,
       queue_position: null,
       estimated_wait_seconds: null,
       archived: this.archived,

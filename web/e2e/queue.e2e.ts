@@ -29,6 +29,7 @@ describe.runIf(HAS_SERVER)('the queue', () => {
     const rows = page.getByRole('list', { name: 'Sessions that wait for a sandbox' }).getByRole('listitem');
     const titles = () => rows.getByRole('link').allInnerTexts();
     await expect.poll(titles).toEqual(['Paint the fence', 'Mend the roof']);
+    await page.getByText('Taken: 1 of 1 sandbox.').waitFor();
     await accessible(page, 'queue');
     await page.getByRole('button', { name: 'Before others: Mend the roof' }).click();
     await expect.poll(titles).toEqual(['Mend the roof', 'Paint the fence']);

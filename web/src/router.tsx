@@ -11,6 +11,7 @@ import { Palette } from './ui/Palette';
 import { Shortcuts } from './ui/Shortcuts';
 import type { UsageFilter } from './usage/UsagePage';
 
+const ComparePage = lazyRouteComponent(() => import('./compare/ComparePage'), 'ComparePage');
 const ListPage = lazyRouteComponent(() => import('./list/ListPage'), 'ListPage');
 const NewPage = lazyRouteComponent(() => import('./create/NewPage'), 'NewPage');
 const SessionPage = lazyRouteComponent(() => import('./session/view/SessionPage'), 'SessionPage');
@@ -73,6 +74,14 @@ const session = createRoute({
   },
 });
 
+const compare = createRoute({
+  getParentRoute: () => root,
+  path: '/compare/$id',
+  component: function Compare() {
+    return <ComparePage id={compare.useParams().id} />;
+  },
+});
+
 const usage = createRoute({
   getParentRoute: () => root,
   path: '/usage',
@@ -102,7 +111,7 @@ const settingsSection = createRoute({
 });
 
 export const router = createRouter({
-  routeTree: root.addChildren([list, create, session, settings, settingsSection, signIn, usage]),
+  routeTree: root.addChildren([compare, list, create, session, settings, settingsSection, signIn, usage]),
 });
 
 declare module '@tanstack/react-router' {

@@ -4,15 +4,15 @@ mod guard;
 mod parts;
 
 pub use guard::{Guard, GuardTripped, RaisedGuard, TurnContinued};
-pub use parts::{Commit, Contact, Entry, Memory, Outcome, RetryPlanned};
+pub use parts::{BudgetNeared, Commit, Contact, Entry, Memory, Outcome, RetryPlanned};
 
 use crate::agent::{AgentInput, ExitStatus, Opened};
 use crate::artifact::Artifact;
 use crate::permission::{Answer, AnsweredBy, PermissionOption};
 use crate::transcript::{PlanEntry, Tokens, ToolCall};
 use crate::{
-    Attachment, BudgetOf, CheckPlan, CheckedCommand, Enforced, Failure, Generation, PromptId, PullRequest,
-    QuestionAnswered, QuestionAsked, SessionSpec, Timestamp, TurnNumber, Verdict,
+    Attachment, AttemptTaken, CheckPlan, CheckedCommand, Enforced, Failure, Generation, PromptId,
+    PullRequest, QuestionAnswered, QuestionAsked, SessionSpec, Timestamp, TurnNumber, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -67,6 +67,8 @@ pub enum Event {
         budget_micros: u64,
         by: String,
     },
+    /// It is one of several attempts, and a person has taken one of them: every other stops and ends.
+    AttemptTaken(AttemptTaken),
     SessionEnded {
         by: String,
     },
@@ -256,15 +258,7 @@ pub enum Event {
     CancelAnswered {
         turn: TurnNumber,
     },
-    /// Four fifths of the budget are spent; both in millionths of a dollar. `until` is when the month ends that it is for.
-    BudgetNeared {
-        spent_micros: u64,
-        budget_micros: u64,
-        #[serde(default, skip_serializing_if = "BudgetOf::is_session")]
-        of: BudgetOf,
-        #[serde(default, skip_serializing_if = "Option::is_none")]
-        until: Option<Timestamp>,
-    },
+    BudgetNeared(BudgetNeared),
     GuardTripped(GuardTripped),
     /// A person let it go on once past what had ended this turn.
     TurnContinued(TurnContinued),

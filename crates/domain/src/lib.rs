@@ -39,5 +39,5 @@ pub use pull_request::PullRequest;
 pub use question::{Question, QuestionAnswered, QuestionAsked};
 pub use redaction::{KnownSecret, Redaction, Redactor};
 pub use sandbox::{Enforced, SandboxLimits};
-pub use spec::{Limits, Origin, Person, SessionSpec, SomeLimits};
+pub use spec::{AttemptTaken, Attempts, Limits, Origin, Person, SessionSpec, SomeLimits};
 pub use time::Timestamp;

@@ -51,6 +51,38 @@ pub struct SessionSpec {
     /// Whose files it starts with, when it is a fork.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<Origin>,
+    /// Which of several it is that were given the same task, where it is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attempts: Option<Attempts>,
+}
+
+/// Sessions that were given the same task, of which a person takes one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = log::Attempts)]
+pub struct Attempts {
+    /// Of this one among them, from 1.
+    pub number: u32,
+    /// All of them in their order, this one too. Together they are called by the id of the first.
+    pub sessions: Vec<SessionId>,
+}
+
+impl Attempts {
+    /// Whether that session is this one.
+    pub fn is_this(&self, session: &SessionId) -> bool {
+        self.number_of(session) == Some(self.number)
+    }
+
+    pub fn number_of(&self, session: &SessionId) -> Option<u32> {
+        (1..).zip(&self.sessions).find_map(|(number, one)| (one == session).then_some(number))
+    }
+}
+
+/// A person has taken one of several attempts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[schema(as = log::AttemptTaken)]
+pub struct AttemptTaken {
+    pub session: SessionId,
+    pub by: String,
 }
 
 /// A checkpoint of another session, from which one goes its own way.

@@ -60,6 +60,8 @@ pub struct Config {
     pub budgets: BudgetsConfig,
     /// How many sandboxes there may be at a time.
     pub queue: QueueConfig,
+    /// To how many sessions one task can be given at once; with less than 2 to no more than one.
+    pub attempts: u32,
     pub permissions: Policy,
     /// Of SSH, that commits are signed with on this machine.
     pub signing_key: Option<PathBuf>,

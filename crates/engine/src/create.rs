@@ -8,7 +8,7 @@ use crate::session::{load, writing};
 use crate::{Fork, NewSession, clock, git, ids};
 use crate::{agents, attachments};
 use lamplight_domain::session::{Session, SessionView};
-use lamplight_domain::{Event, Person, PromptId, Seq, SessionId, SessionImage, SessionSpec};
+use lamplight_domain::{Attempts, Event, Person, PromptId, Seq, SessionId, SessionImage, SessionSpec};
 use lamplight_store::{AppendError, Remembered};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -47,14 +47,6 @@ pub(crate) async fn create(
             }
         }
     }
-    if new.prompt.len() > PROMPT_BYTES {
-        return Err(CommandError::invalid(
-            "prompt_too_long",
-            "the prompt is longer than 256 KiB",
-            "put the details into a file of the repository",
-        ));
-    }
-    let new = without_secrets(shared, new);
     let (id, first_prompt) = match &once {
         Once::As { session, prompt } => ((*session).clone(), prompt.clone()),
         Once::Never | Once::For { .. } => (ids::session_id(), ids::prompt_id()),
@@ -63,6 +55,33 @@ pub(crate) async fn create(
         Once::For { key, fingerprint } => Some((key, fingerprint)),
         Once::Never | Once::As { .. } => None,
     };
+    let drafted = draft(shared, id, first_prompt, new, None).await?;
+    keep(shared, drafted, once).await
+}
+
+/// A session that can be made; nothing of it is written down yet.
+pub(crate) struct Drafted {
+    id: SessionId,
+    repository: String,
+    events: Vec<Event>,
+}
+
+/// Refuses what cannot be made. `attempts` are those that it is to be one of.
+pub(crate) async fn draft(
+    shared: &Shared,
+    id: SessionId,
+    first_prompt: PromptId,
+    new: NewSession,
+    attempts: Option<Attempts>,
+) -> Result<Drafted, CommandError> {
+    if new.prompt.len() > PROMPT_BYTES {
+        return Err(CommandError::invalid(
+            "prompt_too_long",
+            "the prompt is longer than 256 KiB",
+            "put the details into a file of the repository",
+        ));
+    }
+    let new = without_secrets(shared, new);
     let by = new.person.as_ref().map(|person| person.name.clone());
     let attachments = attachments::claim(shared, new.attachments.clone()).await?;
     let prompt = attachments::text(new.prompt, &attachments);
@@ -74,7 +93,18 @@ pub(crate) async fn create(
     shared.budgets.refuse_if_spent(&shared.config, &spec.person.name, &spec.repository)?;
     let by = by.unwrap_or_else(|| spec.person.name.clone());
     let repository = spec.repository.clone();
+    let spec = SessionSpec { attempts, ..spec };
     let events = Session::create(spec, first_prompt, prompt, by, attachments)?;
+    Ok(Drafted { id, repository, events })
+}
+
+/// Writes it down, and wakes it; or gives the session that another request with the same key has made meanwhile.
+pub(crate) async fn keep(
+    shared: &Arc<Shared>,
+    drafted: Drafted,
+    once: Option<(&str, &str)>,
+) -> Result<SessionView, CommandError> {
+    let Drafted { id, repository, events } = drafted;
     let remembered = once.map(|(key, fingerprint)| Remembered {
         key: key.to_owned(),
         fingerprint: fingerprint.to_owned(),
@@ -137,7 +167,7 @@ async fn store_first(
 }
 
 /// The session that an earlier request with the same key has made.
-async fn made_before(
+pub(crate) async fn made_before(
     shared: &Shared,
     before: Remembered,
     fingerprint: &str,
@@ -228,6 +258,7 @@ async fn spec(
             "ask for more",
         )
     })?;
+    shared.queue.refuse_if_too_large(&sandbox)?;
     let at_most = config.guards.at_most(&repository.to_string_lossy(), new.role);
     let title = new.title.filter(|title| !title.trim().is_empty()).unwrap_or_else(|| first_line(&new.prompt));
     Ok(SessionSpec {
@@ -246,6 +277,7 @@ async fn spec(
         network: new.network.unwrap_or_else(|| config.network.clone()),
         image,
         origin: None,
+        attempts: None,
     })
 }
 

@@ -19,7 +19,9 @@ use crate::servers::{self, Servers};
 use crate::session::{Awake, Message};
 use crate::tokens::Tokens;
 use crate::traces::{self, Traces};
-use crate::{Attach, agents, attachments, blobs, create, ids, large_files, lent, pull_request, reconcile};
+use crate::{
+    Attach, agents, attachments, attempts, blobs, create, ids, large_files, lent, pull_request, reconcile,
+};
 use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
 use lamplight_agent::Catalogue;
 use lamplight_domain::question::Reply;
@@ -122,7 +124,7 @@ impl Engine {
         let budgets = Budgets::load(&config, &store).await?;
         let servers = Servers::join(&config, &store, &keys).await?;
         let unfinished = store.claim_open(Whose::Ours, usize::MAX).await?;
-        let queue = Queue::new(config.queue, unfinished.iter().cloned());
+        let queue = Queue::new(config.queue, provider.usual_memory(), unfinished.iter().cloned());
         let on_behalf = OnBehalf::open(config.on_behalf.clone(), &store).await?;
         let shared = Arc::new(Shared {
             forge: Forge::open(&config),
@@ -163,6 +165,7 @@ impl Engine {
         }
         shared.tasks.spawn(reconcile::run(shared.clone()));
         shared.tasks.spawn(queue::run(shared.clone()));
+        shared.tasks.spawn(attempts::run(shared.clone()));
         shared.tasks.spawn(hooks::run(shared.clone()));
         shared.tasks.spawn(traces::run(shared.clone()));
         shared.tasks.spawn(blobs::take_along(shared.clone()));

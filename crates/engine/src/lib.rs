@@ -4,6 +4,7 @@
 
 mod agents;
 mod attachments;
+mod attempts;
 mod audit;
 pub mod automations;
 mod blobs;
@@ -61,6 +62,7 @@ mod usage;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
 pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
+pub use attempts::{AttemptNow, Changed, NewAttempt};
 pub use blobs::examine_bucket;
 pub use budgets::{BudgetStanding, BudgetsConfig};
 pub use clock::now;
@@ -114,7 +116,7 @@ pub use passes::{Pass, PassKind, Passes};
 pub use prepared::Ahead;
 pub use provider::{LAUNCH, examine_cloud, launcher_main, make_cloud_template, probe_sandbox};
 pub use pull_request_now::{Checks, PullRequestChange, PullRequestNow, PullRequestState};
-pub use queue::{QueueConfig, QueueEntry};
+pub use queue::{PlacesTaken, QueueConfig, QueueEntry};
 pub use rights::RightsConfig;
 pub use sandboxes::SandboxInfo;
 pub use servers::{FILES, Neighbour, ServerInfo, Whereabouts};

@@ -43,6 +43,8 @@ pub struct Metrics {
     awake: Gauge,
     phases: Family<PhaseLabel, Gauge>,
     deliveries: Gauge,
+    places: Gauge,
+    places_memory: Gauge,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -105,6 +107,8 @@ impl Metrics {
             awake: Gauge::default(),
             phases: Family::default(),
             deliveries: Gauge::default(),
+            places: Gauge::default(),
+            places_memory: Gauge::default(),
         };
         metrics.register(|to| metrics.tell(to));
         metrics
@@ -152,6 +156,13 @@ impl Metrics {
             "github_deliveries_waiting",
             "Deliveries of GitHub that are on disk and nothing has come of yet",
             self.deliveries.clone(),
+        );
+        to.register("places_taken", "Sandboxes that have a place in the queue's count", self.places.clone());
+        to.register_with_unit(
+            "places_memory",
+            "What the memory limits of those come to together",
+            Unit::Bytes,
+            self.places_memory.clone(),
         );
         to.register("sessions", "Sessions that are not archived, by phase", self.phases.clone());
     }
@@ -228,6 +239,9 @@ impl Engine {
     pub async fn render_metrics(&self) -> Result<String, crate::CommandError> {
         let metrics = &self.shared.metrics;
         metrics.awake.set(self.status().sessions_awake as i64);
+        let places = self.places();
+        metrics.places.set(places.sandboxes.into());
+        metrics.places_memory.set(i64::try_from(places.memory_bytes).unwrap_or(i64::MAX));
         let waiting = self.shared.store.deliveries_waiting().await?;
         metrics.deliveries.set(i64::try_from(waiting).unwrap_or(i64::MAX));
         let phases = self.shared.store.phases().await?;

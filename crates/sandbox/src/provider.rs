@@ -27,6 +27,11 @@ pub trait Provider: Send + Sync {
     /// What callers may count on, and what they have to do without.
     fn capabilities(&self) -> Capabilities;
 
+    /// How much of this machine's memory a sandbox may use whose limits say nothing of it; 0 where it runs elsewhere.
+    fn usual_memory(&self) -> u64 {
+        0
+    }
+
     /// The environment that every process inside starts with: `PATH`, and what the toolchains of the machine, or of this image, need.
     /// What a process is given beside it comes on top.
     fn environment(&self, image: Option<&ImageDigest>) -> BTreeMap<String, String>;

@@ -2,9 +2,9 @@
 
 use crate::servers::{self, ServerChange, ServerOutcome};
 use crate::{
-    Append, AppendError, AuditEntry, AutomationChange, Committed, ForgeChange, HookChange, HookOutcome,
-    LentChange, PeopleChange, PeopleOutcome, Project, Remembered, SealedSecret, WriteError, answers, audit,
-    automations, forge, hooks, lent, people, repositories, secrets, sql,
+    Append, AppendError, AuditEntry, AutomationChange, ChoiceChange, Committed, ForgeChange, HookChange,
+    HookOutcome, LentChange, PeopleChange, PeopleOutcome, Project, Remembered, SealedSecret, WriteError,
+    answers, attempts, audit, automations, forge, hooks, lent, people, repositories, secrets, sql,
 };
 use lamplight_domain::{Seq, SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -57,6 +57,10 @@ pub(crate) enum Record {
     },
     Automation {
         change: Box<AutomationChange>,
+        reply: Reply<usize, WriteError>,
+    },
+    Choice {
+        change: ChoiceChange,
         reply: Reply<usize, WriteError>,
     },
     Lent {
@@ -161,6 +165,7 @@ impl Record {
             Self::Forge { change, .. } => change.size(),
             Self::Hooks { change, .. } => change.size(),
             Self::Automation { change, .. } => change.size(),
+            Self::Choice { change, .. } => change.size(),
             Self::Lent { change, .. } => change.size(),
             Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
             Self::Servers { .. } => 64,
@@ -181,6 +186,7 @@ impl Record {
             Self::Forge { change, .. } => forge::change(connection, change).map(Staged::Changed),
             Self::Hooks { change, .. } => hooks::change(connection, change).map(Staged::Hooks),
             Self::Automation { change, .. } => automations::change(connection, change).map(Staged::Changed),
+            Self::Choice { change, .. } => attempts::change(connection, change).map(Staged::Changed),
             Self::Lent { change, server, .. } => {
                 lent::change(connection, change, *server).map(|()| Staged::Written)
             }
@@ -226,7 +232,7 @@ impl Record {
                     Err(trouble) => Err(trouble.into()),
                 });
             }
-            Self::Forge { reply, .. } | Self::Automation { reply, .. } => {
+            Self::Forge { reply, .. } | Self::Automation { reply, .. } | Self::Choice { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Changed(rows)) => Ok(rows),
                     Ok(_) => unreachable!("a change was staged"),

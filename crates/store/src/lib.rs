@@ -6,6 +6,7 @@
 //! PostgreSQL: `docs/decisions/0031-postgresql.md`.
 
 mod answers;
+mod attempts;
 mod audit;
 mod automations;
 mod backup;
@@ -37,6 +38,7 @@ mod tls;
 mod usage;
 mod writer;
 
+pub use attempts::{Choice, ChoiceChange};
 pub use audit::{AuditEntry, AuditPage, AuditQuery, AuditRow, PAGE_AUDIT};
 pub use automations::{AutomationChange, AutomationRow, NewRun, OpenRun, Paused, RunRow, RunState, Settled};
 pub use backup::Backup;

@@ -25,6 +25,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0011_hooks.sql"),
     include_str!("../migrations/0012_dead.sql"),
     include_str!("../migrations/0013_automations.sql"),
+    include_str!("../migrations/0014_attempts.sql"),
 ];
 
 /// The database's file in a store's directory.

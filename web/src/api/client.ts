@@ -6,6 +6,7 @@ import type {
   Ahead,
   Artifact,
   Attachment,
+  Attempt,
   AuditPage,
   Code,
   Diff,
@@ -28,6 +29,7 @@ import type {
   PullRequestStanding,
   QuestionAnswer,
   QueuedSession,
+  QueuePlaces,
   Repository,
   RepositoryOffer,
   Role,
@@ -183,7 +185,10 @@ export const api = {
   resume: (id: string): Promise<SessionView> => call('POST', `${session(id)}/resume`),
   setBudget: (id: string, budget_micros: number): Promise<SessionView> =>
     call('POST', `${session(id)}/budget`, { budget_micros }),
-  queue: (): Promise<{ items: QueuedSession[] }> => call('GET', '/queue'),
+  queue: (): Promise<{ items: QueuedSession[]; places: QueuePlaces }> => call('GET', '/queue'),
+  attempts: (id: string): Promise<{ items: Attempt[] }> => call('GET', `${session(id)}/attempts`),
+  /** The others stop and end. */
+  take: (id: string): Promise<SessionView> => call('POST', `${session(id)}/take`),
   setPriority: (id: string, priority: number): Promise<SessionView> =>
     call('POST', `${session(id)}/priority`, { priority }),
   restore: (id: string, checkpoint: number): Promise<SessionView> =>

@@ -622,7 +622,7 @@ export interface paths {
          */
         get: operations["list_sessions"];
         put?: never;
-        /** Starts a session. With an `Idempotency-Key` the same request again, within a day, gives the session of the first. */
+        /** Starts a session, or with `attempts` several with the same task. With an `Idempotency-Key` the same request again, within a day, gives the session of the first. */
         post: operations["create_session"];
         delete?: never;
         options?: never;
@@ -693,6 +693,23 @@ export interface paths {
         };
         /** The files that a session offers as results: what was in `.lamplight/artifacts` at the end of its turns. They outlive its sandbox. */
         get: operations["list_artifacts"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/sessions/{id}/attempts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** How all attempts stand that this session is among. */
+        get: operations["list_attempts"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1255,6 +1272,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/take": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Takes this one of several attempts: it goes on as it is, the others stop, and end when their work is recorded. Taking it again is fine; taking
+         *     another one then is a conflict.
+         */
+        post: operations["take_attempt"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/terminals": {
         parameters: {
             query?: never;
@@ -1695,6 +1732,39 @@ export interface components {
             /** Format: int64 */
             bytes: number;
         };
+        /** @description One of them. */
+        Attempt: {
+            session: components["schemas"]["SessionView"];
+            changed?: components["schemas"]["ChangedLines"] | null;
+            /** @description What the agent said last, at most 4,000 characters; empty before it said anything. */
+            last_message: string;
+        };
+        /** @description Sessions with the same task, side by side. */
+        AttemptList: {
+            /** @description In their order; one that could not be begun is not there. */
+            items: components["schemas"]["Attempt"][];
+        };
+        /** @description What one of several attempts has of its own; `{}` is as all have it. */
+        AttemptRequest: {
+            /** @default null */
+            agent?: string | null;
+            /**
+             * @description The agent's own id of a model.
+             * @default null
+             */
+            model?: string | null;
+        };
+        /** @description Sessions that were given the same task, of which a person takes one. */
+        Attempts: {
+            /**
+             * Format: int32
+             * @description Of this session among them, from 1.
+             */
+            number: number;
+            /** @description The ids of all, in their order; together they are called by the first. */
+            sessions: string[];
+            taken?: components["schemas"]["TakenAttempt"] | null;
+        };
         /** @description Something that somebody asked for and that could change something. */
         AuditItem: {
             /**
@@ -1867,6 +1937,14 @@ export interface components {
         };
         /** @enum {string} */
         BudgetWhose: "deployment" | "person" | "repository";
+        ChangedLines: {
+            /** Format: int32 */
+            files: number;
+            /** Format: int32 */
+            insertions: number;
+            /** Format: int32 */
+            deletions: number;
+        };
         CheckCommand: {
             command: string;
             /** @description Such as `exit 0` or `out of time`; `null` of what is not known. */
@@ -2138,7 +2216,10 @@ export interface components {
             by: string;
             /** @enum {string} */
             type: "budget_set";
-        } | {
+        } | (components["schemas"]["log.AttemptTaken"] & {
+            /** @enum {string} */
+            type: "attempt_taken";
+        }) | {
             by: string;
             /** @enum {string} */
             type: "session_ended";
@@ -3238,6 +3319,8 @@ export interface components {
             /** @description What the sandbox's files begin with: the name of an image, or `host`. */
             image?: string | null;
             sandbox?: components["schemas"]["SandboxLimitsRequest"] | null;
+            /** @description Gives the task to as many sessions as there are entries, 2 to 5, of which a person takes one later; the answer is the first of them. */
+            attempts?: components["schemas"]["AttemptRequest"][];
         };
         NewToken: {
             /** @description What it is for, at most 80 characters. */
@@ -3499,6 +3582,26 @@ export interface components {
         QueueList: {
             /** @description The first is the next; at most 200. */
             items: components["schemas"]["QueuedSession"][];
+            places: components["schemas"]["QueuePlaces"];
+        };
+        /** @description What sandboxes take of what there is for them; no bound is `null`. */
+        QueuePlaces: {
+            /**
+             * Format: int32
+             * @description Those that there are, paused ones and those that are lent too.
+             */
+            sandboxes: number;
+            /** Format: int32 */
+            max_sandboxes?: number | null;
+            /** Format: int32 */
+            max_sandboxes_per_person?: number | null;
+            /**
+             * Format: int64
+             * @description The sum of their memory limits.
+             */
+            memory_bytes: number;
+            /** Format: int64 */
+            max_memory_bytes?: number | null;
         };
         QueuedPrompt: {
             prompt: string;
@@ -3842,6 +3945,7 @@ export interface components {
             network?: components["schemas"]["log.Network"];
             image?: components["schemas"]["SessionImage"] | null;
             origin?: components["schemas"]["log.Origin"] | null;
+            attempts?: components["schemas"]["log.Attempts"] | null;
         };
         /** @description The line of a session in a list. */
         SessionSummary: {
@@ -3889,6 +3993,7 @@ export interface components {
              * @description How long that may still take.
              */
             estimated_wait_seconds?: number | null;
+            attempts?: components["schemas"]["Attempts"] | null;
         };
         /** @description What models were asked for in one session. */
         SessionUsage: {
@@ -3969,6 +4074,7 @@ export interface components {
             /** @description Moments that can be gone back to, or forked; oldest first, at most 20. */
             checkpoints: components["schemas"]["Checkpoint"][];
             origin?: components["schemas"]["Origin"] | null;
+            attempts?: components["schemas"]["Attempts"] | null;
             network: components["schemas"]["Network"];
             image?: components["schemas"]["Image"] | null;
             /** @description Hosts that were asked for, each once with each kind of answer; at most 256. */
@@ -4039,6 +4145,11 @@ export interface components {
          * @enum {string}
          */
         Strength: "enforced" | "soft" | "missing";
+        TakenAttempt: {
+            session: string;
+            /** @description Who took it, by name. */
+            by: string;
+        };
         /** @description A template or a snapshot. */
         TemplateItem: {
             id: string;
@@ -4356,6 +4467,21 @@ export interface components {
             media_type: string;
             /** Format: int64 */
             bytes: number;
+        };
+        /** @description A person has taken one of several attempts. */
+        "log.AttemptTaken": {
+            session: components["schemas"]["SessionId"];
+            by: string;
+        };
+        /** @description Sessions that were given the same task, of which a person takes one. */
+        "log.Attempts": {
+            /**
+             * Format: int32
+             * @description Of this one among them, from 1.
+             */
+            number: number;
+            /** @description All of them in their order, this one too. Together they are called by the id of the first. */
+            sessions: components["schemas"]["SessionId"][];
         };
         /** @description A host that something inside asked for, and the answer. */
         "log.Contact": {
@@ -5950,7 +6076,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork */
+            /** @description invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, memory_beyond_queue, attempts_out_of_bounds, image_unknown, image_of_a_fork */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6116,6 +6242,44 @@ export interface operations {
                 };
             };
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_attempts: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AttemptList"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_an_attempt */
+            409: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7679,6 +7843,44 @@ export interface operations {
                 };
             };
             /** @description no_turn_running, session_ended */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    take_attempt: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["SessionView"];
+                };
+            };
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description not_an_attempt, attempt_taken, session_ended */
             409: {
                 headers: {
                     [name: string]: unknown;

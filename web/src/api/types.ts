@@ -27,6 +27,8 @@ export interface OpenQuestion {
 }
 /** One that waits for a sandbox. */
 export type QueuedSession = Sent<Schemas['QueuedSession']>;
+/** What sandboxes take of what there is for them. */
+export type QueuePlaces = Sent<Schemas['QueuePlaces']>;
 export type GuardLimit = Sent<Schemas['GuardLimit']>;
 export type GuardsReport = Sent<Schemas['GuardsReport']>;
 export type Automation = Sent<Schemas['Automation']>;
@@ -34,6 +36,8 @@ export type AutomationTrigger = Sent<Schemas['AutomationTrigger']>;
 export type AutomationRun = Sent<Schemas['AutomationRun']>;
 export type AutomationWithRuns = Sent<Schemas['AutomationWithRuns']>;
 export type NewAutomation = Schemas['NewAutomationRequest'];
+/** One of several sessions with the same task, as it stands. */
+export type Attempt = Omit<Sent<Schemas['Attempt']>, 'session'> & { session: SessionView };
 export type QueuedPrompt = Sent<Schemas['QueuedPrompt']>;
 export type Artifact = Sent<Schemas['Artifact']>;
 export type Attachment = Sent<Schemas['Attachment']>;

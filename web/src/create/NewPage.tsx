@@ -18,6 +18,7 @@ import { Icon } from '../ui/icons';
 import { ProblemNote } from '../ui/problem';
 import { ThemeToggle } from '../ui/theme';
 import { Ahead } from './Ahead';
+import { AttemptsFields, attemptsOf, type Own } from './Attempts';
 import { AS_CONFIGURED, BoundsFields, boundsOf } from './Bounds';
 import { ModelField } from './ModelField';
 import { Template } from './Template';
@@ -50,6 +51,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
   const [image, setImage] = useState('');
   const [steps, setSteps] = useState('');
   const [bounds, setBounds] = useState(AS_CONFIGURED);
+  const [attempts, setAttempts] = useState<Own[]>([]);
   const text = useRef<HTMLTextAreaElement>(null);
   // The same task sent twice by accident is one session; another task is another.
   const key = useRef({ spec: '', key: '' });
@@ -62,7 +64,8 @@ export function NewPage({ from }: { from: ForkSearch }) {
     onSuccess: (session) => {
       setPrompt('');
       files.sent(files.ready);
-      void navigate({ to: '/sessions/$id', params: { id: session.id } });
+      const to = session.attempts ? '/compare/$id' : '/sessions/$id';
+      void navigate({ to, params: { id: session.id } });
     },
   });
   useEffect(() => text.current?.focus(), []);
@@ -106,6 +109,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
       ...(model.trim() ? { model: model.trim() } : {}),
       ...(base.trim() ? { base: base.trim() } : {}),
       ...asked,
+      ...attemptsOf(attempts),
       ...(Number(steps) > 0 ? { limits: { ...asked.limits, steps: Number(steps) } } : {}),
     });
   };
@@ -285,6 +289,7 @@ export function NewPage({ from }: { from: ForkSearch }) {
                     </Labelled>
                   </>
                 ) : null}
+                <AttemptsFields agents={agents.data?.items ?? []} value={attempts} change={setAttempts} />
                 <BoundsFields value={bounds} change={setBounds} />
                 <Labelled label={words.create.steps}>
                   {(id) => (

@@ -49,6 +49,9 @@ export const SessionRow = memo(function SessionRow({ session, now, active, picke
           <span className="block truncate text-2xs text-faint">
             <span className="text-soft sm:hidden">{phaseWord(session.phase)} · </span>
             {visible(baseName(session.repository))} <span className="font-mono">{visible(session.branch)}</span>
+            {session.attempts
+              ? ` \u00b7 ${words.list.attempt(session.attempts.number, session.attempts.sessions.length)}`
+              : ''}
             {session.reason ? ` \u00b7 ${visible(session.reason)}` : ''}
           </span>
         </span>

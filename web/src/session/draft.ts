@@ -73,6 +73,7 @@ export class Draft {
         this.#note(entry, words.notes.stop_requested(event.by));
         return;
       case 'model_chosen':
+      case 'attempt_taken':
       case 'session_ended':
       case 'session_archived':
       case 'session_unarchived':

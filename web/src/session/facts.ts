@@ -98,6 +98,10 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
       return { merged: { into: event.into, commit: event.commit } };
     case 'pull_request_published':
       return { pull_request: event.pull_request };
+    case 'attempt_taken': {
+      const { session, by } = event;
+      return { attempts: view.attempts && { ...view.attempts, taken: { session, by } } };
+    }
     case 'session_ended':
       return { ended: true };
     case 'session_archived':

@@ -311,6 +311,7 @@ const SHOWN: Record<Event['type'], boolean> = {
   terminal_opened: true,
   artifacts_kept: true,
   sandbox_used: false,
+  attempt_taken: true,
   session_ended: true,
   session_archived: true,
   session_unarchived: true,

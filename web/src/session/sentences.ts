@@ -9,6 +9,7 @@ type Told = Extract<
   {
     type:
       | 'model_chosen'
+      | 'attempt_taken'
       | 'session_ended'
       | 'session_archived'
       | 'session_unarchived'
@@ -52,6 +53,8 @@ export function sentence(event: Told, at: number): string {
   switch (event.type) {
     case 'model_chosen':
       return words.notes.model_chosen(event.by, event.model);
+    case 'attempt_taken':
+      return words.notes.attempt_taken(event.by, event.session.slice(-8));
     case 'session_ended':
       return words.notes.session_ended(event.by);
     case 'session_archived':

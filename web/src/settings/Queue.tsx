@@ -3,9 +3,10 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { api, asApiError } from '../api/client';
 import { queueQuery } from '../api/queries';
-import type { QueuedSession } from '../api/types';
+import type { QueuedSession, QueuePlaces } from '../api/types';
 import { waitOf } from '../session/view/place';
 import { words } from '../text/english';
+import { size } from '../text/format';
 import { visible } from '../text/visible';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icons';
@@ -21,6 +22,7 @@ export function Queue() {
   return (
     <>
       <About>{words.line.about}</About>
+      {queue.data ? <p className="mb-4 text-[0.8125rem] tabular-nums">{takenOf(queue.data.places)}</p> : null}
       {queue.error ? <ProblemNote error={asApiError(queue.error)} className="mb-4" /> : null}
       {queue.isSuccess && items.length === 0 ? <Nothing>{words.line.nothing}</Nothing> : null}
       <ol aria-label={words.line.label} className="space-y-3">
@@ -30,6 +32,11 @@ export function Queue() {
       </ol>
     </>
   );
+}
+
+function takenOf({ sandboxes, max_sandboxes, memory_bytes, max_memory_bytes }: QueuePlaces): string {
+  const memory = max_memory_bytes ? [words.line.memory(size(memory_bytes), size(max_memory_bytes))] : [];
+  return words.line.taken([words.line.sandboxes(sandboxes, max_sandboxes), ...memory].join(', '));
 }
 
 function Row({ queued }: { queued: QueuedSession }) {

@@ -61,6 +61,7 @@ export const words = {
     notThere: (seq: number) => `Entry ${seq} could not be loaded.`,
   },
   list: {
+    attempt: (number: number, count: number) => `attempt ${number} of ${count}`,
     label: 'Sessions',
     search: 'Filter sessions',
     searchPlaceholder: 'Find in titles, repositories and all that was said',
@@ -207,6 +208,10 @@ export const words = {
     about:
       'Sessions that wait for a sandbox, the next one first. How many sandboxes there may be is said in the configuration, [queue]. A step up is worth ten minutes of waiting.',
     label: 'Sessions that wait for a sandbox',
+    sandboxes: (taken: number, most: number | null) =>
+      most ? `${taken} of ${plural(most, 'sandbox', 'sandboxes')}` : plural(taken, 'sandbox', 'sandboxes'),
+    memory: (taken: string, most: string) => `${taken} of ${most} of memory`,
+    taken: (what: string) => `Taken: ${what}.`,
     nothing: 'Nothing waits.',
     place: (position: number) => `${position}.`,
     now: 'its turn has come',
@@ -612,6 +617,7 @@ export const words = {
   /** Where a sentence is all there is to see of an event. */
   notes: {
     model_chosen: (by: string, model: string) => `${by} chose the model ${model}`,
+    attempt_taken: (by: string, session: string) => `Of the attempts at this task, ${by} took ${session}`,
     session_ended: (by: string) => `${by} ended the session`,
     session_archived: (by: string) => `${by} archived the session`,
     session_unarchived: (by: string) => `${by} put the session back into the list`,

@@ -3,7 +3,7 @@
 use super::{Event, Guard};
 use crate::agent::StopReason;
 use crate::failure::Failure;
-use crate::{Seq, Timestamp, TurnNumber};
+use crate::{BudgetOf, Seq, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 use utoipa::ToSchema;
@@ -56,6 +56,17 @@ pub enum Outcome {
     Stopped { by: String },
     Tripped { guard: Guard, detail: String },
     Failed { failure: Failure },
+}
+
+/// Four fifths of a budget are spent; both in millionths of a dollar. `until` is when the month ends that it is for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct BudgetNeared {
+    pub spent_micros: u64,
+    pub budget_micros: u64,
+    #[serde(default, skip_serializing_if = "BudgetOf::is_session")]
+    pub of: BudgetOf,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub until: Option<Timestamp>,
 }
 
 /// The prompt came back with a failure that goes away by itself; the agent is told to go on at `due`.

@@ -27,6 +27,9 @@ impl Draft {
         {
             return Some(Next::EndTurn(why.clone()));
         }
+        if let Some(by) = session.may_be_left() {
+            return Some(Next::End { by: by.to_owned() });
+        }
         if session.ended {
             let kept = session.kept.is_some() && session.released.is_empty();
             return (session.sandbox != Sandbox::None || kept)
@@ -110,6 +113,7 @@ impl Draft {
                 let turn = self.session.turn_number;
                 self.record(Event::TurnEnded { turn, outcome: Outcome::from(why) });
             }
+            Next::End { by } => self.record(Event::SessionEnded { by }),
             Next::Release { keep_files, reason } => {
                 self.record(Event::SandboxReleased { generation, keep_files, reason: reason.into() });
             }
@@ -186,6 +190,7 @@ impl Draft {
 
 enum Next {
     EndTurn(Why),
+    End { by: String },
     Release { keep_files: bool, reason: &'static str },
     AnnounceRelease,
     KeepFiles,

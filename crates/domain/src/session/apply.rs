@@ -20,6 +20,7 @@ impl Session {
             updated_at: entry.at,
             last_seq: entry.seq,
             ended: false,
+            taken: None,
             archived: false,
             model: spec.model.clone(),
             spec: Arc::new((**spec).clone()),
@@ -138,11 +139,14 @@ impl Session {
                 (self.budget_micros, self.budget_neared) = (*budget_micros, false);
                 self.guarded.budget_set();
             }
-            Event::BudgetNeared { of, budget_micros, until: Some(until), .. } => {
-                self.months_neared.insert(of.clone(), (*budget_micros, *until));
-            }
-            Event::BudgetNeared { until: None, .. } => self.budget_neared = true,
+            Event::BudgetNeared(near) => match near.until {
+                Some(until) => {
+                    self.months_neared.insert(near.of.clone(), (near.budget_micros, until));
+                }
+                None => self.budget_neared = true,
+            },
             Event::SessionEnded { .. } => self.ended = true,
+            Event::AttemptTaken(taken) => self.taken = Some(taken.clone()),
             Event::SessionArchived { .. } => self.archived = true,
             Event::SessionUnarchived { .. } => self.archived = false,
 

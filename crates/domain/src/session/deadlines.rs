@@ -5,7 +5,7 @@ use super::decide::Draft;
 use super::guards;
 use super::standstill::Standstill;
 use super::state::*;
-use crate::event::{Event, Guard, GuardTripped};
+use crate::event::{BudgetNeared, Event, Guard, GuardTripped};
 use crate::failure::{Failure, FailureClass};
 use crate::{BudgetOf, MonthBudget, PromptId};
 
@@ -27,7 +27,7 @@ impl Draft {
         if self.session.nears_budget() {
             let (spent_micros, budget_micros) = (self.session.cost.micros, self.session.budget_micros);
             let (of, until) = (BudgetOf::Session, None);
-            self.record(Event::BudgetNeared { spent_micros, budget_micros, of, until });
+            self.record(Event::BudgetNeared(BudgetNeared { spent_micros, budget_micros, of, until }));
         }
         if let Some(tripped) = guards::tripped(&self.session, self.now) {
             self.record(Event::GuardTripped(tripped));
@@ -68,7 +68,8 @@ impl Draft {
             self.cancel_agent();
         } else if month.is_near() && !self.session.was_told_of(&month) {
             let MonthBudget { of, budget_micros, spent_micros, until } = month;
-            self.record(Event::BudgetNeared { spent_micros, budget_micros, of, until: Some(until) });
+            let until = Some(until);
+            self.record(Event::BudgetNeared(BudgetNeared { spent_micros, budget_micros, of, until }));
         }
     }
 

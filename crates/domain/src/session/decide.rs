@@ -72,7 +72,8 @@ impl Draft {
                 return Ok(());
             }
             Command::Archive { .. } | Command::Unarchive { .. } => return Ok(()),
-            _ if self.session.ended => return Err(Refusal::Ended),
+            Command::TakeAttempt { session, by } => return self.take_attempt(session, by),
+            _ if self.session.ended || self.session.is_left() => return Err(Refusal::Ended),
             Command::Prompt { prompt, text, by, attachments } => {
                 if text.trim().is_empty() {
                     return Err(Refusal::EmptyPrompt);
@@ -161,12 +162,12 @@ impl Draft {
         }
     }
 
-    fn queued_prompts(&self) -> Vec<PromptId> {
+    pub(super) fn queued_prompts(&self) -> Vec<PromptId> {
         self.session.prompts.iter().map(|queued| queued.prompt.clone()).collect()
     }
 
     /// Stops the turn; before there is one, takes the prompts back. Asking again while it is being stopped changes nothing.
-    fn stop(&mut self, by: String) -> Result<(), Refusal> {
+    pub(super) fn stop(&mut self, by: String) -> Result<(), Refusal> {
         let stopped = self.stop_checks(&by);
         match &self.session.turn {
             Some(turn) if matches!(turn.state, TurnState::Stopping { .. }) => Ok(()),

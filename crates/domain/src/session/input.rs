@@ -5,8 +5,8 @@ use crate::check::{CheckedCommand, ToCheck, Verdict};
 use crate::event::{Commit, Contact};
 use crate::question::Reply;
 use crate::{
-    Attachment, Enforced, Failure, Generation, MonthBudget, PromptId, PullRequest, Role, SomeLimits,
-    TurnNumber,
+    Attachment, Enforced, Failure, Generation, MonthBudget, PromptId, PullRequest, Role, SessionId,
+    SomeLimits, TurnNumber,
 };
 use serde_json::Value;
 
@@ -105,6 +105,11 @@ pub enum Command {
     AnswerQuestion {
         request: Value,
         reply: Reply,
+        by: String,
+    },
+    /// A person takes this attempt, or another of those that this one is among; said to each of them.
+    TakeAttempt {
+        session: SessionId,
         by: String,
     },
     End {

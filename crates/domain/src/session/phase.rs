@@ -114,6 +114,7 @@ impl Session {
             pull_request: self.pull_request.clone(),
             checkpoints: self.checkpoint_views(),
             origin: self.spec.origin.as_ref().map(OriginView::from),
+            attempts: self.attempts_view(),
             network: self.spec.network.clone(),
             image: self.spec.image.clone(),
             contacts: self.contacts.clone(),

@@ -62,6 +62,13 @@ pub enum Refusal {
         field: Option<String>,
         why: String,
     },
+    /// It was not begun beside others.
+    NotAnAttempt,
+    /// Of several, a person has taken another.
+    AttemptTaken {
+        number: u32,
+        by: String,
+    },
     EmptyPrompt,
     /// The last turn did not fail for want of a sandbox or the like.
     NothingToRetry,
@@ -100,6 +107,8 @@ impl Refusal {
             Self::OptionNotOffered { .. } => "option_not_offered",
             Self::QuestionNotOpen => "question_not_open",
             Self::AnswerDoesNotFit { .. } => "answer_does_not_fit",
+            Self::NotAnAttempt => "not_an_attempt",
+            Self::AttemptTaken { .. } => "attempt_taken",
             Self::EmptyPrompt => "empty_prompt",
             Self::NothingToRetry => "nothing_to_retry",
             Self::ModelUnknown { .. } => "model_unknown",
@@ -168,6 +177,10 @@ impl std::fmt::Display for Refusal {
             Self::AnswerDoesNotFit { field: None, why } => {
                 write!(f, "the answer does not fit the question: {why}")
             }
+            Self::NotAnAttempt => {
+                write!(f, "the session is not one of several attempts, so there is nothing to choose from")
+            }
+            Self::AttemptTaken { number, by } => write!(f, "{by} has taken attempt {number} already"),
             Self::EmptyPrompt => write!(f, "the prompt is empty; say what is to be done"),
             Self::NothingToRetry => {
                 write!(f, "the session's last turn is no dead letter, so there is nothing to try again")

@@ -10,7 +10,7 @@ use super::view::{Cost, Merged, QueuedPrompt, TurnCommit};
 use crate::agent::{AgentInput, Model, Opened};
 use crate::artifact::KeptArtifact;
 use crate::event::{Contact, Guard, Memory, Outcome};
-use crate::spec::SessionSpec;
+use crate::spec::{AttemptTaken, SessionSpec};
 use crate::transcript::Tokens;
 use crate::{
     Attachment, BudgetOf, Enforced, Failure, Generation, PromptId, PullRequest, Seq, Timestamp, TurnNumber,
@@ -28,6 +28,8 @@ pub struct Session {
     pub(super) last_seq: Seq,
 
     pub(super) ended: bool,
+    /// Of several attempts, the one that a person has taken.
+    pub(super) taken: Option<AttemptTaken>,
     /// Lists leave it out.
     pub(super) archived: bool,
     pub(super) model: Option<String>,

@@ -8,7 +8,7 @@ use crate::image::SessionImage;
 use crate::network::Network;
 use crate::permission::PermissionOption;
 use crate::question::Question;
-use crate::spec::Origin;
+use crate::spec::{AttemptTaken, Attempts, Origin};
 use crate::transcript::Tokens;
 use crate::{Attachment, Enforced, Person, PromptId, PullRequest, Seq, SessionId, Timestamp, TurnNumber};
 use serde::{Deserialize, Serialize};
@@ -120,6 +120,9 @@ pub struct SessionView {
     /// What it is a fork of.
     #[serde(default)]
     pub origin: Option<OriginView>,
+    /// The attempts that it is one of.
+    #[serde(default)]
+    pub attempts: Option<AttemptsView>,
     /// What programs inside may connect to.
     #[serde(default)]
     pub network: Network,
@@ -243,6 +246,15 @@ pub struct OriginView {
     pub checkpoint: u32,
 }
 
+/// Sessions that were given the same task, and which of them this is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AttemptsView {
+    #[serde(flatten)]
+    pub of: Attempts,
+    /// The one that a person has taken; every other has ended, or is about to.
+    pub taken: Option<AttemptTaken>,
+}
+
 impl From<&Origin> for OriginView {
     fn from(origin: &Origin) -> Self {
         Self { session: origin.session.clone(), checkpoint: origin.checkpoint }
@@ -289,6 +301,9 @@ pub struct SessionSummary {
     /// Its sandbox lacks a wall that nothing should run without.
     #[serde(default)]
     pub is_unsafe: bool,
+    /// The attempts that it is one of.
+    #[serde(default)]
+    pub attempts: Option<AttemptsView>,
 }
 
 impl From<&SessionView> for SessionSummary {
@@ -317,6 +332,7 @@ impl From<&SessionView> for SessionSummary {
             archived: view.archived,
             dead: view.dead,
             person: view.person.name.clone(),
+            attempts: view.attempts.clone(),
         }
     }
 }

@@ -74,7 +74,7 @@ fn people_are_told_once_of_each_budget_that_they_share() {
     world.report(month(ada(), 46_000_000));
     assert_eq!(world.story(before), ["budget_neared"; 2]);
     let told = |entry: usize| match &world.log[before + entry].event {
-        Event::BudgetNeared { of, spent_micros, until, .. } => (of.clone(), *spent_micros, *until),
+        Event::BudgetNeared(near) => (near.of.clone(), near.spent_micros, near.until),
         other => panic!("{other:?}"),
     };
     assert_eq!(told(0), (ada(), 40_000_000, Some(Timestamp(2_000_000))));

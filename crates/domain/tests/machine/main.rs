@@ -2,6 +2,7 @@
 
 mod agents;
 mod attachments;
+mod attempts;
 mod budgets;
 mod checkpoints;
 mod checks;

@@ -2,6 +2,7 @@
 //! must always hold is looked at.
 
 use crate::agents::which;
+use crate::attempts;
 use crate::watch::Watch;
 use crate::world::World;
 use crate::world::{prompt_id, spec};
@@ -66,6 +67,7 @@ fn a_million_random_steps_break_nothing() {
             "branch_updated",
             "workspace_updated",
             "turn_continued",
+            "attempt_taken",
         ] {
             assert!(seen.contains_key(rare), "{rare} was never exercised");
         }
@@ -74,7 +76,7 @@ fn a_million_random_steps_break_nothing() {
 
 fn session(seed: u64) -> BTreeMap<String, u64> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut spec = spec();
+    let mut spec = if random.bool() { attempts::second() } else { spec() };
     spec.permissions =
         *random.choice(&[Policy::Allow, Policy::Ask, Policy::Reject]).unwrap_or(&Policy::Allow);
     if random.bool() {
@@ -271,7 +273,7 @@ fn transcript(world: &mut World, random: &mut fastrand::Rng) {
 
 fn command(world: &mut World, random: &mut fastrand::Rng) {
     let by = "Ada".to_owned();
-    let _ = match random.u32(0..71) {
+    let _ = match random.u32(0..72) {
         0..20 => world.prompt("more"),
         20..28 => world.command(Command::Stop { by }),
         28..32 => world.command(Command::RemovePrompt { prompt: world.last_prompt(), by }),
@@ -313,6 +315,7 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
         56 => world.command(Command::Archive { by }),
         57 => world.command(Command::Unarchive { by }),
         70 => world.retry(),
+        71 => world.command(Command::TakeAttempt { session: attempts::id(random.u32(1..4)), by }),
         59 | 60 => world.update(),
         58 => world.command(Command::SetPriority { priority: random.i8(-10..10), by }),
         _ => world.command(Command::End { by }),

@@ -66,6 +66,7 @@ pub(crate) fn spec() -> SessionSpec {
         network: Network::Open,
         image: None,
         origin: None,
+        attempts: None,
     }
 }
 

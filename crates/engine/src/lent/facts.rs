@@ -219,6 +219,7 @@ impl LentSandbox {
             network: self.network.clone(),
             image: self.image.clone(),
             origin: None,
+            attempts: None,
             checks: Default::default(),
         }
     }

@@ -139,7 +139,7 @@ async fn resume(
             shared.unless_lost(entry, resumed).await?;
         }
         LentState::PutAway => {
-            if !shared.queue.lend(&entry.id, &facts.person) {
+            if !shared.queue.lend(&entry.id, &facts.person, facts.limits()) {
                 return Err(full());
             }
             facts.generation = Generation(facts.generation.0 + 1);
@@ -188,7 +188,7 @@ impl Begun {
         from: Option<&Checkpoint>,
     ) -> Result<Self, CommandError> {
         let id = facts.id.clone();
-        if !shared.queue.lend(&id, &facts.person) {
+        if !shared.queue.lend(&id, &facts.person, facts.limits()) {
             return Err(full());
         }
         lock(&shared.lending.making).insert(id.clone());
@@ -389,6 +389,6 @@ fn full() -> CommandError {
     CommandError::invalid(
         "no_place",
         "there are as many sandboxes as there may be",
-        "End one of them, or set queue.sandboxes and queue.sandboxes_per_person higher.",
+        "End one of them, or set queue.sandboxes, queue.sandboxes_per_person and queue.memory_mb higher.",
     )
 }

@@ -156,7 +156,7 @@ pub(crate) async fn begin(shared: &Arc<Shared>) -> anyhow::Result<()> {
             }
         };
         if facts.state.has_place() {
-            shared.queue.is_lent(&row.id, &facts.person);
+            shared.queue.is_lent(&row.id, &facts.person, facts.limits());
         }
         let entry = Entry::new(row.id.clone(), facts, shared);
         lock(&shared.lending.all).insert(row.id, Arc::clone(&entry));

@@ -1,16 +1,17 @@
 //! The line before the places: pure, so that it can be tried without sessions.
 
-use super::QueueConfig;
+mod waits;
+
+use super::{PlacesTaken, QueueConfig};
+use lamplight_domain::sandbox::Bytes;
 use lamplight_domain::session::{Place, Room, Session};
-use lamplight_domain::{SessionId, Timestamp};
+use lamplight_domain::{SandboxLimits, SessionId, Timestamp};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
 
 /// What a step of priority is worth.
 const STEP_MS: i64 = 10 * 60_000;
 /// A sandbox without work stays so long for whoever has just looked at it.
 const IDLE_GRACE_MS: u64 = 10_000;
-/// What a place is held for, as long as none was given back.
-const USUAL_MS: u64 = 5 * 60_000;
 /// How many of the last times are known.
 const MAX_TIMES: usize = 64;
 
@@ -31,6 +32,7 @@ pub struct QueueEntry {
 #[derive(Debug, Clone)]
 struct Standing {
     person: String,
+    memory: u64,
     place: Place,
     /// Since when it has its place.
     held_since: Option<Timestamp>,
@@ -46,10 +48,12 @@ impl Standing {
 
 pub(super) struct Line {
     config: QueueConfig,
+    /// The memory limit of a sandbox that nobody has said one for.
+    usual_memory: u64,
     missing: HashSet<SessionId>,
     sessions: HashMap<SessionId, Standing>,
-    /// Sandboxes with no session, and whose they are.
-    lent: HashMap<SessionId, String>,
+    /// Sandboxes with no session: whose they are, and the memory of each.
+    lent: HashMap<SessionId, (String, u64)>,
     /// How long places were held, in milliseconds; the newest last.
     times: VecDeque<u64>,
 }
@@ -59,12 +63,16 @@ pub(super) struct Line {
 struct Taken<'a> {
     all: u32,
     of: BTreeMap<&'a str, u32>,
+    memory: u64,
+    /// Somebody waits for memory: whoever is behind waits too, so that a large one comes in at all.
+    is_kept: bool,
 }
 
 impl<'a> Taken<'a> {
-    fn take(&mut self, person: &'a str) {
+    fn take(&mut self, person: &'a str, memory: u64) {
         self.all += 1;
         *self.of.entry(person).or_default() += 1;
+        self.memory = self.memory.saturating_add(memory);
     }
 
     fn of(&self, person: &str) -> u32 {
@@ -76,6 +84,7 @@ impl<'a> Taken<'a> {
 struct Waiting<'a> {
     id: &'a SessionId,
     person: &'a str,
+    memory: u64,
     since: Timestamp,
     priority: i8,
 }
@@ -85,12 +94,32 @@ struct Waiting<'a> {
 enum Full {
     All,
     OfPerson,
+    Memory,
 }
 
 impl Line {
-    pub(super) fn new(config: QueueConfig, missing: impl IntoIterator<Item = SessionId>) -> Self {
-        let missing = missing.into_iter().collect();
-        Self { config, missing, sessions: HashMap::new(), lent: HashMap::new(), times: VecDeque::new() }
+    pub(super) fn new(
+        config: QueueConfig,
+        usual_memory: u64,
+        missing: impl IntoIterator<Item = SessionId>,
+    ) -> Self {
+        let (missing, times) = (missing.into_iter().collect(), VecDeque::new());
+        Self { config, usual_memory, missing, sessions: HashMap::new(), lent: HashMap::new(), times }
+    }
+
+    /// The memory that a sandbox within these limits may use, and what there is of it, where that is less.
+    pub(super) fn is_too_large(&self, limits: &SandboxLimits) -> Option<(u64, u64)> {
+        let (asked, most) = (limits.memory_bytes.unwrap_or(self.usual_memory), self.config.memory_bytes);
+        (most > 0 && asked > most).then_some((asked, most))
+    }
+
+    /// What counts of it. One from before the bound was lowered takes all there is, and comes in when it is alone.
+    fn memory(&self, limits: &SandboxLimits) -> u64 {
+        let asked = limits.memory_bytes.unwrap_or(self.usual_memory);
+        match self.config.memory_bytes {
+            0 => asked,
+            most => asked.min(most),
+        }
     }
 
     pub(super) fn room(&mut self, id: &SessionId, session: &Session, now: Timestamp) -> Room {
@@ -98,9 +127,10 @@ impl Line {
         if matches!(place, Place::Held { .. }) {
             return Room::Free;
         }
-        let person = session.spec().person.name.clone();
+        let (person, memory) = (session.spec().person.name.clone(), self.memory(&session.spec().sandbox));
         let standing = self.sessions.entry(id.clone()).or_insert_with(|| Standing {
             person,
+            memory,
             place: place.clone(),
             held_since: None,
             claims: false,
@@ -144,8 +174,9 @@ impl Line {
             || before.is_none_or(|before| before.place != place && !matches!(place, Place::None));
         if place != Place::None {
             let held_since = is_held.then(|| held_since.unwrap_or(now));
-            let person = session.spec().person.name.clone();
-            self.sessions.insert(id.clone(), Standing { person, place, held_since, claims: false });
+            let (person, memory) = (session.spec().person.name.clone(), self.memory(&session.spec().sandbox));
+            let standing = Standing { person, memory, place, held_since, claims: false };
+            self.sessions.insert(id.clone(), standing);
         }
         is_news
     }
@@ -159,25 +190,24 @@ impl Line {
     }
 
     /// Whether there is a place beside those that are taken, and those who wait and may come in. It is taken then.
-    pub(super) fn lend(&mut self, id: &SessionId, person: &str) -> bool {
+    pub(super) fn lend(&mut self, id: &SessionId, person: &str, limits: &SandboxLimits) -> bool {
         if !self.missing.is_empty() {
             return false;
         }
         let mut taken = self.taken();
         for waiting in self.waiting() {
-            if self.full(&taken, waiting.person).is_none() {
-                taken.take(waiting.person);
-            }
+            let _ = self.let_in(&mut taken, &waiting);
         }
-        let is_free = self.full(&taken, person).is_none();
+        let is_free = self.full(&taken, person, self.memory(limits)).is_none();
         if is_free {
-            self.is_lent(id, person);
+            self.is_lent(id, person, limits);
         }
         is_free
     }
 
-    pub(super) fn is_lent(&mut self, id: &SessionId, person: &str) {
-        self.lent.insert(id.clone(), person.to_owned());
+    pub(super) fn is_lent(&mut self, id: &SessionId, person: &str, limits: &SandboxLimits) {
+        let memory = self.memory(limits);
+        self.lent.insert(id.clone(), (person.to_owned(), memory));
     }
 
     /// Whether others may have to look again.
@@ -191,43 +221,69 @@ impl Line {
             return Vec::new();
         }
         let mut taken = self.taken();
-        let mut admitted = Vec::new();
-        for Waiting { id, person, .. } in self.waiting() {
-            if self.full(&taken, person).is_none() {
-                taken.take(person);
-                admitted.push(id.clone());
-            }
-        }
-        admitted
+        let mut waiting = self.waiting();
+        waiting.retain(|waiting| self.let_in(&mut taken, waiting).is_none());
+        waiting.into_iter().map(|waiting| waiting.id.clone()).collect()
     }
 
-    /// Those with a place and nothing to do, one for each who waits because of it.
+    /// Those with a place and nothing to do: one for each who waits because of it, and for who is the first to wait for memory as many
+    /// as it takes.
     pub(super) fn asked_to_give_back(&self, now: Timestamp) -> Vec<SessionId> {
         let idle = self.sessions.iter().filter_map(|(id, standing)| {
             let Place::Held { idle_since: Some(since) } = standing.place else { return None };
-            (now.since_ms(since) >= IDLE_GRACE_MS).then_some((since, id, standing.person.as_str()))
+            let is_it = now.since_ms(since) >= IDLE_GRACE_MS;
+            is_it.then_some((since, id, standing.person.as_str(), standing.memory))
         });
         let mut idle: Vec<_> = idle.collect();
         idle.sort();
         let mut taken = self.taken();
         let mut asked = Vec::new();
-        for Waiting { person: waiting, .. } in self.waiting() {
-            let found = match self.full(&taken, waiting) {
-                Some(Full::OfPerson) => idle.iter().position(|(.., person)| *person == waiting),
+        for waiting in self.waiting() {
+            let was_kept = taken.is_kept;
+            let found = match self.let_in(&mut taken, &waiting) {
+                Some(Full::OfPerson) => idle.iter().position(|(.., person, _)| *person == waiting.person),
                 Some(Full::All) => (!idle.is_empty()).then_some(0),
-                None => {
-                    taken.take(waiting);
+                Some(Full::Memory) if !was_kept => {
+                    let mut missing = self.missing_memory(&taken, waiting.memory);
+                    while missing > 0 && !idle.is_empty() {
+                        let (_, id, _, memory) = idle.remove(0);
+                        missing = missing.saturating_sub(memory);
+                        asked.push(id.clone());
+                    }
                     None
                 }
+                Some(Full::Memory) | None => None,
             };
             asked.extend(found.map(|found| idle.remove(found).1.clone()));
         }
         asked
     }
 
-    pub(super) fn entries(&self, now: Timestamp) -> Vec<QueueEntry> {
+    pub(super) fn places(&self) -> PlacesTaken {
         let taken = self.taken();
-        self.standing().map(|standing| self.entry(&taken, standing, now)).collect()
+        PlacesTaken { sandboxes: taken.all, memory_bytes: taken.memory, of: self.config }
+    }
+
+    pub(super) fn entries(&self, now: Timestamp) -> Vec<QueueEntry> {
+        let (mut taken, mut of_persons) = (self.taken(), BTreeMap::<&str, u32>::new());
+        let waits = self.waits_for_memory(now);
+        let told = self.waiting().into_iter().zip(1..).zip(waits).map(|((waiting, position), memory_ms)| {
+            let of_person = of_persons.entry(waiting.person).or_default();
+            *of_person += 1;
+            let of_person = *of_person;
+            let full = self.let_in(&mut taken, &waiting);
+            let (wait_ms, why) = self.told(&waiting, full, (position, of_person), memory_ms, now);
+            QueueEntry {
+                session: waiting.id.clone(),
+                person: waiting.person.to_owned(),
+                priority: waiting.priority,
+                since: waiting.since,
+                position,
+                estimated_wait_ms: wait_ms,
+                why,
+            }
+        });
+        told.collect()
     }
 
     /// Where one will stand that waits from now on. Nothing is changed.
@@ -237,13 +293,10 @@ impl Line {
         session: &Session,
         now: Timestamp,
     ) -> Option<QueueEntry> {
-        let person = session.spec().person.name.clone();
-        let standing = Standing { person, place: session.place(), held_since: None, claims: false };
+        let (person, memory) = (session.spec().person.name.clone(), self.memory(&session.spec().sandbox));
+        let standing = Standing { person, memory, place: session.place(), held_since: None, claims: false };
         let before = self.sessions.insert(id.clone(), standing);
-        let mut line = self.standing();
-        let entry = line.find(|(waiting, ..)| waiting.id == id);
-        let entry = entry.map(|standing| self.entry(&self.taken(), standing, now));
-        drop(line);
+        let entry = self.entries(now).into_iter().find(|entry| entry.session == *id);
         match before {
             Some(before) => drop(self.sessions.insert(id.clone(), before)),
             None => drop(self.sessions.remove(id)),
@@ -251,28 +304,21 @@ impl Line {
         entry
     }
 
-    /// Those who wait, in their order: each with its place, and its place among those of the same person, from 1.
-    fn standing(&self) -> impl Iterator<Item = (Waiting<'_>, u32, u32)> {
-        let mut ahead: BTreeMap<&str, u32> = BTreeMap::new();
-        self.waiting().into_iter().zip(1..).map(move |(waiting, position)| {
-            let of_person = ahead.entry(waiting.person).or_default();
-            *of_person += 1;
-            (waiting, position, *of_person)
-        })
-    }
-
-    fn entry(
+    /// How long it will wait, and for what, in a few words. `position` is among all, and among those of its person.
+    fn told(
         &self,
-        taken: &Taken<'_>,
-        (waiting, position, of_person): (Waiting<'_>, u32, u32),
+        waiting: &Waiting<'_>,
+        full: Option<Full>,
+        (position, of_person): (u32, u32),
+        memory_ms: u64,
         now: Timestamp,
-    ) -> QueueEntry {
-        let Waiting { id, person, since, priority } = waiting;
-        let QueueConfig { sandboxes, sandboxes_per_person } = self.config;
-        let (estimated_wait_ms, why) = match self.full(taken, person) {
+    ) -> (u64, String) {
+        let QueueConfig { sandboxes, sandboxes_per_person, memory_bytes } = self.config;
+        let person = waiting.person;
+        match full {
             None => (0, "its turn has come".to_owned()),
             Some(Full::All) => (
-                self.estimate(now, position, sandboxes, None),
+                self.estimate(now, position, sandboxes, None).max(memory_ms),
                 match sandboxes {
                     1 => "the only sandbox is in use".to_owned(),
                     all => format!("all {all} sandboxes are in use"),
@@ -285,34 +331,18 @@ impl Line {
                     most => format!("{person} has {most} sandboxes already"),
                 },
             ),
-        };
-        let (session, person) = (id.clone(), person.to_owned());
-        QueueEntry { session, person, priority, since, position, estimated_wait_ms, why }
-    }
-
-    /// When the n-th of these places will be given back, if each is held as long as places were.
-    fn estimate(&self, now: Timestamp, n: u32, places: u32, of: Option<&str>) -> u64 {
-        let usual = match self.times.len() as u64 {
-            0 => USUAL_MS,
-            count => self.times.iter().sum::<u64>() / count,
-        };
-        let is_it = |standing: &&Standing| of.is_none_or(|person| standing.person == person);
-        let left = self.sessions.values().filter(is_it).filter_map(|standing| {
-            let held_ms = now.since_ms(standing.held_since?);
-            Some(usual.saturating_sub(held_ms))
-        });
-        let mut left: Vec<u64> = left.collect();
-        left.sort_unstable();
-        let (before, places) = (n.saturating_sub(1), places.max(1));
-        let first = left.get((before % places) as usize).copied().unwrap_or(usual);
-        first + usual * u64::from(before / places)
+            Some(Full::Memory) => {
+                let (needed, all) = (Bytes(waiting.memory), Bytes(memory_bytes));
+                (memory_ms, format!("it needs {needed} of the {all} of memory, and not so much is free"))
+            }
+        }
     }
 
     /// The first first.
     fn waiting(&self) -> Vec<Waiting<'_>> {
         let waiting = self.sessions.iter().filter_map(|(id, standing)| match standing.place {
             Place::Waits { since, priority } if !standing.claims => {
-                Some(Waiting { id, person: &standing.person, since, priority })
+                Some(Waiting { id, person: &standing.person, memory: standing.memory, since, priority })
             }
             Place::Waits { .. } | Place::None | Place::Held { .. } => None,
         });
@@ -324,18 +354,40 @@ impl Line {
     fn taken(&self) -> Taken<'_> {
         let mut taken = Taken::default();
         for standing in self.sessions.values().filter(|standing| standing.has_place()) {
-            taken.take(&standing.person);
+            taken.take(&standing.person, standing.memory);
         }
-        self.lent.values().for_each(|person| taken.take(person));
+        self.lent.values().for_each(|(person, memory)| taken.take(person, *memory));
         taken
     }
 
-    fn full(&self, taken: &Taken<'_>, person: &str) -> Option<Full> {
+    /// Takes a place for it; or says why it waits on.
+    fn let_in<'a>(&self, taken: &mut Taken<'a>, waiting: &Waiting<'a>) -> Option<Full> {
+        let full = self.full(taken, waiting.person, waiting.memory);
+        match full {
+            None => taken.take(waiting.person, waiting.memory),
+            Some(Full::Memory) => taken.is_kept = true,
+            Some(Full::All | Full::OfPerson) => {}
+        }
+        full
+    }
+
+    fn full(&self, taken: &Taken<'_>, person: &str, memory: u64) -> Option<Full> {
         let is_over = |bound: u32, taken: u32| bound > 0 && taken >= bound;
         if is_over(self.config.sandboxes_per_person, taken.of(person)) {
             return Some(Full::OfPerson);
         }
-        is_over(self.config.sandboxes, taken.all).then_some(Full::All)
+        if is_over(self.config.sandboxes, taken.all) {
+            return Some(Full::All);
+        }
+        (taken.is_kept || self.missing_memory(taken, memory) > 0).then_some(Full::Memory)
+    }
+
+    /// How much has to become free before so much is.
+    fn missing_memory(&self, taken: &Taken<'_>, memory: u64) -> u64 {
+        match self.config.memory_bytes {
+            0 => 0,
+            most => taken.memory.saturating_add(memory).saturating_sub(most),
+        }
     }
 }
 

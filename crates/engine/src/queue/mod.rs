@@ -5,6 +5,7 @@
 //! a session wants a sandbox ─▶ room? ─┬─ yes: its place is held from then on, until the sandbox is gone
 //!                                     └─ no: it waits; the longest first, where a step of priority is ten minutes of waiting
 //! a place is free ─▶ who is first, and may have it, is told to look again
+//! memory is free, but not enough for who is first ─▶ nobody behind comes in before it, however little they need
 //! somebody waits ─▶ one who has a place and nothing to do gives it back, files and all
 //! ```
 
@@ -15,8 +16,9 @@ pub use line::QueueEntry;
 use crate::engine::Shared;
 use crate::session::Message;
 use crate::{CommandError, Engine, clock};
+use lamplight_domain::sandbox::Bytes;
 use lamplight_domain::session::{Command, Report, Room, Session, SessionView};
-use lamplight_domain::{SessionId, Timestamp};
+use lamplight_domain::{SandboxLimits, SessionId, Timestamp};
 use line::Line;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -25,17 +27,27 @@ use tokio::sync::Notify;
 /// From one look at the queue to the next, where nothing has changed but the time.
 const PERIOD: Duration = Duration::from_secs(2);
 
-/// How many sandboxes there may be at a time; 0 is no bound.
+/// How many sandboxes there may be at a time, and how much memory they may use together; 0 is no bound.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct QueueConfig {
     pub sandboxes: u32,
     pub sandboxes_per_person: u32,
+    /// The sum of their memory limits.
+    pub memory_bytes: u64,
 }
 
 impl Default for QueueConfig {
     fn default() -> Self {
-        Self { sandboxes: 0, sandboxes_per_person: 3 }
+        Self { sandboxes: 0, sandboxes_per_person: 3, memory_bytes: 0 }
     }
+}
+
+/// What is taken of the places, and how much there is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PlacesTaken {
+    pub sandboxes: u32,
+    pub memory_bytes: u64,
+    pub of: QueueConfig,
 }
 
 /// The places, and who has them.
@@ -45,9 +57,27 @@ pub(crate) struct Queue {
 }
 
 impl Queue {
-    /// `missing` are those whose places are not known yet.
-    pub(crate) fn new(config: QueueConfig, missing: impl IntoIterator<Item = SessionId>) -> Self {
-        Self { line: Mutex::new(Line::new(config, missing)), changed: Notify::new() }
+    /// `missing` are those whose places are not known yet; `usual_memory` is the limit of a sandbox that nobody has said one for.
+    pub(crate) fn new(
+        config: QueueConfig,
+        usual_memory: u64,
+        missing: impl IntoIterator<Item = SessionId>,
+    ) -> Self {
+        Self { line: Mutex::new(Line::new(config, usual_memory, missing)), changed: Notify::new() }
+    }
+
+    /// Refuses a session that would need more memory than all together may use: it would wait for ever.
+    pub(crate) fn refuse_if_too_large(&self, limits: &SandboxLimits) -> Result<(), CommandError> {
+        let Some((asked, most)) = self.lock().is_too_large(limits) else { return Ok(()) };
+        Err(CommandError::invalid(
+            "memory_beyond_queue",
+            format!(
+                "a sandbox of this session may use {}, and all together may use {}",
+                Bytes(asked),
+                Bytes(most)
+            ),
+            "ask for less (--memory, sandbox.limits.memory_bytes), or set queue.memory_mb higher",
+        ))
     }
 
     /// Whether the session may have a sandbox now. Where it may, its place is kept until it tells what it has become.
@@ -82,13 +112,13 @@ impl Queue {
     }
 
     /// A place for a sandbox that is lent, if there is one now that nobody waits for. It is kept until it is given back.
-    pub(crate) fn lend(&self, id: &SessionId, person: &str) -> bool {
-        self.lock().lend(id, person)
+    pub(crate) fn lend(&self, id: &SessionId, person: &str, limits: &SandboxLimits) -> bool {
+        self.lock().lend(id, person, limits)
     }
 
     /// One that was lent before this started.
-    pub(crate) fn is_lent(&self, id: &SessionId, person: &str) {
-        self.lock().is_lent(id, person);
+    pub(crate) fn is_lent(&self, id: &SessionId, person: &str, limits: &SandboxLimits) {
+        self.lock().is_lent(id, person, limits);
     }
 
     /// The sandbox that was lent has its place no more.
@@ -129,6 +159,11 @@ impl Engine {
     /// Who waits for a place, the first first.
     pub fn queue(&self) -> Vec<QueueEntry> {
         self.shared.queue.lock().entries(clock::now())
+    }
+
+    /// What is taken of the places.
+    pub fn places(&self) -> PlacesTaken {
+        self.shared.queue.lock().places()
     }
 
     /// Where a session waits; `None` where it does not.

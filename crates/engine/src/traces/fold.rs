@@ -132,6 +132,7 @@ impl Fold {
             | Event::TerminalOpened { .. }
             | Event::SandboxUsed { .. }
             | Event::BudgetSet { .. }
+            | Event::AttemptTaken(_)
             | Event::SessionEnded { .. }
             | Event::SessionArchived { .. }
             | Event::SessionUnarchived { .. }
@@ -156,7 +157,7 @@ impl Fold {
             | Event::RetryPlanned(_)
             | Event::PromptRetried { .. }
             | Event::CancelAnswered { .. }
-            | Event::BudgetNeared { .. }
+            | Event::BudgetNeared(_)
             | Event::GuardTripped(_)
             | Event::TurnContinued(_)
             | Event::BranchPushed { .. }

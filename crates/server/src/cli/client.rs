@@ -80,6 +80,11 @@ impl Client {
     }
 
     /// A session's event stream after `seq`.
+    /// Where attempts at one task are looked at side by side.
+    pub(super) fn comparison(&self, session: &str) -> String {
+        format!("{}/compare/{session}", self.base())
+    }
+
     pub(super) async fn events(&self, session: &str, seq: u64) -> anyhow::Result<Socket> {
         self.socket(&format!("/sessions/{session}/events?resume={seq}")).await
     }

@@ -13,6 +13,7 @@ mod budget;
 mod checks;
 mod client;
 mod code;
+mod compare;
 mod config;
 mod continue_once;
 mod dead;
@@ -102,6 +103,10 @@ enum Command {
     Serve(serve::Arguments),
     /// Hand over a task and watch it; Ctrl-C stops the turn, twice leaves it running
     Run(run::Arguments),
+    /// Show the attempts at one task side by side
+    Compare(compare::Arguments),
+    /// Take one of several attempts; the others stop and end
+    Take(verb::Arguments),
     /// List sessions that wait for a sandbox, or put one before others
     Queue(queue::Arguments),
     /// List sessions, the newest first
@@ -287,6 +292,10 @@ impl Cli {
             Command::Gateway(arguments) => block_on(gateway::run(&arguments, &common.client()?, output)),
             Command::Ready => block_on(ready::run(&common.client()?, output)),
             Command::Keys(arguments) => block_on(keys::run(&arguments, &common.client()?, output)),
+            Command::Compare(arguments) => block_on(compare::run(&arguments, &common.client()?, output)),
+            Command::Take(arguments) => {
+                block_on(verb::run(Verb::Take, &arguments, &common.client()?, output))
+            }
             Command::Archive(arguments) => block_on(archive::run(&arguments, &common.client()?, output)),
             Command::End(arguments) => block_on(verb::run(Verb::End, &arguments, &common.client()?, output)),
         }

@@ -81,6 +81,7 @@ impl Progress {
             | Event::PromptRemoved { .. }
             | Event::SessionArchived { .. }
             | Event::SessionUnarchived { .. }
+            | Event::AttemptTaken(_)
             | Event::ModelChosen { .. }
             | Event::SandboxCreated { .. }
             | Event::WorkspacePrepared { .. }
@@ -122,7 +123,7 @@ impl Progress {
             | Event::SandboxUsed { .. }
             | Event::BudgetSet { .. }
             | Event::PrioritySet { .. }
-            | Event::BudgetNeared { .. }
+            | Event::BudgetNeared(_)
             | Event::SetupBegun { .. }
             | Event::SetupEnded { .. }
             | Event::CheckpointRequested { .. }

@@ -1,11 +1,12 @@
 //! `lamplight queue`
 
 use super::client::Client;
-use super::output::{Output, Style, clean, duration, first_line};
-use crate::http::queue::{QueueList, QueuedSession};
+use super::output::{Output, Style, clean, duration, first_line, plural};
+use crate::http::queue::{QueueList, QueuePlaces, QueuedSession};
 use crate::http::resources::SessionView;
 use crate::http::sessions::priority::PriorityRequest;
 use clap::Args;
+use lamplight_domain::sandbox::Bytes;
 use std::process::ExitCode;
 
 /// Characters of a title that are shown.
@@ -47,11 +48,24 @@ pub(super) async fn run(
     for queued in &list.items {
         output.line(&row(queued, output))?;
     }
+    output.line(&output.paint(Style::Dim, &taken(&list.places)))?;
     if !list.items.is_empty() {
         let hint = "Before others: lamplight queue ID --priority 1. Not at all: lamplight stop ID.";
         output.line(&output.paint(Style::Dim, hint))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What sandboxes take, and of how much where there is a bound.
+fn taken(places: &QueuePlaces) -> String {
+    let sandboxes = match places.max_sandboxes {
+        Some(most) => format!("{} of {}", places.sandboxes, plural(most.into(), "sandbox place")),
+        None => plural(places.sandboxes.into(), "sandbox place"),
+    };
+    let memory = places.max_memory_bytes.map(|most| {
+        format!(" · memory limits of {} together, of {}", Bytes(places.memory_bytes), Bytes(most))
+    });
+    format!("Taken: {sandboxes}{}.", memory.unwrap_or_default())
 }
 
 fn row(queued: &QueuedSession, output: &Output) -> String {

@@ -154,6 +154,11 @@ impl<W: Write> Renderer<W> {
             Event::ModelChosen { model, .. } => self.dim(&format!("model: {}", clean(model))),
             Event::SessionArchived { by } => self.dim(&format!("archived by {}", clean(by))),
             Event::SessionUnarchived { by } => self.dim(&format!("put back by {}", clean(by))),
+            Event::AttemptTaken(taken) => {
+                let id = taken.session.as_str();
+                let short = &id[id.len().saturating_sub(8)..];
+                self.dim(&format!("of the attempts, {} took {short}", clean(&taken.by)))
+            }
             Event::SessionEnded { by } => self.dim(&format!("the session was ended by {}", clean(by))),
             Event::SandboxFailed { failure, .. } => {
                 self.bad(&format!("the sandbox failed: {}", failure.message))
@@ -240,10 +245,11 @@ impl<W: Write> Renderer<W> {
             Event::BudgetSet { budget_micros, by } => {
                 self.dim(&format!("{} set the budget to {}", clean(by), Dollars(*budget_micros)))
             }
-            Event::BudgetNeared { spent_micros, budget_micros, of, .. } => self.paint(
-                Style::Warm,
-                &clean(&format!("{} of {} are spent", Dollars(*spent_micros), of.named(*budget_micros))),
-            ),
+            Event::BudgetNeared(near) => {
+                let budget = near.of.named(near.budget_micros);
+                let text = format!("{} of {budget} are spent", Dollars(near.spent_micros));
+                self.paint(Style::Warm, &clean(&text))
+            }
             Event::GuardTripped(tripped) => self.bad(&tripped.detail),
             Event::TurnContinued(continued) => {
                 self.dim(&format!("{} lets it go on once", clean(&continued.by)))

@@ -7,10 +7,11 @@ use super::output::{Output, Style, duration, plural};
 use super::render::{Renderer, short};
 use super::sandbox::LimitArguments;
 use super::watch::{Seen, Watch};
-use super::{Common, server_process};
+use super::{Common, compare, server_process};
 use crate::clock;
 use crate::http::resources::{Network, Phase, SessionView};
-use crate::http::sessions::create::{LimitsRequest, NewSessionRequest};
+use crate::http::sessions::attempts::AttemptList;
+use crate::http::sessions::create::{AttemptRequest, LimitsRequest, NewSessionRequest};
 use anyhow::Context;
 use clap::Args;
 use futures::StreamExt;
@@ -28,6 +29,8 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep_until};
 const TWICE: Duration = Duration::from_millis(700);
 /// Between two drawings of the status line.
 const TICK: Duration = Duration::from_millis(250);
+/// More than any server takes; it says how many it does.
+const MOST_ATTEMPTS: usize = 100;
 /// As shells say "ended by SIGINT": 128 + 2.
 const STOPPED: u8 = 130;
 
@@ -65,6 +68,12 @@ pub(super) struct Arguments {
     image: Option<ImageChoice>,
     #[command(flatten)]
     sandbox: LimitArguments,
+    /// Give it to so many sessions at once, of which you take one later: `lamplight compare`, `lamplight take`
+    #[arg(long, value_name = "NUMBER")]
+    attempts: Option<usize>,
+    /// The agent of one of those, and its model; once for each that is to have its own
+    #[arg(long = "attempt", value_name = "AGENT[:MODEL]", value_parser = attempt)]
+    each: Vec<AttemptRequest>,
     /// Hand it over and return
     #[arg(long)]
     detach: bool,
@@ -95,9 +104,50 @@ pub(super) async fn run(
             .map(|budget| LimitsRequest { budget_micros: Some(budget), ..LimitsRequest::default() }),
         image: arguments.image.as_ref().map(ToString::to_string),
         sandbox: arguments.sandbox.request(),
+        attempts: arguments.attempts(),
         ..NewSessionRequest::default()
     };
+    if !request.attempts.is_empty() {
+        return begin_attempts(&client, &request, arguments.json, output).await;
+    }
     hand_over(&client, &request, arguments.detach, arguments.json, output).await
+}
+
+impl Arguments {
+    /// Those that were described come first; none where one session is wanted.
+    fn attempts(&self) -> Vec<AttemptRequest> {
+        let mut attempts = self.each.clone();
+        let number = self.attempts.unwrap_or(0).max(attempts.len()).min(MOST_ATTEMPTS);
+        attempts.resize(number, AttemptRequest::default());
+        attempts
+    }
+}
+
+/// `AGENT`, `AGENT:MODEL`, or `:MODEL` for the usual agent.
+fn attempt(text: &str) -> Result<AttemptRequest, String> {
+    let (agent, model) = text.split_once(':').unwrap_or((text, ""));
+    let said = |text: &str| Some(text.to_owned()).filter(|text| !text.is_empty());
+    match (said(agent), said(model)) {
+        (None, None) => Err("say an agent, a model after a colon, or both".to_owned()),
+        (agent, model) => Ok(AttemptRequest { agent, model }),
+    }
+}
+
+/// Starts several, and says how they are looked at.
+async fn begin_attempts(
+    client: &Client,
+    request: &NewSessionRequest,
+    json: bool,
+    output: &mut Output,
+) -> anyhow::Result<ExitCode> {
+    let first: SessionView = client.post("/sessions", Some(request)).await?;
+    let list: AttemptList = client.get(&format!("/sessions/{}/attempts", first.id)).await?;
+    if json {
+        output.json(&list)?;
+    } else {
+        compare::show(&list, client, output)?;
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// Starts a session, and watches it unless it is to be left alone.

@@ -73,6 +73,15 @@ pub(super) async fn run(
     if let Some(origin) = &view.origin {
         row("fork of", &format!("{} at checkpoint {}", origin.session, origin.checkpoint))?;
     }
+    if let Some(attempts) = &view.attempts {
+        let place = format!("{} of {}", attempts.number, attempts.sessions.len());
+        let taken = match &attempts.taken {
+            Some(taken) if taken.session == view.id => format!(" · taken by {}", clean(&taken.by)),
+            Some(taken) => format!(" · {} took another", clean(&taken.by)),
+            None => format!(" · side by side: lamplight compare {}", view.id),
+        };
+        row("attempt", &format!("{place}{taken}"))?;
+    }
     for kept in &view.checkpoints {
         let when = if kept.in_turn { "in the middle of" } else { "after" };
         row(&format!("kept {}", kept.checkpoint), &format!("{when} turn {}", kept.turn))?;

@@ -1,8 +1,8 @@
-//! What is said to a session in one word: `lamplight stop`, `pause`, `resume`, `retry`, `end`.
+//! What is said to a session in one word: `lamplight stop`, `pause`, `resume`, `retry`, `take`, `end`.
 
 use super::SessionArgument;
 use super::client::Client;
-use super::output::Output;
+use super::output::{Output, plural};
 use crate::http::resources::SessionView;
 use clap::Args;
 use std::process::ExitCode;
@@ -22,6 +22,7 @@ pub(super) enum Verb {
     Pause,
     Resume,
     Retry,
+    Take,
     End,
 }
 
@@ -33,6 +34,7 @@ impl Verb {
             Self::Pause => "pause",
             Self::Resume => "resume",
             Self::Retry => "retry",
+            Self::Take => "take",
             Self::End => "end",
         }
     }
@@ -47,9 +49,22 @@ impl Verb {
             }
             Self::Resume => "It goes on.".into(),
             Self::Retry => "It is tried again.".into(),
+            Self::Take => taken(view),
             Self::End => format!("Ended; its branch {} and its log stay.", view.branch),
         }
     }
+}
+
+fn taken(view: &SessionView) -> String {
+    let others = view.attempts.as_ref().map_or(0, |attempts| attempts.sessions.len().saturating_sub(1));
+    let ended = match others {
+        1 => "the other attempt is".to_owned(),
+        others => format!("the other {} are", plural(others as u64, "attempt")),
+    };
+    let id = &view.id;
+    format!(
+        "It is taken; {ended} ended, and their branches stay.\nreview  lamplight diff {id}   then   lamplight merge {id}"
+    )
 }
 
 pub(super) async fn run(

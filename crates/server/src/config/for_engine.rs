@@ -33,6 +33,7 @@ impl Config {
             limits: self.limits.clone(),
             guards: self.guards.engine(),
             queue: self.queue.engine(),
+            attempts: self.attempts.most,
             budgets: self.budgets.engine(),
             permissions: self.agent.permissions,
             checks: self.checks.run,

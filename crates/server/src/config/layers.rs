@@ -84,6 +84,8 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_LIMITS_SESSION_WALL_CLOCK_MS", "limits.session_wall_clock_ms", Kind::Number),
     variable("LAMPLIGHT_QUEUE_SANDBOXES", "queue.sandboxes", Kind::Number),
     variable("LAMPLIGHT_QUEUE_SANDBOXES_PER_PERSON", "queue.sandboxes_per_person", Kind::Number),
+    variable("LAMPLIGHT_QUEUE_MEMORY_MB", "queue.memory_mb", Kind::Number),
+    variable("LAMPLIGHT_ATTEMPTS_MOST", "attempts.most", Kind::Number),
     variable("LAMPLIGHT_CHECKS_RUN", "checks.run", Kind::Text),
     variable("LAMPLIGHT_BUDGETS_MONTH_MICROS", "budgets.month_micros", Kind::Number),
     variable("LAMPLIGHT_MODELS_OPENAI_BASE", "models.openai.base", Kind::Text),

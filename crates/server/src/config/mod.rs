@@ -4,6 +4,7 @@
 //! key or variable that nobody reads is an error that names it: a setting with a typing mistake never silently counts
 //! for nothing.
 
+mod attempts;
 mod auth;
 mod blobs;
 mod checks;
@@ -25,6 +26,7 @@ mod secrets;
 mod sections;
 mod traces;
 
+pub use attempts::Attempts;
 pub use auth::{Allow, Auth, GitHubWay, OidcWay};
 pub use blobs::Blobs;
 pub use checks::Checks;
@@ -71,6 +73,7 @@ pub struct Config {
     pub guards: Guards,
     pub budgets: Budgets,
     pub queue: Queue,
+    pub attempts: Attempts,
     pub hooks: Hooks,
     pub checks: Checks,
     pub models: Models,
@@ -173,6 +176,7 @@ impl Config {
         self.sandbox.check()?;
         self.models.check()?;
         self.budgets.check()?;
+        self.attempts.check()?;
         self.github.check()?;
         self.gateway.check()?;
         self.e2b.check(&self.server)?;

@@ -10,18 +10,22 @@ pub struct Queue {
     pub sandboxes: u32,
     /// Of sessions that are for one person; 0 is no bound.
     pub sandboxes_per_person: u32,
+    /// What the memory limits of all may come to together, in MiB; 0 is no bound.
+    pub memory_mb: u64,
 }
 
 impl Default for Queue {
     fn default() -> Self {
-        let lamplight_engine::QueueConfig { sandboxes, sandboxes_per_person } = Default::default();
-        Self { sandboxes, sandboxes_per_person }
+        let lamplight_engine::QueueConfig { sandboxes, sandboxes_per_person, memory_bytes } =
+            Default::default();
+        Self { sandboxes, sandboxes_per_person, memory_mb: memory_bytes >> 20 }
     }
 }
 
 impl Queue {
     pub(super) fn engine(self) -> lamplight_engine::QueueConfig {
-        let Self { sandboxes, sandboxes_per_person } = self;
-        lamplight_engine::QueueConfig { sandboxes, sandboxes_per_person }
+        let Self { sandboxes, sandboxes_per_person, memory_mb } = self;
+        let memory_bytes = memory_mb.saturating_mul(1 << 20);
+        lamplight_engine::QueueConfig { sandboxes, sandboxes_per_person, memory_bytes }
     }
 }

@@ -196,6 +196,8 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/pull-request/close", post(pull_request::close::handle))
         .route("/sessions/{id}/pull-request/update", post(pull_request::update::handle))
         .route("/sessions/{id}/gateway-token", post(sessions::gateway_token::handle))
+        .route("/sessions/{id}/attempts", get(sessions::attempts::handle))
+        .route("/sessions/{id}/take", post(sessions::take::handle))
         .route("/sessions/{id}/end", post(sessions::end::handle))
         .route("/sessions/{id}/archive", post(sessions::archive::handle))
         .route("/sessions/{id}/unarchive", post(sessions::unarchive::handle))

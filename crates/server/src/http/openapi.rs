@@ -49,6 +49,8 @@ use utoipa::OpenApi;
         sessions::priority::handle,
         crate::http::queue::handle,
         crate::http::github::show::handle,
+        sessions::attempts::handle,
+        sessions::take::handle,
         sessions::end::handle,
         sessions::archive::handle,
         sessions::unarchive::handle,

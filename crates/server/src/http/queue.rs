@@ -7,7 +7,7 @@ use super::resources::{Moment, Phase, SessionSummary, SessionView};
 use axum::Json;
 use axum::extract::State;
 use lamplight_domain::session;
-use lamplight_engine::QueueEntry;
+use lamplight_engine::{PlacesTaken, QueueEntry};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -40,6 +40,35 @@ pub struct QueuedSession {
 pub struct QueueList {
     /// The first is the next; at most 200.
     pub items: Vec<QueuedSession>,
+    pub places: QueuePlaces,
+}
+
+/// What sandboxes take of what there is for them; no bound is `null`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct QueuePlaces {
+    /// Those that there are, paused ones and those that are lent too.
+    pub sandboxes: u32,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_sandboxes: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_sandboxes_per_person: Option<u32>,
+    /// The sum of their memory limits.
+    pub memory_bytes: u64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub max_memory_bytes: Option<u64>,
+}
+
+impl From<PlacesTaken> for QueuePlaces {
+    fn from(taken: PlacesTaken) -> Self {
+        let bound = |most: u32| (most > 0).then_some(most);
+        Self {
+            sandboxes: taken.sandboxes,
+            max_sandboxes: bound(taken.of.sandboxes),
+            max_sandboxes_per_person: bound(taken.of.sandboxes_per_person),
+            memory_bytes: taken.memory_bytes,
+            max_memory_bytes: Some(taken.of.memory_bytes).filter(|most| *most > 0),
+        }
+    }
 }
 
 /// Sessions that wait for a sandbox, in their order.
@@ -66,7 +95,7 @@ pub(in crate::http) async fn handle(
         });
     }
     let items = seen(&app, &caller, items, |waiting| Some(&waiting.repository)).await;
-    Ok(Json(QueueList { items }))
+    Ok(Json(QueueList { items, places: app.engine.places().into() }))
 }
 
 /// With its place in the queue, where it has one.

@@ -107,6 +107,14 @@ fn refused(refusal: &Refusal) -> Problem {
             "Fill in what the question asks for, as the session's `question` says it.",
         ),
         Refusal::NothingToRetry => (StatusCode::CONFLICT, "Nothing; a prompt goes on with the session."),
+        Refusal::NotAnAttempt => (
+            StatusCode::CONFLICT,
+            "Begin several at once: `lamplight run --attempts 3`, or `attempts` of a new session.",
+        ),
+        Refusal::AttemptTaken { .. } => (
+            StatusCode::CONFLICT,
+            "Go on with the one that was taken; the branches of the others are still there.",
+        ),
         Refusal::EmptyPrompt => (StatusCode::BAD_REQUEST, "Say what is to be done."),
         Refusal::ModelUnknown { .. } => (StatusCode::BAD_REQUEST, "Choose one of the models offered."),
         Refusal::QueueFull { .. } => {

@@ -2,6 +2,7 @@
 
 mod access;
 mod artifacts;
+mod attempts;
 mod automations;
 mod backups;
 mod bucket;

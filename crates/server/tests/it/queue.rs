@@ -80,6 +80,56 @@ async fn what_is_taken_back_waits_no_more() {
     assert_eq!(queue(&server).await, []);
     let view = server.view(&second).await;
     assert_eq!((&view["phase"], &view["queue_position"]), (&json!("paused"), &Value::Null));
-    assert_eq!(server.place.say(&["queue"]), "Nothing waits for a sandbox.\n");
+    assert_eq!(server.place.say(&["queue"]), "Nothing waits for a sandbox.\nTaken: 1 of 1 sandbox place.\n");
+    server.clear().await;
+}
+
+const MIB: u64 = 1 << 20;
+
+#[tokio::test]
+async fn the_memory_that_sandboxes_may_use_together_is_counted() {
+    let server = Server::start_in(Place::with("[queue]\nmemory_mb = 1024\nsandboxes_per_person = 0\n"));
+    let ask = async |prompt: &str, mib: u64| {
+        let repository = server.place.repository();
+        let sandbox = json!({"memory_bytes": mib * MIB});
+        server
+            .post("/sessions", json!({"repository": repository, "prompt": prompt, "sandbox": sandbox}))
+            .await
+    };
+    let (status, problem) = ask("!say never", 1025).await;
+    assert_eq!((status, &problem["code"]), (StatusCode::BAD_REQUEST, &json!("memory_beyond_queue")));
+    let said = "a sandbox of this session may use 1.0 GiB, and all together may use 1 GiB";
+    assert!(problem["detail"].as_str().unwrap().starts_with(said), "{problem}");
+
+    let made = async |prompt: &str, mib: u64| {
+        let (status, view) = ask(prompt, mib).await;
+        assert_eq!(status, StatusCode::CREATED, "{view}");
+        view["id"].as_str().unwrap().to_owned()
+    };
+    let busy = made("!hang", 600).await;
+    server.until(&busy, "turn_started", 1).await;
+    let large = made("!say large", 700).await;
+    server.until(&large, "sandbox_queued", 1).await;
+    // There would be room for it, but the large one was there before.
+    let small = made("!say small", 300).await;
+    server.until(&small, "sandbox_queued", 1).await;
+    assert_eq!(queue(&server).await, [(large.clone(), 1), (small.clone(), 2)]);
+    let view = server.view(&large).await;
+    let why = "it waits for a free sandbox: it needs 700 MiB of the 1 GiB of memory, and not so much is free";
+    assert_eq!(view["reason"], why);
+    let (_, list) = server.get("/queue").await;
+    let places = json!({"sandboxes": 1, "memory_bytes": 600 * MIB, "max_memory_bytes": 1024 * MIB});
+    assert_eq!(list["places"], places);
+    let said = server.place.say(&["queue"]);
+    assert!(said.contains("Taken: 1 sandbox place · memory limits of 600 MiB together, of 1 GiB."), "{said}");
+    let metrics =
+        server.request(reqwest::Method::GET, "/metrics").send().await.unwrap().text().await.unwrap();
+    assert!(metrics.contains(&format!("lamplight_places_memory_bytes {}\n", 600 * MIB)), "{metrics}");
+
+    server.post(&format!("/sessions/{busy}/stop"), Value::Null).await;
+    for waiting in [&large, &small] {
+        server.until(waiting, "turn_ended", 1).await;
+    }
+    assert_eq!(queue(&server).await, []);
     server.clear().await;
 }

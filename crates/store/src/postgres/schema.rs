@@ -12,6 +12,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0004_hooks.sql"),
     include_str!("../../migrations/postgres/0005_dead.sql"),
     include_str!("../../migrations/postgres/0006_automations.sql"),
+    include_str!("../../migrations/postgres/0007_attempts.sql"),
 ];
 
 /// The first schema with a table of servers.

@@ -1,6 +1,7 @@
 //! What a caller of the store can observe.
 
 mod append;
+mod attempts;
 mod audit;
 mod automations;
 mod blobs;

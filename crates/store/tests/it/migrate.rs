@@ -4,8 +4,8 @@ use crate::support::*;
 use bytes::Bytes;
 use lamplight_domain::{Role, Scope, Seq};
 use lamplight_store::{
-    Announced, Append, AuditEntry, AuditQuery, AutomationChange, Credential, CredentialKind, Delivery,
-    DeliveryQuery, ForgeChange, Identity, LentChange, LentRow, Mark, Migrated, Owner, PeopleChange,
+    Announced, Append, AuditEntry, AuditQuery, AutomationChange, ChoiceChange, Credential, CredentialKind,
+    Delivery, DeliveryQuery, ForgeChange, Identity, LentChange, LentRow, Mark, Migrated, Owner, PeopleChange,
     PersonRow, PostgresAddress, Remark, Remembered, ReplyOwed, ReviewChange, Reviewed, SealedSecret, Store,
     Thread,
 };
@@ -94,6 +94,8 @@ async fn fill(store: &Store) {
     store.change_people(enter).await.unwrap();
     let lent = LentRow { id: session(7), person: "Ada".into(), body: vec![1, 2] };
     store.change_lent(LentChange::Keep(lent)).await.unwrap();
+    let choice = crate::attempts::choice(1, 2);
+    assert_eq!(store.change_choice(ChoiceChange::Make(choice)).await.unwrap(), 1);
     let run = crate::automations::run("nightly", "due/1", 5);
     for change in [
         AutomationChange::Add(crate::automations::row("nightly", Some(NOON))),
@@ -127,6 +129,7 @@ async fn told(store: &Store) -> String {
     let query = DeliveryQuery { limit: 9, ..DeliveryQuery::default() };
     let deliveries = store.hook_deliveries("a", query).await.unwrap();
     told.push(format!("{:?} {deliveries:?}", store.hooks().await.unwrap()));
+    told.push(format!("{:?}", store.unsettled_choices(9).await.unwrap()));
     told.push(format!("{:?} {:?}", store.automations().await.unwrap(), store.open_runs().await.unwrap()));
     told.join("\n").replace('\u{fffd}', "\\0")
 }

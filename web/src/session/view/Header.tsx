@@ -162,6 +162,11 @@ function Facts({ facts }: { facts: SessionView }) {
       </span>
       <span className="hidden shrink-0 sm:inline">{visible(facts.agent)}</span>
       <ModelPicker facts={facts} />
+      {facts.attempts ? (
+        <Link to="/compare/$id" params={{ id: facts.id }} className="shrink-0 text-soft underline underline-offset-4">
+          {words.list.attempt(facts.attempts.number, facts.attempts.sessions.length)}
+        </Link>
+      ) : null}
       {facts.image ? (
         <span className="hidden shrink-0 sm:inline" title={words.header.imageTitle(facts.image.digest)}>
           {words.header.onImage(visible(facts.image.name))}

@@ -166,7 +166,8 @@ struct Build<'a> {
 impl Build<'_> {
     async fn run(mut self, recipe: Recipe) {
         let id = self.template.id.clone();
-        let built = match self.shared.queue.lend(&id, &self.person.name) {
+        let limits = &self.shared.config.sandbox.limits;
+        let built = match self.shared.queue.lend(&id, &self.person.name, limits) {
             true => {
                 let built = self.build(&recipe).await;
                 self.shared.queue.give_back(&id);

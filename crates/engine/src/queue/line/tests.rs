@@ -2,6 +2,7 @@ use super::*;
 use lamplight_domain::session::{Input, Report};
 use lamplight_domain::{Entry, Event, Generation, Limits, Network, Person, SandboxLimits, Seq, SessionSpec};
 
+const GIB: u64 = 1 << 30;
 const NOW: Timestamp = Timestamp(1_000_000_000);
 
 fn id(n: u128) -> SessionId {
@@ -25,6 +26,7 @@ fn spec(person: &str) -> SessionSpec {
         network: Network::Open,
         image: None,
         origin: None,
+        attempts: None,
     }
 }
 
@@ -37,15 +39,29 @@ struct World {
 
 impl World {
     fn new(sandboxes: u32, sandboxes_per_person: u32) -> Self {
-        let line = Line::new(QueueConfig { sandboxes, sandboxes_per_person }, []);
-        Self { line, sessions: BTreeMap::new(), now: NOW }
+        Self::of(QueueConfig { sandboxes, sandboxes_per_person, memory_bytes: 0 })
+    }
+
+    /// All together may use so many GiB.
+    fn with_memory(gib: u64) -> Self {
+        Self::of(QueueConfig { sandboxes: 0, sandboxes_per_person: 0, memory_bytes: gib * GIB })
+    }
+
+    fn of(config: QueueConfig) -> Self {
+        Self { line: Line::new(config, 4 * GIB, []), sessions: BTreeMap::new(), now: NOW }
     }
 
     /// A session with a prompt; whether it may have a sandbox.
     fn prompted(&mut self, n: u128, person: &str) -> Room {
+        self.wants(n, person, None)
+    }
+
+    /// With so many GiB of memory.
+    fn wants(&mut self, n: u128, person: &str, gib: Option<u64>) -> Room {
+        let sandbox = SandboxLimits { memory_bytes: gib.map(|gib| gib * GIB), ..SandboxLimits::default() };
+        let spec = SessionSpec { sandbox, ..spec(person) };
         let prompt = format!("{n:026}").parse().unwrap();
-        let events =
-            Session::create(spec(person), prompt, "do it".into(), person.into(), Vec::new()).unwrap();
+        let events = Session::create(spec, prompt, "do it".into(), person.into(), Vec::new()).unwrap();
         let entries =
             (1..).zip(events).map(|(seq, event)| Entry { seq: Seq(seq), at: self.now, read: None, event });
         let session = Session::replay(&entries.collect::<Vec<_>>()).unwrap();
@@ -158,7 +174,7 @@ fn a_wait_is_estimated_by_how_long_places_were_held() {
 #[test]
 fn after_a_start_nobody_comes_in_before_all_are_known() {
     let mut world = World::new(1, 0);
-    world.line = Line::new(world.line.config, [id(1), id(2)]);
+    world.line = Line::new(world.line.config, 0, [id(1), id(2)]);
     assert_eq!(world.prompted(2, "Ada"), Room::Full);
     assert_eq!(world.admissible(), []);
     world.line.is_known(&id(1));
@@ -192,13 +208,138 @@ fn who_has_nothing_to_do_is_asked_for_its_place() {
 fn what_is_lent_has_a_place_like_a_session() {
     let mut world = World::new(3, 2);
     assert_eq!(world.prompted(1, "Ada"), Room::Free);
-    assert!(world.line.lend(&id(11), "Ada"));
-    assert!(!world.line.lend(&id(12), "Ada"), "she has two");
-    assert!(world.line.lend(&id(13), "Bo"));
-    assert!(!world.line.lend(&id(14), "Bo"), "there are three");
+    assert!(world.line.lend(&id(11), "Ada", &SandboxLimits::default()));
+    assert!(!world.line.lend(&id(12), "Ada", &SandboxLimits::default()), "she has two");
+    assert!(world.line.lend(&id(13), "Bo", &SandboxLimits::default()));
+    assert!(!world.line.lend(&id(14), "Bo", &SandboxLimits::default()), "there are three");
     assert_eq!(world.prompted(2, "Cy"), Room::Full);
     assert!(world.line.give_back(&id(11)));
     assert!(!world.line.give_back(&id(11)));
-    assert!(!world.line.lend(&id(15), "Ada"), "somebody waits for it");
+    assert!(!world.line.lend(&id(15), "Ada", &SandboxLimits::default()), "somebody waits for it");
     assert_eq!(world.line.admissible(), [id(2)]);
+}
+
+#[test]
+fn memory_that_all_may_use_together_is_a_bound_like_the_number() {
+    let mut world = World::with_memory(8);
+    assert_eq!(world.wants(1, "Ada", Some(3)), Room::Free);
+    assert_eq!(world.wants(2, "Bo", None), Room::Free, "4 GiB are usual");
+    assert_eq!(world.wants(3, "Cy", Some(2)), Room::Full);
+    assert!(!world.line.lend(&id(11), "Di", &SandboxLimits::default()), "somebody waits");
+    let entries = world.line.entries(world.now);
+    assert_eq!(entries[0].why, "it needs 2 GiB of the 8 GiB of memory, and not so much is free");
+    assert_eq!(entries[0].estimated_wait_ms, 300_000);
+    let places = world.line.places();
+    assert_eq!((places.sandboxes, places.memory_bytes), (2, 7 * GIB));
+    world.gives_back(1);
+    assert_eq!(world.admissible(), [3]);
+    assert_eq!(world.report(3, Report::Tick), Room::Free);
+    let small = SandboxLimits { memory_bytes: Some(2 * GIB), ..SandboxLimits::default() };
+    assert!(world.line.lend(&id(11), "Di", &small), "that is all of it");
+    assert_eq!(world.wants(4, "Ed", Some(1)), Room::Full);
+    assert!(world.line.give_back(&id(11)));
+    assert_eq!(world.admissible(), [4]);
+}
+
+#[test]
+fn nobody_small_comes_in_before_a_large_one_that_was_there_first() {
+    let mut world = World::with_memory(8);
+    assert_eq!(world.wants(1, "Ada", Some(3)), Room::Free);
+    assert_eq!(world.wants(2, "Bo", Some(3)), Room::Free);
+    assert_eq!(world.wants(3, "Cy", Some(8)), Room::Full);
+    assert_eq!(world.wants(4, "Di", Some(1)), Room::Full, "2 GiB are free, for who is before it");
+    world.now = world.now.plus_ms(60_000);
+    world.gives_back(1);
+    assert_eq!((world.admissible(), world.order()), (vec![], vec![(3, 1), (4, 2)]));
+    let waits: Vec<u64> =
+        world.line.entries(world.now).iter().map(|entry| entry.estimated_wait_ms / 1000).collect();
+    assert_eq!(waits, [0, 60], "Bo is due, and then a minute of Cy's");
+    // A person lets it go first.
+    world.told(4, Event::PrioritySet { priority: 1, by: "Ada".into() });
+    assert_eq!(world.admissible(), [4]);
+    assert_eq!(world.report(4, Report::Tick), Room::Free);
+    world.gives_back(2);
+    assert_eq!(world.admissible(), []);
+    world.gives_back(4);
+    assert_eq!(world.admissible(), [3]);
+}
+
+#[test]
+fn what_needs_more_than_there_is_comes_in_alone() {
+    let mut world = World::with_memory(8);
+    let large = SandboxLimits { memory_bytes: Some(9 * GIB), ..SandboxLimits::default() };
+    assert_eq!(world.line.is_too_large(&large), Some((9 * GIB, 8 * GIB)));
+    assert_eq!(world.line.is_too_large(&SandboxLimits::default()), None);
+    // It is from before the bound was lowered.
+    assert_eq!(world.wants(1, "Ada", Some(1)), Room::Free);
+    assert_eq!(world.wants(2, "Bo", Some(9)), Room::Full);
+    world.gives_back(1);
+    assert_eq!(world.report(2, Report::Tick), Room::Free);
+    assert_eq!(world.wants(3, "Cy", Some(1)), Room::Full);
+}
+
+#[test]
+fn as_many_idle_ones_give_back_as_a_large_one_needs() {
+    let mut world = World::with_memory(8);
+    for n in 1..=4 {
+        assert_eq!(world.wants(n, "Ada", Some(2)), Room::Free);
+        let (generation, handle) = (Generation(1), "h".to_owned());
+        world.told(n, Event::SandboxCreated { generation, handle, enforced: None });
+        world.told(n, Event::WorkspacePrepared { generation, base_commit: "c".into() });
+        let prompt = format!("{n:026}").parse().unwrap();
+        world.told(n, Event::PromptRemoved { prompt, by: "Ada".into() });
+        world.now = world.now.plus_ms(1_000);
+    }
+    assert_eq!(world.wants(5, "Bo", Some(3)), Room::Full);
+    assert_eq!(world.wants(6, "Cy", Some(1)), Room::Full);
+    assert_eq!(world.line.asked_to_give_back(world.now.plus_ms(IDLE_GRACE_MS)), [id(1), id(2)]);
+}
+
+/// Sessions of all sizes come and go: the bounds hold at every moment, and everybody comes in.
+#[test]
+fn whoever_waits_comes_in_and_no_bound_is_passed() {
+    for seed in 0..300 {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let config = QueueConfig {
+            sandboxes: random.u32(0..4),
+            sandboxes_per_person: random.u32(0..3),
+            memory_bytes: random.u64(4..9) * GIB,
+        };
+        let mut world = World::of(config);
+        let (mut running, mut came): (Vec<u128>, u128) = (Vec::new(), 0);
+        for step in 0.. {
+            let is_over = came == 30 && world.order().is_empty();
+            if is_over || step > 1_000 {
+                assert!(is_over, "seed {seed}: somebody waits for ever: {:?}", world.order());
+                break;
+            }
+            world.now = world.now.plus_ms(1_000);
+            if came < 30 && random.bool() {
+                came += 1;
+                let person = ["Ada", "Bo", "Cy"][random.usize(..3)];
+                let gib = random.bool().then(|| random.u64(1..=4));
+                running.extend((world.wants(came, person, gib) == Room::Free).then_some(came));
+            } else if !running.is_empty() && random.bool() {
+                let gone = running.swap_remove(random.usize(..running.len()));
+                world.gives_back(gone);
+            }
+            for n in world.admissible() {
+                assert_eq!(
+                    world.report(n, Report::Tick),
+                    Room::Free,
+                    "seed {seed}: it was said to be its turn"
+                );
+                running.push(n);
+            }
+            let places = world.line.places();
+            let of = |person: &str| {
+                running.iter().filter(|n| world.sessions[n].spec().person.name == person).count() as u32
+            };
+            let holds = |bound: u32, taken: u32| bound == 0 || taken <= bound;
+            assert_eq!(places.sandboxes, running.len() as u32, "seed {seed}");
+            assert!(places.memory_bytes <= config.memory_bytes, "seed {seed}: {places:?}");
+            assert!(holds(config.sandboxes, places.sandboxes), "seed {seed}: {places:?}");
+            assert!(["Ada", "Bo", "Cy"].iter().all(|one| holds(config.sandboxes_per_person, of(one))));
+        }
+    }
 }

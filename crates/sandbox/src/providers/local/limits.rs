@@ -15,6 +15,12 @@ const PROCESSES: u32 = 512;
 const DISK_BYTES: u64 = 20 << 30;
 const OPEN_FILES: u32 = 65_536;
 
+pub(super) fn usual_memory() -> u64 {
+    let machine = sysinfo();
+    let memory = machine.totalram.saturating_mul(machine.mem_unit.into());
+    MEMORY_BYTES.min(memory / 2)
+}
+
 /// Limits of one sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Limits {
@@ -32,11 +38,9 @@ impl Limits {
         asked
             .check()
             .map_err(|why| SandboxError::new(ErrorKind::Invalid, format!("sandbox limits: {why}")))?;
-        let machine = sysinfo();
-        let memory = machine.totalram.saturating_mul(machine.mem_unit.into());
         Ok(Self {
             cpu_thousandths: asked.cpu_thousandths,
-            memory_bytes: asked.memory_bytes.unwrap_or(MEMORY_BYTES.min(memory / 2)),
+            memory_bytes: asked.memory_bytes.unwrap_or_else(usual_memory),
             processes: asked.processes.unwrap_or(PROCESSES),
             disk_bytes: asked.disk_bytes.unwrap_or(DISK_BYTES),
             open_files: asked.open_files.unwrap_or(OPEN_FILES),

@@ -217,6 +217,10 @@ impl Provider for Local {
         environment::of(self.tools_on(image.as_ref()), image.as_ref(), &BTreeMap::new())
     }
 
+    fn usual_memory(&self) -> u64 {
+        limits::usual_memory()
+    }
+
     fn capabilities(&self) -> Capabilities {
         Capabilities {
             keeps_files: true,

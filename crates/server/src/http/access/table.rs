@@ -65,6 +65,8 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("POST", "/sessions/{id}/pull-request/close", Need::Steer),
     ("POST", "/sessions/{id}/pull-request/update", Need::Steer),
     ("POST", "/sessions/{id}/gateway-token", Need::Steer),
+    ("GET", "/sessions/{id}/attempts", Need::Look),
+    ("POST", "/sessions/{id}/take", Need::Steer),
     ("POST", "/sessions/{id}/end", Need::Steer),
     ("POST", "/sessions/{id}/archive", Need::Steer),
     ("POST", "/sessions/{id}/unarchive", Need::Steer),

@@ -201,6 +201,7 @@ impl From<session::SessionView> for SessionView {
             pull_request: view.pull_request.map(PullRequest::from),
             checkpoints: view.checkpoints.into_iter().map(Checkpoint::from).collect(),
             origin: view.origin.map(Origin::from),
+            attempts: view.attempts.map(Into::into),
             network: view.network.into(),
             image: view.image.map(|image| Image { name: image.name.into(), digest: image.digest.into() }),
             contacts: Arc::unwrap_or_clone(view.contacts).into_iter().map(Contact::from).collect(),
@@ -252,6 +253,7 @@ impl From<session::SessionSummary> for SessionSummary {
             dead: summary.dead,
             person: summary.person,
             is_unsafe: summary.is_unsafe,
+            attempts: summary.attempts.map(Into::into),
             queue_position: None,
             estimated_wait_seconds: None,
         }

@@ -7,11 +7,13 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+mod attempts;
 mod checks;
 mod from_domain;
 mod guards;
 mod sandbox;
 
+pub use attempts::{Attempts, TakenAttempt};
 pub use checks::{CheckCommand, Checks, ChecksState};
 pub use guards::{GuardLimit, GuardPer, GuardState, TrippedGuard};
 pub use sandbox::{Sandbox, SandboxTier, SandboxWall, Strength, WallState};
@@ -153,6 +155,9 @@ pub struct SessionView {
     pub checkpoints: Vec<Checkpoint>,
     /// What it is a fork of.
     pub origin: Option<Origin>,
+    /// Sessions with the same task, which this one is among; `null` where it is alone.
+    #[serde(default)]
+    pub attempts: Option<Attempts>,
     pub network: Network,
     /// What the files of its sandboxes begin with; `null` is the server's own machine.
     pub image: Option<Image>,
@@ -361,6 +366,9 @@ pub struct SessionSummary {
     pub queue_position: Option<u32>,
     /// How long that may still take.
     pub estimated_wait_seconds: Option<u64>,
+    /// Sessions with the same task, which this one is among; `null` where it is alone.
+    #[serde(default)]
+    pub attempts: Option<Attempts>,
 }
 
 #[cfg(test)]

@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{ImageChoice, SandboxLimits, SomeLimits, session};
-use lamplight_engine::{CommandError, Fork, NewSession};
+use lamplight_engine::{CommandError, Fork, NewAttempt, NewSession};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -55,6 +55,20 @@ pub struct NewSessionRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     pub sandbox: Option<SandboxLimitsRequest>,
+    /// Gives the task to as many sessions as there are entries, 2 to 5, of which a person takes one later; the answer is the first of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub attempts: Vec<AttemptRequest>,
+}
+
+/// What one of several attempts has of its own; `{}` is as all have it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct AttemptRequest {
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub agent: Option<String>,
+    /// The agent's own id of a model.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
 }
 
 /// The session, and its checkpoint, that a fork goes on from.
@@ -171,12 +185,12 @@ impl From<SandboxLimitsRequest> for SandboxLimits {
     }
 }
 
-/// Starts a session. With an `Idempotency-Key` the same request again, within a day, gives the session of the first.
+/// Starts a session, or with `attempts` several with the same task. With an `Idempotency-Key` the same request again, within a day, gives the session of the first.
 #[utoipa::path(post, path = "/sessions", operation_id = "create_session", tag = "sessions", request_body = NewSessionRequest,
     params(("Idempotency-Key" = Option<String>, Header, description = "Any text of at most 256 bytes; one per intended session")),
     responses(
         (status = 201, body = SessionView, headers(("Location", description = "Path of the session"))),
-        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, image_unknown, image_of_a_fork"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, memory_beyond_queue, attempts_out_of_bounds, image_unknown, image_of_a_fork"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "repository_not_allowed"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "attachment_not_found; session_not_found, checkpoint_not_found: of a fork"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended: of a fork"),
@@ -189,11 +203,17 @@ pub(in crate::http) async fn handle(
     extract::Json(request): extract::Json<NewSessionRequest>,
 ) -> Result<Response, Problem> {
     let key = idempotency_key(&headers)?.map(|key| own(&caller, key));
-    let fingerprint = fingerprint(&request);
+    let (fingerprint, attempts) = (fingerprint(&request), request.attempts.clone());
     let new = request.into_new(&app, &caller).await?;
     may_make(&app, &caller, &new).await?;
-    let view: session::SessionView = match key {
-        Some(key) => app.engine.create_once(&key, &fingerprint, new).await?,
+    let once = key.as_ref().map(|key| (key.as_str(), fingerprint.as_str()));
+    let view: session::SessionView = match once {
+        once if !attempts.is_empty() => {
+            let each =
+                attempts.into_iter().map(|AttemptRequest { agent, model }| NewAttempt { agent, model });
+            app.engine.create_attempts(once, new, each.collect()).await?
+        }
+        Some((key, fingerprint)) => app.engine.create_once(key, fingerprint, new).await?,
         None => app.engine.create(new).await?,
     };
     let location = format!("/api/v1/sessions/{}", view.id);
