@@ -15,6 +15,7 @@ use lamplight_domain::{
 use lamplight_gateway::{ModelPrice, Outside, Secret, Tariff, UpstreamName};
 use lamplight_integrations::GitHubConfig;
 use lamplight_integrations::sign_in::GitHubSignInConfig;
+use lamplight_sandbox::providers::local::Repositories;
 use lamplight_store::{BadAddress, BucketSettings, PostgresAddress};
 use std::path::{Path, PathBuf};
 
@@ -74,6 +75,8 @@ pub struct Config {
     pub outside: Outside,
     /// Where hooks may be.
     pub hooks: HooksConfig,
+    /// Whose images programs may have fetched; of no others.
+    pub registries: Vec<Repositories>,
     /// What sessions of some repositories get where they do not say otherwise, before all of the above.
     pub repositories: Vec<RepositoryConfig>,
 }

@@ -297,6 +297,7 @@ impl Shared {
         for one in all {
             self.remove_template(&one.id).await?;
         }
+        self.tidy_images().await;
         Ok(!all.is_empty())
     }
 

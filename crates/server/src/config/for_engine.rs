@@ -55,6 +55,7 @@ impl Config {
                 ..Outside::default()
             },
             hooks: self.hooks.engine(self.address(self.server.listen)),
+            registries: self.e2b.registries(),
             repositories: self.repositories.iter().map(Repository::engine).collect(),
         }
     }

@@ -5,10 +5,12 @@
 //! known layers ──restored──▶ for each other one: sandbox ──step──▶ ended ──▶ layer      ──▶ start, ready? ──▶ ready
 //! ```
 
+mod base;
 mod recipe;
 mod steps;
 mod uploads;
 
+pub use base::BaseImage;
 pub use recipe::{Base, MAX_STEPS, Recipe, Step, StepKind};
 pub use uploads::{LONGEST_UPLOAD, LentUploads, NotUploaded, is_hash as is_upload_hash};
 pub(super) use uploads::{Uploading, sweep};
@@ -20,10 +22,10 @@ use super::template::{Begins, DEFAULT_TAG, FailedStep, LentTemplate, TemplateNam
 use super::{Entry, LentSandbox, lock};
 use crate::engine::{Engine, Shared, closed};
 use crate::error::CommandError;
-use crate::{clock, ids, images};
+use crate::{clock, ids};
 use anyhow::{Context as _, anyhow};
 use lamplight_domain::agent::ExitStatus;
-use lamplight_domain::{Generation, ImageChoice, Person, SessionId, SessionImage};
+use lamplight_domain::{Generation, Person, SessionId};
 use lamplight_sandbox::checkpoint::Checkpoint;
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::Link;
@@ -158,7 +160,7 @@ struct Build<'a> {
     shared: &'a Arc<Shared>,
     template: LentTemplate,
     person: Person,
-    journal: &'a Journal,
+    journal: &'a Arc<Journal>,
     /// Of the last generation, or layer.
     number: u32,
 }
@@ -190,6 +192,7 @@ impl Build<'_> {
         if let Err(error) = self.shared.keep_template(self.template).await {
             tracing::error!(template = %id, %error, "how a template was built could not be written down");
         }
+        self.shared.tidy_images().await;
     }
 
     async fn build(&mut self, recipe: &Recipe) -> Result<(), Failure> {
@@ -221,31 +224,6 @@ impl Build<'_> {
     fn known_layers(&self) -> Vec<(String, String)> {
         let all = self.shared.lending.templates_of(&self.person.name);
         all.into_iter().flat_map(|template| template.layers).collect()
-    }
-
-    async fn base(&self, from: &Base) -> Result<Begun, String> {
-        match from {
-            Base::Template(id) => {
-                let template =
-                    self.shared.lending.template(id).filter(|one| one.state == TemplateState::Ready);
-                let template = template.ok_or("the template that it is made from is gone")?;
-                let (key, image) = (format!("template {id}"), template.image);
-                Ok(Begun { key, image, begins: template.begins, checkpoint: template.checkpoint })
-            }
-            Base::Image(choice) => {
-                let image = match choice.as_ref().unwrap_or(&self.shared.config.image) {
-                    ImageChoice::Host => None,
-                    named @ ImageChoice::Named(_) => {
-                        let found = images::chosen(&self.shared.config, Some(named)).await;
-                        found.map_err(said)?
-                    }
-                };
-                let key = image
-                    .as_ref()
-                    .map_or_else(|| "host".to_owned(), |image| format!("image {}", image.digest));
-                Ok(Begun { key, image, begins: Begins::default(), checkpoint: None })
-            }
-        }
     }
 
     /// Gives it the files that it goes on from.
@@ -347,15 +325,6 @@ impl Build<'_> {
         self.within(begins, async |_, _, _| Ok(())).await.map_err(|error| format!("{error:#}"))?;
         self.keep().await.map(drop).map_err(said)
     }
-}
-
-/// What a template is made on top of.
-struct Begun {
-    /// Names it by its content.
-    key: String,
-    image: Option<SessionImage>,
-    begins: Begins,
-    checkpoint: Option<String>,
 }
 
 fn said(error: CommandError) -> String {

@@ -61,7 +61,7 @@ mod walk;
 mod watch;
 
 pub use config::{Launcher, LocalConfig};
-pub use images::{Image, ImageProgress, Images};
+pub use images::{Image, ImageProgress, ImageReference, Images, NoRepositories, RegistryLogin, Repositories};
 pub use launch::launcher_main;
 pub use probe::{Finding, Probe, probe};
 pub use tools::Tool;

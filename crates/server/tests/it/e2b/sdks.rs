@@ -1,8 +1,9 @@
 //! The published SDKs, unmodified, of the oldest and the newest version that is supported: each drives a server through everything.
 
-use super::cloud_with;
+use super::cloud_that;
 use super::outside::Outside;
 use super::raw::{Cloud, KEY};
+use super::registry::Registry;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -88,9 +89,11 @@ async fn python(which: &str) -> Option<PathBuf> {
 
 /// Each line is a case; at least so many of them passed, and none failed.
 async fn drive(mut sdk: Command, at_least: usize) {
-    let outside = Outside::open().await;
-    let cloud = cloud_with(&outside.allowed());
+    let (outside, registry) = (Outside::open().await, Registry::start().await);
+    let allowed = registry.as_ref().map(Registry::allowed).unwrap_or_default();
+    let cloud = cloud_that(&allowed, &outside.allowed());
     sdk.envs(outside.told());
+    sdk.envs(registry.iter().map(|registry| ("IMAGE", registry.image())));
     sdk.envs([("E2B_API_URL", &cloud.server.base), ("E2B_SANDBOX_URL", &cloud.server.base)]);
     passed(&mut sdk, &cloud, at_least).await;
 }
