@@ -10,12 +10,16 @@ pub const MAX_LOGS: usize = 100;
 
 /// A build that is asked for; the name may have a tag behind `:`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct NewTemplate {
     pub name: Option<String>,
     /// What the name was called before.
     pub alias: Option<String>,
     #[serde(default)]
     pub tags: Option<Vec<String>>,
+    pub cpu_count: Option<u32>,
+    #[serde(rename = "memoryMB")]
+    pub memory_mb: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

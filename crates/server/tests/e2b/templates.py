@@ -138,6 +138,15 @@ def a_registry_that_is_not_in_the_list_is_not_asked():
 
 
 @case
+def sandboxes_of_a_template_have_the_size_that_it_asks_for():
+    built(base().run_cmd("true"), "py-small", cpu_count=1, memory_mb=256)
+    one = create(template="py-small")
+    info = one.get_info()
+    same((info.cpu_count, info.memory_mb), (1, 256))
+    one.kill()
+
+
+@case
 def names_and_tags_lead_to_builds():
     built(base().run_cmd("echo 1 > /home/user/n"), "py-tags:v1")
     _, info = built(base().run_cmd("echo 2 > /home/user/n"), "py-tags", tags=["v2", "latest"])

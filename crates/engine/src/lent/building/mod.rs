@@ -25,7 +25,7 @@ use crate::error::CommandError;
 use crate::{clock, ids};
 use anyhow::{Context as _, anyhow};
 use lamplight_domain::agent::ExitStatus;
-use lamplight_domain::{Generation, Person, SessionId};
+use lamplight_domain::{Generation, Person, SandboxLimits, SessionId};
 use lamplight_sandbox::checkpoint::Checkpoint;
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::Link;
@@ -43,13 +43,17 @@ const STEP: Duration = Duration::from_secs(60 * 60);
 type Failure = (FailedStep, String);
 
 impl Engine {
-    /// A template without files yet, for a recipe; it has its tags when it is ready.
+    /// A template without files yet, for a recipe; it has its tags when it is ready. `size` is of the sandboxes that it is built in too.
     pub async fn new_lent_template(
         &self,
         person: &str,
         called: Option<TemplateName>,
         mut tags: Vec<String>,
+        size: SandboxLimits,
     ) -> Result<LentTemplate, CommandError> {
+        if let Err(why) = size.check() {
+            return Err(CommandError::invalid("size_impossible", why, "Ask for more, or for nothing."));
+        }
         let (name, tag) = called.map_or((None, None), |called| (Some(called.name), called.tag));
         tags.extend(tag);
         if tags.is_empty() {
@@ -69,6 +73,7 @@ impl Engine {
             image: None,
             checkpoint: None,
             layers: Vec::new(),
+            size,
         };
         self.shared.new_template(new).await
     }

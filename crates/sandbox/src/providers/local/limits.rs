@@ -15,6 +15,22 @@ const PROCESSES: u32 = 512;
 const DISK_BYTES: u64 = 20 << 30;
 const OPEN_FILES: u32 = 65_536;
 
+/// The most of processors and memory that a sandbox of this machine has where these are configured.
+pub fn most(configured: &SandboxLimits) -> SandboxLimits {
+    let processors = std::thread::available_parallelism()
+        .map_or(u32::MAX, |count| u32::try_from(count.get()).unwrap_or(u32::MAX).saturating_mul(1000));
+    SandboxLimits {
+        cpu_thousandths: Some(configured.cpu_thousandths.unwrap_or(processors)),
+        memory_bytes: Some(configured.memory_bytes.unwrap_or_else(usual_memory)),
+        ..SandboxLimits::default()
+    }
+}
+
+fn usual_memory() -> u64 {
+    let machine = sysinfo();
+    MEMORY_BYTES.min(machine.totalram.saturating_mul(machine.mem_unit.into()) / 2)
+}
+
 /// Limits of one sandbox.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Limits {
@@ -32,11 +48,9 @@ impl Limits {
         asked
             .check()
             .map_err(|why| SandboxError::new(ErrorKind::Invalid, format!("sandbox limits: {why}")))?;
-        let machine = sysinfo();
-        let memory = machine.totalram.saturating_mul(machine.mem_unit.into());
         Ok(Self {
             cpu_thousandths: asked.cpu_thousandths,
-            memory_bytes: asked.memory_bytes.unwrap_or(MEMORY_BYTES.min(memory / 2)),
+            memory_bytes: asked.memory_bytes.unwrap_or_else(usual_memory),
             processes: asked.processes.unwrap_or(PROCESSES),
             disk_bytes: asked.disk_bytes.unwrap_or(DISK_BYTES),
             open_files: asked.open_files.unwrap_or(OPEN_FILES),

@@ -153,6 +153,21 @@ test('a registry that is not in the list is not asked', async () => {
   const amazon = { accessKeyId: 'a', secretAccessKey: 'b', region: 'c' };
   await fails(build(Template().fromAWSRegistry('127.0.0.1:1/a', amazon).runCmd('true'), name('image')), 'BuildError', 'get-login-password');
 });
+test('sandboxes of a template have the size that it asks for, and never more than there is', async () => {
+  const size = async (as, options) => {
+    await build(base().runCmd('true'), as, options);
+    const one = await create(as);
+    const { cpuCount, memoryMB } = await one.getInfo();
+    await one.kill();
+    return { cpuCount, memoryMB };
+  };
+  same(await size(name('small'), { cpuCount: 1, memoryMB: 256 }), { cpuCount: 1, memoryMB: 256 });
+  const one = await create();
+  const most = await one.getInfo();
+  await one.kill();
+  same(await size(name('large'), { cpuCount: 1_000, memoryMB: 100_000_000 }), { cpuCount: most.cpuCount, memoryMB: most.memoryMB });
+  await fails(size(name('nothing'), { memoryMB: 1 }), 'BuildError', 'memory_bytes is 1048576; the least is');
+});
 test('names and tags lead to builds', async () => {
   await build(base().runCmd('echo 1 > /home/user/n'), `${name('tags')}:v1`);
   const { info } = await build(base().runCmd('echo 2 > /home/user/n'), name('tags'), { tags: ['v2', 'latest'] });
