@@ -14,6 +14,7 @@ import { POLICY } from './guards.mjs';
 import { HEADERS, TYPES } from './headers.mjs';
 import { hookRoutes } from './hooks.mjs';
 import { insideRoutes } from './inside.mjs';
+import { PLACES } from './queue.mjs';
 import { Refused } from './refused.mjs';
 import { reviewRoutes } from './review.mjs';
 import { Session } from './session.mjs';
@@ -22,14 +23,6 @@ import { usage, usageOf } from './usage.mjs';
 const DIST = fileURLToPath(new URL('../dist/', import.meta.url));
 const BODY_LIMIT = 1 << 20;
 const HEARTBEAT_MS = 30_000;
-/** Of an installation without a bound. */
-const PLACES = {
-  sandboxes: 0,
-  max_sandboxes: null,
-  max_sandboxes_per_person: 3,
-  memory_bytes: 0,
-  max_memory_bytes: null,
-};
 const PERSON = { name: 'Ada', email: 'ada@example.com' };
 const REPOSITORIES = ['/srv/code/stats', '/srv/code/website', '/srv/code/compiler'];
 

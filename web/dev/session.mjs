@@ -2,6 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { Asking } from './asking.mjs';
 import { GUARDS, Standing } from './guards.mjs';
+import { NOT_WAITING } from './queue.mjs';
 import { Refused } from './refused.mjs';
 import { checked } from './review.mjs';
 import { FILES, MODELS, resting, spendsAll, storyFor } from './story.mjs';
@@ -252,10 +253,8 @@ export class Session extends EventEmitter {
       contacts: CONTACTS,
       sandbox_state: this.ended || !this.ready ? 'none' : 'running',
       ended: this.ended,
-      priority: 0,
+      ...NOT_WAITING,
       attempts: null,
-      queue_position: null,
-      estimated_wait_seconds: null,
       archived: this.archived,
       last_seq: this.log.length,
       created_at: iso(this.log[0].at),

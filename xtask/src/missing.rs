@@ -33,6 +33,11 @@ pub(crate) const GIT_LFS: Need = Need {
 };
 pub(crate) const CRUN: Need =
     Need { program: "crun", package: "crun", why: "a container runtime can put sandboxes up" };
+pub(crate) const REGISTRY: Need = Need {
+    program: "docker-registry",
+    package: "docker-registry",
+    why: "templates can begin with images of a registry",
+};
 const NODE: Need = Need { program: "node", package: "nodejs", why: "the page is built with Node" };
 const NPM: Need =
     Need { program: "npm", package: "npm", why: "agents and the page's libraries come from npm" };

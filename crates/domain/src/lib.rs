@@ -32,7 +32,7 @@ pub use event::{Entry, Event};
 pub use failure::{Failure, FailureClass, Side};
 pub use guards::{GuardPolicy, GuardRule, NotAPath, PathPattern};
 pub use id::{Generation, PromptId, Seq, SessionId, TurnNumber};
-pub use image::{ImageChoice, ImageDigest, ImageName, SessionImage};
+pub use image::{ImageChoice, ImageDigest, ImageName, NotAnImageName, SessionImage};
 pub use network::{HostPattern, Network, NotAHost};
 pub use people::{Role, Scope};
 pub use pull_request::PullRequest;

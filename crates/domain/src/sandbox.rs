@@ -46,6 +46,22 @@ impl SandboxLimits {
         }
     }
 
+    /// The same, and where they say something of processors and memory, no more than `most`.
+    #[must_use]
+    pub fn within(self, most: &Self) -> Self {
+        fn less<T: Ord>(one: Option<T>, other: Option<T>) -> Option<T> {
+            match (one, other) {
+                (Some(one), Some(other)) => Some(one.min(other)),
+                (one, _) => one,
+            }
+        }
+        Self {
+            cpu_thousandths: less(self.cpu_thousandths, most.cpu_thousandths),
+            memory_bytes: less(self.memory_bytes, most.memory_bytes),
+            ..self
+        }
+    }
+
     /// Why no sandbox can live within these, if none can.
     pub fn check(&self) -> Result<(), String> {
         let least = |name: &str, value: Option<u64>, least: u64| match value {
@@ -233,6 +249,19 @@ mod tests {
 
     fn row(wall: Wall, strength: Strength) -> Enforcement {
         Enforcement { wall, strength, limit: None, by: None }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_bounded_and_what_is_not_stays_open() {
+        let size = |cpu_thousandths, memory_bytes| SandboxLimits {
+            cpu_thousandths,
+            memory_bytes,
+            ..SandboxLimits::default()
+        };
+        let most = size(Some(2000), Some(1 << 30));
+        assert_eq!(size(Some(1000), None).within(&most), size(Some(1000), None));
+        assert_eq!(size(Some(9000), Some(2 << 30)).within(&most), most);
+        assert_eq!(size(None, Some(1)).within(&SandboxLimits::default()), size(None, Some(1)));
     }
 
     #[test]

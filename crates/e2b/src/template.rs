@@ -3,18 +3,23 @@
 use crate::control::{LogEntry, LogLevel};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use std::fmt;
 
 /// Log entries in one answer.
 pub const MAX_LOGS: usize = 100;
 
 /// A build that is asked for; the name may have a tag behind `:`.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct NewTemplate {
     pub name: Option<String>,
     /// What the name was called before.
     pub alias: Option<String>,
     #[serde(default)]
     pub tags: Option<Vec<String>>,
+    pub cpu_count: Option<u32>,
+    #[serde(rename = "memoryMB")]
+    pub memory_mb: Option<u64>,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -42,11 +47,33 @@ pub struct UploadPlace {
 pub struct BuildStart {
     pub from_image: Option<String>,
     pub from_template: Option<String>,
-    pub from_image_registry: Option<serde_json::Value>,
+    pub from_image_registry: Option<ImageRegistry>,
     pub force: Option<bool>,
     pub steps: Option<Vec<Step>>,
     pub start_cmd: Option<String>,
     pub ready_cmd: Option<String>,
+}
+
+/// Who asks the registry of the image.
+#[derive(Clone, PartialEq, Eq, Deserialize)]
+#[serde(tag = "type", rename_all = "lowercase")]
+pub enum ImageRegistry {
+    Registry {
+        username: String,
+        password: String,
+    },
+    /// With keys that a password is first asked for with.
+    Aws,
+    Gcp {
+        #[serde(rename = "serviceAccountJson")]
+        service_account_json: String,
+    },
+}
+
+impl fmt::Debug for ImageRegistry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("ImageRegistry(not shown)")
+    }
 }
 
 /// `RUN` has a command and a user; `COPY` a source, a target, an owner and a mode; `ENV` names and values; `WORKDIR` and `USER` one

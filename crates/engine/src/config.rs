@@ -16,6 +16,7 @@ use lamplight_domain::{
 use lamplight_gateway::{ModelPrice, Outside, Secret, Tariff, UpstreamName};
 use lamplight_integrations::GitHubConfig;
 use lamplight_integrations::sign_in::GitHubSignInConfig;
+use lamplight_sandbox::providers::local::Repositories;
 use lamplight_store::{BadAddress, BucketSettings, PostgresAddress};
 use std::path::{Path, PathBuf};
 
@@ -79,6 +80,8 @@ pub struct Config {
     pub hooks: HooksConfig,
     /// Where what took how long is told; `None` is nowhere.
     pub traces: Option<TracesConfig>,
+    /// Whose images programs may have fetched; of no others.
+    pub registries: Vec<Repositories>,
     /// What sessions of some repositories get where they do not say otherwise, before all of the above.
     pub repositories: Vec<RepositoryConfig>,
 }

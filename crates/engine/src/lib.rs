@@ -99,17 +99,19 @@ pub use lamplight_sandbox::link::{
 };
 pub use lamplight_sandbox::provider::{Searched, Used};
 pub use lamplight_sandbox::providers::e2b::{Examined as ExaminedCloud, FoundCloud, Key as CloudKey};
-pub use lamplight_sandbox::providers::local::{Finding, Image, ImageProgress, Images, Probe};
+pub use lamplight_sandbox::providers::local::{
+    Finding, Image, ImageProgress, ImageReference, Images, Probe, RegistryLogin, Repositories,
+};
 pub use lamplight_store::{
     AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, BadAddress, BadBucket, BucketAddress,
     BucketSettings, DeliveryQuery, DeliveryState, Examined, HookDelivery, HookListed, HookRow, Migrated,
     PAGE_AUDIT, PAGE_HOOK_DELIVERIES, PostgresAddress, Usage, UsageBy, UsageQuery, UsageSum,
 };
 pub use lent::{
-    Away, Base, Begins, DEFAULT_TAG, FailedStep, Follower as LentFollower, Input as LentInput, JournalLevel,
-    JournalLine, LONGEST_LOAN_MS, LONGEST_UPLOAD, LentFiles, LentProcess, LentSandbox, LentState,
-    LentTemplate, LentUploads, LentUser, MAX_STEPS, NewLent, NewProcess, NotUploaded, Piece, ProcessError,
-    Recipe, Step, StepKind, TemplateName, TemplateState, Unfiled, WhichProcess, is_upload_hash,
+    Away, Base, BaseImage, Begins, DEFAULT_TAG, FailedStep, Follower as LentFollower, Input as LentInput,
+    JournalLevel, JournalLine, LONGEST_LOAN_MS, LONGEST_UPLOAD, LentFiles, LentProcess, LentSandbox,
+    LentState, LentTemplate, LentUploads, LentUser, MAX_STEPS, NewLent, NewProcess, NotUploaded, Piece,
+    ProcessError, Recipe, Step, StepKind, TemplateName, TemplateState, Unfiled, WhichProcess, is_upload_hash,
 };
 pub use metrics::Metrics;
 pub use passes::{Pass, PassKind, Passes};

@@ -3319,7 +3319,7 @@ export interface components {
             /** @description What the sandbox's files begin with: the name of an image, or `host`. */
             image?: string | null;
             sandbox?: components["schemas"]["SandboxLimitsRequest"] | null;
-            /** @description Gives the task to as many sessions as there are entries, 2 to 5, of which a person takes one later; the answer is the first of them. */
+            /** @description Gives the task to as many sessions as there are entries, from 2 to what `attempts.most` says (5), of which a person takes one later; the answer is the first of them. */
             attempts?: components["schemas"]["AttemptRequest"][];
         };
         NewToken: {

@@ -12,7 +12,7 @@ mod rust;
 mod tally;
 
 use crate::command::output_of;
-use crate::missing::{self, CC, CRUN, GIT, GIT_LFS, PYTHON, SSH_KEYGEN};
+use crate::missing::{self, CC, CRUN, GIT, GIT_LFS, PYTHON, REGISTRY, SSH_KEYGEN};
 use crate::tidy;
 use crate::workspace::Workspace;
 use anyhow::Result;
@@ -59,9 +59,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     missing::provide(&[GIT, GIT_LFS, CC, PYTHON, SSH_KEYGEN])?;
     missing::provide_venv()?;
     missing::provide_postgresql()?;
-    // The tests of other launchers say that they are skipped where there is none.
-    if let Err(error) = missing::provide(&[CRUN]) {
-        println!("without crun: {error:#}");
+    // Tests that want one of these say that they are skipped where there is none.
+    for need in [CRUN, REGISTRY] {
+        if let Err(error) = missing::provide(&[need]) {
+            println!("without {}: {error:#}", need.program);
+        }
     }
     let workspace = Workspace::find()?;
     let path = missing::provide_node(&workspace)?;

@@ -7,6 +7,7 @@ use lamplight_domain::{
     Enforced, Generation, Network, Person, SandboxLimits, SessionId, SessionImage, SessionSpec, Timestamp,
     sandbox::Wall,
 };
+use lamplight_sandbox::providers::local::most_of_this_machine;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
@@ -73,6 +74,15 @@ pub struct LentSandbox {
     enforced: Option<Enforced>,
 }
 
+/// What is configured, or less where a template says so.
+pub(super) fn sized(size: &SandboxLimits, config: &Config) -> SandboxLimits {
+    let configured = &config.sandbox.limits;
+    if size.is_default() {
+        return configured.clone();
+    }
+    size.clone().within(&most_of_this_machine(configured)).over(configured)
+}
+
 pub(super) fn nobody() -> SessionId {
     "00000000000000000000000000".parse().expect("26 digits are an id")
 }
@@ -106,7 +116,7 @@ impl LentSandbox {
         id: &SessionId,
         new: NewLent,
         image: Option<SessionImage>,
-        begins: Begins,
+        (begins, size): (Begins, &SandboxLimits),
         config: &Config,
         now: Timestamp,
     ) -> Self {
@@ -124,6 +134,7 @@ impl LentSandbox {
             is_secure: new.is_secure,
             begins,
             image,
+            limits: sized(size, config),
             ..Self::plain(id, new.person, config, now)
         }
     }
@@ -174,7 +185,8 @@ impl LentSandbox {
         generation: Generation,
     ) -> Self {
         let plain = Self::plain(&template.id, person.clone(), config, template.made_at);
-        Self { generation, begins, image: template.image.clone(), ..plain }
+        let limits = sized(&template.size, config);
+        Self { generation, begins, limits, image: template.image.clone(), ..plain }
     }
 
     pub(super) fn made(&mut self, handle: String, enforced: Option<Enforced>) {
@@ -196,6 +208,12 @@ impl LentSandbox {
 
     pub(super) fn image(&self) -> Option<&SessionImage> {
         self.image.as_ref()
+    }
+
+    /// Its processors and its memory.
+    pub(super) fn size(&self) -> SandboxLimits {
+        let SandboxLimits { cpu_thousandths, memory_bytes, .. } = self.limits;
+        SandboxLimits { cpu_thousandths, memory_bytes, ..SandboxLimits::default() }
     }
 
     pub(super) fn limits(&self) -> &SandboxLimits {

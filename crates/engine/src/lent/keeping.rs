@@ -7,7 +7,7 @@ use crate::engine::{Engine, Shared};
 use crate::error::CommandError;
 use crate::{clock, ids, images};
 use anyhow::Context as _;
-use lamplight_domain::{Generation, ImageChoice, SessionId, Timestamp};
+use lamplight_domain::{Generation, ImageChoice, SandboxLimits, SessionId, Timestamp};
 use lamplight_sandbox::checkpoint::Checkpoint;
 use lamplight_sandbox::error::{ErrorKind, SandboxError};
 use lamplight_sandbox::handle::Handle;
@@ -168,9 +168,12 @@ async fn lend(shared: &Arc<Shared>, new: NewLent) -> Result<LentSandbox, Command
         (None, ImageChoice::Host) => None,
         (None, named @ ImageChoice::Named(_)) => images::chosen(&shared.config, Some(&named)).await?,
     };
-    let begins = template.as_ref().map_or_else(|| new.begins.clone(), |template| template.begins.clone());
+    let (begins, size) = template.as_ref().map_or_else(
+        || (new.begins.clone(), SandboxLimits::default()),
+        |template| (template.begins.clone(), template.size.clone()),
+    );
     let from = template.and_then(|template| template.checkpoint).map(Checkpoint::from_log);
-    let facts = LentSandbox::new(&id, new, image, begins, &shared.config, clock::now());
+    let facts = LentSandbox::new(&id, new, image, (begins, &size), &shared.config, clock::now());
     Begun::of(shared, facts, from.as_ref()).await?.made(shared).await
 }
 

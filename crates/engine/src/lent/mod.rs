@@ -25,7 +25,8 @@ mod tending;
 mod users;
 
 pub use building::{
-    Base, LONGEST_UPLOAD, LentUploads, MAX_STEPS, NotUploaded, Recipe, Step, StepKind, is_upload_hash,
+    Base, BaseImage, LONGEST_UPLOAD, LentUploads, MAX_STEPS, NotUploaded, Recipe, Step, StepKind,
+    is_upload_hash,
 };
 pub use facts::{Away, LentSandbox, LentState, NewLent};
 pub use files::{LentFiles, Unfiled};
@@ -62,6 +63,8 @@ pub(crate) struct Lending {
     /// Of templates that are, or were, built.
     journals: Mutex<HashMap<SessionId, Arc<Journal>>>,
     uploading: building::Uploading,
+    /// Whoever fetches an image, among others who do; whoever removes some, alone.
+    fetching: tokio::sync::RwLock<()>,
     /// Read when the first is lent.
     seals: tokio::sync::OnceCell<Seals>,
     /// Notified when one may end sooner than the one before.
@@ -90,6 +93,7 @@ impl Lending {
             changing: tokio::sync::Mutex::default(),
             journals: Mutex::default(),
             uploading: building::Uploading::default(),
+            fetching: tokio::sync::RwLock::default(),
             seals: tokio::sync::OnceCell::new(),
             changed: Notify::new(),
         }
@@ -163,6 +167,7 @@ pub(crate) async fn begin(shared: &Arc<Shared>) -> anyhow::Result<()> {
         tending::tend(shared, entry);
     }
     template::give_up_unfinished(shared).await;
+    shared.tidy_images().await;
     shared.tasks.spawn(tending::run(Arc::clone(shared)));
     Ok(())
 }

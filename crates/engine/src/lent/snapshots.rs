@@ -66,6 +66,7 @@ async fn snapshot(
         image: facts.image().cloned(),
         checkpoint: None,
         layers: Vec::new(),
+        size: facts.size(),
     };
     let new = shared.new_template(new).await?;
     let kept = async {

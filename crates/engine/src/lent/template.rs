@@ -11,7 +11,7 @@ use super::facts::nobody;
 use super::{Lending, lock};
 use crate::engine::{Engine, Shared};
 use crate::error::CommandError;
-use lamplight_domain::{Generation, SessionId, SessionImage, Timestamp};
+use lamplight_domain::{Generation, SandboxLimits, SessionId, SessionImage, Timestamp};
 use lamplight_sandbox::handle::{Handle, HandleContent};
 use lamplight_store::LentChange;
 use serde::{Deserialize, Serialize};
@@ -52,6 +52,9 @@ pub struct LentTemplate {
     /// What its steps have made: by what, and where it is kept.
     #[serde(default)]
     pub(super) layers: Vec<(String, String)>,
+    /// Processors and memory of its sandboxes, where somebody has asked for them; never more than is configured.
+    #[serde(default)]
+    pub(super) size: SandboxLimits,
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -297,6 +300,7 @@ impl Shared {
         for one in all {
             self.remove_template(&one.id).await?;
         }
+        self.tidy_images().await;
         Ok(!all.is_empty())
     }
 

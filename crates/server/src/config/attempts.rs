@@ -3,8 +3,9 @@
 use super::ConfigError;
 use serde::{Deserialize, Serialize};
 
+const USUAL: u32 = 5;
 /// More beside one another nobody compares.
-const MOST: u32 = 5;
+const MOST: u32 = 10;
 
 /// `[attempts]`
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -16,7 +17,7 @@ pub struct Attempts {
 
 impl Default for Attempts {
     fn default() -> Self {
-        Self { most: MOST }
+        Self { most: USUAL }
     }
 }
 

@@ -57,6 +57,7 @@ impl Config {
             },
             hooks: self.hooks.engine(self.address(self.server.listen)),
             traces: self.traces.engine(),
+            registries: self.e2b.registries(),
             repositories: self.repositories.iter().map(Repository::engine).collect(),
         }
     }

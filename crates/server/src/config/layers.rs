@@ -118,6 +118,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_GATEWAY_URL", "gateway.url", Kind::Text),
     variable("LAMPLIGHT_E2B_ENABLED", "e2b.enabled", Kind::Flag),
     variable("LAMPLIGHT_E2B_DOMAIN", "e2b.domain", Kind::Text),
+    variable("LAMPLIGHT_E2B_REGISTRIES", "e2b.registries", Kind::List),
     variable("LAMPLIGHT_SECRETS_KEY_FILE", "secrets.key_file", Kind::Text),
     variable("LAMPLIGHT_MODELS_SCRIPTED", "models.scripted", Kind::Flag),
     variable("LAMPLIGHT_SANDBOX_PROVIDER", "sandbox.provider", Kind::Text),

@@ -338,7 +338,7 @@ fn every_variable_sets_a_key_that_exists() {
             "github.web" | "github.api" | "github.graphql" | "github.git" | "gateway.url"
             | "server.public_url" | "blobs.endpoint" => "https://example.org",
             "github.repositories" => "acme/api",
-            "sandbox.allow" => "example.org",
+            "sandbox.allow" | "e2b.registries" => "example.org",
             "e2b.domain" => "sandboxes.example.org",
             "database.server_address" => "http://10.0.0.7:7410",
             "blobs.url" => "s3://acme/lamplight",
@@ -356,7 +356,7 @@ fn every_variable_sets_a_key_that_exists() {
         let file = match row.key.rsplit_once('.') {
             _ if row.key == "sandbox.allow" => "[sandbox]\nnetwork = 'allowlist'\n".to_owned(),
             Some(("blobs", key)) if key != "url" => "[blobs]\nurl = 's3://acme'\n".to_owned(),
-            _ if row.key == "e2b.domain" => "[e2b]\nenabled = true\n".to_owned(),
+            _ if matches!(row.key, "e2b.domain" | "e2b.registries") => "[e2b]\nenabled = true\n".to_owned(),
             _ if matches!(row.key, "database.ca_file" | "database.server_address") => {
                 "[database]\nurl = 'postgres://ada@127.0.0.1/l'\n".to_owned()
             }

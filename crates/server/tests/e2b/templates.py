@@ -6,7 +6,7 @@ import time
 
 from e2b import Sandbox, Template
 
-from common import CASES, create, fails, same
+from common import CASES, Skipped, create, fails, same
 
 OWN = []
 
@@ -112,6 +112,38 @@ def a_template_is_made_from_another():
     built(Template().from_template("py-below").set_envs({"B": "$A"}).run_cmd("echo b > /home/user/b"), "py-above")
     same(said("py-above", "cat a b; echo $A $B"), "a\nb\n1 1\n")
     fails("BuildException", "lamplight image add no-such-1", built, Template().from_image("no-such:1").run_cmd("true"), "py-image")
+
+
+@case
+def an_image_of_a_registry_is_fetched_once_for_whom_the_registry_knows():
+    image = os.environ.get("IMAGE")
+    if not image:
+        raise Skipped("there is no registry")
+    made = lambda **login: Template().from_image(image, **login).run_cmd("echo $OF_THE_IMAGE > /home/user/seen")
+    logs, _ = built(made(username="ada", password="secret"), "py-fetched")
+    assert any(line.startswith("Fetching layer 1 of 1") for line in logs), logs
+    assert "secret" not in "\n".join(logs), logs
+    same(said("py-fetched", "cat /etc/os-release seen; id -un"), "ID=tiny\n7\nuser\n")
+    logs, _ = built(made(username="ada", password="secret").run_cmd("true"), "py-fetched-again")
+    assert not any(line.startswith("Fetching layer") for line in logs), logs
+    fails("BuildException", "401", built, made(username="ada", password="wrong"), "py-unknown")
+    fails("BuildException", "whom it knows", built, made(), "py-unknown")
+
+
+@case
+def a_registry_that_is_not_in_the_list_is_not_asked():
+    fails("BuildException", "e2b.registries", built, Template().from_image("127.0.0.1:1/team/tool:1").run_cmd("true"), "py-image")
+    amazon = Template().from_aws_registry("127.0.0.1:1/a", "a", "b", "c").run_cmd("true")
+    fails("BuildException", "get-login-password", built, amazon, "py-image")
+
+
+@case
+def sandboxes_of_a_template_have_the_size_that_it_asks_for():
+    built(base().run_cmd("true"), "py-small", cpu_count=1, memory_mb=256)
+    one = create(template="py-small")
+    info = one.get_info()
+    same((info.cpu_count, info.memory_mb), (1, 256))
+    one.kill()
 
 
 @case

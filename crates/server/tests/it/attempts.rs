@@ -93,7 +93,7 @@ async fn several_attempts(place: Place) {
     assert!(server.place.say(&["show", &ids[1]]).contains("2 of 3 · taken by Ada"));
 
     // It goes on as any session.
-    server.post(&format!("/sessions/{}/prompts", ids[1]), json!({"prompt": "!say more"})).await;
+    server.post(&format!("/sessions/{}/prompts", ids[1]), json!({"text": "!say more"})).await;
     server.until(&ids[1], "turn_ended", 2).await;
     let (status, merged) = server.post(&format!("/sessions/{}/merge", ids[1]), Value::Null).await;
     assert_eq!(status, StatusCode::OK, "{merged}");
@@ -128,7 +128,7 @@ async fn the_others_are_stopped_in_the_middle_of_their_work_and_in_the_queue() {
     assert_eq!(queue["items"], json!([]));
     assert_eq!(server.view(running[0]).await["phase"], "planning", "it hangs on");
     let (status, problem) =
-        server.post(&format!("/sessions/{}/prompts", running[1]), json!({"prompt": "more"})).await;
+        server.post(&format!("/sessions/{}/prompts", running[1]), json!({"text": "more"})).await;
     assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("session_ended")));
     server.clear().await;
 }

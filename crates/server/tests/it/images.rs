@@ -1,10 +1,8 @@
 //! Sessions whose sandbox begins with an image, as a person makes and uses them.
 
-use crate::support::{Place, Server, scripted_agent};
+use crate::support::{Place, Server, scripted_agent, system};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
 use std::fs;
-use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -12,33 +10,11 @@ const TASK: &str = "!run cat /etc/os-release\n!write a.txt b";
 
 /// As much of a system as a session needs, of this machine's programs: a shell, git, and what a script here uses.
 fn build(at: &Path) {
-    for directory in ["usr/bin", "usr/lib", "usr/lib64", "etc"] {
-        fs::create_dir_all(at.join(directory)).unwrap();
-    }
-    for name in ["bin", "lib", "lib64"] {
-        symlink(format!("usr/{name}"), at.join(name)).unwrap();
-    }
-    let said = |program: &str, argument: &Path| {
-        let output = Command::new(program).arg(argument).output().unwrap();
-        String::from_utf8(output.stdout).unwrap().trim().to_owned()
-    };
-    let core = PathBuf::from(said("git", Path::new("--exec-path")));
-    let path = std::env::var_os("PATH").unwrap();
-    let find = |name| std::env::split_paths(&path).map(|folder| folder.join(name)).find(|path| path.exists());
-    let programs = ["cat", "cp", "find", "git", "grep", "mkdir", "mktemp", "mv", "rm", "sh"]
-        .map(|name| find(name).unwrap());
-    let mut files: BTreeSet<PathBuf> = programs.into_iter().chain([core.join("git-remote-http")]).collect();
-    for program in files.clone().iter().chain([&scripted_agent()]) {
-        let libraries = said("ldd", program);
-        files.extend(libraries.split_whitespace().filter(|word| word.starts_with('/')).map(PathBuf::from));
-    }
-    for file in files {
-        let inside = file.strip_prefix("/").unwrap();
-        let inside = if inside.starts_with("usr") { at.join(inside) } else { at.join("usr").join(inside) };
-        fs::create_dir_all(inside.parent().unwrap()).unwrap();
-        fs::copy(file, inside).unwrap();
-    }
-    fs::write(at.join("etc/os-release"), "ID=tiny\n").unwrap();
+    let core = Command::new("git").arg("--exec-path").output().unwrap();
+    let core = PathBuf::from(String::from_utf8(core.stdout).unwrap().trim());
+    let programs = ["cat", "cp", "find", "git", "grep", "mkdir", "mktemp", "mv", "rm", "sh"];
+    let programs = [&system::found(programs)[..], &[core.join("git-remote-http")]].concat();
+    system::copy(at, &programs, &[scripted_agent()]);
 }
 
 fn with_image() -> Place {

@@ -1,6 +1,7 @@
 //! A server process with everything of its own, and a way to talk to it.
 
 mod place;
+pub(crate) mod system;
 
 pub(crate) use crate::socket::Socket;
 pub(crate) use place::Place;

@@ -5,14 +5,17 @@
 //! known layers ──restored──▶ for each other one: sandbox ──step──▶ ended ──▶ layer      ──▶ start, ready? ──▶ ready
 //! ```
 
+mod base;
 mod recipe;
 mod steps;
 mod uploads;
 
+pub use base::BaseImage;
 pub use recipe::{Base, MAX_STEPS, Recipe, Step, StepKind};
 pub use uploads::{LONGEST_UPLOAD, LentUploads, NotUploaded, is_hash as is_upload_hash};
 pub(super) use uploads::{Uploading, sweep};
 
+use super::facts::sized;
 use super::journal::{Journal, JournalLevel, JournalLine};
 use super::keeping::{failed, start};
 use super::starting::Place;
@@ -20,10 +23,10 @@ use super::template::{Begins, DEFAULT_TAG, FailedStep, LentTemplate, TemplateNam
 use super::{Entry, LentSandbox, lock};
 use crate::engine::{Engine, Shared, closed};
 use crate::error::CommandError;
-use crate::{clock, ids, images};
+use crate::{clock, ids};
 use anyhow::{Context as _, anyhow};
 use lamplight_domain::agent::ExitStatus;
-use lamplight_domain::{Generation, ImageChoice, Person, SessionId, SessionImage};
+use lamplight_domain::{Generation, Person, SandboxLimits, SessionId};
 use lamplight_sandbox::checkpoint::Checkpoint;
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::Link;
@@ -41,13 +44,17 @@ const STEP: Duration = Duration::from_secs(60 * 60);
 type Failure = (FailedStep, String);
 
 impl Engine {
-    /// A template without files yet, for a recipe; it has its tags when it is ready.
+    /// A template without files yet, for a recipe; it has its tags when it is ready. `size` is of the sandboxes that it is built in too.
     pub async fn new_lent_template(
         &self,
         person: &str,
         called: Option<TemplateName>,
         mut tags: Vec<String>,
+        size: SandboxLimits,
     ) -> Result<LentTemplate, CommandError> {
+        if let Err(why) = size.check() {
+            return Err(CommandError::invalid("size_impossible", why, "Ask for more, or for nothing."));
+        }
         let (name, tag) = called.map_or((None, None), |called| (Some(called.name), called.tag));
         tags.extend(tag);
         if tags.is_empty() {
@@ -67,6 +74,7 @@ impl Engine {
             image: None,
             checkpoint: None,
             layers: Vec::new(),
+            size,
         };
         self.shared.new_template(new).await
     }
@@ -158,7 +166,7 @@ struct Build<'a> {
     shared: &'a Arc<Shared>,
     template: LentTemplate,
     person: Person,
-    journal: &'a Journal,
+    journal: &'a Arc<Journal>,
     /// Of the last generation, or layer.
     number: u32,
 }
@@ -166,8 +174,8 @@ struct Build<'a> {
 impl Build<'_> {
     async fn run(mut self, recipe: Recipe) {
         let id = self.template.id.clone();
-        let limits = &self.shared.config.sandbox.limits;
-        let built = match self.shared.queue.lend(&id, &self.person.name, limits) {
+        let limits = sized(&self.template.size, &self.shared.config);
+        let built = match self.shared.queue.lend(&id, &self.person.name, &limits) {
             true => {
                 let built = self.build(&recipe).await;
                 self.shared.queue.give_back(&id);
@@ -191,6 +199,7 @@ impl Build<'_> {
         if let Err(error) = self.shared.keep_template(self.template).await {
             tracing::error!(template = %id, %error, "how a template was built could not be written down");
         }
+        self.shared.tidy_images().await;
     }
 
     async fn build(&mut self, recipe: &Recipe) -> Result<(), Failure> {
@@ -222,31 +231,6 @@ impl Build<'_> {
     fn known_layers(&self) -> Vec<(String, String)> {
         let all = self.shared.lending.templates_of(&self.person.name);
         all.into_iter().flat_map(|template| template.layers).collect()
-    }
-
-    async fn base(&self, from: &Base) -> Result<Begun, String> {
-        match from {
-            Base::Template(id) => {
-                let template =
-                    self.shared.lending.template(id).filter(|one| one.state == TemplateState::Ready);
-                let template = template.ok_or("the template that it is made from is gone")?;
-                let (key, image) = (format!("template {id}"), template.image);
-                Ok(Begun { key, image, begins: template.begins, checkpoint: template.checkpoint })
-            }
-            Base::Image(choice) => {
-                let image = match choice.as_ref().unwrap_or(&self.shared.config.image) {
-                    ImageChoice::Host => None,
-                    named @ ImageChoice::Named(_) => {
-                        let found = images::chosen(&self.shared.config, Some(named)).await;
-                        found.map_err(said)?
-                    }
-                };
-                let key = image
-                    .as_ref()
-                    .map_or_else(|| "host".to_owned(), |image| format!("image {}", image.digest));
-                Ok(Begun { key, image, begins: Begins::default(), checkpoint: None })
-            }
-        }
     }
 
     /// Gives it the files that it goes on from.
@@ -348,15 +332,6 @@ impl Build<'_> {
         self.within(begins, async |_, _, _| Ok(())).await.map_err(|error| format!("{error:#}"))?;
         self.keep().await.map(drop).map_err(said)
     }
-}
-
-/// What a template is made on top of.
-struct Begun {
-    /// Names it by its content.
-    key: String,
-    image: Option<SessionImage>,
-    begins: Begins,
-    checkpoint: Option<String>,
 }
 
 fn said(error: CommandError) -> String {

@@ -1,7 +1,8 @@
 //! What a template is made of, and how far that has been made before.
 
 use super::super::template::{Begins, FailedStep};
-use lamplight_domain::{ImageChoice, SessionId};
+use super::base::BaseImage;
+use lamplight_domain::SessionId;
 use sha2::{Digest, Sha256};
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -25,8 +26,9 @@ pub struct Recipe {
 /// What it begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Base {
-    /// `None` is what the configuration says.
-    Image(Option<ImageChoice>),
+    /// What the configuration says.
+    Configured,
+    Image(BaseImage),
     /// That of another template, which is ready.
     Template(SessionId),
 }
@@ -242,7 +244,7 @@ mod tests {
     }
 
     fn plan(steps: Vec<Step>) -> Result<Plan, Wrong> {
-        let recipe = Recipe { from: Base::Image(None), steps, start: None, ready: None, anew: false };
+        let recipe = Recipe { from: Base::Configured, steps, start: None, ready: None, anew: false };
         let variables = [("PATH".to_owned(), "/bin".to_owned())].into();
         let home = |name: Option<&str>| match name {
             None | Some("user") => Some("/home/user"),

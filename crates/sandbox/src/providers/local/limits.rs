@@ -15,6 +15,17 @@ const PROCESSES: u32 = 512;
 const DISK_BYTES: u64 = 20 << 30;
 const OPEN_FILES: u32 = 65_536;
 
+/// The most of processors and memory that a sandbox of this machine has where these are configured.
+pub fn most(configured: &SandboxLimits) -> SandboxLimits {
+    let processors = std::thread::available_parallelism()
+        .map_or(u32::MAX, |count| u32::try_from(count.get()).unwrap_or(u32::MAX).saturating_mul(1000));
+    SandboxLimits {
+        cpu_thousandths: Some(configured.cpu_thousandths.unwrap_or(processors)),
+        memory_bytes: Some(configured.memory_bytes.unwrap_or_else(usual_memory)),
+        ..SandboxLimits::default()
+    }
+}
+
 pub(super) fn usual_memory() -> u64 {
     let machine = sysinfo();
     let memory = machine.totalram.saturating_mul(machine.mem_unit.into());

@@ -61,8 +61,9 @@ mod walk;
 mod watch;
 
 pub use config::{Launcher, LocalConfig};
-pub use images::{Image, ImageProgress, Images};
+pub use images::{Image, ImageProgress, ImageReference, Images, NoRepositories, RegistryLogin, Repositories};
 pub use launch::launcher_main;
+pub use limits::most as most_of_this_machine;
 pub use probe::{Finding, Probe, probe};
 pub use tools::Tool;
 

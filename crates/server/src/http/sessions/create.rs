@@ -55,7 +55,7 @@ pub struct NewSessionRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     pub sandbox: Option<SandboxLimitsRequest>,
-    /// Gives the task to as many sessions as there are entries, 2 to 5, of which a person takes one later; the answer is the first of them.
+    /// Gives the task to as many sessions as there are entries, from 2 to what `attempts.most` says (5), of which a person takes one later; the answer is the first of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<AttemptRequest>,
 }

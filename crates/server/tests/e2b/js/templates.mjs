@@ -2,7 +2,7 @@
 import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { Sandbox, create, e2b, fails, holds, same, test } from './common.mjs';
+import { Sandbox, create, e2b, fails, holds, same, skip, test } from './common.mjs';
 
 const { Template } = e2b;
 const name = (of) => `js-${of}`;
@@ -130,6 +130,43 @@ test('a template is made from another', async () => {
 });
 test('an image that is not here is named with what adds it', async () => {
   await fails(build(Template().fromImage('no-such:1').runCmd('true'), name('image')), 'BuildError', 'lamplight image add no-such-1');
+});
+test('an image of a registry is fetched once, for whom the registry knows', async () => {
+  const image = process.env.IMAGE;
+  if (!image) skip('there is no registry');
+  const known = { username: 'ada', password: 'secret' };
+  const template = (login) => Template().fromImage(image, login).runCmd('echo $OF_THE_IMAGE > /home/user/seen');
+  const first = await build(template(known), name('fetched'));
+  holds(first.logs.some((line) => line.startsWith('Fetching layer 1 of 1')), first.logs.join('\n'));
+  holds(!first.logs.join('\n').includes('secret'), 'the password is in the log');
+  const one = await create(name('fetched'));
+  same((await one.commands.run('cat /etc/os-release seen; id -un')).stdout, 'ID=tiny\n7\nuser\n');
+  await one.kill();
+  const google = Template().fromGCPRegistry(image, { serviceAccountJSON: { a: 1 } }).runCmd('true');
+  const again = await build(google, name('fetched-again'));
+  holds(!again.logs.some((line) => line.startsWith('Fetching layer')), again.logs.join('\n'));
+  await fails(build(template({ ...known, password: 'wrong' }), name('unknown')), 'BuildError', '401');
+  await fails(build(template(), name('unknown')), 'BuildError', 'whom it knows');
+});
+test('a registry that is not in the list is not asked', async () => {
+  await fails(build(Template().fromImage('127.0.0.1:1/team/tool:1').runCmd('true'), name('image')), 'BuildError', 'e2b.registries');
+  const amazon = { accessKeyId: 'a', secretAccessKey: 'b', region: 'c' };
+  await fails(build(Template().fromAWSRegistry('127.0.0.1:1/a', amazon).runCmd('true'), name('image')), 'BuildError', 'get-login-password');
+});
+test('sandboxes of a template have the size that it asks for, and never more than there is', async () => {
+  const size = async (as, options) => {
+    await build(base().runCmd('true'), as, options);
+    const one = await create(as);
+    const { cpuCount, memoryMB } = await one.getInfo();
+    await one.kill();
+    return { cpuCount, memoryMB };
+  };
+  same(await size(name('small'), { cpuCount: 1, memoryMB: 256 }), { cpuCount: 1, memoryMB: 256 });
+  const one = await create();
+  const most = await one.getInfo();
+  await one.kill();
+  same(await size(name('large'), { cpuCount: 1_000, memoryMB: 100_000_000 }), { cpuCount: most.cpuCount, memoryMB: most.memoryMB });
+  await fails(size(name('nothing'), { memoryMB: 1 }), 'BuildError', 'memory_bytes is 1048576; the least is');
 });
 test('names and tags lead to builds', async () => {
   await build(base().runCmd('echo 1 > /home/user/n'), `${name('tags')}:v1`);

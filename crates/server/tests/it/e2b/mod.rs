@@ -8,6 +8,7 @@ mod odd_clouds;
 mod outside;
 mod provider;
 mod raw;
+mod registry;
 mod restart;
 mod sdks;
 mod shared;
@@ -26,7 +27,12 @@ fn cloud() -> Cloud {
 
 /// The same with more of a configuration.
 fn cloud_with(more: &str) -> Cloud {
-    let text = format!("[e2b]\nenabled = true\n[queue]\nsandboxes_per_person = 0\n{more}");
+    cloud_that("", more)
+}
+
+/// The same with more of its own section, and more behind.
+fn cloud_that(own: &str, more: &str) -> Cloud {
+    let text = format!("[e2b]\nenabled = true\n{own}[queue]\nsandboxes_per_person = 0\n{more}");
     Cloud::of(Server::start_in(Place::with(&text)))
 }
 

@@ -1,8 +1,9 @@
 //! The published SDKs, unmodified, of the oldest and the newest version that is supported: each drives a server through everything.
 
-use super::cloud_with;
+use super::cloud_that;
 use super::outside::Outside;
 use super::raw::{Cloud, KEY};
+use super::registry::Registry;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
 use std::time::Duration;
@@ -86,11 +87,31 @@ async fn python(which: &str) -> Option<PathBuf> {
     Some(home.await?.join("bin/python"))
 }
 
+/// An archive with matplotlib, which few machines have, for who uploads it; `None` where it cannot be installed.
+async fn charts() -> Option<PathBuf> {
+    let python = python("charts").await?;
+    let home = python.parent()?.parent()?;
+    let (archive, new) = (home.join("charts.tar.gz"), home.join(format!("charts-{}", std::process::id())));
+    if !archive.exists() {
+        let mut versions = std::fs::read_dir(home.join("lib")).unwrap().flatten();
+        let packages = versions.next().unwrap().path().join("site-packages");
+        let mut tar = Command::new("tar");
+        tar.arg("-C").arg(packages).args(["--exclude=pip*", "--exclude=tests", "-czf"]).arg(&new).arg(".");
+        run(&mut tar).await?;
+        // Tests are processes of their own, and two of them may make the same.
+        std::fs::rename(new, &archive).unwrap();
+    }
+    Some(archive)
+}
+
 /// Each line is a case; at least so many of them passed, and none failed.
 async fn drive(mut sdk: Command, at_least: usize) {
-    let outside = Outside::open().await;
-    let cloud = cloud_with(&outside.allowed());
+    let (outside, registry, charts) = (Outside::open().await, Registry::start().await, charts().await);
+    let allowed = registry.as_ref().map(Registry::allowed).unwrap_or_default();
+    let cloud = cloud_that(&allowed, &outside.allowed());
     sdk.envs(outside.told());
+    sdk.envs(registry.iter().map(|registry| ("IMAGE", registry.image())));
+    sdk.envs(charts.iter().map(|place| ("CHARTS", place)));
     sdk.envs([("E2B_API_URL", &cloud.server.base), ("E2B_SANDBOX_URL", &cloud.server.base)]);
     passed(&mut sdk, &cloud, at_least).await;
 }

@@ -25,12 +25,12 @@ impl Cloud {
         (text("templateID"), text("buildID"))
     }
 
-    async fn build(&self, (template, build): &(String, String), recipe: Value) -> StatusCode {
+    pub(super) async fn build(&self, (template, build): &(String, String), recipe: Value) -> StatusCode {
         let path = format!("/v2/templates/{template}/builds/{build}");
         self.control(Method::POST, &path, recipe).await.0
     }
 
-    async fn built(&self, (template, build): &(String, String)) -> Value {
+    pub(super) async fn built(&self, (template, build): &(String, String)) -> Value {
         let begun = Instant::now();
         loop {
             let path = format!("/templates/{template}/builds/{build}/status");

@@ -4,6 +4,7 @@
 //! ```text
 //! <data>/images/lock                  held while anything here gets a name or goes
 //! <data>/images/names/<name>          which digest people mean by it
+//! <data>/images/fetched/<manifest>    which digest is what a program asked a registry for, by the registry's own digest of it
 //! <data>/images/<digest>/image.json   what is known of it
 //! <data>/images/<digest>/tree/…       its files, which nobody changes
 //! <data>/images/<digest>/own-…/       what every sandbox has beside them (see `image_base`)
@@ -18,6 +19,7 @@ mod debian;
 mod digest;
 mod directory;
 mod oci;
+mod reference;
 mod registry;
 mod source;
 mod store;
@@ -27,11 +29,13 @@ mod unpack;
 #[cfg(test)]
 mod tests;
 
+pub use reference::{ImageReference, NoRepositories, Repositories};
+pub use registry::RegistryLogin;
 pub(super) use store::{Missing, Unpacked};
 
 use super::disk::Sandboxes;
 use super::identity::Identity;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use lamplight_domain::{ImageDigest, ImageName};
 use oci::Layout;
 use rustix::fs::{Mode, OFlags};
@@ -112,8 +116,41 @@ impl Images {
         let (environment, left_out) = fill.with_context(|| format!("make an image of {parsed}"))?;
         tell(ImageProgress::Reading);
         let about = About { environment, has_owners, bytes: 0, entries: 0, left_out };
-        self.keep(new, about, name, &parsed.to_string())?;
+        self.keep(new, about, &self.names().join(name.as_str()), &parsed.to_string())?;
         self.find(name)?.context("it was removed at once")
+    }
+
+    /// An image of a registry as it is there now, for a program: fetched unless it is here already, when nothing but its manifest is
+    /// asked for. It has no name; [`keep_fetched`](Self::keep_fetched) says for how long it stays. It has `at_most` so many bytes, packed
+    /// and unpacked. Works until it is done, as [`add`](Self::add).
+    pub async fn fetch(
+        &self,
+        reference: &ImageReference,
+        login: Option<&RegistryLogin>,
+        at_most: u64,
+        tell: impl Fn(ImageProgress),
+    ) -> Result<ImageDigest> {
+        let new = self.begin()?;
+        let found = registry::find(reference, login, &new.aside()).await?;
+        // Of two who want the same, one fetches it.
+        let place = self.fetched().join(found.digest.as_str());
+        let _turn = self.turn(&found.digest)?;
+        if let Some(digest) = self.meant(&place)? {
+            return Ok(digest);
+        }
+        ensure!(found.bytes() <= at_most, "it has {} bytes, and there is room for {at_most}", found.bytes());
+        found.fetch(&new.aside(), &tell).await?;
+        let has_owners = Identity::is_root()?;
+        let bounds = Bounds { bytes: at_most.min(self.bounds.bytes), ..self.bounds };
+        let mut tree = Tree::at(&new.tree(), has_owners, bounds)?;
+        let environment =
+            from_layout(&new.aside(), &mut tree, &tell)?.context("what was fetched is no image")?;
+        let left_out = tree.left_out;
+        tree.finish()?;
+        tell(ImageProgress::Reading);
+        let about = About { environment, has_owners, bytes: 0, entries: 0, left_out };
+        self.keep(new, about, &place, &reference.to_string())?;
+        self.meant(&place)?.context("it was removed at once")
     }
 
     /// Whether programs that were built for the usual C library, glibc, cannot start on an image that is here.
@@ -136,7 +173,8 @@ impl Images {
                 Vec::new()
             }
             Source::Registry(reference) => {
-                registry::pull(reference, &new.aside(), tell).await?;
+                let found = registry::find(reference, None, &new.aside()).await?;
+                found.fetch(&new.aside(), tell).await?;
                 from_layout(&new.aside(), &mut tree, tell)?.context("what was fetched is no image")?
             }
             Source::Path(path) if path.is_dir() => match from_layout(path, &mut tree, tell)? {

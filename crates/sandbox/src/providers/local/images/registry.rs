@@ -1,4 +1,4 @@
-//! An image of a registry, fetched into a folder as an OCI layout. Asked without credentials, as anybody may ask.
+//! An image of a registry, fetched into a folder as an OCI layout. Asked as anybody may ask, or as whoever wants it.
 //!
 //! Source: the OCI distribution specification, "Pulling manifests", "Pulling blobs"; the token protocol of Docker's registry
 //! (distribution.github.io, "Token Authentication Specification").
@@ -6,15 +6,17 @@
 use super::ImageProgress;
 use super::compression::Hashing;
 use super::oci::{DOCUMENT, Descriptor, Manifest, blob_path};
+use super::reference::{ImageReference, host, is_this_machine};
 use anyhow::{Context, Result, bail, ensure};
-use reqwest::header::{ACCEPT, AUTHORIZATION, WWW_AUTHENTICATE};
+use lamplight_domain::ImageDigest;
+use reqwest::header::{ACCEPT, WWW_AUTHENTICATE};
+use reqwest::redirect::{Action, Attempt, Policy};
 use reqwest::{Client, Response, StatusCode, Url};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 use std::fmt;
 use std::fs::{self, File};
 use std::io::Write;
-use std::net::IpAddr;
 use std::path::Path;
 use std::time::Duration;
 
@@ -23,108 +25,102 @@ const CONNECT: Duration = Duration::from_secs(15);
 const SILENCE: Duration = Duration::from_secs(60);
 /// Indexes in indexes.
 const DEPTH: usize = 4;
+/// One after the other, of one question.
+const REDIRECTS: usize = 5;
 /// What is said of a refusal at most; characters.
 const REASON: usize = 300;
 
 const MANIFESTS: &str = "application/vnd.oci.image.index.v1+json, application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json, application/vnd.docker.distribution.manifest.v2+json";
 
-/// `docker.io/library/debian:12`, `ghcr.io/owner/name@sha256:…`.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Reference {
-    /// Host, and port where there is one.
-    registry: String,
-    repository: String,
-    /// A tag, or a digest with its algorithm.
-    version: String,
+/// Who somebody is for a registry. It is shown while one image is asked for, and kept nowhere.
+#[derive(Clone, PartialEq, Eq)]
+pub struct RegistryLogin {
+    pub name: String,
+    pub password: String,
 }
 
-impl Reference {
-    /// `None` for what names no registry, or is otherwise no reference.
-    pub(super) fn parse(text: &str) -> Option<Self> {
-        let (registry, rest) = text.split_once('/')?;
-        let host = |byte: u8| byte.is_ascii_alphanumeric() || b".-:[]".contains(&byte);
-        let names_a_host = registry.contains(['.', ':']) || registry == "localhost";
-        let (name, digest) = match rest.split_once('@') {
-            Some((name, digest)) => (name, Some(digest)),
-            None => (rest, None),
-        };
-        let (repository, tag) = match name.split_once(':') {
-            Some((repository, tag)) => (repository, Some(tag)),
-            None => (name, None),
-        };
-        let part = |part: &str| {
-            let plain = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-            part.bytes().next().is_some_and(plain)
-                && part.bytes().all(|byte| plain(byte) || b"._-".contains(&byte))
-        };
-        let is_tag = |tag: &str| {
-            let word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-            tag.len() <= 128
-                && tag.bytes().next().is_some_and(word)
-                && tag.bytes().all(|byte| word(byte) || b".-".contains(&byte))
-        };
-        let is_one = names_a_host
-            && registry.bytes().all(host)
-            && repository.split('/').all(part)
-            && tag.is_none_or(is_tag)
-            && digest.is_none_or(|digest| blob_path(digest).is_ok());
-        let official = matches!(registry, "docker.io" | "index.docker.io") && !repository.contains('/');
-        is_one.then(|| Self {
-            registry: registry.to_owned(),
-            repository: if official { format!("library/{repository}") } else { repository.to_owned() },
-            version: digest.or(tag).unwrap_or("latest").to_owned(),
-        })
-    }
-
-    /// In the clear only where it stays on this machine.
-    fn base(&self) -> Result<Url> {
-        let host = match self.registry.as_str() {
-            "docker.io" | "index.docker.io" => "registry-1.docker.io",
-            host => host,
-        };
-        let encrypted = Url::parse(&format!("https://{host}/v2/{}/", self.repository))
-            .with_context(|| format!("make the address of {self}"))?;
-        if !is_this_machine(&encrypted) {
-            return Ok(encrypted);
-        }
-        Ok(Url::parse(&format!("http://{host}/v2/{}/", self.repository))?)
-    }
-}
-
-impl fmt::Display for Reference {
+impl fmt::Debug for RegistryLogin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let sign = if self.version.contains(':') { '@' } else { ':' };
-        write!(f, "{}/{}{sign}{}", self.registry, self.repository, self.version)
+        f.write_str("RegistryLogin(not shown)")
     }
 }
 
-/// Fetches manifest, configuration and layers into an empty folder. Whether they are what their digests say is seen by whoever
-/// unpacks them.
-pub(super) async fn pull(reference: &Reference, to: &Path, tell: &dyn Fn(ImageProgress)) -> Result<()> {
+/// An image that is there, and of which only the manifests are here.
+pub(super) struct Found {
+    registry: Registry,
+    /// Of the manifest for this machine, in 64 digits.
+    pub(super) digest: ImageDigest,
+    config: Descriptor,
+    layers: Vec<Descriptor>,
+}
+
+/// Fetches the manifests of an image into an empty folder, as whoever asks, or as anybody may.
+pub(super) async fn find(
+    reference: &ImageReference,
+    login: Option<&RegistryLogin>,
+    to: &Path,
+) -> Result<Found> {
     fs::create_dir_all(to.join("blobs/sha256")).context("make a folder for what is fetched")?;
     fs::write(to.join("oci-layout"), r#"{"imageLayoutVersion":"1.0.0"}"#)?;
-    let mut registry = Registry {
-        client: Client::builder().connect_timeout(CONNECT).read_timeout(SILENCE).build()?,
+    let client = Client::builder().connect_timeout(CONNECT).read_timeout(SILENCE);
+    let registry = Registry {
+        client: client.redirect(Policy::custom(follow)).build()?,
         base: reference.base()?,
-        token: None,
+        login: login.cloned(),
+        shown: None,
     };
-    let (config, layers) = registry.manifests(&reference.version, to).await?;
-    for (number, blob) in layers.iter().chain([&config]).enumerate() {
-        if number < layers.len() {
-            tell(ImageProgress::Fetching { layer: number + 1, of: layers.len(), bytes: blob.size });
-        }
-        registry.blob(blob, to).await.with_context(|| format!("fetch {}", blob.digest))?;
+    registry.find(&reference.version, to).await
+}
+
+impl Found {
+    /// Of what has to be fetched, packed as it is.
+    pub(super) fn bytes(&self) -> u64 {
+        self.layers.iter().fold(self.config.size, |sum, layer| sum.saturating_add(layer.size))
     }
-    Ok(())
+
+    /// Fetches configuration and layers beside the manifests. Whether they are what their digests say is seen by whoever unpacks them.
+    pub(super) async fn fetch(mut self, to: &Path, tell: &dyn Fn(ImageProgress)) -> Result<()> {
+        let count = self.layers.len();
+        for (number, blob) in self.layers.iter().chain([&self.config]).enumerate() {
+            if number < count {
+                tell(ImageProgress::Fetching { layer: number + 1, of: count, bytes: blob.size });
+            }
+            self.registry.blob(blob, to).await.with_context(|| format!("fetch {}", blob.digest))?;
+        }
+        Ok(())
+    }
+}
+
+/// Blobs are often kept elsewhere. What is encrypted stays so, and nobody from elsewhere sends us to what listens on this machine.
+fn follow(attempt: Attempt<'_>) -> Action {
+    let began_here = attempt.previous().first().is_some_and(is_this_machine);
+    let leads_here = is_this_machine(attempt.url());
+    let is_fine = match attempt.url().scheme() {
+        "https" => began_here || !leads_here,
+        "http" => began_here && leads_here,
+        _ => false,
+    };
+    if !is_fine {
+        return attempt.error("it leads to where it may not");
+    }
+    if attempt.previous().len() > REDIRECTS { attempt.error("it leads on and on") } else { attempt.follow() }
 }
 
 struct Registry {
     client: Client,
     /// Ends in the repository's name and a slash.
     base: Url,
+    login: Option<RegistryLogin>,
+    /// As the registry wants it, once it has said so.
+    shown: Option<Shown>,
+}
+
+/// What every question is asked with.
+enum Shown {
     /// From whoever the registry said gives them out.
-    token: Option<String>,
+    Token(String),
+    Login(RegistryLogin),
 }
 
 #[derive(Deserialize)]
@@ -135,13 +131,13 @@ struct Token {
 
 impl Registry {
     /// From the one that was asked for to the one for this machine. The first is what the layout names: all others are named by it.
-    async fn manifests(&mut self, version: &str, to: &Path) -> Result<(Descriptor, Vec<Descriptor>)> {
+    async fn find(mut self, version: &str, to: &Path) -> Result<Found> {
         let mut wanted = version.to_owned();
         for depth in 0..DEPTH {
             let response = self.get(&format!("manifests/{wanted}"), Some(MANIFESTS)).await?;
             let text = small(response).await.with_context(|| format!("fetch the manifest {wanted}"))?;
-            let (digest, size) = Hashing::new(&text[..]).finish()?;
-            let digest = format!("sha256:{digest}");
+            let (digits, size) = Hashing::new(&text[..]).finish()?;
+            let digest = format!("sha256:{digits}");
             ensure!(
                 !wanted.contains(':') || digest == wanted,
                 "the manifest is not what {wanted} was made for"
@@ -156,7 +152,9 @@ impl Registry {
             }
             match Manifest::read(&text)? {
                 Manifest::Index(next) => wanted = next.digest,
-                Manifest::Image { config, layers } => return Ok((config, layers)),
+                Manifest::Image { config, layers } => {
+                    return Ok(Found { digest: digits.parse()?, config, layers, registry: self });
+                }
             }
         }
         bail!("its indexes lead to no image")
@@ -178,7 +176,7 @@ impl Registry {
         Ok(())
     }
 
-    /// Asks, and asks again with a token where one is wanted.
+    /// Asks, and asks again with what is wanted to be shown.
     async fn get(&mut self, path: &str, accept: Option<&str>) -> Result<Response> {
         let url = self.base.join(path).context("make an address")?;
         for _ in 0..2 {
@@ -186,30 +184,38 @@ impl Registry {
             if let Some(accept) = accept {
                 request = request.header(ACCEPT, accept);
             }
-            if let Some(token) = &self.token {
-                request = request.header(AUTHORIZATION, format!("Bearer {token}"));
-            }
+            request = match &self.shown {
+                Some(Shown::Token(token)) => request.bearer_auth(token),
+                Some(Shown::Login(login)) => request.basic_auth(&login.name, Some(&login.password)),
+                None => request,
+            };
             let response = request.send().await.with_context(|| format!("ask {}", host(&url)))?;
             match response.status() {
                 StatusCode::OK => return Ok(response),
-                StatusCode::UNAUTHORIZED if self.token.is_none() => {
+                StatusCode::UNAUTHORIZED if self.shown.is_none() => {
                     let challenge = response.headers().get(WWW_AUTHENTICATE);
                     let challenge = challenge.and_then(|value| value.to_str().ok()).unwrap_or_default();
-                    self.token = Some(self.ask_for_token(challenge).await?);
+                    self.shown = Some(self.wanted(challenge).await?);
                 }
                 status => bail!("{} answers {status}: {}", host(&url), reason(response).await),
             }
         }
-        bail!("{} wants another token than it gave out", host(&url))
+        bail!("{} wants something else than what it asked for", host(&url))
     }
 
-    async fn ask_for_token(&self, challenge: &str) -> Result<String> {
-        let fields = bearer(challenge).with_context(|| {
-            format!(
+    /// What a registry asks to be shown: a token, or who is asking.
+    async fn wanted(&self, challenge: &str) -> Result<Shown> {
+        match (bearer(challenge), &self.login) {
+            (Some(fields), _) => self.ask_for_token(&fields).await.map(Shown::Token),
+            (None, Some(login)) if is_basic(challenge) => Ok(Shown::Login(login.clone())),
+            (None, _) => bail!(
                 "{} gives this image only to those whom it knows, and none is known here",
                 host(&self.base)
-            )
-        })?;
+            ),
+        }
+    }
+
+    async fn ask_for_token(&self, fields: &BTreeMap<String, String>) -> Result<String> {
         let mut url = fields
             .get("realm")
             .and_then(|realm| Url::parse(realm).ok())
@@ -221,7 +227,11 @@ impl Registry {
                 url.query_pairs_mut().append_pair(name, value);
             }
         }
-        let response = self.client.get(url.clone()).send().await?;
+        let mut request = self.client.get(url.clone());
+        if let Some(login) = &self.login {
+            request = request.basic_auth(&login.name, Some(&login.password));
+        }
+        let response = request.send().await?;
         if response.status() != StatusCode::OK {
             let status = response.status();
             bail!("{} gives no token, but {status}: {}", host(&url), reason(response).await);
@@ -246,6 +256,10 @@ fn bearer(challenge: &str) -> Option<BTreeMap<String, String>> {
     Some(fields)
 }
 
+fn is_basic(challenge: &str) -> bool {
+    challenge.split(' ').next().is_some_and(|scheme| scheme.eq_ignore_ascii_case("basic"))
+}
+
 async fn small(mut response: Response) -> Result<Vec<u8>> {
     let mut text = Vec::new();
     while let Some(chunk) = response.chunk().await? {
@@ -260,55 +274,9 @@ async fn reason(response: Response) -> String {
     String::from_utf8_lossy(&text).chars().filter(|character| !character.is_control()).take(REASON).collect()
 }
 
-fn host(url: &Url) -> &str {
-    url.host_str().unwrap_or_default()
-}
-
-fn is_this_machine(url: &Url) -> bool {
-    let host = host(url).trim_matches(['[', ']']);
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn references_name_their_registry() {
-        let check = |text: &str, expected: Option<&str>| {
-            assert_eq!(Reference::parse(text).map(|one| one.to_string()).as_deref(), expected, "{text}");
-        };
-        check("docker.io/debian", Some("docker.io/library/debian:latest"));
-        check("docker.io/library/debian:12", Some("docker.io/library/debian:12"));
-        check("ghcr.io/a/b/c:v1.2_x", Some("ghcr.io/a/b/c:v1.2_x"));
-        check("localhost:5000/x", Some("localhost:5000/x:latest"));
-        let digest = format!("ghcr.io/a/b@sha256:{}", "0a".repeat(32));
-        check(&digest, Some(&digest));
-        for wrong in [
-            "debian",
-            "library/debian",
-            "ghcr.io/",
-            "ghcr.io/A",
-            "ghcr.io/a:",
-            "ghcr.io/a//b",
-            "ghcr.io/../a",
-            "ghcr.io/a@sha256:1",
-            "ghcr.io/a:b/c",
-            "gh cr.io/a",
-            "user@ghcr.io/a",
-        ] {
-            check(wrong, None);
-        }
-    }
-
-    #[test]
-    fn only_this_machine_is_asked_in_the_clear() {
-        let base = |text: &str| Reference::parse(text).unwrap().base().unwrap().to_string();
-        assert_eq!(base("docker.io/debian"), concat!("https://", "registry-1.docker.io/v2/library/debian/"));
-        assert_eq!(base("localhost:5000/a"), "http://localhost:5000/v2/a/");
-        assert_eq!(base("127.0.0.1:5000/a"), "http://127.0.0.1:5000/v2/a/");
-        assert_eq!(base("127.0.0.1.example.org/a"), "https://127.0.0.1.example.org/v2/a/");
-    }
 
     #[test]
     fn challenges_are_taken_apart() {
@@ -317,6 +285,7 @@ mod tests {
         assert_eq!(fields["realm"], "https://a.example/t");
         assert_eq!(fields["service"], "a, b");
         assert_eq!(fields["scope"], "repository:x:pull");
-        assert_eq!(bearer("Basic realm=\"x\""), None);
+        let basic = "Basic realm=\"x\"";
+        assert_eq!((bearer(basic), is_basic(basic), is_basic("Bearer")), (None, true, false));
     }
 }

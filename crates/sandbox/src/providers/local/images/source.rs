@@ -1,6 +1,6 @@
 //! Where an image comes from, as people write it.
 
-use super::registry::Reference;
+use super::reference::ImageReference;
 use anyhow::{Result, bail};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ pub(super) enum Source {
     },
     /// A directory, an archive, or one of these in the form of an OCI layout: what it is, it says itself.
     Path(PathBuf),
-    Registry(Reference),
+    Registry(ImageReference),
 }
 
 /// What Debian calls its newest release.
@@ -42,7 +42,7 @@ impl Source {
         if text.starts_with(['/', '.', '~']) {
             bail!("there is no {text}");
         }
-        match Reference::parse(text) {
+        match ImageReference::parse(text) {
             Some(reference) => Ok(Self::Registry(reference)),
             None => bail!(
                 "{text:?} is no directory and no file here, and names no registry; an image of one is written \

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use lamplight_domain::{ImageDigest, ImageName};
 use rustix::fs::FlockOperation;
 use serde::{Deserialize, Serialize};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -137,6 +137,43 @@ impl Images {
         if self.folder.exists() { self.tidy_with(self.lock()?) } else { Ok(()) }
     }
 
+    /// What programs had fetched, and how many bytes each has.
+    pub fn all_fetched(&self) -> Result<BTreeMap<ImageDigest, u64>> {
+        let mut all = BTreeMap::new();
+        for path in entries(&self.fetched())? {
+            if let Some(digest) = self.meant(&path)? {
+                let bytes = self.open(&digest)?.about.bytes;
+                all.insert(digest, bytes);
+            }
+        }
+        Ok(all)
+    }
+
+    /// Of what programs had fetched, only this stays, and what a session is on.
+    pub fn keep_fetched(&self, wanted: &BTreeSet<ImageDigest>) -> Result<()> {
+        if !self.fetched().exists() {
+            return Ok(());
+        }
+        let lock = self.lock()?;
+        for path in entries(&self.fetched())? {
+            if self.meant(&path)?.is_some_and(|digest| !wanted.contains(&digest)) {
+                fs::remove_file(&path).with_context(|| format!("forget {}", path.display()))?;
+            }
+        }
+        self.tidy_with(lock)
+    }
+
+    /// What is meant by a name, or was fetched.
+    pub(super) fn meant(&self, place: &Path) -> Result<Option<ImageDigest>> {
+        Ok(read::<Meaning>(place)?.map(|meaning| meaning.digest))
+    }
+
+    /// Held by whoever fetches what has this manifest. Who comes next tidies it away.
+    pub(super) fn turn(&self, manifest: &ImageDigest) -> Result<File> {
+        let fetching = self.folder.join(format!("new-{manifest}"));
+        hold(&lock_of(&fetching)).context("wait for who fetches it already")
+    }
+
     /// A place for a new image.
     pub(super) fn begin(&self) -> Result<New> {
         let _lock = self.lock()?;
@@ -149,8 +186,8 @@ impl Images {
         Ok(new)
     }
 
-    /// Makes it an image, and gives it a name: from here on it is there, and whole.
-    pub(super) fn keep(&self, new: New, about: About, name: &ImageName, source: &str) -> Result<()> {
+    /// Makes it an image, and writes down what means it: from here on it is there, and whole.
+    pub(super) fn keep(&self, new: New, about: About, place: &Path, source: &str) -> Result<()> {
         remove_tree(&new.aside()).context("remove what it was made from")?;
         let mut beside = about.environment.join("\n").into_bytes();
         beside.push(u8::from(about.has_owners));
@@ -171,9 +208,8 @@ impl Images {
         // Written beside the names, where no half of it can be taken for one.
         let written = self.folder.join("meaning");
         write(&written, &Meaning { digest: found.digest, source: source.to_owned() })?;
-        private_dir(&self.names())?;
-        fs::rename(&written, self.names().join(name.as_str()))
-            .with_context(|| format!("give the image the name {name}"))?;
+        private_dir(place.parent().context("it is in no folder")?)?;
+        fs::rename(&written, place).with_context(|| format!("name the image as {}", place.display()))?;
         self.tidy_with(lock)
     }
 
@@ -222,29 +258,26 @@ impl Images {
         sessions.iter().filter_map(|session| read(&file(session)).transpose()).collect()
     }
 
-    /// The digests that have a name.
+    /// The digests that have a name, or were fetched for somebody.
     fn meanings(&self) -> Result<BTreeSet<ImageDigest>> {
         let mut all = BTreeSet::new();
-        for name in self.all_names()? {
-            all.extend(read::<Meaning>(&self.names().join(name.as_str()))?.map(|meaning| meaning.digest));
+        for path in [entries(&self.names())?, entries(&self.fetched())?].concat() {
+            all.extend(self.meant(&path)?);
         }
         Ok(all)
     }
 
-    fn names(&self) -> PathBuf {
+    pub(super) fn names(&self) -> PathBuf {
         self.folder.join("names")
     }
 
+    pub(super) fn fetched(&self) -> PathBuf {
+        self.folder.join("fetched")
+    }
+
     fn all_names(&self) -> Result<Vec<ImageName>> {
-        let entries = match fs::read_dir(self.names()) {
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.context("list the names of images")?,
-        };
-        let mut names = Vec::new();
-        for entry in entries {
-            let name = entry?.file_name().to_str().and_then(|name| name.parse().ok());
-            names.extend(name);
-        }
+        let name = |path: PathBuf| path.file_name()?.to_str()?.parse().ok();
+        let mut names: Vec<ImageName> = entries(&self.names())?.into_iter().filter_map(name).collect();
         names.sort_unstable();
         Ok(names)
     }
@@ -253,6 +286,15 @@ impl Images {
         private_dir(&self.folder).context("make the folder of images")?;
         hold(&self.folder.join("lock")).context("lock the images")
     }
+}
+
+/// What is in a folder, which need not be there.
+fn entries(folder: &Path) -> Result<Vec<PathBuf>> {
+    let entries = match fs::read_dir(folder) {
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+        entries => entries.with_context(|| format!("list {}", folder.display()))?,
+    };
+    entries.map(|entry| Ok(entry?.path())).collect()
 }
 
 fn lock_of(folder: &Path) -> PathBuf {

@@ -7,11 +7,15 @@ use crate::http::App;
 use axum::Json;
 use axum::extract::{RawQuery, Request, State};
 use axum::http::StatusCode;
-use lamplight_domain::{ImageChoice, ImageName};
 use lamplight_e2b::BASE_TEMPLATE;
 use lamplight_e2b::control::{LogEntry, LogLevel};
-use lamplight_e2b::template::{BuildInfo, BuildLog, BuildStart, MAX_LOGS, Reason, Step as Asked};
-use lamplight_engine::{Base, FailedStep, JournalLine, LentTemplate, Recipe, Step, StepKind, TemplateState};
+use lamplight_e2b::template::{
+    BuildInfo, BuildLog, BuildStart, ImageRegistry, MAX_LOGS, Reason, Step as Asked,
+};
+use lamplight_engine::{
+    Base, BaseImage, FailedStep, JournalLine, LentTemplate, Recipe, RegistryLogin, Step, StepKind,
+    TemplateState,
+};
 
 /// What SDKs begin with where nobody says, and others by the same people: here it is what the configuration says.
 const THEIRS: &str = "e2bdev/";
@@ -22,19 +26,20 @@ pub(in super::super) async fn start(
     request: Request,
 ) -> Result<StatusCode, Refused> {
     let asked: BuildStart = body(request).await?;
-    if asked.from_image_registry.is_some_and(|registry| !registry.is_null()) {
-        return Err(Refused::unsupported("fromImageRegistry"));
-    }
+    let login = asked.from_image_registry.map(login).transpose()?;
     let text = |text: Option<String>| text.filter(|text| !text.trim().is_empty());
     let from = match (text(asked.from_template), text(asked.from_image)) {
-        (Some(template), _) if template == BASE_TEMPLATE => Base::Image(None),
+        (Some(template), _) if template == BASE_TEMPLATE => Base::Configured,
         (Some(template), _) => {
             let found = app.engine.lent_template(&key.person.name, &called(&template)?);
             Base::Template(found.ok_or_else(|| no_template(&template))?.id)
         }
-        (None, Some(image)) if image.starts_with(THEIRS) => Base::Image(None),
-        (None, Some(image)) => Base::Image(Some(ImageChoice::Named(image_name(&image)?))),
-        (None, None) => Base::Image(None),
+        (None, Some(image)) if image.starts_with(THEIRS) => Base::Configured,
+        (None, Some(image)) => Base::Image(
+            BaseImage::parse(&image, login)
+                .map_err(|error| Refused::bad_request(format!("image '{image}': {error}")))?,
+        ),
+        (None, None) => Base::Configured,
     };
     let steps = asked.steps.unwrap_or_default().into_iter().map(step).collect::<Result<_, _>>()?;
     let (start, ready) = (text(asked.start_cmd), text(asked.ready_cmd));
@@ -43,10 +48,19 @@ pub(in super::super) async fn start(
     Ok(StatusCode::ACCEPTED)
 }
 
-/// Images are those of this installation, whose names have no `:` and no `/`: `python:3` is `python-3`.
-fn image_name(said: &str) -> Result<ImageName, Refused> {
-    let name = said.to_ascii_lowercase().replace([':', '/', '@'], "-");
-    ImageName::try_from(name).map_err(|error| Refused::bad_request(format!("image '{said}': {error}")))
+/// As whom a registry is asked. Source of Google's user: cloud.google.com/artifact-registry/docs/docker/authentication, "Service account
+/// key"; of Amazon's: docs.aws.amazon.com/AmazonECR/latest/userguide/registry_auth.html.
+fn login(of: ImageRegistry) -> Result<RegistryLogin, Refused> {
+    match of {
+        ImageRegistry::Registry { username, password } => Ok(RegistryLogin { name: username, password }),
+        ImageRegistry::Gcp { service_account_json } => {
+            Ok(RegistryLogin { name: "_json_key".to_owned(), password: service_account_json })
+        }
+        ImageRegistry::Aws => Err(Refused::bad_request(
+            "fromImageRegistry with keys of AWS is not supported by this server; give the image the user AWS, \
+             and what `aws ecr get-login-password` prints as the password",
+        )),
+    }
 }
 
 fn step(asked: Asked) -> Result<Step, Refused> {

@@ -20,6 +20,7 @@ use axum::Json;
 use axum::extract::{FromRequestParts, Request, State};
 use axum::http::StatusCode;
 use axum::http::request::Parts;
+use lamplight_domain::SandboxLimits;
 use lamplight_e2b::template::{BuildStatus, NewTemplate, Requested};
 use lamplight_engine::{LentTemplate, TemplateState};
 use std::collections::HashMap;
@@ -37,7 +38,12 @@ pub(super) async fn create(
     for tag in &tags {
         called(&format!("x:{tag}")).map_err(|_| Refused::bad_request(format!("Invalid tag '{tag}'")))?;
     }
-    let made = app.engine.new_lent_template(&key.person.name, name, tags).await?;
+    let size = SandboxLimits {
+        cpu_thousandths: asked.cpu_count.map(|count| count.saturating_mul(1000)),
+        memory_bytes: asked.memory_mb.map(|megabytes| megabytes.saturating_mul(1 << 20)),
+        ..SandboxLimits::default()
+    };
+    let made = app.engine.new_lent_template(&key.person.name, name, tags, size).await?;
     let names: Vec<String> = made.name.iter().cloned().collect();
     let requested = Requested {
         template_id: name_of(&made.family),

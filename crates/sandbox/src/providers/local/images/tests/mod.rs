@@ -59,7 +59,7 @@ impl Place {
         let entries = fs::read_dir(self.images.folder.clone()).into_iter().flatten();
         let mut names: Vec<String> =
             entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
-        names.retain(|name| name != "lock" && name != "names");
+        names.retain(|name| !["lock", "names", "fetched"].contains(&name.as_str()));
         names.sort();
         names
     }

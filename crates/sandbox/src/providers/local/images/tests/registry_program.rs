@@ -1,6 +1,7 @@
 //! A registry as far as it is asked for images: the distribution protocol on loopback, with tokens and with blobs that are kept
 //! elsewhere. It refuses misuse: whoever comes without the right token, asks for manifests without saying which kinds it
-//! understands, or shows the token to the place of the blobs.
+//! understands, or shows the token to the place of the blobs. A private one gives tokens to one person alone, or takes who they
+//! are instead.
 
 use super::layouts::Built;
 use std::collections::BTreeMap;
@@ -11,6 +12,19 @@ use std::thread;
 
 const REPOSITORY: &str = "team/tool";
 const TOKEN: &str = "a-token-for-team-tool";
+
+/// `ada` and `secret`, as HTTP has them.
+const ADA: &str = "Basic YWRhOnNlY3JldA==";
+
+/// To whom images are given.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum To {
+    Anybody,
+    /// Who gets a token.
+    Ada,
+    /// Who says who they are with every question.
+    AdaWithoutToken,
+}
 
 pub(super) struct Registry {
     /// Host and port.
@@ -42,6 +56,10 @@ struct Request {
 
 impl Registry {
     pub(super) fn start(built: Built) -> Self {
+        Self::start_for(To::Anybody, built)
+    }
+
+    pub(super) fn start_for(to: To, built: Built) -> Self {
         let blobs = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
         let blobs_address = blobs.local_addr().unwrap().to_string();
         let kept = built.blobs.clone();
@@ -60,7 +78,7 @@ impl Registry {
         let (own, seen) = (address.clone(), Arc::clone(&asked));
         serve(listener, move |request| {
             seen.lock().unwrap().push(request.path.clone());
-            answer(&built, &own, &blobs_address, &request)
+            answer(to, &built, &own, &blobs_address, &request)
         });
         Self { address, asked }
     }
@@ -76,8 +94,16 @@ impl Registry {
     }
 }
 
-fn answer(built: &Built, own: &str, blobs: &str, request: &Request) -> Answer {
+fn answer(to: To, built: &Built, own: &str, blobs: &str, request: &Request) -> Answer {
+    let shown = request.headers.get("authorization").map(String::as_str);
     if let Some(query) = request.path.strip_prefix("/token?") {
+        match (to, shown) {
+            (To::Anybody, None) | (To::Ada, Some(ADA)) => {}
+            (To::Ada, None | Some(_)) => return Answer::new("401 Unauthorized", "who are you?"),
+            (To::Anybody | To::AdaWithoutToken, None | Some(_)) => {
+                return Answer::new("400 Bad Request", "nobody asked who you are");
+            }
+        }
         let wanted = format!("scope=repository%3A{}%3Apull", REPOSITORY.replace('/', "%2F"));
         let fields: Vec<&str> = query.split('&').collect();
         return if fields.contains(&"service=tests") && fields.contains(&wanted.as_str()) {
@@ -86,10 +112,17 @@ fn answer(built: &Built, own: &str, blobs: &str, request: &Request) -> Answer {
             Answer::new("400 Bad Request", format!("not what was asked to ask for: {query}"))
         };
     }
-    if request.headers.get("authorization").map(String::as_str) != Some(&format!("Bearer {TOKEN}")) {
-        let challenge = format!(
-            r#"Bearer realm="http://{own}/token",service="tests",scope="repository:{REPOSITORY}:pull""#
-        );
+    let wanted = match to {
+        To::Anybody | To::Ada => format!("Bearer {TOKEN}"),
+        To::AdaWithoutToken => ADA.to_owned(),
+    };
+    if shown != Some(wanted.as_str()) {
+        let challenge = match to {
+            To::Anybody | To::Ada => format!(
+                r#"Bearer realm="http://{own}/token",service="tests",scope="repository:{REPOSITORY}:pull""#
+            ),
+            To::AdaWithoutToken => r#"Basic realm="tests""#.to_owned(),
+        };
         return Answer::new("401 Unauthorized", r#"{"errors":[{"code":"UNAUTHORIZED"}]}"#)
             .with("WWW-Authenticate", challenge);
     }
