@@ -57,6 +57,7 @@ mod tidying;
 mod tokens;
 mod update_branch;
 mod usage;
+mod world;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
 pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
@@ -120,6 +121,7 @@ pub use servers::{FILES, Neighbour, ServerInfo, Whereabouts};
 pub use spent::Spent;
 
 pub use terminals::TerminalInfo;
+pub use world::{World, live_in};
 
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;
