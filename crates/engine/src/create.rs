@@ -89,9 +89,12 @@ pub(crate) async fn create(
         }
         other => other?,
     };
-    shared.store.touch_repository(&repository, clock::now()).await?;
     shared.changed(&view);
     shared.wake(&id);
+    // Lists of repositories alone know of it; the session is there.
+    if let Err(error) = shared.store.touch_repository(&repository, clock::now()).await {
+        tracing::warn!(%error, "it could not be noted that somebody works on {repository}");
+    }
     Ok(view)
 }
 
