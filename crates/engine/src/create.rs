@@ -43,6 +43,7 @@ pub(crate) async fn create(
         }
         Once::As { session, .. } => {
             if let Some(row) = shared.store.summary(session).await? {
+                shared.wake(session);
                 return crate::engine::parse_view(&row.body);
             }
         }
@@ -118,9 +119,12 @@ pub(crate) async fn keep(
         }
         other => other?,
     };
-    shared.store.touch_repository(&repository, clock::now()).await?;
     shared.changed(&view);
     shared.wake(&id);
+    // Lists of repositories alone know of it; the session is there.
+    if let Err(error) = shared.store.touch_repository(&repository, clock::now()).await {
+        tracing::warn!(%error, "it could not be noted that somebody works on {repository}");
+    }
     Ok(view)
 }
 
@@ -161,14 +165,14 @@ async fn store_first(
     let session = Session::replay(&entries).expect("a session's first event is its creation");
     let hub = crate::hub::Hub::new(Seq(0));
     let view = session.view(id.clone());
-    let told = writing::told(shared, &session, &view, &entries);
+    let told = writing::told(shared, &session, &view, &entries).undecided();
     writing::append(shared, &hub, (id, session.spec()), &entries, Some(told), once).await?;
     Ok(view)
 }
 
-/// The session that an earlier request with the same key has made.
+/// The session that an earlier request with the same key has made. Nobody may have woken it: whoever made it may have gone before.
 pub(crate) async fn made_before(
-    shared: &Shared,
+    shared: &Arc<Shared>,
     before: Remembered,
     fingerprint: &str,
 ) -> Result<SessionView, CommandError> {
@@ -181,6 +185,7 @@ pub(crate) async fn made_before(
     }
     let id = before.response.parse().map_err(|error| CommandError::Failed(anyhow::Error::new(error)))?;
     let row = shared.store.summary(&id).await?.ok_or(CommandError::NotFound)?;
+    shared.wake(&id);
     crate::engine::parse_view(&row.body)
 }
 

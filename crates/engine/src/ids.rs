@@ -1,5 +1,6 @@
 //! The one place that makes ids, and whatever else has to be unlike everything before it.
 
+use crate::{clock, world};
 use lamplight_domain::{PromptId, SessionId};
 
 pub(crate) fn session_id() -> SessionId {
@@ -41,9 +42,13 @@ pub(crate) fn hook_id() -> String {
     fresh()
 }
 
-/// Bytes that nobody can guess, from the kernel.
+/// Bytes that nobody can guess, from the kernel; in another world than the machine's, from there.
 pub(crate) fn random<const N: usize>() -> std::io::Result<[u8; N]> {
     let mut bytes = [0; N];
+    if let Some(world) = world::given() {
+        world.fill(&mut bytes);
+        return Ok(bytes);
+    }
     let mut filled = 0;
     while filled < N {
         filled += rustix::rand::getrandom(&mut bytes[filled..], rustix::rand::GetRandomFlags::empty())?;
@@ -51,7 +56,8 @@ pub(crate) fn random<const N: usize>() -> std::io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-#[expect(clippy::disallowed_methods, reason = "this is where ids are made")]
+/// Of this moment, and otherwise by chance. Source: github.com/ulid/spec.
 fn fresh() -> String {
-    ulid::Ulid::generate().to_string()
+    let chance = u128::from_ne_bytes(random().expect("the kernel has random bytes"));
+    ulid::Ulid::from_parts(u64::try_from(clock::now().0).unwrap_or(0), chance).to_string()
 }

@@ -59,6 +59,7 @@ mod tokens;
 mod traces;
 mod update_branch;
 mod usage;
+mod world;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
 pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
@@ -126,6 +127,7 @@ pub use spent::Spent;
 
 pub use terminals::TerminalInfo;
 pub use traces::TracesConfig;
+pub use world::{World, live_in};
 
 use bytes::Bytes;
 use lamplight_domain::permission::Policy;

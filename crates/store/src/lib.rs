@@ -12,9 +12,11 @@ mod automations;
 mod backup;
 mod batch;
 mod blobs;
+mod desk;
 mod forge;
 mod history;
 mod hooks;
+mod in_place;
 mod jobs;
 mod lent;
 mod log;
@@ -50,6 +52,7 @@ pub use hooks::{
     Claimed, DeliveryQuery, DeliveryState, HookChange, HookDelivery, HookListed, HookOutcome, HookRow,
     NoticeRow, PAGE_HOOK_DELIVERIES,
 };
+pub use in_place::{Disk, DiskFull};
 pub use lent::{LentChange, LentRow};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
 pub use migrate::Migrated;

@@ -1,5 +1,6 @@
 //! The connections that read. They see what is committed, never wait for the writer and never make it wait.
 
+use crate::in_place::Disk;
 use crate::postgres::{PostgresAddress, Session};
 use crate::schema::open_reader;
 use crate::sql::{self, Connection};
@@ -31,12 +32,15 @@ pub(crate) struct Readers {
     turns: Arc<Semaphore>,
     /// Opened when first needed; `None` once closed.
     idle: Arc<Mutex<Option<Vec<Connection>>>>,
+    /// Where whoever asks reads by themselves.
+    in_place: Option<Arc<dyn Disk>>,
 }
 
 impl Readers {
-    pub(crate) fn new(source: Source) -> Self {
+    pub(crate) fn new(source: Source, in_place: Option<Arc<dyn Disk>>) -> Self {
         Self {
             source,
+            in_place,
             turns: Arc::new(Semaphore::new(READERS)),
             idle: Arc::new(Mutex::new(Some(Vec::new()))),
         }
@@ -51,7 +55,7 @@ impl Readers {
     {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Closed)?;
         let (idle, source) = (Arc::clone(&self.idle), self.source.clone());
-        let reading = tokio::task::spawn_blocking(move || {
+        let reading = move || {
             let ready = idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut().ok_or(Closed)?.pop();
             let was_idle = ready.is_some();
             let mut connection = ready.map_or_else(|| source.open(), Ok)?;
@@ -69,8 +73,14 @@ impl Readers {
             }
             drop(turn);
             result
-        });
-        reading.await.unwrap_or_else(|_| Err(Closed.into()))
+        };
+        match &self.in_place {
+            Some(disk) => {
+                disk.read().await;
+                reading()
+            }
+            None => tokio::task::spawn_blocking(reading).await.unwrap_or_else(|_| Err(Closed.into())),
+        }
     }
 
     /// What is being read is finished; nothing more is.

@@ -1,14 +1,14 @@
 //! The handle that everybody holds.
 
 use crate::blobs::Rooms;
+use crate::desk::{Desk, start};
 use crate::history::{self, Unread};
+use crate::in_place::{Disk, InPlace};
 use crate::jobs::{Job, Record, Reply};
 use crate::quarantine::Quarantine;
 use crate::readers::{Readers, Source};
-use crate::schema::Opened;
 use crate::servers::Ours;
 use crate::sql::Connection;
-use crate::writer::Writer;
 use crate::{
     Append, AppendError, AuditEntry, AuditPage, AuditQuery, Bucket, Committed, Hit, PostgresAddress,
     ReadError, RecentRepository, Remembered, SealedSecret, SessionPage, SessionQuery, Spent, StoreError,
@@ -18,9 +18,9 @@ use crate::{
 use anyhow::Context;
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::{self, JoinHandle};
+use std::thread::JoinHandle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Jobs that may wait for the writer; whoever comes when it is full waits to be let in.
@@ -35,7 +35,8 @@ pub struct Store {
 }
 
 struct Inner {
-    jobs: Option<mpsc::Sender<Job>>,
+    /// `None` while it goes away.
+    desk: Option<Desk>,
     room: Arc<Semaphore>,
     readers: Readers,
     /// A connection that nobody else uses, so that a lease is renewed whatever is being read.
@@ -99,19 +100,33 @@ impl Store {
                 (Source::Postgres(Box::new(address)), writer)
             }
         };
+        let readers = [Readers::new(source.clone(), None), Readers::new(source, None)];
         let rooms = Rooms::open(dir, places.bucket).context("open the blobs");
-        Ok(Self {
-            inner: Arc::new(Inner {
-                jobs: Some(jobs),
-                room: Arc::new(Semaphore::new(QUEUE_KIB)),
-                readers: Readers::new(source.clone()),
-                keeper: Readers::new(source),
-                ours: Ours::new(server),
-                quarantine,
-                rooms: rooms.map_err(|cause| failed(dir, cause))?,
-                writer: Mutex::new(Some(writer)),
-            }),
-        })
+        let rooms = rooms.map_err(|cause| failed(dir, cause))?;
+        Ok(Self::of(Desk::Thread(jobs), Some(writer), readers, Ours::new(server), quarantine, rooms))
+    }
+
+    /// Opens the store in `dir`, on SQLite, without threads: whoever asks does what they ask for, as quickly as this disk lets them.
+    pub fn open_in_place(dir: &Path, disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
+        let quarantine = Arc::new(Quarantine::default());
+        let (path, writer) = InPlace::open(dir, Arc::clone(&quarantine), Arc::clone(&disk))?;
+        let readers = || Readers::new(Source::Lite(path.clone()), Some(Arc::clone(&disk)));
+        let rooms = Rooms::open(dir, None).context("open the blobs").map_err(|cause| failed(dir, cause))?;
+        let (desk, readers) = (Desk::InPlace(Box::new(writer)), [readers(), readers()]);
+        Ok(Self::of(desk, None, readers, Ours::new(0), quarantine, rooms))
+    }
+
+    fn of(
+        desk: Desk,
+        writer: Option<JoinHandle<()>>,
+        [readers, keeper]: [Readers; 2],
+        ours: Ours,
+        quarantine: Arc<Quarantine>,
+        rooms: Rooms,
+    ) -> Self {
+        let (desk, room) = (Some(desk), Arc::new(Semaphore::new(QUEUE_KIB)));
+        let writer = Mutex::new(writer);
+        Self { inner: Arc::new(Inner { desk, room, readers, keeper, ours, quarantine, rooms, writer }) }
     }
 
     /// Adds to a session's log if it is where the caller thinks it is. Resolves when the entries are on disk.
@@ -179,7 +194,7 @@ impl Store {
 
     /// Whether it can be written to and read from.
     pub async fn answers(&self) -> Result<(), ReadError> {
-        if self.inner.jobs.as_ref().is_none_or(mpsc::Sender::is_closed) {
+        if self.inner.desk.as_ref().is_none_or(Desk::is_closed) {
             return Err(ReadError::Failed(CLOSED.into()));
         }
         self.read_rows(|connection| connection.exists("SELECT 1", &[]).map(drop)).await
@@ -350,25 +365,11 @@ impl Store {
     }
 
     async fn send(&self, job: Job) -> Result<(), ()> {
-        let jobs = self.inner.jobs.as_ref().ok_or(())?;
-        jobs.send(job).await.map_err(|_| ())
+        self.inner.desk.as_ref().ok_or(())?.send(job).await
     }
 }
 
-/// Starts the writer on SQLite; gives where the database is, too.
-fn start(
-    dir: &Path,
-    quarantine: Arc<Quarantine>,
-    queue: mpsc::Receiver<Job>,
-) -> Result<(PathBuf, JoinHandle<()>), StoreError> {
-    let Opened { connection, lock, path } = schema::open(dir)?;
-    let writer = Writer::new(connection, lock, quarantine);
-    let writer = writer.context("prepare to write").map_err(|cause| failed(dir, cause))?;
-    let writer = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(queue));
-    Ok((path, writer.context("start the writer").map_err(|cause| failed(dir, cause))?))
-}
-
-fn failed(dir: &Path, cause: anyhow::Error) -> StoreError {
+pub(crate) fn failed(dir: &Path, cause: anyhow::Error) -> StoreError {
     StoreError::Failed { dir: dir.display().to_string(), cause }
 }
 
@@ -379,7 +380,7 @@ impl Drop for Inner {
     fn drop(&mut self) {
         self.readers.close();
         self.keeper.close();
-        self.jobs = None;
+        self.desk = None;
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Err(_)) = writer.map(JoinHandle::join) {
             tracing::error!("the writer of the store panicked");

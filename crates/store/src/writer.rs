@@ -89,33 +89,42 @@ impl Writer {
         let mut closing = None;
         while let Some(job) = jobs.blocking_recv() {
             let (group, alone) = gather(job, &mut jobs);
-            if !group.is_empty() {
-                self.write(group);
-                self.tidy();
-            }
-            match alone {
-                Some(Job::Close { reply }) => {
-                    closing = Some(reply);
-                    break;
-                }
-                // Whoever asked may have gone away; the same holds for the next one.
-                Some(Job::Index { reply }) => drop(reply.send(self.index_all().map_err(Into::into))),
-                Some(Job::Rebuild { mut project, reply }) => {
-                    let rebuilt = self.transact(|writer| rebuild::rebuild(&writer.connection, &mut project));
-                    match search::Index::load(&self.connection) {
-                        Ok(index) => self.search_index = index,
-                        Err(_) => self.search_index.abandon(),
-                    }
-                    drop(reply.send(rebuilt.map_err(Into::into)));
-                    self.tidy();
-                }
-                Some(Job::Record(_)) | None => {}
+            let (alone, close) = match alone {
+                Some(Job::Close { reply }) => (None, Some(reply)),
+                alone => (alone, None),
+            };
+            self.take(group, alone);
+            if close.is_some() {
+                closing = close;
+                break;
             }
         }
         // A job that is being sent while the queue is dropped would stay in it, and its asker wait for an answer for ever.
         jobs.close();
         while jobs.blocking_recv().is_some() {}
         self.close(closing);
+    }
+
+    /// These together, then that one alone, which is neither a record nor the close.
+    pub(crate) fn take(&mut self, group: Vec<Record>, alone: Option<Job>) {
+        if !group.is_empty() {
+            self.write(group);
+            self.tidy();
+        }
+        match alone {
+            // Whoever asked may have gone away; the same holds for the next one.
+            Some(Job::Index { reply }) => drop(reply.send(self.index_all().map_err(Into::into))),
+            Some(Job::Rebuild { mut project, reply }) => {
+                let rebuilt = self.transact(|writer| rebuild::rebuild(&writer.connection, &mut project));
+                match search::Index::load(&self.connection) {
+                    Ok(index) => self.search_index = index,
+                    Err(_) => self.search_index.abandon(),
+                }
+                drop(reply.send(rebuilt.map_err(Into::into)));
+                self.tidy();
+            }
+            Some(Job::Record(_) | Job::Close { .. }) | None => {}
+        }
     }
 
     /// One transaction for all of them.
@@ -297,7 +306,7 @@ impl Writer {
     }
 
     /// The lock goes last: the next server may come in only when nothing of this one is left.
-    fn close(self, closing: Option<oneshot::Sender<()>>) {
+    pub(crate) fn close(self, closing: Option<oneshot::Sender<()>>) {
         if let Connection::Lite(connection) = self.connection
             && let Err((_, error)) = connection.close()
         {

@@ -183,7 +183,6 @@ impl Actor {
 
     async fn command(&mut self, input: Input) -> Result<SessionView, CommandError> {
         let at = clock::now();
-        self.decided_at = at;
         let room = self.room(at);
         let events = self.session.decide(at, room, input)?;
         let entries = self.entries(&self.session, at, events.into_iter().map(|event| (event, None)));
@@ -191,6 +190,8 @@ impl Actor {
         let told = writing::told(&self.shared, &next, &view, &entries);
         let log = (&self.id, next.spec());
         writing::append(&self.shared, &self.hub, log, &entries, Some(told), None).await?;
+        // Not where it was refused, or could not be written: what was due until then still is.
+        self.decided_at = at;
         self.become_state(next, &view);
         Ok(view)
     }

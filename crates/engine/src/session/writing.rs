@@ -35,6 +35,13 @@ pub(crate) struct Told {
     notices: Vec<NoticeRow>,
 }
 
+impl Told {
+    /// Of a session about which nothing was decided yet: what follows from its first entries is still to be seen, by whoever wakes it.
+    pub(crate) fn undecided(self) -> Self {
+        Self { summary: SummaryRow { open: true, ..self.summary }, ..self }
+    }
+}
+
 /// `session` is what the entries have made of it, and `view` how that looks.
 pub(crate) fn told(shared: &Shared, session: &Session, view: &SessionView, entries: &[Entry]) -> Told {
     Told { summary: summary(session, view), notices: hooks::notices(shared, session, view, entries) }

@@ -1,0 +1,43 @@
+//! What happens to the world by itself: sandboxes and agents die, and somebody sets the clock.
+
+use crate::universe::{Universe, lock};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Looks around for as long as the life lasts.
+pub(crate) async fn strike(universe: Arc<Universe>) {
+    loop {
+        let ms = universe.number(200..6_000);
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+        if !universe.happens(universe.weather().misfortune) {
+            continue;
+        }
+        let running: Vec<_> =
+            lock(&universe.sandboxes).values().filter_map(|sandboxes| sandboxes.running.clone()).collect();
+        if running.is_empty() {
+            continue;
+        }
+        let one = &running[universe.number(0..running.len() as u64) as usize];
+        match universe.number(0..8) {
+            0 | 1 => lose(&universe, one),
+            2..5 => one.cut(),
+            5 | 6 => one.kill_agent(),
+            _ => {
+                let ms = universe.number(0..600_000) as i64 - 300_000;
+                universe.tell(|| format!("the clock is set by {ms} ms"));
+                universe.clock.set_by(ms);
+            }
+        }
+    }
+}
+
+fn lose(universe: &Universe, guest: &Arc<crate::guest::Guest>) {
+    let mut all = lock(&universe.sandboxes);
+    let Some(sandboxes) = all.get_mut(&guest.session) else { return };
+    if sandboxes.running.take_if(|running| Arc::ptr_eq(running, guest)).is_some() {
+        sandboxes.left_over.push(guest.generation);
+        lock(&universe.count).losses += 1;
+        universe.tell(|| format!("{} loses sandbox {}", guest.session, guest.generation));
+        guest.die();
+    }
+}

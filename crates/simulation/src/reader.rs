@@ -1,0 +1,59 @@
+//! Somebody who follows a session, leaves, and comes back at the entry where they left; over all lives of the server.
+
+use crate::universe::{Universe, lock};
+use crate::weather::Flaw;
+use bytes::Bytes;
+use lamplight_domain::event::{Entry, Event, Outcome};
+use lamplight_domain::{Seq, SessionId};
+use lamplight_engine::Engine;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+/// What was seen of one session, in the order in which it came.
+#[derive(Clone, Default)]
+pub(crate) struct Seen(pub(crate) Arc<Mutex<Vec<(Seq, Bytes)>>>);
+
+impl Seen {
+    fn last(&self) -> Seq {
+        lock(&self.0).last().map_or(Seq(0), |(seq, _)| *seq)
+    }
+}
+
+/// For as long as the life lasts.
+pub(crate) async fn follow(universe: Arc<Universe>, engine: Engine, session: SessionId, seen: Seen) {
+    loop {
+        let mut after = seen.last();
+        if universe.flaw == Some(Flaw::SkipsAnEntry) && after > Seq(5) {
+            after = after.next();
+        }
+        if let Ok(mut follower) = engine.follow(&session, after).await {
+            for _ in 0..universe.number(1..12) {
+                let Ok(Ok(entries)) = tokio::time::timeout(Duration::from_secs(20), follower.next()).await
+                else {
+                    break;
+                };
+                for (seq, frame) in entries {
+                    look(&universe, &session, &frame);
+                    lock(&seen.0).push((seq, frame));
+                }
+            }
+        }
+        let ms = universe.number(1..15_000);
+        tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+}
+
+/// A turn that was stopped is over only when nothing of it runs.
+fn look(universe: &Universe, session: &SessionId, frame: &Bytes) {
+    let Ok(Entry { event, seq, .. }) = serde_json::from_slice(frame) else {
+        return universe.wrong(format!("an entry of {session} cannot be read: {frame:?}"));
+    };
+    universe.tell(|| format!("{session} {seq} {}", String::from_utf8_lossy(frame)));
+    let Event::TurnEnded { turn, outcome: Outcome::Stopped { .. } | Outcome::Tripped { .. } } = event else {
+        return;
+    };
+    let working = universe.guest(session).and_then(|guest| guest.turn());
+    if working == Some(turn.0) {
+        universe.wrong(format!("turn {turn} of {session} has ended, and its agent works on it"));
+    }
+}

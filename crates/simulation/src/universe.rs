@@ -1,0 +1,239 @@
+//! Everything that there is beside the server: it stays when the server dies.
+
+use crate::clock::Clock;
+use crate::guest::Guest;
+use crate::repository::Repository;
+use crate::weather::{Flaw, Weather};
+use fastrand::Rng;
+use lamplight_domain::{Generation, SessionId, Timestamp};
+use std::collections::BTreeMap;
+use std::future::pending;
+use std::ops::Range;
+use std::path::Path;
+use std::process::Output;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+use tokio::sync::Notify;
+use tokio_util::task::TaskTracker;
+
+pub(crate) struct Universe {
+    pub(crate) clock: Clock,
+    pub(crate) flaw: Option<Flaw>,
+    chance: Mutex<Rng>,
+    weather: Mutex<Weather>,
+    crash: Mutex<Crash>,
+    crashed: Notify,
+    pub(crate) repository: Mutex<Repository>,
+    /// Of each session that ever had one.
+    pub(crate) sandboxes: Mutex<BTreeMap<SessionId, Sandboxes>>,
+    /// What every agent process was told and has said, by session and process.
+    pub(crate) agents: Mutex<BTreeMap<(SessionId, String), Conversation>>,
+    wrong: Mutex<Vec<String>>,
+    pub(crate) count: Mutex<Count>,
+    /// What of the world is at work in this life.
+    tasks: Mutex<TaskTracker>,
+    is_told: bool,
+}
+
+/// The sandboxes of one session.
+#[derive(Default)]
+pub(crate) struct Sandboxes {
+    pub(crate) newest: Generation,
+    pub(crate) files: Arc<Mutex<Files>>,
+    pub(crate) running: Option<Arc<Guest>>,
+    /// Those that died, and were not destroyed.
+    pub(crate) left_over: Vec<Generation>,
+}
+
+/// What is on a session's disk.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Files {
+    /// The commit that the clone began with.
+    pub(crate) base: Option<String>,
+    pub(crate) content: BTreeMap<String, String>,
+    /// Conversations that agents can load.
+    pub(crate) conversations: Vec<String>,
+    /// What an edit is to be unlike all before it.
+    pub(crate) edits: u64,
+}
+
+/// What passed between us and one agent process.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Conversation {
+    /// Lines, in order.
+    pub(crate) told: Vec<Vec<u8>>,
+    /// Words, in order.
+    pub(crate) said: u64,
+    /// How many there were when it ended a turn.
+    pub(crate) said_until: BTreeMap<u32, u64>,
+}
+
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Count {
+    pub(crate) crashes: usize,
+    pub(crate) cuts: usize,
+    pub(crate) losses: usize,
+}
+
+#[derive(Debug, Default)]
+struct Crash {
+    /// Steps that are left to the server.
+    after: Option<u32>,
+    is_down: bool,
+}
+
+impl Universe {
+    pub(crate) fn new(seed: u64, flaw: Option<Flaw>) -> Arc<Self> {
+        let mut chance = Rng::with_seed(seed);
+        let weather = Weather::by_chance(&mut chance);
+        Arc::new(Self {
+            clock: Clock::default(),
+            flaw,
+            chance: Mutex::new(chance),
+            weather: Mutex::new(weather),
+            crash: Mutex::default(),
+            crashed: Notify::new(),
+            repository: Mutex::new(Repository::new()),
+            sandboxes: Mutex::default(),
+            agents: Mutex::default(),
+            wrong: Mutex::default(),
+            count: Mutex::default(),
+            tasks: Mutex::new(TaskTracker::new()),
+            is_told: std::env::var_os("LAMPLIGHT_STORY").is_some(),
+        })
+    }
+
+    pub(crate) fn weather(&self) -> Weather {
+        *lock(&self.weather)
+    }
+
+    /// From here on nothing goes wrong.
+    pub(crate) fn clear_up(&self) {
+        *lock(&self.weather) = Weather::CALM;
+        lock(&self.crash).after = None;
+    }
+
+    pub(crate) fn number(&self, range: Range<u64>) -> u64 {
+        lock(&self.chance).u64(range)
+    }
+
+    /// So many in thousand times.
+    pub(crate) fn happens(&self, odds: u32) -> bool {
+        odds > 0 && lock(&self.chance).u32(0..1000) < odds
+    }
+
+    pub(crate) fn fill(&self, bytes: &mut [u8]) {
+        lock(&self.chance).fill(bytes);
+    }
+
+    /// Something between the server and the world takes its time. Where the server crashes, it does so here, and whoever waits never comes
+    /// back.
+    pub(crate) async fn step(&self) {
+        if self.is_over() {
+            pending::<()>().await;
+        }
+        let late = self.happens(self.weather().late);
+        let ms = match late {
+            true => self.number(50..8_000),
+            false if self.happens(300) => self.number(1..40),
+            false => 0,
+        };
+        if ms > 0 {
+            tokio::time::sleep(Duration::from_millis(ms)).await;
+            if self.is_over() {
+                pending::<()>().await;
+            }
+        }
+    }
+
+    /// Whether the server is down, which it may be from this step on.
+    fn is_over(&self) -> bool {
+        let mut crash = lock(&self.crash);
+        if let Some(after) = &mut crash.after {
+            *after = after.saturating_sub(1);
+            if *after == 0 {
+                crash.after = None;
+                crash.is_down = true;
+                self.crashed.notify_one();
+            }
+        }
+        crash.is_down
+    }
+
+    /// The server has so many steps left.
+    pub(crate) fn crash_after(&self, steps: u32) {
+        lock(&self.crash).after = Some(steps.max(1));
+    }
+
+    /// Resolves when the server is down.
+    pub(crate) async fn crashed(&self) {
+        self.crashed.notified().await;
+    }
+
+    /// A server starts, on a runtime of its own; what went on without it goes on.
+    pub(crate) fn begin_life(self: &Arc<Self>) {
+        self.clock.begin_life();
+        *lock(&self.crash) = Crash::default();
+        *lock(&self.tasks) = TaskTracker::new();
+        let running: Vec<_> =
+            lock(&self.sandboxes).values().filter_map(|sandboxes| sandboxes.running.clone()).collect();
+        running.iter().for_each(|guest| guest.go_on());
+    }
+
+    /// Everything that ran on the runtime is dropped next.
+    pub(crate) fn end_life(&self) {
+        self.clock.end_life();
+    }
+
+    /// Runs something of the world for as long as this life.
+    pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
+        lock(&self.tasks).spawn(work);
+    }
+
+    /// Something is so that must never be.
+    pub(crate) fn wrong(&self, what: impl Into<String>) {
+        let what = what.into();
+        self.tell(|| format!("WRONG: {what}"));
+        lock(&self.wrong).push(what);
+    }
+
+    pub(crate) fn found(&self) -> Vec<String> {
+        lock(&self.wrong).clone()
+    }
+
+    /// A line for whoever reads what happened in one run.
+    pub(crate) fn tell(&self, line: impl FnOnce() -> String) {
+        if self.is_told {
+            eprintln!("{:>10.3} {}", self.clock.elapsed().as_secs_f64(), line());
+        }
+    }
+
+    /// The guest that runs for a session.
+    pub(crate) fn guest(&self, session: &SessionId) -> Option<Arc<Guest>> {
+        lock(&self.sandboxes).get(session)?.running.clone()
+    }
+}
+
+impl lamplight_engine::World for Universe {
+    fn now(&self) -> Timestamp {
+        self.clock.wall()
+    }
+
+    fn fill(&self, bytes: &mut [u8]) {
+        self.fill(bytes);
+    }
+
+    fn git(&self, repository: &Path, arguments: &[&str]) -> Output {
+        match lock(&self.repository).answer(repository, arguments) {
+            Some(output) => output,
+            None => {
+                self.wrong(format!("the machine's git does not know {arguments:?}"));
+                crate::repository::output(128, "")
+            }
+        }
+    }
+}
+
+pub(crate) fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,110 @@
+//! Stories from seeds. `LAMPLIGHT_SEEDS` is how many, `LAMPLIGHT_SEED` the first; with the first alone it is only that one, and
+//! `LAMPLIGHT_STORY=1` prints what happens in it.
+
+use lamplight_simulation::{Flaw, Seed, Told, isolated};
+use std::path::Path;
+use std::time::Instant;
+use tempfile::TempDir;
+
+/// Where nobody says otherwise.
+const SEEDS: u64 = 1_000;
+
+#[test]
+fn nothing_is_lost_whatever_goes_wrong() {
+    let stage = Stage::new();
+    let first: Option<u64> = variable("LAMPLIGHT_SEED");
+    let seeds = variable("LAMPLIGHT_SEEDS").unwrap_or(if first.is_some() { 1 } else { SEEDS });
+    let (mut all, mut failed) = (Told::default(), Vec::new());
+    let begun = now();
+    for seed in (0..seeds).map(|n| first.unwrap_or(0) + n) {
+        match stage.run(seed, None) {
+            Ok(told) => add(&mut all, &told),
+            Err(found) => {
+                println!("seed {seed}: {found}");
+                failed.push(seed);
+            }
+        }
+    }
+    println!("{seeds} seeds in {:.1} s: {all:?}", begun.elapsed().as_secs_f64());
+    if let Some(seed) = failed.first() {
+        panic!(
+            "{} of {seeds} seeds fail: {failed:?}; LAMPLIGHT_SEED={seed} LAMPLIGHT_STORY=1 cargo nextest run -p lamplight-simulation \
+             nothing_is_lost --no-capture runs one alone, and tells what happens in it",
+            failed.len()
+        );
+    }
+    if seeds >= SEEDS {
+        assert!(all.crashes > 0 && all.cuts > 0 && all.losses > 0, "things go wrong: {all:?}");
+    }
+}
+
+#[test]
+fn a_seed_is_the_same_run_each_time() {
+    let stage = Stage::new();
+    for seed in 0..20 {
+        assert_eq!(stage.run(seed, None), stage.run(seed, None), "seed {seed}");
+    }
+}
+
+#[test]
+fn what_is_put_in_on_purpose_is_found() {
+    let stage = Stage::new();
+    for flaw in [
+        Flaw::LosesAcknowledgements,
+        Flaw::ForgetsOutput,
+        Flaw::SkipsAnEntry,
+        Flaw::LeavesSandboxes,
+        Flaw::CommitsTwice,
+    ] {
+        let found = (0..200).find_map(|seed| stage.run(seed, Some(flaw)).err().map(|found| (seed, found)));
+        let Some((seed, found)) = found else { panic!("{flaw:?} is found by no seed") };
+        println!("{flaw:?} is found by seed {seed}: {}", found.lines().next().unwrap_or_default());
+    }
+}
+
+/// The database of a new installation, of which every seed gets a copy.
+struct Stage {
+    folder: TempDir,
+}
+
+impl Stage {
+    fn new() -> Self {
+        // Where nothing is written to a disk that is real: a thousand stories write much.
+        let memory = Path::new("/dev/shm");
+        let folder = if memory.is_dir() { tempfile::tempdir_in(memory) } else { tempfile::tempdir() };
+        let folder = folder.unwrap();
+        drop(lamplight_store::Store::open(&folder.path().join("new")).unwrap());
+        Self { folder }
+    }
+
+    fn run(&self, seed: u64, flaw: Option<Flaw>) -> Result<Told, String> {
+        let dir = self.folder.path().join("seed");
+        for folder in ["data", "repository", "tools"] {
+            std::fs::create_dir_all(dir.join(folder)).unwrap();
+        }
+        let database = "lamplight.db";
+        std::fs::copy(self.folder.path().join("new").join(database), dir.join("data").join(database))
+            .unwrap();
+        let told = isolated(Seed { seed, flaw }, &dir);
+        std::fs::remove_dir_all(&dir).unwrap();
+        told
+    }
+}
+
+fn add(all: &mut Told, told: &Told) {
+    all.sessions += told.sessions;
+    all.entries += told.entries;
+    all.turns += told.turns;
+    all.crashes += told.crashes;
+    all.cuts += told.cuts;
+    all.losses += told.losses;
+}
+
+fn variable(name: &str) -> Option<u64> {
+    std::env::var(name).ok()?.parse().ok()
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests measure")]
+fn now() -> Instant {
+    Instant::now()
+}
