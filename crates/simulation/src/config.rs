@@ -36,7 +36,8 @@ pub(crate) fn config(dir: &Path, sandboxes: u32) -> Config {
         limits: limits(),
         guards: Default::default(),
         budgets: Default::default(),
-        queue: QueueConfig { sandboxes, sandboxes_per_person: 0 },
+        queue: QueueConfig { sandboxes, sandboxes_per_person: 0, memory_bytes: 0 },
+        attempts: 0,
         permissions: Policy::Allow,
         signing_key: None,
         checks: CheckPolicy::Never,
@@ -46,6 +47,8 @@ pub(crate) fn config(dir: &Path, sandboxes: u32) -> Config {
         image: ImageChoice::default(),
         outside: Outside::default(),
         hooks: HooksConfig { allow_private: Vec::new(), address: "http://127.0.0.1".to_owned() },
+        traces: None,
+        registries: Vec::new(),
         repositories: Vec::new(),
     }
 }

@@ -1911,6 +1911,15 @@ export interface components {
         Begun: {
             address: string;
         };
+        /** @description Four fifths of a budget are spent; both in millionths of a dollar. `until` is when the month ends that it is for. */
+        BudgetNeared: {
+            /** Format: int64 */
+            spent_micros: number;
+            /** Format: int64 */
+            budget_micros: number;
+            of?: components["schemas"]["BudgetOf"];
+            until?: components["schemas"]["Timestamp"] | null;
+        };
         /** @description Whose budget. All but a session's are for a calendar month in UTC. */
         BudgetOf: {
             /** @enum {string} */
@@ -2443,16 +2452,10 @@ export interface components {
             turn: components["schemas"]["TurnNumber"];
             /** @enum {string} */
             type: "cancel_answered";
-        } | {
-            /** Format: int64 */
-            spent_micros: number;
-            /** Format: int64 */
-            budget_micros: number;
-            of?: components["schemas"]["BudgetOf"];
-            until?: components["schemas"]["Timestamp"] | null;
+        } | (components["schemas"]["BudgetNeared"] & {
             /** @enum {string} */
             type: "budget_neared";
-        } | (components["schemas"]["GuardTripped"] & {
+        }) | (components["schemas"]["GuardTripped"] & {
             /** @enum {string} */
             type: "guard_tripped";
         }) | (components["schemas"]["TurnContinued"] & {
@@ -2568,6 +2571,11 @@ export interface components {
             priced_by?: string | null;
             /** @description The answer broke off or did not say all that it used, so that this is in part made from what was seen of it. */
             is_estimated?: boolean;
+            /**
+             * Format: int64
+             * @description From the request to the end of its answer; missing in logs of before it was measured.
+             */
+            took_ms?: number | null;
             /** @enum {string} */
             type: "tokens_used";
         } | (components["schemas"]["log.Contact"] & {
