@@ -7,7 +7,7 @@ use std::time::Instant;
 use tempfile::TempDir;
 
 /// Where nobody says otherwise.
-const SEEDS: u64 = 1_000;
+const SEEDS: u64 = 500;
 
 #[test]
 fn nothing_is_lost_whatever_goes_wrong() {
