@@ -336,7 +336,7 @@ fn every_variable_sets_a_key_that_exists() {
             "sandbox.network" => "none",
             "sandbox.provider" => "e2b",
             "github.web" | "github.api" | "github.graphql" | "github.git" | "gateway.url"
-            | "server.public_url" | "blobs.endpoint" => "https://example.org",
+            | "server.public_url" | "blobs.endpoint" | "traces.url" => "https://example.org",
             "github.repositories" => "acme/api",
             "sandbox.allow" | "e2b.registries" => "example.org",
             "e2b.domain" => "sandboxes.example.org",

@@ -32,8 +32,8 @@ pub(in crate::http) async fn handle(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<Json<AutomationWithRuns>, Problem> {
-    let automation = seen(&app, &caller, &id).await?;
-    let runs = app.engine.automation_runs(&automation.id, RUNS).await?;
-    let automation = Automation::of(automation, &caller);
+    // Before it, so that what is counted of them is no older than they are.
+    let runs = app.engine.automation_runs(&id, RUNS).await?;
+    let automation = Automation::of(seen(&app, &caller, &id).await?, &caller);
     Ok(Json(AutomationWithRuns { automation, runs: runs.into_iter().map(Into::into).collect() }))
 }
