@@ -170,13 +170,17 @@ impl Shared {
     /// Removes images that were fetched for templates which are gone. While one is fetched nothing is removed: whoever fetches it
     /// asks for this when it is over.
     pub(in super::super) async fn tidy_images(&self) {
+        let images = Images::of(&self.config.data_dir);
+        // Where nothing was, no thread is asked: every start comes by here.
+        if !images.has_fetched() {
+            return;
+        }
         let Ok(_nobody_fetches) = self.lending.fetching.try_write() else { return };
         let wanted: BTreeSet<ImageDigest> = lock(&self.lending.templates)
             .values()
             .filter_map(|one| one.image.as_ref())
             .map(|image| image.digest.clone())
             .collect();
-        let images = Images::of(&self.config.data_dir);
         let tidied = tokio::task::spawn_blocking(move || images.keep_fetched(&wanted)).await;
         if let Err(error) = tidied.unwrap_or_else(|panic| Err(panic.into())) {
             let error = format!("{error:#}");

@@ -149,9 +149,14 @@ impl Images {
         Ok(all)
     }
 
+    /// Whether anything was ever fetched for a program.
+    pub fn has_fetched(&self) -> bool {
+        self.fetched().exists()
+    }
+
     /// Of what programs had fetched, only this stays, and what a session is on.
     pub fn keep_fetched(&self, wanted: &BTreeSet<ImageDigest>) -> Result<()> {
-        if !self.fetched().exists() {
+        if !self.has_fetched() {
             return Ok(());
         }
         let lock = self.lock()?;
