@@ -177,7 +177,8 @@ fn load(bench: &Bench, arguments: &[&str]) -> Result<Value> {
 fn finished(bench: &Bench, prompts: usize) -> Result<(Lamplight, String)> {
     let lamplight = Lamplight::new(bench)?;
     let running = lamplight.serve()?;
-    let prompt = "!run true\n".repeat(CALLS);
+    // Each another one: a guard stops whoever repeats a call.
+    let prompt: String = (0..CALLS).map(|call| format!("!run echo {call}\n")).collect();
     let id = create(bench, &running.url, &prompt, "scripted")?;
     let answered = |turns: usize| {
         until(&running.url, &id, "done", |view| view["phase"] == "done" && view["turn"] == turns)
