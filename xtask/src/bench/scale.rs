@@ -25,7 +25,7 @@ const LIVE: usize = 100;
 const BEHIND: u64 = 500;
 const RETURNS: usize = 100;
 const STORM: usize = 5_000;
-/// For memory that is given back to be given back.
+/// For memory that is given back to be given back, and for what ends to have ended.
 const SETTLED: Duration = Duration::from_secs(3);
 /// For all agents to be heard of again.
 const TAKEN_BACK: Duration = Duration::from_secs(120);
@@ -98,7 +98,7 @@ impl Many {
             live.push(create(bench, &running.url, "!stream 100000 200", "scripted")?);
         }
         for id in &live {
-            until(&running.url, id, "talking", |view| view["phase"] == "executing")?;
+            until(&running.url, id, "talking", is_at_work)?;
         }
         let last = live.iter().map(|id| last_seq(&running, id)).collect::<Result<Vec<_>>>()?;
         running.kill()?;
@@ -159,7 +159,7 @@ fn storm(bench: &Bench) -> Result<Vec<String>> {
     let port = free_port()?;
     let running = lamplight.serve_on(port)?;
     let id = create(bench, &running.url, "!hang", "scripted")?;
-    until(&running.url, &id, "executing", |view| view["phase"] == "executing")?;
+    until(&running.url, &id, "at work", is_at_work)?;
     running.kill()?;
     let running = lamplight.serve_on(port)?;
     let report = load(bench, &["storm", &running.url, &id, &STORM.to_string()])?;
@@ -191,7 +191,13 @@ fn finished(bench: &Bench, prompts: usize) -> Result<(Lamplight, String)> {
     }
     end(&running.url, &id)?;
     until(&running.url, &id, "ended", |view| view["ended"] == true)?;
+    // Until its sandbox is gone too, and that is written down, whoever starts the server has something to do.
+    std::thread::sleep(SETTLED);
     Ok((lamplight, id))
+}
+
+fn is_at_work(view: &Value) -> bool {
+    view["phase"] == "executing" || view["phase"] == "planning"
 }
 
 /// How many entries all copies have.
