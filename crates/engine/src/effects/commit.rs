@@ -1,7 +1,8 @@
 //! One commit for one turn, made inside the sandbox by us and pushed through the gateway.
 //!
-//! The commit is a function of its parent, its tree and the log: whatever the agent committed by itself in the turn becomes
-//! part of it, and the same work committed again after a crash is the same commit. It is made from plumbing, so neither hooks
+//! The commit is a function of its parents, its tree and the log: whatever the agent committed by itself in the turn becomes
+//! part of it, and the same work committed again after a crash is the same commit. What the agent has merged of the base is its second parent, so that
+//! it is merged for everybody who looks at the branch. It is made from plumbing, so neither hooks
 //! nor signing nor a half-done merge of the repository come into it. Locks of git that are there belong to nobody: whoever made them was
 //! ended with the turn, or was an attempt of ours that was cut off.
 
@@ -23,6 +24,12 @@ const COMMIT: &str = r#"
 set -eu
 grep -qsx '/.lamplight/artifacts/' .git/info/exclude || { mkdir -p .git/info && echo '/.lamplight/artifacts/' >> .git/info/exclude; } || true
 rm -f .git/*.lock ".git/refs/heads/$LAMPLIGHT_BRANCH.lock"
+merged=''
+for head in HEAD MERGE_HEAD; do
+  [ "$head" = HEAD ] || [ -z "$(git ls-files --unmerged)" ] || continue
+  of_base=$(git merge-base "$head" "refs/remotes/origin/$LAMPLIGHT_BASE" 2> /dev/null) || continue
+  git merge-base --is-ancestor "$of_base" "$LAMPLIGHT_PARENT" || merged=$of_base
+done
 index=$(mktemp "${TMPDIR:-/tmp}/lamplight-index.XXXXXX")
 trap 'rm -f "$index"' EXIT
 if [ -f .git/index ]; then cp .git/index "$index"; else rm -f "$index"; fi
@@ -30,14 +37,14 @@ export GIT_INDEX_FILE="$index"
 git -c core.fsmonitor=false add -A || { git read-tree "$LAMPLIGHT_PARENT" && git -c core.fsmonitor=false add -A; }
 tree=$(git write-tree)
 commit=$LAMPLIGHT_PARENT
-if [ "$tree" != "$(git rev-parse "$LAMPLIGHT_PARENT^{tree}")" ]; then
-  commit=$(printf '%s' "$LAMPLIGHT_MESSAGE" | git commit-tree "$tree" -p "$LAMPLIGHT_PARENT")
+if [ -n "$merged" ] || [ "$tree" != "$(git rev-parse "$LAMPLIGHT_PARENT^{tree}")" ]; then
+  commit=$(printf '%s' "$LAMPLIGHT_MESSAGE" | git commit-tree "$tree" -p "$LAMPLIGHT_PARENT" ${merged:+-p "$merged"})
 fi
 unset GIT_INDEX_FILE
+git update-ref "refs/heads/$LAMPLIGHT_BRANCH" "$commit"
+git symbolic-ref HEAD "refs/heads/$LAMPLIGHT_BRANCH"
 rm -f .git/MERGE_HEAD .git/CHERRY_PICK_HEAD .git/REVERT_HEAD
 rm -rf .git/rebase-merge .git/rebase-apply
-git symbolic-ref HEAD "refs/heads/$LAMPLIGHT_BRANCH"
-git update-ref "refs/heads/$LAMPLIGHT_BRANCH" "$commit"
 cp "$index" .git/index
 [ "$commit" = "$LAMPLIGHT_PARENT" ] && exit 0
 if [ -n "$LAMPLIGHT_LFS" ] && command -v git-lfs > /dev/null && git grep -q filter=lfs "$commit" -- '.gitattributes' '*/.gitattributes'; then
@@ -46,7 +53,7 @@ if [ -n "$LAMPLIGHT_LFS" ] && command -v git-lfs > /dev/null && git grep -q filt
   $within git -c lfs.allowincompletepush=true -c lfs.concurrenttransfers=4 lfs push origin "$LAMPLIGHT_BRANCH" >&2 || echo 'what is large stays in the sandbox' >&2
 fi
 git -c core.hooksPath=/dev/null push -q --no-verify --force "$LAMPLIGHT_REMOTE" "$commit:refs/heads/$LAMPLIGHT_BRANCH"
-printf '%s\n' "$commit"
+printf '%s\n' "$commit $merged"
 git diff-tree --shortstat "$LAMPLIGHT_PARENT" "$commit"
 "#;
 
@@ -137,7 +144,7 @@ async fn commit_work(
         return Ok(Report::WorkNotCommitted { turn, failure });
     }
     let commit = match parse(&String::from_utf8_lossy(&output.stdout)) {
-        Some(commit) => match sign(context, link, turn, work, commit).await? {
+        Some(made) => match sign(context, link, turn, work, made).await? {
             Ok(commit) => Some(commit),
             Err(failure) => return Ok(Report::WorkNotCommitted { turn, failure }),
         },
@@ -157,10 +164,10 @@ async fn sign(
     link: &Link,
     turn: TurnNumber,
     work: &Work,
-    commit: Commit,
+    Made { commit, merged }: Made,
 ) -> Result<Result<Commit, Failure>, Trouble> {
     let Some(key) = &context.shared.config.signing_key else { return Ok(Ok(commit)) };
-    let id = match signed(context, turn, work, &commit.id, key).await {
+    let id = match signed(context, turn, work, &commit.id, merged.as_deref(), key).await {
         Ok(id) => id,
         Err(error) => {
             let text = format!("the commit could not be signed; see git.signing_key_file: {error:#}");
@@ -179,14 +186,22 @@ async fn signed(
     turn: TurnNumber,
     work: &Work,
     unsigned: &str,
+    merged: Option<&str>,
     key: &Path,
 ) -> anyhow::Result<String> {
     let repository = Path::new(&context.spec.repository);
+    let mut parents = vec![work.parent.as_str()];
+    // The sandbox says so: what is signed has only what is in the base here, too.
+    if let Some(merged) = merged
+        && git::is_within(repository, merged, &format!("refs/heads/{}", context.spec.base)).await?
+    {
+        parents.push(merged);
+    }
     let tree = git::line(repository, &["rev-parse", "--verify", &format!("{unsigned}^{{tree}}")]).await?;
     let (message, date) = (message(context, turn, &work.prompt), work.date());
     let new = NewCommit {
         tree: &tree,
-        parents: &[&work.parent],
+        parents: &parents,
         message: &message,
         person: &context.spec.person,
         date: &date,
@@ -210,11 +225,19 @@ fn message(context: &Context, turn: TurnNumber, prompt: &str) -> String {
     )
 }
 
-/// The commit's id, then git's short statistics; nothing when nothing changed.
-fn parse(text: &str) -> Option<Commit> {
+/// What the sandbox says that it committed.
+struct Made {
+    commit: Commit,
+    /// The newest commit of the base that the agent has merged in this turn.
+    merged: Option<String>,
+}
+
+/// The commit's id and what it merges, then git's short statistics; nothing when nothing changed.
+fn parse(text: &str) -> Option<Made> {
     let mut lines = text.lines();
-    let id = lines.next()?.to_owned();
-    Some(Commit { id, ..statistics(lines.next().unwrap_or_default()) })
+    let mut ids = lines.next()?.split_whitespace().map(str::to_owned);
+    let (id, merged) = (ids.next()?, ids.next());
+    Some(Made { commit: Commit { id, ..statistics(lines.next().unwrap_or_default()) }, merged })
 }
 
 /// What git says of how much is changed, as a commit without an id.
@@ -242,12 +265,14 @@ mod tests {
     #[test]
     fn statistics_may_miss_any_part() {
         let check = |text: &str, expected: (u32, u32, u32)| {
-            let commit = parse(text).unwrap();
+            let Made { commit, .. } = parse(text).unwrap();
             assert_eq!((commit.files, commit.insertions, commit.deletions), expected);
         };
         check("abc\n 1 file changed, 2 insertions(+), 3 deletions(-)\n", (1, 2, 3));
         check("abc\n 12 files changed, 1 deletion(-)\n", (12, 0, 1));
         check("abc\n", (0, 0, 0));
-        assert_eq!(parse(""), None);
+        assert!(parse("").is_none());
+        assert_eq!(parse("abc def\n").and_then(|made| made.merged).as_deref(), Some("def"));
+        assert_eq!(parse("abc \n").and_then(|made| made.merged), None);
     }
 }

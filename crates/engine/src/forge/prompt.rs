@@ -136,7 +136,7 @@ pub(super) fn failed(
 pub(super) fn conflict(repository: &Repository, number: u64, base: &str) -> String {
     format!(
         "Your pull request #{number} of {repository} cannot be merged: {base} has changed what you changed. Fetch origin, merge origin/{base} \
-         into your branch, resolve the conflicts so that what both sides wanted holds, and check the result."
+         into your branch, resolve the conflicts so that what both sides wanted holds, check the result, and commit the merge."
     )
 }
 

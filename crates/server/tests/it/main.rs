@@ -25,6 +25,7 @@ mod hostile;
 mod http;
 mod images;
 mod kills;
+mod merges;
 mod metrics;
 mod migrating;
 mod network;

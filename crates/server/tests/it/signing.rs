@@ -48,6 +48,26 @@ async fn every_commit_of_a_session_is_signed_and_the_next_goes_on_from_it() {
 }
 
 #[tokio::test]
+async fn what_an_agent_has_merged_is_signed_with_it() {
+    let server = Server::start_in(place());
+    let id = server.create("!write a.txt one").await;
+    server.until(&id, "work_committed", 1).await;
+    server.place.git(&["commit", "-q", "--allow-empty", "-m", "Something else"]);
+    let prompt = json!({ "text": "!run git fetch -q origin && git merge -q -m Merged origin/main" });
+    server.post(&format!("/sessions/{id}/prompts"), prompt).await;
+    server.until(&id, "work_committed", 2).await;
+    let view = server.view(&id).await;
+    let commits: Vec<_> =
+        view["commits"].as_array().unwrap().iter().map(|one| one["id"].as_str().unwrap()).collect();
+    let main = server.place.git(&["rev-parse", "main"]);
+    let parents = server.place.git(&["rev-list", "--parents", "--max-count", "1", commits[1]]);
+    assert_eq!(parents, format!("{} {} {main}", commits[1], commits[0]));
+    let signers = format!("gpg.ssh.allowedSignersFile={}", server.place.path("signers").display());
+    server.place.git(&["-c", &signers, "verify-commit", commits[1]]);
+    server.clear().await;
+}
+
+#[tokio::test]
 async fn what_cannot_be_signed_is_not_committed() {
     let place = place();
     std::fs::write(place.path("signing"), "no key\n").unwrap();

@@ -2,6 +2,7 @@
 
 use super::{REPOSITORY, Stage, Way};
 use lamplight_fake_github::{Fault, Moment};
+use serde_json::json;
 use std::process::Command;
 
 /// A session whose branch is in a pull request: its id, and the pull request's number.
@@ -132,5 +133,17 @@ async fn a_conflict_with_the_base_comes_back() {
         "three\n",
         "the session can fetch what it conflicts with"
     );
+    // What it resolves is resolved for GitHub too.
+    let path = format!("/sessions/{id}/pull-request");
+    let merges = async || {
+        // GitHub finds out when it is asked, and tells the next who asks.
+        stage.server.get(&path).await;
+        stage.server.get(&path).await.1["mergeable"].clone()
+    };
+    assert_eq!(merges().await, json!(false));
+    let merge = "!run git fetch -q origin && { git merge -q origin/main || true; } && echo both > a.txt && git commit -qam Merged";
+    stage.server.post(&format!("/sessions/{id}/prompts"), json!({ "text": merge })).await;
+    until_published(&stage, &id, 2).await;
+    assert_eq!(merges().await, json!(true));
     stage.server.clear().await;
 }
