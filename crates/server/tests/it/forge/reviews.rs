@@ -122,7 +122,7 @@ async fn a_conflict_with_the_base_comes_back() {
     // Something is heard of the repository, so that somebody looks.
     let commit = stage.head(&id).await;
     stage.github.check(REPOSITORY, &commit, "tests", Some("success"), "").await;
-    stage.server.until(&id, "turn_ended", 2).await;
+    stage.server.until(&id, "work_committed", 2).await;
     let prompts = stage.prompts(&id).await;
     assert_eq!((prompts.len(), prompts[1].0.as_str()), (2, "a conflict"));
     assert!(prompts[1].1.contains("merge origin/main"), "{}", prompts[1].1);
@@ -143,7 +143,7 @@ async fn a_conflict_with_the_base_comes_back() {
     assert_eq!(merges().await, json!(false));
     let merge = "!run git fetch -q origin && { git merge -q origin/main || true; } && echo both > a.txt && git commit -qam Merged";
     stage.server.post(&format!("/sessions/{id}/prompts"), json!({ "text": merge })).await;
-    until_published(&stage, &id, 2).await;
+    until_published(&stage, &id, 3).await;
     assert_eq!(merges().await, json!(true));
     stage.server.clear().await;
 }
