@@ -163,7 +163,7 @@ fn add(
 }
 
 fn start(guest: &Guest, name: &str, spec: &ProcessSpec, transient: Option<u64>) -> io::Result<Process> {
-    let (stdout, stderr) = (Rc::new(Spool::new(&guest.spool)?), Rc::new(Spool::new(&guest.spool)?));
+    let (stdout, stderr) = (Rc::new(Spool::new(&guest.spool)), Rc::new(Spool::new(&guest.spool)));
     let mut command = command(guest, spec, Streams::Pipes)?;
     command.stdin(if spec.stdin { Stdio::piped() } else { Stdio::null() });
     command.stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -209,8 +209,8 @@ fn start_on_terminal(
     size: TerminalSize,
 ) -> io::Result<Process> {
     let (terminal, inner) = Terminal::open(size)?;
-    let (terminal, stdout) = (Rc::new(terminal), Rc::new(Spool::in_memory(terminal::KEPT_BYTES)?));
-    let stderr = Rc::new(Spool::in_memory(terminal::KEPT_BYTES)?);
+    let (terminal, stdout) = (Rc::new(terminal), Rc::new(Spool::in_memory(terminal::KEPT_BYTES)));
+    let stderr = Rc::new(Spool::in_memory(terminal::KEPT_BYTES));
     stderr.process_ended(0);
     let mut command = command(guest, spec, Streams::Terminal)?;
     command.stdin(inner.try_clone()?).stdout(inner.try_clone()?).stderr(inner);

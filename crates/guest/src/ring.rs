@@ -4,7 +4,7 @@ use rustix::fs::{FallocateFlags, MemfdFlags, Mode, OFlags, fallocate, memfd_crea
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 /// What a file system gives back space in.
 const BLOCK: u64 = 4096;
@@ -14,7 +14,10 @@ const RELEASE_STEP: u64 = 1024 * 1024;
 
 /// Bytes [start, end) of an endless output, in a file of `capacity` bytes: byte n lies at n modulo `capacity`.
 pub(crate) struct Ring {
-    file: File,
+    /// Made for the first byte: a disk takes its time for one, and most outputs stay empty.
+    file: Option<File>,
+    /// Where it is to be; in memory without one.
+    folder: Option<PathBuf>,
     capacity: u64,
     /// Everything before has been given back to the disk.
     released: u64,
@@ -24,17 +27,12 @@ pub(crate) struct Ring {
 
 impl Ring {
     /// In a nameless file in `folder`, or in memory where that folder cannot hold one.
-    pub(crate) fn new(folder: &Path, capacity: u64) -> io::Result<Self> {
-        let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
-        match open(folder, flags, Mode::RUSR | Mode::WUSR) {
-            Ok(file) => Ok(Self { file: file.into(), capacity, released: 0, start: 0, end: 0 }),
-            Err(_) => Self::in_memory(capacity),
-        }
+    pub(crate) fn new(folder: &Path, capacity: u64) -> Self {
+        Self { folder: Some(folder.to_owned()), ..Self::in_memory(capacity) }
     }
 
-    pub(crate) fn in_memory(capacity: u64) -> io::Result<Self> {
-        let file = memfd_create("output", MemfdFlags::CLOEXEC)?;
-        Ok(Self { file: file.into(), capacity, released: 0, start: 0, end: 0 })
+    pub(crate) fn in_memory(capacity: u64) -> Self {
+        Self { file: None, folder: None, capacity, released: 0, start: 0, end: 0 }
     }
 
     /// The first byte that was not acknowledged.
@@ -63,10 +61,18 @@ impl Ring {
         Ok(())
     }
 
-    fn write(&self, bytes: &[u8]) -> io::Result<()> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
         let (first, second) = bytes.split_at(self.before_the_seam(self.end, bytes.len()));
-        self.file.write_all_at(first, self.end % self.capacity)?;
-        self.file.write_all_at(second, 0)
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => make(self.folder.as_deref())?,
+        };
+        let file = self.file.insert(file);
+        file.write_all_at(first, self.end % self.capacity)?;
+        file.write_all_at(second, 0)
     }
 
     /// Fills `into` from `offset` on, as far as there are bytes. `None` when they were acknowledged.
@@ -74,10 +80,11 @@ impl Ring {
         if offset < self.start {
             return Ok(None);
         }
+        let Some(file) = &self.file else { return Ok(Some(0)) };
         let length = self.end.saturating_sub(offset).min(into.len() as u64) as usize;
         let (first, second) = into[..length].split_at_mut(self.before_the_seam(offset, length));
-        self.file.read_exact_at(first, offset % self.capacity)?;
-        self.file.read_exact_at(second, 0)?;
+        file.read_exact_at(first, offset % self.capacity)?;
+        file.read_exact_at(second, 0)?;
         Ok(Some(length))
     }
 
@@ -94,6 +101,7 @@ impl Ring {
     /// Gives whole acknowledged blocks back to the disk, when they come to at least so many bytes. A file system that cannot do
     /// this keeps them for the next time around.
     fn release(&mut self, at_least: u64) {
+        let Some(file) = &self.file else { return };
         let until = self.start - self.start % BLOCK;
         if until < self.released + at_least {
             return;
@@ -104,7 +112,7 @@ impl Ring {
         for (place, length) in [(place, first), (0, length - first)] {
             if length > 0 {
                 let flags = FallocateFlags::PUNCH_HOLE | FallocateFlags::KEEP_SIZE;
-                let _ = fallocate(&self.file, flags, place, length);
+                let _ = fallocate(file, flags, place, length);
             }
         }
         self.released = until;
@@ -114,6 +122,13 @@ impl Ring {
     fn before_the_seam(&self, offset: u64, length: usize) -> usize {
         (self.capacity - offset % self.capacity).min(length as u64) as usize
     }
+}
+
+fn make(folder: Option<&Path>) -> io::Result<File> {
+    let flags = OFlags::TMPFILE | OFlags::RDWR | OFlags::CLOEXEC;
+    let on_disk = folder.and_then(|folder| open(folder, flags, Mode::RUSR | Mode::WUSR).ok());
+    let file = on_disk.map_or_else(|| memfd_create("output", MemfdFlags::CLOEXEC), Ok)?;
+    Ok(file.into())
 }
 
 #[cfg(test)]
@@ -126,7 +141,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut random = fastrand::Rng::with_seed(11);
         for folder in [folder.path(), Path::new("/nowhere")] {
-            let mut ring = Ring::new(folder, 61).unwrap();
+            let mut ring = Ring::new(folder, 61);
             let mut all: Vec<u8> = Vec::new();
             for _ in 0..5_000 {
                 let length = random.u64(0..=ring.room()) as usize;
@@ -150,7 +165,7 @@ mod tests {
 
     #[test]
     fn what_was_acknowledged_or_never_was_is_refused() {
-        let mut ring = Ring::new(Path::new("/nowhere"), 8).unwrap();
+        let mut ring = Ring::new(Path::new("/nowhere"), 8);
         ring.append(b"abcdef").unwrap();
         assert_eq!(ring.room(), 2);
         assert!(ring.acknowledge(4));
@@ -163,10 +178,21 @@ mod tests {
     }
 
     #[test]
+    fn an_output_without_a_byte_has_no_file() {
+        let mut ring = Ring::new(Path::new("/nowhere"), 8);
+        ring.append(b"").unwrap();
+        assert_eq!(ring.read(0, &mut [0; 8]).unwrap(), Some(0));
+        assert!(ring.acknowledge(0));
+        assert!(ring.file.is_none());
+        ring.append(b"a").unwrap();
+        assert!(ring.file.is_some());
+    }
+
+    #[test]
     fn what_was_acknowledged_takes_up_no_space() {
         use std::os::unix::fs::MetadataExt;
 
-        let mut ring = Ring::new(Path::new("/nowhere"), 4 * RELEASE_STEP).unwrap();
+        let mut ring = Ring::new(Path::new("/nowhere"), 4 * RELEASE_STEP);
         let piece = vec![7; 3 * RELEASE_STEP as usize];
         for round in 1..20 {
             ring.append(&piece).unwrap();
@@ -176,7 +202,7 @@ mod tests {
             assert_eq!(last, [7]);
             assert!(ring.acknowledge(end - 5));
             assert_eq!(ring.read(end - 5, &mut [0; 9]).unwrap(), Some(5));
-            let kept = ring.file.metadata().unwrap().blocks() * 512;
+            let kept = ring.file.as_ref().unwrap().metadata().unwrap().blocks() * 512;
             assert!(kept <= RELEASE_STEP + 2 * BLOCK, "{kept} bytes are kept in round {round}");
         }
     }

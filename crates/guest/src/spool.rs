@@ -22,13 +22,13 @@ pub(crate) struct Spool {
 }
 
 impl Spool {
-    pub(crate) fn new(folder: &Path) -> io::Result<Self> {
-        Ok(Self::of(Ring::new(folder, SPOOL_BYTES)?))
+    pub(crate) fn new(folder: &Path) -> Self {
+        Self::of(Ring::new(folder, SPOOL_BYTES))
     }
 
     /// One that holds the newest bytes and never makes anybody wait.
-    pub(crate) fn in_memory(capacity: u64) -> io::Result<Self> {
-        Ok(Self::of(Ring::in_memory(capacity)?))
+    pub(crate) fn in_memory(capacity: u64) -> Self {
+        Self::of(Ring::in_memory(capacity))
     }
 
     fn of(ring: Ring) -> Self {

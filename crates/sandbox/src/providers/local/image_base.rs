@@ -15,10 +15,10 @@ use std::os::unix::fs::{PermissionsExt, chown};
 use std::path::{Path, PathBuf};
 
 /// Changes when this file makes something else out of the same image.
-const EDITION: u32 = 1;
+const EDITION: u32 = 2;
 
-/// Larger lists of users are none; bytes.
-const LIST_BYTES: u64 = 1 << 20;
+/// Larger ones are none of ours; bytes.
+const TEXT_BYTES: u64 = 1 << 20;
 
 /// Directories, and their permissions where the image has none of the name.
 const DIRECTORIES: &[(&str, u32)] = &[
@@ -113,8 +113,9 @@ fn make(own: &Path, tree: &Path, users: bool) -> Result<()> {
     }
     hide_below(&own.join(inside::WORKSPACE.trim_start_matches('/')), &image, users)?;
     let shell = if has(&image, "/bin/bash") { "/bin/bash" } else { "/bin/sh" };
-    let (passwd, group) = (list(&image, "etc/passwd")?, list(&image, "etc/group")?);
+    let (passwd, group) = (text(&image, "etc/passwd")?, text(&image, "etc/group")?);
     own_files::write_on_image(&own.join("etc"), shell, &passwd, &group)?;
+    own_files::write_profile(&own.join("etc"), &text(&image, "etc/profile")?)?;
     Ok(fs::set_permissions(own, Permissions::from_mode(0o755))?)
 }
 
@@ -140,17 +141,19 @@ fn has(root: &OwnedFd, path: &str) -> bool {
     rustix::fs::openat2(root, path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty(), how).is_ok()
 }
 
-/// A list of users or groups; nothing where it is no plain file.
-fn list(root: &OwnedFd, path: &str) -> Result<String> {
+/// What a file of `/etc` says; nothing where it is no plain file.
+fn text(root: &OwnedFd, path: &str) -> Result<String> {
     let how = ResolveFlags::BENEATH | ResolveFlags::NO_SYMLINKS | ResolveFlags::NO_MAGICLINKS;
     let flags = OFlags::RDONLY | OFlags::CLOEXEC | OFlags::NONBLOCK;
     let Ok(file) = rustix::fs::openat2(root, path, flags, Mode::empty(), how) else {
         return Ok(String::new());
     };
-    let mut text = Vec::new();
+    let mut bytes = Vec::new();
     let file = File::from(file);
     if file.metadata()?.is_file() {
-        file.take(LIST_BYTES).read_to_end(&mut text).with_context(|| format!("read /{path} of the image"))?;
+        file.take(TEXT_BYTES)
+            .read_to_end(&mut bytes)
+            .with_context(|| format!("read /{path} of the image"))?;
     }
-    Ok(String::from_utf8_lossy(&text).into_owned())
+    Ok(String::from_utf8_lossy(&bytes).into_owned())
 }

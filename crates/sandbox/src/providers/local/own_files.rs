@@ -1,5 +1,5 @@
-//! The files of `/etc` that we write ourselves: who there is, and how names are found. On an image they say what the image's own
-//! say, and the agent beside.
+//! The files of `/etc` that we write ourselves: who there is, how names are found, and what a shell begins with. On an image they say
+//! what the image's own say, and the agent beside.
 
 use super::identity::AGENT;
 use super::root_fs::RESOLVER;
@@ -46,6 +46,13 @@ pub(super) fn write_on_image(etc: &Path, shell: &str, passwd: &str, group: &str)
     names(etc)
 }
 
+/// What a login shell begins with, as it was, but without the program that Debian's starts to know whether it is root's: bash knows,
+/// and half of the time of a short command is that program's.
+pub(super) fn write_profile(etc: &Path, text: &str) -> Result<()> {
+    let quick = text.replace("$(id -u)", "${EUID:-$(id -u)}");
+    if quick == text { Ok(()) } else { file(etc, "profile", &quick) }
+}
+
 fn file(etc: &Path, name: &str, text: &str) -> Result<()> {
     fs::write(etc.join(name), text).with_context(|| format!("write /etc/{name}"))?;
     fs::set_permissions(etc.join(name), Permissions::from_mode(0o644)).context("set its permissions")
@@ -85,6 +92,25 @@ fn service_groups(group: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_login_shell_starts_no_program_to_know_who_it_is() {
+        let etc = tempfile::tempdir().unwrap();
+        write_profile(etc.path(), "umask 022\n").unwrap();
+        assert!(!etc.path().join("profile").exists());
+        let text = "if [ \"$(id -u)\" -eq 0 ]; then\n  WHO=root\nelse\n  WHO=other\nfi\n";
+        write_profile(etc.path(), text).unwrap();
+        let said = |shell: &str, path: &str| {
+            let mut shell = std::process::Command::new(shell);
+            let show = format!(". {}/profile; echo $WHO", etc.path().display());
+            let output = shell.args(["-c", &show]).env("PATH", path).env_remove("EUID").output().unwrap();
+            String::from_utf8(output.stdout).unwrap()
+        };
+        let expected = said("/bin/sh", "/usr/bin:/bin");
+        assert!(["root\n", "other\n"].contains(&expected.as_str()));
+        // Nowhere is a program that could be started.
+        assert_eq!(said("/bin/bash", "/nowhere"), expected);
+    }
 
     #[test]
     fn only_services_are_known_inside() {
