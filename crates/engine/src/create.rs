@@ -6,7 +6,7 @@ use crate::images;
 use crate::prepared::{self, Ahead};
 use crate::session::{load, writing};
 use crate::{Fork, NewSession, clock, git, ids};
-use crate::{agents, attachments};
+use crate::{agents, attachments, provider};
 use lamplight_domain::session::{Session, SessionView};
 use lamplight_domain::{Attempts, Event, Person, PromptId, Seq, SessionId, SessionImage, SessionSpec};
 use lamplight_store::{AppendError, Remembered};
@@ -82,6 +82,7 @@ pub(crate) async fn draft(
             "put the details into a file of the repository",
         ));
     }
+    provider::refuse_shape(shared, new.image.as_ref(), &new.sandbox)?;
     let new = without_secrets(shared, new);
     let by = new.person.as_ref().map(|person| person.name.clone());
     let attachments = attachments::claim(shared, new.attachments.clone()).await?;

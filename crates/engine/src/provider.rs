@@ -3,10 +3,10 @@
 use crate::agents::TOOLS;
 use crate::config::{CloudConfig, Config};
 use crate::engine::Shared;
-use crate::error::StartError;
+use crate::error::{CommandError, StartError};
 use crate::ids;
 use anyhow::Context as _;
-use lamplight_domain::Network;
+use lamplight_domain::{ImageChoice, Network, SandboxLimits};
 use lamplight_gateway::install_tls_provider;
 use lamplight_sandbox::provider::Provider;
 use lamplight_sandbox::providers::e2b::{
@@ -82,6 +82,32 @@ pub(crate) fn has_way_out(shared: &Shared, network: &Network) -> bool {
         Network::Allowlist { .. } => shared.provider.capabilities().egress,
         Network::None => false,
     }
+}
+
+/// Before anything is made, where no sandbox can be what is asked for. What is configured for all cannot ask for it.
+pub(crate) fn refuse_shape(
+    shared: &Shared,
+    image: Option<&ImageChoice>,
+    limits: &SandboxLimits,
+) -> Result<(), CommandError> {
+    if shared.provider.capabilities().shapes {
+        return Ok(());
+    }
+    if let Some(ImageChoice::Named(name)) = image {
+        return Err(CommandError::invalid(
+            "image_not_here",
+            format!("{name} would be an image of this machine, and sandboxes are made in a cloud"),
+            "leave the image out, or have e2b_provider.template name a template that begins with it",
+        ));
+    }
+    if !limits.is_default() {
+        return Err(CommandError::invalid(
+            "sandbox_limits",
+            "no limits can be asked for: how large a sandbox is, its template in the cloud says",
+            "leave them out, or have e2b_provider.template name a template of that size (cpuCount, memoryMB)",
+        ));
+    }
+    Ok(())
 }
 
 fn cloud_config(config: &Config, cloud: &CloudConfig) -> anyhow::Result<E2bConfig> {

@@ -19,4 +19,7 @@ pub struct Capabilities {
     /// `sudo` makes a command the sandbox's own root's, which installs packages and is nobody outside. Without it, an agent uses
     /// what is there, and its home.
     pub root_inside: bool,
+    /// A sandbox can begin with an image of this installation, and is held within limits. Without it, what makes sandboxes says itself what
+    /// they begin with and how large they are, and who asks for something else is refused.
+    pub shapes: bool,
 }

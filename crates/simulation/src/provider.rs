@@ -133,6 +133,7 @@ impl Provider for SimulatedProvider {
             pauses: true,
             egress: false,
             root_inside: false,
+            shapes: true,
         }
     }
 

@@ -1,6 +1,6 @@
 //! `[e2b_provider]`: the cloud that sandboxes are made in where `sandbox.provider` is `e2b`.
 
-use super::{ConfigError, Environment, Launcher, NetworkPolicy, Provider, Sandbox, Secret};
+use super::{ConfigError, Environment, Launcher, NetworkPolicy, Provider, Repository, Sandbox, Secret};
 use axum::http::Uri;
 use lamplight_domain::ImageChoice;
 use lamplight_engine::{CloudConfig, CloudKey};
@@ -75,7 +75,7 @@ impl E2bProvider {
     }
 
     /// Before secrets are taken.
-    pub(super) fn check(&self, sandbox: &Sandbox) -> Result<(), ConfigError> {
+    pub(super) fn check(&self, sandbox: &Sandbox, repositories: &[Repository]) -> Result<(), ConfigError> {
         let invalid = |why: String| Err(ConfigError::Invalid(why));
         if sandbox.provider != Provider::E2b {
             return match *self == Self::default() {
@@ -108,6 +108,21 @@ impl E2bProvider {
                 "sandbox.image names an image of this machine; with sandbox.provider = \"e2b\" say e2b_provider.template"
                     .to_owned(),
             );
+        }
+        if !sandbox.limits.is_default() {
+            return invalid(
+                "sandbox.limits cannot be held to in a cloud, where templates say how large sandboxes are; with sandbox.provider = \"e2b\" leave it out, and say e2b_provider.template"
+                    .to_owned(),
+            );
+        }
+        let has_shape = |one: &&Repository| {
+            matches!(one.sandbox.image, Some(ImageChoice::Named(_))) || !one.sandbox.limits.is_default()
+        };
+        if let Some(one) = repositories.iter().find(has_shape) {
+            return invalid(format!(
+                "repositories: {}: sandbox.image and sandbox.limits are of this machine; with sandbox.provider = \"e2b\" e2b_provider.template says both",
+                one.path.display()
+            ));
         }
         if sandbox.launcher != Launcher::Own {
             return invalid("sandbox.launcher is only used with sandbox.provider = \"local\"".to_owned());

@@ -180,7 +180,7 @@ impl Config {
         self.github.check()?;
         self.gateway.check()?;
         self.e2b.check(&self.server)?;
-        self.e2b_provider.check(&self.sandbox)?;
+        self.e2b_provider.check(&self.sandbox, &self.repositories)?;
         self.e2b_provider.take_secrets(environment);
         self.repositories.iter().try_for_each(Repository::check)?;
         self.sandbox.limits.check().map_err(|why| ConfigError::Invalid(format!("sandbox.limits: {why}")))?;

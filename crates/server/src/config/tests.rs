@@ -98,16 +98,15 @@ fn mistakes_are_told_with_their_place() {
         "the configuration cannot be used: e2b_provider is only used with",
     );
     let in_a_cloud = |more: &str| format!("[sandbox]\nprovider = 'e2b'\n{more}");
-    check(
-        &in_a_cloud("image = 'debian'\n"),
-        &[],
-        "the configuration cannot be used: sandbox.image names an image of this machine",
-    );
-    check(
-        &in_a_cloud("network = 'allowlist'\nallow = ['a.example']\n[e2b_provider]\ninternet = true\n"),
-        &[],
-        "the configuration cannot be used: sandbox.network = \"allowlist\" cannot be held to",
-    );
+    for (more, why) in [
+        ("image = 'debian'", "sandbox.image names an image of this machine"),
+        ("limits.memory_bytes = 2147483648", "sandbox.limits cannot be held to in a cloud"),
+        ("[[repositories]]\npath = '/r'\nsandbox.image = 'debian'", "repositories: /r: sandbox.image and"),
+        ("network='allowlist'\nallow=['a.b']\n[e2b_provider]\ninternet=true", "sandbox.network = \"allow"),
+    ] {
+        let file = in_a_cloud(&format!("{more}\n"));
+        check(&file, &[], &format!("the configuration cannot be used: {why}"));
+    }
     for (line, why) in [
         ("api_url = 'cloud'", "api_url is \"cloud\""),
         ("timeout_seconds = 60", "timeout_seconds has to be 120"),

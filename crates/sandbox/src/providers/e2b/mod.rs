@@ -106,6 +106,7 @@ impl Provider for E2b {
             egress: false,
             pauses: true,
             root_inside: false,
+            shapes: false,
         }
     }
 

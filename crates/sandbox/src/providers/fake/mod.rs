@@ -150,6 +150,7 @@ impl Provider for Fake {
             egress: false,
             root_inside: false,
             pauses: true,
+            shapes: true,
         }
     }
 

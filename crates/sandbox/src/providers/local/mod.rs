@@ -230,6 +230,7 @@ impl Provider for Local {
             egress: true,
             root_inside: self.root,
             pauses: true,
+            shapes: true,
         }
     }
 

@@ -60,6 +60,20 @@ async fn sessions_of_another_server_run_here_with_a_key_that_it_was_given() {
     );
     assert!(doctor().contains("does not let us"), "{}", doctor());
 
+    // What a cloud's sandbox cannot be is refused before there is a session.
+    let new = |more: Value| {
+        let mut new = json!({"repository": server.place.repository(), "prompt": "!run true"});
+        new.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        new
+    };
+    for (asked, code) in [
+        (json!({"sandbox": {"memory_bytes": 1 << 30}}), "sandbox_limits"),
+        (json!({"image": "python"}), "image_not_here"),
+    ] {
+        let (status, problem) = server.post("/sessions", new(asked)).await;
+        assert_eq!((status.as_u16(), &problem["code"]), (400, &json!(code)), "{problem}");
+    }
+
     // From the next request on, without a restart.
     assert!(told(&server.place, &["keys", "set", "e2b"], KEY).status.success());
     assert!(server.place.say(&["keys", "test", "e2b"]).contains("0 of this installation"));
