@@ -54,6 +54,8 @@ pub struct Network {
     pub rules: Option<serde_json::Value>,
     pub egress_proxy: Option<serde_json::Value>,
     pub mask_request_host: Option<String>,
+    pub https_ports: Option<Vec<serde_json::Value>>,
+    pub dns_servers: Option<Vec<serde_json::Value>>,
 }
 
 /// Every address there is, as rules name them.

@@ -85,11 +85,18 @@ async fn not_here(request: Request) -> Refused {
     Refused::new(StatusCode::NOT_IMPLEMENTED, format!("this server does not have {method} {path}"))
 }
 
+/// Whoever asks so for what is asked for otherwise.
+async fn not_so(request: Request) -> Refused {
+    let (method, path) = (request.method(), request.uri().path());
+    Refused::new(StatusCode::METHOD_NOT_ALLOWED, format!("this server does not have {method} {path}"))
+}
+
 /// As all of our own are guarded: against pages of other sites, and names that are made to point here. Names under the domain are
 /// nobody else's.
 fn guarded(app: &App, router: Router<App>) -> Router<App> {
     router
         .fallback(not_here)
+        .method_not_allowed_fallback(not_so)
         .layer(DefaultBodyLimit::disable())
         .layer(middleware::from_fn_with_state(app.clone(), redact))
         .layer(middleware::from_fn_with_state(app.clone(), guard))

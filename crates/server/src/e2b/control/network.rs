@@ -41,6 +41,11 @@ pub(super) fn network(internet: Option<bool>, asked: Option<Asked>) -> Result<Op
     if asked.mask_request_host.is_some() {
         return Err(Refused::unsupported("network.maskRequestHost"));
     }
+    for (name, asked) in [("httpsPorts", asked.https_ports), ("dnsServers", asked.dns_servers)] {
+        if asked.is_some_and(|asked| !asked.is_empty()) {
+            return Err(Refused::unsupported(&format!("network.{name}")));
+        }
+    }
     let denied = asked.deny_out.unwrap_or_default();
     if let Some(wrong) = denied.iter().find(|one| !is_range(one)) {
         return Err(Refused::bad_request(format!("invalid denied CIDR {wrong}")));

@@ -33,6 +33,9 @@ const REST: Duration = Duration::from_secs(5);
 /// Files in one request.
 const MAX_FILES: usize = 10_000;
 
+/// Headers that would be kept with a file begin with this.
+const METADATA: &str = "x-metadata-";
+
 type Body = Arc<Mutex<BodyDataStream>>;
 type Content = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
@@ -57,6 +60,9 @@ async fn take(
     headers: &HeaderMap,
     body: &Body,
 ) -> Result<Json<Vec<Uploaded>>, Refused> {
+    if headers.keys().any(|name| name.as_str().starts_with(METADATA)) {
+        return Err(Refused::unsupported("metadata of files"));
+    }
     let files = filed.files(app).await?;
     let content = decoded(headers, in_time(body))?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();

@@ -8,6 +8,7 @@ mod odd_clouds;
 mod outside;
 mod provider;
 mod raw;
+mod refused;
 mod registry;
 mod restart;
 mod sdks;
