@@ -1,5 +1,6 @@
 //! E2B's protocol, served: by its own SDKs, and by what they would never send.
 
+mod any_cloud;
 mod away;
 mod bounds;
 mod cycles;

@@ -1,11 +1,10 @@
 //! The provider `e2b`, whose cloud is this server: it conforms as any provider does.
 
+use super::any_cloud::{self, at};
 use super::raw::{Cloud, KEY, Sandbox};
 use super::{cloud, until};
 use crate::support::PATIENCE;
-use async_trait::async_trait;
 use lamplight_domain::{Failure, FailureClass, Generation, SessionId};
-use lamplight_sandbox::conformance::{self, Outcome, Subject};
 use lamplight_sandbox::error::ErrorKind;
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{Link, ProcessSpec, RunLimits};
@@ -13,39 +12,12 @@ use lamplight_sandbox::provider::{Files, ListedState, Provider, ReadOnlyMount, S
 use lamplight_sandbox::providers::e2b::{E2b, E2bConfig, Key};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
-use std::collections::BTreeSet;
-use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering};
 use tempfile::TempDir;
-
-/// What cannot hold in a cloud that is this server: a room, a case of it, and why.
-const LACKS: [(&str, &str, &str); 10] = [
-    ("files", "the_agent_is_at_home", NUMBER),
-    ("isolation", "privileges_cannot_be_gained", NUMBER),
-    ("isolation", "nothing_of_the_host_is_visible", "the cloud's own user has a home"),
-    ("isolation", "no_process_of_the_host_is_visible", "the cloud's own processes run there"),
-    (
-        "isolation",
-        "there_are_no_capabilities",
-        "not all can be taken away there for good; no program gives any",
-    ),
-    ("isolation", "there_is_no_network_but_loopback", CLOSES),
-    ("network", "without_a_way_out_there_is_none", CLOSES),
-    ("limits", "what_is_enforced_is_told_for_as_long_as_it_is_there", "what the cloud enforces is not seen"),
-    ("limits", "sandboxes_inside_need_leave", "what may be done inside is the cloud's to say"),
-    ("faults", "what_a_killed_guest_leaves_is_ended", "who ends a sandbox of the cloud ends its files"),
-];
-
-const NUMBER: &str = "the agent has another number in a cloud";
-const CLOSES: &str = "this cloud takes connections, and closes them";
 
 struct There {
     cloud: Cloud,
     data: TempDir,
 }
-
-static SESSIONS: AtomicU32 = AtomicU32::new(0);
 
 impl There {
     fn new() -> Self {
@@ -53,12 +25,11 @@ impl There {
     }
 
     fn config(&self) -> E2bConfig {
-        let base = self.cloud.server.base.clone();
-        E2bConfig {
-            api_url: Some(base.clone()),
-            sandbox_url: Some(base),
-            ..E2bConfig::new(self.data.path().to_owned(), Key::new(KEY), "here".to_owned())
-        }
+        at(&self.cloud.server.base, E2bConfig::new(self.data.path().into(), Key::new(KEY), "here".into()))
+    }
+
+    fn session(&self) -> SessionId {
+        any_cloud::session()
     }
 
     fn e2b(&self) -> E2b {
@@ -80,9 +51,7 @@ impl There {
 
     /// What the cloud calls the sandbox that a session has.
     fn id(&self, session: &SessionId) -> String {
-        let file = self.data.path().join("e2b/sessions").join(session.as_str()).join("record.json");
-        let record: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
-        record["sandbox"].as_str().unwrap().to_owned()
+        any_cloud::sandbox_of(self.data.path(), session)
     }
 
     async fn told(&self, id: &str) -> Value {
@@ -101,41 +70,6 @@ impl There {
     }
 }
 
-#[async_trait]
-impl Subject for There {
-    fn provider(&self) -> Arc<dyn Provider> {
-        Arc::new(self.e2b())
-    }
-
-    fn session(&self) -> SessionId {
-        let number = SESSIONS.fetch_add(1, Ordering::Relaxed);
-        format!("{:016}{number:010}", std::process::id()).parse().unwrap()
-    }
-
-    fn hidden(&self) -> Vec<PathBuf> {
-        Vec::new()
-    }
-
-    fn left_of(&self, _session: &SessionId) -> Option<Vec<String>> {
-        None
-    }
-
-    async fn create_and_die(&self, _spec: &SandboxSpec) -> Option<Result<(), String>> {
-        None
-    }
-
-    async fn kill(&self, handle: &Handle) -> Option<Result<(), String>> {
-        let id = self.id(&handle.open("e2b").unwrap().session);
-        let status = self.cloud.control(Method::DELETE, &format!("/sandboxes/{id}"), Value::Null).await.0;
-        Some(if status.is_success() { Ok(()) } else { Err(format!("the cloud says {status}")) })
-    }
-
-    fn lacks(&self, room: &str, case: &str) -> Option<&'static str> {
-        let lacks = LACKS.iter().find(|(of, one, _)| *of == room && *one == case);
-        lacks.map(|(_, _, why)| *why)
-    }
-}
-
 async fn enter(provider: &E2b, handle: &Handle) -> Link {
     Link::open(provider.dial(handle).await.unwrap()).await.unwrap().0
 }
@@ -151,18 +85,7 @@ async fn sh(link: &Link, command: &str) -> String {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn it_conforms_as_any_provider() {
     let there = There::new();
-    let results = conformance::run(&there, |result| println!("{result}")).await;
-    let failed: Vec<_> = results
-        .iter()
-        .filter(|result| matches!(result.outcome, Outcome::Failed(_)))
-        .map(ToString::to_string)
-        .collect();
-    let passed = results.iter().filter(|result| result.outcome == Outcome::Passed).count();
-    println!("{passed} passed, {} failed, of {}", failed.len(), results.len());
-    assert_eq!(failed, Vec::<String>::new());
-    let names: BTreeSet<_> = results.iter().map(|result| result.name).collect();
-    assert_eq!(LACKS.iter().map(|(_, case, _)| case).find(|case| !names.contains(*case)), None);
-    assert!(passed >= 91, "{passed}");
+    any_cloud::conforms(there.config()).await;
     // Nothing is left in the cloud of all that.
     assert_eq!((there.known().await, there.snapshots().await), (Vec::new(), 0));
 }
