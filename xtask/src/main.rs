@@ -7,6 +7,7 @@
 //! tidy   the rules that a compiler does not know
 //! escape what an agent could try to get out of a sandbox, tried
 //! bench  what is promised, beside what a person would run instead
+//! fixture  an installation of this version, which every later one has to open
 //! ```
 
 mod bench;
@@ -14,6 +15,7 @@ mod build;
 mod command;
 mod demo;
 mod escape;
+mod fixture;
 mod missing;
 mod stage;
 mod test;
@@ -45,6 +47,8 @@ enum Task {
     Escape,
     /// Measure, beside what a person would run instead
     Bench(bench::Arguments),
+    /// Keep an installation of this version, which every later one has to open: at each release
+    Fixture,
 }
 
 fn main() -> ExitCode {
@@ -56,6 +60,7 @@ fn main() -> ExitCode {
         Task::Tidy => tidy::run(),
         Task::Escape => escape::run(),
         Task::Bench(arguments) => bench::run(arguments),
+        Task::Fixture => fixture::run(),
     };
     done.unwrap_or_else(|error| {
         eprintln!("error: {error:#}");

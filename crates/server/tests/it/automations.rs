@@ -14,7 +14,7 @@ const LOOK: Duration = Duration::from_millis(50);
 const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// An automation of this name, by the clock once a day; its id.
-async fn add(server: &Server, name: &str, text: &str) -> String {
+pub(crate) async fn add(server: &Server, name: &str, text: &str) -> String {
     let trigger = json!({ "kind": "cron", "expression": "0 3 * * *", "timezone": "Europe/Berlin" });
     let new =
         json!({ "name": name, "repository": server.place.repository(), "text": text, "trigger": trigger });
@@ -30,7 +30,7 @@ async fn shown(server: &Server, id: &str) -> Value {
 }
 
 /// The automation once its newest run is so, and there are so many.
-async fn until_run(server: &Server, id: &str, count: usize, state: &str) -> Value {
+pub(crate) async fn until_run(server: &Server, id: &str, count: usize, state: &str) -> Value {
     let looking = async {
         loop {
             let shown = shown(server, id).await;

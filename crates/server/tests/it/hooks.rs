@@ -2,7 +2,7 @@
 
 #[expect(dead_code, reason = "the engine's tests ask it for more")]
 #[path = "../../../engine/src/hooks/tests/receiver.rs"]
-mod receiver;
+pub(crate) mod receiver;
 
 use crate::several::SHARED_KEY;
 use crate::support::{Place, Server};
@@ -18,7 +18,7 @@ async fn receiver() -> Receiver {
 }
 
 /// A receiver that this server tells.
-async fn told_by(server: &Server, more: &[&str]) -> Receiver {
+pub(crate) async fn told_by(server: &Server, more: &[&str]) -> Receiver {
     let receiver = receiver().await;
     let said = server.place.say(&[&["hooks", "add", receiver.url.as_str()][..], more].concat());
     receiver.knows(said.lines().next().unwrap());

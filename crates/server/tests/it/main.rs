@@ -24,6 +24,7 @@ mod hooks;
 mod hostile;
 mod http;
 mod images;
+mod installations;
 mod kills;
 mod merges;
 mod metrics;

@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 /// A server where people sign in, and its first owner.
 pub(crate) struct Door {
     pub(crate) server: Server,
-    /// A token of Olga's.
+    /// A token of the owner's, who is Olga by default.
     pub(crate) owner: String,
 }
 
@@ -29,12 +29,16 @@ pub(crate) fn secret(link: &str) -> String {
 
 impl Door {
     pub(crate) async fn open(configuration: &str) -> Self {
-        let mut server =
-            Server::start_in(Place::with(&format!("{configuration}\n[auth]\nrequired = true\n")));
+        let place = Place::with(&format!("{configuration}\n[auth]\nrequired = true\n"));
+        Self::of(Server::start_in(place), "Olga").await
+    }
+
+    /// Of a server that has just said how an owner comes in, who is called so.
+    pub(crate) async fn of(mut server: Server, owner: &str) -> Self {
         assert!(server.line().starts_with("The first owner"));
         let secret = secret(&server.line());
         let mut door = Self { server, owner: String::new() };
-        door.owner = door.enter(&secret, "Olga").await;
+        door.owner = door.enter(&secret, owner).await;
         door
     }
 

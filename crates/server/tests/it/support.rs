@@ -43,9 +43,13 @@ impl Server {
     }
 
     /// Starts a server and waits for its word that it is ready. From then on the place knows its address.
-    pub(crate) fn start_in(mut place: Place) -> Self {
+    pub(crate) fn start_in(place: Place) -> Self {
+        Self::start_so(place, &["serve"])
+    }
+
+    pub(crate) fn start_so(mut place: Place, words: &[&str]) -> Self {
         let log = File::options().create(true).append(true).open(place.path("server.log")).unwrap();
-        let mut child = place.command(&["serve"]).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
+        let mut child = place.command(words).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
         let mut says = BufReader::new(child.stdout.take().unwrap());
         says.read_line(&mut line).unwrap();
@@ -194,7 +198,7 @@ impl Server {
     }
 
     /// Ends a session, stopping what it is at.
-    async fn finish(&self, id: &str) {
+    pub(crate) async fn finish(&self, id: &str) {
         loop {
             let (status, problem) = self.post(&format!("/sessions/{id}/end"), Value::Null).await;
             if status == StatusCode::OK {

@@ -11,7 +11,7 @@ use std::sync::mpsc;
 /// A model of one's own. Chats are answered whole, and say that they took 80,000 tokens in and 1,000 out: 0.25 $ by [`PRICES`]. Of
 /// messages comes the beginning, which says that 100,000 were read and 1 was written; what was begun is handed over, to be held open.
 /// Whoever asks for the list of models says by that that the beginning has come: each time is told too.
-fn model() -> (String, mpsc::Receiver<TcpStream>, mpsc::Receiver<()>) {
+pub(crate) fn model() -> (String, mpsc::Receiver<TcpStream>, mpsc::Receiver<()>) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let base = format!("http://{}", listener.local_addr().unwrap());
     let (begun, held) = mpsc::channel();
@@ -44,7 +44,7 @@ fn model() -> (String, mpsc::Receiver<TcpStream>, mpsc::Receiver<()>) {
     (base, held, arrived)
 }
 
-const PRICES: &str = "[[models.prices]]\nmodel = 'ours'\ninput = 3\noutput = 10\n";
+pub(crate) const PRICES: &str = "[[models.prices]]\nmodel = 'ours'\ninput = 3\noutput = 10\n";
 
 /// A program inside asks once, and prints the status.
 fn ask(path: &str, body: &str) -> String {
@@ -53,7 +53,7 @@ fn ask(path: &str, body: &str) -> String {
     )
 }
 
-fn chat() -> String {
+pub(crate) fn chat() -> String {
     ask("/openai/v1/chat/completions", r#"{"model":"ours","max_tokens":1000}"#)
 }
 

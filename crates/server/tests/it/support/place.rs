@@ -38,7 +38,11 @@ impl Place {
     }
 
     pub(crate) fn new() -> Self {
-        let dir = tempfile::tempdir().unwrap();
+        Self::within(tempfile::tempdir().unwrap())
+    }
+
+    /// In a directory that is this one's alone.
+    pub(crate) fn within(dir: TempDir) -> Self {
         for name in ["home", "tools/scripted"] {
             std::fs::create_dir_all(dir.path().join(name)).unwrap();
         }
