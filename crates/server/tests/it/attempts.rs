@@ -16,7 +16,7 @@ async fn ask(server: &Server, prompt: &str, attempts: Value, key: Option<&str>) 
 }
 
 /// The ids of all, the first first.
-async fn begin(server: &Server, prompt: &str, count: usize) -> Vec<String> {
+pub(crate) async fn begin(server: &Server, prompt: &str, count: usize) -> Vec<String> {
     let (status, first) = ask(server, prompt, json!(vec![json!({}); count]), None).await;
     assert_eq!(status, StatusCode::CREATED, "{first}");
     let ids: Vec<String> = serde_json::from_value(first["attempts"]["sessions"].clone()).unwrap();
@@ -24,7 +24,7 @@ async fn begin(server: &Server, prompt: &str, count: usize) -> Vec<String> {
     ids
 }
 
-async fn take(server: &Server, id: &str) -> (StatusCode, Value) {
+pub(crate) async fn take(server: &Server, id: &str) -> (StatusCode, Value) {
     server.post(&format!("/sessions/{id}/take"), Value::Null).await
 }
 

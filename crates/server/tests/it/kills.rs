@@ -138,7 +138,7 @@ async fn last_boundary(server: &Server, id: &str) -> String {
 }
 
 /// No process, mount or cgroup of this place's sandboxes.
-fn nothing_is_left(place: &Place, ids: &[String]) {
+pub(crate) fn nothing_is_left(place: &Place, ids: &[String]) {
     let data = place.path("data");
     let data = data.to_str().unwrap();
     let mounts = std::fs::read_to_string("/proc/self/mountinfo").unwrap();

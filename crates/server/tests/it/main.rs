@@ -10,7 +10,6 @@ mod budgets;
 mod checkpoints;
 mod checks;
 mod cli;
-#[expect(dead_code, reason = "the store's tests ask it for more")]
 #[path = "../../../store/tests/it/cluster.rs"]
 mod cluster;
 mod code;
@@ -48,5 +47,6 @@ mod signing;
 mod socket;
 mod support;
 mod terminals;
+mod torture;
 mod traces;
 mod usage;

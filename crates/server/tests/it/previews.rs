@@ -56,7 +56,7 @@ fn base64(text: &str) -> String {
 }
 
 /// A session in which the program listens; its id.
-async fn serving(server: &Server) -> String {
+pub(crate) async fn serving(server: &Server) -> String {
     let start = format!(
         "!run echo {} | base64 -d > /tmp/program.py; setsid python3 /tmp/program.py > /tmp/log 2>&1 < /dev/null &\n!say done",
         base64(PROGRAM)
@@ -73,7 +73,7 @@ async fn serving(server: &Server) -> String {
 }
 
 /// A browser at one preview.
-struct Browser {
+pub(crate) struct Browser {
     http: reqwest::Client,
     base: String,
     host: String,
@@ -82,7 +82,7 @@ struct Browser {
 
 impl Browser {
     /// Enters by the way of our page.
-    async fn enter(server: &Server, session: &str) -> Self {
+    pub(crate) async fn enter(server: &Server, session: &str) -> Self {
         let http = reqwest::Client::builder()
             .no_proxy()
             .tls_certs_only([])
@@ -108,7 +108,7 @@ impl Browser {
         Self { cookie, ..browser }
     }
 
-    fn ask(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
+    pub(crate) fn ask(&self, method: Method, path: &str) -> reqwest::RequestBuilder {
         let request = self.http.request(method, format!("{}{path}", self.base));
         request.header(header::HOST, &self.host).header(header::COOKIE, format!("mine=1; {}", self.cookie))
     }

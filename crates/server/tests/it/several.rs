@@ -1,5 +1,7 @@
 //! Two servers on one PostgreSQL, with data directories of their own.
 
+mod through;
+
 use crate::support::{PATIENCE, Place, Server};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
@@ -24,7 +26,7 @@ fn places() -> (Place, Place) {
     (one, other)
 }
 
-fn pair() -> (Server, Server) {
+pub(crate) fn pair() -> (Server, Server) {
     let (one, other) = places();
     (Server::start_in(one), Server::start_in(other))
 }

@@ -47,7 +47,15 @@ impl Server {
         Self::start_so(place, &["serve"])
     }
 
-    pub(crate) fn start_so(mut place: Place, words: &[&str]) -> Self {
+    pub(crate) fn start_so(place: Place, words: &[&str]) -> Self {
+        match Self::try_start(place, words) {
+            Ok(server) => server,
+            Err(place) => panic!("{}", std::fs::read_to_string(place.path("server.log")).unwrap()),
+        }
+    }
+
+    /// One that may not come up; the place as it was, then.
+    pub(crate) fn try_start(mut place: Place, words: &[&str]) -> Result<Self, Place> {
         let log = File::options().create(true).append(true).open(place.path("server.log")).unwrap();
         let mut child = place.command(words).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
@@ -55,10 +63,10 @@ impl Server {
         says.read_line(&mut line).unwrap();
         let Some((_, base)) = line.trim().rsplit_once(' ') else {
             child.wait().unwrap();
-            panic!("{}", std::fs::read_to_string(place.path("server.log")).unwrap());
+            return Err(place);
         };
         place.listen = base.trim_start_matches("http://").to_owned();
-        Self::of(place, Process::Ours(child), Some(says))
+        Ok(Self::of(place, Process::Ours(child), Some(says)))
     }
 
     /// The server that a command started in the background of this place.

@@ -9,25 +9,25 @@ use std::process::Stdio;
 use tokio_tungstenite::tungstenite::Message;
 
 /// Somebody at a terminal, as the page is.
-struct Seat {
+pub(crate) struct Seat {
     socket: Socket,
     /// All that was shown, and where it goes on.
-    shown: String,
+    pub(crate) shown: String,
     next: u64,
 }
 
 impl Seat {
-    async fn at(server: &Server, session: &str, terminal: &str, from: u64) -> Self {
+    pub(crate) async fn at(server: &Server, session: &str, terminal: &str, from: u64) -> Self {
         let path = format!("/sessions/{session}/terminals/{terminal}/stream?from={from}");
         Self { socket: server.socket(&path).await, shown: String::new(), next: from }
     }
 
-    async fn say(&mut self, keys: &str) {
+    pub(crate) async fn say(&mut self, keys: &str) {
         self.socket.0.send(Message::binary(keys.as_bytes().to_vec())).await.unwrap();
     }
 
     /// What the server says in the end; output on the way to it is kept.
-    async fn last_word(&mut self) -> Value {
+    pub(crate) async fn last_word(&mut self) -> Value {
         tokio::time::timeout(PATIENCE, async {
             loop {
                 if let Some(word) = self.step().await {
@@ -39,7 +39,7 @@ impl Seat {
         .unwrap_or_else(|_| panic!("no last word after {:?}", self.shown))
     }
 
-    async fn until(&mut self, text: &str) {
+    pub(crate) async fn until(&mut self, text: &str) {
         let shown = async {
             while !self.shown.contains(text) {
                 let word = self.step().await;
@@ -70,7 +70,7 @@ impl Seat {
     }
 }
 
-async fn open(server: &Server, session: &str) -> String {
+pub(crate) async fn open(server: &Server, session: &str) -> String {
     let path = format!("/sessions/{session}/terminals");
     let (status, terminal) = server.post(&path, json!({"rows": 30, "columns": 90})).await;
     assert_eq!(status, StatusCode::CREATED, "{terminal}");
