@@ -3,12 +3,15 @@
 use super::clients::{Asked, Body, Client, PROMPTS};
 use crate::kills::nothing_is_left;
 use crate::support::{PATIENCE, Server};
+use futures::future::join_all;
 use reqwest::{Method, StatusCode};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeMap;
+use std::sync::Mutex;
 use std::time::Duration;
 
-const LOOK: Duration = Duration::from_millis(200);
+/// From one look to the next; longer than a turn's end takes from its end to its checkpoint.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Of all sessions together.
 #[derive(Debug, Default)]
@@ -30,8 +33,8 @@ struct Sums {
 
 pub(super) async fn reckon(one: &Server, other: &Server, asked: &[Asked]) {
     let mut sums = Sums::default();
+    join_all(asked.iter().map(|asked| settled(one, &asked.session))).await;
     for asked in asked {
-        settled(one, &asked.session).await;
         session(one, other, asked, &mut sums).await;
     }
     let (_, usage) = other.get("/usage?since=1d&by=session").await;
@@ -56,14 +59,16 @@ pub(super) async fn reckon(one: &Server, other: &Server, asked: &[Asked]) {
     table(&sums);
 }
 
-/// Waits until nothing is at work in it and nothing waits, or a person is needed.
+/// Waits until nothing is at work in it and nothing waits, or a person is needed; and nothing was written from one look to the next.
 async fn settled(server: &Server, id: &str) {
+    let last = Mutex::new(Value::Null);
     until(server, id, async || {
         let (status, view) = server.get(&format!("/sessions/{id}")).await;
         let is_over = ["done", "failed", "stuck", "stopped"].iter().any(|phase| view["phase"] == *phase);
-        status == StatusCode::OK
-            && is_over
-            && (view["queued"] == serde_json::json!([]) || view["phase"] != "done")
+        let waits = view["phase"] == "done" && view["queued"] != json!([]);
+        let before = last.lock().unwrap().clone();
+        *last.lock().unwrap() = view["last_seq"].clone();
+        status == StatusCode::OK && is_over && !waits && before == view["last_seq"]
     })
     .await;
 }
