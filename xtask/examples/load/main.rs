@@ -5,11 +5,13 @@
 //! load idle    PEER URL SESSION READERS          follows and does nothing, until its standard input ends
 //! load behind  URL SESSION EVENTS ROUNDS        comes back so many events behind, until it has read the last one
 //! load storm   URL SESSION READERS              all come back at once, until each has read an event that is appended then
+//! load edit    URL SESSION CONNECTIONS ROUNDS   how many events a second one session takes over HTTP
 //! load echo                                      an ACP agent that repeats each prompt, for the peer that needs one
 //! ```
 
 mod echo;
 mod peer;
+mod pipelined;
 mod readers;
 mod returning;
 
@@ -39,6 +41,11 @@ async fn main() -> Result<()> {
         }
         ["storm", url, session, readers] => {
             println!("{}", returning::storm(Peer::new("lamplight", url, session)?, readers.parse()?).await?);
+            Ok(())
+        }
+        ["edit", url, session, connections, rounds] => {
+            let peer = Peer::new("lamplight", url, session)?;
+            println!("{}", pipelined::edit(&peer, connections.parse()?, rounds.parse()?).await?);
             Ok(())
         }
         ["echo"] => echo::run(),

@@ -111,13 +111,25 @@ impl Peer {
         Ok(())
     }
 
+    /// The path of the prompt that waits, the only one.
+    pub(crate) async fn waiting(&self) -> Result<String> {
+        let path = format!("/api/v1/sessions/{}", self.session);
+        let view = self.get(&path).await?;
+        let prompt = view["queued"][0]["prompt"].as_str().context("a prompt waits")?;
+        Ok(format!("{path}/prompts/{prompt}"))
+    }
+
+    pub(crate) fn host(&self) -> Result<&str> {
+        self.url.strip_prefix("http://").context("no address")
+    }
+
     async fn get(&self, path: &str) -> Result<Value> {
         let answer = self.client.get(format!("{}{path}", self.url)).send().await?.error_for_status()?;
         Ok(serde_json::from_slice(&answer.bytes().await?)?)
     }
 
     async fn open(&self, path: &str, headers: &str, status: &str) -> Result<(TcpStream, Vec<u8>)> {
-        let host = self.url.strip_prefix("http://").context("no address")?;
+        let host = self.host()?;
         let mut stream = TcpStream::connect(host).await?;
         // A reader that says nothing acknowledges each small segment by a packet of its own, which on one machine is work of the
         // processors that are measured. So these are put off, as for a reader that does say something.

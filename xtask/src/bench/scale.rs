@@ -3,6 +3,7 @@
 use super::Bench;
 use super::http;
 use super::peers::{Lamplight, create, end, until};
+use super::postgres::Postgres;
 use super::process::{Running, free_port, now};
 use super::table::{Table, ms, quantile, size};
 use crate::command::output_of;
@@ -25,6 +26,13 @@ const LIVE: usize = 100;
 const BEHIND: u64 = 500;
 const RETURNS: usize = 100;
 const STORM: usize = 5_000;
+/// Over HTTP, and how many times each of them sends what it sends at once.
+const CONNECTIONS: usize = 64;
+const EDIT_ROUNDS: usize = 25;
+const FAILOVERS: usize = 3;
+/// Servers on one database have it in common.
+const SHARED_KEY: (&str, &str) =
+    ("LAMPLIGHT_SECRETS_KEY", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
 /// For memory that is given back to be given back, and for what ends to have ended.
 const SETTLED: Duration = Duration::from_secs(3);
 /// For all agents to be heard of again.
@@ -33,8 +41,9 @@ const TAKEN_BACK: Duration = Duration::from_secs(120);
 pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     let mut table = Table::new(
         "Scale",
-        "On SQLite. The store has 10,000 finished sessions, real logs copied under new ids, with about a million entries; the list is over 100,000. Taken back: from starting a new server after `kill -9` until each of 100 \
-         agents, each in its sandbox, has said something more. A storm: readers that all come back to a server that has just been started again, until each has read an event that was appended after them.",
+        "On SQLite, but for the failover. The store has 10,000 finished sessions, real logs copied under new ids, with about a million entries; the list is over 100,000. Taken back: from starting a new server after `kill -9` until each of 100 \
+         agents, each in its sandbox, has said something more. A storm: readers that all come back to a server that has just been started again, until each has read an event that was appended after them. Events over HTTP: a request each, \
+         64 ahead of their answers on each of 64 connections. Failover: from `kill -9` of the server that has a session in the middle of a turn until another one on the same database shows its next event.",
         &["what", "p50", "slowest, or p99", "goal"],
     );
     let many = Many::new(bench)?;
@@ -44,6 +53,8 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     table.row("kill -9 → serving, with 100 live sandboxes", many.killed(bench));
     table.row("a reader that comes back 500 events behind", behind(bench));
     table.row("a storm of 5,000 readers", storm(bench));
+    table.row("durable events a second over HTTP, one session", posted(bench));
+    table.row("failover to another server, on PostgreSQL", failed_over(bench));
     table.row("a page of 50 of 100,000 sessions", Listed::new(bench)?.pages());
     Ok(vec![table])
 }
@@ -166,6 +177,46 @@ fn storm(bench: &Bench) -> Result<Vec<String>> {
     end(&running.url, &id)?;
     let took = report["all_ms"].as_f64().map(ms).context("the load reports a number")?;
     Ok(vec![took, String::new(), "5 s".to_owned()])
+}
+
+fn posted(bench: &Bench) -> Result<Vec<String>> {
+    let lamplight = Lamplight::new(bench)?;
+    let running = lamplight.serve()?;
+    let id = create(bench, &running.url, "!hang", "scripted")?;
+    until(&running.url, &id, "at work", is_at_work)?;
+    let report =
+        load(bench, &["edit", &running.url, &id, &CONNECTIONS.to_string(), &EDIT_ROUNDS.to_string()])?;
+    end(&running.url, &id)?;
+    let rate = report["events_per_second"].as_f64().context("the load reports a number")?;
+    Ok(vec![format!("{rate:.0}/s"), String::new(), "25000/s".to_owned()])
+}
+
+fn failed_over(bench: &Bench) -> Result<Vec<String>> {
+    let postgres = Postgres::start(&bench.fresh("postgres")?)?;
+    let variables = [("LAMPLIGHT_DATABASE", postgres.url.as_str()), SHARED_KEY];
+    let (one, other) = (Lamplight::new(bench)?, Lamplight::new(bench)?);
+    let there = other.serve_with(&variables)?;
+    let mut took = Vec::new();
+    for _ in 0..FAILOVERS {
+        let here = one.serve_with(&variables)?;
+        let id = create(bench, &here.url, "!stream 100000 50", "scripted")?;
+        until(&here.url, &id, "talking", is_at_work)?;
+        here.kill()?;
+        let start = now();
+        // Nobody appends to it before another server has it.
+        let last = last_seq(&there, &id)?;
+        // While it changes hands it may be refused.
+        while last_seq(&there, &id).unwrap_or(last) == last {
+            ensure!(start.elapsed() < TAKEN_BACK, "session {id} is not heard of");
+            std::thread::sleep(Duration::from_millis(20));
+        }
+        took.push(start.elapsed().as_secs_f64() * 1e3);
+        // It ends what it still has of it.
+        let _again = one.serve_with(&variables)?;
+        end(&there.url, &id)?;
+        std::thread::sleep(SETTLED);
+    }
+    Ok(vec![ms(quantile(&mut took, 0.5)), ms(quantile(&mut took, 1.0)), "15 s".to_owned()])
 }
 
 fn load(bench: &Bench, arguments: &[&str]) -> Result<Value> {
