@@ -55,7 +55,7 @@ impl Server {
     }
 
     /// One that may not come up; the place as it was, then.
-    pub(crate) fn try_start(mut place: Place, words: &[&str]) -> Result<Self, Place> {
+    pub(crate) fn try_start(mut place: Place, words: &[&str]) -> Result<Self, Box<Place>> {
         let log = File::options().create(true).append(true).open(place.path("server.log")).unwrap();
         let mut child = place.command(words).stdout(Stdio::piped()).stderr(log).spawn().unwrap();
         let mut line = String::new();
@@ -63,7 +63,7 @@ impl Server {
         says.read_line(&mut line).unwrap();
         let Some((_, base)) = line.trim().rsplit_once(' ') else {
             child.wait().unwrap();
-            return Err(place);
+            return Err(Box::new(place));
         };
         place.listen = base.trim_start_matches("http://").to_owned();
         Ok(Self::of(place, Process::Ours(child), Some(says)))

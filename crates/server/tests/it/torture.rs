@@ -203,7 +203,7 @@ impl World {
             *seat = match std::mem::replace(seat, Seat::Between) {
                 Seat::Empty(place, until) if until <= now => match Server::try_start(place, &["serve"]) {
                     Ok(server) => Seat::Taken(server),
-                    Err(place) => Seat::Empty(place, until),
+                    Err(place) => Seat::Empty(*place, until),
                 },
                 other => other,
             };
