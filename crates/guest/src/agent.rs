@@ -4,8 +4,9 @@
 use crate::guest::{Guest, refusal};
 use lamplight_wire::{Code, Refusal, Who};
 use rustix::thread::{
-    CapabilitySet, Gid, Uid, capability_is_in_bounding_set, remove_capability_from_bounding_set,
-    set_no_new_privs, set_thread_groups, set_thread_res_gid, set_thread_res_uid,
+    CapabilitySet, CapabilitySets, Gid, Uid, capabilities, capability_is_in_bounding_set,
+    remove_capability_from_bounding_set, set_capabilities, set_no_new_privs, set_thread_groups,
+    set_thread_res_gid, set_thread_res_uid,
 };
 use std::io;
 
@@ -17,11 +18,7 @@ impl Agent {
     /// From here on this thread, the only one, touches files with the agent's rights and no more: the kernel takes the rights over
     /// files out of the effective set with the file system user. Source: setfsuid(2), capabilities(7).
     pub(crate) fn touch_files(self) {
-        // SAFETY: both take a number. They cannot fail for one that is mapped, and report nothing.
-        unsafe {
-            libc::setfsgid(self.0);
-            libc::setfsuid(self.0);
-        }
+        touch_files_as(self.0);
     }
 
     /// For good, with every capability gone, and no way to one. Between fork and exec: makes system calls and nothing else.
@@ -78,11 +75,42 @@ fn empty_bounding_set() -> io::Result<()> {
 
 /// All rights over files again, for a child that is to be root too. Between fork and exec: makes system calls and nothing else.
 pub(crate) fn touch_files_as_root() {
-    // SAFETY: both take a number, and cannot fail for one that is the caller's own.
-    unsafe {
-        libc::setfsuid(0);
-        libc::setfsgid(0);
+    touch_files_as(0);
+}
+
+/// Of root and the agent, which are both mapped where this is called.
+fn touch_files_as(user: u32) {
+    // SAFETY: all take a number, and change nothing but this thread. The last one, with a number that nobody has, tells who it is now.
+    let now = unsafe {
+        libc::setfsgid(user);
+        libc::setfsuid(user);
+        libc::setfsuid(u32::MAX)
+    };
+    if u32::try_from(now) != Ok(user) {
+        // It cannot fail for one that is root, as who calls this really is.
+        let _ = touch_files_as_effective(user);
     }
+}
+
+/// The same on a kernel that knows no user of files alone (gVisor): the effective user is changed, which takes all rights out of the
+/// effective set, and those that are not over files are put back. Who it really is stays root, and with it what is permitted.
+fn touch_files_as_effective(user: u32) -> io::Result<()> {
+    const OVER_FILES: CapabilitySet = CapabilitySet::CHOWN
+        .union(CapabilitySet::DAC_OVERRIDE)
+        .union(CapabilitySet::DAC_READ_SEARCH)
+        .union(CapabilitySet::FOWNER)
+        .union(CapabilitySet::FSETID);
+    // Root again first: only root may be another group.
+    set_thread_res_uid(Uid::ROOT, Uid::ROOT, Uid::ROOT)?;
+    let group = Gid::from_raw(user);
+    set_thread_res_gid(Gid::ROOT, group, Gid::ROOT)?;
+    if user == Uid::ROOT.as_raw() {
+        return Ok(());
+    }
+    set_thread_res_uid(Uid::ROOT, Uid::from_raw(user), Uid::ROOT)?;
+    let sets = capabilities(None)?;
+    let effective = sets.permitted.difference(OVER_FILES);
+    Ok(set_capabilities(None, CapabilitySets { effective, ..sets })?)
 }
 
 /// Between fork and exec: makes system calls and nothing else. Whoever is not 0 afterwards has no capability left.

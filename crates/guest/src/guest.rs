@@ -2,6 +2,7 @@
 
 use crate::agent::Agent;
 use crate::link::Opener;
+use crate::options::Options;
 use crate::process::Process;
 use lamplight_wire::{Code, ExitStatus, Refusal};
 use rustix::process::Pid;
@@ -20,6 +21,9 @@ const STDIN_BUDGET: usize = 64 * 1024 * 1024;
 pub(crate) struct Guest {
     /// Whether this is PID 1.
     pub(crate) init: bool,
+    /// Whether a host is known by its having no number in here: to PID 1, at a socket that was bound outside. Whoever has the guest
+    /// make the socket sees to it that nobody else gets there.
+    pub(crate) knows_hosts: bool,
     pub(crate) spool: PathBuf,
     /// Who the processes run as that the host asks for; as this program itself where it is nobody else.
     pub(crate) agent: Option<Agent>,
@@ -39,12 +43,13 @@ pub(crate) struct Guest {
 }
 
 impl Guest {
-    pub(crate) fn new(init: bool, spool: PathBuf, agent: Option<Agent>, has_root: bool) -> Rc<Self> {
+    pub(crate) fn new(init: bool, options: &Options) -> Rc<Self> {
         Rc::new(Self {
             init,
-            spool,
-            agent,
-            has_root,
+            knows_hosts: init && options.inherits_listener(),
+            spool: options.spool.clone(),
+            agent: options.agent,
+            has_root: options.agent.is_some() && options.root.is_some(),
             root_commands: RefCell::default(),
             processes: RefCell::default(),
             reaped: Notify::new(),

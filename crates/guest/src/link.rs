@@ -57,7 +57,7 @@ pub(crate) async fn accept(guest: Rc<Guest>, listener: UnixListener) -> anyhow::
 
 /// Nothing inside may take the host's place. A process outside has no number in here, which the kernel shows as 0.
 pub(crate) fn is_from_outside(guest: &Guest, socket: &UnixStream) -> bool {
-    !guest.init || socket.peer_cred().is_ok_and(|peer| peer.pid() == Some(0))
+    !guest.knows_hosts || socket.peer_cred().is_ok_and(|peer| peer.pid() == Some(0))
 }
 
 /// Runs one link. Dropped when it is replaced.

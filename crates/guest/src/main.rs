@@ -86,12 +86,13 @@ fn ignore_file_limit() {
 }
 
 async fn serve(options: Options, init: bool) -> anyhow::Result<()> {
+    // Before the link: whoever can connect to that finds the others there.
+    let way_out = options.way_out()?;
     let listener = options.listener()?;
     let hand_out = options.hand_out()?;
-    let has_root = options.agent.is_some() && options.root.is_some();
-    let guest = Guest::new(init, options.spool, options.agent, has_root);
+    let guest = Guest::new(init, &options);
     if let Some(agent) = options.agent {
-        let asked = options.root.as_deref().map(root::listen).transpose()?;
+        let asked = options.root.as_deref().map(|path| root::listen(path, agent)).transpose()?;
         agent.touch_files();
         if let Some(asked) = asked {
             guest.tasks.spawn_local(root::serve(guest.clone(), asked, agent.0));
@@ -108,5 +109,7 @@ async fn serve(options: Options, init: bool) -> anyhow::Result<()> {
     if let Some((socket, handed)) = hand_out {
         guest.tasks.spawn_local(hand_out::serve(guest.clone(), socket, handed));
     }
-    link::accept(guest, listener).await
+    let ended = link::accept(guest, listener).await;
+    drop(way_out);
+    ended
 }

@@ -4,13 +4,13 @@ use crate::agent::Agent;
 use crate::root;
 use anyhow::{Context, bail};
 use std::ffi::OsString;
-use std::net::SocketAddr;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
 use std::os::fd::{FromRawFd, OwnedFd, RawFd};
 use std::path::PathBuf;
 use tokio::net::UnixListener;
 
 const USAGE: &str = "usage: lamplight-guest (--listen PATH | --listen-fd N) [--gateway ADDRESS|none] [--spool FOLDER] \
-                     [--hand-out-fd N --handed N,N...] [--agent USER [--root PATH|none]]\n       lamplight-guest --relay PATH";
+                     [--hand-out-fd N --handed N,N... | --way-out TCP,UDP] [--agent USER [--root PATH|none]]\n       lamplight-guest --relay PATH";
 
 /// Where the gateway is inside every sandbox.
 const GATEWAY: &str = "127.0.0.1:7411";
@@ -29,6 +29,8 @@ pub(crate) struct Options {
     pub(crate) spool: PathBuf,
     hand_out: Option<RawFd>,
     handed: Vec<RawFd>,
+    /// Addresses of the listener and of the datagram socket.
+    way_out: Option<[SocketAddr; 2]>,
     /// Who everything is done as, where the guest itself is root.
     pub(crate) agent: Option<Agent>,
     /// Where the agent asks for root; `None` where it is not to have it.
@@ -47,7 +49,7 @@ impl Options {
         let mut listen = None;
         let mut gateway = GATEWAY.to_owned();
         let mut spool = PathBuf::from(SPOOL);
-        let (mut hand_out, mut handed) = (None, Vec::new());
+        let (mut hand_out, mut handed, mut way_out) = (None, Vec::new(), None);
         let mut agent = None;
         let mut root = Some(PathBuf::from(root::SOCKET));
         while let Some(name) = arguments.next() {
@@ -67,6 +69,12 @@ impl Options {
                     let numbers = text()?.split(',').map(str::parse).collect::<Result<_, _>>();
                     handed = numbers.context("--handed takes numbers")?;
                 }
+                Some("--way-out") => {
+                    let addresses =
+                        text()?.split(',').map(str::parse).collect::<Result<Vec<SocketAddr>, _>>();
+                    let addresses = addresses.context("--way-out takes addresses with ports")?;
+                    way_out = Some(addresses.try_into().ok().context("--way-out takes two of them")?);
+                }
                 Some("--agent") => agent = Some(Agent(text()?.parse().context("--agent takes a number")?)),
                 Some("--root") => root = Some(PathBuf::from(&value)).filter(|path| path.as_os_str() != NONE),
                 _ => bail!("unknown option {name:?}\n{USAGE}"),
@@ -85,9 +93,15 @@ impl Options {
             spool,
             hand_out,
             handed,
+            way_out,
             agent,
             root,
         })
+    }
+
+    /// Whether that is one that whoever started the guest has bound.
+    pub(crate) fn inherits_listener(&self) -> bool {
+        matches!(self.listen, Listen::Inherited(_))
     }
 
     /// The socket that hosts connect to.
@@ -112,6 +126,15 @@ impl Options {
         let socket = take_over(socket).context("take over --hand-out-fd")?;
         let handed = self.handed.iter().map(|fd| take_over(*fd)).collect::<anyhow::Result<_>>();
         Ok(Some((listen(socket.into())?, handed.context("take over --handed")?)))
+    }
+
+    /// The sockets of the way out, for a host that takes them from outside, as nothing can be handed to it: to be kept open, and served
+    /// by nobody in here.
+    pub(crate) fn way_out(&self) -> anyhow::Result<Option<(TcpListener, UdpSocket)>> {
+        let Some([tcp, udp]) = self.way_out else { return Ok(None) };
+        let listener = TcpListener::bind(tcp).with_context(|| format!("listen at {tcp}"))?;
+        let socket = UdpSocket::bind(udp).with_context(|| format!("take datagrams at {udp}"))?;
+        Ok(Some((listener, socket)))
     }
 }
 

@@ -11,7 +11,8 @@ use bytes::BytesMut;
 use lamplight_wire::output::{MAX_OUTPUT, OUTPUT_HEADER};
 use lamplight_wire::terminal::{MAX_TYPED, TYPED_HEADER};
 use lamplight_wire::{Code, ExitStatus, Output, Refusal, Reply, TerminalSize, Typed};
-use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, unlockpt};
+use rustix::fs::{Mode, OFlags};
+use rustix::pty::{OpenptFlags, ioctl_tiocgptpeer, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -45,7 +46,11 @@ impl Terminal {
         let flags = OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC;
         let side = openpt(flags)?;
         unlockpt(&side)?;
-        let inner = ioctl_tiocgptpeer(&side, flags)?;
+        // A kernel that does not give it (gVisor) has it under its name.
+        let inner = ioctl_tiocgptpeer(&side, flags).or_else(|_| {
+            let flags = OFlags::RDWR | OFlags::NOCTTY | OFlags::CLOEXEC;
+            rustix::fs::open(ptsname(&side, Vec::new())?, flags, Mode::empty())
+        })?;
         rustix::io::ioctl_fionbio(&side, true)?;
         // SAFETY: an OwnedFd keeps its one descriptor open until it is dropped, and nothing takes it out of the AsyncFd.
         let terminal = Self { side: unsafe { AsyncFd::register(side)? } };

@@ -15,11 +15,12 @@ mod user;
 
 pub(crate) use ask::main as ask;
 
-use crate::agent::{become_user, touch_files_as_root};
+use crate::agent::{Agent, become_user, touch_files_as_root};
 use crate::guest::Guest;
 use anyhow::Context;
 use lamplight_wire::ExitStatus;
 use request::Request;
+use rustix::fs::{Mode, OFlags};
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, recvmsg};
 use rustix::process::{Pid, Signal, kill_process_group};
 use rustix::thread::{CapabilitySet, Gid};
@@ -58,19 +59,28 @@ const ACCEPT_RETRY: Duration = Duration::from_millis(100);
 /// Standard input, output, error, and the request.
 const DESCRIPTORS: usize = 4;
 
-/// Makes the socket. Before the guest gives its rights over files out of hand.
-pub(crate) fn listen(path: &Path) -> anyhow::Result<UnixListener> {
+/// The socket, and its name: a kernel that keeps names only as long as somebody uses them (gVisor) would connect nobody any more.
+pub(crate) struct Asked {
+    listener: UnixListener,
+    _name: OwnedFd,
+}
+
+/// Makes the socket, for those who may ask: not every kernel tells who did (gVisor's does not). Before the guest gives its rights over
+/// files out of hand.
+pub(crate) fn listen(path: &Path, agent: Agent) -> anyhow::Result<Asked> {
     let listener = UnixListener::bind(path).with_context(|| format!("listen at {}", path.display()))?;
-    std::fs::set_permissions(path, Permissions::from_mode(0o666)).context("open the socket to everybody")?;
-    Ok(listener)
+    std::fs::set_permissions(path, Permissions::from_mode(0o600)).context("close the socket to others")?;
+    std::os::unix::fs::chown(path, Some(agent.0), None).context("open the socket to the agent")?;
+    let name = rustix::fs::open(path, OFlags::PATH | OFlags::CLOEXEC, Mode::empty());
+    Ok(Asked { listener, _name: name.context("keep the socket's name")? })
 }
 
 /// Serves everybody who may ask: the agent and root, not the users of services.
-pub(crate) async fn serve(guest: Rc<Guest>, listener: UnixListener, agent: u32) {
+pub(crate) async fn serve(guest: Rc<Guest>, asked: Asked, agent: u32) {
     let places = Arc::new(Semaphore::new(MAX_COMMANDS));
     loop {
         let Ok(place) = Arc::clone(&places).acquire_owned().await else { return };
-        let Ok((socket, _)) = listener.accept().await else {
+        let Ok((socket, _)) = asked.listener.accept().await else {
             sleep(ACCEPT_RETRY).await;
             continue;
         };
