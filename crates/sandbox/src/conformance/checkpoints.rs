@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Everything that a file system has, in the places that a session writes to.
 const MAKE: &str = "set -e; cd /workspace; umask 022; mkdir -p tree/deep/er empty; echo one > tree/file; echo two > tree/deep/er/file; \
-    head -c 300000 /dev/urandom > tree/random; ln tree/file tree/second-name; ln -s ../nowhere tree/link; mkfifo tree/pipe; \
+    head -c 300000 /dev/urandom > tree/random; ln tree/file tree/second-name; ln -s ../nowhere tree/link; \
     chmod 4751 tree/random; echo secret > tree/secret; chmod 000 tree/secret; touch -d '2001-02-03 04:05:06' tree/file; \
     printf x > 'tree/new\nline'; printf x > $(printf 'tree/\\377'); mkdir tree/closed; echo x > tree/closed/file; chmod 000 tree/closed; \
     truncate -s 5000000 tree/sparse; echo home > ~/file; echo tmp > /tmp/file; echo var > /var/tmp/file; \
@@ -94,6 +94,16 @@ pub(super) async fn restoring_brings_everything_back(stage: &Stage<'_>) -> Case 
     same("as it was later", third.sh(LOOK).await?, two)?;
     let fourth = enter_with(stage, &kept, &stage.session, 4).await?;
     same("as it was, again", fourth.sh(LOOK).await?, one)
+}
+
+pub(super) async fn a_named_pipe_is_kept(stage: &Stage<'_>) -> Case {
+    needed(stage)?;
+    let first = stage.first().await?;
+    first.sh("mkfifo -m 620 /workspace/pipe").await?;
+    let kept = checkpoint(stage, &first).await?;
+    first.sh("rm /workspace/pipe").await?;
+    let second = enter_with(stage, &kept, &stage.session, 2).await?;
+    same("as it was", second.sh("stat -c '%F %a' /workspace/pipe").await?, "fifo 620".into())
 }
 
 pub(super) async fn many_checkpoints_are_each_as_it_was(stage: &Stage<'_>) -> Case {

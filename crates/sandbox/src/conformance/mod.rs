@@ -244,6 +244,7 @@ fn cases() -> Vec<Listed> {
         files::a_mount_is_shown_and_cannot_be_changed,
         files::a_mount_over_the_sandboxs_own_is_refused,
         checkpoints::restoring_brings_everything_back,
+        checkpoints::a_named_pipe_is_kept,
         checkpoints::many_checkpoints_are_each_as_it_was,
         checkpoints::what_does_not_run_is_kept_too,
         checkpoints::a_fork_shares_nothing_that_can_be_written,

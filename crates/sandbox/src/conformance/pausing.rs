@@ -51,7 +51,7 @@ pub(super) async fn resuming_what_runs_is_fine(stage: &Stage<'_>) -> Case {
 pub(super) async fn a_restart_finds_what_was_paused_and_resumes_it(stage: &Stage<'_>) -> Case {
     only_if_it_pauses(stage)?;
     let inside = stage.first().await?;
-    let token = inside.start("memory", "read -r x < /proc/sys/kernel/random/uuid; echo $x; while :; do sleep 0.05; echo $x > new; mv new token; done").await?;
+    let token = inside.start("memory", "x=$(head -c 16 /dev/urandom | od -An -tx1 | tr -d ' \\n'); echo $x; while :; do sleep 0.05; echo $x > new; mv new token; done").await?;
     stage.provider.pause(&inside.handle).await?;
     let after = stage.subject.provider();
     after.resume(&inside.handle).await?;
