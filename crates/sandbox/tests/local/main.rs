@@ -121,6 +121,11 @@ impl Subject for Here {
         hidden
     }
 
+    fn lacks(&self, _room: &str, case: &str) -> Option<&'static str> {
+        let has_own_kernel = |runtime: &String| Path::new(runtime).file_name() == Some("runsc".as_ref());
+        self.runtime.as_ref().filter(|runtime| has_own_kernel(runtime)).and_then(|_| runtime::by_runsc(case))
+    }
+
     fn left_of(&self, session: &SessionId) -> Option<Vec<String>> {
         let mut left = Vec::new();
         // Whatever runs in a sandbox sees the session's files, mounted.

@@ -183,7 +183,7 @@ impl Default for Agent {
 #[serde(default, deny_unknown_fields)]
 pub struct Sandbox {
     pub provider: Provider,
-    /// Who puts sandboxes up: `own` for Lamplight itself, or the name or path of a container runtime such as `crun` or `runc`.
+    /// Who puts sandboxes up: `own` for Lamplight itself, or the name or path of a container runtime such as `crun`, `runc` or `runsc`.
     pub launcher: Launcher,
     /// The home directory whose well-known toolchains (rustup, nvm, pyenv and the like) sandboxes see read-only; nothing
     /// else of it is seen. Default: `$HOME`; `""` for none.

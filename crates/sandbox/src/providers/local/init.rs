@@ -255,15 +255,23 @@ fn exec(
 
 /// What the guest is started with.
 pub(super) fn arguments(request: &LaunchRequest, identity: Identity, outlet: Option<&Outlet>) -> Vec<String> {
-    let (listener, agent) = (LISTENER.to_string(), AGENT.to_string());
-    let (hand_out, handed) = (HAND_OUT.to_string(), format!("{PROXY},{DNS}"));
+    let (listener, hand_out) = (LISTENER.to_string(), HAND_OUT.to_string());
+    let handed = format!("{PROXY},{DNS}");
+    let mut sockets = vec!["--listen-fd", &listener];
+    if outlet.is_some() {
+        sockets.extend(["--hand-out-fd", &hand_out, "--handed", &handed]);
+    }
+    guest(request, identity, &sockets)
+}
+
+/// The same with other sockets.
+pub(super) fn guest(request: &LaunchRequest, identity: Identity, sockets: &[&str]) -> Vec<String> {
+    let agent = AGENT.to_string();
     let gateway = if request.gateway { inside::GATEWAY } else { "none" };
-    let usual = [GUEST, "--listen-fd", &listener, "--gateway", gateway, "--spool", SPOOL];
-    let out = ["--hand-out-fd", &hand_out, "--handed", &handed];
+    let usual = ["--gateway", gateway, "--spool", SPOOL];
     let as_root = ["--agent", &agent];
-    let out = if outlet.is_some() { &out[..] } else { &[] };
     let as_root = if identity.ids().is_some() { &as_root[..] } else { &[] };
-    [&usual[..], out, as_root].concat().into_iter().map(str::to_owned).collect()
+    [&[GUEST], sockets, &usual, as_root].concat().into_iter().map(str::to_owned).collect()
 }
 
 /// What it finds in its environment, which is made from nothing.

@@ -116,7 +116,7 @@ fn launch(request: &LaunchRequest, ahead: Ahead) -> Result<Option<Enforced>> {
     let reasons = parked.refused.clone();
     let cgroups = cgroup::create(&places, parked, &request.session, request.generation);
     let cgroups = cgroups.context("make the cgroups")?;
-    let limited = cgroup::limit(&cgroups, &request.limits, &reasons);
+    let limited = container::limit(&cgroups, request, &reasons);
     let start = if request.runtime.is_some() { container::start } else { start };
     let started = start(request, &session, identity, ground, sockets, &cgroups, limited);
     if started.is_err() {
@@ -252,6 +252,7 @@ fn start(
         process: Process::now(pid).context("look at the new process")?,
         ready: false,
         cgroups: cgroups.clone(),
+        own_kernel: None,
         enforced: None,
     };
     // Twice: from the first it can be found and ended, from the second it can be used.

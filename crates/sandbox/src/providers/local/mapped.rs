@@ -1,6 +1,7 @@
 //! Files that processes of a sandbox write through memory. The kernel notes such a change when a page is first written to, and not
 //! again until it has written that page out: so a file that was mapped at the last copy counts as changed since.
 
+use super::container::path_inside;
 use super::record::Record;
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -14,7 +15,11 @@ pub(super) fn mapped(record: &Record) -> BTreeSet<PathBuf> {
     let mut processes = vec![record.process.pid()];
     while let Some(process) = processes.pop() {
         let folder = PathBuf::from(format!("/proc/{process}"));
-        found.extend(written(&fs::read(folder.join("maps")).unwrap_or_default()));
+        let maps = fs::read(folder.join("maps")).unwrap_or_default();
+        match record.own_kernel {
+            Some(_) => found.extend(written(&maps).filter_map(|path| path_inside(&path))),
+            None => found.extend(written(&maps)),
+        }
         for thread in fs::read_dir(folder.join("task")).into_iter().flatten().flatten() {
             let children = fs::read_to_string(thread.path().join("children")).unwrap_or_default();
             processes.extend(children.split_whitespace().filter_map(|child| child.parse::<i32>().ok()));

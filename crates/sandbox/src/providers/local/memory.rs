@@ -13,8 +13,11 @@ use std::io;
 /// Kept in the sandbox's folder; what it holds is how often a process was ended.
 pub(super) const SHORT: &str = "memory-short";
 
-/// The limit in bytes of one whose memory no cgroup limits.
+/// The limit in bytes of one whose memory no cgroup limits. That of a kernel of its own is not its processes'.
 pub(super) fn soft_limit(record: &Record) -> Option<u64> {
+    if record.own_kernel.is_some() {
+        return None;
+    }
     let row = record.enforced.as_ref()?.0.iter().find(|row| row.wall == Wall::Memory)?;
     match row.strength {
         Strength::Soft { .. } | Strength::Missing { .. } => row.limit,

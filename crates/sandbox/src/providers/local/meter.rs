@@ -21,11 +21,13 @@ impl Local {
 /// Of a sandbox that runs; without its disk, which somebody else looks at.
 fn used(record: &Record) -> Used {
     let counted = cgroup::used(&record.cgroups);
+    let own_kernel = record.own_kernel.is_some();
     let mut processes = None;
     let mut of_processes = || *processes.get_or_insert_with(|| sum(&inside(record)));
     Used {
         memory_bytes: counted.memory_bytes.or_else(|| of_processes().memory_bytes),
-        processes: counted.processes.or_else(|| of_processes().processes),
+        // Those of a kernel of its own are not those inside.
+        processes: counted.processes.or_else(|| of_processes().processes).filter(|_| !own_kernel),
         cpu_ms: counted.cpu_ms.or_else(|| of_processes().cpu_ms),
         disk_bytes: None,
         age_ms: record.process.age_ms(),

@@ -17,6 +17,7 @@ mod cgroup;
 mod config;
 mod container;
 pub(super) mod copy;
+mod dial;
 pub(super) mod disk;
 mod ending;
 mod environment;
@@ -87,13 +88,10 @@ use limits::Limits;
 use record::Record;
 use request::LaunchRequest;
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::io;
-use std::os::fd::AsRawFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-use tokio::net::UnixStream;
 use watch::Watch;
 
 /// The provider's name in configuration and handles.
@@ -101,9 +99,6 @@ const NAME: &str = "local";
 
 /// From starting the launcher to its reply: the launcher ends itself a little earlier.
 const CREATE: Duration = Duration::from_secs(launch::LAUNCH_SECONDS as u64 + 2);
-
-/// Longest wait for the kernel to take a connection to a guest.
-const DIAL: Duration = Duration::from_secs(5);
 
 /// Sandboxes on this machine.
 #[derive(Debug)]
@@ -265,27 +260,12 @@ impl Provider for Local {
     async fn dial(&self, handle: &Handle) -> Result<Box<dyn ByteStream>, SandboxError> {
         let content = handle.open(NAME)?;
         let here = self.sandboxes.session(&content.session).generation(content.generation);
-        let gone = |why: &str| SandboxError::new(ErrorKind::Gone, format!("sandbox {handle}: {why}"));
         if here.held_mark().exists() {
             let here = here.clone();
             let what = format!("let go of sandbox {handle}");
             self.blocking(what, move |_| Ok(hold::let_go_of_forgotten(&here)?)).await?;
         }
-        // By way of the folder's descriptor: a socket's address is at most 107 bytes long.
-        let folder = File::open(&here.0).map_err(|_| gone("was destroyed"))?;
-        let path = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), GenerationDir::SOCKET);
-        match tokio::time::timeout(DIAL, UnixStream::connect(path)).await {
-            Ok(Ok(stream)) => Ok(Box::new(stream)),
-            Ok(Err(error)) => match error.kind() {
-                io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                    Err(gone("does not run any more"))
-                }
-                _ => Err(SandboxError::from_io(format!("dial sandbox {handle}"), error)),
-            },
-            Err(_) => {
-                Err(SandboxError::new(ErrorKind::Unavailable, format!("dial sandbox {handle}: no answer")))
-            }
-        }
+        dial::dial(&here, handle).await
     }
 
     async fn egress(&self, handle: &Handle) -> Result<Option<Egress>, SandboxError> {

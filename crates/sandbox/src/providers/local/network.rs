@@ -8,7 +8,9 @@
 //! ```
 //! Where the kernel has no such rules, only the last way is left; then programs are told of it by their environment.
 
+use super::container::take_way_out;
 use super::disk::GenerationDir;
+use super::record::{OwnKernel, Record};
 use super::redirect;
 use crate::egress::Egress;
 use crate::error::{ErrorKind, SandboxError};
@@ -67,6 +69,10 @@ pub(super) fn proxy_environment() -> Vec<(String, String)> {
 /// Asks the guest for its sockets; `None` for a sandbox that has none.
 pub(super) async fn ask(here: &GenerationDir) -> Result<Option<Egress>, SandboxError> {
     let gone = || SandboxError::new(ErrorKind::Gone, "its folder was removed");
+    let record = here.record().map_err(|error| SandboxError::from_io("look at the sandbox", error))?;
+    if let Some((record, own_kernel)) = record.and_then(|record| Some((record.clone(), record.own_kernel?))) {
+        return take(record, own_kernel).await;
+    }
     let folder = File::open(&here.0).map_err(|_| gone())?;
     let path = format!("/proc/self/fd/{}/{}", folder.as_raw_fd(), GenerationDir::EGRESS);
     let asked = async {
@@ -81,6 +87,21 @@ pub(super) async fn ask(here: &GenerationDir) -> Result<Option<Egress>, SandboxE
         Ok(Err(error)) if error.kind() == io::ErrorKind::ConnectionRefused => Err(gone()),
         Ok(Err(error)) => Err(SandboxError::from_io("ask the guest for its sockets", error)),
         Err(_) => Err(SandboxError::new(ErrorKind::Unavailable, "the guest hands nothing over")),
+    }
+}
+
+/// Takes them from a kernel of its own, which hands out nothing.
+async fn take(record: Record, own_kernel: OwnKernel) -> Result<Option<Egress>, SandboxError> {
+    if !own_kernel.has_way_out {
+        return Ok(None);
+    }
+    let taken = tokio::task::spawn_blocking(move || take_way_out(&record)).await;
+    match taken.unwrap_or_else(|panic| Err(io::Error::other(panic))).and_then(egress) {
+        Ok(egress) => Ok(Some(egress)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(SandboxError::new(ErrorKind::Gone, "does not run any more"))
+        }
+        Err(error) => Err(SandboxError::from_io("take the sockets of its network", error)),
     }
 }
 

@@ -27,9 +27,18 @@ pub(super) struct Record {
     pub(super) ready: bool,
     #[serde(flatten)]
     pub(super) cgroups: Cgroups,
+    /// Of one whose runtime brings a kernel: the process is that, and the guest none of the host's.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) own_kernel: Option<OwnKernel>,
     /// Of one that is ready; earlier releases did not ask.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) enforced: Option<Enforced>,
+}
+
+/// What is asked of a sandbox's own kernel, as nothing is handed out by it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct OwnKernel {
+    pub(super) has_way_out: bool,
 }
 
 /// A process, told apart from a later one with the same number.

@@ -10,6 +10,7 @@ use super::super::masks::{HIDDEN, READ_ONLY};
 use super::super::privileges::{OOM_SCORE, ROOT_INSIDE};
 use super::super::root_fs::DEVICES;
 use super::super::seccomp::Filter;
+use super::own_kernel;
 use super::profile::profile;
 use crate::provider::inside;
 use rustix::thread::CapabilitySet;
@@ -33,6 +34,8 @@ pub(super) struct Container<'a> {
     pub(super) counts_memory: bool,
     /// Below the top of every hierarchy; `None` where there are no cgroups.
     pub(super) cgroup: Option<&'a str>,
+    /// Whether the runtime brings a kernel: what covers files of the host's is not needed then.
+    pub(super) own_kernel: bool,
 }
 
 impl Container<'_> {
@@ -68,7 +71,7 @@ impl Container<'_> {
             },
             "root": { "path": self.root, "readonly": self.is_closed() },
             "hostname": "lamplight",
-            "mounts": self.mounts(),
+            "mounts": if self.own_kernel { own_kernel::mounts(self.root) } else { self.mounts() },
             "linux": self.linux(),
         })
     }
@@ -100,8 +103,9 @@ impl Container<'_> {
     }
 
     fn linux(&self) -> Value {
-        let namespaces: Vec<Value> =
-            ["user", "pid", "ipc", "uts", "mount", "cgroup"].map(|kind| json!({ "type": kind })).into();
+        let shared = if self.own_kernel { &[][..] } else { &["cgroup"] };
+        let namespaces = [&["user", "pid", "ipc", "uts", "mount"][..], shared].concat();
+        let namespaces: Vec<Value> = namespaces.into_iter().map(|kind| json!({ "type": kind })).collect();
         let users: Vec<Value> = match self.identity {
             Identity::Root { ids } => ids.stretches().into(),
             // In the user namespace that this is done in, the person is the agent already.
@@ -111,7 +115,8 @@ impl Container<'_> {
         .map(|(inside, outside, count)| json!({ "containerID": inside, "hostID": outside, "size": count }))
         .collect();
         let nested = self.limits.nested_sandboxes;
-        let (hidden, read_only): (&[&str], &[&str]) = if nested { (&[], &[]) } else { (HIDDEN, READ_ONLY) };
+        let is_shown = nested || self.own_kernel;
+        let (hidden, read_only): (&[&str], &[&str]) = if is_shown { (&[], &[]) } else { (HIDDEN, READ_ONLY) };
         let closed: &[&str] = if self.is_closed() { &["/run"] } else { &[] };
         let read_only = [read_only, closed].concat();
         let filter = Filter { nested_sandboxes: nested, counts_segments: self.counts_memory };
@@ -121,8 +126,11 @@ impl Container<'_> {
             "gidMappings": users,
             "maskedPaths": hidden,
             "readonlyPaths": read_only,
-            "seccomp": profile(filter),
         });
+        // A kernel of its own answers all calls itself, and has a filter for those that it makes.
+        if !self.own_kernel {
+            linux["seccomp"] = profile(filter);
+        }
         if let Some(cgroup) = self.cgroup {
             linux["cgroupsPath"] = json!(cgroup);
             linux["resources"] = self.resources();

@@ -23,7 +23,7 @@ use super::super::request::LaunchRequest;
 use super::super::rights;
 use super::super::root_fs::{self, Parts};
 use super::config::Container;
-use super::{Place, Runtime};
+use super::{Place, Runtime, own_kernel};
 use crate::provider::inside;
 use anyhow::{Context, Result};
 use rustix::fs::{Mode, OFlags};
@@ -50,8 +50,9 @@ pub(super) struct Helper<'a> {
     pub(super) here: &'a GenerationDir,
     pub(super) identity: Identity,
     pub(super) ground: Ground,
-    pub(super) listener: OwnedFd,
-    /// Where the guest hands out the sockets of its network; `None` where there is no way out.
+    /// What the guest inherits; `None` where it has a kernel of its own, and makes its sockets itself.
+    pub(super) listener: Option<OwnedFd>,
+    /// Where it hands out the sockets of its network; `None` where there is no way out, and none that is handed out.
     pub(super) egress: Option<OwnedFd>,
     pub(super) log: File,
     pub(super) channel: InitChannel,
@@ -90,13 +91,13 @@ fn run(helper: &mut Helper<'_>) -> Result<std::convert::Infallible> {
         // The runtime's own, and none below that.
         settings.set("user/max_user_namespaces", "1").context("limit namespaces below ours")?;
     }
-    let outlet = helper.egress.is_some().then(network::open).transpose().context("make the way out")?;
+    let outlet = helper.request.egress.then(network::open).transpose().context("make the way out")?;
     if let Some(why) = outlet.as_ref().and_then(|outlet| outlet.opaque.as_ref()) {
         writeln!(helper.log, "programs have to use the proxy: {why}").context("write to the guest's log")?;
     }
     rights::work_for_ourselves()?;
     write_configuration(helper, &root, outlet.as_ref()).context("write the container's configuration")?;
-    let arguments = arguments(helper, outlet.is_some())?;
+    let arguments = arguments(helper, &root)?;
     place_descriptors(helper, &root, outlet.as_ref())?;
     keep_rights(helper.identity).context("keep the rights that a runtime needs")?;
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).context("end with the launcher")?;
@@ -140,7 +141,7 @@ fn within_reach(root: Root, needed: [&PathBuf; 2]) -> Result<Root> {
         place,
         "tmpfs",
         MountFlags::NOSUID | MountFlags::NODEV,
-        c"size=4k,mode=755",
+        c"size=1m,mode=755",
     )
     .with_context(|| format!("mount a place for the root at {}", place.display()))?;
     let reachable = place.join("root");
@@ -166,12 +167,16 @@ fn write_configuration(helper: &Helper<'_>, root: &Root, outlet: Option<&Outlet>
     let container = Container {
         root: &root.0,
         identity: helper.identity,
-        arguments: &init::arguments(helper.request, helper.identity, outlet),
+        arguments: &match helper.runtime.has_own_kernel() {
+            true => own_kernel::arguments(helper.request, helper.identity, outlet.is_some()),
+            false => init::arguments(helper.request, helper.identity, outlet),
+        },
         environment: &init::environment(helper.request, outlet),
         limits,
         of_each_process: &each.collect::<Vec<_>>(),
         counts_memory: helper.limited.memory,
         cgroup: helper.cgroup,
+        own_kernel: helper.runtime.has_own_kernel(),
     };
     fs::write(helper.place.configuration(), serde_json::to_vec(&container.written())?)?;
     Ok(())
@@ -190,21 +195,30 @@ fn name(resource: Resource) -> Option<&'static str> {
 }
 
 /// The command line that all runtimes have from runc.
-fn arguments(helper: &Helper<'_>, has_outlet: bool) -> Result<Vec<String>> {
+fn arguments(helper: &Helper<'_>, root: &Root) -> Result<Vec<String>> {
     let text = |path: PathBuf| {
         path.into_os_string().into_string().ok().context("the data directory's path is not UTF-8")
     };
     let place = helper.place;
-    let mut all = vec![text(helper.runtime.program.clone())?, "--root".into(), text(place.state())?];
+    let has_own_kernel = helper.runtime.has_own_kernel();
+    // Beside the root, in our own mount namespace: the path of the kernel's own socket is short there, and nobody asks for it later.
+    let state = if has_own_kernel { root.0.with_file_name("state") } else { place.state() };
+    let mut all = vec![text(helper.runtime.program.clone())?, "--root".into(), text(state)?];
     all.extend(["--log".into(), text(place.log())?]);
+    if has_own_kernel {
+        all.extend([own_kernel::NEEDED].into_iter().chain(own_kernel::FLAGS).map(str::to_owned));
+    }
     if helper.cgroup.is_none() && helper.runtime.name == "crun" {
         all.push("--cgroup-manager=disabled".into());
     }
-    let last = if has_outlet { DNS } else { LISTENER };
     all.extend(["run".into(), "--detach".into(), "--bundle".into(), text(place.0.clone())?]);
     all.extend(["--pid-file".into(), text(place.pid_file())?]);
-    // Those from 3 on.
-    all.extend(["--preserve-fds".into(), (last - LISTENER + 1).to_string(), place.id(helper.request)]);
+    if helper.listener.is_some() {
+        let last = if helper.egress.is_some() { DNS } else { LISTENER };
+        // Those from 3 on.
+        all.extend(["--preserve-fds".into(), (last - LISTENER + 1).to_string()]);
+    }
+    all.push(place.id(helper.request));
     Ok(all)
 }
 
@@ -217,7 +231,9 @@ fn place_descriptors(helper: &mut Helper<'_>, root: &Root, outlet: Option<&Outle
     for to in [1, 2] {
         places.push((aside(helper.log.as_fd())?, to));
     }
-    places.push((aside(helper.listener.as_fd())?, LISTENER));
+    if let Some(listener) = &helper.listener {
+        places.push((aside(listener.as_fd())?, LISTENER));
+    }
     if let (Some(egress), Some(outlet)) = (&helper.egress, outlet) {
         places.extend([
             (aside(egress.as_fd())?, HAND_OUT),

@@ -10,15 +10,19 @@
 //! Beside the record of a sandbox there is nothing to keep: the runtime's state is in the generation's folder, its cgroups are those that
 //! we made, and the guest is a process like any other. So everything that is done with a sandbox later is done as with the launcher's own.
 //!
+//! One that brings a kernel of its own (gVisor) is told in `own_kernel`: there the process is that kernel.
+//!
 //! Failures: what the runtime says is in its log, which the error quotes. A launcher that is killed takes the runtime with it; what that
 //! had made already is found by the note that was written before, and removed by the runtime itself.
 
 mod config;
 mod helper;
+mod own_kernel;
 mod profile;
 mod runtime;
 mod walls;
 
+pub(super) use own_kernel::{path_inside, take_way_out};
 pub(super) use runtime::Runtime;
 
 use super::cgroup::{self, Cgroups, Limited};
@@ -27,7 +31,7 @@ use super::ground::Ground;
 use super::identity::Identity;
 use super::init::stand;
 use super::launch::{attend, channel, listen};
-use super::record::{Process, Record};
+use super::record::{OwnKernel, Process, Record};
 use super::request::LaunchRequest;
 use anyhow::{Context, Result, bail};
 use helper::Helper;
@@ -99,17 +103,25 @@ pub(super) fn start(
     private_dir(&place.0).context("make the container's folder")?;
     let note = Note { runtime: runtime.clone(), id: place.id(request) };
     write_whole(&place.note(), &serde_json::to_vec(&note)?).context("note what is made next")?;
+    let inherits = !runtime.has_own_kernel();
     let [listener, egress] = sockets;
-    let listener = listen(listener, here, GenerationDir::SOCKET).context("listen for the host")?;
-    let egress = request.egress.then(|| listen(egress, here, GenerationDir::EGRESS)).transpose();
+    let listener = inherits.then(|| listen(listener, here, GenerationDir::SOCKET)).transpose();
+    let listener = listener.context("listen for the host")?;
+    let egress =
+        (inherits && request.egress).then(|| listen(egress, here, GenerationDir::EGRESS)).transpose();
     let egress = egress.context("listen for who serves the network")?;
     let log = File::options().create(true).append(true).open(here.guest_log())?;
-    // A runtime enters the sandbox's cgroups by itself, and some enter none that somebody is in.
-    cgroups.leave();
-    let hide = cgroup::second_beside_first().context("look for both versions of cgroups")?;
-    let cgroup_dir = cgroups.unified.as_ref().filter(|_| hide.is_some()).map(File::open).transpose();
-    let cgroup_dir = cgroup_dir.context("open the cgroup")?;
-    let cgroup = cgroup::below_the_top(cgroups).context("look for the cgroup's path")?;
+    let mut hide = None;
+    let mut cgroup = None;
+    if inherits {
+        // A runtime enters the sandbox's cgroups by itself, and some enter none that somebody is in.
+        cgroups.leave();
+        hide = cgroup::second_beside_first().context("look for both versions of cgroups")?;
+        cgroup = cgroup::below_the_top(cgroups).context("look for the cgroup's path")?;
+    }
+    // With a kernel of its own it is born in all of them, and knows of none.
+    let cgroup_dir = cgroups.unified.as_ref().filter(|_| !inherits || hide.is_some()).map(File::open);
+    let cgroup_dir = cgroup_dir.transpose().context("open the cgroup")?;
     let (ours, theirs) = channel()?;
     let pid = match helper::clone(identity, cgroup_dir.as_ref())? {
         0 => {
@@ -145,19 +157,30 @@ pub(super) fn start(
     if let Some(path) = &cgroup {
         cgroups.legacy.extend(cgroup::others(&cgroups, path).context("look for the runtime's cgroups")?);
     }
-    take_over(request, here, identity, &limited, cgroups)
-        .with_context(|| format!("take over what {} made", runtime.name))
+    take_over(request, runtime, identity, &limited, cgroups, here)
+        .with_context(|| format!("take over what {} made, which said {:?}", runtime.name, said(&place, here)))
+}
+
+/// Writes the limits of a sandbox into its cgroups, as whoever puts it up is counted there.
+pub(super) fn limit(cgroups: &Cgroups, request: &LaunchRequest, refused: &[String]) -> Limited {
+    match &request.runtime {
+        Some(runtime) if runtime.has_own_kernel() => {
+            own_kernel::limit(cgroups, &request.limits, refused, &runtime.name)
+        }
+        Some(_) | None => cgroup::limit(cgroups, &request.limits, refused),
+    }
 }
 
 /// The guest runs: it is written down, and looked at before anybody uses it.
 fn take_over(
     request: &LaunchRequest,
-    here: &GenerationDir,
+    runtime: &Runtime,
     identity: Identity,
     limited: &Limited,
     cgroups: Cgroups,
+    here: &GenerationDir,
 ) -> Result<Enforced> {
-    let name = request.runtime.as_ref().map(|runtime| runtime.name.as_str()).unwrap_or_default();
+    let (name, has_own_kernel) = (&runtime.name, runtime.has_own_kernel());
     let pid = fs::read_to_string(Place::of(here).pid_file()).context("read which process it made")?;
     let pid = pid.trim().parse().with_context(|| format!("{pid:?} is no process"))?;
     let process = Process::now(pid).context("look at the new process")?;
@@ -167,17 +190,23 @@ fn take_over(
         process: process.clone(),
         ready: false,
         cgroups: cgroups.clone(),
+        own_kernel: has_own_kernel.then_some(OwnKernel { has_way_out: request.egress }),
         enforced: None,
     };
     here.write_record(&record).context("write sandbox.json")?;
-    walls::wait_for_guest(&process, &request.guest, name)?;
-    let mut rows = walls::look(&process, name, request.limits.nested_sandboxes)?;
+    match has_own_kernel {
+        true => own_kernel::wait_for_link(&process, here)?,
+        false => walls::wait_for_guest(&process, &request.guest, name)?,
+    }
+    let mut rows = walls::look(&process, runtime, request.limits.nested_sandboxes)?;
     stand(&rows, request.is_unsafe)?;
     let mut limits = limited.rows.clone();
     walls::check_limits(&mut limits, &cgroups, &process, name);
     rows.push(identity.wall());
     rows.extend(limits);
-    rows.extend(request.limits.of_files());
+    let [disk, open_files] = request.limits.of_files();
+    rows.push(if has_own_kernel { own_kernel::disk(disk, &request.limits) } else { disk });
+    rows.push(open_files);
     let enforced = Enforced(rows);
     here.write_record(&Record { ready: true, enforced: Some(enforced.clone()), ..record })
         .context("write sandbox.json")?;
@@ -219,7 +248,8 @@ pub(super) fn end_unrecorded(
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    if let Some(Note { runtime, id }) = note {
+    // One with a kernel of its own is its processes, and nothing else.
+    if let Some(Note { runtime, id }) = note.filter(|note| !note.runtime.has_own_kernel()) {
         let mut delete = Command::new(&runtime.program);
         delete.arg("--root").arg(place.state()).args(["delete", "--force", &id]);
         let delete = delete.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null()).spawn();

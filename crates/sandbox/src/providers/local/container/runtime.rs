@@ -1,5 +1,6 @@
 //! The container runtime that is to put sandboxes up: found, and asked who it is, before anything is made.
 
+use super::own_kernel::NEEDED;
 use crate::error::{ErrorKind, SandboxError};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
@@ -24,8 +25,8 @@ pub(in super::super) struct Runtime {
     pub(super) name: String,
 }
 
-/// One whose containers have a kernel of their own: the guest's sockets would be in there, out of the host's reach.
-const OWN_KERNEL: [&str; 1] = ["runsc"];
+/// One whose containers have a kernel of their own (see `own_kernel`).
+const OWN_KERNEL: &str = "runsc";
 
 impl Runtime {
     /// By name, to be found in `PATH`, or by path.
@@ -35,7 +36,7 @@ impl Runtime {
                 "there is no program {wanted}; install it (Debian: apt-get install {wanted})"
             )));
         };
-        let said = said_by(&program)
+        let said = said_by(&program, &[])
             .map_err(|error| refuse(format!("{} does not run: {error}", program.display())))?;
         let mut words = said.split_whitespace();
         let name = match (words.next(), words.next()) {
@@ -53,12 +54,23 @@ impl Runtime {
                 "runc wants a root inside, whom an ordinary user cannot have; crun does not".into(),
             ));
         }
-        if OWN_KERNEL.contains(&name.as_str()) {
+        if name == OWN_KERNEL && !is_root {
+            return Err(refuse(
+                "runsc makes sandboxes of bundles for root alone, and is not for an ordinary user; crun is"
+                    .into(),
+            ));
+        }
+        if name == OWN_KERNEL && said_by(&program, &[NEEDED]).is_err() {
             return Err(refuse(format!(
-                "{name} gives a sandbox a kernel of its own, from which the host cannot be handed the guest's sockets; crun and runc can be used"
+                "{} is too old: it does not know {NEEDED}, by which the host reaches the guest; one of 2023 or later does (Debian 13 has it, and it runs on older machines too)",
+                program.display()
             )));
         }
         Ok(Self { program, name })
+    }
+
+    pub(super) fn has_own_kernel(&self) -> bool {
+        self.name == OWN_KERNEL
     }
 
     /// That it is still where it was found.
@@ -84,11 +96,16 @@ fn look_for(wanted: &Path) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|folder| folder.join(wanted)).find(|program| program.is_file())
 }
 
-/// What it answers when it is asked for its version.
-fn said_by(program: &Path) -> io::Result<String> {
+/// What it answers when it is asked for its version, after these options.
+fn said_by(program: &Path, options: &[&str]) -> io::Result<String> {
     let mut asked = Command::new(program);
-    let mut child =
-        asked.arg("--version").stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null()).spawn()?;
+    let mut child = asked
+        .args(options)
+        .arg("--version")
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()?;
     let status = wait(&mut child)?;
     let mut said = Vec::new();
     if let Some(stdout) = child.stdout.take() {
@@ -156,7 +173,12 @@ mod tests {
         let runc = program(here, "runc", "echo runc version 1.1.5");
         refused(&runc, "wants a root inside");
         assert_eq!(Runtime::find(&runc, true).unwrap().name, "runc");
-        refused(&program(here, "gvisor", "echo runsc version release-1"), "a kernel of its own");
+        let gvisor = program(here, "gvisor", "echo runsc version release-1");
+        refused(&gvisor, "for root alone");
+        assert!(Runtime::find(&gvisor, true).unwrap().has_own_kernel());
+        let old = "case $1 in --version) echo runsc version 0.0~20221219;; *) exit 128;; esac";
+        let old = Runtime::find(&program(here, "old", old), true).unwrap_err().to_string();
+        assert!(old.contains("old is too old: it does not know --host-uds=all"), "{old}");
         fs::write(here.join("text"), "no program").unwrap();
         refused(&here.join("text").display().to_string(), "does not run: ");
     }

@@ -3,6 +3,7 @@
 use super::super::cgroup::Cgroups;
 use super::super::privileges::ROOT_INSIDE;
 use super::super::record::Process;
+use super::Runtime;
 use anyhow::{Context, Result, bail};
 use lamplight_domain::sandbox::{Enforcement, Strength, Wall};
 use rustix::thread::CapabilitySet;
@@ -15,7 +16,13 @@ use std::time::Duration;
 const LOOKS: u32 = 2_000;
 const LOOK: Duration = Duration::from_millis(1);
 
-const NAMESPACES: [&str; 7] = ["cgroup", "ipc", "mnt", "net", "pid", "user", "uts"];
+const NAMESPACES: [&str; 7] = ["ipc", "mnt", "net", "user", "uts", "cgroup", "pid"];
+/// Of these, what a kernel of its own needs of the host's: processes and cgroups inside are not the host's at all.
+const OF_A_KERNEL: usize = 5;
+
+/// What such a kernel may do as the session's host user, beside what root inside may: read that one's files, and run its programs
+/// step by step.
+const TO_A_KERNEL: CapabilitySet = CapabilitySet::DAC_READ_SEARCH.union(CapabilitySet::SYS_PTRACE);
 
 /// Waits until the process that the runtime made is the guest.
 pub(super) fn wait_for_guest(process: &Process, guest: &Path, runtime: &str) -> Result<()> {
@@ -31,22 +38,34 @@ pub(super) fn wait_for_guest(process: &Process, guest: &Path, runtime: &str) -> 
         }
         std::thread::sleep(LOOK);
     }
-    bail!("what {runtime} started is not the guest: a runtime with a kernel of its own cannot be used")
+    bail!(
+        "what {runtime} started is not the guest: of runtimes with a kernel of their own, only runsc can be used"
+    )
 }
 
-/// Looks at the guest.
-pub(super) fn look(process: &Process, runtime: &str, nested: bool) -> Result<Vec<Enforcement>> {
+/// Looks at the guest, or at the kernel that it has for itself: what that allows inside, it cannot allow outside.
+pub(super) fn look(process: &Process, runtime: &Runtime, nested: bool) -> Result<Vec<Enforcement>> {
+    let (has_own_kernel, runtime) = (runtime.has_own_kernel(), runtime.name.as_str());
     let of = |file: &str| {
         let file = format!("/proc/{}/{file}", process.pid());
         fs::read_to_string(&file).with_context(|| format!("read {file}"))
     };
     let status = of("status")?;
+    let (own, most) = match has_own_kernel {
+        true => (&NAMESPACES[..OF_A_KERNEL], ROOT_INSIDE.union(TO_A_KERNEL)),
+        false => (&NAMESPACES[..], ROOT_INSIDE),
+    };
+    let kernel_files = match has_own_kernel {
+        // Its `/proc` tells of itself.
+        true => Strength::Enforced,
+        false => kernel_files(&of("mountinfo")?, runtime, nested),
+    };
     let walls = [
-        (Wall::Namespaces, namespaces(process, runtime)?),
-        (Wall::Capabilities, capabilities(&status, runtime)),
+        (Wall::Namespaces, namespaces(process, own, runtime)?),
+        (Wall::Capabilities, capabilities(&status, most, runtime)),
         (Wall::SystemCalls, system_calls(&status, runtime)),
         (Wall::FileRules, missing(format!("{runtime} puts up no rules about files (Landlock)"))),
-        (Wall::KernelFiles, kernel_files(&of("mountinfo")?, runtime, nested)),
+        (Wall::KernelFiles, kernel_files),
     ];
     let by = || Some(runtime.to_owned());
     Ok(walls.map(|(wall, strength)| Enforcement { wall, strength, limit: None, by: by() }).into())
@@ -72,9 +91,9 @@ fn missing(why: String) -> Strength {
     Strength::Missing { why }
 }
 
-fn namespaces(process: &Process, runtime: &str) -> Result<Strength> {
+fn namespaces(process: &Process, own: &[&'static str], runtime: &str) -> Result<Strength> {
     let mut shared = Vec::new();
-    for kind in NAMESPACES {
+    for kind in own.iter().copied() {
         let of = |process: &str| fs::read_link(format!("/proc/{process}/ns/{kind}"));
         let theirs =
             of(&process.pid().to_string()).with_context(|| format!("look at its {kind} namespace"))?;
@@ -93,13 +112,13 @@ fn field<'a>(status: &'a str, name: &str) -> Option<&'a str> {
     status.lines().find_map(|line| Some(line.strip_prefix(name)?.strip_prefix(':')?.trim()))
 }
 
-fn capabilities(status: &str, runtime: &str) -> Strength {
+fn capabilities(status: &str, most: CapabilitySet, runtime: &str) -> Strength {
     let set = |name: &str| {
         let bits = field(status, name).and_then(|bits| u64::from_str_radix(bits, 16).ok());
         bits.map(CapabilitySet::from_bits_retain)
     };
     let all = ["CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"];
-    let within = all.into_iter().all(|name| set(name).is_some_and(|set| ROOT_INSIDE.contains(set)));
+    let within = all.into_iter().all(|name| set(name).is_some_and(|set| most.contains(set)));
     match (within, field(status, "NoNewPrivs")) {
         (true, Some("1")) => Strength::Enforced,
         (true, _) => missing(format!("{runtime} did not forbid new privileges")),
@@ -145,19 +164,25 @@ mod tests {
     fn walls_are_read_from_what_the_kernel_says() {
         let good = "Name:\tguest\nCapInh:\t0000000000000000\nCapPrm:\t00000000000001fb\nCapEff:\t00000000000001fb\n\
                     CapBnd:\t00000000000001fb\nCapAmb:\t0000000000000000\nNoNewPrivs:\t1\nSeccomp:\t2\nSeccomp_filters:\t1\n";
-        assert_eq!(capabilities(good, "x"), Strength::Enforced);
+        assert_eq!(capabilities(good, ROOT_INSIDE, "x"), Strength::Enforced);
         assert_eq!(system_calls(good, "x"), Strength::Enforced);
         let check = |strength: Strength, said: &str| match strength {
             Strength::Missing { why } => assert_eq!(why, said),
             other => panic!("{other:?} instead of {said}"),
         };
         let more = good.replace("CapBnd:\t00000000000001fb", "CapBnd:\t00000000002001fb");
-        check(capabilities(&more, "x"), "x left capabilities to the sandbox that it was not to have");
         check(
-            capabilities(&good.replace("NoNewPrivs:\t1", "NoNewPrivs:\t0"), "x"),
+            capabilities(&more, ROOT_INSIDE, "x"),
+            "x left capabilities to the sandbox that it was not to have",
+        );
+        check(
+            capabilities(&good.replace("NoNewPrivs:\t1", "NoNewPrivs:\t0"), ROOT_INSIDE, "x"),
             "x did not forbid new privileges",
         );
-        check(capabilities("", "x"), "x left capabilities to the sandbox that it was not to have");
+        check(
+            capabilities("", ROOT_INSIDE, "x"),
+            "x left capabilities to the sandbox that it was not to have",
+        );
         check(system_calls(&good.replace("Seccomp:\t2", "Seccomp:\t0"), "x"), "x filters no system calls");
 
         let mounts = "1 0 0:1 / / rw - overlay o rw\n2 1 0:2 / /proc rw - proc proc rw\n\
@@ -173,7 +198,8 @@ mod tests {
     #[test]
     fn a_process_of_the_host_has_no_walls() {
         let own = Process::now(i32::try_from(std::process::id()).unwrap()).unwrap();
-        let walls = look(&own, "x", false).unwrap();
+        let runtime = Runtime { program: "/x".into(), name: "x".into() };
+        let walls = look(&own, &runtime, false).unwrap();
         assert!(walls.iter().all(|row| matches!(row.strength, Strength::Missing { .. })), "{walls:?}");
         assert_eq!(walls[0].by.as_deref(), Some("x"));
     }
