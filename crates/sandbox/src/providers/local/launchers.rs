@@ -8,6 +8,7 @@
 //! As many wait as were wanted at once before.
 //! A launcher that waits holds nothing of a sandbox, and ends by itself when its standard input does.
 
+use super::cgroup;
 use super::config::Launcher;
 use super::request::{LaunchReply, LaunchRequest};
 use std::collections::VecDeque;
@@ -75,6 +76,8 @@ impl Launchers {
             return Ok(reply);
         }
         let output = launcher.wait_with_output().await?;
+        // Best effort, as at the start of a server.
+        let _ = cgroup::sweep_parked();
         let said = String::from_utf8_lossy(&output.stderr);
         Err(io::Error::other(format!("the launcher ended with {} and said {:?}", output.status, said.trim())))
     }
@@ -108,6 +111,7 @@ impl Waiting {
             if matches!(launcher.try_wait(), Ok(None)) {
                 return Some(launcher);
             }
+            let _ = cgroup::sweep_parked();
         }
         None
     }

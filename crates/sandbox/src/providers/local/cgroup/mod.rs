@@ -5,9 +5,13 @@
 //! launcher: park ──────── request ─────▶ create ──▶ clone3 into version 2; version 1 is inherited
 //!            └─ nobody asks ─▶ leave
 //! ```
-//! Entering a hierarchy of version 1 after a pause costs 8 ms (a grace period of the kernel's), entering one of version 2
-//! nothing. A launcher therefore enters version 1 before it is asked for anything, under a name that it changes later; the
-//! one that the provider keeps waiting has done so long before. What limits to write is known only with the request.
+//! A launcher enters version 1 before it is asked for anything, under a name that it changes later; the one that the provider keeps
+//! waiting has done so long before. What limits to write is known only with the request.
+//!
+//! It is entered as a thread (`tasks`), which is all there is of a launcher. To move a process (`cgroup.procs`) the kernel stops every
+//! fork and exit of the machine, for which it waits for grace periods, 5 to 20 ms after a pause; and meanwhile nobody makes, kills or
+//! removes any cgroup, so that a sandbox that ended waited for the launcher of the next. Source: `cgroup_procs_write_start` in the
+//! kernel's cgroup.c, since Linux 5.5.
 
 mod control;
 mod foreign;
@@ -44,6 +48,9 @@ const LEGACY_LOOKS: u32 = 50_000;
 /// Begins the names of version 1 cgroups whose launcher was not asked for anything yet.
 const PARKED: &str = "parked-";
 
+/// Where a process of one thread enters a cgroup of version 1.
+const TASKS: &str = "tasks";
+
 /// Those of one sandbox.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Cgroups {
@@ -69,11 +76,10 @@ struct Entered {
     path: PathBuf,
 }
 
-/// Enters a new cgroup in every hierarchy of version 1 that limits something, and sweeps what killed launchers left there.
+/// Enters a new cgroup in every hierarchy of version 1 that limits something.
 pub(super) fn park(places: &Places) -> Parked {
     let mut parked = Parked::default();
     for place in &places.legacy {
-        sweep(&place.folder);
         let path = place.folder.join(format!("{PARKED}{}", std::process::id()));
         match enter(place, &path) {
             Ok(()) => parked.entered.push(Entered { place: place.clone(), path }),
@@ -87,8 +93,8 @@ fn enter(place: &Place, path: &Path) -> io::Result<()> {
     let mut last = ErrorKind::NotFound.into();
     for _ in 0..TRIES {
         make(place, path)?;
-        // Another launcher may have swept it before we were in it.
-        match fs::write(path.join("cgroup.procs"), "0") {
+        // It may have been swept before we were in it.
+        match fs::write(path.join(TASKS), "0") {
             Err(error) if error.kind() == ErrorKind::NotFound => last = error,
             done => return done,
         }
@@ -96,7 +102,8 @@ fn enter(place: &Place, path: &Path) -> io::Result<()> {
     Err(last)
 }
 
-/// Removes what launchers left that were killed before they were asked for anything.
+/// Removes what launchers left that were killed before their request was theirs. Not each launcher's to do: it is a look at every sandbox
+/// of the machine.
 pub(super) fn sweep_parked() -> io::Result<()> {
     for place in &Places::find()?.legacy {
         sweep(&place.folder);
@@ -121,7 +128,7 @@ impl Parked {
         let legacy = self.entered.into_iter().map(|entered| entered.path).collect();
         let cgroups = Cgroups { unified: None, legacy };
         cgroups.leave();
-        // What cannot be removed is swept by the next launcher.
+        // What cannot be removed is swept later.
         let _ = cgroups.remove();
     }
 }
@@ -218,7 +225,7 @@ impl Cgroups {
     pub(super) fn leave(&self) {
         for path in &self.legacy {
             // What cannot be left is removed by whoever destroys the sandbox.
-            let above = path.ancestors().nth(2).map(|above| above.join("cgroup.procs"));
+            let above = path.ancestors().nth(2).map(|above| above.join(TASKS));
             let _ = above.map(|above| fs::write(above, "0"));
         }
     }
