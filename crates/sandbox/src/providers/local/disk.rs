@@ -13,7 +13,7 @@
 //! <data>/sandboxes/<session>/checkpoints/<n> the layers of a checkpoint
 //! <data>/sandboxes/<session>/files/<tree>/…  all that the session changed since; outlives its sandboxes
 //! <data>/sandboxes/<session>/scratch/<tree>/ the kernel's, beside that
-//! <data>/sandboxes/<session>/<generation>/   one sandbox: begun.json, sandbox.json, link.sock, egress.sock, guest.log, spool/, root/, stage/
+//! <data>/sandboxes/<session>/<generation>/   one sandbox: begun.json, sandbox.json, link.sock, egress.sock, guest.log, spool/, root/
 //! ```
 
 use super::record::Record;
@@ -192,14 +192,9 @@ impl GenerationDir {
         self.0.join("spool")
     }
 
-    /// Where the sandbox's root is put together, in its own mount namespace; empty seen from here.
+    /// Where the sandbox's root is put together, and its layers, in its own mount namespace; empty seen from here.
     pub(super) fn root(&self) -> PathBuf {
         self.0.join("root")
-    }
-
-    /// Where layers are mounted while that happens; empty seen from here.
-    pub(super) fn stage(&self) -> PathBuf {
-        self.0.join("stage")
     }
 
     /// What was written down about the sandbox; `None` when it never came to run.

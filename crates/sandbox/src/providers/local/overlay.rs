@@ -17,8 +17,8 @@ use std::fs;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
-/// Where the directories of stacks are mounted while overlays are put together. The working directory of this process from its
-/// start to its end.
+/// Where the directories of stacks are mounted while overlays are put together, and the root with them. The working directory of this
+/// process from its start to its end.
 pub(super) struct Stage<'a> {
     folder: PathBuf,
     /// Places in it that are taken.
@@ -82,12 +82,16 @@ pub(super) enum Renames {
 
 impl<'a> Stage<'a> {
     pub(super) fn new(folder: PathBuf, users: Option<&'a Users>) -> Result<Self> {
-        fs::create_dir(&folder).context("make the folder for layers")?;
         // In memory: directories on disk take longer to make, and to remove, than all that is mounted on them.
         rustix::mount::mount("tmpfs", &folder, "tmpfs", MountFlags::NOSUID | MountFlags::NODEV, None)
             .context("mount the folder for layers")?;
         rustix::process::chdir(&folder).context("enter the folder for layers")?;
         Ok(Self { folder, places: Cell::default(), users })
+    }
+
+    /// A directory for the root to be mounted on.
+    pub(super) fn place_of_root(&self) -> Result<PathBuf> {
+        Ok(self.folder.join(self.place()?))
     }
 
     /// Mounts a directory, and says by which name overlays know it.

@@ -100,11 +100,11 @@ pub(super) struct Parts<'a> {
     pub(super) users: Option<&'a Users>,
 }
 
-/// Puts the root together at its place in the generation's folder.
+/// Puts the root together at its place on the stage, in the generation's folder.
 pub(super) fn build(parts: Parts) -> Result<Root> {
     let Parts { request, session, here, base, stack, users } = parts;
-    let root = Root(here.root());
-    let stage = Stage::new(here.stage(), users)?;
+    let stage = Stage::new(here.root(), users)?;
+    let root = Root(stage.place_of_root()?);
     let files = stage.session(&session.0)?;
     let stacked = Stacked { stage, files, stack };
 
