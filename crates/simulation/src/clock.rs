@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 /// When every world begins: 2025-11-21, in milliseconds.
-const BEGINNING_MS: i64 = 1_763_700_000_000;
+pub(crate) const BEGINNING_MS: i64 = 1_763_700_000_000;
 
 #[derive(Debug, Default)]
 pub(crate) struct Clock(Mutex<State>);
@@ -25,6 +25,11 @@ impl Clock {
     /// To be called where the runtime is whose clock it goes by.
     pub(crate) fn begin_life(&self) {
         self.lock().since = Some(Instant::now());
+    }
+
+    /// The world has gone on to that moment without this machine.
+    pub(crate) fn go_on_at(&self, at: Duration) {
+        self.lock().before = at;
     }
 
     /// The last moment that the runtime knows of.

@@ -1,11 +1,14 @@
-//! The disk below the store: now and then late, now and then full for a while.
+//! The disk below the store, and the way to it: now and then late, full or cut off for a while.
 
 use crate::universe::Universe;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
-use lamplight_store::{Disk, DiskFull};
+use lamplight_store::{Away, Disk, Unwritten};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
+
+/// Before somebody who asks a database that cannot be reached is told so.
+const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) struct SimulatedDisk {
     universe: Arc<Universe>,
@@ -29,22 +32,33 @@ impl SimulatedDisk {
         }
         now < *until
     }
+
+    async fn reach(&self) -> Result<(), Away> {
+        self.universe.step().await;
+        let there = tokio::time::timeout(PATIENCE, self.universe.database_is_there());
+        there.await.map_err(|_| Away)
+    }
 }
 
 impl Disk for SimulatedDisk {
-    fn write(&self) -> BoxFuture<'_, Result<(), DiskFull>> {
+    fn write(&self) -> BoxFuture<'_, Result<(), Unwritten>> {
         async move {
-            self.universe.step().await;
-            if self.is_full() { Err(DiskFull) } else { Ok(()) }
+            self.reach().await.map_err(|Away| Unwritten::Away)?;
+            if self.is_full() { Err(Unwritten::Full) } else { Ok(()) }
         }
         .boxed()
     }
 
     fn written(&self) -> BoxFuture<'_, ()> {
-        self.universe.step().boxed()
+        async move {
+            self.universe.step().await;
+            // Whoever connects again sees whether it was written.
+            self.universe.database_is_there().await;
+        }
+        .boxed()
     }
 
-    fn read(&self) -> BoxFuture<'_, ()> {
-        self.universe.step().boxed()
+    fn read(&self) -> BoxFuture<'_, Result<(), Away>> {
+        self.reach().boxed()
     }
 }

@@ -14,6 +14,9 @@ use std::sync::{Mutex, PoisonError};
 /// A run that takes longer hangs; seconds.
 const LONGEST_SECONDS: u32 = 120;
 
+/// Of memory, at a time.
+const PIECE_BYTES: i32 = 8 << 20;
+
 /// One seed, and what is put in on purpose.
 #[derive(Debug, Clone, Copy)]
 pub struct Seed {
@@ -24,34 +27,54 @@ pub struct Seed {
 /// Panics of this process, also of those tasks whose end nobody looks at.
 static PANICS: Mutex<Vec<String>> = Mutex::new(Vec::new());
 
+/// A seed that runs, in a process of its own.
+pub struct Running {
+    child: libc::pid_t,
+    answer: std::io::PipeReader,
+}
+
 /// What came of the seed in `dir`; an error is what was found.
 pub fn isolated(seed: Seed, dir: &Path) -> Result<Told, String> {
-    let (mut reader, writer) = std::io::pipe().map_err(|error| format!("no pipe: {error}"))?;
-    // SAFETY: the child goes on with this thread alone, and leaves by `_exit`: it neither returns to whoever called nor unwinds into them.
-    match unsafe { libc::fork() } {
-        -1 => Err(format!("no process: {}", std::io::Error::last_os_error())),
-        0 => {
-            drop(reader);
-            run(seed, dir, writer);
-            // SAFETY: ends this process, and nothing else.
-            unsafe { libc::_exit(0) }
+    Running::begin(seed, dir)?.end()
+}
+
+impl Running {
+    /// Runs the seed in `dir`, where nothing else is while it does.
+    pub fn begin(seed: Seed, dir: &Path) -> Result<Self, String> {
+        let (answer, writer) = std::io::pipe().map_err(|error| format!("no pipe: {error}"))?;
+        // SAFETY: the child goes on with this thread alone, and leaves by `_exit`: it neither returns to whoever called nor unwinds into them.
+        match unsafe { libc::fork() } {
+            -1 => Err(format!("no process: {}", std::io::Error::last_os_error())),
+            0 => {
+                drop(answer);
+                run(seed, dir, writer);
+                // SAFETY: ends this process, and nothing else.
+                unsafe { libc::_exit(0) }
+            }
+            child => Ok(Self { child, answer }),
         }
-        child => {
-            drop(writer);
-            let mut answer = String::new();
-            let read = reader.read_to_string(&mut answer);
-            let mut status = 0;
-            // SAFETY: waits for the child that was just made.
-            unsafe { libc::waitpid(child, &raw mut status, 0) };
-            read.map_err(|error| format!("no answer: {error}"))?;
-            parse(&answer).unwrap_or_else(|| Err(format!("it ended with status {status} and no answer")))
-        }
+    }
+
+    /// Waits for what comes of it; an error is what was found.
+    pub fn end(mut self) -> Result<Told, String> {
+        let mut answer = String::new();
+        let read = self.answer.read_to_string(&mut answer);
+        let mut status = 0;
+        // SAFETY: waits for the child that this was made with.
+        unsafe { libc::waitpid(self.child, &raw mut status, 0) };
+        read.map_err(|error| format!("no answer: {error}"))?;
+        parse(&answer).unwrap_or_else(|| Err(format!("it ended with status {status} and no answer")))
     }
 }
 
 fn run(seed: Seed, dir: &Path, mut writer: std::io::PipeWriter) {
-    // SAFETY: ends this process when it takes too long.
-    unsafe { libc::alarm(LONGEST_SECONDS) };
+    // SAFETY: ends this process when it takes too long; and its memory is asked for in large pieces, of which another thread's are no other
+    // than this one's.
+    unsafe {
+        libc::alarm(LONGEST_SECONDS);
+        libc::mallopt(libc::M_ARENA_MAX, 1);
+        libc::mallopt(libc::M_TOP_PAD, PIECE_BYTES);
+    }
     std::panic::set_hook(Box::new(|panic| {
         PANICS.lock().unwrap_or_else(PoisonError::into_inner).push(panic.to_string());
     }));
@@ -64,8 +87,15 @@ fn run(seed: Seed, dir: &Path, mut writer: std::io::PipeWriter) {
     let panics = PANICS.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
     let answer = match told {
         Some(Ok(told)) if panics.is_empty() => format!(
-            "told {} {} {} {} {} {} {}",
-            told.trace, told.sessions, told.entries, told.turns, told.crashes, told.cuts, told.losses
+            "told {} {} {} {} {} {} {} {}",
+            told.trace,
+            told.sessions,
+            told.entries,
+            told.turns,
+            told.crashes,
+            told.cuts,
+            told.losses,
+            told.partitions
         ),
         Some(Err(found)) => format!("found {found}\n{panics}"),
         Some(Ok(_)) | None => format!("found {panics}"),
@@ -88,6 +118,7 @@ fn parse(answer: &str) -> Option<Result<Told, String>> {
         crashes: count()?,
         cuts: count()?,
         losses: count()?,
+        partitions: count()?,
     }))
 }
 

@@ -31,6 +31,13 @@ pub(crate) async fn strike(universe: Arc<Universe>) {
     }
 }
 
+/// The machine itself is gone for a moment.
+pub(crate) fn lose_all(universe: &Universe) {
+    let running: Vec<_> =
+        lock(&universe.sandboxes).values().filter_map(|sandboxes| sandboxes.running.clone()).collect();
+    running.iter().for_each(|guest| lose(universe, guest));
+}
+
 fn lose(universe: &Universe, guest: &Arc<crate::guest::Guest>) {
     let mut all = lock(&universe.sandboxes);
     let Some(sandboxes) = all.get_mut(&guest.session) else { return };

@@ -22,24 +22,27 @@ impl Seen {
 /// For as long as the life lasts.
 pub(crate) async fn follow(universe: Arc<Universe>, engine: Engine, session: SessionId, seen: Seen) {
     loop {
-        let mut after = seen.last();
-        if universe.flaw == Some(Flaw::SkipsAnEntry) && after > Seq(5) {
-            after = after.next();
-        }
-        if let Ok(mut follower) = engine.follow(&session, after).await {
-            for _ in 0..universe.number(1..12) {
-                let Ok(Ok(entries)) = tokio::time::timeout(Duration::from_secs(20), follower.next()).await
-                else {
-                    break;
-                };
-                for (seq, frame) in entries {
-                    look(&universe, &session, &frame);
-                    lock(&seen.0).push((seq, frame));
-                }
-            }
-        }
+        visit(&universe, &engine, &session, &seen).await;
         let ms = universe.number(1..15_000);
         tokio::time::sleep(Duration::from_millis(ms)).await;
+    }
+}
+
+/// Comes, follows for a while, and leaves.
+pub(crate) async fn visit(universe: &Universe, engine: &Engine, session: &SessionId, seen: &Seen) {
+    let mut after = seen.last();
+    if universe.flaw == Some(Flaw::SkipsAnEntry) && after > Seq(5) {
+        after = after.next();
+    }
+    let Ok(mut follower) = engine.follow(session, after).await else { return };
+    for _ in 0..universe.number(1..12) {
+        let Ok(Ok(entries)) = tokio::time::timeout(Duration::from_secs(20), follower.next()).await else {
+            return;
+        };
+        for (seq, frame) in entries {
+            look(universe, session, &frame);
+            lock(&seen.0).push((seq, frame));
+        }
     }
 }
 

@@ -32,8 +32,8 @@ const LAST: Duration = Duration::from_secs(45);
 /// For a server that is told to end.
 const SHUTDOWN: Duration = Duration::from_secs(120);
 
-/// Runs the seed in `dir`, in which there is the database of a new installation; an error is what was found.
-pub fn run(seed: u64, flaw: Option<Flaw>, dir: &Path) -> Result<Told, String> {
+/// Runs the seed with one server; an error is what was found.
+pub(crate) fn run(seed: u64, flaw: Option<Flaw>, dir: &Path) -> Result<Told, String> {
     let universe = Universe::new(seed, flaw);
     lamplight_engine::live_in(Arc::clone(&universe) as Arc<dyn lamplight_engine::World>);
     let mut story = Story::new(Arc::clone(&universe), dir);
@@ -221,7 +221,8 @@ impl Story {
     async fn create(&mut self, engine: &Engine) {
         if self.unanswered.is_none() {
             let key = format!("key-{}", self.keys.len() + 1);
-            let new = self.new_session();
+            let text = self.text();
+            let new = new_session(&self.universe, &self.repository, text);
             self.unanswered = Some((key, new));
         }
         let Some((key, new)) = self.unanswered.clone() else { return };
@@ -254,28 +255,6 @@ impl Story {
         }
     }
 
-    fn new_session(&mut self) -> NewSession {
-        let policy = [Policy::Allow, Policy::Ask, Policy::Reject][self.universe.number(0..3) as usize];
-        NewSession {
-            repository: self.repository.to_string_lossy().into_owned(),
-            prompt: self.text(),
-            attachments: Vec::new(),
-            title: None,
-            base: Some(BASE.to_owned()),
-            branch: None,
-            agent: Some(AGENT.to_owned()),
-            model: None,
-            permissions: Some(policy),
-            limits: Default::default(),
-            network: None,
-            image: None,
-            sandbox: Default::default(),
-            person: Some(Person { name: "Ada".to_owned(), email: "ada@example.org".to_owned() }),
-            role: Role::Admin,
-            fork: None,
-        }
-    }
-
     /// Unlike every other.
     fn text(&mut self) -> String {
         self.prompts += 1;
@@ -304,18 +283,9 @@ impl Story {
         }
     }
 
-    /// What people may be told; everything else is a fault.
     fn refused(&self, error: CommandError) {
-        match error {
-            CommandError::Refused(_) | CommandError::StorageFull | CommandError::Busy => {}
-            CommandError::NotFound
-            | CommandError::Invalid { .. }
-            | CommandError::Unreachable(_)
-            | CommandError::StorageUnavailable(_)
-            | CommandError::Moved
-            | CommandError::Failed(_) => {
-                self.universe.wrong(format!("somebody is told {error:#}"));
-            }
+        if !is_allowed(&error) {
+            self.universe.wrong(format!("somebody is told {error:#}"));
         }
     }
 
@@ -356,7 +326,42 @@ impl Story {
     }
 }
 
-fn is_at_work(phase: Phase) -> bool {
+/// What people may be told, wherever they ask; everything else is a fault.
+pub(crate) fn is_allowed(error: &CommandError) -> bool {
+    match error {
+        CommandError::Refused(_) | CommandError::StorageFull | CommandError::Busy => true,
+        CommandError::NotFound
+        | CommandError::Invalid { .. }
+        | CommandError::Unreachable(_)
+        | CommandError::StorageUnavailable(_)
+        | CommandError::Moved
+        | CommandError::Failed(_) => false,
+    }
+}
+
+pub(crate) fn new_session(universe: &Universe, repository: &Path, prompt: String) -> NewSession {
+    let policy = [Policy::Allow, Policy::Ask, Policy::Reject][universe.number(0..3) as usize];
+    NewSession {
+        repository: repository.to_string_lossy().into_owned(),
+        prompt,
+        attachments: Vec::new(),
+        title: None,
+        base: Some(BASE.to_owned()),
+        branch: None,
+        agent: Some(AGENT.to_owned()),
+        model: None,
+        permissions: Some(policy),
+        limits: Default::default(),
+        network: None,
+        image: None,
+        sandbox: Default::default(),
+        person: Some(Person { name: "Ada".to_owned(), email: "ada@example.org".to_owned() }),
+        role: Role::Admin,
+        fork: None,
+    }
+}
+
+pub(crate) fn is_at_work(phase: Phase) -> bool {
     match phase {
         Phase::Queued | Phase::Starting | Phase::Planning | Phase::Executing | Phase::WaitingForYou => true,
         Phase::Stuck | Phase::Paused | Phase::Done | Phase::Failed => false,

@@ -1,4 +1,5 @@
-//! Everything that there is beside the server: it stays when the server dies.
+//! Everything that there is beside the server: it stays when the server dies. Of several servers each has a machine of its own, and some of it
+//! is the same for all.
 
 use crate::clock::Clock;
 use crate::guest::Guest;
@@ -13,26 +14,30 @@ use std::path::Path;
 use std::process::Output;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
-use tokio::sync::Notify;
+use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
 pub(crate) struct Universe {
     pub(crate) clock: Clock,
     pub(crate) flaw: Option<Flaw>,
-    chance: Mutex<Rng>,
-    weather: Mutex<Weather>,
+    chance: Arc<Mutex<Rng>>,
+    weather: Arc<Mutex<Weather>>,
     crash: Mutex<Crash>,
     crashed: Notify,
-    pub(crate) repository: Mutex<Repository>,
+    /// Whether the database cannot be reached.
+    is_cut_off: watch::Sender<bool>,
+    pub(crate) repository: Arc<Mutex<Repository>>,
     /// Of each session that ever had one.
     pub(crate) sandboxes: Mutex<BTreeMap<SessionId, Sandboxes>>,
     /// What every agent process was told and has said, by session and process.
-    pub(crate) agents: Mutex<BTreeMap<(SessionId, String), Conversation>>,
-    wrong: Mutex<Vec<String>>,
-    pub(crate) count: Mutex<Count>,
+    pub(crate) agents: Arc<Mutex<BTreeMap<(SessionId, String), Conversation>>>,
+    wrong: Arc<Mutex<Vec<String>>>,
+    pub(crate) count: Arc<Mutex<Count>>,
     /// What of the world is at work in this life.
     tasks: Mutex<TaskTracker>,
     is_told: bool,
+    /// Which of several machines this is.
+    number: usize,
 }
 
 /// The sandboxes of one session.
@@ -73,6 +78,8 @@ pub(crate) struct Count {
     pub(crate) crashes: usize,
     pub(crate) cuts: usize,
     pub(crate) losses: usize,
+    /// Servers that were frozen, or cut off from their database.
+    pub(crate) partitions: usize,
 }
 
 #[derive(Debug, Default)]
@@ -89,18 +96,51 @@ impl Universe {
         Arc::new(Self {
             clock: Clock::default(),
             flaw,
-            chance: Mutex::new(chance),
-            weather: Mutex::new(weather),
+            chance: Arc::new(Mutex::new(chance)),
+            weather: Arc::new(Mutex::new(weather)),
             crash: Mutex::default(),
             crashed: Notify::new(),
-            repository: Mutex::new(Repository::new()),
+            is_cut_off: watch::Sender::new(false),
+            repository: Arc::new(Mutex::new(Repository::new())),
             sandboxes: Mutex::default(),
-            agents: Mutex::default(),
-            wrong: Mutex::default(),
-            count: Mutex::default(),
+            agents: Arc::default(),
+            wrong: Arc::default(),
+            count: Arc::default(),
             tasks: Mutex::new(TaskTracker::new()),
             is_told: std::env::var_os("LAMPLIGHT_STORY").is_some(),
+            number: 0,
         })
+    }
+
+    /// The same world, as it is at another machine.
+    pub(crate) fn at_machine(&self, number: usize) -> Arc<Self> {
+        Arc::new(Self {
+            clock: Clock::default(),
+            flaw: self.flaw,
+            chance: Arc::clone(&self.chance),
+            weather: Arc::clone(&self.weather),
+            crash: Mutex::default(),
+            crashed: Notify::new(),
+            is_cut_off: watch::Sender::new(false),
+            repository: Arc::clone(&self.repository),
+            sandboxes: Mutex::default(),
+            agents: Arc::clone(&self.agents),
+            wrong: Arc::clone(&self.wrong),
+            count: Arc::clone(&self.count),
+            tasks: Mutex::new(TaskTracker::new()),
+            is_told: self.is_told,
+            number,
+        })
+    }
+
+    /// Cuts this machine off from the database, or not any more.
+    pub(crate) fn cut_off(&self, is_cut_off: bool) {
+        self.is_cut_off.send_replace(is_cut_off);
+    }
+
+    pub(crate) async fn database_is_there(&self) {
+        // The sender is here.
+        let _ = self.is_cut_off.subscribe().wait_for(|is_cut_off| !is_cut_off).await;
     }
 
     pub(crate) fn weather(&self) -> Weather {
@@ -204,7 +244,8 @@ impl Universe {
     /// A line for whoever reads what happened in one run.
     pub(crate) fn tell(&self, line: impl FnOnce() -> String) {
         if self.is_told {
-            eprintln!("{:>10.3} {}", self.clock.elapsed().as_secs_f64(), line());
+            let machine = if self.number == 0 { String::new() } else { format!("[{}] ", self.number) };
+            eprintln!("{:>10.3} {machine}{}", self.clock.elapsed().as_secs_f64(), line());
         }
     }
 

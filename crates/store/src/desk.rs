@@ -4,7 +4,7 @@ use crate::StoreError;
 use crate::in_place::InPlace;
 use crate::jobs::Job;
 use crate::quarantine::Quarantine;
-use crate::schema::{self, Opened};
+use crate::schema::{self, Opened, Others};
 use crate::store::failed;
 use crate::writer::Writer;
 use anyhow::Context;
@@ -42,7 +42,7 @@ pub(crate) fn start(
     quarantine: Arc<Quarantine>,
     queue: mpsc::Receiver<Job>,
 ) -> Result<(PathBuf, JoinHandle<()>), StoreError> {
-    let Opened { connection, lock, path } = schema::open(dir)?;
+    let Opened { connection, lock, path } = schema::open(dir, Others::Readers)?;
     let writer = Writer::new(connection, lock, quarantine);
     let writer = writer.context("prepare to write").map_err(|cause| failed(dir, cause))?;
     let writer = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(queue));

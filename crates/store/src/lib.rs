@@ -52,7 +52,7 @@ pub use hooks::{
     Claimed, DeliveryQuery, DeliveryState, HookChange, HookDelivery, HookListed, HookOutcome, HookRow,
     NoticeRow, PAGE_HOOK_DELIVERIES,
 };
-pub use in_place::{Disk, DiskFull};
+pub use in_place::{Away, DatabaseClock, Disk, Together, Unwritten};
 pub use lent::{LentChange, LentRow};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
 pub use migrate::Migrated;

@@ -1,6 +1,6 @@
 //! The connections that read. They see what is committed, never wait for the writer and never make it wait.
 
-use crate::in_place::Disk;
+use crate::in_place::{Away, Disk, Place};
 use crate::postgres::{PostgresAddress, Session};
 use crate::schema::open_reader;
 use crate::sql::{self, Connection};
@@ -28,25 +28,35 @@ impl Source {
 }
 
 pub(crate) struct Readers {
-    source: Source,
     turns: Arc<Semaphore>,
-    /// Opened when first needed; `None` once closed.
-    idle: Arc<Mutex<Option<Vec<Connection>>>>,
-    /// Where whoever asks reads by themselves.
-    in_place: Option<Arc<dyn Disk>>,
+    place: Reading,
+}
+
+enum Reading {
+    /// Where blocking is allowed, over connections of its own.
+    Aside {
+        source: Source,
+        /// Opened when first needed; `None` once closed.
+        idle: Arc<Mutex<Option<Vec<Connection>>>>,
+    },
+    /// Whoever asks reads by themselves.
+    InPlace { place: Place, disk: Arc<dyn Disk> },
 }
 
 impl Readers {
-    pub(crate) fn new(source: Source, in_place: Option<Arc<dyn Disk>>) -> Self {
-        Self {
-            source,
-            in_place,
-            turns: Arc::new(Semaphore::new(READERS)),
-            idle: Arc::new(Mutex::new(Some(Vec::new()))),
-        }
+    pub(crate) fn new(source: Source) -> Self {
+        Self::of(Reading::Aside { source, idle: Arc::new(Mutex::new(Some(Vec::new()))) })
     }
 
-    /// Runs `read` where blocking is allowed; once more if the connection turned out to be lost while nobody used it.
+    pub(crate) fn in_place(place: Place, disk: Arc<dyn Disk>) -> Self {
+        Self::of(Reading::InPlace { place, disk })
+    }
+
+    fn of(place: Reading) -> Self {
+        Self { turns: Arc::new(Semaphore::new(READERS)), place }
+    }
+
+    /// Runs `read`; once more if the connection turned out to be lost while nobody used it.
     pub(crate) async fn with<T, E, F>(&self, read: F) -> Result<T, E>
     where
         T: Send + 'static,
@@ -54,7 +64,13 @@ impl Readers {
         F: Fn(&Connection) -> Result<T, E> + Send + 'static,
     {
         let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Closed)?;
-        let (idle, source) = (Arc::clone(&self.idle), self.source.clone());
+        let (idle, source) = match &self.place {
+            Reading::Aside { source, idle } => (Arc::clone(idle), source.clone()),
+            Reading::InPlace { place, disk } => {
+                disk.read().await.map_err(|Away| sql::Error::Lost(Away.to_string()))?;
+                return place.read(read).ok_or(Closed)?;
+            }
+        };
         let reading = move || {
             let ready = idle.lock().unwrap_or_else(PoisonError::into_inner).as_mut().ok_or(Closed)?.pop();
             let was_idle = ready.is_some();
@@ -74,19 +90,15 @@ impl Readers {
             drop(turn);
             result
         };
-        match &self.in_place {
-            Some(disk) => {
-                disk.read().await;
-                reading()
-            }
-            None => tokio::task::spawn_blocking(reading).await.unwrap_or_else(|_| Err(Closed.into())),
-        }
+        tokio::task::spawn_blocking(reading).await.unwrap_or_else(|_| Err(Closed.into()))
     }
 
     /// What is being read is finished; nothing more is.
     pub(crate) fn close(&self) {
         self.turns.close();
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Reading::Aside { idle, .. } = &self.place {
+            idle.lock().unwrap_or_else(PoisonError::into_inner).take();
+        }
     }
 }
 

@@ -41,6 +41,8 @@ const BUSY: Duration = Duration::from_secs(5);
 /// Page cache of the writer and of each reader, KiB.
 const WRITER_CACHE_KIB: i64 = 2048;
 const READER_CACHE_KIB: i64 = 512;
+/// Statements that each connection keeps prepared; there are less texts than that. To prepare one takes longer than most of them take.
+const STATEMENTS: usize = 128;
 /// What is left of the write-ahead log file after something unusually large went through it.
 const WAL_KEPT_BYTES: i64 = 64 * 1024 * 1024;
 
@@ -51,11 +53,19 @@ pub(crate) struct Opened {
     pub(crate) path: PathBuf,
 }
 
-pub(crate) fn open(dir: &Path) -> Result<Opened, StoreError> {
+/// Who else has connections to the database.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Others {
+    Readers,
+    /// Nobody: no file is locked and no memory shared for each transaction.
+    None,
+}
+
+pub(crate) fn open(dir: &Path, others: Others) -> Result<Opened, StoreError> {
     let failed = |cause: anyhow::Error| StoreError::Failed { dir: dir.display().to_string(), cause };
     let lock = claim(dir)?;
     let path = dir.join(DATABASE);
-    let connection = open_writer(&path).map_err(failed)?;
+    let connection = open_writer(&path, others).map_err(failed)?;
     let found = version(&connection).map_err(failed)?;
     let known = known();
     if found > known {
@@ -94,11 +104,16 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
     }
 }
 
-fn open_writer(path: &Path) -> anyhow::Result<Connection> {
+fn open_writer(path: &Path, others: Others) -> anyhow::Result<Connection> {
     let flags =
         OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_CREATE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags).context("open the database")?;
     connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    match others {
+        Others::Readers => {}
+        Others::None => connection.pragma_update(None, "locking_mode", "exclusive")?,
+    }
     connection.pragma_update(None, "journal_mode", "wal").context("switch to a write-ahead log")?;
     connection.pragma_update(None, "synchronous", "full")?;
     connection.pragma_update(None, "cache_size", -WRITER_CACHE_KIB)?;
@@ -112,6 +127,7 @@ pub(crate) fn open_reader(path: &Path) -> rusqlite::Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(BUSY)?;
+    connection.set_prepared_statement_cache_capacity(STATEMENTS);
     connection.pragma_update(None, "cache_size", -READER_CACHE_KIB)?;
     Ok(connection)
 }

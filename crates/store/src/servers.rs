@@ -10,7 +10,7 @@
 
 mod statements;
 
-pub(crate) use statements::change;
+pub(crate) use statements::{change, fence, new_log};
 
 use crate::jobs::{Job, Record};
 use crate::store::Store;

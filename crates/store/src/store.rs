@@ -3,7 +3,6 @@
 use crate::blobs::Rooms;
 use crate::desk::{Desk, start};
 use crate::history::{self, Unread};
-use crate::in_place::{Disk, InPlace};
 use crate::jobs::{Job, Record, Reply};
 use crate::quarantine::Quarantine;
 use crate::readers::{Readers, Source};
@@ -100,23 +99,13 @@ impl Store {
                 (Source::Postgres(Box::new(address)), writer)
             }
         };
-        let readers = [Readers::new(source.clone(), None), Readers::new(source, None)];
+        let readers = [Readers::new(source.clone()), Readers::new(source)];
         let rooms = Rooms::open(dir, places.bucket).context("open the blobs");
         let rooms = rooms.map_err(|cause| failed(dir, cause))?;
         Ok(Self::of(Desk::Thread(jobs), Some(writer), readers, Ours::new(server), quarantine, rooms))
     }
 
-    /// Opens the store in `dir`, on SQLite, without threads: whoever asks does what they ask for, as quickly as this disk lets them.
-    pub fn open_in_place(dir: &Path, disk: Arc<dyn Disk>) -> Result<Self, StoreError> {
-        let quarantine = Arc::new(Quarantine::default());
-        let (path, writer) = InPlace::open(dir, Arc::clone(&quarantine), Arc::clone(&disk))?;
-        let readers = || Readers::new(Source::Lite(path.clone()), Some(Arc::clone(&disk)));
-        let rooms = Rooms::open(dir, None).context("open the blobs").map_err(|cause| failed(dir, cause))?;
-        let (desk, readers) = (Desk::InPlace(Box::new(writer)), [readers(), readers()]);
-        Ok(Self::of(desk, None, readers, Ours::new(0), quarantine, rooms))
-    }
-
-    fn of(
+    pub(crate) fn of(
         desk: Desk,
         writer: Option<JoinHandle<()>>,
         [readers, keeper]: [Readers; 2],

@@ -16,7 +16,9 @@ use crate::batch::Batch;
 use crate::jobs::{Job, Record, Staged, Trouble, gather};
 use crate::quarantine::Quarantine;
 use crate::sql::{self, Connection, params};
-use crate::{Append, AppendError, Committed, answers, history, hooks, rebuild, search, summaries, usage};
+use crate::{
+    Append, AppendError, Committed, answers, history, hooks, rebuild, search, servers, summaries, usage,
+};
 use lamplight_domain::{Seq, SessionId};
 use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
@@ -47,6 +49,8 @@ pub(crate) struct Writer {
     search_index: search::Index,
     /// Why nothing is written any more.
     stopped: Option<String>,
+    /// Which of several servers it writes for; 0 where there are no others.
+    server: i64,
     lock: File,
 }
 
@@ -80,6 +84,7 @@ impl Writer {
             wal_pages,
             wal_pages_copied: 0,
             stopped: None,
+            server: 0,
             lock,
         })
     }
@@ -103,6 +108,15 @@ impl Writer {
         jobs.close();
         while jobs.blocking_recv().is_some() {}
         self.close(closing);
+    }
+
+    /// What is taken from here on is this server's.
+    pub(crate) fn write_for(&mut self, server: i64) {
+        self.server = server;
+    }
+
+    pub(crate) fn connection(&self) -> &Connection {
+        &self.connection
     }
 
     /// These together, then that one alone, which is neither a record nor the close.
@@ -202,12 +216,12 @@ impl Writer {
 
     fn stage(&mut self, record: &Record) -> sql::Result<Staged> {
         match record {
-            Record::Append { append, .. } => self.stage_append(append).map(Staged::Append),
+            Record::Append { append, fence, .. } => self.stage_append(append, *fence).map(Staged::Append),
             other => other.stage(&self.connection),
         }
     }
 
-    fn stage_append(&mut self, append: &Append) -> sql::Result<Result<Committed, AppendError>> {
+    fn stage_append(&mut self, append: &Append, fence: i64) -> sql::Result<Result<Committed, AppendError>> {
         if let Some(what) = self.quarantine.what(&append.session) {
             return Ok(Err(AppendError::Quarantined(what)));
         }
@@ -220,12 +234,19 @@ impl Writer {
             return Ok(Err(AppendError::Repeated(known)));
         }
         let end = self.end(&append.session)?;
+        if let (Some(log), 1..) = (end.log, self.server)
+            && append.expected_last > Seq(0)
+            && servers::fence(&self.connection, log)? != fence
+        {
+            return Ok(Err(AppendError::Fenced));
+        }
         if end.last != append.expected_last.0 {
             return Ok(Err(AppendError::Conflict { actual: Seq(end.last) }));
         }
         let log = match end.log {
             Some(log) => log,
-            None => new_log(&self.connection, &append.session)?,
+            None if self.server == 0 => new_log(&self.connection, &append.session)?,
+            None => servers::new_log(&self.connection, &append.session, self.server)?,
         };
         let (first, last) = (end.last + 1, end.last + append.entries.len() as u64);
         Batch::seal(&append.session, first, last, append.at, &append.entries)

@@ -1,7 +1,8 @@
 //! `cargo xtask test`: everything that must hold before a change is taken, cheapest first, all of it even when
 //! something fails. The last line counts.
 //!
-//! Every Rust program is built once, in cargo's `dev` profile: the tests, the page's browser tests and the demo share it.
+//! Every Rust program is built once, in cargo's `dev` profile: the tests, the page's browser tests and the demo share it. Only the simulation
+//! is built once more, optimised, because it runs thousands of stories.
 
 mod browser;
 mod demos;
@@ -77,6 +78,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
         ("page", Box::new(page::check)),
         ("clippy", Box::new(rust::clippy)),
         ("tests", Box::new(rust::tests)),
+        ("simulation", Box::new(rust::simulation)),
         ("deploy", Box::new(deploy::check)),
     ];
     if !arguments.fast {
@@ -101,7 +103,7 @@ fn ended(steps: Vec<Step>, run: &Run) -> Result<ExitCode> {
     }
     println!();
     for (name, seconds, tally) in &rows {
-        println!("{} {name:8} {seconds:4} s  {tally}", if tally.failed == 0 { "✓" } else { "✗" });
+        println!("{} {name:10} {seconds:4} s  {tally}", if tally.failed == 0 { "✓" } else { "✗" });
     }
     let total: Tally = rows.into_iter().map(|(_, _, tally)| tally).sum();
     println!("\n{total}");

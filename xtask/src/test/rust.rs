@@ -2,10 +2,15 @@
 
 use super::tally::Tally;
 use super::{Run, one};
+use crate::build::QUICK;
 use crate::command::output_of;
 use crate::workspace::cargo;
 use anyhow::Result;
 use std::process::Command;
+
+/// Stories that the engine lives through, unless the environment says otherwise.
+const SEEDS: u32 = 10_000;
+const SEEDS_VARIABLE: &str = "LAMPLIGHT_SEEDS";
 
 pub(super) fn format(run: &Run) -> Result<Tally> {
     Ok(one(in_workspace(run).args(["fmt", "--all", "--check"])))
@@ -38,6 +43,17 @@ pub(super) fn tests(run: &Run) -> Result<Tally> {
         tests.args(["test", "--quiet", "--locked", "--workspace", "--no-fail-fast"]);
         Tally::of(&mut tests, "test result:")
     }
+}
+
+/// The same seeds each time; the tests before have run a few of them. A package alone, so that nothing is built but what it is made of.
+pub(super) fn simulation(run: &Run) -> Result<Tally> {
+    let mut seeds = in_workspace(run);
+    if std::env::var_os(SEEDS_VARIABLE).is_none() {
+        seeds.env(SEEDS_VARIABLE, SEEDS.to_string());
+    }
+    seeds.args(["test", "--quiet", "--locked", "--profile", QUICK, "--package", "lamplight-simulation"]);
+    seeds.args(["--test", "it", "--", "nothing_is_lost", "--nocapture"]);
+    Tally::of(&mut seeds, "test result:")
 }
 
 fn in_workspace(run: &Run) -> Command {

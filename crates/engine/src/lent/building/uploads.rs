@@ -243,6 +243,10 @@ impl Kept {
 
 /// The folders of all people.
 async fn folders(data_dir: &Path) -> Vec<PathBuf> {
+    // Where nobody ever uploaded anything, no thread is asked: every start comes by here.
+    if !folder(data_dir).is_dir() {
+        return Vec::new();
+    }
     let Ok(mut entries) = fs::read_dir(folder(data_dir)).await else { return Vec::new() };
     let mut all = Vec::new();
     while let Ok(Some(entry)) = entries.next_entry().await {
