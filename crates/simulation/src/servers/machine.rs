@@ -265,6 +265,8 @@ async fn begin(
 ) {
     let disk = Arc::new(SimulatedDisk::new(Arc::clone(&universe)));
     let provider = Arc::new(SimulatedProvider(Arc::clone(&universe)));
+    // What went wrong before may still be what ends it.
+    let has_to = universe.weather() == Weather::CALM;
     let started = async {
         let store = Store::open_together(&config.data_dir, &database, number, disk)?;
         anyhow::Ok(Engine::start(config, store, provider).await?)
@@ -273,7 +275,7 @@ async fn begin(
         Ok(started) => drop(engine.set(started)),
         Err(error) => {
             universe.tell(|| format!("the server does not start: {error:#}"));
-            if universe.weather() == Weather::CALM {
+            if has_to {
                 universe.wrong(format!("the server does not start: {error:#}"));
             }
             ended.notify_one();

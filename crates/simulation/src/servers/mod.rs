@@ -140,7 +140,10 @@ impl Story {
                 self.has_one_sandbox_each();
             }
             if is_quiet && self.machines.iter().all(|machine| machine.sandboxes().is_empty()) {
-                break;
+                self.wait(LAST)?;
+                if self.is_quiet() {
+                    return Ok(());
+                }
             }
             if rested > REST {
                 let left: Vec<_> = self.machines.iter().flat_map(Machine::sandboxes).collect();
@@ -149,7 +152,6 @@ impl Story {
                     .wrong(format!("after {} min there still is {left:?}, {phases:?}", REST.as_secs() / 60));
             }
         }
-        self.wait(LAST)
     }
 
     /// Asks for what is still to be asked for; whether all sessions rest.
