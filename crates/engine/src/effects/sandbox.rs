@@ -29,6 +29,9 @@ pub(super) async fn create(context: &Context, generation: Generation) -> Result<
 }
 
 async fn made(context: &Context, spec: &SandboxSpec) -> Result<(Handle, Option<Enforced>), SandboxError> {
+    if context.shared.store.is_shared() {
+        end_earlier(context, spec.generation).await?;
+    }
     let begun = Instant::now();
     let handle = context.shared.provider.create(spec).await?;
     context.shared.metrics.made_sandbox(begun.elapsed());
@@ -37,6 +40,18 @@ async fn made(context: &Context, spec: &SandboxSpec) -> Result<(Handle, Option<E
         tracing::warn!(session.id = %context.id, sandbox.generation = spec.generation.0, "the sandbox lacks walls, as sandbox.unsafe allows");
     }
     Ok((handle, enforced))
+}
+
+/// A session that was at another server meanwhile, and has come back, may have left a sandbox here that the reconciler has not found yet:
+/// two would have the same files.
+async fn end_earlier(context: &Context, generation: Generation) -> Result<(), SandboxError> {
+    let provider = &context.shared.provider;
+    for found in provider.list().await? {
+        if found.session == context.id && found.generation < generation {
+            provider.destroy(&found.handle, Files::Keep).await?;
+        }
+    }
+    Ok(())
 }
 
 pub(super) async fn pause(

@@ -134,14 +134,13 @@ impl Story {
         let since = self.at;
         loop {
             self.wait(LOOK)?;
-            let is_quiet = self.is_quiet();
             let rested = self.at - since;
             if rested > SETTLED {
                 self.has_one_sandbox_each();
             }
-            if is_quiet && self.machines.iter().all(|machine| machine.sandboxes().is_empty()) {
+            if self.rests() {
                 self.wait(LAST)?;
-                if self.is_quiet() {
+                if self.rests() {
                     return Ok(());
                 }
             }
@@ -152,6 +151,11 @@ impl Story {
                     .wrong(format!("after {} min there still is {left:?}, {phases:?}", REST.as_secs() / 60));
             }
         }
+    }
+
+    /// Whether nothing is to be done, as far as anybody has seen, and nothing is left anywhere.
+    fn rests(&mut self) -> bool {
+        self.is_quiet() && self.machines.iter().all(|machine| machine.sandboxes().is_empty())
     }
 
     /// Asks for what is still to be asked for; whether all sessions rest.
