@@ -5,7 +5,7 @@ use crate::reader::{self, Seen};
 use crate::story::{is_allowed, is_at_work, new_session};
 use crate::universe::{Universe, lock};
 use lamplight_domain::SessionId;
-use lamplight_domain::session::{Phase, SessionView};
+use lamplight_domain::session::{Phase, SandboxState, SessionView};
 use lamplight_engine::{CommandError, Engine, NewSession, Whereabouts};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -37,6 +37,7 @@ struct State {
 #[derive(Default)]
 struct Known {
     phase: Option<Phase>,
+    sandbox: SandboxState,
     seen: Seen,
     /// Whoever follows it has this.
     following: Arc<tokio::sync::Mutex<()>>,
@@ -82,8 +83,12 @@ impl People {
         lock(&self.state).sessions.iter().map(|(id, known)| (id.clone(), known.phase)).collect()
     }
 
+    /// Whether all were seen at rest, with nothing that is still to come to its end.
     pub(super) fn is_quiet(&self) -> bool {
-        self.phases().iter().all(|(_, phase)| phase.is_some_and(|phase| !is_at_work(phase)))
+        lock(&self.state).sessions.values().all(|known| {
+            let has_ended = matches!(known.sandbox, SandboxState::None | SandboxState::Stopped);
+            has_ended && known.phase.is_some_and(|phase| !is_at_work(phase))
+        })
     }
 
     /// What was accepted, and what was seen of each session; at the end.
@@ -223,7 +228,7 @@ impl People {
         match answer {
             Ok(view) => {
                 if let Some(known) = lock(&self.state).sessions.get_mut(session) {
-                    known.phase = Some(view.phase);
+                    (known.phase, known.sandbox) = (Some(view.phase), view.sandbox_state);
                 }
             }
             Err(error) => self.refused(&error),
