@@ -6084,7 +6084,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, memory_beyond_queue, attempts_out_of_bounds, image_unknown, image_of_a_fork */
+            /** @description invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, memory_beyond_queue, attempts_out_of_bounds, image_unknown, image_not_here, image_of_a_fork */
             400: {
                 headers: {
                     [name: string]: unknown;
