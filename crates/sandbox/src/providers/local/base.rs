@@ -308,12 +308,7 @@ fn make(root: &Path, users: bool) -> Result<()> {
         copy(&Path::new("/etc").join(name), &etc.join(name), &holds_no_credential)?;
     }
     own_files::write(&etc)?;
-    let profile = etc.join("profile");
-    // Not what a link leads to: that is the machine's.
-    if fs::symlink_metadata(&profile).is_ok_and(|there| there.is_file()) {
-        let text = fs::read(&profile).context("read /etc/profile")?;
-        own_files::write_profile(&etc, &String::from_utf8_lossy(&text))?;
-    }
+    own_files::rewrite_profile(&etc)?;
     fs::set_permissions(root, Permissions::from_mode(0o755))?;
     Ok(())
 }

@@ -53,6 +53,16 @@ pub(super) fn write_profile(etc: &Path, text: &str) -> Result<()> {
     if quick == text { Ok(()) } else { file(etc, "profile", &quick) }
 }
 
+/// The same of one that is there. Not of what a link leads to: that is the machine's.
+pub(super) fn rewrite_profile(etc: &Path) -> Result<()> {
+    let profile = etc.join("profile");
+    if !fs::symlink_metadata(&profile).is_ok_and(|there| there.is_file()) {
+        return Ok(());
+    }
+    let text = fs::read(&profile).context("read /etc/profile")?;
+    write_profile(etc, &String::from_utf8_lossy(&text))
+}
+
 fn file(etc: &Path, name: &str, text: &str) -> Result<()> {
     fs::write(etc.join(name), text).with_context(|| format!("write /etc/{name}"))?;
     fs::set_permissions(etc.join(name), Permissions::from_mode(0o644)).context("set its permissions")
