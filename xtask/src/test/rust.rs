@@ -7,6 +7,7 @@ use crate::command::output_of;
 use crate::workspace::cargo;
 use anyhow::Result;
 use std::process::Command;
+use std::thread::available_parallelism;
 
 /// Stories that the engine lives through, unless the environment says otherwise.
 const SEEDS: u32 = 10_000;
@@ -37,12 +38,18 @@ pub(super) fn tests(run: &Run) -> Result<Tally> {
     if output_of(in_workspace(run).args(["nextest", "--version"])).is_ok() {
         tests.args(["nextest", "run", "--cargo-quiet", "--locked", "--workspace", "--no-fail-fast"]);
         tests.args(["--show-progress", "none", "--status-level", "slow", "--final-status-level", "flaky"]);
+        tests.args(["--test-threads", &at_once().to_string()]);
         Tally::of(&mut tests, "Summary")
     } else {
         println!("cargo-nextest is not installed; using cargo test");
         tests.args(["test", "--quiet", "--locked", "--workspace", "--no-fail-fast"]);
         Tally::of(&mut tests, "test result:")
     }
+}
+
+/// Tests at a time: three for two processors, since most of them wait for others half of their time.
+fn at_once() -> usize {
+    (available_parallelism().map_or(1, usize::from) * 3).div_ceil(2)
 }
 
 /// The same seeds each time; the tests before have run a few of them. A package alone, so that nothing is built but what it is made of.
