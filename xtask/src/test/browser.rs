@@ -1,11 +1,10 @@
 //! The page in a browser, once with its double and once with the real server, a real agent and the scripted model.
 
 use super::tally::Tally;
-use super::{DEV, Run};
-use crate::command::run as run_command;
+use super::{DEV, Run, rust};
 use crate::missing;
 use crate::stage::{Agent, Model, Sample, Server, Stage};
-use crate::{build, workspace::Workspace, workspace::cargo};
+use crate::{build, workspace::Workspace};
 use anyhow::Result;
 use std::path::PathBuf;
 use std::process::Command;
@@ -24,10 +23,7 @@ pub(super) fn check(run: &Run, all: bool) -> Result<Tally> {
     };
     let mut double = end_to_end(&run.workspace, run, &chromium);
     // Tests that kill a server have one of their own.
-    let mut agent = cargo();
-    agent.args(["build", "--locked", "--profile", DEV]);
-    agent.args(["--package", "lamplight-agent", "--bin", "scripted-agent"]);
-    run_command(agent.args(["--package", "lamplight-fake-github", "--bin", "fake-github"]))?;
+    rust::programs(run)?;
     double.env("LAMPLIGHT", run.workspace.program(DEV, "lamplight"));
     double.env("SCRIPTED_AGENT", run.workspace.program(DEV, "scripted-agent"));
     double.env("FAKE_GITHUB", run.workspace.program(DEV, "fake-github"));

@@ -3,9 +3,8 @@
 //! The judges come from Python's registry: some 120 MB once, 500 MB unpacked. Where they cannot be had, that is told as skipped.
 
 use super::tally::Tally;
-use super::{DEV, Run};
+use super::{DEV, Run, rust};
 use crate::command::run as run_command;
-use crate::workspace::cargo;
 use anyhow::{Context, Result};
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -25,7 +24,7 @@ pub(super) fn check(run: &Run) -> Result<Tally> {
         Ok(python) => python,
         Err(error) => return Ok(Tally::skipped(&format!("nobody can judge what is in deploy/: {error:#}"))),
     };
-    run_command(cargo().args(["build", "--locked", "--profile", DEV, "--package", "lamplight-server"]))?;
+    rust::programs(run)?;
     let mut judges = Command::new(python);
     judges.arg(run.workspace.root.join(SCRIPT)).arg(&run.workspace.root);
     Tally::of(judges.arg(run.workspace.program(DEV, "lamplight")), "Checks")

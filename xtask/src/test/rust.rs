@@ -3,7 +3,7 @@
 use super::tally::Tally;
 use super::{Run, one};
 use crate::build::QUICK;
-use crate::command::output_of;
+use crate::command::{output_of, run as run_command};
 use crate::workspace::cargo;
 use anyhow::Result;
 use std::process::Command;
@@ -50,6 +50,12 @@ pub(super) fn tests(run: &Run) -> Result<Tally> {
 /// Tests at a time: three for two processors, since most of them wait for others half of their time.
 fn at_once() -> usize {
     (available_parallelism().map_or(1, usize::from) * 3).div_ceil(2)
+}
+
+/// Every program, built with what the tests are built with: asked for by package, they and their libraries would be built once more, with fewer
+/// features.
+pub(super) fn programs(run: &Run) -> Result<()> {
+    run_command(in_workspace(run).args(["build", "--locked", "--workspace", "--bins", "--tests"]))
 }
 
 /// The same seeds each time; the tests before have run a few of them. A package alone, so that nothing is built but what it is made of.
