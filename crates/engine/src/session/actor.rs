@@ -104,7 +104,7 @@ impl Actor {
             let deadline = self.next_look();
             tokio::select! {
                 biased;
-                () = crate::engine::closed(&mut resting) => return self.flush().await,
+                () = crate::engine::closed(&mut resting) => return self.take_what_was_sent().await,
                 () = crate::servers::lapsed(&mut lease, self.term) => return Err(CommandError::Moved),
                 message = self.messages.recv() => match message {
                     Some(message) => self.take(message).await?,
@@ -120,6 +120,15 @@ impl Actor {
                 }
             }
         }
+    }
+
+    /// Whoever sent it believes it told: what a model cost is in no other place.
+    async fn take_what_was_sent(&mut self) -> Result<(), CommandError> {
+        self.messages.close();
+        while let Some(message) = self.messages.recv().await {
+            self.take(message).await?;
+        }
+        self.flush().await
     }
 
     async fn take(&mut self, message: Message) -> Result<(), CommandError> {
