@@ -1,6 +1,7 @@
 //! `filesystem.Filesystem`. Sizes are texts in JSON, as every number of 64 bits.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// All requests but of `Move`: each takes some of these.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -61,6 +62,8 @@ pub struct Entry {
     pub modified_time: String,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub symlink_target: Option<String>,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub metadata: BTreeMap<String, String>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -90,6 +93,9 @@ pub struct Event {
     pub name: String,
     #[serde(rename = "type")]
     pub kind: EventType,
+    /// Where it is asked for, and as far as there is one: never of what was removed or has another name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub entry: Option<Box<Entry>>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -135,7 +141,7 @@ mod tests {
 
     #[test]
     fn what_happens_is_said_as_sdks_read_it() {
-        let event = Event { name: "a".into(), kind: EventType::Create };
+        let event = Event { name: "a".into(), kind: EventType::Create, entry: None };
         let said = serde_json::to_value(WatchResponse::Filesystem(event)).unwrap();
         assert_eq!(said, json!({"filesystem": {"name": "a", "type": "EVENT_TYPE_CREATE"}}));
         assert_eq!(serde_json::to_value(WatchResponse::Start {}).unwrap(), json!({"start": {}}));

@@ -9,6 +9,7 @@
 //! | [`connect`] | the frames and errors of Connect, in which the next two are | a sandbox |
 //! | [`process`] | processes, their input and output | a sandbox |
 //! | [`filesystem`] | files by their names, and what happens to them | a sandbox |
+//! | [`metadata`] | what is kept with a file | a sandbox |
 //! | [`signature`] | addresses of files that count without a token | a sandbox |
 //!
 //! Sources: the OpenAPI document and the protobuf files of E2B's repository (Apache-2.0), of which nothing is copied, and what its
@@ -18,13 +19,14 @@ pub mod connect;
 pub mod control;
 pub mod filesystem;
 pub mod listing;
+pub mod metadata;
 pub mod process;
 pub mod signature;
 pub mod template;
 
-/// The version of the daemon in a sandbox that clients are told of: they leave out what came later. Of 0.6.2 are attributes of files,
-/// of 0.6.3 entries in events.
-pub const ENVD_VERSION: &str = "0.6.1";
+/// The version of the daemon in a sandbox that clients are told of: they leave out what came later. Of 0.6.2 is the metadata of files,
+/// of 0.6.3 are entries in events, of 0.6.4 is watching what is mounted from a network, which is never refused here.
+pub const ENVD_VERSION: &str = "0.6.4";
 
 /// The port of that daemon.
 pub const ENVD_PORT: u16 = 49983;

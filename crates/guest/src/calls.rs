@@ -49,8 +49,8 @@ pub(crate) async fn answer(guest: Rc<Guest>, link: u64, mut stream: Stream) -> i
             Ok(hand) => return folder::list(hand, &path, limit, stream).await,
             Err(refused) => Err(refused),
         },
-        Open::WriteFile { path, mode, who } => match Hand::of(&guest, who) {
-            Ok(hand) => return files::write(hand, &path, mode, stream).await,
+        Open::WriteFile { path, mode, attributes, who } => match Hand::of(&guest, who) {
+            Ok(hand) => return files::write(hand, &path, mode, &attributes, stream).await,
             Err(refused) => Err(refused),
         },
         Open::Watch { path, deep, who } => match Hand::of(&guest, who) {

@@ -1,11 +1,13 @@
 //! Single files for the host, in pieces, so that neither end holds a file whole because of the other.
 
 use crate::agent::Hand;
+use crate::attributes;
 use crate::guest::{failed, refusal};
 use crate::stream::{Stream, send};
 use lamplight_wire::chunk::{self, CHUNK_HEADER, Chunk, MAX_CHUNK};
 use lamplight_wire::{Code, Refusal, Reply};
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions, Permissions};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
@@ -55,7 +57,13 @@ fn open(path: &str, limit: u64) -> Result<(File, u32), Refusal> {
 }
 
 /// Makes or replaces a file with what the host sends, and the folders above it where they are missing.
-pub(crate) async fn write(hand: Hand, path: &str, mode: u32, mut stream: Stream) -> io::Result<()> {
+pub(crate) async fn write(
+    hand: Hand,
+    path: &str,
+    mode: u32,
+    attributes: &BTreeMap<String, String>,
+    mut stream: Stream,
+) -> io::Result<()> {
     let target = Path::new(path);
     let about = |error: &io::Error| Reply::Refused(failed(format!("write {path}"), error));
     let (mut file, mut beside) = match hand.touch(|| make_beside(hand, target)) {
@@ -77,7 +85,12 @@ pub(crate) async fn write(hand: Hand, path: &str, mode: u32, mut stream: Stream)
         }
     }
     let permissions = Permissions::from_mode(mode & MODE_BITS);
-    let finished = hand.touch(|| file.set_permissions(permissions).and_then(|()| beside.become_(target)));
+    let finished = hand.touch(|| {
+        // Whoever may not write to the file any more may not do this either.
+        attributes::keep(&file, attributes)?;
+        file.set_permissions(permissions)?;
+        beside.become_(target)
+    });
     let reply = match finished {
         Ok(()) => Reply::Done,
         Err(error) => about(&error),

@@ -5,6 +5,7 @@
 
 mod agent;
 mod attach;
+mod attributes;
 mod calls;
 mod files;
 mod folder;

@@ -1,6 +1,7 @@
 //! What is in a folder, as the guest tells it: [`Listed`] messages after the reply, the last one `End`.
 
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 
 /// Entries in one message; with names and targets as long as they can be, it still fits.
 pub const MAX_ENTRIES: usize = 16;
@@ -8,10 +9,19 @@ pub const MAX_ENTRIES: usize = 16;
 /// The longest target of a link that is told; characters.
 pub const MAX_TARGET: usize = 256;
 
+/// What is kept with a file is in its extended attributes, whose names begin with this: so E2B's own sandboxes have it, and programs
+/// inside know it. On the link the names are without it.
+pub const ATTRIBUTE_PREFIX: &str = "user.e2b.";
+
+/// Attributes of one file that are told, and bytes of all their names and values. One entry that has them, and as many others that
+/// have none as a message may hold, still fit into one.
+pub const MAX_ATTRIBUTES: usize = 64;
+pub const MAX_ATTRIBUTE_BYTES: usize = 4096;
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(tag = "listed", rename_all = "snake_case")]
 pub enum Listed {
-    /// At most [`MAX_ENTRIES`].
+    /// At most [`MAX_ENTRIES`], and none but the first has attributes.
     Entries { entries: Vec<FolderEntry> },
     /// `more`: there is more than was asked for.
     End { more: bool },
@@ -38,6 +48,16 @@ pub struct FolderEntry {
     pub user: u32,
     #[serde(default, skip_serializing_if = "is_root")]
     pub group: u32,
+    /// Those that are printable ASCII, of a link those of what it leads to.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub attributes: BTreeMap<String, String>,
+}
+
+impl FolderEntry {
+    /// Of all names and values.
+    pub fn attribute_bytes(&self) -> usize {
+        self.attributes.iter().map(|(name, value)| name.len() + value.len()).sum()
+    }
 }
 
 fn is_root(number: &u32) -> bool {

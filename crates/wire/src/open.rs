@@ -57,10 +57,13 @@ pub enum Open {
         #[serde(default, skip_serializing_if = "Who::is_agent")]
         who: Who,
     },
-    /// Replaces or makes the file in one step; `mode` holds the permission bits.
+    /// Replaces or makes the file in one step; `mode` holds the permission bits. It has these attributes then and no others, as
+    /// [`folder::ATTRIBUTE_PREFIX`](crate::folder::ATTRIBUTE_PREFIX) says. Guests of before do not know of them and keep none.
     WriteFile {
         path: String,
         mode: u32,
+        #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+        attributes: BTreeMap<String, String>,
         #[serde(default, skip_serializing_if = "Who::is_agent")]
         who: Who,
     },

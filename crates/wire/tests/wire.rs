@@ -1,7 +1,9 @@
 //! The frozen examples of each generation, and frames that arrive in any pieces.
 
 use bytes::{Bytes, BytesMut};
-use lamplight_wire::folder::{FileKind, FolderEntry, Listed, MAX_ENTRIES, MAX_TARGET};
+use lamplight_wire::folder::{
+    FileKind, FolderEntry, Listed, MAX_ATTRIBUTE_BYTES, MAX_ATTRIBUTES, MAX_ENTRIES, MAX_TARGET,
+};
 use lamplight_wire::watch::{self, Change, WatchEvent, Watched};
 use lamplight_wire::{
     Acknowledge, Bounds, Code, ExitStatus, Generation, Generations, GuestOpen, Hello, Offsets, Open, Output,
@@ -11,6 +13,7 @@ use lamplight_wire::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::fmt::{Debug, Write};
 
 /// One of each, in the order of the enums.
@@ -34,7 +37,12 @@ fn opens() -> Vec<Open> {
         Open::KillAll { grace_ms: 2000 },
         Open::Forget { process: process() },
         Open::ReadFile { path: "/etc/hostname".into(), limit: 1024, who: Who::Agent },
-        Open::WriteFile { path: "/home/agent/.netrc".into(), mode: 0o600, who: Who::Agent },
+        Open::WriteFile {
+            path: "/home/agent/.netrc".into(),
+            mode: 0o600,
+            attributes: BTreeMap::new(),
+            who: Who::Agent,
+        },
         Open::Dial { port: 8080 },
         Open::Processes,
         Open::ListFolder { path: "/workspace".into(), limit: 1000, who: Who::Agent },
@@ -56,6 +64,7 @@ fn opens() -> Vec<Open> {
         Open::Rename { from: "/workspace/a".into(), to: "/workspace/b/c".into(), who: Who::Agent },
         Open::Remove { path: "/workspace/b".into(), who: Who::Agent },
         Open::Watch { path: "/workspace".into(), deep: true, who: Who::Agent },
+        Open::WriteFile { path: "/workspace/a".into(), mode: 0o644, attributes: kept(), who: Who::Agent },
     ]
 }
 
@@ -81,7 +90,16 @@ fn replies() -> Vec<Reply> {
         Reply::Folder,
         Reply::Ports { ports: vec![3000, 8080] },
         Reply::Entry { entry: owned(), real: Some("/workspace/run.sh".into()) },
+        Reply::Entry {
+            entry: FolderEntry { attributes: kept(), ..owned() },
+            real: Some("/workspace/run.sh".into()),
+        },
     ]
+}
+
+/// What is kept with a file.
+fn kept() -> BTreeMap<String, String> {
+    [("made-by".to_owned(), "a program".to_owned())].into()
 }
 
 /// Something of the agent's.
@@ -96,6 +114,7 @@ fn owned() -> FolderEntry {
         leads_to: None,
         user: 1000,
         group: 1000,
+        attributes: BTreeMap::new(),
     }
 }
 
@@ -120,6 +139,7 @@ fn listed() -> Vec<Listed> {
         leads_to,
         user: 0,
         group: 0,
+        attributes: BTreeMap::new(),
     };
     vec![
         Listed::Entries {
@@ -330,8 +350,13 @@ fn the_longest_names_fit_into_one_message() {
         leads_to: Some(FileKind::Folder),
         user: u32::MAX,
         group: u32::MAX,
+        attributes: BTreeMap::new(),
     };
-    message::encode(&Listed::Entries { entries: vec![entry; MAX_ENTRIES] }).unwrap();
+    let mut entries = vec![entry; MAX_ENTRIES];
+    // Each of these takes two.
+    let value = "\\".repeat(MAX_ATTRIBUTE_BYTES / MAX_ATTRIBUTES);
+    entries[0].attributes = (0..MAX_ATTRIBUTES).map(|n| (n.to_string(), value.clone())).collect();
+    message::encode(&Listed::Entries { entries }).unwrap();
     let event = WatchEvent { what: Change::Attributes, name: "\u{1}".repeat(watch::MAX_NAME) };
     message::encode(&Watched::Events { events: vec![event; watch::MAX_EVENTS] }).unwrap();
 }

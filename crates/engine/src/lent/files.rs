@@ -6,6 +6,7 @@ use bytes::Bytes;
 use futures::Stream as Pieces;
 use lamplight_domain::SessionId;
 use lamplight_sandbox::link::{Code, FileReader, Folder, Link, LinkError, Named, Stream, Watcher, Who};
+use std::collections::BTreeMap;
 
 /// Things in one folder that are told.
 const FOLDER_ENTRIES: u32 = 100_000;
@@ -98,13 +99,15 @@ impl LentFiles {
     }
 
     /// Makes or replaces a file when `content` has come to its end; where that is an error, it is given back and nothing has changed.
+    /// These attributes are kept with it, and no others.
     pub async fn write<E>(
         &self,
         path: &str,
         mode: u32,
+        attributes: BTreeMap<String, String>,
         content: impl Pieces<Item = Result<Bytes, E>> + Unpin,
     ) -> Result<Result<(), E>, Unfiled> {
-        Ok(self.link.as_write_file_from(self.who, path, mode, content).await?)
+        Ok(self.link.as_write_file_from(self.who, path, mode, attributes, content).await?)
     }
 
     pub async fn watch(&self, path: &str, deep: bool) -> Result<Watcher, Unfiled> {

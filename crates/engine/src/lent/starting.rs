@@ -82,7 +82,7 @@ pub(super) async fn begin(shared: &Shared, entry: &Entry, facts: &LentSandbox) -
     let who = if shared.lent_user(Some("root")).is_some() { Who::Root } else { Who::Agent };
     for (path, content) in files {
         let content = stream::iter([Ok::<_, Infallible>(Bytes::from(content.clone()))]);
-        let written = link.as_write_file_from(who, path, 0o644, content).await;
+        let written = link.as_write_file_from(who, path, 0o644, BTreeMap::new(), content).await;
         written
             .map_err(|error| not_begun(format!("{path}: {error}")))?
             .unwrap_or_else(|never| match never {});

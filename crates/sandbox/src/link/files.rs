@@ -9,6 +9,7 @@ use futures::stream;
 use lamplight_wire::chunk::{self, Chunk};
 use lamplight_wire::folder::{FolderEntry, Listed};
 use lamplight_wire::{Code, Open, Reply, Who};
+use std::collections::BTreeMap;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 /// A file that is being read.
@@ -100,18 +101,20 @@ impl Link {
         mode: u32,
         content: impl stream::Stream<Item = Result<Bytes, E>> + Unpin,
     ) -> Result<Result<(), E>, LinkError> {
-        self.as_write_file_from(Who::Agent, path, mode, content).await
+        self.as_write_file_from(Who::Agent, path, mode, BTreeMap::new(), content).await
     }
 
-    /// Like [`Link::write_file_from`].
+    /// Like [`Link::write_file_from`]; `attributes` are kept with the file, and those of one that was there are gone. Guests of before
+    /// keep none, and do not say so.
     pub async fn as_write_file_from<E>(
         &self,
         who: Who,
         path: &str,
         mode: u32,
+        attributes: BTreeMap<String, String>,
         mut content: impl stream::Stream<Item = Result<Bytes, E>> + Unpin,
     ) -> Result<Result<(), E>, LinkError> {
-        let open = Open::WriteFile { path: path.to_owned(), mode, who };
+        let open = Open::WriteFile { path: path.to_owned(), mode, attributes, who };
         let mut stream = within("write_file", CALL_DEADLINE, self.inner.opener.open()).await?;
         let sending = async {
             within("write_file", CALL_DEADLINE, send(&mut stream, &open)).await?;

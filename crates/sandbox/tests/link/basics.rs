@@ -3,7 +3,11 @@
 use crate::sandbox::{LIMITS, PATIENCE, START, Sandbox, read_to_end, shell, spec, with_stdin};
 use bytes::Bytes;
 use lamplight_domain::agent::ExitStatus;
-use lamplight_sandbox::link::{Code, Link, LinkError, Offsets, Output, ProcessSpec, RunLimits, RunOutput};
+use lamplight_sandbox::link::{
+    Code, Link, LinkError, Offsets, Output, ProcessSpec, RunLimits, RunOutput, Who,
+};
+use std::collections::BTreeMap;
+use std::convert::Infallible;
 use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::UnixStream;
@@ -154,6 +158,38 @@ async fn signals_reach_the_whole_group() {
     let sleeping = link.run(&shell(count), None, LIMITS).await.unwrap();
     assert_eq!(sleeping.stdout, "0\n");
     assert_eq!(refused(link.signal("group", 15).await.unwrap_err()), Code::NotRunning);
+}
+
+#[tokio::test]
+async fn what_is_kept_with_a_file_goes_with_it_and_is_replaced() {
+    let sandbox = Sandbox::start();
+    let link = sandbox.link().await;
+    let path = |name: &str| sandbox.folder.path().join(name).to_str().unwrap().to_owned();
+    let attributes = |value: &str| BTreeMap::from([("made-by".to_owned(), value.to_owned())]);
+    let write = async |kept| {
+        let content = futures::stream::iter([Ok::<_, Infallible>(Bytes::from_static(b"x"))]);
+        link.as_write_file_from(Who::Agent, &path("a"), 0o400, kept, content)
+            .await
+            .map(|written| written.unwrap())
+    };
+    match write(attributes("one")).await {
+        // A file system that keeps nothing says so.
+        Err(LinkError::Refused { code: Code::Failed, message }) => {
+            assert!(message.contains("os error 95"), "{message}")
+        }
+        written => {
+            written.unwrap();
+            assert_eq!(link.stat(Who::Agent, &path("a")).await.unwrap().entry.attributes, attributes("one"));
+            write(attributes("another")).await.unwrap();
+            link.rename(Who::Agent, &path("a"), &path("b")).await.unwrap();
+            let listed = link.list_folder(sandbox.folder.path().to_str().unwrap(), 100).await.unwrap();
+            let listed = listed.entries.into_iter().find(|one| one.name == "b").unwrap();
+            assert_eq!(listed.attributes, attributes("another"));
+            link.rename(Who::Agent, &path("b"), &path("a")).await.unwrap();
+        }
+    }
+    write(BTreeMap::new()).await.unwrap();
+    assert_eq!(link.stat(Who::Agent, &path("a")).await.unwrap().entry.attributes, BTreeMap::new());
 }
 
 #[tokio::test]

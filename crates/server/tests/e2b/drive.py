@@ -441,6 +441,65 @@ def watching_what_is_not_there_or_no_folder_is_an_error():
 
 
 @case
+def what_is_to_be_kept_with_a_file_is_told_wherever_it_is():
+    kept = {"kind": "", "made-by": 'a "program" ~'}
+    for octets in (True, False):
+        metadata = {"Made-By": 'a "program" ~', "kind": ""}
+        info = box().files.write("kept/a", "x", metadata=metadata, use_octet_stream=octets)
+        same(info.metadata, kept)
+        same(box().files.get_info("kept/a").metadata, kept)
+        same([(one.name, one.metadata) for one in box().files.list("kept")], [("a", kept)])
+        same(box().files.rename("kept/a", "kept/b").metadata, kept)
+        script = "import os; print(os.getxattr('kept/b', 'user.e2b.made-by').decode())"
+        same(box().commands.run(f'python3 -c "{script}"').stdout, 'a "program" ~\n')
+        box().files.write("kept/b", "y", metadata={"other": "one"})
+        same(box().files.get_info("kept/b").metadata, {"other": "one"})
+        box().files.write("kept/b", "z", use_octet_stream=octets)
+        same(box().files.get_info("kept/b").metadata, None)
+        box().files.remove("kept/b")
+
+
+@case
+def several_files_have_the_same_kept_with_them():
+    files = [{"path": "kept/c", "data": "x"}, {"path": "kept/d", "data": "y"}]
+    same([one.metadata for one in box().files.write_files(files, metadata={"of": "both"})], [{"of": "both"}] * 2)
+    same([one.metadata for one in box().files.list("kept")], [{"of": "both"}] * 2)
+
+
+@case
+def more_than_may_be_kept_with_a_file_is_refused():
+    fails("SandboxException", "metadata", box().files.write, "kept/long", "x", metadata={"k": "x" * 4096})
+    many = {f"k{n}": "" for n in range(65)}
+    fails("SandboxException", "metadata", box().files.write, "kept/many", "x", metadata=many)
+    same([one.name for one in box().files.list("kept")], ["c", "d"])
+
+
+@case
+def events_that_are_kept_have_the_entry_of_what_is_there():
+    handle = box().files.watch_dir("kept", include_entry=True, allow_network_mounts=True)
+    plain = box().files.watch_dir("kept")
+    box().files.write("kept/e", "xyz", metadata={"of": "e"})
+    seen = []
+
+    def heard(kind, name):
+        seen.extend(handle.get_new_events())
+        return [event for event in seen if (event.type.value, event.name) == (kind, name)]
+
+    until(lambda: heard("create", "e"), "that it is made")
+    entry = heard("create", "e")[0].entry
+    same((entry.path, entry.type.value, entry.size, entry.metadata), ("/home/user/kept/e", "file", 3, {"of": "e"}))
+    box().commands.run("chmod 600 kept/e")
+    until(lambda: any(one.entry and one.entry.mode == 0o600 for one in heard("chmod", "e")), "its mode")
+    box().files.rename("kept/e", "kept/f")
+    box().files.remove("kept/f")
+    until(lambda: heard("remove", "f") and heard("rename", "e"), "that it is gone")
+    same([one.entry for one in heard("remove", "f") + heard("rename", "e")], [None, None])
+    same([event.name for event in plain.get_new_events() if event.entry], [])
+    handle.stop()
+    plain.stop()
+
+
+@case
 def an_address_that_is_signed_is_enough():
     box().files.write("signed", "by the sdk")
     read = box().download_url("signed", use_signature_expiration=60)

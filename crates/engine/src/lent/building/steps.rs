@@ -9,6 +9,7 @@ use super::recipe::{Layer, LayerKind, without_patterns};
 use anyhow::Context;
 use lamplight_domain::agent::ExitStatus;
 use lamplight_sandbox::link::{Link, ProcessSpec, Who};
+use std::collections::BTreeMap;
 use std::path::Path;
 use tokio_util::io::ReaderStream;
 
@@ -70,7 +71,8 @@ pub(super) fn spec(layer: &Layer, place: &Place, root: Option<LentUser>) -> Proc
 pub(super) async fn upload(link: &Link, archive: &Path, as_root: bool) -> anyhow::Result<()> {
     let file = tokio::fs::File::open(archive).await.context("open what was uploaded")?;
     let who = if as_root { Who::Root } else { Who::Agent };
-    let written = link.as_write_file_from(who, ARCHIVE, 0o600, ReaderStream::new(file)).await;
+    let written =
+        link.as_write_file_from(who, ARCHIVE, 0o600, BTreeMap::new(), ReaderStream::new(file)).await;
     written.context("copy what was uploaded")?.context("read what was uploaded")
 }
 

@@ -274,6 +274,11 @@ pub(super) fn refused(error: Unfiled, path: &str) -> Refused {
         {
             Refused::new(StatusCode::INSUFFICIENT_STORAGE, format!("not enough disk space for {path}"))
         }
+        // EOPNOTSUPP
+        Unfiled::Refused(why) if why.contains("os error 95") => {
+            let message = format!("the file system of {path} keeps no metadata with files");
+            Refused::new(StatusCode::NOT_IMPLEMENTED, message)
+        }
         Unfiled::Exists | Unfiled::Refused(_) => {
             Refused::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string())
         }

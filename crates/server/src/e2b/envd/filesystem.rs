@@ -12,8 +12,9 @@ use lamplight_e2b::filesystem::{
 use lamplight_e2b::process::Nothing;
 use lamplight_engine::{FileKind, FolderEntry, LentFiles};
 
-/// Entries of one answer.
+/// Entries of one answer, and bytes of the metadata of all of them.
 const MOST_ENTRIES: usize = 100_000;
+const MOST_METADATA: usize = 16 * 1024 * 1024;
 
 /// Folders within each other that are listed.
 const DEEPEST: u32 = 64;
@@ -89,7 +90,7 @@ impl Call {
         }
         let deepest = asked.depth.clamp(1, DEEPEST);
         let mut waiting: Vec<(String, u32, Option<FolderEntry>)> = vec![(path.clone(), 0, None)];
-        let mut entries = Vec::new();
+        let (mut entries, mut metadata) = (Vec::new(), 0);
         while let Some((at, depth, listed)) = waiting.pop() {
             let is_folder = listed.as_ref().is_none_or(|one| one.kind == FileKind::Folder);
             if let Some(listed) = listed {
@@ -104,8 +105,12 @@ impl Call {
                 // One below that is gone, or that may not be looked into.
                 Err(_) => continue,
             };
-            if folder.more || entries.len() + waiting.len() + folder.entries.len() > MOST_ENTRIES {
-                let why = format!("there are more than {MOST_ENTRIES} entries below {path}");
+            let length = entries.len() + waiting.len() + folder.entries.len();
+            metadata += folder.entries.iter().map(FolderEntry::attribute_bytes).sum::<usize>();
+            if folder.more || length > MOST_ENTRIES || metadata > MOST_METADATA {
+                let why = format!(
+                    "below {path} are more than {MOST_ENTRIES} entries, or more metadata than one answer holds"
+                );
                 return Err(Error::new(Code::ResourceExhausted, why));
             }
             // The last one that waits is the next.
@@ -141,6 +146,7 @@ fn entry(listed: &FolderEntry, path: String, real: Option<String>) -> Entry {
         owner: owner(listed.user),
         group: owner(listed.group),
         modified_time: super::super::control::moment(listed.modified_ms),
+        metadata: listed.attributes.clone(),
         symlink_target: is_link.then(|| real.or_else(|| listed.target.clone())).flatten(),
         path,
     }

@@ -1,5 +1,5 @@
 //! envd, which runs in E2B's own sandboxes, played from outside: what is asked of it is said to our guest in its own words. So every
-//! sandbox that we have can be one of these, and nothing of E2B is in any of them.
+//! sandbox that we have can be one of these, and nothing of E2B is in any of them, but for how the metadata of a file is named.
 
 mod enter;
 mod files;

@@ -11,8 +11,9 @@ use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use futures::{Stream, StreamExt, TryStreamExt};
 use lamplight_e2b::control::Uploaded;
+use lamplight_e2b::metadata;
 use lamplight_engine::{FileKind, LentFiles, Unfiled};
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -33,10 +34,8 @@ const REST: Duration = Duration::from_secs(5);
 /// Files in one request.
 const MAX_FILES: usize = 10_000;
 
-/// Headers that would be kept with a file begin with this.
-const METADATA: &str = "x-metadata-";
-
 type Body = Arc<Mutex<BodyDataStream>>;
+type Metadata = BTreeMap<String, String>;
 type Content = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
 
 pub(super) async fn handle(
@@ -60,14 +59,14 @@ async fn take(
     headers: &HeaderMap,
     body: &Body,
 ) -> Result<Json<Vec<Uploaded>>, Refused> {
-    if headers.keys().any(|name| name.as_str().starts_with(METADATA)) {
-        return Err(Refused::unsupported("metadata of files"));
-    }
+    let metadata = metadata::of(headers.iter().map(|(name, value)| (name.as_str(), value.as_bytes())));
+    let metadata = metadata.map_err(|unkept| Refused::bad_request(unkept.to_string()))?;
     let files = filed.files(app).await?;
     let content = decoded(headers, in_time(body))?;
     let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     if let Ok(boundary) = multer::parse_boundary(kind) {
-        return parts(filed, &files, multer::Multipart::new(content, boundary)).await.map(Json);
+        let form = multer::Multipart::new(content, boundary);
+        return parts(filed, &files, &metadata, form).await.map(Json);
     }
     if !kind.starts_with("application/octet-stream") {
         let message = "the body has to be multipart/form-data or application/octet-stream";
@@ -76,13 +75,14 @@ async fn take(
     let Some(said) = &filed.path else {
         return Err(Refused::bad_request("path is required"));
     };
-    Ok(Json(vec![write(filed, &files, said, content).await?]))
+    Ok(Json(vec![write(filed, &files, said, &metadata, content).await?]))
 }
 
-/// Each part that is called `file`; where the address names none, its file name is the path.
+/// Each part that is called `file`, all with the same metadata; where the address names none, its file name is the path.
 async fn parts(
     filed: &Filed,
     files: &LentFiles,
+    metadata: &Metadata,
     mut parts: multer::Multipart<'_>,
 ) -> Result<Vec<Uploaded>, Refused> {
     let broken = |error: multer::Error| Refused::bad_request(format!("the form did not come whole: {error}"));
@@ -103,7 +103,7 @@ async fn parts(
             return Err(Refused::bad_request(format!("a request uploads at most {MAX_FILES} files")));
         }
         let content = part.map_err(io::Error::other);
-        all.push(write(filed, files, &said, content).await?);
+        all.push(write(filed, files, &said, metadata, content).await?);
     }
     Ok(all)
 }
@@ -113,6 +113,7 @@ async fn write(
     filed: &Filed,
     files: &LentFiles,
     said: &str,
+    metadata: &Metadata,
     content: impl Stream<Item = io::Result<Bytes>> + Unpin,
 ) -> Result<Uploaded, Refused> {
     let path = filed.absolute(said)?;
@@ -130,10 +131,27 @@ async fn write(
             }
         }
     };
-    match files.write(&at, mode, content).await.map_err(|error| refused(error, &path))? {
-        Ok(()) => Ok(Uploaded { name: path::name(&path).to_owned(), path, kind: "file" }),
-        Err(error) => Err(Refused::bad_request(format!("the content of {path} did not come whole: {error}"))),
+    let written = files.write(&at, mode, metadata.clone(), content).await;
+    if let Err(error) = written.map_err(|error| refused(error, &path))? {
+        return Err(Refused::bad_request(format!("the content of {path} did not come whole: {error}")));
     }
+    if !metadata.is_empty() {
+        is_kept(files, &at).await?;
+    }
+    let name = path::name(&path).to_owned();
+    Ok(Uploaded { name, path, kind: "file", metadata: metadata.clone() })
+}
+
+/// A guest of before keeps nothing with a file, and does not say so.
+async fn is_kept(files: &LentFiles, at: &str) -> Result<(), Refused> {
+    let there = files.stat(at).await.map_err(|error| refused(error, at))?;
+    if there.entry.attributes.is_empty() {
+        let message = format!(
+            "{at} is written, and its metadata is not kept: this sandbox began before that was there"
+        );
+        return Err(Refused::new(StatusCode::NOT_IMPLEMENTED, message));
+    }
+    Ok(())
 }
 
 /// What is left of a body, as far as it is not too much.

@@ -1,5 +1,6 @@
 //! What happens in a folder: as a stream, or kept until it is asked for.
 
+use super::filesystem::found;
 use super::path;
 use super::rpc::{self, Answer, Call, of_file};
 use axum::extract::Request;
@@ -11,7 +12,7 @@ use lamplight_e2b::filesystem::{
     Event, EventType, EventsResponse, PathRequest, WatchResponse, Watcher as Named,
 };
 use lamplight_e2b::process::Nothing;
-use lamplight_engine::{Change, Watched, Watcher};
+use lamplight_engine::{Change, LentFiles, WatchEvent, Watched, Watcher};
 use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -20,8 +21,9 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
-/// Events that wait to be asked for; the oldest go first.
+/// Events that wait to be asked for, and bytes of what they say; the oldest go first.
 const KEPT: usize = 10_000;
+const KEPT_BYTES: usize = 16 * 1024 * 1024;
 
 /// Of one sandbox.
 const MAX_WATCHERS: usize = 32;
@@ -37,15 +39,87 @@ pub(in crate::e2b) struct Watchers {
 }
 
 struct Kept {
-    events: Arc<Mutex<VecDeque<Event>>>,
+    events: Arc<Mutex<Waiting>>,
     _until: DropGuard,
+}
+
+/// Events that wait to be asked for.
+#[derive(Default)]
+struct Waiting {
+    events: VecDeque<Event>,
+    bytes: usize,
+}
+
+impl Waiting {
+    fn extend(&mut self, told: Vec<Event>) {
+        self.bytes += told.iter().map(bytes).sum::<usize>();
+        self.events.extend(told);
+        while self.events.len() > KEPT || self.bytes > KEPT_BYTES {
+            let Some(oldest) = self.events.pop_front() else { return };
+            self.bytes -= bytes(&oldest);
+        }
+    }
+
+    fn take(&mut self) -> Vec<Event> {
+        std::mem::take(self).events.into()
+    }
+}
+
+/// Of what was named inside, where it can be long.
+fn bytes(event: &Event) -> usize {
+    let of_entry = event.entry.as_ref().map_or(0, |entry| {
+        let metadata: usize = entry.metadata.iter().map(|(key, value)| key.len() + value.len()).sum();
+        let target = entry.symlink_target.as_ref().map_or(0, String::len);
+        entry.name.len() + entry.path.len() + target + metadata
+    });
+    event.name.len() + of_entry
+}
+
+/// A folder that is watched for somebody.
+struct Watching {
+    watcher: Watcher,
+    files: LentFiles,
+    /// As it was asked for.
+    path: String,
+    with_entries: bool,
+}
+
+impl Watching {
+    /// What happens next; `None` when nothing more will be heard.
+    async fn next(&mut self) -> Option<Vec<Event>> {
+        let Watched::Events { events } = self.watcher.next().await.ok()? else { return Some(Vec::new()) };
+        let mut told = Vec::with_capacity(events.len());
+        for event in events {
+            told.push(self.told(event).await);
+        }
+        Some(told)
+    }
+
+    async fn told(&self, event: WatchEvent) -> Event {
+        let (kind, is_there) = match event.what {
+            Change::Created => (EventType::Create, true),
+            Change::Written => (EventType::Write, true),
+            Change::Removed => (EventType::Remove, false),
+            Change::Renamed => (EventType::Rename, false),
+            Change::Attributes => (EventType::Chmod, true),
+        };
+        let entry = match is_there && self.with_entries {
+            true => found(&self.files, self.at(&event.name)).await.ok().map(Box::new),
+            false => None,
+        };
+        Event { name: event.name, kind, entry }
+    }
+
+    fn at(&self, name: &str) -> String {
+        if name.is_empty() { self.path.clone() } else { path::join(&self.path, name) }
+    }
 }
 
 /// `WatchDir`
 pub(super) async fn stream(call: Call, request: Request) -> Response {
     let ping = rpc::ping(&call.headers);
-    let watcher = match begin(&call, rpc::first(request).await).await {
-        Ok((watcher, _)) => watcher,
+    let watching = match begin(&call, rpc::first(request).await).await {
+        Ok(watching) => watching,
         Err(error) => return rpc::ended(Some(&error)),
     };
     // Its reader may not be interrupted in the middle of a message, as a stream is by its signs of life.
@@ -53,7 +127,7 @@ pub(super) async fn stream(call: Call, request: Request) -> Response {
     let (app, id) = (call.app.clone(), call.inside.sandbox.id.clone());
     app.clone().streams.spawn(async move {
         tokio::select! {
-            () = pass_on(watcher, &sender) => {}
+            () = pass_on(watching, &sender) => {}
             () = sender.closed() => {}
             () = app.engine.lent_stops(&id) => {}
             () = app.going_away.cancelled() => {}
@@ -78,9 +152,9 @@ async fn next(events: &mut mpsc::Receiver<Event>, ping: Duration) -> io::Result<
     }
 }
 
-async fn pass_on(mut watcher: Watcher, to: &mpsc::Sender<Event>) {
-    while let Ok(watched) = watcher.next().await {
-        for event in told(watched) {
+async fn pass_on(mut watching: Watching, to: &mpsc::Sender<Event>) {
+    while let Some(told) = watching.next().await {
+        for event in told {
             if to.send(event).await.is_err() {
                 return;
             }
@@ -90,9 +164,9 @@ async fn pass_on(mut watcher: Watcher, to: &mpsc::Sender<Event>) {
 
 /// `CreateWatcher`
 pub(super) async fn create(call: Call, request: Request) -> Answer {
-    let (watcher, path) = begin(&call, rpc::unary(request).await).await?;
+    let watching = begin(&call, rpc::unary(request).await).await?;
     let id = call.inside.sandbox.id.clone();
-    let (events, until) = (Arc::<Mutex<VecDeque<Event>>>::default(), CancellationToken::new());
+    let (events, until) = (Arc::<Mutex<Waiting>>::default(), CancellationToken::new());
     let watchers = &call.app.e2b.watchers;
     let name = format!("w{}", watchers.made.fetch_add(1, Ordering::Relaxed));
     {
@@ -100,6 +174,7 @@ pub(super) async fn create(call: Call, request: Request) -> Answer {
         // Those of sandboxes that are gone.
         all.retain(|(of, _), _| call.app.engine.lent_sandbox(of).is_some());
         if all.keys().filter(|(of, _)| *of == id).count() >= MAX_WATCHERS {
+            let path = &watching.path;
             let why =
                 format!("there are {MAX_WATCHERS} watchers already; remove one before {path} is watched");
             return Err(Error::new(Code::ResourceExhausted, why));
@@ -110,7 +185,7 @@ pub(super) async fn create(call: Call, request: Request) -> Answer {
     let app = call.app.clone();
     app.clone().streams.spawn(async move {
         tokio::select! {
-            () = keep(watcher, &events) => {}
+            () = keep(watching, &events) => {}
             () = until.cancelled() => {}
             () = app.engine.lent_stops(&id) => {}
             () = app.going_away.cancelled() => {}
@@ -119,12 +194,9 @@ pub(super) async fn create(call: Call, request: Request) -> Answer {
     rpc::answer(&Named { watcher_id: name })
 }
 
-async fn keep(mut watcher: Watcher, events: &Mutex<VecDeque<Event>>) {
-    while let Ok(watched) = watcher.next().await {
-        let mut events = lock(events);
-        events.extend(told(watched));
-        let excess = events.len().saturating_sub(KEPT);
-        events.drain(..excess);
+async fn keep(mut watching: Watching, events: &Mutex<Waiting>) {
+    while let Some(told) = watching.next().await {
+        lock(events).extend(told);
     }
 }
 
@@ -134,7 +206,7 @@ pub(super) async fn events(call: Call, request: Request) -> Answer {
     let all = lock(&call.app.e2b.watchers.all);
     let kept =
         all.get(&(call.inside.sandbox.id.clone(), watcher_id.clone())).ok_or_else(|| none(&watcher_id))?;
-    let events = lock(&kept.events).drain(..).collect();
+    let events = lock(&kept.events).take();
     rpc::answer(&EventsResponse { events })
 }
 
@@ -151,7 +223,7 @@ fn none(watcher: &str) -> Error {
     Error::new(Code::NotFound, format!("watcher with id {watcher} not found"))
 }
 
-async fn begin(call: &Call, asked: Result<PathRequest, Error>) -> Result<(Watcher, String), Error> {
+async fn begin(call: &Call, asked: Result<PathRequest, Error>) -> Result<Watching, Error> {
     let asked = asked?;
     let (files, path) = call.files(&asked.path).await?;
     let there = files.stat(&path).await.map_err(|error| of_file(error, &path))?;
@@ -163,24 +235,34 @@ async fn begin(call: &Call, asked: Result<PathRequest, Error>) -> Result<(Watche
         }
         error => of_file(error, &path),
     })?;
-    Ok((watcher, path))
-}
-
-fn told(watched: Watched) -> Vec<Event> {
-    let Watched::Events { events } = watched else { return Vec::new() };
-    let event = |event: lamplight_engine::WatchEvent| Event {
-        name: event.name,
-        kind: match event.what {
-            Change::Created => EventType::Create,
-            Change::Written => EventType::Write,
-            Change::Removed => EventType::Remove,
-            Change::Renamed => EventType::Rename,
-            Change::Attributes => EventType::Chmod,
-        },
-    };
-    events.into_iter().map(event).collect()
+    Ok(Watching { watcher, files, path, with_entries: asked.include_entry })
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn event(name: String) -> Event {
+        Event { name, kind: EventType::Write, entry: None }
+    }
+
+    #[test]
+    fn of_what_nobody_asks_for_the_newest_is_kept() {
+        let mut waiting = Waiting::default();
+        waiting.extend((0..KEPT + 3).map(|n| event(n.to_string())).collect());
+        let kept = waiting.take();
+        assert_eq!((kept.len(), &kept[0]), (KEPT, &event("3".into())));
+        assert_eq!(waiting.take(), []);
+
+        let long = "x".repeat(KEPT_BYTES / 4);
+        for n in 0..6 {
+            waiting.extend(vec![event(format!("{n}{}", &long[1..]))]);
+        }
+        let kept: Vec<char> = waiting.take().iter().filter_map(|event| event.name.chars().next()).collect();
+        assert_eq!(kept, ['2', '3', '4', '5']);
+    }
 }

@@ -122,6 +122,63 @@ test('watching what is not there, or no folder, is an error', async () => {
   await fails(box.files.watchDir('/no/such', () => {}), 'NotFoundError');
   await fails(box.files.watchDir('told', () => {}), 'SandboxError');
 });
+const XATTR = `python3 -c 'import os, sys; print(os.getxattr(sys.argv[1], "user.e2b." + sys.argv[2]).decode())'`;
+test('what is to be kept with a file is told wherever it is', async () => {
+  const kept = { kind: '', 'made-by': 'a "program" ~' };
+  for (const useOctetStream of [true, false]) {
+    const metadata = { 'Made-By': 'a "program" ~', kind: '' };
+    same((await box.files.write('kept/a', 'x', { metadata, useOctetStream })).metadata, kept);
+    same((await box.files.getInfo('kept/a')).metadata, kept);
+    same((await box.files.list('kept')).map((one) => [one.name, one.metadata]), [['a', kept]]);
+    same((await box.files.rename('kept/a', 'kept/b')).metadata, kept);
+    same((await box.commands.run(`${XATTR} kept/b made-by`)).stdout, 'a "program" ~\n');
+    await box.files.write('kept/b', 'y', { metadata: { other: 'one' } });
+    same((await box.files.getInfo('kept/b')).metadata, { other: 'one' }, 'all of it is replaced');
+    await box.files.write('kept/b', 'z', { useOctetStream });
+    same((await box.files.getInfo('kept/b')).metadata, undefined, 'what is written without any');
+    await box.files.remove('kept/b');
+  }
+});
+test('several files have the same kept with them, and folders and programs what is theirs', async () => {
+  const all = await box.files.write([{ path: 'kept/c', data: 'x' }, { path: 'kept/d', data: 'y' }], { metadata: { of: 'both' } });
+  same(all.map((one) => one.metadata), [{ of: 'both' }, { of: 'both' }]);
+  same((await box.files.list('kept')).map((one) => one.metadata), [{ of: 'both' }, { of: 'both' }]);
+  await box.commands.run(`python3 -c 'import os; os.setxattr("kept", "user.e2b.by", b"hand"); os.setxattr("kept", "user.else", b"not told"); os.setxattr("kept", "user.e2b.torn", bytes([255]))'`);
+  same((await box.files.getInfo('kept')).metadata, { by: 'hand' });
+  await box.commands.run('ln -s c kept/link');
+  same((await box.files.getInfo('kept/link')).metadata, { of: 'both' }, 'what a link leads to');
+  await box.files.remove('kept/link');
+});
+test('more than may be kept with a file is refused, and nothing is written', async () => {
+  await fails(box.files.write('kept/long', 'x', { metadata: { k: 'x'.repeat(4096) } }), 'SandboxError', 'metadata');
+  const many = Object.fromEntries(Array.from({ length: 65 }, (_, n) => [`k${n}`, '']));
+  await fails(box.files.write('kept/many', 'x', { metadata: many }), 'SandboxError', 'metadata');
+  same((await box.files.list('kept')).map((one) => one.name), ['c', 'd']);
+});
+test('events have the entry of what is there, where that is asked for', async () => {
+  const seen = [];
+  const handle = await box.files.watchDir('kept', (event) => void seen.push(event), { includeEntry: true, allowNetworkMounts: true });
+  await box.files.write('kept/e', 'xyz', { metadata: { of: 'e' } });
+  const of = (type, name) => seen.filter((event) => event.type === type && event.name === name);
+  await until(() => of('create', 'e').length, 'that it is made');
+  const { entry } = of('create', 'e')[0];
+  same([entry.path, entry.name, entry.type, entry.size, entry.metadata], ['/home/user/kept/e', 'e', 'file', 3, { of: 'e' }]);
+  await box.commands.run('chmod 600 kept/e');
+  await until(() => of('chmod', 'e').some(({ entry }) => entry?.mode === 0o600), 'its mode');
+  await box.commands.run('echo more >> kept/e');
+  await until(() => of('write', 'e').some(({ entry }) => entry?.size === 8), 'its size');
+  await box.files.rename('kept/e', 'kept/f');
+  await box.files.remove('kept/f');
+  await until(() => of('remove', 'f').length && of('rename', 'e').length, 'that it is gone');
+  same([...of('remove', 'f'), ...of('rename', 'e')].map(({ entry }) => entry ?? null), [null, null]);
+  await handle.stop();
+  const plain = [];
+  const other = await box.files.watchDir('kept', (event) => void plain.push(event));
+  await box.commands.run('touch kept/g');
+  await until(() => plain.some(({ name }) => name === 'g'), 'an event');
+  same(plain.some(({ entry }) => entry), false, 'entries that nobody asked for');
+  await other.stop();
+});
 test('an address that is signed is enough to read and write', async () => {
   await box.files.write('signed', 'by the sdk');
   const read = await box.downloadUrl('signed', { useSignatureExpiration: 60_000 });

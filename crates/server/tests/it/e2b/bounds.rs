@@ -57,5 +57,19 @@ async fn a_hundred_thousand_files_in_one_folder_are_told_and_more_are_refused() 
         "{refused}"
     );
     assert_eq!(cloud.say(&sandbox, "ls many | wc -l").await.unwrap(), format!("{}\n", FILES + 1));
+    // What is kept with files counts too.
+    let keep = "import os\nfor n in range(1500): os.mknod(f'many/{n:04}'); os.setxattr(f'many/{n:04}', 'user.e2b.k', b'x' * 3000)";
+    cloud.say(&sandbox, &format!("rm -r many; mkdir many; python3 -c \"{keep}\"")).await.unwrap();
+    assert_eq!(list().await.0, StatusCode::TOO_MANY_REQUESTS);
+    cloud.say(&sandbox, "rm many/1*").await.unwrap();
+    let (status, all) = list().await;
+    assert_eq!(status, StatusCode::OK, "{}", all["message"]);
+    let kept: Vec<usize> = all["entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["metadata"]["k"].as_str().unwrap().len())
+        .collect();
+    assert_eq!(kept, [3000; 1000]);
     assert_eq!(cloud.kill(&sandbox).await, StatusCode::NO_CONTENT);
 }

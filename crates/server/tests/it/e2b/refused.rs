@@ -1,6 +1,7 @@
 //! What of the protocol is not served.
 
 use super::cloud;
+use reqwest::header::HeaderValue;
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
@@ -30,9 +31,12 @@ async fn what_is_not_served_is_refused_by_its_name() {
         assert!(told["message"].as_str().unwrap().contains(path), "{told}");
     }
     let sandbox = cloud.create(json!({"templateID": "base"})).await;
-    let upload = cloud.inside(&sandbox, Method::POST, "/files?path=a").header("X-Metadata-Kind", "b");
-    let answer = upload.header("Content-Type", "application/octet-stream").body("c").send().await.unwrap();
-    assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
-    assert!(answer.text().await.unwrap().contains("metadata of files"));
-    assert_eq!(cloud.read(&sandbox, "a").await.0, StatusCode::NOT_FOUND);
+    for value in [HeaderValue::from_bytes(b"\xe4").unwrap(), "x".repeat(5000).parse().unwrap()] {
+        let upload = cloud.inside(&sandbox, Method::POST, "/files?path=a").header("X-Metadata-Kind", value);
+        let upload = upload.header("Content-Type", "application/octet-stream").body("c");
+        let answer = upload.send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+        assert!(answer.text().await.unwrap().contains("metadata"));
+        assert_eq!(cloud.read(&sandbox, "a").await.0, StatusCode::NOT_FOUND);
+    }
 }
