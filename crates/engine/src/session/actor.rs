@@ -5,14 +5,15 @@ use super::gathering::Gathering;
 use super::loading::load_when_it_can_be;
 use super::running::Running;
 use super::writing::{self, Fact};
-use super::{Durable, Heard, Mailbox, Message};
+use super::{Durable, Heard, MAILBOX, Mailbox, Message, Reply};
 use crate::effects::{self, Context, Trouble};
 use crate::engine::Shared;
 use crate::hub::Hub;
 use crate::{CommandError, clock};
-use lamplight_domain::session::{Input, Place, Report, Room, Session, SessionView};
+use lamplight_domain::session::{Command, Input, Place, Refusal, Report, Room, Session, SessionView};
 use lamplight_domain::{Entry, Event, SessionId, Timestamp};
 use lamplight_sandbox::link::Link;
+use lamplight_store::AppendError;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -131,21 +132,18 @@ impl Actor {
         self.flush().await
     }
 
+    /// Takes it, and what it took out of the mailbox beside it.
     async fn take(&mut self, message: Message) -> Result<(), CommandError> {
+        let mut next = Some(message);
+        while let Some(message) = next {
+            next = self.take_one(message).await?;
+        }
+        Ok(())
+    }
+
+    async fn take_one(&mut self, message: Message) -> Result<Option<Message>, CommandError> {
         match message {
-            Message::Command { command, reply } => {
-                self.flush().await?;
-                let result = self.command(Input::Command(command)).await;
-                let over = match &result {
-                    Err(CommandError::Failed(_)) => Some(CommandError::Busy),
-                    Err(CommandError::Moved) => Some(CommandError::Moved),
-                    Ok(_) | Err(_) => None,
-                };
-                let _ = reply.send(result);
-                if let Some(over) = over {
-                    return Err(over);
-                }
-            }
+            Message::Command { command, reply } => return self.commands(command, reply).await,
             Message::Report(report) => self.report(report, None).await?,
             Message::Heard { run, lines } => {
                 let end = lines.last().map_or(0, |line| line.end);
@@ -175,7 +173,7 @@ impl Actor {
                 let _ = reply.send(self.session.claims(generation));
             }
         }
-        Ok(())
+        Ok(None)
     }
 
     /// Dialling may take a while, and the session goes on meanwhile.
@@ -190,19 +188,40 @@ impl Actor {
         });
     }
 
-    async fn command(&mut self, input: Input) -> Result<SessionView, CommandError> {
+    /// Decides a command and those that wait behind it, each by what the ones before it have made of the session. What follows from them
+    /// is one append: they wait for the disk once. Gives back what came behind them.
+    async fn commands(&mut self, command: Command, reply: Reply) -> Result<Option<Message>, CommandError> {
+        self.flush().await?;
         let at = clock::now();
-        let room = self.room(at);
-        let events = self.session.decide(at, room, input)?;
-        let entries = self.entries(&self.session, at, events.into_iter().map(|event| (event, None)));
-        let (next, view) = self.after(&entries);
-        let told = writing::told(&self.shared, &next, &view, &entries);
-        let log = (&self.id, next.spec());
-        writing::append(&self.shared, &self.hub, log, &entries, Some(told), None).await?;
-        // Not where it was refused, or could not be written: what was due until then still is.
-        self.decided_at = at;
-        self.become_state(next, &view);
-        Ok(view)
+        let mut draft = self.session.clone();
+        let (mut entries, mut answers) = (Vec::new(), Vec::new());
+        let mut next = Some(Message::Command { command, reply });
+        while let Some(Message::Command { command, reply }) = next {
+            let room = self.room(&draft, at);
+            let decided = draft.decide(at, room, Input::Command(command)).map(|events| {
+                let new = self.entries(&draft, at, events.into_iter().map(|event| (event, None)));
+                new.iter().for_each(|entry| draft.apply(entry));
+                entries.extend(new);
+                draft.view(self.id.clone())
+            });
+            answers.push((reply, decided));
+            next = if answers.len() < MAILBOX { self.messages.try_recv().ok() } else { None };
+        }
+        if let Some(view) = answers.iter().rev().find_map(|(_, decided)| decided.as_ref().ok()) {
+            let told = writing::told(&self.shared, &draft, view, &entries);
+            let log = (&self.id, draft.spec());
+            let appended = writing::append(&self.shared, &self.hub, log, &entries, Some(told), None).await;
+            if let Err(error) = appended {
+                return not_written(&error, answers).map(|()| next);
+            }
+            // Not where all were refused, or could not be written: what was due until then still is.
+            self.decided_at = at;
+            self.become_state(draft, view);
+        }
+        for (reply, decided) in answers {
+            let _ = reply.send(decided.map_err(CommandError::from));
+        }
+        Ok(next)
     }
 
     /// A line of the agent's: what it shows is gathered, what it decides is decided at once.
@@ -243,7 +262,7 @@ impl Actor {
         for entry in self.entries(&draft, at, facts.iter().map(|fact| (fact.event.clone(), fact.read))) {
             draft.apply(&entry);
         }
-        let room = self.room(at);
+        let room = self.room(&draft, at);
         let decided = draft.decide(at, room, Input::Report(report)).unwrap_or_default();
         facts.extend(decided.into_iter().map(|event| Fact { event, read }));
         self.record(facts, at).await
@@ -270,7 +289,7 @@ impl Actor {
         }
         let entries = self.entries(&self.session, at, facts.into_iter().map(|fact| (fact.event, fact.read)));
         let (next, view) = self.after(&entries);
-        let worth_listing = entries.iter().any(|entry| changes_the_list(&entry.event));
+        let worth_listing = entries.iter().any(|entry| writing::changes_the_list(&entry.event));
         let told = worth_listing.then(|| writing::told(&self.shared, &next, &view, &entries));
         let log = (&self.id, next.spec());
         writing::append_when_it_can_be(&self.shared, &self.hub, log, &entries, told).await?;
@@ -310,12 +329,12 @@ impl Actor {
     }
 
     /// Whether there is room for a sandbox of this session's. The queue keeps it until it is told what came of it.
-    fn room(&mut self, at: Timestamp) -> Room {
-        if matches!(self.session.place(), Place::Held { .. }) {
+    fn room(&mut self, session: &Session, at: Timestamp) -> Room {
+        if matches!(session.place(), Place::Held { .. }) {
             return Room::Free;
         }
         self.place = None;
-        self.shared.queue.room(&self.id, &self.session, at)
+        self.shared.queue.room(&self.id, session, at)
     }
 
     fn settle(&mut self) {
@@ -348,6 +367,25 @@ impl Actor {
     }
 }
 
+/// Nothing of it was decided, then. The error is why the session cannot go on.
+fn not_written(
+    error: &AppendError,
+    answers: Vec<(Reply, Result<SessionView, Refusal>)>,
+) -> Result<(), CommandError> {
+    for (reply, _) in answers {
+        let _ = reply.send(Err(error.clone().into()));
+    }
+    match error {
+        AppendError::StorageFull | AppendError::Unreachable(_) => Ok(()),
+        AppendError::Fenced => Err(CommandError::Moved),
+        AppendError::Conflict { .. }
+        | AppendError::Repeated(_)
+        | AppendError::Quarantined(_)
+        | AppendError::Refused(_)
+        | AppendError::Failed(_) => Err(CommandError::Busy),
+    }
+}
+
 async fn sleep_until(deadline: Option<Instant>) {
     match deadline {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
@@ -358,20 +396,4 @@ async fn sleep_until(deadline: Option<Instant>) {
 /// Whether the agent says nothing more of the message that it was in the middle of.
 fn ends_message(report: &Report) -> bool {
     matches!(report, Report::Agent { .. } | Report::AgentExited { .. } | Report::SandboxLost { .. })
-}
-
-/// Whether lists may show something else after this.
-fn changes_the_list(event: &Event) -> bool {
-    !matches!(
-        event,
-        Event::AgentSpoke { .. }
-            | Event::AgentThought { .. }
-            | Event::PlanChanged { .. }
-            | Event::ContextMeasured { .. }
-            | Event::AgentSent { .. }
-            | Event::AgentLogged { .. }
-            | Event::InputQueued { .. }
-            | Event::TerminalOpened { .. }
-            | Event::SandboxUsed { .. }
-    )
 }

@@ -25,11 +25,14 @@ pub(crate) const MAILBOX: usize = 64;
 
 pub(crate) type Mailbox = mpsc::Sender<Message>;
 
+/// To whoever gave a command: the session as it is after it, once that is durable.
+pub(crate) type Reply = oneshot::Sender<Result<SessionView, CommandError>>;
+
 /// What a session's actor is sent.
 pub(crate) enum Message {
     Command {
         command: Command,
-        reply: oneshot::Sender<Result<SessionView, CommandError>>,
+        reply: Reply,
     },
     Report(Report),
     /// Lines of the agent's output, in order.

@@ -125,6 +125,22 @@ pub(super) async fn append_when_it_can_be(
     }
 }
 
+/// Whether lists may show something else after this.
+pub(super) fn changes_the_list(event: &Event) -> bool {
+    !matches!(
+        event,
+        Event::AgentSpoke { .. }
+            | Event::AgentThought { .. }
+            | Event::PlanChanged { .. }
+            | Event::ContextMeasured { .. }
+            | Event::AgentSent { .. }
+            | Event::AgentLogged { .. }
+            | Event::InputQueued { .. }
+            | Event::TerminalOpened { .. }
+            | Event::SandboxUsed { .. }
+    )
+}
+
 fn encode(entry: &Entry) -> Bytes {
     serde_json::to_vec(entry).expect("an entry is strings, numbers and JSON values").into()
 }

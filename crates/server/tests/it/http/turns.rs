@@ -38,6 +38,30 @@ async fn prompts_queue_while_a_turn_runs_and_stop_ends_it() {
     server.clear().await;
 }
 
+/// They are decided one after the other, however many of them one append takes; whoever is refused is told so alone.
+#[tokio::test]
+async fn commands_that_come_at_once_are_each_answered() {
+    let server = Server::start();
+    let id = server.create("!say begun\n!hang").await;
+    server.until(&id, "agent_spoke", 1).await;
+    let prompts = format!("/sessions/{id}/prompts");
+    let nobodys = format!("{prompts}/{id}");
+    let asked = (0..40).map(async |number: u64| {
+        let removed = async { server.delete(&nobodys).await.1 };
+        let text = format!("the prompt {number}");
+        let (accepted, refused) = tokio::join!(server.post(&prompts, json!({ "text": text })), removed);
+        assert_eq!((accepted.0, &refused["code"]), (StatusCode::ACCEPTED, &json!("prompt_not_found")));
+        (accepted.1["position"].as_u64().unwrap(), accepted.1["prompt"].clone(), text)
+    });
+    let mut accepted = futures::future::join_all(asked).await;
+    accepted.sort_by_key(|(position, ..)| *position);
+    assert!(accepted.iter().map(|(position, ..)| *position).eq(0..40), "{accepted:?}");
+    let queued = server.view(&id).await["queued"].clone();
+    let told = queued.as_array().unwrap().iter().map(|one| (&one["prompt"], one["text"].as_str().unwrap()));
+    assert!(told.eq(accepted.iter().map(|(_, prompt, text)| (prompt, text.as_str()))), "{queued}");
+    server.clear().await;
+}
+
 #[tokio::test]
 async fn a_person_answers_what_the_agent_asks() {
     let server = Server::start();
