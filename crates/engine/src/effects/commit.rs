@@ -7,7 +7,7 @@
 //! ended with the turn, or was an attempt of ours that was cut off.
 
 use super::context::Context;
-use super::workspace::script;
+use super::workspace::{self, script};
 use super::{Trouble, artifacts, command_failed};
 use crate::git::{self, NewCommit};
 use crate::{agents, checks, elsewhere};
@@ -138,9 +138,9 @@ async fn commit_work(
         ("GIT_COMMITTER_DATE", date),
     ];
     let _committing = context.committing();
-    let output = link.run(&script(context, COMMIT, &more), None, LIMITS).await?;
+    let output = workspace::run(link, &script(context, COMMIT, &more), LIMITS).await?;
     if output.status != (ExitStatus::Code { code: 0 }) {
-        let failure = command_failed(context, "the commit could not be made or pushed", &output.stderr);
+        let failure = command_failed(context, "the commit could not be made or pushed", &output);
         return Ok(Report::WorkNotCommitted { turn, failure });
     }
     let commit = match parse(&String::from_utf8_lossy(&output.stdout)) {
@@ -174,9 +174,10 @@ async fn sign(
             return Ok(Err(Failure::infrastructure(FailureClass::Persistent, text)));
         }
     };
-    let output = link.run(&script(context, TAKE, &[("LAMPLIGHT_COMMIT", id.clone())]), None, LIMITS).await?;
+    let output =
+        workspace::run(link, &script(context, TAKE, &[("LAMPLIGHT_COMMIT", id.clone())]), LIMITS).await?;
     if output.status != (ExitStatus::Code { code: 0 }) {
-        return Ok(Err(command_failed(context, "the signed commit could not be taken up", &output.stderr)));
+        return Ok(Err(command_failed(context, "the signed commit could not be taken up", &output)));
     }
     Ok(Ok(Commit { id, ..commit }))
 }

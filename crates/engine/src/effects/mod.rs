@@ -19,10 +19,11 @@ pub(crate) use workspace::{clone_into, script};
 
 use crate::checks::{self, Asked};
 use crate::prepared;
+use lamplight_domain::agent::ExitStatus;
 use lamplight_domain::session::{Effect, Report, Session};
 use lamplight_domain::{Failure, FailureClass};
 use lamplight_sandbox::error::{ErrorKind, SandboxError};
-use lamplight_sandbox::link::LinkError;
+use lamplight_sandbox::link::{LinkError, RunOutput};
 use std::future::Future;
 use std::sync::Arc;
 
@@ -148,7 +149,12 @@ fn handle(effect: &Effect) -> Option<&str> {
 }
 
 /// A command of ours inside the sandbox that failed by itself, such as a clone.
-pub(crate) fn command_failed(context: &Context, what: &str, stderr: &[u8]) -> Failure {
-    let end = last_words(&context.shared.config.redaction.now(), stderr, SAID_CHARACTERS);
+pub(crate) fn command_failed(context: &Context, what: &str, output: &RunOutput) -> Failure {
+    let end = match output.status {
+        ExitStatus::Code { .. } => {
+            last_words(&context.shared.config.redaction.now(), &output.stderr, SAID_CHARACTERS)
+        }
+        ExitStatus::Signal { signal } => format!("signal {signal} ended it each time"),
+    };
     Failure::infrastructure(FailureClass::Persistent, format!("{what}: {end}"))
 }

@@ -7,7 +7,7 @@ use crate::elsewhere;
 use lamplight_domain::agent::ExitStatus;
 use lamplight_domain::session::Report;
 use lamplight_domain::{Failure, Generation};
-use lamplight_sandbox::link::{Link, LinkError, ProcessSpec, RunLimits};
+use lamplight_sandbox::link::{Link, LinkError, ProcessSpec, RunLimits, RunOutput};
 use lamplight_sandbox::provider::inside;
 
 /// The session's repository as a sandbox reaches it.
@@ -102,7 +102,7 @@ pub(super) async fn update(
 ) -> Result<Report, Trouble> {
     let link = context.link(generation, handle).await?;
     let more = [("LAMPLIGHT_COMMIT", commit.clone())];
-    let output = link.run(&script(context, UPDATE, &more), None, LIMITS).await?;
+    let output = run(&link, &script(context, UPDATE, &more), LIMITS).await?;
     if output.status != (ExitStatus::Code { code: 0 }) {
         let redactor = context.shared.config.redaction.now();
         let detail = last_words(&redactor, &output.stderr, SAID_CHARACTERS);
@@ -116,13 +116,32 @@ pub(crate) async fn clone_into(context: &Context, link: &Link) -> Result<Result<
     let forked = context.spec.origin.as_ref().map_or("", |origin| origin.commit.as_str());
     let [forge, submodules, large_files] = elsewhere::variables(&context.shared, &context.spec);
     let more = [("LAMPLIGHT_FORKED", forked.to_owned()), forge, submodules, large_files];
-    let output = link.run(&script(context, PREPARE, &more), None, LIMITS).await?;
+    let output = run(link, &script(context, PREPARE, &more), LIMITS).await?;
     if output.status != (ExitStatus::Code { code: 0 }) {
-        let failure =
-            command_failed(context, "the repository could not be cloned into the sandbox", &output.stderr);
+        let failure = command_failed(context, "the repository could not be cloned into the sandbox", &output);
         return Ok(Err(failure));
     }
     Ok(Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()))
+}
+
+/// How often a script is begun that signals end.
+const TRIES: usize = 3;
+/// Shells say more than this where a signal has ended what they ran.
+const BY_SIGNAL: i32 = 128;
+
+/// Runs a script of ours that may be done again from its beginning, wherever it was cut off. Where a signal has ended it or what it
+/// started, such as the kernel's for want of memory, that says nothing of the work, and it is done again.
+pub(super) async fn run(link: &Link, spec: &ProcessSpec, limits: RunLimits) -> Result<RunOutput, LinkError> {
+    let mut output = link.run(spec, None, limits).await?;
+    for _ in 1..TRIES {
+        match output.status {
+            ExitStatus::Code { code } if code <= BY_SIGNAL => break,
+            ExitStatus::Code { .. } | ExitStatus::Signal { .. } => {
+                output = link.run(spec, None, limits).await?;
+            }
+        }
+    }
+    Ok(output)
 }
 
 /// A shell script of ours in the workspace, with the session's names in its environment.

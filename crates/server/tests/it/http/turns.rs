@@ -124,3 +124,26 @@ async fn the_work_is_looked_at_and_taken() {
     assert_eq!((status, late["code"].as_str()), (StatusCode::CONFLICT, Some("session_ended")), "{late}");
     server.clear().await;
 }
+
+/// Whatever ends what commits says nothing of the work: it is committed again, which is the same commit. With something that always does,
+/// a person is told.
+#[tokio::test]
+async fn work_is_committed_though_a_signal_ends_what_commits_it() {
+    let server = Server::start();
+    let kill = "set -- $(cat /proc/$PPID/stat); kill -KILL $4;";
+    let filter = |what: &str| {
+        format!("!run echo '*.txt filter=f' > .gitattributes && git config filter.f.clean '{what} cat'")
+    };
+    let once = filter(&format!("test -e /tmp/once || {{ touch /tmp/once; {kill} }};"));
+    let id = server.create(&format!("{once}\n!write a.txt one")).await;
+    let log = server.until(&id, "work_committed", 1).await;
+    let branch = server.view(&id).await["branch"].as_str().unwrap().to_owned();
+    assert_eq!(log.last().unwrap()["event"]["commit"]["id"], server.place.git(&["rev-parse", &branch]));
+    assert_eq!(server.place.git(&["rev-list", "--count", &format!("main..{branch}")]), "1");
+    let always = json!({ "text": format!("{}\n!write a.txt two", filter(kill)) });
+    server.post(&format!("/sessions/{id}/prompts"), always).await;
+    let log = server.until(&id, "work_not_committed", 1).await;
+    let failure = log.last().unwrap()["event"]["failure"]["message"].as_str().unwrap().to_owned();
+    assert!(failure.ends_with("signal 9 ended it each time"), "{failure}");
+    server.clear().await;
+}
