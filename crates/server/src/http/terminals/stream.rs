@@ -141,16 +141,16 @@ async fn run(app: &App, id: &SessionId, terminal: &str, (from, by): (u64, String
     };
     let attached = Control::Attached { end: sat_down.state().stdout.end };
     let (screen, keyboard) = sat_down.split();
-    let (mut sink, stream) = socket.split();
+    let (mut sink, mut stream) = socket.split();
     let heard = Heard { typed: Notify::new(), seen: watch::Sender::new(from) };
     let last = tokio::select! {
         last = show(app, &mut sink, screen, attached, heard.seen.subscribe()) => last,
-        () = take(stream, keyboard, &heard) => None,
+        () = take(&mut stream, keyboard, &heard) => None,
         () = stay_awake(app, id, &by, &heard.typed) => None,
         () = app.going_away.cancelled() => Some(Control::GoingAway),
     };
-    if let Some(last) = last {
-        last_word(&mut sink, &last).await;
+    if let (Some(last), Ok(mut socket)) = (last, sink.reunite(stream)) {
+        last_word(&mut socket, &last).await;
     }
 }
 
@@ -196,7 +196,7 @@ fn exited(status: ExitStatus) -> Control {
 }
 
 /// From the client to the terminal, until either is gone or the client says what it should not.
-async fn take(mut stream: SplitStream<WebSocket>, mut keyboard: Keyboard, heard: &Heard) {
+async fn take(stream: &mut SplitStream<WebSocket>, mut keyboard: Keyboard, heard: &Heard) {
     while let Some(Ok(message)) = stream.next().await {
         let done = match message {
             Message::Binary(keys) => {
@@ -231,10 +231,12 @@ async fn stay_awake(app: &App, id: &SessionId, by: &str, typed: &Notify) {
     }
 }
 
-async fn last_word<S: SinkExt<Message> + Unpin>(sink: &mut S, control: &Control) {
+/// What the client still says is taken until it closes, too: a connection that ends with something unread takes the last word with it.
+async fn last_word(socket: &mut WebSocket, control: &Control) {
     let say = async {
-        let _ = sink.send(control.message()).await;
-        let _ = sink.send(Message::Close(None)).await;
+        let _ = socket.send(control.message()).await;
+        let _ = socket.send(Message::Close(None)).await;
+        while let Some(Ok(_)) = socket.next().await {}
     };
     let _ = tokio::time::timeout(LAST_WORD, say).await;
 }
