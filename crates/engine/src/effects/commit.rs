@@ -4,7 +4,7 @@
 //! part of it, and the same work committed again after a crash is the same commit. What the agent has merged of the base is its second parent, so that
 //! it is merged for everybody who looks at the branch. It is made from plumbing, so neither hooks
 //! nor signing nor a half-done merge of the repository come into it. Locks of git that are there belong to nobody: whoever made them was
-//! ended with the turn, or was an attempt of ours that was cut off.
+//! ended with the turn, or was an attempt of ours that was cut off. What such an attempt has still pushed, while this one did, is pushed.
 
 use super::context::Context;
 use super::workspace::{self, script};
@@ -52,7 +52,8 @@ if [ -n "$LAMPLIGHT_LFS" ] && command -v git-lfs > /dev/null && git grep -q filt
   if command -v timeout > /dev/null; then within="timeout $LAMPLIGHT_LFS_SECONDS"; fi
   $within git -c lfs.allowincompletepush=true -c lfs.concurrenttransfers=4 lfs push origin "$LAMPLIGHT_BRANCH" >&2 || echo 'what is large stays in the sandbox' >&2
 fi
-git -c core.hooksPath=/dev/null push -q --no-verify --force "$LAMPLIGHT_REMOTE" "$commit:refs/heads/$LAMPLIGHT_BRANCH"
+git -c core.hooksPath=/dev/null push -q --no-verify --force "$LAMPLIGHT_REMOTE" "$commit:refs/heads/$LAMPLIGHT_BRANCH" ||
+  [ "$(git ls-remote "$LAMPLIGHT_REMOTE" "refs/heads/$LAMPLIGHT_BRANCH" | cut -f 1)" = "$commit" ]
 printf '%s\n' "$commit $merged"
 git diff-tree --shortstat "$LAMPLIGHT_PARENT" "$commit"
 "#;
