@@ -32,7 +32,7 @@ for head in HEAD MERGE_HEAD; do
 done
 index=$(mktemp "${TMPDIR:-/tmp}/lamplight-index.XXXXXX")
 trap 'rm -f "$index"' EXIT
-if [ -f .git/index ]; then cp .git/index "$index"; else rm -f "$index"; fi
+if [ -f .git/index ]; then cp -p .git/index "$index"; else rm -f "$index"; fi
 export GIT_INDEX_FILE="$index"
 git -c core.fsmonitor=false add -A || { git read-tree "$LAMPLIGHT_PARENT" && git -c core.fsmonitor=false add -A; }
 tree=$(git write-tree)
@@ -45,7 +45,7 @@ git update-ref "refs/heads/$LAMPLIGHT_BRANCH" "$commit"
 git symbolic-ref HEAD "refs/heads/$LAMPLIGHT_BRANCH"
 rm -f .git/MERGE_HEAD .git/CHERRY_PICK_HEAD .git/REVERT_HEAD
 rm -rf .git/rebase-merge .git/rebase-apply
-cp "$index" .git/index
+cp -p "$index" .git/index
 [ "$commit" = "$LAMPLIGHT_PARENT" ] && exit 0
 if [ -n "$LAMPLIGHT_LFS" ] && command -v git-lfs > /dev/null && git grep -q filter=lfs "$commit" -- '.gitattributes' '*/.gitattributes'; then
   within=''

@@ -125,6 +125,24 @@ async fn the_work_is_looked_at_and_taken() {
     server.clear().await;
 }
 
+/// Git tells a file that changed by its length and the second in which it did, and looks into those that changed in the second in which
+/// the index was written. So it is told of the index that it wrote, however much later its work is committed.
+#[tokio::test]
+async fn what_changed_as_often_as_twice_within_a_second_is_committed() {
+    let server = Server::start();
+    let then = "touch -d @1000000000";
+    let id = server
+        .create(&format!(
+            "!run git config core.trustctime false && echo one > a.txt && {then} a.txt && git add a.txt && {then} .git/index\n\
+             !run echo two > a.txt && {then} a.txt"
+        ))
+        .await;
+    server.until(&id, "work_committed", 1).await;
+    let branch = server.view(&id).await["branch"].as_str().unwrap().to_owned();
+    assert_eq!(server.place.git(&["show", &format!("{branch}:a.txt")]), "two");
+    server.clear().await;
+}
+
 /// Whatever ends what commits says nothing of the work: it is committed again, which is the same commit. With something that always does,
 /// a person is told.
 #[tokio::test]
