@@ -84,6 +84,15 @@ impl Process {
             .map_err(|error| failed(format!("signal process {}", self.name), &error.into()))
     }
 
+    /// Who runs a command to its end may begin it again where a signal ended it: what it had started must not go on beside that. Its
+    /// number was free only just now, and numbers are given out in turn, so the group is still the one that it led.
+    pub(crate) fn end_what_is_left(&self, status: ExitStatus) {
+        if self.transient.is_some() && matches!(status, ExitStatus::Signal { .. }) {
+            // Most leave nothing.
+            let _ = kill_process_group(self.pid, Signal::KILL);
+        }
+    }
+
     /// The process itself, if it has an input that can still be written to or was written to.
     pub(crate) fn with_input(self: Rc<Self>) -> Result<Rc<Self>, Refusal> {
         if self.input.is_absent() {

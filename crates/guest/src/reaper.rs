@@ -32,6 +32,7 @@ fn ended(guest: &Guest, pid: Pid, status: WaitStatus) {
     };
     if let Some(process) = ours {
         process.ended(status);
+        process.end_what_is_left(status);
     }
     if let Some(asker) = guest.root_commands.borrow_mut().remove(&pid) {
         // It may have gone.

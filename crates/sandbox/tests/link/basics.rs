@@ -77,6 +77,24 @@ async fn none_left(link: &Link) {
     timeout(PATIENCE, async { while !link.processes().await.unwrap().is_empty() {} }).await.unwrap();
 }
 
+/// Who begins it again has it once.
+#[tokio::test]
+async fn a_command_that_a_signal_ends_takes_with_it_what_it_started() {
+    let sandbox = Sandbox::start();
+    let link = sandbox.link().await;
+    let output = link
+        .run(&shell("exec 2> /dev/null; sleep 1000 & echo $!; kill -KILL $$"), None, LIMITS)
+        .await
+        .unwrap();
+    assert_eq!(output.status, ExitStatus::Signal { signal: 9 });
+    let left = String::from_utf8(output.stdout.to_vec()).unwrap();
+    let is_gone = async {
+        let look = shell(&format!("! kill -0 {left}"));
+        while link.run(&look, None, LIMITS).await.unwrap().status != (ExitStatus::Code { code: 0 }) {}
+    };
+    timeout(PATIENCE, is_gone).await.expect("what it started ends");
+}
+
 #[tokio::test]
 async fn a_process_is_started_once_and_kept_until_it_is_forgotten() {
     let sandbox = Sandbox::start();
