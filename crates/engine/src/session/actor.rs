@@ -322,9 +322,9 @@ impl Actor {
         self.shared.changed(view);
         self.shared.budgets.session_is(&self.id, &self.session);
         let (next, logged) = (Durable::of(&self.session), self.logged);
-        self.durable.send_modify(|durable| {
+        self.durable.send_if_modified(|durable| {
             let read = if next.run == durable.run { next.read.max(durable.read) } else { next.read };
-            *durable = Durable { read, logged, ..next };
+            std::mem::replace(durable, Durable { read, logged, ..next }) != *durable
         });
     }
 
