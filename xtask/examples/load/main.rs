@@ -6,10 +6,12 @@
 //! load behind  URL SESSION EVENTS ROUNDS        comes back so many events behind, until it has read the last one
 //! load storm   URL SESSION READERS              all come back at once, until each has read an event that is appended then
 //! load edit    URL SESSION CONNECTIONS ROUNDS   how many events a second one session takes over HTTP
+//! load floor   PORT FILE                        a server that does as little as an event on disk can cost
 //! load echo                                      an ACP agent that repeats each prompt, for the peer that needs one
 //! ```
 
 mod echo;
+mod floor;
 mod peer;
 mod pipelined;
 mod readers;
@@ -48,6 +50,7 @@ async fn main() -> Result<()> {
             println!("{}", pipelined::edit(&peer, connections.parse()?, rounds.parse()?).await?);
             Ok(())
         }
+        ["floor", port, file] => floor::run(port.parse()?, file),
         ["echo"] => echo::run(),
         _ => bail!("see the first lines of this program for how it is used"),
     }

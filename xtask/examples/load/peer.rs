@@ -12,7 +12,7 @@ const HEAD_BYTES: usize = 4096;
 enum Kind {
     /// Prompts that wait for the end of a turn, over WebSocket.
     Lamplight,
-    /// Rows of a Durable Object, over WebSocket.
+    /// Rows of a Durable Object, over WebSocket; and lines of a file, by [`crate::floor`].
     Workerd,
     /// Messages without an answer, as server-sent events.
     OpenCode,
@@ -33,7 +33,7 @@ impl Peer {
     pub(crate) fn new(name: &str, url: &str, session: &str) -> Result<Self> {
         let kind = match name {
             "lamplight" => Kind::Lamplight,
-            "workerd" => Kind::Workerd,
+            "workerd" | "floor" => Kind::Workerd,
             "opencode" => Kind::OpenCode,
             "sandbox-agent" => Kind::SandboxAgent,
             other => bail!("there is no peer {other}"),

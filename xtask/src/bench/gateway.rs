@@ -86,8 +86,8 @@ struct Way {
 fn models(stage: &Stage) -> Result<Table> {
     let mut table = Table::new(
         "Gateway, models",
-        "Streamed chats on loopback, through each way by turns; a piece: from its being said to its being read, one every 2 ms. Added: the difference of the same quantiles. What one more process costs on this machine \
-         whatever it does is shown by our web proxy, which carries bytes. \
+        "Streamed chats on loopback, through each way by turns; a piece: from its being said to its being read, one every 2 ms. Added: the difference of the same quantiles. What one more process costs on this machine in these minutes, \
+         whatever it does, is shown by a thread that does nothing but read and write, and by our web proxy. \
          Lamplight twice: a connection in the place of a stream that a sandbox opens, without the sandbox and the link; and `gateway.listen`, which is reached and asked as litellm is. It reads usage, and asks for it where the client did not. Streams: of 50 pieces, 32 at a time. Memory: 500 open streams, proportional set size as a difference. \
          Goals: a first byte +0.5 ms p50, +2 ms p99; a piece +50 µs; 40 KiB a stream.",
         &[
@@ -108,6 +108,11 @@ fn models(stage: &Stage) -> Result<Table> {
     let inside_url = format!("{}/openai/v1", inside.running.url);
     let token_url = format!("http://127.0.0.1:{}/openai/v1", by_token.by_token);
     let relay = format!("{}@http://127.0.0.1:{}", stage.direct, inside.proxy);
+    let carrier_port = free_port()?;
+    let mut carrier = Command::new(&stage.load);
+    carrier.args(["carrier".to_owned(), carrier_port.to_string(), stage.upstream_port.to_string()]);
+    let carrier = Running::start(carrier, carrier_port, "/", &stage.bench.fresh("carrier")?.join("log"))
+        .map(|running| (format!("{}/v1", running.url), Some(running)));
     let litellm = gateway_peers::litellm(stage.bench, &stage.direct)
         .map(|running| (format!("{}/v1", running.url), Some(running)));
     let ways = [
@@ -118,7 +123,13 @@ fn models(stage: &Stage) -> Result<Table> {
             slow: false,
         },
         Way {
-            name: "one more process that only carries bytes".to_owned(),
+            name: "the least in between: a thread that reads and writes".to_owned(),
+            short: "carrier",
+            base: carrier,
+            slow: false,
+        },
+        Way {
+            name: "our web proxy, which only carries bytes".to_owned(),
             short: "relay",
             base: Ok((relay, None)),
             slow: false,

@@ -32,9 +32,12 @@ pub(super) enum Peer {
     Workerd,
     SandboxAgent,
     OpenCode,
+    /// No product: the least that an event on disk costs here.
+    Floor,
 }
 
 impl Peer {
+    /// What a person can run.
     pub(super) const ALL: [Self; 4] = [Self::Lamplight, Self::Workerd, Self::SandboxAgent, Self::OpenCode];
 
     /// As the load knows it.
@@ -44,6 +47,7 @@ impl Peer {
             Self::Workerd => "workerd",
             Self::SandboxAgent => "sandbox-agent",
             Self::OpenCode => "opencode",
+            Self::Floor => "floor",
         }
     }
 
@@ -54,6 +58,7 @@ impl Peer {
             Self::Workerd => "Durable Object on workerd",
             Self::SandboxAgent => "sandbox-agent (keeps nothing on disk)",
             Self::OpenCode => "opencode serve",
+            Self::Floor => "a line in a file, synced, and nothing else",
         }
     }
 
@@ -64,6 +69,7 @@ impl Peer {
             Self::Workerd => program(bench, &WORKERD),
             Self::SandboxAgent => program(bench, &SANDBOX_AGENT),
             Self::OpenCode => program(bench, &OPENCODE),
+            Self::Floor => Ok(bench.example("load")),
         }
     }
 
@@ -105,6 +111,11 @@ impl Peer {
                 command.current_dir(&directory);
                 Running::start(in_home(command, &directory), port, "/config", &log)
             }
+            Self::Floor => {
+                let mut command = Command::new(self.file(bench)?);
+                command.args(["floor", &port.to_string()]).arg(directory.join("events"));
+                Running::start(command, port, "/", &log)
+            }
         }
     }
 
@@ -119,7 +130,7 @@ impl Peer {
                 })?;
                 Ok(id)
             }
-            Self::Workerd => Ok("session".to_owned()),
+            Self::Workerd | Self::Floor => Ok("session".to_owned()),
             Self::SandboxAgent => {
                 let call = |id: u32, method: &str, params: Value| {
                     let url = format!("{url}/v1/acp/session?agent={ECHO_AGENT}");

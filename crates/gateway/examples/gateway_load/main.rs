@@ -2,6 +2,7 @@
 //!
 //! ```text
 //! gateway_load upstream PORT                                a model that says what it is asked to, and a source of bytes
+//! gateway_load carrier PORT UPSTREAM                       the least that can stand in between: carries bytes between two ports
 //! gateway_load door PORT PROXY TOKENS UPSTREAM REPOSITORY   the gateway: each connection as a stream of a link gives it, the web proxy,
 //!                                                           and by a token, each on a port
 //! gateway_load first COUNT NAME=URL...                      from asking to the first piece of the answer, by turns
@@ -12,6 +13,7 @@
 //! ```
 //! A URL is that of an SDK, such as `http://127.0.0.1:1/openai/v1`; with `@http://127.0.0.1:2` behind it, through that proxy.
 
+mod carrier;
 mod door;
 mod load;
 mod upstream;
@@ -25,6 +27,7 @@ async fn main() -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["upstream", port] => upstream::serve(port.parse()?).await,
+        ["carrier", port, upstream] => carrier::serve(port.parse()?, upstream.parse()?),
         ["door", port, proxy, tokens, upstream, repository] => {
             door::serve([port.parse()?, proxy.parse()?, tokens.parse()?], upstream, repository).await
         }
