@@ -28,6 +28,7 @@ use hyper::service::Service;
 use hyper_util::service::TowerToHyperService;
 use idempotency::Idempotency;
 use lamplight_e2b::ENVD_PORT;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use target::Target;
 
@@ -55,24 +56,24 @@ pub(crate) struct Edge {
 }
 
 /// Answers what is spoken in E2B's protocol, where that is switched on; all else is for our own routes, which never see this.
-pub(crate) async fn divert(State(routes): State<Routes>, mut request: Request, next: Next) -> Response {
+pub(crate) async fn divert(routes: &Routes, mut request: Request) -> ControlFlow<Response, Request> {
     let Routes { app, control, envd } = routes;
     if !app.config.e2b.enabled {
-        return next.run(request).await;
+        return ControlFlow::Continue(request);
     }
-    match Target::of(&request, app.config.e2b.domain.as_deref()) {
-        Target::Ours => next.run(request).await,
+    ControlFlow::Break(match Target::of(&request, app.config.e2b.domain.as_deref()) {
+        Target::Ours => return ControlFlow::Continue(request),
         Target::Control => serve(control, request).await,
         Target::Sandbox(place) if place.port == ENVD_PORT => {
             request.extensions_mut().insert(place);
             serve(envd, request).await
         }
-        Target::Sandbox(place) => port::forward(&app, &place, request).await,
-    }
+        Target::Sandbox(place) => port::forward(app, &place, request).await,
+    })
 }
 
-async fn serve(router: Router, request: Request) -> Response {
-    match TowerToHyperService::new(router).call(request).await {
+async fn serve(router: &Router, request: Request) -> Response {
+    match TowerToHyperService::new(router.clone()).call(request).await {
         Ok(response) => response,
         Err(never) => match never {},
     }

@@ -15,10 +15,9 @@ use super::{App, BODY_LIMIT};
 use crate::preview::{PreviewHost, of_connection};
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::uri::{Authority, PathAndQuery, Uri};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Version, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use hyper::client::conn::http1::{self, SendRequest};
@@ -28,6 +27,7 @@ use lamplight_domain::SessionId;
 use lamplight_engine::{FILES, Neighbour, Whereabouts};
 use serde::Deserialize;
 use std::net::{IpAddr, Ipv4Addr};
+use std::ops::ControlFlow;
 use std::time::Duration;
 use tokio::io::copy_bidirectional;
 use tokio::net::TcpStream;
@@ -49,29 +49,29 @@ const SESSIONS: &str = "/api/v1/sessions/";
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct PassedOn;
 
-/// In front of everything that could answer for a session.
-pub(crate) async fn divert(State(app): State<App>, mut request: Request, next: Next) -> Response {
+/// In front of everything that could answer for a session: goes on here, or is answered by the server that has it.
+pub(super) async fn divert(app: &App, mut request: Request) -> ControlFlow<Response, Request> {
     let Some(word) = request.headers_mut().remove(&PASSED_ON) else {
-        let (session, request) = session(&app, request).await;
-        let Some(session) = session else { return next.run(request).await };
+        let (session, request) = session(app, request).await;
+        let Some(session) = session else { return ControlFlow::Continue(request) };
         return match app.engine.whereabouts(&session).await {
-            Whereabouts::Here => next.run(request).await,
-            Whereabouts::At { server, address } => pass_on(&app, (server, &address), request, next).await,
+            Whereabouts::Here => ControlFlow::Continue(request),
+            Whereabouts::At { server, address } => pass_on(app, (server, &address), request).await,
         };
     };
     let asked = (request.method().as_str(), path(request.uri()));
     match word.to_str().ok().and_then(|word| app.engine.passed_on_from(word, asked)) {
         // A path of a preview is whatever its program has; the server that passed it on has let nobody in to our files.
-        Some(_) if asked.1.starts_with(FILES) && preview(&app, request.headers()).is_none() => {
-            file(&app, asked.1).await
+        Some(_) if asked.1.starts_with(FILES) && preview(app, request.headers()).is_none() => {
+            ControlFlow::Break(file(app, asked.1).await)
         }
         Some(peer) => {
             // It is not passed on once more: who does not have the session says so.
             request.extensions_mut().insert(PassedOn);
             request.extensions_mut().insert(Peer(peer));
-            next.run(request).await
+            ControlFlow::Continue(request)
         }
-        None => refused().into_response(),
+        None => ControlFlow::Break(refused().into_response()),
     }
 }
 
@@ -119,14 +119,20 @@ fn preview(app: &App, headers: &HeaderMap) -> Option<PreviewHost> {
     PreviewHost::parse(host, app.config.server.preview_domain.as_deref())
 }
 
-async fn pass_on(app: &App, (server, address): (i64, &str), mut request: Request, next: Next) -> Response {
+async fn pass_on(
+    app: &App,
+    (server, address): (i64, &str),
+    mut request: Request,
+) -> ControlFlow<Response, Request> {
     // As it would be judged here.
     if preview(app, request.headers()).is_none()
         && let Err(problem) = guard::refuse_strangers(app, request.headers())
     {
-        return problem.into_response();
+        return ControlFlow::Break(problem.into_response());
     }
-    let Some(word) = word(app, server, &request) else { return without_key().into_response() };
+    let Some(word) = word(app, server, &request) else {
+        return ControlFlow::Break(without_key().into_response());
+    };
     let sender = match connect(app, address).await {
         Ok(sender) => sender,
         Err(why) => {
@@ -135,7 +141,10 @@ async fn pass_on(app: &App, (server, address): (i64, &str), mut request: Request
             );
             // What is in the store can be told without it.
             let is_read = request.method() == Method::GET && !request.headers().contains_key(header::UPGRADE);
-            return if is_read { next.run(request).await } else { unreachable(address).into_response() };
+            return match is_read {
+                true => ControlFlow::Continue(request),
+                false => ControlFlow::Break(unreachable(address).into_response()),
+            };
         }
     };
     request.headers_mut().insert(PASSED_ON.clone(), word);
@@ -144,7 +153,7 @@ async fn pass_on(app: &App, (server, address): (i64, &str), mut request: Request
         answer = forward(app, server, sender, request) => answer,
         () = app.engine.is_gone(server) => None,
     };
-    answer.unwrap_or_else(|| unreachable(address).into_response())
+    ControlFlow::Break(answer.unwrap_or_else(|| unreachable(address).into_response()))
 }
 
 /// What shows the other server that this is one of its own.

@@ -3,32 +3,28 @@
 //! (`Origin` is checked, on WebSocket handshakes too, which browsers do not otherwise restrict).
 
 use super::App;
-use super::audit::Stranger;
 use super::elsewhere::PassedOn;
 use super::problem::Problem;
-use axum::Extension;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::uri::Authority;
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
-use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use std::net::{IpAddr, SocketAddr};
 
 /// No script but our own files, no frame around us, none in us but previews, nothing sent elsewhere.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'self'; img-src 'self' data:; style-src 'self'; object-src 'none'; \
     base-uri 'none'; form-action 'self'; frame-ancestors 'none'; frame-src 'self' http://*.localhost:* https://*.localhost:*";
 
-/// Judges every request before anything else sees it, and puts the security headers on every answer.
-pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) -> Response {
-    // What another server of ours has passed on was judged there, by the names that it has.
-    let judged = match request.extensions().get::<PassedOn>() {
+/// Refuses as [`refuse_strangers`] does, but for what another server of ours has passed on: it was judged there, by the names that it has.
+pub(super) fn judge_request(app: &App, request: &Request) -> Result<(), Problem> {
+    match request.extensions().get::<PassedOn>() {
         Some(PassedOn) => Ok(()),
-        None => judge(request.headers(), app.listen, &app.config.server.hosts),
-    };
-    let mut response = match judged {
-        Ok(()) => next.run(request).await,
-        Err(problem) => (Extension(Stranger), problem).into_response(),
-    };
+        None => refuse_strangers(app, request.headers()),
+    }
+}
+
+/// Puts the security headers on an answer.
+pub(super) fn protect(app: &App, response: &mut Response) {
     let headers = response.headers_mut();
     // What is somebody else's, such as an attached file, has a stricter one.
     let policy = headers.entry(header::CONTENT_SECURITY_POLICY);
@@ -37,7 +33,6 @@ pub(crate) async fn guard(State(app): State<App>, request: Request, next: Next) 
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
     headers.insert("cross-origin-resource-policy", HeaderValue::from_static("same-origin"));
-    response
 }
 
 /// Refuses what comes by a name that is not ours, or from another site.

@@ -4,7 +4,6 @@ use super::App;
 use super::problem::Problem;
 use axum::extract::{Request, State};
 use axum::http::{Method, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use lamplight_engine::Metrics;
 use prometheus_client::encoding::EncodeLabelSet;
@@ -56,13 +55,22 @@ impl Requests {
     }
 }
 
-pub(super) async fn count(State(app): State<App>, request: Request, next: Next) -> Response {
-    let (begun, method) = (Instant::now(), known(request.method()));
-    let response = next.run(request).await;
-    let answered = Answered { method, status: response.status().as_u16() };
-    app.requests.answered.get_or_create(&answered).inc();
-    app.requests.seconds.observe(begun.elapsed().as_secs_f64());
-    response
+/// A request that is not answered yet.
+pub(super) struct Counting {
+    begun: Instant,
+    method: &'static str,
+}
+
+impl Counting {
+    pub(super) fn begin(request: &Request) -> Self {
+        Self { begun: Instant::now(), method: known(request.method()) }
+    }
+
+    pub(super) fn end(self, app: &App, response: &Response) {
+        let answered = Answered { method: self.method, status: response.status().as_u16() };
+        app.requests.answered.get_or_create(&answered).inc();
+        app.requests.seconds.observe(self.begun.elapsed().as_secs_f64());
+    }
 }
 
 /// Whatever else a client may call its method is one of many.

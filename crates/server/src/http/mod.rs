@@ -12,6 +12,7 @@ mod deadline;
 mod elsewhere;
 mod extract;
 pub mod files;
+mod front;
 pub mod github;
 pub(crate) mod guard;
 pub mod guards;
@@ -268,6 +269,7 @@ pub fn router(app: App) -> Router {
         .route_layer(judged.clone())
         .fallback(any(unknown_route))
         .method_not_allowed_fallback(method_not_allowed);
+    let front = front::Front { app: app.clone(), e2b: e2b::Routes::new(&app) };
     Router::new()
         .nest("/api/v1", api)
         .route("/healthz", get(health::handle))
@@ -276,14 +278,7 @@ pub fn router(app: App) -> Router {
         .route(access::table::METRICS, get(metrics::handle).layer(judged))
         .fallback(page::handle)
         .layer(DefaultBodyLimit::max(BODY_LIMIT))
-        .layer(middleware::from_fn(deadline::deadline))
-        .layer(middleware::from_fn_with_state(app.clone(), redact::redact))
-        .layer(middleware::from_fn_with_state(app.clone(), guard::guard))
-        .layer(middleware::from_fn_with_state(app.clone(), audit::record))
-        .layer(middleware::from_fn_with_state(e2b::Routes::new(&app), e2b::divert))
-        .layer(middleware::from_fn_with_state(app.clone(), preview::divert))
-        .layer(middleware::from_fn_with_state(app.clone(), elsewhere::divert))
-        .layer(middleware::from_fn_with_state(app.clone(), metrics::count))
+        .layer(middleware::from_fn_with_state(front, front::pass))
         .with_state(app)
 }
 

@@ -11,7 +11,10 @@ use axum::response::Response;
 const ERROR_BYTES: usize = 64 * 1024;
 
 pub(crate) async fn redact(State(app): State<App>, request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
+    redacted(&app, next.run(request).await).await
+}
+
+pub(super) async fn redacted(app: &App, response: Response) -> Response {
     let redactor = app.engine.redaction().now();
     let status = response.status();
     if redactor.is_empty() || !(status.is_client_error() || status.is_server_error()) {

@@ -24,12 +24,12 @@ use crate::http::access::{Caller, Open, may_use};
 use crate::places::Places;
 use at_work::Worker;
 use axum::body::Body;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
-use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use lamplight_domain::{Role, SessionId, Timestamp};
 use lamplight_engine::{CODE_PORT, Pass, PassKind, Passes};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::OwnedSemaphorePermit;
@@ -88,11 +88,11 @@ impl Previews {
 }
 
 /// Answers what is for a preview; all else is for our own routes, which never see this.
-pub(crate) async fn divert(State(app): State<App>, request: Request, next: Next) -> Response {
+pub(crate) async fn divert(app: &App, request: Request) -> ControlFlow<Response, Request> {
     let host = request.headers().get(header::HOST).and_then(|host| host.to_str().ok());
     match host.and_then(|host| PreviewHost::parse(host, app.config.server.preview_domain.as_deref())) {
-        Some(host) => headers::protect(&app, answer(&app, &host, request).await),
-        None => next.run(request).await,
+        Some(host) => ControlFlow::Break(headers::protect(app, answer(app, &host, request).await)),
+        None => ControlFlow::Continue(request),
     }
 }
 

@@ -91,24 +91,31 @@ impl AuditOutcome {
     }
 }
 
-/// Writes an entry for every request that could change something.
+/// Writes an entry for every request that could change something. As a layer, for routers that are not behind ours.
 pub(crate) async fn record(State(app): State<App>, request: Request, next: Next) -> Response {
-    let (mut parts, body) = request.into_parts();
-    let asker = Asker::default();
-    parts.extensions.insert(asker.clone());
-    let entry = begin(&app, &mut parts).await;
-    let request = Request::from_parts(parts, body);
-    let Some(entry) = entry else { return next.run(request).await };
-    let pending = Pending { app: app.clone(), entry: Some(entry), asker };
+    let (pending, request) = begin(&app, request).await;
     let response = next.run(request).await;
-    if let Some(entry) = pending.answered(&response) {
-        write(&app, entry).await;
-    }
+    write(&app, known_now(pending, &response)).await;
     response
 }
 
+/// Before a request is answered; there is nothing to write of one that changes nothing.
+pub(super) async fn begin(app: &App, request: Request) -> (Option<Pending>, Request) {
+    let (mut parts, body) = request.into_parts();
+    let asker = Asker::default();
+    parts.extensions.insert(asker.clone());
+    let entry = known(app, &mut parts).await;
+    let pending = entry.map(|entry| Pending { app: app.clone(), entry: Some(entry), asker });
+    (pending, Request::from_parts(parts, body))
+}
+
+/// What is to be written of a request that is answered.
+pub(super) fn known_now(pending: Option<Pending>, response: &Response) -> Option<AuditEntry> {
+    pending?.answered(response)
+}
+
 /// What is known of a request before it is answered; `None` of one that changes nothing.
-async fn begin(app: &App, parts: &mut Parts) -> Option<AuditEntry> {
+async fn known(app: &App, parts: &mut Parts) -> Option<AuditEntry> {
     let route = parts.extensions.get::<MatchedPath>()?.as_str().to_owned();
     let is_change = !matches!(parts.method, Method::GET | Method::HEAD | Method::OPTIONS)
         || (parts.method == Method::GET && route == CALLBACK);
@@ -151,7 +158,7 @@ fn cut(text: &str) -> String {
 }
 
 /// An entry whose outcome is not known yet. A request whose client leaves is dropped in the middle, and has one all the same.
-struct Pending {
+pub(super) struct Pending {
     app: App,
     entry: Option<AuditEntry>,
     asker: Asker,
@@ -200,13 +207,14 @@ impl Drop for Pending {
         let app = self.app.clone();
         self.app.streams.spawn(async move {
             entry.outcome = AuditOutcome::Unanswered.as_str().to_owned();
-            write(&app, entry).await;
+            write(&app, Some(entry)).await;
         });
     }
 }
 
-/// What is done is done, also where it cannot be written down; somebody has to know.
-async fn write(app: &App, entry: AuditEntry) {
+/// Before the answer is given. What is done is done, also where it cannot be written down; somebody has to know.
+pub(super) async fn write(app: &App, entry: Option<AuditEntry>) {
+    let Some(entry) = entry else { return };
     let (action, outcome) = (entry.action.clone(), entry.outcome.clone());
     if let Err(error) = app.engine.audit(entry).await {
         let error = format!("{error:#}");
