@@ -33,7 +33,8 @@ const ACK_EVERY: u64 = 1024 * 1024;
 
 impl Link {
     /// Runs a command to its end. It does not outlive the call: when the time is over, this future is dropped or the link is cut, the
-    /// guest ends the command's process group (SIGTERM, then SIGKILL) before it greets a new link.
+    /// guest ends the command's process group (SIGTERM, then SIGKILL) before it greets a new link. Where the call ends while the command
+    /// is begun, the link ends with it: nobody is attached by then whose leaving the guest could see, and it may be paused and begin later.
     pub async fn run(
         &self,
         spec: &ProcessSpec,
@@ -45,13 +46,21 @@ impl Link {
         let deadline = Duration::from_millis(limits.timeout_ms);
         within("a command", deadline, async {
             let open = Open::Spawn { process: process.clone(), spec, transient: true };
-            let state = self.process_call("spawn", open).await?;
+            let alone = self.inner.stop.clone().drop_guard();
+            let state = match self.process_call("spawn", open).await {
+                Err(refused @ LinkError::Refused { .. }) => {
+                    alone.disarm();
+                    return Err(refused);
+                }
+                begun => begun?,
+            };
             // Before anybody is attached: as soon as the attached stream ends, so does the process.
             let stdin = match &input {
                 Some(_) => Some(self.stdin(&process).await?),
                 None => None,
             };
             let (reader, acks) = self.attach(&state.process, Offsets::default()).await?.split();
+            alone.disarm();
             let input = async {
                 match stdin.zip(input) {
                     Some((stdin, input)) => feed(stdin, input, deadline).await,

@@ -2,6 +2,7 @@
 
 use crate::sandbox::{LIMITS, PATIENCE, START, Sandbox, read_to_end, shell, spec, with_stdin};
 use bytes::Bytes;
+use futures::FutureExt;
 use lamplight_domain::agent::ExitStatus;
 use lamplight_sandbox::link::{
     Code, Link, LinkError, Offsets, Output, ProcessSpec, RunLimits, RunOutput, Who,
@@ -318,6 +319,36 @@ async fn the_newer_of_two_links_wins() {
     stdin.write(1, Bytes::from_static(b"x")).await.unwrap();
     stdin.close().await.unwrap();
     assert_eq!(read_to_end(&newer, "agent-1", START).await.0, b"x");
+}
+
+/// As a pause does it: what was begun before is left, and its message is read when all goes on.
+#[tokio::test]
+async fn a_command_that_is_left_before_it_begins_does_not_go_on_alone() {
+    let sandbox = Sandbox::start();
+    let mut link = sandbox.link().await;
+    let guest = rustix::process::Pid::from_raw(sandbox.guest_pid().cast_signed()).unwrap();
+    rustix::process::kill_process(guest, rustix::process::Signal::STOP).unwrap();
+    {
+        let command = spec(&["sleep", "1000"]);
+        let mut run = std::pin::pin!(link.run(&command, None, LIMITS));
+        // Until everything of it is on its way.
+        for _ in 0..100 {
+            assert!((&mut run).now_or_never().is_none());
+            tokio::task::yield_now().await;
+        }
+    }
+    rustix::process::kill_process(guest, rustix::process::Signal::CONT).unwrap();
+    let is_gone = async {
+        loop {
+            match link.processes().await {
+                Ok(processes) if processes.is_empty() => return,
+                Ok(_) => {}
+                Err(LinkError::Closed) => link = sandbox.link().await,
+                Err(error) => panic!("{error}"),
+            }
+        }
+    };
+    timeout(PATIENCE, is_gone).await.expect("what nobody waits for ends");
 }
 
 #[tokio::test]
