@@ -3,7 +3,7 @@
 use crate::StoreError;
 use anyhow::Context;
 use rusqlite::wal::CheckpointMode;
-use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 use std::fs::{DirBuilder, File, TryLockError};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -147,12 +147,16 @@ pub(crate) fn version(connection: &Connection) -> anyhow::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0)).context("read the schema version")
 }
 
+/// All that are missing or none, so that it waits for the disk once: a new database misses every one.
 fn migrate(connection: &Connection, from: usize) -> anyhow::Result<()> {
+    if from == MIGRATIONS.len() {
+        return Ok(());
+    }
+    let all = Transaction::new_unchecked(connection, TransactionBehavior::Immediate)?;
     for (n, text) in MIGRATIONS.iter().enumerate().skip(from) {
         let to = n + 1;
-        connection
-            .execute_batch(&format!("BEGIN IMMEDIATE;\n{text}\nPRAGMA user_version = {to};\nCOMMIT;"))
+        all.execute_batch(&format!("{text}\nPRAGMA user_version = {to};"))
             .with_context(|| format!("bring the schema to version {to}"))?;
     }
-    Ok(())
+    all.commit().context("bring the schema to this version")
 }

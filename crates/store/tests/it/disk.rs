@@ -71,6 +71,22 @@ async fn after_a_failed_fsync_of_the_database_nothing_is_acknowledged() {
     check_failing_fsync(".db", 0).await;
 }
 
+/// As many waits as there are versions of the schema would be most of what a first start takes.
+#[test]
+fn a_new_database_waits_for_the_disk_once_for_its_whole_schema() {
+    let dir = tempfile::tempdir().unwrap();
+    let seen = Arc::new(AtomicU64::new(0));
+    let in_hook = Arc::clone(&seen);
+    let judged = judge(dir.path(), move |_| {
+        in_hook.fetch_add(1, Ordering::Relaxed);
+        Verdict::Through
+    });
+    drop(open(&dir));
+    drop(judged);
+    let waits = seen.load(Ordering::Relaxed);
+    assert!((1..12).contains(&waits), "{waits} waits for the disk");
+}
+
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn while_the_disk_stalls_readers_go_on_and_nobody_is_acknowledged() {
     let dir = tempfile::tempdir().unwrap();
