@@ -2,6 +2,7 @@
 
 mod guard;
 mod parts;
+mod settling;
 
 pub use guard::{Guard, GuardTripped, RaisedGuard, TurnContinued};
 pub use parts::{BudgetNeared, Commit, Contact, Entry, Memory, Outcome, RetryPlanned};

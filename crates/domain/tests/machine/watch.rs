@@ -11,6 +11,8 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Default)]
 pub(crate) struct Watch {
     looked: usize,
+    /// It had something to do when it was last looked at.
+    worked: bool,
     queued: BTreeSet<PromptId>,
     begun: BTreeMap<PromptId, TurnNumber>,
     open_turn: Option<TurnNumber>,
@@ -36,7 +38,8 @@ pub(crate) struct Watch {
 
 impl Watch {
     pub(crate) fn look(&mut self, world: &World) {
-        for entry in &world.log[self.looked..] {
+        let news = &world.log[self.looked..];
+        for entry in news {
             self.looked += 1;
             assert_eq!(entry.seq.0 as usize, self.looked, "seq is contiguous");
             self.take(&entry.event);
@@ -56,6 +59,11 @@ impl Watch {
             phase,
             Phase::Queued | Phase::Starting | Phase::Planning | Phase::Executing | Phase::WaitingForYou
         );
+        assert!(
+            works || !self.worked || news.iter().any(|entry| entry.event.may_settle()),
+            "who waits for its end hears of it: {phase:?} after {news:#?}"
+        );
+        self.worked = works;
         let waits = world.session.next_deadline(world.now);
         assert!(!works || !owed.is_empty() || waits.is_some(), "nothing waits for ever: {phase:?}");
         assert!(

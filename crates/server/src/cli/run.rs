@@ -16,7 +16,6 @@ use anyhow::Context;
 use clap::Args;
 use futures::StreamExt;
 use lamplight_domain::ImageChoice;
-use lamplight_domain::event::Event;
 use serde_json::json;
 use std::path::PathBuf;
 use std::pin::pin;
@@ -233,7 +232,8 @@ async fn watch(
                         } else if let Some(entry) = &entry {
                             renderer.entry(entry)?;
                         }
-                        entry.is_some_and(|entry| may_settle(&entry.event))
+                        // Of a kind that a newer server knows, it may be the last.
+                        entry.is_none_or(|entry| entry.event.may_settle())
                     }
                 };
                 if settles && is_settled(client.session(id).await?.phase) {
@@ -277,19 +277,6 @@ async fn stop(client: &Client, id: &str) -> anyhow::Result<()> {
         }
         Err(error) => Err(error),
     }
-}
-
-/// After these a session may have nothing more to do; the server is asked whether it has.
-fn may_settle(event: &Event) -> bool {
-    matches!(
-        event,
-        Event::TurnEnded { .. }
-            | Event::WorkCommitted { .. }
-            | Event::WorkNotCommitted { .. }
-            | Event::PromptRemoved { .. }
-            | Event::SandboxFailed { .. }
-            | Event::SessionEnded { .. }
-    )
 }
 
 fn is_settled(phase: Phase) -> bool {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use std::fs;
 use std::time::Duration;
 
-fn place(files: &[(&str, &str)]) -> Place {
+pub(crate) fn place(files: &[(&str, &str)]) -> Place {
     let place = Place::new();
     for (name, content) in files {
         fs::write(place.repository().join(name), content).unwrap();

@@ -108,6 +108,23 @@ async fn what_went_wrong_is_the_exit_code() {
     server.clear().await;
 }
 
+#[tokio::test]
+async fn a_task_is_over_when_the_repositorys_own_checks_are() {
+    for (command, code, last) in
+        [("true", 0, "done · "), ("false", 1, "stuck: the repository's own checks failed")]
+    {
+        let toml = format!("[check]\nrun = '{command}'\n");
+        let server = Server::start_in(crate::checks::place(&[(".lamplight.toml", &toml)]));
+        let run = Running::start(&server.place, "!write a.txt one");
+        let output = tokio::time::timeout(PATIENCE, tokio::task::spawn_blocking(|| run.end()));
+        let output = output.await.expect("it comes to its end").unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert!(text.contains(last), "{last:?} is not in:\n{text}");
+        server.clear().await;
+    }
+}
+
 /// A `run` whose output is read line by line.
 struct Running {
     child: Child,
