@@ -180,6 +180,12 @@ pub(super) async fn hand_over(
             }
             Ok(ExitCode::SUCCESS)
         }
+        End::Stopping => {
+            if !json {
+                output.line(&format!("It is being stopped: lamplight logs -f {}", view.id))?;
+            }
+            Ok(ExitCode::from(STOPPED))
+        }
     }
 }
 
@@ -203,6 +209,8 @@ enum End {
     Settled,
     /// The person left it running.
     Left,
+    /// The person did not wait for the end of what they had stopped.
+    Stopping,
 }
 
 /// Draws the log until the session settles; Ctrl-C once stops the turn, twice leaves.
@@ -241,7 +249,10 @@ async fn watch(
                 }
             }
             _ = interrupts.recv() => {
-                if stop_at.is_some() || stopping {
+                if stopping {
+                    break End::Stopping;
+                }
+                if stop_at.is_some() {
                     break End::Left;
                 }
                 stop_at = Some(Instant::now() + TWICE);

@@ -186,6 +186,22 @@ async fn one_interrupt_stops_the_turn_and_two_leave_it_running() {
 }
 
 #[tokio::test]
+async fn who_does_not_wait_for_the_end_of_what_they_stopped_is_told_that_it_is_being_stopped() {
+    let server = Server::start();
+    let mut impatient = Running::start(&server.place, "!ignore-cancel\n!run true\n!hang");
+    impatient.read_to("✓");
+    impatient.interrupt();
+    let list: Value = serde_json::from_str(&server.place.say(&["sessions", "--json"])).unwrap();
+    server.until(list["items"][0]["id"].as_str().unwrap(), "stop_requested", 1).await;
+    impatient.interrupt();
+    let output = impatient.end();
+    let text = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(130), "{text}");
+    assert!(text.contains("It is being stopped: lamplight logs -f "), "{text}");
+    server.clear().await;
+}
+
+#[tokio::test]
 async fn a_watcher_outlives_the_server() {
     let server = Server::start();
     let mut watching =
