@@ -2,7 +2,8 @@
 //!
 //! This is a part of recording the turn's work, and is done again with it after a crash: what is known already is not told again. Files
 //! are read through the guest, with the agent's rights; links are not followed, and nothing is written on the host under a name from
-//! inside. An object store that is away is waited for, for a while: the sandbox may be gone when it is back.
+//! inside. An object store that is away is waited for, for a while: the sandbox may be gone when it is back. What a known secret is in, or
+//! in the name of, is not kept: an artifact is for everybody who sees the session, and is passed on.
 
 use super::context::Context;
 use super::workspace::script;
@@ -59,17 +60,20 @@ pub(super) async fn keep(
     paths.sort_unstable();
     let mut found = Found { left_out: usize::from(listed.truncated), ..Found::default() };
     for path in paths {
-        found.left_out += usize::from(!found.take(context, link, path).await?);
+        match found.take(context, link, path).await? {
+            Taken::Kept => {}
+            Taken::LeftOut => found.left_out += 1,
+            Taken::Secret(name) => found.secrets.push(name),
+        }
     }
-    let left_out = (found.left_out > 0)
-        .then(|| Event::Noted { text: format!("Not every artifact was kept: {}.", found.why()) });
+    let notes = found.notes();
     let is_new = |artifact: &Artifact| !known.iter().any(|kept| kept.artifact == *artifact);
     let artifacts: Vec<Artifact> = found.artifacts.into_iter().filter(is_new).collect();
     let mut told = Vec::new();
     if !artifacts.is_empty() {
         told.push(Event::ArtifactsKept { turn, artifacts });
     }
-    told.extend(left_out);
+    told.extend(notes);
     if !told.is_empty() {
         context.send(Message::Facts(told)).await;
     }
@@ -85,38 +89,72 @@ struct Found {
     names: BTreeSet<String>,
     bytes: u64,
     left_out: usize,
+    /// What the secrets are called of files that were left out for them, one each.
+    secrets: Vec<String>,
+}
+
+/// What became of a file.
+enum Taken {
+    Kept,
+    LeftOut,
+    /// A known secret, called this, is in it or in its name.
+    Secret(String),
 }
 
 impl Found {
-    /// Whether the file was kept.
-    async fn take(&mut self, context: &Context, link: &Link, path: &[u8]) -> Result<bool, LinkError> {
+    async fn take(&mut self, context: &Context, link: &Link, path: &[u8]) -> Result<Taken, LinkError> {
+        let redactor = context.shared.config.redaction.now();
+        let secret = |bytes: &[u8]| redactor.find(bytes, 0).map(|found| Taken::Secret(found.name.to_owned()));
+        if let Some(secret) = secret(path) {
+            return Ok(secret);
+        }
         let Some((path, name)) =
             std::str::from_utf8(path).ok().and_then(|path| Some((path, artifact_name(path)?)))
         else {
-            return Ok(false);
+            return Ok(Taken::LeftOut);
         };
         let is_over = matches!(self.patience, Patience::Over(_));
         if is_over || self.artifacts.len() >= MAX_FILES || self.names.contains(&name) {
-            return Ok(false);
+            return Ok(Taken::LeftOut);
         }
         let limit = FILE_BYTES.min(TURN_BYTES - self.bytes);
         let content = match link.read_file(&format!("{}/{ARTIFACTS}/{path}", inside::WORKSPACE), limit).await
         {
             Ok(content) => content,
-            Err(LinkError::Refused { .. }) => return Ok(false),
+            Err(LinkError::Refused { .. }) => return Ok(Taken::LeftOut),
             Err(other) => return Err(other),
         };
+        if let Some(secret) = secret(&content) {
+            return Ok(secret);
+        }
         let artifact = match put(context, &mut self.patience, name.clone(), content).await {
             Ok(artifact) => artifact,
             Err(error) => {
                 self.failure = Some(error);
-                return Ok(false);
+                return Ok(Taken::LeftOut);
             }
         };
         self.bytes += artifact.bytes;
         self.artifacts.push(artifact);
         self.names.insert(name);
-        Ok(true)
+        Ok(Taken::Kept)
+    }
+
+    /// What people are told of those that were left out.
+    fn notes(&self) -> Vec<Event> {
+        let mut notes = Vec::new();
+        if self.left_out > 0 {
+            notes.push(format!("Not every artifact was kept: {}.", self.why()));
+        }
+        if !self.secrets.is_empty() {
+            let names = self.secrets.iter().map(String::as_str).collect::<BTreeSet<_>>();
+            let names = names.into_iter().collect::<Vec<_>>().join(", ");
+            notes.push(format!(
+                "Artifacts with secrets in them were not kept: {} ({names}).",
+                self.secrets.len()
+            ));
+        }
+        notes.into_iter().map(|text| Event::Noted { text }).collect()
     }
 
     /// Why some were left out.
@@ -216,6 +254,14 @@ mod tests {
         assert_eq!(patience, Patience::Over(away()));
         patience.tried(&away(), begun + 2 * PATIENCE);
         assert_eq!(patience, Patience::Over(away()));
+    }
+
+    #[test]
+    fn people_are_told_of_what_secrets_are_in() {
+        let secrets = ["openai key", "GitHub token", "openai key"].map(str::to_owned).to_vec();
+        let text = "Artifacts with secrets in them were not kept: 3 (GitHub token, openai key).".to_owned();
+        assert_eq!(Found { secrets, ..Found::default() }.notes(), [Event::Noted { text }]);
+        assert!(Found::default().notes().is_empty());
     }
 
     #[test]

@@ -194,6 +194,29 @@ async fn what_an_agent_shows_of_a_key_does_not_come_into_the_log() {
     server.clear().await;
 }
 
+/// An agent that offers a key as a result: as it is, in base64, and as the name of a file.
+#[tokio::test]
+async fn what_an_agent_offers_with_a_key_in_it_is_not_kept() {
+    let server = Server::start_in(place());
+    assert!(set_key(&server.place, STORED).status.success());
+    let offer = "!run mkdir -p .lamplight/artifacts && cd .lamplight/artifacts && k=\"sk-can\"\"ary/4f2a+91b7=q\" \
+        && echo \"It is $k.\" > plain.txt && printf u:%s $k | base64 > encoded.txt && touch \"$(printf %s $k | base64)\" \
+        && mkdir sk-canary && touch \"$k\" && echo 'It is a secret.' > fine.txt";
+    let id = server.create(offer).await;
+    let log = server.until(&id, "work_committed", 1).await;
+    let (_, list) = server.get(&format!("/sessions/{id}/artifacts")).await;
+    let names: Vec<_> = list["items"].as_array().unwrap().iter().map(|item| &item["name"]).collect();
+    assert_eq!(names, ["fine.txt"], "{list}");
+    let noted =
+        json!({"type": "noted", "text": "Artifacts with secrets in them were not kept: 4 (openai key)."});
+    assert!(log.iter().any(|entry| entry["event"] == noted), "{log:?}");
+    check_clean("the log of the session", Value::from(log).to_string().as_bytes());
+    server.clear().await;
+    server.signal("TERM");
+    let (_, place) = server.ended();
+    assert!(check_files(&place.path("data")) > 3);
+}
+
 /// An agent says a key letter by letter, with a server that is killed in the middle of it.
 #[tokio::test]
 async fn a_key_that_an_agent_says_in_pieces_is_found_whoever_hears_them() {
