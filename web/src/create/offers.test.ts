@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AgentInfo, UpstreamModels } from '../api/types';
-import { offers } from './offers';
+import { noteOf, offers } from './offers';
 
 const UPSTREAMS: UpstreamModels[] = [
   {
@@ -38,4 +38,11 @@ test('prices are dollars for a million tokens', () => {
     '$1.25 in, $10.00 out for a million tokens',
     'Claude Haiku · $0.025 in, $0.00 out for a million tokens',
   ]);
+});
+
+test('a model of an agent has a price, or is not there', () => {
+  const offered = offers(UPSTREAMS, agent(['anthropic', 'openai'], true));
+  expect(noteOf('openai/gpt-5.1', offered)).toBe('$1.25 in, $10.00 out for a million tokens');
+  expect(noteOf('openai/gpt-9', offered)).toBe('not listed by the upstream');
+  expect(noteOf('openai/gpt-9', offers(UPSTREAMS, agent(['gemini'], true)))).toBeUndefined();
 });

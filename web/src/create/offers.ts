@@ -1,10 +1,13 @@
 /** Which models a session of an agent can have, in the agent's own words for them. */
 import type { AgentInfo, UpstreamModels } from '../api/types';
+import { words } from '../text/english';
 
 export interface Offer {
   id: string;
   /** Beside the id. */
   label: string;
+  /** Where it is known. */
+  price: string | null;
 }
 
 /**
@@ -19,13 +22,23 @@ export function offers(upstreams: UpstreamModels[], agent: AgentInfo | undefined
   return usable
     .filter(({ upstream }) => all || upstream === first)
     .flatMap(({ upstream, models }) =>
-      models.map(({ id, title, price }) => ({
-        id: agent?.names_upstream ? `${upstream}/${id}` : id,
-        label: [title, price ? `${money(price.input)} in, ${money(price.output)} out for a million tokens` : null]
-          .filter((part) => part !== null)
-          .join(' · '),
-      })),
+      models.map((model) => {
+        const price = model.price ? inWords(model.price) : null;
+        const label = [model.title, price].filter((part) => part !== null).join(' · ');
+        return { id: agent?.names_upstream ? `${upstream}/${model.id}` : model.id, label, price };
+      }),
     );
+}
+
+/** What is to be said beside a model of an agent's; nothing where no upstream has said what it has. */
+export function noteOf(model: string, offered: Offer[]): string | undefined {
+  if (offered.length === 0) return undefined;
+  const offer = offered.find(({ id }) => id === model);
+  return offer ? (offer.price ?? undefined) : words.models.notListed;
+}
+
+function inWords({ input, output }: { input: number; output: number }): string {
+  return words.models.price(money(input), money(output));
 }
 
 /** Two digits behind the point, and more where that would say nothing. */

@@ -12,7 +12,7 @@ import { visible } from '../text/visible';
 import { Button } from '../ui/button';
 import { Panel, type PanelProps } from '../ui/Drawer';
 import { ProblemNote } from '../ui/problem';
-import { byModel, byTurn, type Sum } from './sums';
+import { byModel, byTurn, kindsOf, type Sum } from './sums';
 
 /** While a turn runs its sum is asked for again. */
 const RUNNING_MS = 5_000;
@@ -75,7 +75,16 @@ interface SumsProps {
   models?: SessionUsageItem[];
 }
 
+const NAMES: Record<keyof Sum['tokens'], string> = {
+  input: words.cost.in,
+  cached: words.cost.cached,
+  cache_written: words.cost.cache_written,
+  output: words.cost.out,
+  reasoning: words.cost.reasoning,
+};
+
 function Sums({ title, first, sums, models = [] }: SumsProps) {
+  const kinds = kindsOf(sums);
   const number = 'py-1 pl-3 text-right font-mono text-2xs tabular-nums';
   return (
     <div>
@@ -86,9 +95,11 @@ function Sums({ title, first, sums, models = [] }: SumsProps) {
             <tr className="border-b border-line text-2xs text-soft">
               <th className="py-1 text-left font-normal">{first}</th>
               <th className="py-1 pl-3 text-right font-normal">{words.cost.requests}</th>
-              <th className="py-1 pl-3 text-right font-normal">{words.cost.in}</th>
-              <th className="py-1 pl-3 text-right font-normal">{words.cost.cached}</th>
-              <th className="py-1 pl-3 text-right font-normal">{words.cost.out}</th>
+              {kinds.map((kind) => (
+                <th key={kind} className="py-1 pl-3 text-right font-normal">
+                  {NAMES[kind]}
+                </th>
+              ))}
               <th className="py-1 pl-3 text-right font-normal">{words.cost.title}</th>
             </tr>
           </thead>
@@ -106,9 +117,11 @@ function Sums({ title, first, sums, models = [] }: SumsProps) {
                   <td className={number} title={words.cost.requestsOf(sum.requests)}>
                     {sum.requests}
                   </td>
-                  <td className={number}>{count(sum.tokens.input)}</td>
-                  <td className={number}>{count(sum.tokens.cached)}</td>
-                  <td className={number}>{count(sum.tokens.output)}</td>
+                  {kinds.map((kind) => (
+                    <td key={kind} className={number}>
+                      {count(sum.tokens[kind])}
+                    </td>
+                  ))}
                   <td className={number}>{cost(sum.cost)}</td>
                 </tr>
               );

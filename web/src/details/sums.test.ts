@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { SessionUsageItem } from '../api/types';
-import { byModel, byTurn } from './sums';
+import { byModel, byTurn, kindsOf } from './sums';
 
 const item = (turn: number, model: string, micros: number, is_partial = false): SessionUsageItem => ({
   turn,
@@ -23,4 +23,11 @@ test('what was used is added up by model and by turn', () => {
     ['2', 2, 10, 300, true],
   ]);
   expect(byModel([])).toEqual([]);
+});
+
+test('what was written to a cache and what was reasoning is in a table where there was any', () => {
+  const row = item(1, 'small', 100);
+  expect(kindsOf([row])).toEqual(['input', 'cached', 'output']);
+  const more = { ...row, tokens: { ...row.tokens, cache_written: 4, reasoning: 2 } };
+  expect(kindsOf([row, more])).toEqual(['input', 'cached', 'cache_written', 'output', 'reasoning']);
 });

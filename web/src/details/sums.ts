@@ -5,6 +5,15 @@ export interface Sum extends Pick<SessionUsageItem, 'requests' | 'tokens' | 'cos
   name: string;
 }
 
+/** The kinds of tokens there are in a table, in its order. Two of them are left out where nothing has any. */
+export function kindsOf(rows: readonly Pick<Sum, 'tokens'>[]): (keyof Sum['tokens'])[] {
+  const kinds = ['input', 'cached', 'cache_written', 'output', 'reasoning'] as const;
+  return kinds.filter((kind) => {
+    const isRare = kind === 'cache_written' || kind === 'reasoning';
+    return !isRare || rows.some(({ tokens }) => tokens[kind] > 0);
+  });
+}
+
 function sumBy(items: readonly SessionUsageItem[], nameOf: (item: SessionUsageItem) => string): Sum[] {
   const sums = new Map<string, Sum>();
   for (const item of items) {

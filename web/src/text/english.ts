@@ -826,8 +826,11 @@ export const words = {
     requestsOf: (n: number) => plural(n, 'request'),
     in: 'In',
     cached: 'Cached',
+    cache_written: 'Cache written',
     out: 'Out',
-    prices: 'By the price lists of the models’ vendors. Tokens in are all that was sent, those from a cache included.',
+    reasoning: 'Reasoning',
+    prices:
+      'By the price lists of the models’ vendors. Tokens in are all that was sent, those read from a cache or written to it included; reasoning is a part of those out.',
   },
   details: {
     title: 'Details',
@@ -1102,6 +1105,10 @@ export const words = {
     theEnvironment: 'the environment',
     notNeeded: 'Asked without a key',
     missing: 'No key',
+  },
+  models: {
+    price: (input: string, output: string) => `${input} in, ${output} out for a million tokens`,
+    notListed: 'not listed by the upstream',
   },
   usage: {
     title: 'Usage',

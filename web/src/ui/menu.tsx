@@ -44,6 +44,8 @@ export interface Choice {
   value: string;
   label: string;
   detail?: string;
+  /** Below both. */
+  note?: string | undefined;
 }
 
 export function MenuChoices({
@@ -69,6 +71,7 @@ export function MenuChoices({
             {choice.detail && choice.detail !== choice.label ? (
               <span className="block truncate font-mono text-2xs text-faint">{choice.detail}</span>
             ) : null}
+            {choice.note ? <span className="block truncate text-2xs text-soft">{choice.note}</span> : null}
           </span>
         </DropdownMenu.RadioItem>
       ))}

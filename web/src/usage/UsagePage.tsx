@@ -6,6 +6,7 @@ import type { ReactNode } from 'react';
 import { asApiError } from '../api/client';
 import { usageQuery } from '../api/queries';
 import { type MonthBudget, USAGE_BY, type UsageBy, type UsageItem } from '../api/types';
+import { kindsOf } from '../details/sums';
 import { words } from '../text/english';
 import { baseName, count } from '../text/format';
 import { visible } from '../text/visible';
@@ -121,7 +122,18 @@ function Choice({
 
 const NUMBER = 'py-2 pl-4 text-right whitespace-nowrap tabular-nums';
 
+type Kinds = ReturnType<typeof kindsOf>;
+
+const NAMES: Record<Kinds[number], string> = {
+  input: words.usage.in,
+  cached: words.usage.cached,
+  cache_written: words.cost.cache_written,
+  output: words.usage.out,
+  reasoning: words.cost.reasoning,
+};
+
 function Sums({ by, items, total, isCut }: { by: UsageBy; items: UsageItem[]; total: UsageItem; isCut: boolean }) {
+  const kinds = kindsOf([total]);
   return (
     <div className="overflow-x-auto">
       <table className="w-full text-[0.8125rem]">
@@ -133,15 +145,11 @@ function Sums({ by, items, total, isCut }: { by: UsageBy; items: UsageItem[]; to
             <th scope="col" className={`${NUMBER} font-medium`}>
               {words.usage.requests}
             </th>
-            <th scope="col" className={`${NUMBER} font-medium max-sm:hidden`}>
-              {words.usage.in}
-            </th>
-            <th scope="col" className={`${NUMBER} font-medium max-sm:hidden`}>
-              {words.usage.cached}
-            </th>
-            <th scope="col" className={`${NUMBER} font-medium max-sm:hidden`}>
-              {words.usage.out}
-            </th>
+            {kinds.map((kind) => (
+              <th key={kind} scope="col" className={`${NUMBER} font-medium max-sm:hidden`}>
+                {NAMES[kind]}
+              </th>
+            ))}
             <th scope="col" className={`${NUMBER} font-medium`}>
               {words.cost.title}
             </th>
@@ -149,11 +157,11 @@ function Sums({ by, items, total, isCut }: { by: UsageBy; items: UsageItem[]; to
         </thead>
         <tbody className="divide-y divide-line">
           {items.map((item) => (
-            <Sum key={item.key} item={item} name={<Name by={by} item={item} />} />
+            <Sum key={item.key} item={item} kinds={kinds} name={<Name by={by} item={item} />} />
           ))}
         </tbody>
         <tfoot className="border-t border-line-strong font-medium">
-          <Sum item={total} name={words.usage.all} />
+          <Sum item={total} kinds={kinds} name={words.usage.all} />
         </tfoot>
       </table>
       {isCut ? <p className="pt-3 text-2xs text-faint">{words.usage.cut}</p> : null}
@@ -161,7 +169,7 @@ function Sums({ by, items, total, isCut }: { by: UsageBy; items: UsageItem[]; to
   );
 }
 
-function Sum({ item, name }: { item: UsageItem; name: ReactNode }) {
+function Sum({ item, kinds, name }: { item: UsageItem; kinds: Kinds; name: ReactNode }) {
   const parts = [
     item.unpriced > 0 ? words.usage.unpriced(item.unpriced) : '',
     item.estimated > 0 ? words.usage.estimated(item.estimated) : '',
@@ -172,9 +180,11 @@ function Sum({ item, name }: { item: UsageItem; name: ReactNode }) {
         {name}
       </th>
       <td className={NUMBER}>{item.requests}</td>
-      <td className={`${NUMBER} max-sm:hidden`}>{count(item.tokens.input)}</td>
-      <td className={`${NUMBER} max-sm:hidden`}>{count(item.tokens.cached)}</td>
-      <td className={`${NUMBER} max-sm:hidden`}>{count(item.tokens.output)}</td>
+      {kinds.map((kind) => (
+        <td key={kind} className={`${NUMBER} max-sm:hidden`}>
+          {count(item.tokens[kind])}
+        </td>
+      ))}
       <td className={NUMBER} title={parts.length > 0 ? parts.join('; ') : undefined}>
         {costs(item.cost)}
       </td>

@@ -31,6 +31,7 @@ mod logs;
 mod merge;
 mod migrate;
 mod model;
+mod offers;
 mod output;
 mod people;
 mod ports;

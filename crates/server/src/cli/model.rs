@@ -2,7 +2,10 @@
 
 use super::SessionArgument;
 use super::client::Client;
+use super::offers::Offers;
 use super::output::{Output, Style, clean};
+use crate::http::agents::AgentList;
+use crate::http::models::ModelList;
 use crate::http::resources::SessionView;
 use crate::http::sessions::choose_model::ModelRequest;
 use clap::Args;
@@ -42,7 +45,9 @@ pub(super) async fn run(
             .line(&format!("The next turns are with {}.", clean(current.unwrap_or("the agent's default"))))?;
         return Ok(ExitCode::SUCCESS);
     }
+    let offers = if view.models.is_empty() { Offers::default() } else { offers(&view, client).await? };
     for model in &view.models {
+        let note = offers.note(&model.id).map(|note| format!("  {note}")).unwrap_or_default();
         let mark = if current == Some(model.id.as_str()) {
             output.paint(Style::Good, "  (chosen)")
         } else {
@@ -51,7 +56,7 @@ pub(super) async fn run(
         output.line(&format!(
             "{}  {}{mark}",
             clean(&model.id),
-            output.paint(Style::Dim, &clean(&model.name))
+            output.paint(Style::Dim, &format!("{}{note}", clean(&model.name)))
         ))?;
     }
     if view.models.is_empty() {
@@ -59,4 +64,11 @@ pub(super) async fn run(
         output.line(&format!("The agent does not say which models it offers; it works with {current}."))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// What the upstreams say of the models of this session's agent.
+async fn offers(view: &SessionView, client: &Client) -> anyhow::Result<Offers> {
+    let agents: AgentList = client.get("/agents").await?;
+    let upstreams: ModelList = client.get("/models").await?;
+    Ok(Offers::of(&upstreams.items, agents.items.iter().find(|agent| agent.name == view.agent)))
 }

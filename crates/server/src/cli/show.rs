@@ -5,11 +5,12 @@ use super::asking;
 use super::budget::spent;
 use super::client::Client;
 use super::guards;
-use super::output::{Output, Style, clean, first_line, plural};
+use super::output::{Output, Style, clean, count, first_line, plural};
 use super::pull_request::in_words;
 use super::render::short;
 use super::run::numbers;
 use super::sandbox::describe;
+use super::usage::parts;
 use crate::http::resources::Network;
 use crate::http::resources::SandboxState;
 use clap::Args;
@@ -56,6 +57,11 @@ pub(super) async fn run(
     row("branch", &format!("{} from {}", clean(&view.branch), clean(&view.base)))?;
     let model = view.model.as_deref().unwrap_or("its default model");
     row("agent", &format!("{} with {}", clean(&view.agent), clean(model)))?;
+    if view.tokens.input + view.tokens.output > 0 {
+        let parts = parts(&view.tokens).map(|parts| format!(" ({parts})")).unwrap_or_default();
+        let (input, output) = (count(view.tokens.input), count(view.tokens.output));
+        row("tokens", &format!("{input} in, {output} out{parts}"))?;
+    }
     if let Some(sandbox) = &view.sandbox {
         row("sandbox", &describe(sandbox))?;
     }

@@ -3,6 +3,7 @@
 use super::budget::spent;
 use super::client::Client;
 use super::output::{Output, Style, clean, count, first_line, plural};
+use crate::http::resources::Tokens;
 use crate::http::usage::{BudgetWhose, MonthBudget, UsageBy, UsageItem, UsageReport};
 use clap::Args;
 use lamplight_domain::session::Dollars;
@@ -83,15 +84,25 @@ fn budget_row(budget: &MonthBudget, output: &Output) -> String {
     format!("{name:WIDTH$}  {}", output.paint(style, &state))
 }
 
-/// `~/code/payments   12 requests   1.2M in   34.5k out   $3.20`
+/// `~/code/payments   12 requests   1.2M in   34.5k out   $3.20  (1.0M cached, 12.0k reasoning)`
 fn row(name: &str, item: &UsageItem) -> String {
+    let parts = parts(&item.tokens).map(|parts| format!("  ({parts})")).unwrap_or_default();
     format!(
-        "{name:WIDTH$}  {:>13}  {:>7} in  {:>7} out  {}",
+        "{name:WIDTH$}  {:>13}  {:>7} in  {:>7} out  {}{parts}",
         plural(item.requests, "request"),
         count(item.tokens.input),
         count(item.tokens.output),
         spent(item.cost)
     )
+}
+
+/// What of the tokens in was read from a cache and written to it, and what of those out was reasoning; nothing where none was.
+pub(super) fn parts(tokens: &Tokens) -> Option<String> {
+    let parts =
+        [(tokens.cached, "cached"), (tokens.cache_written, "cache written"), (tokens.reasoning, "reasoning")];
+    let parts = parts.into_iter().filter(|(number, _)| *number > 0);
+    let parts: Vec<_> = parts.map(|(number, what)| format!("{} {what}", count(number))).collect();
+    (!parts.is_empty()).then(|| parts.join(", "))
 }
 
 fn name(by: UsageBy, item: &UsageItem) -> String {
@@ -118,7 +129,15 @@ fn end(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::end;
+    use super::{Tokens, end, parts};
+
+    #[test]
+    fn parts_of_tokens_are_told_where_there_are_any() {
+        let tokens = Tokens { input: 9_000, output: 800, cached: 0, cache_written: 0, reasoning: 0 };
+        assert_eq!(parts(&tokens), None);
+        let tokens = Tokens { cached: 4_000, cache_written: 1_500, reasoning: 300, ..tokens };
+        assert_eq!(parts(&tokens).as_deref(), Some("4.0k cached, 1.5k cache written, 300 reasoning"));
+    }
 
     #[test]
     fn a_long_path_is_known_by_its_end() {

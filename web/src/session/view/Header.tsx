@@ -1,7 +1,7 @@
 /** What this session is, and what can be done with it as a whole. */
 import { useMutation } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
-import { useState } from 'react';
+import { lazy, Suspense, useState } from 'react';
 import { api, asApiError } from '../../api/client';
 import type { SessionView } from '../../api/types';
 import { CopyButton } from '../../text/Code';
@@ -13,7 +13,7 @@ import { Button } from '../../ui/button';
 import { Dialog } from '../../ui/dialog';
 import { useTitle } from '../../ui/hooks';
 import { Icon } from '../../ui/icons';
-import { Menu, MenuChoices, MenuItem } from '../../ui/menu';
+import { Menu, MenuItem } from '../../ui/menu';
 import { isWorking, PhaseDot, phaseWord } from '../../ui/phase';
 import { ProblemNote } from '../../ui/problem';
 import { ThemeToggle } from '../../ui/theme';
@@ -22,8 +22,7 @@ import { DRAWERS, useDrawer } from './drawers';
 import { Review } from './Review';
 import { Walls } from './Walls';
 
-/** More models than this are in a list that scrolls; no list is longer. */
-const MODELS_SHOWN = 300;
+const ModelChoices = lazy(() => import('./ModelChoices').then((module) => ({ default: module.ModelChoices })));
 
 interface HeaderProps {
   /** The server stops a turn, and before there is one takes the prompts back. */
@@ -202,13 +201,9 @@ function ModelPicker({ facts }: { facts: SessionView }) {
           </button>
         }
       >
-        <MenuChoices
-          value={facts.model}
-          choices={facts.models
-            .slice(0, MODELS_SHOWN)
-            .map((model) => ({ value: model.id, label: visible(model.name), detail: visible(model.id) }))}
-          onChoose={(model) => choose.mutate(model)}
-        />
+        <Suspense fallback={null}>
+          <ModelChoices facts={facts} onChoose={(model) => choose.mutate(model)} />
+        </Suspense>
       </Menu>
       {choose.error ? (
         <span className="truncate text-bad" role="alert">
