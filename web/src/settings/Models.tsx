@@ -13,6 +13,11 @@ import { About } from './parts';
 
 const TITLES: Record<string, string> = { openai: 'OpenAI', anthropic: 'Anthropic', gemini: 'Gemini', e2b: 'E2B' };
 
+/** Of a model on this machine; docs/configuration.md has the rest. */
+const OWN = `[models.openai]
+base = "http://127.0.0.1:11434/v1"
+price = "free"`;
+
 export function Models() {
   const keys = useQuery(keysQuery);
   return (
@@ -24,6 +29,13 @@ export function Models() {
           <KeyCard key={key.name} known={key} />
         ))}
       </ul>
+      <div className="mt-6 max-w-[40rem] text-[0.8125rem] text-soft">
+        <h3 className="mb-1 font-medium text-ink">{words.keyring.ownTitle}</h3>
+        <p>{words.keyring.own}</p>
+        <pre className="mt-2 overflow-x-auto rounded-lg border border-line bg-sunken px-3 py-2.5 font-mono text-code">
+          {OWN}
+        </pre>
+      </div>
     </>
   );
 }

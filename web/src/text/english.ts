@@ -1088,6 +1088,8 @@ export const words = {
     title: 'Models',
     about: 'Keys stay on the server, encrypted, and are never shown again. No sandbox ever has one.',
     label: 'Keys',
+    ownTitle: 'Ollama, vLLM, OpenRouter, LiteLLM',
+    own: 'Whatever speaks OpenAI’s protocol takes the place of OpenAI. Write its address into the server’s configuration, with what it costs, and restart; the key, if it wants one, is set above.',
     test: 'Test',
     testOf: (name: string) => `Test ${name}`,
     asking: 'Asking',
