@@ -104,6 +104,8 @@ pub enum Wall {
     FileRules,
     /// Files of `/proc` that tell of the machine or change it are hidden or cannot be written.
     KernelFiles,
+    /// Programs reach of the outside what the session's policy allows, and need not know how.
+    Network,
     Cpu,
     Memory,
     Processes,
@@ -119,6 +121,7 @@ impl Wall {
             Self::HostUser
             | Self::FileRules
             | Self::KernelFiles
+            | Self::Network
             | Self::Cpu
             | Self::Memory
             | Self::Processes
@@ -136,6 +139,7 @@ impl Wall {
             Self::HostUser => "host user",
             Self::FileRules => "file rules",
             Self::KernelFiles => "kernel files",
+            Self::Network => "network",
             Self::Cpu => "cpu",
             Self::Memory => "memory",
             Self::Processes => "processes",
@@ -221,7 +225,8 @@ impl fmt::Display for LimitHit {
             | Wall::SystemCalls
             | Wall::HostUser
             | Wall::FileRules
-            | Wall::KernelFiles => write!(f, "{} refused something", self.wall.name()),
+            | Wall::KernelFiles
+            | Wall::Network => write!(f, "{} refused something", self.wall.name()),
         }
     }
 }
@@ -271,6 +276,7 @@ mod tests {
         let good = row(Wall::SystemCalls, Strength::Enforced);
         check(std::slice::from_ref(&good), Tier::Isolated);
         check(&[good.clone(), row(Wall::Disk, Strength::Soft { why: why() })], Tier::Limited);
+        check(&[good.clone(), row(Wall::Network, Strength::Enforced)], Tier::Isolated);
         check(&[good.clone(), row(Wall::FileRules, Strength::Missing { why: why() })], Tier::Limited);
         check(&[good, row(Wall::Namespaces, Strength::Missing { why: why() })], Tier::Refused);
     }

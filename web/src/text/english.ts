@@ -491,6 +491,7 @@ export const words = {
       host_user: 'host user',
       file_rules: 'file rules',
       kernel_files: 'kernel files',
+      network: 'network',
       cpu: 'cpu',
       memory: 'memory',
       processes: 'processes',

@@ -11,8 +11,7 @@ use super::render::short;
 use super::run::numbers;
 use super::sandbox::describe;
 use super::usage::parts;
-use crate::http::resources::Network;
-use crate::http::resources::SandboxState;
+use crate::http::resources::{Network, Sandbox, SandboxState, SandboxWall, Strength};
 use clap::Args;
 use lamplight_domain::session::Dollars;
 use std::process::ExitCode;
@@ -130,7 +129,8 @@ pub(super) async fn run(
             &clean(&format!("{} ({})", image.name, image.digest.get(..12).unwrap_or(&image.digest))),
         )?;
     }
-    row("network", &clean(&network(&view.network)))?;
+    let stands = view.sandbox.as_ref().and_then(stands).map(|stands| format!(" ({stands})"));
+    row("network", &clean(&format!("{}{}", network(&view.network), stands.unwrap_or_default())))?;
     for contact in &view.contacts {
         let answer = match &contact.refused {
             Some(why) => format!("{} was refused: {}", clean(&contact.host), clean(why)),
@@ -143,6 +143,16 @@ pub(super) async fn run(
     }
     row("page", &client.page(&view.id))?;
     Ok(ExitCode::SUCCESS)
+}
+
+/// How the policy of the network stands; nothing where it was not looked at yet.
+fn stands(sandbox: &Sandbox) -> Option<String> {
+    let wall = sandbox.walls.iter().find(|wall| wall.wall == SandboxWall::Network)?;
+    Some(match (wall.strength, &wall.why) {
+        (Strength::Enforced, _) => "enforced".to_owned(),
+        (Strength::Soft, why) => format!("soft: {}", why.as_deref().unwrap_or_default()),
+        (Strength::Missing, why) => format!("missing: {}", why.as_deref().unwrap_or_default()),
+    })
 }
 
 /// What a person has to know of a sandbox that does not run.

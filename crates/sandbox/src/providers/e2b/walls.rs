@@ -13,8 +13,14 @@ pub(super) fn enforced(limits: &SandboxLimits) -> Enforced {
         || Strength::Soft { why: "the cloud keeps it in, which cannot be looked at from here".to_owned() };
     let missing = |why: &str| Strength::Missing { why: why.to_owned() };
     let row = |wall, strength, limit| Enforcement { wall, strength, limit, by: Some(super::NAME.to_owned()) };
-    let by_cloud =
-        [Wall::Namespaces, Wall::Capabilities, Wall::SystemCalls, Wall::HostUser, Wall::KernelFiles];
+    let by_cloud = [
+        Wall::Namespaces,
+        Wall::Capabilities,
+        Wall::SystemCalls,
+        Wall::HostUser,
+        Wall::KernelFiles,
+        Wall::Network,
+    ];
     let limited = [
         (Wall::Cpu, limits.cpu_thousandths.map(u64::from)),
         (Wall::Memory, limits.memory_bytes),
@@ -43,5 +49,8 @@ mod tests {
         let row = told.0.iter().find(|row| row.wall == Wall::Processes).unwrap();
         assert_eq!(row.limit, Some(64));
         assert!(matches!(row.strength, Strength::Missing { .. }));
+        let network = told.0.iter().find(|row| row.wall == Wall::Network).unwrap();
+        assert_eq!(network.by.as_deref(), Some("e2b"));
+        assert!(matches!(network.strength, Strength::Soft { .. }));
     }
 }

@@ -40,6 +40,7 @@ impl Record {
             Wall::HostUser,
             Wall::FileRules,
             Wall::KernelFiles,
+            Wall::Network,
         ];
         let limited = [
             (Wall::Cpu, limits.cpu_thousandths.map(u64::from)),

@@ -160,6 +160,7 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
         (Wall::SystemCalls, system_calls),
         (Wall::FileRules, file_rules),
         (Wall::KernelFiles, kernel_files),
+        (Wall::Network, network::strength(outlet.as_ref())),
     ];
     let walls = walls.map(|(wall, strength)| Enforcement { wall, strength, limit: None, by: None });
     init.channel.tell_walls(&walls).context("tell what is enforced")?;

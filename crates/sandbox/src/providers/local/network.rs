@@ -16,6 +16,7 @@ use crate::egress::Egress;
 use crate::error::{ErrorKind, SandboxError};
 use crate::provider::inside;
 use anyhow::{Context, Result};
+use lamplight_domain::sandbox::Strength;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SocketType, recvmsg, sockopt};
 use std::fs::File;
 use std::io::{self, IoSliceMut};
@@ -56,6 +57,14 @@ pub(super) fn open() -> Result<Outlet> {
     }
     let opaque = rules.err().map(|error| format!("{error:#}"));
     Ok(Outlet { proxy: proxy.into(), dns: dns.into(), opaque })
+}
+
+/// How the policy of the network stands. Nothing gets out past the host, whatever programs know; without rules they have to know of it.
+pub(super) fn strength(outlet: Option<&Outlet>) -> Strength {
+    match outlet.and_then(|outlet| outlet.opaque.as_ref()) {
+        None => Strength::Enforced,
+        Some(why) => Strength::Soft { why: format!("programs have to know the proxy: {why}") },
+    }
 }
 
 /// What programs are told where the network is not transparent.

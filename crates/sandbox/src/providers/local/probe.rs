@@ -109,6 +109,9 @@ fn lacking(row: &Enforcement) -> Option<Finding> {
         }
         Wall::FileRules => "Use Linux 6.12 or newer, with landlock in the list of the boot parameter lsm=.",
         Wall::KernelFiles => "Switch nested sandboxes off.",
+        Wall::Network => {
+            "Use a kernel with nf_tables and its redirection (CONFIG_NF_TABLES, CONFIG_NFT_NAT, CONFIG_NFT_REDIR)."
+        }
         Wall::Cpu | Wall::Memory | Wall::Processes => {
             "Run as root, or start the server in a delegated cgroup: systemd-run --user --scope -p Delegate=yes lamplight serve."
         }

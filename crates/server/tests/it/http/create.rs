@@ -57,6 +57,12 @@ async fn a_sandbox_is_limited_as_asked_and_what_it_runs_into_is_told() {
         (&view["sandbox"]["unsafe"], &wall("system_calls")["strength"]),
         (&json!(false), &json!("enforced"))
     );
+    let network = wall("network");
+    let why = network["why"].as_str().unwrap_or_default();
+    assert!(
+        network["strength"] == "enforced" || why.starts_with("programs have to know the proxy: "),
+        "{network}"
+    );
     assert_eq!(wall("memory")["limit"], LIMIT);
     assert_eq!(
         wall("processes"),

@@ -26,6 +26,7 @@ use super::config::Container;
 use super::{Place, Runtime, own_kernel};
 use crate::provider::inside;
 use anyhow::{Context, Result};
+use lamplight_domain::sandbox::{Enforcement, Wall};
 use rustix::fs::{Mode, OFlags};
 use rustix::mount::{MountFlags, MountPropagationFlags};
 use rustix::process::{Resource, Signal};
@@ -102,7 +103,9 @@ fn run(helper: &mut Helper<'_>) -> Result<std::convert::Infallible> {
     keep_rights(helper.identity).context("keep the rights that a runtime needs")?;
     rustix::process::set_parent_process_death_signal(Some(Signal::KILL)).context("end with the launcher")?;
     // A launcher that has ended meanwhile hears nothing any more.
-    helper.channel.tell_walls(&[]).context("tell that the runtime is next")?;
+    let (wall, strength) = (Wall::Network, network::strength(outlet.as_ref()));
+    let network = Enforcement { wall, strength, limit: None, by: None };
+    helper.channel.tell_walls(&[network]).context("tell that the runtime is next")?;
     init::execute(&arguments, &[("PATH".to_owned(), PATH.to_owned())].into())
 }
 

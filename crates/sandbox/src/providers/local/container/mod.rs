@@ -35,6 +35,7 @@ use super::record::{OwnKernel, Process, Record};
 use super::request::LaunchRequest;
 use anyhow::{Context, Result, bail};
 use helper::Helper;
+use lamplight_domain::sandbox::{Strength, Wall};
 use lamplight_domain::{Enforced, Generation, SessionId};
 use serde::{Deserialize, Serialize};
 use std::fs::{self, File};
@@ -148,7 +149,7 @@ pub(super) fn start(
     drop(theirs);
     // The runtime's own descriptors of these would keep them open.
     drop((listener, egress));
-    attend(ours, pid, identity)?;
+    let told = attend(ours, pid, identity)?;
     let status = wait(pid)?;
     if !status.success() {
         bail!("{} ended with {status} and said {:?}", runtime.name, said(&place, here));
@@ -157,7 +158,9 @@ pub(super) fn start(
     if let Some(path) = &cgroup {
         cgroups.legacy.extend(cgroup::others(&cgroups, path).context("look for the runtime's cgroups")?);
     }
-    take_over(request, runtime, identity, &limited, cgroups, here)
+    let network = told.into_iter().find(|row| row.wall == Wall::Network).map(|row| row.strength);
+    let network = network.context("nothing was said of the network")?;
+    take_over(request, runtime, identity, &limited, cgroups, here, network)
         .with_context(|| format!("take over what {} made, which said {:?}", runtime.name, said(&place, here)))
 }
 
@@ -179,6 +182,7 @@ fn take_over(
     limited: &Limited,
     cgroups: Cgroups,
     here: &GenerationDir,
+    network: Strength,
 ) -> Result<Enforced> {
     let (name, has_own_kernel) = (&runtime.name, runtime.has_own_kernel());
     let pid = fs::read_to_string(Place::of(here).pid_file()).context("read which process it made")?;
@@ -198,7 +202,7 @@ fn take_over(
         true => own_kernel::wait_for_link(&process, here)?,
         false => walls::wait_for_guest(&process, &request.guest, name)?,
     }
-    let mut rows = walls::look(&process, runtime, request.limits.nested_sandboxes)?;
+    let mut rows = walls::look(&process, runtime, request.limits.nested_sandboxes, network)?;
     stand(&rows, request.is_unsafe)?;
     let mut limits = limited.rows.clone();
     walls::check_limits(&mut limits, &cgroups, &process, name);

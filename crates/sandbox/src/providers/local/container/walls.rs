@@ -44,7 +44,13 @@ pub(super) fn wait_for_guest(process: &Process, guest: &Path, runtime: &str) -> 
 }
 
 /// Looks at the guest, or at the kernel that it has for itself: what that allows inside, it cannot allow outside.
-pub(super) fn look(process: &Process, runtime: &Runtime, nested: bool) -> Result<Vec<Enforcement>> {
+/// `network` is how its policy stands where the runtime left the sandbox in the network that was made for it.
+pub(super) fn look(
+    process: &Process,
+    runtime: &Runtime,
+    nested: bool,
+    network: Strength,
+) -> Result<Vec<Enforcement>> {
     let (has_own_kernel, runtime) = (runtime.has_own_kernel(), runtime.name.as_str());
     let of = |file: &str| {
         let file = format!("/proc/{}/{file}", process.pid());
@@ -60,12 +66,18 @@ pub(super) fn look(process: &Process, runtime: &Runtime, nested: bool) -> Result
         true => Strength::Enforced,
         false => kernel_files(&of("mountinfo")?, runtime, nested),
     };
+    let shared = shared(process, own)?;
+    let network = match shared.contains(&"net") {
+        true => missing(format!("{runtime} left the sandbox in the host's network")),
+        false => network,
+    };
     let walls = [
-        (Wall::Namespaces, namespaces(process, own, runtime)?),
+        (Wall::Namespaces, namespaces(&shared, runtime)),
         (Wall::Capabilities, capabilities(&status, most, runtime)),
         (Wall::SystemCalls, system_calls(&status, runtime)),
         (Wall::FileRules, missing(format!("{runtime} puts up no rules about files (Landlock)"))),
         (Wall::KernelFiles, kernel_files),
+        (Wall::Network, network),
     ];
     let by = || Some(runtime.to_owned());
     Ok(walls.map(|(wall, strength)| Enforcement { wall, strength, limit: None, by: by() }).into())
@@ -91,7 +103,8 @@ fn missing(why: String) -> Strength {
     Strength::Missing { why }
 }
 
-fn namespaces(process: &Process, own: &[&'static str], runtime: &str) -> Result<Strength> {
+/// Which of the namespaces that are to be its own are the host's.
+fn shared(process: &Process, own: &[&'static str]) -> Result<Vec<&'static str>> {
     let mut shared = Vec::new();
     for kind in own.iter().copied() {
         let of = |process: &str| fs::read_link(format!("/proc/{process}/ns/{kind}"));
@@ -101,10 +114,14 @@ fn namespaces(process: &Process, own: &[&'static str], runtime: &str) -> Result<
             shared.push(kind);
         }
     }
-    Ok(match shared[..] {
+    Ok(shared)
+}
+
+fn namespaces(shared: &[&str], runtime: &str) -> Strength {
+    match shared {
         [] => Strength::Enforced,
         _ => missing(format!("{runtime} left the sandbox in the host's namespaces: {}", shared.join(", "))),
-    })
+    }
 }
 
 /// A field of proc_pid_status(5).
@@ -199,7 +216,7 @@ mod tests {
     fn a_process_of_the_host_has_no_walls() {
         let own = Process::now(i32::try_from(std::process::id()).unwrap()).unwrap();
         let runtime = Runtime { program: "/x".into(), name: "x".into() };
-        let walls = look(&own, &runtime, false).unwrap();
+        let walls = look(&own, &runtime, false, Strength::Enforced).unwrap();
         assert!(walls.iter().all(|row| matches!(row.strength, Strength::Missing { .. })), "{walls:?}");
         assert_eq!(walls[0].by.as_deref(), Some("x"));
     }
