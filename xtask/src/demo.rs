@@ -9,7 +9,7 @@
 
 use crate::build::{self, QUICK};
 use crate::command::line;
-use crate::missing::{self, GIT, PYTHON};
+use crate::missing::{self, CC, GIT, NODE, NPM, PYTHON};
 use crate::stage::{Agent, Model, Sample, Server, Session, Stage, TESTS};
 use crate::workspace::Workspace;
 use anyhow::{Context, Result};
@@ -24,7 +24,7 @@ const TASK: &str =
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// Who does the task
-    #[arg(long, value_enum, default_value_t = Agent::Goose)]
+    #[arg(long, value_enum, default_value_t = Agent::LIGHTEST)]
     agent: Agent,
     /// Stop when the task is done instead of keeping the server
     #[arg(long)]
@@ -36,7 +36,8 @@ pub(crate) struct Arguments {
 
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     let workspace = Workspace::find()?;
-    missing::provide(&[GIT, PYTHON])?;
+    // All at once: who is not root is told one line to run.
+    missing::provide(&[GIT, PYTHON, CC, NODE, NPM])?;
     let path = missing::provide_node(&workspace)?;
     build::all(&workspace, QUICK)?;
     let stage = Stage::open(&workspace, QUICK, workspace.scratch(), path)?;

@@ -38,8 +38,8 @@ pub(crate) const REGISTRY: Need = Need {
     package: "docker-registry",
     why: "templates can begin with images of a registry",
 };
-const NODE: Need = Need { program: "node", package: "nodejs", why: "the page is built with Node" };
-const NPM: Need =
+pub(crate) const NODE: Need = Need { program: "node", package: "nodejs", why: "the page is built with Node" };
+pub(crate) const NPM: Need =
     Need { program: "npm", package: "npm", why: "agents and the page's libraries come from npm" };
 
 /// What the page's tools need; Debian 12 has 18.

@@ -11,7 +11,12 @@ pub(crate) enum Agent {
 }
 
 impl Agent {
-    pub(crate) const ALL: [Self; 4] = [Self::Goose, Self::Opencode, Self::Claude, Self::Codex];
+    /// Those that there are for this machine, the lightest first: goose is packed for one kind of processor only.
+    pub(crate) const ALL: &[Self] = match cfg!(target_arch = "x86_64") {
+        true => &[Self::Goose, Self::Opencode, Self::Claude, Self::Codex],
+        false => &[Self::Opencode, Self::Claude, Self::Codex],
+    };
+    pub(crate) const LIGHTEST: Self = Self::ALL[0];
 
     /// As in the catalogue.
     pub(crate) fn name(self) -> &'static str {
@@ -26,7 +31,9 @@ impl Agent {
     /// The variables whose key opens a model for it, the preferred one first.
     pub(crate) fn keys(self) -> &'static [&'static str] {
         match self {
-            Self::Goose | Self::Opencode => &["OPENAI_API_KEY", "ANTHROPIC_API_KEY"],
+            Self::Goose | Self::Opencode => {
+                &["OPENAI_API_KEY", "ANTHROPIC_API_KEY", "GEMINI_API_KEY", "GOOGLE_API_KEY"]
+            }
             Self::Claude => &["ANTHROPIC_API_KEY"],
             Self::Codex => &["OPENAI_API_KEY"],
         }

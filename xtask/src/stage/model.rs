@@ -8,7 +8,15 @@ use std::path::Path;
 use std::process::{Child, Command, Stdio};
 
 /// Variables that say where a model is; none of them counts once the model is scripted.
-const UPSTREAM: [&str; 4] = ["OPENAI_API_KEY", "OPENAI_BASE_URL", "ANTHROPIC_API_KEY", "ANTHROPIC_BASE_URL"];
+const UPSTREAM: [&str; 7] = [
+    "OPENAI_API_KEY",
+    "OPENAI_BASE_URL",
+    "ANTHROPIC_API_KEY",
+    "ANTHROPIC_BASE_URL",
+    "GEMINI_API_KEY",
+    "GOOGLE_API_KEY",
+    "GOOGLE_GEMINI_BASE_URL",
+];
 
 #[derive(Debug)]
 pub(crate) enum Model {

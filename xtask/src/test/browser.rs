@@ -33,13 +33,13 @@ pub(super) fn check(run: &Run, all: bool) -> Result<Tally> {
     }
     let with_double = Tally::of(double.env("SHOTS", run.directory("shots-double")), "Tests")?;
 
-    stage.install(Agent::Goose)?;
+    stage.install(Agent::LIGHTEST)?;
     let model = Model::scripted(&stage, Some(&run.workspace.root.join(SCRIPT)))?;
     let sample = Sample::create(&stage)?;
     let server = Server::start(&stage, &model)?;
     let mut real = end_to_end(&run.workspace, run, &chromium);
     real.env("SHOTS", run.directory("shots-real"));
-    real.env("BASE_URL", &server.url).env("REPOSITORY", sample.path()).env("AGENT", Agent::Goose.name());
+    real.env("BASE_URL", &server.url).env("REPOSITORY", sample.path()).env("AGENT", Agent::LIGHTEST.name());
     real.env("PROMPT_FIX", FIX).env("PROMPT_SLOW", SLOW);
     let with_server = Tally::of(&mut real, "Tests");
     for session in stage.sessions(&server)? {

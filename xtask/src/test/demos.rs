@@ -6,9 +6,9 @@ use crate::demo::{self, Then};
 use crate::stage::{Agent, Model, Stage};
 use anyhow::Result;
 
-/// With goose, the lightest, or with all of them.
+/// With the lightest, or with all of them.
 pub(super) fn check(run: &Run, all: bool) -> Result<Tally> {
-    let agents: &[Agent] = if all { &Agent::ALL } else { &[Agent::Goose] };
+    let agents = if all { Agent::ALL } else { &[Agent::LIGHTEST] };
     let mut tally = Tally::default();
     for agent in agents {
         println!("\n{}", agent.name());
