@@ -157,7 +157,6 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
     std::env::split_paths(&path).map(|directory| directory.join(program)).find(|file| file.is_file())
 }
 
-/// `v20.20.2` → (20, 20).
 /// Debian's, installed when we may.
 pub(crate) fn chromium() -> Option<PathBuf> {
     if let Some(found) = find("chromium") {
@@ -173,6 +172,7 @@ pub(crate) fn chromium() -> Option<PathBuf> {
     }
 }
 
+/// `v20.20.2` → (20, 20).
 fn node_version(text: &str) -> Option<(u32, u32)> {
     let mut numbers = text.trim().strip_prefix('v')?.split('.').map(str::parse);
     Some((numbers.next()?.ok()?, numbers.next()?.ok()?))
