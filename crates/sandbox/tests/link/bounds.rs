@@ -1,6 +1,6 @@
 //! What a process may say while nobody listens, and what that may cost.
 
-use crate::sandbox::{LIMITS, PATIENCE, START, Sandbox, read_to_end, shell, spec, with_stdin};
+use crate::sandbox::{LIMITS, PATIENCE, START, Sandbox, memory_kib, read_to_end, shell, spec, with_stdin};
 use bytes::Bytes;
 use lamplight_domain::agent::ExitStatus;
 use lamplight_sandbox::link::{Attached, Link, Offsets, Output};
@@ -13,6 +13,9 @@ const SPOOL: u64 = 64 * MIB;
 
 /// The guest's own memory, whatever processes say: its program, its event loop, and pieces on their way.
 const GUEST_MEMORY_KIB: u64 = 12 * 1024;
+
+/// What this end of the link, which is this process, may take beside what it had: the window of a stream, and pieces of it.
+const HOST_MEMORY_KIB: u64 = 12 * 1024;
 
 const OK: Output = Output::Exited { status: ExitStatus::Code { code: 0 } };
 
@@ -48,12 +51,13 @@ async fn read_zeros(attached: &mut Attached, offset: u64, count: u64) -> u64 {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn a_slow_reader_costs_the_guest_no_memory() {
+async fn a_slow_reader_costs_neither_end_memory() {
     const TOTAL: u64 = 100 * MIB;
     let sandbox = Sandbox::start();
     let link = sandbox.link().await;
     link.spawn("loud", &spec(&["head", "-c", &TOTAL.to_string(), "/dev/zero"])).await.unwrap();
     let mut attached = link.attach("loud", START).await.unwrap();
+    let (before, _) = memory_kib(std::process::id());
     let mut read = 0;
     while read < TOTAL {
         // The slowest reader there is: it goes on only when the process can not.
@@ -63,6 +67,8 @@ async fn a_slow_reader_costs_the_guest_no_memory() {
     assert_eq!(timeout(PATIENCE, attached.next()).await.unwrap().unwrap(), Some(OK));
     let (now, highest) = sandbox.guest_memory_kib();
     assert!(highest < GUEST_MEMORY_KIB, "the guest took {highest} KiB, and has {now} KiB");
+    let (_, highest) = memory_kib(std::process::id());
+    assert!(highest < before + HOST_MEMORY_KIB, "the host took {} KiB more", highest - before);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -76,15 +76,19 @@ impl Sandbox {
         children.split_whitespace().next().map_or(parent, |pid| pid.parse().unwrap())
     }
 
-    /// Resident memory of the guest in KiB: now, and at its highest.
     pub(crate) fn guest_memory_kib(&self) -> (u64, u64) {
-        let status = std::fs::read_to_string(format!("/proc/{}/status", self.guest_pid())).unwrap();
-        let field = |name| {
-            let line = status.lines().find_map(|line: &str| line.strip_prefix(name)).unwrap();
-            line.split_whitespace().next().unwrap().parse().unwrap()
-        };
-        (field("VmRSS:"), field("VmHWM:"))
+        memory_kib(self.guest_pid())
     }
+}
+
+/// Resident memory of a process in KiB: now, and at its highest.
+pub(crate) fn memory_kib(pid: u32) -> (u64, u64) {
+    let status = std::fs::read_to_string(format!("/proc/{pid}/status")).unwrap();
+    let field = |name| {
+        let line = status.lines().find_map(|line: &str| line.strip_prefix(name)).unwrap();
+        line.split_whitespace().next().unwrap().parse().unwrap()
+    };
+    (field("VmRSS:"), field("VmHWM:"))
 }
 
 impl Drop for Sandbox {
