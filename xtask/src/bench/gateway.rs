@@ -99,6 +99,7 @@ fn models(stage: &Stage) -> Result<Table> {
             "a piece p50",
             "p99",
             "added p50",
+            "added p99",
             "streams/s",
             "processor time a piece",
             "memory a stream",
@@ -200,6 +201,7 @@ fn timed(
         us(at(&pieces, way.short, "p50")?),
         us(at(&pieces, way.short, "p99")?),
         difference(&pieces, "p50")?,
+        difference(&pieces, "p99")?,
     ]);
     let of_direct = plain.map(|plain| format!(" ({:.2} ×)", rate / plain)).unwrap_or_default();
     if is_direct {

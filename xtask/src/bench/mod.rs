@@ -105,9 +105,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     }
     missing::provide(&[GIT])?;
     let path = missing::provide_node(&workspace)?;
-    // What is measured by itself needs less; all but these two are measured with the server.
+    // What is measured by itself needs less; all but the gateway is measured with the server.
     let (only, serves) = match arguments.names.as_slice() {
-        [name] if name == "sandbox" => (vec!["lamplight-sandbox"], false),
+        [name] if name == "sandbox" => {
+            (vec!["lamplight-agent", "lamplight-gateway", "lamplight-sandbox"], true)
+        }
         [name] if name == "gateway" => (vec!["lamplight-gateway"], false),
         [name] if name == "github" => (vec!["lamplight-agent", "lamplight-fake-github"], true),
         [name] if name == "page" => (vec!["lamplight-agent", "lamplight-store"], true),

@@ -65,15 +65,14 @@ impl Running {
         Ok(running)
     }
 
-    /// Proportional set size of it and its descendants, in KiB. Source: proc_pid_smaps_rollup(5).
+    /// Proportional set size of it and its descendants, in KiB.
     pub(super) fn pss(&self) -> Result<f64> {
-        let mut sum = 0.0;
-        for pid in self.tree()? {
-            let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
-            let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
-            sum += pss.and_then(|pss| pss.trim().trim_end_matches(" kB").parse::<f64>().ok()).unwrap_or(0.0);
-        }
-        Ok(sum)
+        Ok(self.tree()?.into_iter().map(pss_of).sum())
+    }
+
+    /// Of itself alone, whatever it has started.
+    pub(super) fn own_pss(&self) -> f64 {
+        pss_of(self.process.id())
     }
 
     /// Processor time of it and its descendants, in milliseconds. Source: proc_pid_stat(5), 100 ticks a second.
@@ -112,6 +111,13 @@ impl Running {
         }
         Ok(tree)
     }
+}
+
+/// Proportional set size of a process, in KiB; 0 of one that is gone. Source: proc_pid_smaps_rollup(5).
+fn pss_of(pid: u32) -> f64 {
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    let pss = rollup.lines().find_map(|line| line.strip_prefix("Pss:"));
+    pss.and_then(|pss| pss.trim().trim_end_matches(" kB").parse().ok()).unwrap_or(0.0)
 }
 
 impl Drop for Running {

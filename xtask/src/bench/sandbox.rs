@@ -2,16 +2,22 @@
 //! this machine, and beside others that do less.
 
 use super::Bench;
-use super::process::now;
+use super::http;
+use super::peers::{Lamplight, create, end, until};
+use super::process::{Running, free_port, now};
 use super::table::{Table, ms, quantile, size};
 use crate::command::output_of;
 use crate::missing::{self, CRUN};
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use serde_json::json;
 use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr, TcpStream, UdpSocket};
 use std::process::{Command, Stdio};
 
 const COUNT: usize = 40;
+/// Through the relay, each time.
+const BYTES: u64 = 2_000_000_000;
+const TURNS: u32 = 3;
 /// bubblewrap with as many namespaces and no writable files of a session's own; nothing answers in it but its exit.
 const BWRAP: [&str; 16] = [
     "--unshare-all",
@@ -103,7 +109,57 @@ fn lives(bench: &Bench) -> Table {
         }
         Err(error) => table.row("sandboxes", Err(error)),
     }
+    table.row("2 GB by curl through the relay, of the same without a sandbox", egress(bench));
     table
+}
+
+/// A session's program and one outside get the same from an address of this machine that is not loopback's, by turns; the fastest counts.
+fn egress(bench: &Bench) -> Result<Vec<String>> {
+    let (address, port) = (own_address()?, free_port()?);
+    let mut source = Command::new(bench.example("gateway_load"));
+    source.args(["upstream", &port.to_string(), &address.to_string()]);
+    let log = bench.fresh("source")?.join("log");
+    let _source = Running::start_until(source, port, &log, || TcpStream::connect((address, port)).is_ok())?;
+    let address = address.to_string();
+    let running = Lamplight::new(bench)?.serve_with(&[("LAMPLIGHT_SANDBOX_ALLOW_PRIVATE", &address)])?;
+    let url = format!("http://{address}:{port}/bytes/{BYTES}");
+    let prompt = format!("!run curl -sf -o /dev/null -w '%{{speed_download}}\\n' {url} >> speed.txt");
+    let speed = |said: &str| said.trim().parse::<f64>().context("curl prints a speed");
+    let (mut direct, mut relayed) = (0_f64, 0_f64);
+    let id = create(bench, &running.url, &prompt, "scripted")?;
+    for turn in 1..=TURNS {
+        let mut curl = Command::new("curl");
+        curl.args(["-sf", "-o", "/dev/null", "-w", "%{speed_download}", &url]);
+        direct = direct.max(speed(&output_of(&mut curl)?)?);
+        if turn > 1 {
+            let prompts = format!("{}/api/v1/sessions/{id}/prompts", running.url);
+            http::post(&prompts, &json!({ "text": prompt }))?;
+        }
+        let view = until(&running.url, &id, "done", |view| view["phase"] == "done" && view["turn"] == turn)?;
+        let of = |field: &str| view[field].as_str().context("a session has a repository and a branch");
+        let mut show = Command::new("git");
+        show.args(["-C", of("repository")?, "show", &format!("{}:speed.txt", of("branch")?)]);
+        let said = output_of(&mut show)?;
+        relayed = relayed.max(speed(said.lines().last().unwrap_or_default())?);
+    }
+    end(&running.url, &id)?;
+    let gigabits = |speed: f64| format!("{:.1} Gbit/s", speed * 8.0 / 1e9);
+    let ratio = format!("{:.2} ×: {} of {}", relayed / direct, gigabits(relayed), gigabits(direct));
+    Ok(vec!["≥ 0.4 ×".to_owned(), ratio, String::new()])
+}
+
+/// The one by which this machine would ask the outside; nothing is sent. It cannot be loopback's, which a sandbox has of its own.
+fn own_address() -> Result<Ipv4Addr> {
+    /// Of documentation (RFC 5737).
+    const ANYWHERE: (Ipv4Addr, u16) = (Ipv4Addr::new(192, 0, 2, 1), 9);
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0))?;
+    socket
+        .connect(ANYWHERE)
+        .context("this machine has no way to the outside, and no address but loopback's")?;
+    match socket.local_addr()?.ip() {
+        IpAddr::V4(address) if !address.is_loopback() => Ok(address),
+        other => bail!("{other} is no address that a sandbox can reach"),
+    }
 }
 
 fn cells(goal: &str, numbers: Numbers, values: &[f64]) -> Vec<String> {

@@ -1,8 +1,8 @@
 //! The programs of `cargo xtask bench gateway`: a model, the gateway before it, and the load. Prints JSON; times are microseconds.
 //!
 //! ```text
-//! gateway_load upstream PORT                                a model that says what it is asked to, and a source of bytes
-//! gateway_load carrier PORT UPSTREAM                       the least that can stand in between: carries bytes between two ports
+//! gateway_load upstream PORT [ADDRESS]                      a model that says what it is asked to, and a source of bytes
+//! gateway_load carrier PORT UPSTREAM                        the least that can stand in between: carries bytes between two ports
 //! gateway_load door PORT PROXY TOKENS UPSTREAM REPOSITORY   the gateway: each connection as a stream of a link gives it, the web proxy,
 //!                                                           and by a token, each on a port
 //! gateway_load first COUNT NAME=URL...                      from asking to the first piece of the answer, by turns
@@ -19,6 +19,7 @@ mod load;
 mod upstream;
 
 use anyhow::{Result, bail};
+use std::net::Ipv4Addr;
 
 #[tokio::main(flavor = "multi_thread", worker_threads = 2)]
 async fn main() -> Result<()> {
@@ -26,7 +27,8 @@ async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["upstream", port] => upstream::serve(port.parse()?).await,
+        ["upstream", port] => upstream::serve(Ipv4Addr::LOCALHOST, port.parse()?).await,
+        ["upstream", port, address] => upstream::serve(address.parse()?, port.parse()?).await,
         ["carrier", port, upstream] => carrier::serve(port.parse()?, upstream.parse()?),
         ["door", port, proxy, tokens, upstream, repository] => {
             door::serve([port.parse()?, proxy.parse()?, tokens.parse()?], upstream, repository).await

@@ -18,12 +18,12 @@ use std::time::Duration;
 /// What the source of bytes gives at a time.
 static ZEROS: [u8; 64 * 1024] = [0; 64 * 1024];
 
-pub(crate) async fn serve(port: u16) -> Result<()> {
+pub(crate) async fn serve(address: Ipv4Addr, port: u16) -> Result<()> {
     let router = Router::new()
         .route("/v1/chat/completions", post(answer))
         .route("/bytes/{count}", get(async |Path(count): Path<u64>| source(count)))
         .route("/", get(async || "ready"));
-    let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, port)).await?;
+    let listener = tokio::net::TcpListener::bind((address, port)).await?;
     let listener = axum::serve::ListenerExt::tap_io(listener, |socket| {
         let _only_slower = socket.set_nodelay(true);
     });
