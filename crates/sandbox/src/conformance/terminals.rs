@@ -59,9 +59,9 @@ pub(super) async fn a_shell_sits_at_a_terminal(stage: &Stage<'_>) -> Case {
     keyboard.resize(TerminalSize { rows: 33, columns: 101 }).await?;
     keyboard.write(&"stty size; ps -o stat= -p $$ | tr -d '[:space:]'; id -u\r".into()).await?;
     until(&mut screen, "33 101").await?;
-    // What is typed is a signal where it is to be one, and reaches what runs in the foreground.
-    keyboard.write(&"sleep 600\r".into()).await?;
-    until(&mut screen, "sleep 600").await?;
+    // What is typed is a signal where it is to be one, and reaches what runs in the foreground: what says that it does.
+    keyboard.write(&"sh -c 'echo up $((6 * 7)); exec sleep 600'\r".into()).await?;
+    until(&mut screen, "up 42").await?;
     keyboard.write(&"\x03".into()).await?;
     keyboard.write(&"echo awake $((6 * 7))\r".into()).await?;
     until(&mut screen, "awake 42").await?;
