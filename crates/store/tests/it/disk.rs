@@ -84,7 +84,9 @@ fn a_new_database_waits_for_the_disk_once_for_its_whole_schema() {
     drop(open(&dir));
     drop(judged);
     let waits = seen.load(Ordering::Relaxed);
-    assert!((1..12).contains(&waits), "{waits} waits for the disk");
+    let versions = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/migrations")).unwrap();
+    let versions = versions.filter(|entry| entry.as_ref().unwrap().path().is_file()).count() as u64;
+    assert!((1..versions).contains(&waits), "{waits} waits for the disk, for {versions} versions");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
