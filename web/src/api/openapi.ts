@@ -3885,7 +3885,7 @@ export interface components {
          */
         SandboxTier: "isolated" | "limited" | "refused";
         /** @enum {string} */
-        SandboxWall: "namespaces" | "capabilities" | "system_calls" | "host_user" | "file_rules" | "kernel_files" | "cpu" | "memory" | "processes" | "disk" | "open_files";
+        SandboxWall: "namespaces" | "capabilities" | "system_calls" | "host_user" | "file_rules" | "kernel_files" | "network" | "cpu" | "memory" | "processes" | "disk" | "open_files";
         /**
          * @description How much of what its owner may do a token may.
          * @enum {string}
@@ -4428,7 +4428,7 @@ export interface components {
          * @description One thing that keeps a sandbox in.
          * @enum {string}
          */
-        Wall: "namespaces" | "capabilities" | "system_calls" | "host_user" | "file_rules" | "kernel_files" | "cpu" | "memory" | "processes" | "disk" | "open_files";
+        Wall: "namespaces" | "capabilities" | "system_calls" | "host_user" | "file_rules" | "kernel_files" | "network" | "cpu" | "memory" | "processes" | "disk" | "open_files";
         /** @description One thing that keeps a sandbox in. */
         WallState: {
             wall: components["schemas"]["SandboxWall"];
