@@ -264,6 +264,7 @@ fn command(guest: &Guest, spec: &ProcessSpec, streams: Streams) -> io::Result<Co
     let agent = guest.agent;
     let prepare = move || {
         rustix::process::setsid()?;
+        heed_signals();
         if streams == Streams::Terminal {
             rustix::process::ioctl_tiocsctty(rustix::stdio::stdin())?;
         }
@@ -272,6 +273,16 @@ fn command(guest: &Guest, spec: &ProcessSpec, streams: Streams) -> io::Result<Co
     // SAFETY: between fork and exec it only makes system calls, which are async-signal-safe.
     unsafe { command.pre_exec(prepare) };
     Ok(command)
+}
+
+/// Whoever started the guest may have ignored signals, as shells do for what they start in the background; what is ignored stays so in
+/// every process that comes from it, and an interrupt that is typed would end nothing. `SIGXFSZ` is ignored on purpose. Between fork and
+/// exec: makes system calls and nothing else.
+fn heed_signals() {
+    for signal in (1..=libc::SIGSYS).filter(|&signal| signal != libc::SIGXFSZ) {
+        // SAFETY: no handler is set. Those that cannot be changed stay as they are.
+        unsafe { libc::signal(signal, libc::SIG_DFL) };
+    }
 }
 
 fn pid_of(child: &Child) -> Pid {
