@@ -111,10 +111,8 @@ pub(crate) fn refuse_shape(
 }
 
 fn cloud_config(config: &Config, cloud: &CloudConfig) -> anyhow::Result<E2bConfig> {
-    let deployment = match &cloud.deployment {
-        Some(deployment) => deployment.clone(),
-        None => deployment(&config.data_dir).context("read what this installation is called in the cloud")?,
-    };
+    let deployment = called(cloud.deployment.as_deref(), config.database.is_some(), &config.data_dir)
+        .context("read what this installation is called in the cloud")?;
     Ok(E2bConfig {
         domain: cloud.domain.clone(),
         api_url: cloud.api_url.clone(),
@@ -126,6 +124,16 @@ fn cloud_config(config: &Config, cloud: &CloudConfig) -> anyhow::Result<E2bConfi
         snapshots: cloud.snapshots,
         ..E2bConfig::new(config.data_dir.clone(), cloud.current.clone(), deployment)
     })
+}
+
+/// What sandboxes bear in the cloud. Servers on one database have one configuration, and each would end those of the others, which no
+/// session of its own claims: so each has a name of its own behind what is configured for all.
+fn called(configured: Option<&str>, has_neighbours: bool, data: &Path) -> io::Result<String> {
+    match configured {
+        None => deployment(data),
+        Some(name) if has_neighbours => Ok(format!("{name}-{}", deployment(data)?)),
+        Some(name) => Ok(name.to_owned()),
+    }
 }
 
 /// What nobody else is called, made once: sandboxes of the cloud that bear it, and that no session claims, are ended.
@@ -178,5 +186,17 @@ mod tests {
         assert_eq!(deployment(one.path()).unwrap(), first);
         assert_ne!(deployment(other.path()).unwrap(), first);
         assert_eq!(fs::read_dir(one.path().join("e2b")).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn servers_of_one_configuration_are_called_differently() {
+        let (one, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let called = |has_neighbours, data: &tempfile::TempDir| {
+            super::called(Some("ours"), has_neighbours, data.path()).unwrap()
+        };
+        assert_eq!(called(false, &one), "ours");
+        assert_eq!(called(true, &one), called(true, &one));
+        assert_ne!(called(true, &one), called(true, &other));
+        assert!(called(true, &one).starts_with("ours-"));
     }
 }

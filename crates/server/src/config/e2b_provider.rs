@@ -25,7 +25,8 @@ pub struct E2bProvider {
     pub template: String,
     /// Who everything runs as inside; made where the template has nobody of this name.
     pub user: String,
-    /// What sandboxes of this installation are known by in the cloud; default: a name that is made once and kept in the data directory.
+    /// What sandboxes of this installation are known by in the cloud; default: a name that is made once and kept in the data directory. On
+    /// PostgreSQL that name stands behind this one, so that servers with one configuration do not end each other's.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub deployment: Option<String>,
     /// After so long without anybody who works in it the cloud pauses a sandbox.

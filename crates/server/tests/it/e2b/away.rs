@@ -2,7 +2,9 @@
 
 use super::raw::{Cloud, KEY};
 use super::{cloud, until};
+use crate::cluster::Cluster;
 use crate::kills;
+use crate::several::SHARED_KEY;
 use crate::support::{Place, Server};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -20,9 +22,14 @@ fn told(place: &Place, arguments: &[&str], input: &str) -> Output {
 
 /// A place whose sandboxes are the cloud's, begun as a person would: a template with its agents in it is made, and named.
 fn place_of(cloud: &Cloud) -> Place {
+    place_in(cloud, "")
+}
+
+/// The same with more of the provider's section.
+fn place_in(cloud: &Cloud, more: &str) -> Place {
     let base = &cloud.server.base;
     let place = Place::with(&format!(
-        "[sandbox]\nprovider = 'e2b'\n[e2b_provider]\napi_url = '{base}'\nsandbox_url = '{base}'\ntemplate = 'base'\n"
+        "[sandbox]\nprovider = 'e2b'\n[e2b_provider]\napi_url = '{base}'\nsandbox_url = '{base}'\ntemplate = 'base'\n{more}"
     ));
     let made = told(&place, &["agents", "template", "with-agents", "--json"], KEY);
     assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
@@ -113,5 +120,42 @@ async fn a_second_server_killed_at_its_work_loses_and_doubles_nothing() {
         until("its sandbox is ended", async || sandboxes(&cloud).await == json!([])).await;
     }
     server.clear().await;
+    cloud.nothing_is_left().await;
+}
+
+/// Each looks for what nobody claims as soon as it begins, and knows its own sessions alone.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn of_two_servers_with_one_configuration_none_ends_what_the_other_has() {
+    let cloud = cloud();
+    let mut one = place_in(&cloud, "deployment = 'ours'\n");
+    one.cluster = Some(Cluster::start());
+    one.environment.extend([("E2B_API_KEY", KEY), SHARED_KEY]);
+    let other = one.beside();
+    let one = Server::start_in(one);
+    let id = one.create("!think first\n!stream 100 100\n!write one.txt one").await;
+    one.until(&id, "agent_thought", 1).await;
+
+    // What the other has left behind is ended at its first look.
+    std::fs::create_dir_all(other.path("data/e2b")).unwrap();
+    std::fs::write(other.path("data/e2b/deployment"), "other").unwrap();
+    let left = json!({
+        "lamplight_deployment": "ours-other", "lamplight_session": "01JAZZZZZZZZZZZZZZZZZZZZZZ",
+        "lamplight_generation": "1"
+    });
+    let left = cloud.create(json!({"templateID": "base", "metadata": left})).await;
+    let other = Server::start_in(other);
+    until("what it has left is ended", async || {
+        let all = sandboxes(&cloud).await;
+        !all.as_array().unwrap().iter().any(|sandbox| sandbox["sandboxID"] == left.id.as_str())
+    })
+    .await;
+    let here = other.create("!write two.txt two").await;
+    other.until(&here, "work_committed", 1).await;
+    let log = one.until(&id, "work_committed", 1).await;
+    let lost = log.iter().filter(|entry| entry["event"]["type"] == "sandbox_lost");
+    assert_eq!(lost.count(), 0, "{log:?}");
+    other.clear().await;
+    one.clear().await;
+    until("nothing of them is left", async || sandboxes(&cloud).await == json!([])).await;
     cloud.nothing_is_left().await;
 }
