@@ -133,8 +133,8 @@ impl Forge {
         config.github.as_ref()?;
         let forge = config.forge.clone()?;
         let secret = forge.webhook_secret.as_ref().map(|secret| {
-            let value = secret.expose().to_owned();
-            config.redaction.learn([KnownSecret { name: WEBHOOK_SECRET.to_owned(), value }]);
+            let known = |line: &str| KnownSecret { name: WEBHOOK_SECRET.to_owned(), value: line.to_owned() };
+            config.redaction.learn(secret.expose().lines().map(known));
             WebhookSecret::new(secret.expose())
         });
         Some(Self {

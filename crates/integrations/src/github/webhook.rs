@@ -10,9 +10,9 @@ use serde::Deserialize;
 use serde_json::Value;
 use std::fmt;
 
-/// What deliveries are signed with.
+/// What deliveries are signed with: while one secret is replaced by another, either.
 #[derive(Clone)]
-pub struct WebhookSecret(hmac::Key);
+pub struct WebhookSecret(Vec<hmac::Key>);
 
 impl fmt::Debug for WebhookSecret {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -21,15 +21,18 @@ impl fmt::Debug for WebhookSecret {
 }
 
 impl WebhookSecret {
-    pub fn new(secret: &str) -> Self {
-        Self(hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes()))
+    /// One a line.
+    pub fn new(secrets: &str) -> Self {
+        let key = |secret: &str| hmac::Key::new(hmac::HMAC_SHA256, secret.as_bytes());
+        Self(secrets.lines().map(key).collect())
     }
 
     /// Whether this is the signature of exactly these bytes, as `X-Hub-Signature-256` has it: `sha256=` and hexadecimal digits. Takes as long
     /// for a wrong one as for the right one.
     pub fn has_signed(&self, body: &[u8], signature: &str) -> bool {
         let digits = signature.strip_prefix("sha256=").and_then(unhex);
-        digits.is_some_and(|tag| hmac::verify(&self.0, body, &tag).is_ok())
+        let is_of = |tag: &[u8]| self.0.iter().filter(|key| hmac::verify(key, body, tag).is_ok()).count() > 0;
+        digits.is_some_and(|tag| is_of(&tag))
     }
 }
 

@@ -53,7 +53,8 @@ pub struct GitHub {
     /// stored.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub private_key_file: Option<PathBuf>,
-    /// Name of the variable that holds the secret that deliveries are signed with; default: `GITHUB_WEBHOOK_SECRET`.
+    /// Name of the variable that holds the secret that deliveries are signed with; default: `GITHUB_WEBHOOK_SECRET`. While it is replaced, two
+    /// lines: both are good.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub webhook_secret_env: Option<String>,
     /// A file with that secret, for its owner alone, where the variable is not set. Default: the one that is stored (`github-webhook-secret`).
@@ -155,7 +156,8 @@ impl GitHub {
         if let (None, Some(path)) = (&self.webhook_secret, &self.webhook_secret_file) {
             self.webhook_secret = Some(Secret::new(read_secret(path)?.trim()));
         }
-        if self.webhook_secret.as_ref().is_some_and(|secret| secret.reveal().len() < SHORTEST_SECRET) {
+        let is_short = |secret: &Secret| secret.reveal().lines().any(|line| line.len() < SHORTEST_SECRET);
+        if self.webhook_secret.as_ref().is_some_and(is_short) {
             return wrong(format!(
                 "the webhook secret has fewer than {SHORTEST_SECRET} characters; take a longer one"
             ));

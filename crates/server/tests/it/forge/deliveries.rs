@@ -123,6 +123,26 @@ async fn what_is_not_githubs_is_refused() {
     assert!(!log.contains(SECRET), "{log}");
 }
 
+/// GitHub goes on with the one until somebody has given it the other.
+#[tokio::test]
+async fn while_a_secret_is_replaced_by_another_both_are_good() {
+    const BOTH: &str = "the-next-s3cr3t-of-this-test\nw3bh00k-s3cr3t-of-this-test";
+    let Stage { server, github, way } = Stage::start(Way::App).await;
+    server.signal("KILL");
+    let mut place = server.ended().1;
+    place.environment.retain(|(name, _)| *name != "GITHUB_WEBHOOK_SECRET");
+    place.environment.push(("GITHUB_WEBHOOK_SECRET", BOTH));
+    let stage = Stage { server: Server::start_in(place), github, way };
+    let (next, body) = (BOTH.lines().next().unwrap(), "{}");
+    for (secret, status) in [(SECRET, 202), (next, 202), (BOTH, 401), ("", 401)] {
+        let signed = signature(secret, body.as_bytes());
+        let answer = post(&stage, |request| request.header("x-hub-signature-256", signed).body(body)).await;
+        assert_eq!(answer.0, status, "{secret:?}: {}", answer.1);
+    }
+    let log = std::fs::read_to_string(stage.server.place.path("server.log")).unwrap();
+    assert!(!log.contains(SECRET) && !log.contains(next), "{log}");
+}
+
 #[tokio::test]
 async fn without_a_secret_nothing_is_taken() {
     let stage = Stage::start(Way::Looking).await;
