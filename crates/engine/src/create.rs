@@ -4,6 +4,7 @@ use crate::engine::{Engine, Shared};
 use crate::error::CommandError;
 use crate::images;
 use crate::prepared::{self, Ahead};
+use crate::prompts::key_reused;
 use crate::session::{load, writing};
 use crate::{Fork, NewSession, clock, git, ids};
 use crate::{agents, attachments, provider};
@@ -178,11 +179,7 @@ pub(crate) async fn made_before(
     fingerprint: &str,
 ) -> Result<SessionView, CommandError> {
     if before.fingerprint != fingerprint {
-        return Err(CommandError::invalid(
-            "idempotency_key_reused",
-            "this idempotency key was used for another request",
-            "use a fresh key for a new request",
-        ));
+        return Err(key_reused());
     }
     let id = before.response.parse().map_err(|error| CommandError::Failed(anyhow::Error::new(error)))?;
     let row = shared.store.summary(&id).await?.ok_or(CommandError::NotFound)?;

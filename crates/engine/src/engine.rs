@@ -16,13 +16,11 @@ use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
 use crate::rights::Rights;
 use crate::servers::{self, Servers};
-use crate::session::{Awake, Message};
+use crate::session::{Awake, Message, Offer};
 use crate::tokens::Tokens;
 use crate::traces::{self, Traces};
-use crate::{
-    Attach, agents, attachments, attempts, blobs, create, ids, large_files, lent, pull_request, reconcile,
-};
-use crate::{LogPage, LogRange, NewSession, PromptPlaced, SessionPage, SessionQuery};
+use crate::{LogPage, LogRange, NewSession, SessionPage, SessionQuery};
+use crate::{agents, attempts, blobs, create, large_files, lent, pull_request, reconcile};
 use lamplight_agent::Catalogue;
 use lamplight_domain::question::Reply;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
@@ -30,7 +28,7 @@ use lamplight_domain::{PromptId, Seq, SessionId};
 use lamplight_gateway::Gateway;
 use lamplight_integrations::GitHub;
 use lamplight_sandbox::provider::Provider;
-use lamplight_store::{Places, Store, Whose};
+use lamplight_store::{AppendError, Places, Remembered, Store, Whose};
 use serde_json::Value;
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
@@ -84,6 +82,8 @@ pub(crate) struct Shared {
     pub servers: Servers,
     /// Whether that was so at the last look; also where there is no bucket.
     pub is_bucket_there: AtomicBool,
+    /// Why the store took nothing when it was asked last.
+    pub refused_by_store: watch::Sender<Option<AppendError>>,
     pub awake: Mutex<HashMap<SessionId, Awake>>,
     pub changes: broadcast::Sender<Arc<SessionSummary>>,
     /// What reaches in from sandboxes ends first, so that what it used is still written down.
@@ -152,6 +152,7 @@ impl Engine {
             metrics: Metrics::new(),
             servers,
             is_bucket_there: AtomicBool::new(true),
+            refused_by_store: watch::Sender::new(None),
             awake: Mutex::default(),
             changes: broadcast::Sender::new(CHANGES),
             closing: watch::Sender::new(false),
@@ -188,24 +189,6 @@ impl Engine {
         new: NewSession,
     ) -> Result<SessionView, CommandError> {
         create::create(&self.shared, new, Once::For { key, fingerprint }).await
-    }
-
-    /// Queues a prompt behind those that wait.
-    pub async fn prompt(
-        &self,
-        id: &SessionId,
-        text: String,
-        attachments: Vec<Attach>,
-        by: String,
-    ) -> Result<PromptPlaced, CommandError> {
-        let view = self.view(id).await?;
-        self.shared.budgets.refuse_if_spent(&self.shared.config, &view.person.name, &view.repository)?;
-        let attachments = attachments::claim(&self.shared, attachments).await?;
-        let (prompt, text) = (ids::prompt_id(), attachments::text(text, &attachments));
-        let command = Command::Prompt { prompt: prompt.clone(), text, by, attachments };
-        let view = self.command(id, command).await?;
-        let position = view.queued.iter().position(|queued| queued.prompt == prompt).unwrap_or(0);
-        Ok(PromptPlaced { prompt, position })
     }
 
     pub async fn remove_prompt(
@@ -279,9 +262,16 @@ impl Engine {
     pub async fn view(&self, id: &SessionId) -> Result<SessionView, CommandError> {
         if let Some(awake) = self.shared.find(id) {
             let (reply, answer) = oneshot::channel();
-            if awake.mailbox.send(Message::View { reply }).await.is_ok()
-                && let Ok(Ok(view)) = tokio::time::timeout(ANSWER_WAIT, answer).await
-            {
+            let asked = async {
+                awake.mailbox.send(Message::View { reply }).await.ok()?;
+                tokio::time::timeout(ANSWER_WAIT, answer).await.ok()?.ok()
+            };
+            let view = tokio::select! {
+                biased;
+                view = asked => view,
+                _ = self.shared.store_refuses() => None,
+            };
+            if let Some(view) = view {
                 return Ok(view);
             }
         }
@@ -343,13 +333,39 @@ impl Engine {
         id: &SessionId,
         command: Command,
     ) -> Result<SessionView, CommandError> {
+        self.command_once(id, command, None).await
+    }
+
+    /// Done once for its key, if it has one. What is not even begun because the store takes nothing is taken back.
+    pub(crate) async fn command_once(
+        &self,
+        id: &SessionId,
+        command: Command,
+        once: Option<Remembered>,
+    ) -> Result<SessionView, CommandError> {
         let (reply, answer) = oneshot::channel();
-        self.shared.send(id, Message::Command { command, reply }).await?;
-        match tokio::time::timeout(ANSWER_WAIT, answer).await {
-            Ok(Ok(result)) => result,
-            Ok(Err(_)) => self.existing(id).await.and(Err(self.shared.unanswered(id).await)),
-            Err(_) => Err(CommandError::Busy),
+        let offer = Offer::new(command);
+        let message = match once {
+            Some(once) => Message::Once { offer: offer.clone(), once, reply },
+            None => Message::Command { offer: offer.clone(), reply },
+        };
+        let asked = async {
+            self.shared.send(id, message).await?;
+            match tokio::time::timeout(ANSWER_WAIT, answer).await {
+                Ok(Ok(result)) => result,
+                Ok(Err(_)) => self.existing(id).await.and(Err(self.shared.unanswered(id).await)),
+                Err(_) => Err(CommandError::Busy),
+            }
+        };
+        tokio::pin!(asked);
+        tokio::select! {
+            biased;
+            answered = &mut asked => return answered,
+            why = self.shared.store_refuses() => if offer.take().is_some() {
+                return Err(why.into());
+            }
         }
+        asked.await
     }
 }
 

@@ -39,6 +39,7 @@ mod passes;
 mod patch;
 pub mod people;
 mod prepared;
+mod prompts;
 mod provider;
 mod pull_request;
 mod pull_request_now;

@@ -3,10 +3,11 @@
 use crate::engine::Shared;
 use crate::error::CommandError;
 use crate::hub::Hub;
+use crate::session::writing::STORE_WAIT;
 use crate::session::{Actor, Awake, MAILBOX, Message};
 use lamplight_domain::session::SessionView;
 use lamplight_domain::{Seq, SessionId};
-use lamplight_store::Owner;
+use lamplight_store::{AppendError, Owner};
 use std::collections::HashMap;
 use std::sync::{Arc, MutexGuard, PoisonError};
 use tokio::sync::{mpsc, watch};
@@ -105,6 +106,18 @@ impl Shared {
     /// Whether an actor of an earlier term has not ended yet.
     pub(crate) fn has_actors_before(&self, term: u64) -> bool {
         self.lock().values().any(|awake| awake.term < term)
+    }
+
+    /// Resolves where the store takes nothing for longer than a session needs to say so itself: one that has something to write first
+    /// waits for the store, and hears nobody until then.
+    pub(crate) async fn store_refuses(&self) -> AppendError {
+        tokio::time::sleep(STORE_WAIT).await;
+        let mut refused = self.refused_by_store.subscribe();
+        let why = refused.wait_for(Option::is_some).await.ok().and_then(|why| why.clone());
+        match why {
+            Some(why) => why,
+            None => std::future::pending().await,
+        }
     }
 
     /// Why a session whose actor has ended gave no answer.

@@ -263,7 +263,7 @@ impl Story {
 
     async fn prompt(&mut self, engine: &Engine, session: &SessionId) {
         let text = self.text();
-        match engine.prompt(session, text.clone(), Vec::new(), "Ada".to_owned()).await {
+        match engine.prompt(session, text.clone(), Vec::new(), "Ada".to_owned(), None).await {
             Ok(_) => self.wanted.accepted(session, &text),
             Err(error) => self.refused(error),
         }

@@ -163,8 +163,14 @@ export const api = {
   session: (id: string): Promise<SessionView> => call('GET', session(id)),
   logBefore: (id: string, before: number, limit: number): Promise<LogPage> =>
     call('GET', `${session(id)}/log?before=${before}&limit=${limit}`),
-  prompt: (id: string, text: string, files: Attachment[] = []): Promise<{ prompt: string; position: number }> =>
-    call('POST', `${session(id)}/prompts`, { text, attachments: files.map(named) }),
+  /** `key` makes a repeated call harmless, as it does for `create`. */
+  prompt: (
+    id: string,
+    text: string,
+    files: Attachment[] = [],
+    key = newIdempotencyKey(),
+  ): Promise<{ prompt: string; position: number }> =>
+    call('POST', `${session(id)}/prompts`, { text, attachments: files.map(named) }, { 'idempotency-key': key }),
   /** For a prompt, which has to name it within a day. */
   upload: (file: File): Promise<Attachment> =>
     ask(`/attachments?${new URLSearchParams({ name: file.name || 'pasted' })}`, {
@@ -347,7 +353,7 @@ export function socketAddress(path: string): string {
   return `${protocol === 'https:' ? 'wss' : 'ws'}://${host}${BASE}${path}`;
 }
 
-/** A key for `create`. `crypto.randomUUID` exists in secure contexts only; a page over plain HTTP on a LAN is not one. */
+/** A key for `create` and `prompt`. `crypto.randomUUID` exists in secure contexts only; a page over plain HTTP on a LAN is not one. */
 export function newIdempotencyKey(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');

@@ -5,15 +5,15 @@ use super::gathering::Gathering;
 use super::loading::load_when_it_can_be;
 use super::running::Running;
 use super::writing::{self, Fact};
-use super::{Durable, Heard, MAILBOX, Mailbox, Message, Reply};
+use super::{Durable, Heard, MAILBOX, Mailbox, Message, Offer, Reply};
 use crate::effects::{self, Context, Trouble};
 use crate::engine::Shared;
 use crate::hub::Hub;
 use crate::{CommandError, clock};
-use lamplight_domain::session::{Command, Input, Place, Refusal, Report, Room, Session, SessionView};
+use lamplight_domain::session::{Input, Place, Report, Room, Session, SessionView};
 use lamplight_domain::{Entry, Event, SessionId, Timestamp};
 use lamplight_sandbox::link::Link;
-use lamplight_store::AppendError;
+use lamplight_store::Remembered;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{mpsc, oneshot, watch};
@@ -143,7 +143,10 @@ impl Actor {
 
     async fn take_one(&mut self, message: Message) -> Result<Option<Message>, CommandError> {
         match message {
-            Message::Command { command, reply } => return self.commands(command, reply).await,
+            Message::Command { offer, reply } => return self.commands((offer, reply), None).await,
+            Message::Once { offer, once, reply } => {
+                return self.commands((offer, reply), Some(once)).await;
+            }
             Message::Report(report) => self.report(report, None).await?,
             Message::Heard { run, lines } => {
                 let end = lines.last().map_or(0, |line| line.end);
@@ -189,30 +192,37 @@ impl Actor {
     }
 
     /// Decides a command and those that wait behind it, each by what the ones before it have made of the session. What follows from them
-    /// is one append: they wait for the disk once. Gives back what came behind them.
-    async fn commands(&mut self, command: Command, reply: Reply) -> Result<Option<Message>, CommandError> {
+    /// is one append: they wait for the disk once. What is done once for a key is alone in its own. Gives back what came behind them.
+    async fn commands(
+        &mut self,
+        (offer, reply): (Offer, Reply),
+        once: Option<Remembered>,
+    ) -> Result<Option<Message>, CommandError> {
         self.flush().await?;
         let at = clock::now();
         let mut draft = self.session.clone();
         let (mut entries, mut answers) = (Vec::new(), Vec::new());
-        let mut next = Some(Message::Command { command, reply });
-        while let Some(Message::Command { command, reply }) = next {
-            let room = self.room(&draft, at);
-            let decided = draft.decide(at, room, Input::Command(command)).map(|events| {
-                let new = self.entries(&draft, at, events.into_iter().map(|event| (event, None)));
-                new.iter().for_each(|entry| draft.apply(entry));
-                entries.extend(new);
-                draft.view(self.id.clone())
-            });
-            answers.push((reply, decided));
-            next = if answers.len() < MAILBOX { self.messages.try_recv().ok() } else { None };
+        let most = if once.is_some() { 0 } else { MAILBOX };
+        let mut next = Some(Message::Command { offer, reply });
+        while let Some(Message::Command { offer, reply }) = next {
+            if let Some(command) = offer.take() {
+                let room = self.room(&draft, at);
+                let decided = draft.decide(at, room, Input::Command(command)).map(|events| {
+                    let new = self.entries(&draft, at, events.into_iter().map(|event| (event, None)));
+                    new.iter().for_each(|entry| draft.apply(entry));
+                    entries.extend(new);
+                    draft.view(self.id.clone())
+                });
+                answers.push((reply, decided));
+            }
+            next = if answers.len() < most { self.messages.try_recv().ok() } else { None };
         }
         if let Some(view) = answers.iter().rev().find_map(|(_, decided)| decided.as_ref().ok()) {
             let told = writing::told(&self.shared, &draft, view, &entries);
             let log = (&self.id, draft.spec());
-            let appended = writing::append(&self.shared, &self.hub, log, &entries, Some(told), None).await;
+            let appended = writing::append(&self.shared, &self.hub, log, &entries, Some(told), once).await;
             if let Err(error) = appended {
-                return not_written(&error, answers).map(|()| next);
+                return writing::not_written(&error, answers).map(|()| next);
             }
             // Not where all were refused, or could not be written: what was due until then still is.
             self.decided_at = at;
@@ -364,25 +374,6 @@ impl Actor {
             Instant::now() + wait
         });
         [deadline, self.gathering.next_look(), self.running.next_start()].into_iter().flatten().min()
-    }
-}
-
-/// Nothing of it was decided, then. The error is why the session cannot go on.
-fn not_written(
-    error: &AppendError,
-    answers: Vec<(Reply, Result<SessionView, Refusal>)>,
-) -> Result<(), CommandError> {
-    for (reply, _) in answers {
-        let _ = reply.send(Err(error.clone().into()));
-    }
-    match error {
-        AppendError::StorageFull | AppendError::Unreachable(_) => Ok(()),
-        AppendError::Fenced => Err(CommandError::Moved),
-        AppendError::Conflict { .. }
-        | AppendError::Repeated(_)
-        | AppendError::Quarantined(_)
-        | AppendError::Refused(_)
-        | AppendError::Failed(_) => Err(CommandError::Busy),
     }
 }
 

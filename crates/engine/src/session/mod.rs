@@ -17,7 +17,8 @@ use lamplight_domain::session::{Command, NumberedInput, Report, Session, Session
 use lamplight_domain::{Event, Generation};
 use lamplight_gateway::Asker;
 use lamplight_sandbox::link::Link;
-use std::sync::Arc;
+use lamplight_store::Remembered;
+use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 
 /// Messages that may wait for one session; who sends more waits too, down to the agent's own standard output.
@@ -25,13 +26,34 @@ pub(crate) const MAILBOX: usize = 64;
 
 pub(crate) type Mailbox = mpsc::Sender<Message>;
 
+/// A command on its way: whoever gave it may take it back until the actor has taken it.
+#[derive(Debug, Clone)]
+pub(crate) struct Offer(Arc<Mutex<Option<Command>>>);
+
+impl Offer {
+    pub(crate) fn new(command: Command) -> Self {
+        Self(Arc::new(Mutex::new(Some(command))))
+    }
+
+    /// `None` where the other side was first.
+    pub(crate) fn take(&self) -> Option<Command> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
 /// To whoever gave a command: the session as it is after it, once that is durable.
 pub(crate) type Reply = oneshot::Sender<Result<SessionView, CommandError>>;
 
 /// What a session's actor is sent.
 pub(crate) enum Message {
     Command {
-        command: Command,
+        offer: Offer,
+        reply: Reply,
+    },
+    /// A command that is done once for this key.
+    Once {
+        offer: Offer,
+        once: Remembered,
         reply: Reply,
     },
     Report(Report),

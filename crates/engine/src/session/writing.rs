@@ -1,19 +1,20 @@
 //! From decided events to durable entries that readers have seen.
 
+use super::Reply;
 use crate::CommandError;
 use crate::engine::Shared;
 use crate::failures;
 use crate::hooks;
 use crate::hub::Hub;
 use bytes::Bytes;
-use lamplight_domain::session::{Session, SessionView};
+use lamplight_domain::session::{Refusal, Session, SessionView};
 use lamplight_domain::{Entry, Event, Redactor, Seq, SessionId, SessionSpec, Timestamp};
 use lamplight_store::{Append, AppendError, NoticeRow, Remembered, SummaryRow, UsageRow};
 use std::time::Duration;
 use tokio::time::Instant;
 
 /// How long an actor waits before it tries a full disk, or a database that is away, again.
-pub(super) const STORE_WAIT: Duration = Duration::from_secs(1);
+pub(crate) const STORE_WAIT: Duration = Duration::from_secs(1);
 
 /// An event with the amount of agent output that it accounts for.
 #[derive(Debug, Clone)]
@@ -90,7 +91,9 @@ pub(crate) async fn append(
         once,
     };
     let begun = Instant::now();
-    shared.store.append(append).await?;
+    let appended = shared.store.append(append).await;
+    note_whether_it_takes(shared, appended.as_ref().err());
+    appended?;
     shared.metrics.saw(entries, begun.elapsed());
     failures::tell(id, entries);
     hub.publish(&frames);
@@ -99,6 +102,15 @@ pub(crate) async fn append(
         shared.hooks.news.notify_one();
     }
     Ok(())
+}
+
+fn note_whether_it_takes(shared: &Shared, error: Option<&AppendError>) {
+    let why = error.filter(|error| matches!(error, AppendError::StorageFull | AppendError::Unreachable(_)));
+    shared.refused_by_store.send_if_modified(|refused| {
+        let is_news = refused.is_some() != why.is_some();
+        *refused = why.cloned();
+        is_news
+    });
 }
 
 /// Like [`append`], for what must not be refused: waits while the disk is full or the database away, so that the agent waits with it.
@@ -122,6 +134,25 @@ pub(super) async fn append_when_it_can_be(
             }
             other => return Ok(other?),
         }
+    }
+}
+
+/// Nothing of it was decided, then. The error is why the session cannot go on.
+pub(super) fn not_written(
+    error: &AppendError,
+    answers: Vec<(Reply, Result<SessionView, Refusal>)>,
+) -> Result<(), CommandError> {
+    for (reply, _) in answers {
+        let _ = reply.send(Err(error.clone().into()));
+    }
+    match error {
+        // Of what was done before for the same key its caller looks for the answer.
+        AppendError::StorageFull | AppendError::Unreachable(_) | AppendError::Repeated(_) => Ok(()),
+        AppendError::Fenced => Err(CommandError::Moved),
+        AppendError::Conflict { .. }
+        | AppendError::Quarantined(_)
+        | AppendError::Refused(_)
+        | AppendError::Failed(_) => Err(CommandError::Busy),
     }
 }
 

@@ -192,6 +192,24 @@ impl Client {
         self.call(Method::POST, path, body).await
     }
 
+    /// For what is done once: where the connection breaks before there is an answer it is asked again, with the same key.
+    pub(super) async fn post_once<T: DeserializeOwned>(
+        &self,
+        path: &str,
+        body: &impl Serialize,
+    ) -> anyhow::Result<T> {
+        let key = generate_key();
+        let ask = || {
+            let request = self.http.post(format!("{}/api/v1{path}", self.base));
+            self.send(request.header("idempotency-key", &key).json(body))
+        };
+        let bytes = match ask().await {
+            Err(error) if is_unreachable(&error) => ask().await?,
+            answered => answered?,
+        };
+        serde_json::from_slice(&bytes).context("understand the server's answer")
+    }
+
     /// For what has nothing to say.
     pub(super) async fn tell(&self, path: &str) -> anyhow::Result<()> {
         self.ask(Method::POST, path, None::<&()>).await.map(drop)

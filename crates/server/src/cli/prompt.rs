@@ -29,7 +29,7 @@ pub(super) async fn run(
     let id = client.resolve(&arguments.session.session).await?;
     let attachments = arguments.files.upload(client).await?;
     let request = PromptRequest { text: arguments.text.clone(), attachments };
-    let accepted: PromptAccepted = client.post(&format!("/sessions/{id}/prompts"), Some(&request)).await?;
+    let accepted: PromptAccepted = client.post_once(&format!("/sessions/{id}/prompts"), &request).await?;
     if arguments.json {
         output.json(&accepted)?;
     } else if accepted.position == 0 {

@@ -139,7 +139,7 @@ async fn begin_attempts(
     json: bool,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    let first: SessionView = client.post("/sessions", Some(request)).await?;
+    let first: SessionView = client.post_once("/sessions", request).await?;
     let list: AttemptList = client.get(&format!("/sessions/{}/attempts", first.id)).await?;
     if json {
         output.json(&list)?;
@@ -157,7 +157,7 @@ pub(super) async fn hand_over(
     json: bool,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    let view: SessionView = client.post("/sessions", Some(request)).await?;
+    let view: SessionView = client.post_once("/sessions", request).await?;
     if json {
         output.json(&json!({ "session": &view }))?;
     }

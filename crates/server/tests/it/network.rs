@@ -225,7 +225,7 @@ async fn unmodified_programs_reach_what_the_policy_allows_and_go_on_after_a_rest
     let again = format!(
         "!run curl -sS http://{address}:{port}/hello > remembered.txt\n!run curl -sS http://service.test:{port}/hello > again.txt"
     );
-    engine.prompt(&id, again, Vec::new(), "Ada".into()).await.unwrap();
+    engine.prompt(&id, again, Vec::new(), "Ada".into(), None).await.unwrap();
     let events = until_committed(&engine, &id, 2).await;
     let view = engine.view(&id).await.unwrap();
     for file in ["remembered.txt", "again.txt"] {

@@ -197,7 +197,7 @@ impl People {
         let by = ADA.to_owned();
         let answer = match what {
             What::Prompt(text) => {
-                match engine.prompt(session, text.clone(), Vec::new(), by).await {
+                match engine.prompt(session, text.clone(), Vec::new(), by, None).await {
                     Ok(_) => lock(&self.state).wanted.accepted(session, &text),
                     Err(error) => self.refused(&error),
                 }

@@ -1,8 +1,8 @@
 /** The box for the next prompt, under it what waits. A draft survives a reload. */
 
 import { useMutation } from '@tanstack/react-query';
-import { type KeyboardEvent, lazy, type RefObject, Suspense, useLayoutEffect } from 'react';
-import { api, asApiError } from '../../api/client';
+import { type KeyboardEvent, lazy, type RefObject, Suspense, useLayoutEffect, useRef } from 'react';
+import { api, asApiError, newIdempotencyKey } from '../../api/client';
 import type { Attachment } from '../../api/types';
 import { AttachButton, ChosenFiles, DropPlace } from '../../attach/Chosen';
 import { useFiles } from '../../attach/files';
@@ -30,12 +30,18 @@ export function FollowUp({ box }: { box: RefObject<HTMLTextAreaElement | null> }
   const started = useSession((state) => state.timeline.turns.size > 0 || (state.timeline.facts?.turn ?? 0) > 0);
   const [text, setText] = useDraft(store.id);
   const files = useFiles(store.id);
+  // The same once more after an error is one prompt; once it was taken it is another.
+  const key = useRef({ said: '', key: '' });
   const send = useMutation({
-    mutationFn: (prompt: Said): Promise<unknown> =>
-      prompt.past === null
-        ? api.prompt(store.id, prompt.text, prompt.attachments)
-        : api.continueOnce(store.id, prompt.past, prompt.text, prompt.attachments),
+    mutationFn: (prompt: Said): Promise<unknown> => {
+      const said = JSON.stringify(prompt);
+      if (key.current.said !== said) key.current = { said, key: newIdempotencyKey() };
+      return prompt.past === null
+        ? api.prompt(store.id, prompt.text, prompt.attachments, key.current.key)
+        : api.continueOnce(store.id, prompt.past, prompt.text, prompt.attachments);
+    },
     onSuccess: (_, sent) => {
+      key.current = { said: '', key: '' };
       // What was written and attached since then is of the next one.
       const now = text.trimStart();
       setText(now.startsWith(sent.text) ? now.slice(sent.text.length).trimStart() : text);

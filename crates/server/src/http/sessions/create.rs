@@ -260,7 +260,7 @@ impl NewSessionRequest {
     }
 }
 
-fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
+pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
     let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
     match value.to_str() {
         Ok(key) if !key.is_empty() && key.len() <= MAX_KEY => Ok(Some(key.to_owned())),
@@ -278,8 +278,8 @@ pub(super) async fn may_make(app: &App, caller: &Caller, new: &NewSession) -> Re
     }
 }
 
-/// Two people with one key mean two sessions.
-fn own(caller: &Caller, key: String) -> String {
+/// Two people with one key mean two requests.
+pub(super) fn own(caller: &Caller, key: String) -> String {
     match caller.known() {
         Some(known) => format!("{} {key}", known.person.id),
         None => key,
@@ -288,7 +288,7 @@ fn own(caller: &Caller, key: String) -> String {
 
 /// Tells two requests with one key apart. FNV-1a, 128 bits, because it stays the same over releases and machines; it
 /// guards against mistakes, not against forgery.
-fn fingerprint(request: &NewSessionRequest) -> String {
+pub(super) fn fingerprint(request: &impl Serialize) -> String {
     let text = serde_json::to_vec(request).expect("a request is strings and numbers");
     let hash = text.iter().fold(0x6c62_272e_07bb_0142_62b8_2175_6295_c58d_u128, |hash, byte| {
         (hash ^ u128::from(*byte)).wrapping_mul(0x0000_0000_0100_0000_0000_0000_0000_013b)

@@ -1,7 +1,7 @@
 //! What people do with a session: follow up, stop, choose, look at the work, take it.
 
-use crate::support::Server;
-use reqwest::StatusCode;
+use crate::support::{Server, answer};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 #[tokio::test]
@@ -35,6 +35,46 @@ async fn prompts_queue_while_a_turn_runs_and_stop_ends_it() {
     assert_eq!(status, StatusCode::ACCEPTED);
     let entries = server.until(&id, "turn_ended", 1).await;
     assert_eq!(entries.last().unwrap()["event"]["outcome"]["how"], "stopped");
+    server.clear().await;
+}
+
+/// At once, later, after the turn, and after the server was killed: the prompt is queued once.
+#[tokio::test]
+async fn one_key_queues_one_prompt() {
+    let mut server = Server::start();
+    let id = server.create("!say begun\n!hang").await;
+    server.until(&id, "agent_spoke", 1).await;
+    let path = format!("/api/v1/sessions/{id}/prompts");
+    let send = async |server: &Server, key: &str, text: &str| {
+        let request = server.request(Method::POST, &path).header("Idempotency-Key", key);
+        answer(request.json(&json!({ "text": text }))).await
+    };
+    let at_once = (0..20).map(|_| send(&server, "a", "!say the next"));
+    let at_once = futures::future::join_all(at_once).await;
+    assert!(at_once.iter().all(|answer| *answer == at_once[0]), "{at_once:?}");
+    let (status, first) = at_once[0].clone();
+    assert_eq!((status, &first["position"]), (StatusCode::ACCEPTED, &json!(0)), "{first}");
+    let (status, reused) = send(&server, "a", "!say another").await;
+    assert_eq!((status.as_u16(), &reused["code"]), (422, &json!("idempotency_key_reused")), "{reused}");
+    let elsewhere = server.create("!say begun\n!hang").await;
+    let request = server.request(Method::POST, &format!("/api/v1/sessions/{elsewhere}/prompts"));
+    let request = request.header("Idempotency-Key", "a").json(&json!({"text": "!say the next"}));
+    assert_eq!(answer(request).await.1["code"], "idempotency_key_reused", "it is of another session");
+    assert_eq!(send(&server, "", "x").await.0, StatusCode::BAD_REQUEST);
+    let second = send(&server, "b", "!say the next").await.1;
+    assert_eq!(second["position"], 1, "{second}");
+
+    server.signal("KILL");
+    server = Server::start_in(server.ended().1);
+    assert_eq!(send(&server, "a", "!say the next").await.1["prompt"], first["prompt"]);
+    server.post(&format!("/sessions/{id}/stop"), Value::Null).await;
+    server.post(&format!("/sessions/{id}/prompts"), json!({"text": "!say the last"})).await;
+    let entries = server.until(&id, "turn_ended", 4).await;
+    let again = send(&server, "a", "!say the next").await;
+    assert_eq!(again, (StatusCode::ACCEPTED, json!({"prompt": first["prompt"], "position": 0})));
+    let queued = entries.iter().filter(|entry| entry["event"]["prompt"] == first["prompt"]);
+    assert_eq!(queued.filter(|entry| entry["event"]["type"] == "prompt_queued").count(), 1, "{entries:?}");
+    assert_eq!(server.view(&id).await["turn"], 4);
     server.clear().await;
 }
 
