@@ -1,4 +1,5 @@
-//! `GET /healthz`: the server is there and answers. `GET /readyz`: it also takes work: its store answers, and it is not about to stop.
+//! `GET /healthz`: the server is there and answers. `GET /readyz`: it also takes work: its store answers, its disk has space, and it is not
+//! about to stop.
 //! An object store that is away is told and is no reason to send nobody here any more: all servers share it, and most work needs no file.
 
 use super::App;
@@ -14,6 +15,12 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) 
     if app.going_away.is_cancelled() {
         return (StatusCode::SERVICE_UNAVAILABLE, "stopping\n");
     }
+    if !has_descriptors() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "no file descriptors are left\n");
+    }
+    if app.engine.is_disk_full() {
+        return (StatusCode::SERVICE_UNAVAILABLE, "the disk with the data directory is full\n");
+    }
     match app.engine.is_store_there().await {
         Ok(()) if app.engine.is_leased() => (StatusCode::OK, ready_for(&app)),
         Ok(()) => (StatusCode::SERVICE_UNAVAILABLE, "the lease of this server has lapsed\n"),
@@ -26,6 +33,11 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) 
             (StatusCode::SERVICE_UNAVAILABLE, "the store does not answer\n")
         }
     }
+}
+
+/// Every file, connection and process needs one.
+fn has_descriptors() -> bool {
+    std::fs::File::open("/dev/null").is_ok()
 }
 
 fn ready_for(app: &App) -> &'static str {

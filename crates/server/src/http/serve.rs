@@ -9,6 +9,8 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
+use rustix::net::sockopt;
+use rustix::process::{Resource, getrlimit};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -19,10 +21,19 @@ use tokio_util::task::TaskTracker;
 
 /// Connections that are served at once; more of them wait to be accepted.
 const MAX_CONNECTIONS: usize = 12_000;
+/// File descriptors that they leave to the log, to sandboxes and to git; half of them, where there are few.
+const LEFT: usize = 4_096;
 /// From one request to the end of the next one's header; a connection that is silent for longer is closed.
 const HEADER: Duration = Duration::from_secs(60);
 /// From the signal to stop until requests and streams that are still open are cut.
 const GRACE: Duration = Duration::from_secs(5);
+/// A client whose machine or network is gone says no goodbye. Silent for so long it is asked whether it is there, and again each time
+/// after [`ASKED_AGAIN`].
+const ASKED: Duration = Duration::from_secs(10);
+const ASKED_AGAIN: Duration = Duration::from_secs(5);
+/// One that neither answers that, nor takes what it was sent, for so long is gone. An event stream that says something in between,
+/// which it does after 12 s at most, is so within 45 s.
+const GONE: Duration = Duration::from_secs(30);
 /// Before accepting again when the process has no file descriptors left.
 const EXHAUSTED: Duration = Duration::from_millis(500);
 
@@ -55,7 +66,7 @@ async fn accept(
     connections: &TaskTracker,
     going_away: &CancellationToken,
 ) {
-    let free = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    let free = Arc::new(Semaphore::new(connections_at_most()));
     loop {
         let Ok(place) = free.clone().acquire_owned().await else { return };
         match listener.accept().await {
@@ -75,16 +86,31 @@ async fn accept(
     }
 }
 
+fn connections_at_most() -> usize {
+    let descriptors = getrlimit(Resource::Nofile).current.and_then(|limit| usize::try_from(limit).ok());
+    let left = |descriptors: usize| descriptors - LEFT.min(descriptors / 2);
+    descriptors.map_or(MAX_CONNECTIONS, |descriptors| MAX_CONNECTIONS.min(left(descriptors)))
+}
+
 /// The client left before it was accepted; accept(2) reports such errors of the new connection itself.
 fn is_of_one_connection(error: &std::io::Error) -> bool {
     use std::io::ErrorKind::{ConnectionAborted, ConnectionRefused, ConnectionReset};
     matches!(error.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset)
 }
 
+/// An entry is one small write; waiting for more to send with it would only delay it. Source of the others: tcp(7).
+fn prepare(stream: &TcpStream) -> std::io::Result<()> {
+    stream.set_nodelay(true)?;
+    sockopt::set_socket_keepalive(stream, true)?;
+    sockopt::set_tcp_keepidle(stream, ASKED)?;
+    sockopt::set_tcp_keepintvl(stream, ASKED_AGAIN)?;
+    sockopt::set_tcp_user_timeout(stream, GONE.as_millis() as u32)?;
+    Ok(())
+}
+
 async fn answer(stream: TcpStream, router: Router, going_away: CancellationToken) {
-    // An entry is one small write; waiting for more to send with it would only delay it.
-    if let Err(error) = stream.set_nodelay(true) {
-        tracing::debug!(%error, "a connection does not take TCP_NODELAY");
+    if let Err(error) = prepare(&stream) {
+        tracing::debug!(%error, "a connection does not take its options");
     }
     let mut http = http1::Builder::new();
     http.timer(TokioTimer::new()).header_read_timeout(HEADER);

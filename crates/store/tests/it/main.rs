@@ -22,6 +22,7 @@ mod reviews;
 mod seaweed;
 mod secrets;
 mod servers;
+mod small;
 mod support;
 mod sync;
 mod tls;

@@ -48,7 +48,7 @@ pub struct Timings {
 impl Default for Timings {
     fn default() -> Self {
         Self {
-            heartbeat: Duration::from_secs(30),
+            heartbeat: Duration::from_secs(12),
             drain: Duration::from_secs(30),
             acknowledge: Duration::from_secs(60),
             first_message: Duration::from_secs(5),
