@@ -39,6 +39,8 @@ pub(crate) struct Door {
     /// Made when the first model is asked: reading the machine's root certificates takes tens of milliseconds, which a
     /// start should not wait for.
     client: OnceCell<reqwest::Client>,
+    /// For which an upstream may say nothing.
+    silence: Duration,
     upstreams: RwLock<Arc<Backends>>,
     pub(crate) prices: Arc<[ModelPrice]>,
     /// The public ones: they take memory that a server without models does not need.
@@ -96,10 +98,16 @@ pub(crate) struct Link {
 impl Gateway {
     /// Fails when an upstream's address or key cannot be used.
     pub fn new(upstreams: Upstreams, outside: Outside) -> Result<Self> {
+        Self::with_patience(upstreams, outside, models::SILENCE_TIMEOUT)
+    }
+
+    /// Like [`Gateway::new`], with another time for which an upstream may say nothing, before its answer or within it.
+    pub fn with_patience(upstreams: Upstreams, outside: Outside, silence: Duration) -> Result<Self> {
         install_tls_provider();
         let prices = upstreams.prices.as_slice().into();
         let door = Door {
             client: OnceCell::new(),
+            silence,
             upstreams: RwLock::new(Arc::new(Backends::new(upstreams)?)),
             prices,
             lists: OnceCell::new(),
@@ -183,7 +191,7 @@ impl Gateway {
 
 impl Door {
     pub(crate) async fn client(&self) -> Result<&reqwest::Client, reqwest::Error> {
-        self.client.get_or_try_init(|| async { models::client() }).await
+        self.client.get_or_try_init(|| async { models::client(self.silence) }).await
     }
 
     /// Resolves once what models cost can be told.

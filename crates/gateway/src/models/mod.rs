@@ -44,7 +44,7 @@ pub(crate) use vendor::{Backend, Vendor};
 /// To reach an upstream.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 /// Without a byte from an upstream, before its answer begins or within it. There is no bound on the whole answer.
-const SILENCE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
+pub(crate) const SILENCE_TIMEOUT: Duration = Duration::from_secs(10 * 60);
 /// Connections to one upstream that are kept for the next request.
 const MAX_IDLE_CONNECTIONS: usize = 32;
 
@@ -57,12 +57,12 @@ pub(crate) fn routes() -> Router<Link> {
 
 /// What asks the upstreams: no redirects, because a key goes to nobody but its vendor; no proxy from the environment,
 /// because a person configures where this process connects to.
-pub(crate) fn client() -> Result<reqwest::Client, reqwest::Error> {
+pub(crate) fn client(silence: Duration) -> Result<reqwest::Client, reqwest::Error> {
     reqwest::Client::builder()
         .no_proxy()
         .redirect(reqwest::redirect::Policy::none())
         .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(SILENCE_TIMEOUT)
+        .read_timeout(silence)
         .pool_max_idle_per_host(MAX_IDLE_CONNECTIONS)
         .build()
 }

@@ -7,6 +7,7 @@ use lamplight_domain::transcript::Tokens;
 use lamplight_gateway::{Gateway, Grant, Ledger, NotReserved, Outside, Reservation, Upstreams, Used};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::watch;
 use tokio::task::JoinSet;
@@ -118,7 +119,16 @@ pub(crate) fn grant(repository: &Path) -> Grant {
 
 impl Door {
     pub(crate) async fn open(grant: Grant, upstreams: Upstreams) -> Self {
-        let gateway = Arc::new(Gateway::new(upstreams, Outside::default()).unwrap());
+        Self::of(grant, Gateway::new(upstreams, Outside::default()).unwrap()).await
+    }
+
+    /// Behind which nobody waits for a vendor that says nothing for so long.
+    pub(crate) async fn with_patience(grant: Grant, upstreams: Upstreams, silence: Duration) -> Self {
+        Self::of(grant, Gateway::with_patience(upstreams, Outside::default(), silence).unwrap()).await
+    }
+
+    async fn of(grant: Grant, gateway: Gateway) -> Self {
+        let gateway = Arc::new(gateway);
         let ledger = Arc::new(Book::default());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
