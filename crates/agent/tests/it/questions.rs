@@ -39,6 +39,26 @@ fn check_unfit(property: Value, why: &str) {
     );
 }
 
+/// A sub-agent has a session of its own, of which nobody here knows. What it asks waits for an answer like all else, so it is read like all else.
+#[test]
+fn what_a_sub_agent_asks_in_a_session_of_its_own_is_asked() {
+    let read = |session: &str, method: &str, mut params: Value| {
+        params["sessionId"] = json!(session);
+        let line = json!({ "jsonrpc": "2.0", "id": "q-1", "method": method, "params": params });
+        Reader::default().read(line.to_string().as_bytes(), Listening::Turn(TurnNumber(1)))
+    };
+    let leave = json!({
+        "toolCall": { "toolCallId": "c-1", "title": "Delete everything" },
+        "options": [{ "optionId": "yes", "name": "Yes", "kind": "allow_once" }],
+    });
+    let question = form(json!({ "type": "object", "properties": { "it": { "type": "string" } } }));
+    for (method, params) in [("session/request_permission", leave), ("elicitation/create", question)] {
+        let said = read("s", method, params.clone());
+        assert_eq!(said.reports.len(), 1, "{said:?}");
+        assert_eq!(read("the-child-of-s", method, params), said);
+    }
+}
+
 /// The shape in which Claude's AskUserQuestion asks: nothing is required, and beside each choice there is a text of one's own.
 #[test]
 fn a_question_of_claudes() {

@@ -3,7 +3,7 @@
 use crate::cluster::Cluster;
 use crate::seaweed::{BUCKET, LET_IN, Seaweed};
 use crate::several::SHARED_KEY;
-use crate::support::{PATIENCE, Place, Server, answer};
+use crate::support::{PATIENCE, Place, Server, answer, away};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::io::Write as _;
@@ -106,6 +106,7 @@ async fn an_object_store_that_is_away_for_a_while_is_told_and_costs_nothing() {
     let branch = server.view(&id).await["branch"].as_str().unwrap().to_owned();
     assert_eq!(server.place.git(&["show", &format!("{branch}:one.txt")]), "one", "the work does not wait");
 
+    away(Duration::ZERO).await;
     seaweed.go_on();
     server.until(&id, "work_committed", 1).await;
     let result = artifact(&server, &id).await;

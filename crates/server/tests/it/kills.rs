@@ -1,13 +1,15 @@
 //! The server is killed at random moments of a session with a real agent process in a real sandbox, and started again. The
 //! session ends as if nothing had happened: one turn, one commit, every word once.
 
-use crate::support::{Place, Server};
+use crate::support::{Place, Server, find_pid, sandbox_records};
 use lamplight_domain::session::Session;
 use lamplight_domain::{Entry, Event, SessionId};
 use lamplight_server::http::resources::SessionView;
+use reqwest::Method;
 use serde_json::Value;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 /// `LAMPLIGHT_KILL_ROUNDS` asks for more, and `LAMPLIGHT_KILL_SEED` for the moments of a run that has printed it.
@@ -136,6 +138,34 @@ pub(crate) async fn check(server: &Server, id: &str, reference: &mut Option<Stri
         "round {round}: one commit"
     );
     assert_eq!(place.git(&["show", &format!("{branch}:two.txt")]), "two");
+}
+
+/// The files are as they were at that moment, and the prompt is asked again by itself: nothing has left the sandbox that a second time could do
+/// twice.
+#[tokio::test]
+async fn a_sandbox_killed_in_the_middle_of_a_tool_call_is_replaced_with_its_files() {
+    let server = Server::start();
+    let sleeps = "!run test -e two.txt || { echo two > two.txt; sleep 600; }";
+    let id = server.create(&format!("!write one.txt one\n{sleeps}\n!say done.")).await;
+    let file = format!("/api/v1/sessions/{id}/files/content?path=two.txt");
+    server.until(&id, "tool_called", 2).await;
+    let is_there = async || server.request(Method::GET, &file).send().await.unwrap().status().is_success();
+    while !is_there().await {
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let [record] = &sandbox_records(&server.place.path("data/sandboxes"))[..] else { panic!("one runs") };
+    let record: Value = serde_json::from_slice(&std::fs::read(record).unwrap()).unwrap();
+    let pid = find_pid(&record).unwrap().to_string();
+    assert!(Command::new("kill").args(["-KILL", &pid]).status().unwrap().success());
+
+    let entries = server.until(&id, "work_committed", 1).await;
+    let count = |kind: &str| entries.iter().filter(|entry| entry["event"]["type"] == kind).count();
+    assert_eq!((count("sandbox_lost"), count("turn_started"), count("turn_ended")), (1, 2, 1), "{entries:?}");
+    let branch = server.view(&id).await["branch"].as_str().unwrap().to_owned();
+    for (name, content) in [("one.txt", "one"), ("two.txt", "two")] {
+        assert_eq!(server.place.git(&["show", &format!("{branch}:{name}")]), content);
+    }
+    server.clear().await;
 }
 
 /// What the log had come to when the server died.

@@ -1,7 +1,7 @@
 //! A server whose log is on PostgreSQL.
 
 use crate::kills;
-use crate::support::{PATIENCE, Place, Server};
+use crate::support::{PATIENCE, Place, Server, away};
 use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -88,6 +88,7 @@ async fn a_database_that_is_away_for_a_while_is_told_and_costs_nothing() {
     };
     let refused = tokio::time::timeout(PATIENCE, refused).await.unwrap();
     assert_eq!(refused, StatusCode::SERVICE_UNAVAILABLE);
+    away(Duration::ZERO).await;
     server.place.cluster.as_mut().unwrap().go_on();
     ready(&server, StatusCode::OK).await;
     server.until(&id, "checkpoint_kept", 1).await;

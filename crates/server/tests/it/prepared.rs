@@ -142,6 +142,7 @@ async fn a_setup_that_fails_is_told_and_the_session_starts_without() {
     for (setup, why) in [
         ("[setup]\nrun = '''\necho why it fails >&2\nfalse\necho never'''\n", "why it fails"),
         ("[setup]\nrun = 1\n", ".lamplight.toml: "),
+        ("[setup]\nrun = '''\nsleep 600\necho never'''\ntimeout_s = 1\n", "1 s"),
     ] {
         let server = Server::start_in(place(setup));
         let id = server.create("!run test ! -e deps\n!write a.txt one").await;

@@ -2,7 +2,7 @@
 
 mod through;
 
-use crate::support::{PATIENCE, Place, Server};
+use crate::support::{PATIENCE, Place, Server, away};
 use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 use std::process::Stdio;
@@ -240,7 +240,7 @@ async fn after_the_database_was_away_each_server_has_its_own_sessions_still() {
     other.until(&theirs, "agent_thought", 1).await;
     one.place.cluster.as_mut().unwrap().crash();
     // Longer than a lease.
-    tokio::time::sleep(Duration::from_secs(11)).await;
+    away(Duration::from_secs(11)).await;
     one.place.cluster.as_mut().unwrap().go_on();
     for (server, id) in [(&one, &mine), (&other, &theirs)] {
         let entries = until_there(server, id, "turn_ended").await;

@@ -19,6 +19,12 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 /// Longer than anything takes that is not broken, on a machine that has other things to do.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
+/// Keeps away what a server needs for so long, or for `LAMPLIGHT_AWAY_SECONDS` where that is longer.
+pub(crate) async fn away(at_least: Duration) {
+    let asked = std::env::var("LAMPLIGHT_AWAY_SECONDS").ok().and_then(|seconds| seconds.parse().ok());
+    tokio::time::sleep(at_least.max(Duration::from_secs(asked.unwrap_or_default()))).await;
+}
+
 pub(crate) const LAMPLIGHT: &str = env!("CARGO_BIN_EXE_lamplight");
 
 /// A running server.
