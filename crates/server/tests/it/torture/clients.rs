@@ -47,7 +47,8 @@ impl Client {
         let request = self.http.request(method, url);
         let request = match body {
             Body::None => request,
-            Body::Json(json, key) => request.json(json).header("idempotency-key", key),
+            Body::Json(json, Some(key)) => request.json(json).header("idempotency-key", key),
+            Body::Json(json, None) => request.json(json),
             Body::File(text) => request.body(text.clone()),
         };
         let answer = match request.send().await {
@@ -77,8 +78,8 @@ impl Client {
 
 pub(super) enum Body {
     None,
-    /// With an idempotency key.
-    Json(Value, String),
+    /// With an idempotency key, if it may be asked again.
+    Json(Value, Option<String>),
     File(String),
 }
 
@@ -108,13 +109,14 @@ async fn session(mut client: Client, number: usize, repository: PathBuf) -> Aske
     let new = json!({
         "repository": repository, "prompt": text(number, 0), "attachments": [file], "limits": limits
     });
-    let view = client.insist(Method::POST, "/sessions", Body::Json(new, format!("session-{number}"))).await;
+    let view =
+        client.insist(Method::POST, "/sessions", Body::Json(new, Some(format!("session-{number}")))).await;
     let session = view["id"].as_str().unwrap().to_owned();
     let mut asked = Asked { session, accepted: Vec::new(), unknown: 0 };
     for prompt in 1..PROMPTS {
         let file = upload(&mut client, number, prompt).await;
         let path = format!("/sessions/{}/prompts", asked.session);
-        let body = Body::Json(json!({"text": text(number, prompt), "attachments": [file]}), String::new());
+        let body = Body::Json(json!({"text": text(number, prompt), "attachments": [file]}), None);
         loop {
             match client.ask(Method::POST, &path, &body).await {
                 Some((status, answer)) if status.is_success() => {
