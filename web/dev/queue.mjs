@@ -11,3 +11,6 @@ export const PLACES = {
 
 /** How a session stands there. */
 export const NOT_WAITING = { priority: 0, queue_position: null, estimated_wait_seconds: null };
+
+/** What a session shows that has nobody beside, above or below it. */
+export const ALONE = { attempts: null, family: { parents: [], children: [], children_cost_micros: 0 } };

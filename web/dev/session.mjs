@@ -2,7 +2,7 @@
 import { EventEmitter } from 'node:events';
 import { Asking } from './asking.mjs';
 import { GUARDS, Standing } from './guards.mjs';
-import { NOT_WAITING } from './queue.mjs';
+import { ALONE, NOT_WAITING } from './queue.mjs';
 import { Refused } from './refused.mjs';
 import { checked } from './review.mjs';
 import { FILES, MODELS, resting, spendsAll, storyFor } from './story.mjs';
@@ -16,7 +16,7 @@ const CONTACTS = [
 const ONLY_IN_A_VIEW = [
   ...['base', 'models', 'queued', 'permission', 'question', 'commits', 'checkpoints', 'origin', 'checks', 'merged'],
   ...['pull_request', 'network', 'contacts', 'sandbox_state', 'turn_cost', 'budget_micros', 'priority'],
-  ...['guards', 'tripped'],
+  ...['guards', 'tripped', 'family'],
 ];
 
 const commitId = () => Array.from({ length: 40 }, () => '0123456789abcdef'[Math.floor(Math.random() * 16)]).join('');
@@ -254,7 +254,7 @@ export class Session extends EventEmitter {
       sandbox_state: this.ended || !this.ready ? 'none' : 'running',
       ended: this.ended,
       ...NOT_WAITING,
-      attempts: null,
+      ...ALONE,
       archived: this.archived,
       last_seq: this.log.length,
       created_at: iso(this.log[0].at),
@@ -265,7 +265,7 @@ export class Session extends EventEmitter {
   summary() {
     const view = this.view();
     const line = Object.fromEntries(Object.entries(view).filter(([key]) => !ONLY_IN_A_VIEW.includes(key)));
-    return { ...line, person: view.person.name, queued_count: view.queued.length, unsafe: false };
+    return { ...line, parent: null, person: view.person.name, queued_count: view.queued.length, unsafe: false };
   }
 
   async run() {

@@ -12,8 +12,9 @@ use crate::artifact::Artifact;
 use crate::permission::{Answer, AnsweredBy, PermissionOption};
 use crate::transcript::{PlanEntry, Tokens, ToolCall};
 use crate::{
-    Attachment, AttemptTaken, CheckPlan, CheckedCommand, Enforced, Failure, Generation, PromptId,
-    PullRequest, QuestionAnswered, QuestionAsked, SessionSpec, Timestamp, TurnNumber, Verdict,
+    Attachment, AttemptTaken, CheckPlan, CheckedCommand, ChildBegun, ChildSpent, Enforced, Failure,
+    Generation, ParentEnded, PromptId, PullRequest, QuestionAnswered, QuestionAsked, SessionSpec, Timestamp,
+    TurnNumber, Verdict,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -70,6 +71,11 @@ pub enum Event {
     },
     /// It is one of several attempts, and a person has taken one of them: every other stops and ends.
     AttemptTaken(AttemptTaken),
+    /// A child of it is about to begin.
+    ChildBegun(ChildBegun),
+    ChildSpent(ChildSpent),
+    /// It is a child of that session: it stops and ends as well.
+    ParentEnded(ParentEnded),
     SessionEnded {
         by: String,
     },

@@ -54,6 +54,16 @@ pub struct SessionSpec {
     /// Which of several it is that were given the same task, where it is one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub attempts: Option<Attempts>,
+    /// Whose child it is: the session that began it comes last, before it the one that began that, up to the first of all.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub parents: Vec<SessionId>,
+}
+
+impl SessionSpec {
+    /// The session that this one is a child of.
+    pub fn parent(&self) -> Option<&SessionId> {
+        self.parents.last()
+    }
 }
 
 /// Sessions that were given the same task, of which a person takes one.

@@ -163,6 +163,9 @@ pub(crate) fn start(
     };
     let launch = agent.launch(&setup);
     let mut env: BTreeMap<String, String> = launch.env.into_iter().collect();
+    if shared.config.children.may_be_begun_inside() {
+        env.insert("LAMPLIGHT_SESSIONS".to_owned(), format!("http://{}/sessions", inside::GATEWAY));
+    }
     env.insert("LAMPLIGHT_ARTIFACTS".to_owned(), format!("{}/{ARTIFACTS}", inside::WORKSPACE));
     if let (Some(path), Some(machines)) =
         (env.get_mut("PATH"), shared.provider.environment(image).get("PATH"))

@@ -148,7 +148,7 @@ impl Engine {
         }
     }
 
-    async fn said_last(&self, session: &SessionView) -> Result<String, CommandError> {
+    pub(crate) async fn said_last(&self, session: &SessionView) -> Result<String, CommandError> {
         let end = session.last_seq.next();
         let (mut said, mut is_over) = (String::new(), false);
         for (_, bytes) in self.shared.store.read_before(&session.id, end, LAST_ENTRIES).await? {

@@ -1,6 +1,7 @@
 //! What the engine is told by whoever starts it. Plain data; only the server reads files and the environment.
 
 use crate::BudgetsConfig;
+use crate::ChildrenConfig;
 use crate::CloudKey;
 use crate::QueueConfig;
 use crate::forge::ForgeConfig;
@@ -63,6 +64,8 @@ pub struct Config {
     pub queue: QueueConfig,
     /// To how many sessions one task can be given at once; with less than 2 to no more than one.
     pub attempts: u32,
+    /// How far sessions may begin others.
+    pub children: ChildrenConfig,
     pub permissions: Policy,
     /// Of SSH, that commits are signed with on this machine.
     pub signing_key: Option<PathBuf>,

@@ -1,5 +1,8 @@
 //! From what a person asks to the first two entries of a session's log.
 
+mod naming;
+
+use crate::children::{self, Claim};
 use crate::engine::{Engine, Shared};
 use crate::error::CommandError;
 use crate::images;
@@ -11,12 +14,10 @@ use crate::{agents, attachments, provider};
 use lamplight_domain::session::{Session, SessionView};
 use lamplight_domain::{Attempts, Event, Person, PromptId, Seq, SessionId, SessionImage, SessionSpec};
 use lamplight_store::{AppendError, Remembered};
+use naming::{first_line, short, slug};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-/// Characters of a title made from a prompt, and of the slug in a branch's name.
-const TITLE_CHARS: usize = 80;
-const SLUG_CHARS: usize = 40;
 /// Longest prompt; bytes.
 const PROMPT_BYTES: usize = 256 * 1024;
 
@@ -65,6 +66,8 @@ pub(crate) async fn create(
 pub(crate) struct Drafted {
     id: SessionId,
     repository: String,
+    /// What its parent has to take, where it is a child.
+    claim: Option<Claim>,
     events: Vec<Event>,
 }
 
@@ -83,22 +86,33 @@ pub(crate) async fn draft(
             "put the details into a file of the repository",
         ));
     }
+    if new.parent.is_some() && (new.fork.is_some() || attempts.is_some()) {
+        return Err(CommandError::invalid(
+            "child_alone",
+            "a child is begun alone: it is neither a fork nor one of several attempts",
+            "leave out `parent`, or `fork` and `attempts`",
+        ));
+    }
     provider::refuse_shape(shared, new.image.as_ref(), &new.sandbox)?;
     let new = without_secrets(shared, new);
     let by = new.person.as_ref().map(|person| person.name.clone());
     let attachments = attachments::claim(shared, new.attachments.clone()).await?;
     let prompt = attachments::text(new.prompt, &attachments);
     let new = NewSession { prompt: prompt.clone(), ..new };
-    let spec = match &new.fork {
-        Some(fork) => forked(shared, &id, fork.clone(), new).await?,
-        None => fresh(shared, &id, new).await?,
+    let parent = new.parent.clone();
+    let spec = match (&new.fork, &parent) {
+        (Some(fork), _) => forked(shared, &id, fork.clone(), new).await?,
+        (None, Some(parent)) => children::spec(shared, &id, &parent.session, new).await?,
+        (None, None) => fresh(shared, &id, new).await?,
     };
     shared.budgets.refuse_if_spent(&shared.config, &spec.person.name, &spec.repository)?;
     let by = by.unwrap_or_else(|| spec.person.name.clone());
+    let by = parent.as_ref().and_then(|parent| parent.asked_by.clone()).unwrap_or(by);
+    let claim = parent.map(|parent| Claim::new(parent, &id, &spec, &by));
     let repository = spec.repository.clone();
     let spec = SessionSpec { attempts, ..spec };
     let events = Session::create(spec, first_prompt, prompt, by, attachments)?;
-    Ok(Drafted { id, repository, events })
+    Ok(Drafted { id, repository, claim, events })
 }
 
 /// Writes it down, and wakes it; or gives the session that another request with the same key has made meanwhile.
@@ -107,7 +121,10 @@ pub(crate) async fn keep(
     drafted: Drafted,
     once: Option<(&str, &str)>,
 ) -> Result<SessionView, CommandError> {
-    let Drafted { id, repository, events } = drafted;
+    let Drafted { id, repository, claim, events } = drafted;
+    if let Some(claim) = claim {
+        claim.make(shared).await?;
+    }
     let remembered = once.map(|(key, fingerprint)| Remembered {
         key: key.to_owned(),
         fingerprint: fingerprint.to_owned(),
@@ -139,7 +156,7 @@ impl Engine {
     /// Somebody is about to ask for a session like this: what it would wait for, clone and setup, is made in the background. What it
     /// says is not looked at.
     pub async fn ahead(&self, new: NewSession) -> Result<Ahead, CommandError> {
-        if new.fork.is_some() {
+        if new.fork.is_some() || new.parent.is_some() {
             return Ok(Ahead::Ready);
         }
         let spec = fresh(&self.shared, &ids::session_id(), new).await?;
@@ -237,7 +254,7 @@ async fn forked(
     Ok(SessionSpec { origin: Some(origin), limits, ..spec(shared, id, repository, new, image).await? })
 }
 
-async fn spec(
+pub(crate) async fn spec(
     shared: &Shared,
     id: &SessionId,
     repository: PathBuf,
@@ -281,11 +298,12 @@ async fn spec(
         image,
         origin: None,
         attempts: None,
+        parents: Vec::new(),
     })
 }
 
 /// The top of the repository that `path` is in.
-async fn find_repository(path: &str) -> Result<PathBuf, CommandError> {
+pub(crate) async fn find_repository(path: &str) -> Result<PathBuf, CommandError> {
     let wrong = |message: String| {
         CommandError::invalid(
             "repository_not_found",
@@ -344,54 +362,4 @@ async fn person_of(repository: &Path) -> Result<Person, CommandError> {
         ));
     }
     Ok(Person { name, email })
-}
-
-fn first_line(prompt: &str) -> String {
-    let line = prompt.trim().lines().next().unwrap_or_default().trim();
-    match line.char_indices().nth(TITLE_CHARS) {
-        Some((cut, _)) => format!("{}…", &line[..cut]),
-        None => line.to_owned(),
-    }
-}
-
-/// Lower-case letters and digits with single dashes, for a branch's name.
-fn slug(title: &str) -> String {
-    let mut slug = String::new();
-    for character in title.chars() {
-        match character {
-            'a'..='z' | '0'..='9' => slug.push(character),
-            'A'..='Z' => slug.push(character.to_ascii_lowercase()),
-            _ if slug.is_empty() || slug.ends_with('-') => {}
-            _ => slug.push('-'),
-        }
-    }
-    slug.truncate(SLUG_CHARS);
-    let slug = slug.trim_end_matches('-');
-    if slug.is_empty() { "work".into() } else { slug.into() }
-}
-
-/// The part of a ULID that differs between sessions of the same moment.
-fn short(id: &SessionId) -> String {
-    id.as_str()[16..].to_ascii_lowercase()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_title_becomes_a_branch_name_that_git_takes() {
-        let check = |title: &str, expected: &str| assert_eq!(slug(title), expected);
-        check("Fix the slugify bug!", "fix-the-slugify-bug");
-        check("  ../../etc/passwd ", "etc-passwd");
-        check("Größe: 100 %", "gr-e-100");
-        check("日本語", "work");
-        check(&"very long ".repeat(20), "very-long-very-long-very-long-very-long");
-    }
-
-    #[test]
-    fn a_title_is_the_first_line_of_the_prompt() {
-        assert_eq!(first_line("\n  Make it work \n and fast"), "Make it work");
-        assert_eq!(first_line(&"ä".repeat(100)).chars().count(), TITLE_CHARS + 1);
-    }
 }

@@ -11,6 +11,7 @@ mod blobs;
 mod budgets;
 mod by_hand;
 mod checks;
+mod children;
 mod clock;
 mod code;
 mod config;
@@ -67,6 +68,7 @@ pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
 pub use attempts::{AttemptNow, Changed, NewAttempt};
 pub use blobs::examine_bucket;
 pub use budgets::{BudgetStanding, BudgetsConfig};
+pub use children::{ChildNow, ChildrenConfig, Parent};
 pub use clock::now;
 pub use code::{CODE_PORT, CodeInfo, install_code, installed_code};
 pub use config::{
@@ -163,6 +165,8 @@ pub struct NewSession {
     pub role: Role,
     /// What it goes on from; then everything else that is `None` is as it is there.
     pub fork: Option<Fork>,
+    /// Whose child it is; then everything else that is `None` is as it is there.
+    pub parent: Option<Parent>,
 }
 
 /// The session that a fork goes on from.

@@ -41,10 +41,31 @@ impl Engine {
                 "merge the pull request there",
             ));
         }
+        self.refuse_into_parent(&view).await?;
         let merged = merge(&view).await?;
         let report = Report::BranchMerged { into: merged.into.clone(), commit: merged.commit.clone(), by };
         self.shared.send(id, Message::Report(report)).await?;
         Ok(merged)
+    }
+
+    /// A session's branch is written by that session alone: what somebody else puts there is replaced by its next commit.
+    async fn refuse_into_parent(&self, view: &SessionView) -> Result<(), CommandError> {
+        let Some(parent) = view.family.parents.last() else { return Ok(()) };
+        let parent = self.view(parent).await?;
+        if parent.branch != view.base || parent.ended {
+            return Ok(());
+        }
+        let branch = &view.branch;
+        Err(CommandError::invalid(
+            "merged_by_parent",
+            format!(
+                "it goes on from the branch of the session {}, which that session writes alone",
+                parent.id
+            ),
+            format!(
+                "prompt that session to `git fetch origin {branch}` and `git merge FETCH_HEAD`, or end it first"
+            ),
+        ))
     }
 
     /// What the session's branch, or one turn, changed.

@@ -1,6 +1,6 @@
 //! What one link may do, and who is told of what it did.
 
-use crate::Elsewhere;
+use crate::{Children, Elsewhere};
 use async_trait::async_trait;
 use lamplight_domain::event::Contact;
 use lamplight_domain::transcript::Tokens;
@@ -22,6 +22,8 @@ pub struct Grant {
     pub rewrite: bool,
     /// What makes the files of `repository` whole and lies elsewhere; `None` where nothing does.
     pub elsewhere: Option<Arc<dyn Elsewhere>>,
+    /// The sessions that it has begun, and how it begins others; `None` where it is no session.
+    pub children: Option<Arc<dyn Children>>,
     /// Whether models may be asked.
     pub models: bool,
     /// What else may be connected to.

@@ -10,6 +10,7 @@
 //!                ├─ /openai/v1/…            an upstream, with the key added here
 //!                ├─ /anthropic/v1/…         an upstream, with the key added here
 //!                ├─ /gemini/v1beta/…        an upstream, with the key added here
+//!                ├─ /sessions               children of the session, as far as the grant has them
 //!                └─ anything else           404
 //! ```
 //! Those who come by no link of ours use the same over TCP, and say who they are by a token: [`Gateway::listen`].
@@ -17,6 +18,7 @@
 //! [`Gateway::serve_web`], and `web` for what is decided there.
 
 mod begun;
+mod children;
 mod elsewhere;
 mod entrance;
 mod git;
@@ -28,6 +30,7 @@ mod tls;
 mod upstream;
 mod web;
 
+pub use children::{Child, Children, NewChild, NotServed};
 pub use elsewhere::{Elsewhere, NotBrought};
 pub use entrance::{Asker, Doorkeeper};
 pub use grant::{Grant, Ledger, NotReserved, Reservation, Used};

@@ -4,7 +4,7 @@ use crate::models::{Backend, Vendor};
 use crate::slots::Slots;
 use crate::{
     Arrivals, Grant, Ledger, Model, ModelPrice, Outside, Unlisted, Upstream, UpstreamName, Upstreams, WayOut,
-    git, install_tls_provider, models, web,
+    children, git, install_tls_provider, models, web,
 };
 use anyhow::{Context, Result};
 use axum::Router;
@@ -116,7 +116,11 @@ impl Gateway {
             chat_slots: Slots::new(models::asking::UNITS),
             tasks: TaskTracker::new(),
         };
-        let router = Router::new().merge(git::routes()).merge(models::routes()).fallback(nothing_here);
+        let router = Router::new()
+            .merge(git::routes())
+            .merge(models::routes())
+            .merge(children::routes())
+            .fallback(nothing_here);
         Ok(Self {
             door: Arc::new(door),
             router,
@@ -226,6 +230,6 @@ impl Door {
 async fn nothing_here() -> (StatusCode, &'static str) {
     (
         StatusCode::NOT_FOUND,
-        "Nothing is served here: the gateway has /git/repository.git, /openai/v1, /anthropic/v1 and /gemini/v1beta.\n",
+        "Nothing is served here: the gateway has /git/repository.git, /openai/v1, /anthropic/v1, /gemini/v1beta and /sessions.\n",
     )
 }

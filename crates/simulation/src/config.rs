@@ -2,8 +2,10 @@
 
 use lamplight_agent::catalogue::Configured;
 use lamplight_domain::permission::Policy;
-use lamplight_domain::{CheckPolicy, ImageChoice, Limits, Network, Redaction};
-use lamplight_engine::{Config, HooksConfig, ModelsConfig, Outside, QueueConfig, SealingSource};
+use lamplight_domain::{CheckPolicy, ChildBounds, ImageChoice, Limits, Network, Redaction};
+use lamplight_engine::{
+    ChildrenConfig, Config, HooksConfig, ModelsConfig, Outside, QueueConfig, SealingSource,
+};
 use std::path::Path;
 
 pub(crate) const AGENT: &str = "simulated";
@@ -38,6 +40,7 @@ pub(crate) fn config(dir: &Path, sandboxes: u32) -> Config {
         budgets: Default::default(),
         queue: QueueConfig { sandboxes, sandboxes_per_person: 0, memory_bytes: 0 },
         attempts: 0,
+        children: ChildrenConfig { bounds: ChildBounds { depth: 0, number: 0 }, by_agents: false },
         permissions: Policy::Allow,
         signing_key: None,
         checks: CheckPolicy::Never,

@@ -358,6 +358,7 @@ pub(crate) fn new_session(universe: &Universe, repository: &Path, prompt: String
         person: Some(Person { name: "Ada".to_owned(), email: "ada@example.org".to_owned() }),
         role: Role::Admin,
         fork: None,
+        parent: None,
     }
 }
 

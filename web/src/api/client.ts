@@ -8,6 +8,7 @@ import type {
   Attachment,
   Attempt,
   AuditPage,
+  Child,
   Code,
   Diff,
   FolderListing,
@@ -193,6 +194,7 @@ export const api = {
     call('POST', `${session(id)}/budget`, { budget_micros }),
   queue: (): Promise<{ items: QueuedSession[]; places: QueuePlaces }> => call('GET', '/queue'),
   attempts: (id: string): Promise<{ items: Attempt[] }> => call('GET', `${session(id)}/attempts`),
+  children: (id: string): Promise<{ items: Child[] }> => call('GET', `${session(id)}/children`),
   /** The others stop and end. */
   take: (id: string): Promise<SessionView> => call('POST', `${session(id)}/take`),
   setPriority: (id: string, priority: number): Promise<SessionView> =>

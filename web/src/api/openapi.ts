@@ -735,6 +735,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/sessions/{id}/children": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The children of a session, and how they stand. */
+        get: operations["list_children"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/sessions/{id}/code": {
         parameters: {
             query?: never;
@@ -1049,7 +1066,7 @@ export interface paths {
         };
         get?: never;
         put?: never;
-        /** Says something more to the agent. While a turn runs it waits for its end. */
+        /** Says something more to the agent. While a turn runs it waits for its end. With an `Idempotency-Key` the same request again, within a day, gives the prompt of the first. */
         post: operations["prompt_session"];
         delete?: never;
         options?: never;
@@ -2030,6 +2047,22 @@ export interface components {
         };
         /** @enum {string} */
         ChecksState: "nothing" | "running" | "passed" | "failed" | "not_run" | "stopped";
+        /** @description One of them. */
+        Child: {
+            session: components["schemas"]["SessionView"];
+            /**
+             * Format: int64
+             * @description What it and its own children have cost so far, in millionths of a dollar.
+             */
+            cost_micros: number;
+            /** @description What its agent said last, at most 4,000 characters; empty before it said anything. */
+            last_message: string;
+        };
+        /** @description Sessions that were begun for a session. */
+        ChildList: {
+            /** @description In the order in which they were begun; one that came to nothing is not there. */
+            items: components["schemas"]["Child"][];
+        };
         /** @description VS Code in a session's sandbox. */
         Code: {
             /** @description The version that is installed on the server's machine; nothing when it has to be installed first. */
@@ -2228,6 +2261,15 @@ export interface components {
         } | (components["schemas"]["log.AttemptTaken"] & {
             /** @enum {string} */
             type: "attempt_taken";
+        }) | (components["schemas"]["log.ChildBegun"] & {
+            /** @enum {string} */
+            type: "child_begun";
+        }) | (components["schemas"]["log.ChildSpent"] & {
+            /** @enum {string} */
+            type: "child_spent";
+        }) | (components["schemas"]["log.ParentEnded"] & {
+            /** @enum {string} */
+            type: "parent_ended";
         }) | {
             by: string;
             /** @enum {string} */
@@ -2621,6 +2663,18 @@ export interface components {
          * @enum {string}
          */
         FailureClass: "transient" | "persistent" | "fatal" | "needs_you";
+        /** @description The sessions above a session, and those that were begun for it. */
+        Family: {
+            /** @description The session that it is a child of comes last, before it the one that is a child of, up to the first of all; empty where it is nobody's. */
+            parents: string[];
+            /** @description In the order in which they were begun; some may have come to nothing. */
+            children: string[];
+            /**
+             * Format: int64
+             * @description What those and theirs have cost, in millionths of a dollar; it counts for the budget of this one.
+             */
+            children_cost_micros: number;
+        };
         /** @description What was filled into a field. */
         FieldValue: boolean | number | string | string[];
         FileDiff: {
@@ -3327,6 +3381,11 @@ export interface components {
             /** @description What the sandbox's files begin with: the name of an image, or `host`. */
             image?: string | null;
             sandbox?: components["schemas"]["SandboxLimitsRequest"] | null;
+            /**
+             * @description The session that it is a child of; then `repository` is its, and all else that is left out is as it is there, but for `base`: that is the
+             *     session's branch, once it has committed something.
+             */
+            parent?: string | null;
             /** @description Gives the task to as many sessions as there are entries, from 2 to what `attempts.most` says (5), of which a person takes one later; the answer is the first of them. */
             attempts?: components["schemas"]["AttemptRequest"][];
         };
@@ -3954,6 +4013,8 @@ export interface components {
             image?: components["schemas"]["SessionImage"] | null;
             origin?: components["schemas"]["log.Origin"] | null;
             attempts?: components["schemas"]["log.Attempts"] | null;
+            /** @description Whose child it is: the session that began it comes last, before it the one that began that, up to the first of all. */
+            parents?: components["schemas"]["SessionId"][];
         };
         /** @description The line of a session in a list. */
         SessionSummary: {
@@ -4002,6 +4063,8 @@ export interface components {
              */
             estimated_wait_seconds?: number | null;
             attempts?: components["schemas"]["Attempts"] | null;
+            /** @description The session that it is a child of. */
+            parent?: string | null;
         };
         /** @description What models were asked for in one session. */
         SessionUsage: {
@@ -4083,6 +4146,7 @@ export interface components {
             checkpoints: components["schemas"]["Checkpoint"][];
             origin?: components["schemas"]["Origin"] | null;
             attempts?: components["schemas"]["Attempts"] | null;
+            family?: components["schemas"]["Family"];
             network: components["schemas"]["Network"];
             image?: components["schemas"]["Image"] | null;
             /** @description Hosts that were asked for, each once with each kind of answer; at most 256. */
@@ -4491,6 +4555,24 @@ export interface components {
             /** @description All of them in their order, this one too. Together they are called by the id of the first. */
             sessions: components["schemas"]["SessionId"][];
         };
+        /** @description A session is about to begin that is a child of this one; whether it came to that, its own log says. */
+        "log.ChildBegun": {
+            session: components["schemas"]["SessionId"];
+            /** @description Its branch, which its parent may read. */
+            branch: string;
+            /** @description Who began it, or asked for the turn in which the agent did. */
+            by: string;
+            by_agent?: boolean;
+        };
+        /** @description A child has spent something. */
+        "log.ChildSpent": {
+            session: components["schemas"]["SessionId"];
+            /**
+             * Format: int64
+             * @description All that it and its own children have cost so far, in millionths of a dollar.
+             */
+            cost_micros: number;
+        };
         /** @description A host that something inside asked for, and the answer. */
         "log.Contact": {
             /** @description A name, or an address that was asked for as such. */
@@ -4532,6 +4614,11 @@ export interface components {
             commit: string;
             /** @description The agent's own name of the conversation in them; `None` when another agent goes on. */
             agent_session?: string | null;
+        };
+        /** @description The session that this one is a child of has ended. */
+        "log.ParentEnded": {
+            /** @description Who ended it. */
+            by: string;
         };
         /** @description One of the answers that the agent offers. Chosen by kind, never by position. */
         "log.PermissionOption": {
@@ -6084,7 +6171,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, memory_beyond_queue, attempts_out_of_bounds, image_unknown, image_not_here, image_of_a_fork */
+            /** @description invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, memory_beyond_queue, attempts_out_of_bounds, child_alone, image_unknown, image_not_here, image_of_a_fork */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -6102,7 +6189,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description attachment_not_found; session_not_found, checkpoint_not_found: of a fork */
+            /** @description attachment_not_found; session_not_found, checkpoint_not_found: of a fork or a parent */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -6111,7 +6198,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description session_ended: of a fork */
+            /** @description session_ended, budget_spent, guard_spent: of a fork or a parent; too_many_children, child_too_deep */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -6330,6 +6417,35 @@ export interface operations {
             };
             /** @description session_ended */
             409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    list_children: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ChildList"];
+                };
+            };
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -7164,7 +7280,10 @@ export interface operations {
     prompt_session: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description Any text of at most 256 bytes; one per intended prompt */
+                "Idempotency-Key"?: string | null;
+            };
             path: {
                 id: string;
             };
@@ -7211,8 +7330,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description idempotency_key_reused */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description queue_full */
             429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description storage_full */
+            507: {
                 headers: {
                     [name: string]: unknown;
                 };

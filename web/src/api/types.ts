@@ -36,6 +36,8 @@ export type AutomationTrigger = Sent<Schemas['AutomationTrigger']>;
 export type AutomationRun = Sent<Schemas['AutomationRun']>;
 export type AutomationWithRuns = Sent<Schemas['AutomationWithRuns']>;
 export type NewAutomation = Schemas['NewAutomationRequest'];
+/** A session that was begun for another, as it stands. */
+export type Child = Omit<Sent<Schemas['Child']>, 'session'> & { session: SessionView };
 /** One of several sessions with the same task, as it stands. */
 export type Attempt = Omit<Sent<Schemas['Attempt']>, 'session'> & { session: SessionView };
 export type QueuedPrompt = Sent<Schemas['QueuedPrompt']>;

@@ -1,6 +1,5 @@
 /** The drawer with what this session is: sandbox as enforced, agent, branch, hosts, and the same from a terminal. */
 
-import type { ReactNode } from 'react';
 import type { SessionView } from '../api/types';
 import { amount } from '../session/amounts';
 import { useFacts } from '../session/view/context';
@@ -13,6 +12,8 @@ import { visible } from '../text/visible';
 import { Panel, type PanelProps } from '../ui/Drawer';
 import { Icon } from '../ui/icons';
 import { commandsOf } from './commands';
+import { Family } from './Family';
+import { Section } from './Section';
 
 const SANDBOX_STATE: Record<SessionView['sandbox_state'], string> = words.details.sandboxStates;
 
@@ -32,6 +33,7 @@ export function Details({ close }: PanelProps) {
           <Fact name={words.details.person} value={`${facts.person.name} <${facts.person.email}>`} />
           <Fact name={words.details.begun} value={exactTime(Date.parse(facts.created_at))} />
         </Section>
+        <Family facts={facts} />
         <Section title={words.details.commands}>
           <ul className="space-y-1">
             {commandsOf(facts).map(({ does, command }) => (
@@ -95,15 +97,6 @@ export function Details({ close }: PanelProps) {
         </Section>
       </div>
     </Panel>
-  );
-}
-
-function Section({ title, children }: { title: string; children: ReactNode }) {
-  return (
-    <section aria-label={title}>
-      <h3 className="mb-2 font-semibold">{title}</h3>
-      {children}
-    </section>
   );
 }
 

@@ -52,6 +52,7 @@ export const SessionRow = memo(function SessionRow({ session, now, active, picke
             {session.attempts
               ? ` \u00b7 ${words.list.attempt(session.attempts.number, session.attempts.sessions.length)}`
               : ''}
+            {session.parent ? ` \u00b7 ${words.list.child(session.parent.slice(-8))}` : ''}
             {session.reason ? ` \u00b7 ${visible(session.reason)}` : ''}
           </span>
         </span>

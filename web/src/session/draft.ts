@@ -74,6 +74,8 @@ export class Draft {
         return;
       case 'model_chosen':
       case 'attempt_taken':
+      case 'child_begun':
+      case 'parent_ended':
       case 'session_ended':
       case 'session_archived':
       case 'session_unarchived':
@@ -102,8 +104,6 @@ export class Draft {
       case 'checks_ended':
         this.#note(entry, sentence(event, entry.at));
         return;
-      case 'session_created':
-        return;
       case 'sandbox_requested':
         this.t.setup = this.#push({
           ...head(entry),
@@ -125,13 +125,9 @@ export class Draft {
       case 'agent_requested':
         this.#setupStep(entry, event.type, event.generation);
         return;
-      case 'agent_initialized':
-        return;
       case 'agent_opened':
         this.#setupStep(entry, event.type, 0);
-        if (event.memory === 'digest') {
-          this.#note(entry, words.notes.digest);
-        }
+        if (event.memory === 'digest') this.#note(entry, words.notes.digest);
         return;
       case 'agent_ready':
         if (this.t.setup !== null) this.#change(this.t.setup, { readyAt: entry.at });
@@ -148,6 +144,9 @@ export class Draft {
       case 'checkpoint_kept':
         this.#push({ ...head(entry), kind: 'kept', checkpoint: event.checkpoint });
         return;
+      case 'session_created':
+      case 'agent_initialized':
+      case 'child_spent':
       case 'checkpoint_requested':
       case 'context_measured':
       case 'tokens_used':

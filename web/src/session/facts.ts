@@ -102,6 +102,8 @@ function change(view: SessionView, { event, at }: Entry, startsCall: boolean): P
       const { session, by } = event;
       return { attempts: view.attempts && { ...view.attempts, taken: { session, by } } };
     }
+    case 'child_begun':
+      return { family: { ...view.family, children: [...view.family.children, event.session] } };
     case 'session_ended':
       return { ended: true };
     case 'session_archived':

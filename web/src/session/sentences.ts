@@ -10,6 +10,8 @@ type Told = Extract<
     type:
       | 'model_chosen'
       | 'attempt_taken'
+      | 'child_begun'
+      | 'parent_ended'
       | 'session_ended'
       | 'session_archived'
       | 'session_unarchived'
@@ -55,6 +57,10 @@ export function sentence(event: Told, at: number): string {
       return words.notes.model_chosen(event.by, event.model);
     case 'attempt_taken':
       return words.notes.attempt_taken(event.by, event.session.slice(-8));
+    case 'child_begun':
+      return words.notes.child_begun(event.by_agent ? null : event.by, event.session.slice(-8));
+    case 'parent_ended':
+      return words.notes.parent_ended(event.by);
     case 'session_ended':
       return words.notes.session_ended(event.by);
     case 'session_archived':

@@ -62,6 +62,7 @@ export const words = {
   },
   list: {
     attempt: (number: number, count: number) => `attempt ${number} of ${count}`,
+    child: (parent: string) => `child of ${parent}`,
     label: 'Sessions',
     search: 'Filter sessions',
     searchPlaceholder: 'Find in titles, repositories and all that was said',
@@ -619,6 +620,8 @@ export const words = {
   notes: {
     model_chosen: (by: string, model: string) => `${by} chose the model ${model}`,
     attempt_taken: (by: string, session: string) => `Of the attempts at this task, ${by} took ${session}`,
+    child_begun: (by: string | null, session: string) => `${by ?? 'The agent'} began the child ${session}`,
+    parent_ended: (by: string) => `${by} ended the session that this is a child of`,
     session_ended: (by: string) => `${by} ended the session`,
     session_archived: (by: string) => `${by} archived the session`,
     session_unarchived: (by: string) => `${by} put the session back into the list`,

@@ -15,6 +15,8 @@ impl Event {
             | Self::BudgetSet { .. }
             | Self::TokensUsed { .. }
             | Self::AttemptTaken(_)
+            | Self::ChildSpent(_)
+            | Self::ParentEnded(_)
             | Self::PauseRequested { .. }
             | Self::SandboxPaused { .. }
             | Self::SandboxFailed { .. }
@@ -27,6 +29,7 @@ impl Event {
             | Self::PromptEdited { .. }
             | Self::StopRequested { .. }
             | Self::ModelChosen { .. }
+            | Self::ChildBegun(_)
             | Self::TerminalOpened { .. }
             | Self::SandboxUsed { .. }
             | Self::SessionArchived { .. }

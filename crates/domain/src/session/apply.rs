@@ -21,6 +21,7 @@ impl Session {
             last_seq: entry.seq,
             ended: false,
             taken: None,
+            family: Family::default(),
             archived: false,
             model: spec.model.clone(),
             spec: Arc::new((**spec).clone()),
@@ -147,6 +148,9 @@ impl Session {
             },
             Event::SessionEnded { .. } => self.ended = true,
             Event::AttemptTaken(taken) => self.taken = Some(taken.clone()),
+            Event::ChildBegun(begun) => self.family.begun(begun),
+            Event::ChildSpent(spent) => self.family.spent(spent),
+            Event::ParentEnded(ended) => self.family.left(ended),
             Event::SessionArchived { .. } => self.archived = true,
             Event::SessionUnarchived { .. } => self.archived = false,
 
@@ -380,16 +384,6 @@ impl Session {
                 TurnState::Stopping { answered, .. } => *answered = true,
             }
         }
-    }
-
-    /// 2 s, 4 s, 8 s, with up to half a second of jitter that follows from the session's branch, so that replay agrees.
-    pub(super) fn back_off_ms(&self, attempt: u32) -> u64 {
-        let jitter = self
-            .spec
-            .branch
-            .bytes()
-            .fold(u64::from(attempt), |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
-        (1000 << attempt.clamp(1, super::ATTEMPTS)) + jitter % 500
     }
 
     pub fn last_seq(&self) -> Seq {

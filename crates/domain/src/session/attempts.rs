@@ -9,18 +9,22 @@ use crate::event::Event;
 use crate::spec::AttemptTaken;
 
 impl Session {
-    /// Whether a person has taken another attempt.
+    /// Whether a person has taken another attempt, or ended the session that this one is a child of.
     pub(super) fn is_left(&self) -> bool {
         self.left_by().is_some()
     }
 
-    /// Who has taken another, once nothing of this one is under way any more.
+    /// Who did, once nothing of this one is under way any more.
     pub(super) fn may_be_left(&self) -> Option<&str> {
         let is_at_rest = self.turn.is_none() && self.uncommitted.is_none() && !self.ended;
         self.left_by().filter(|_| is_at_rest)
     }
 
     fn left_by(&self) -> Option<&str> {
+        self.family.left_by().or_else(|| self.left_for_another())
+    }
+
+    fn left_for_another(&self) -> Option<&str> {
         let (attempts, taken) = (self.spec.attempts.as_ref()?, self.taken.as_ref()?);
         (!attempts.is_this(&taken.session)).then_some(&taken.by)
     }
@@ -44,12 +48,17 @@ impl Draft {
         }
         self.record(Event::AttemptTaken(AttemptTaken { session, by: by.clone() }));
         if self.session.is_left() && !self.session.ended {
-            for prompt in self.queued_prompts() {
-                self.record(Event::PromptRemoved { prompt, by: by.clone() });
-            }
-            // Where nothing runs there is nothing to stop.
-            let _ = self.stop(by);
+            self.leave(by);
         }
         Ok(())
+    }
+
+    /// Nothing more is begun, and what runs is stopped.
+    pub(super) fn leave(&mut self, by: String) {
+        for prompt in self.queued_prompts() {
+            self.record(Event::PromptRemoved { prompt, by: by.clone() });
+        }
+        // Where nothing runs there is nothing to stop.
+        let _ = self.stop(by);
     }
 }

@@ -22,6 +22,16 @@ impl Session {
             | Outcome::Tripped { .. } => None,
         }
     }
+
+    /// 2 s, 4 s, 8 s, with up to half a second of jitter that follows from the session's branch, so that replay agrees.
+    pub(super) fn back_off_ms(&self, attempt: u32) -> u64 {
+        let jitter = self
+            .spec
+            .branch
+            .bytes()
+            .fold(u64::from(attempt), |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(byte)));
+        (1000 << attempt.clamp(1, super::ATTEMPTS)) + jitter % 500
+    }
 }
 
 impl Draft {

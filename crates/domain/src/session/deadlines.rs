@@ -25,7 +25,7 @@ impl Draft {
         self.answer_deadlines();
         let limits = self.session.spec.limits.clone();
         if self.session.nears_budget() {
-            let (spent_micros, budget_micros) = (self.session.cost.micros, self.session.budget_micros);
+            let (spent_micros, budget_micros) = (self.session.cost_micros(), self.session.budget_micros);
             let (of, until) = (BudgetOf::Session, None);
             self.record(Event::BudgetNeared(BudgetNeared { spent_micros, budget_micros, of, until }));
         }

@@ -4,9 +4,9 @@ use super::input::{Command, Input, Report};
 use super::place::Room;
 use super::refusal::Refusal;
 use super::state::*;
-use super::{ATTEMPTS, MAX_QUEUED_PROMPTS, Session};
+use super::{ATTEMPTS, MAX_CONTACTS, MAX_QUEUED_PROMPTS, Session};
 use crate::agent::AgentInput;
-use crate::event::{Event, Outcome};
+use crate::event::{Contact, Event, Outcome};
 use crate::failure::{Failure, FailureClass};
 use crate::{Attachment, Generation, PromptId, SessionSpec, Timestamp, TurnNumber};
 
@@ -57,6 +57,14 @@ impl Session {
         }
         draft.advance();
         Ok(draft.events)
+    }
+
+    /// Whether the log is to have this: no more than [`MAX_CONTACTS`], and none twice for another port.
+    fn is_news(&self, contact: &Contact) -> bool {
+        let same = |known: &Contact| {
+            known.host == contact.host && known.refused.is_some() == contact.refused.is_some()
+        };
+        self.contacts.len() < MAX_CONTACTS && !self.contacts.iter().any(same)
     }
 }
 
@@ -131,6 +139,7 @@ impl Draft {
                     self.record(Event::ModelChosen { model, by });
                 }
             }
+            Command::BeginChild { child, bounds } => self.begin_child(child, bounds)?,
             Command::SetBudget { budget_micros, by } => {
                 self.record(Event::BudgetSet { budget_micros, by });
             }
@@ -313,6 +322,8 @@ impl Draft {
             }
             Report::PlaceWanted => self.place_wanted(),
             Report::MonthBudget(month) => self.month_budget(month),
+            Report::ChildSpent { session, cost_micros } => self.child_spent(session, cost_micros),
+            Report::ParentEnded { by } => self.parent_ended(by),
             Report::RightLost { by, detail } => self.right_lost(&by, detail),
             Report::Tick => {}
         }

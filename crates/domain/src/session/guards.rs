@@ -89,11 +89,6 @@ impl Session {
         self.bound(Guard::Budget).unwrap_or(0)
     }
 
-    /// What all turns together cost so far, in millionths of a dollar.
-    pub fn cost_micros(&self) -> u64 {
-        self.cost.micros
-    }
-
     /// The limits of a fork: as they are asked for, else as they are here, and of what all turns share what is left.
     pub fn limits_of_a_fork(&self, asked: &SomeLimits) -> Result<Limits, Refusal> {
         let left = |guard: Guard, is_asked: bool| match self.usual_bound(guard) {
@@ -114,7 +109,7 @@ impl Session {
     }
 
     pub(super) fn nears_budget(&self) -> bool {
-        is_near(self.cost.micros, self.budget_micros) && !self.budget_neared
+        is_near(self.cost_micros(), self.budget_micros) && !self.budget_neared
     }
 
     /// Whether people were told that most of this is spent.
@@ -155,7 +150,7 @@ impl Session {
             Guard::SessionSteps => self.guarded.steps + of_turn(|counts| counts.steps.into()),
             Guard::SessionTokens => self.tokens.all(),
             Guard::SessionWallClock => self.guarded.worked_ms.saturating_add(since_start()),
-            Guard::Budget => self.cost.micros,
+            Guard::Budget => self.cost_micros(),
             Guard::Paused | Guard::MonthBudget | Guard::Right => 0,
         }
     }

@@ -5,8 +5,8 @@ use crate::check::{CheckedCommand, ToCheck, Verdict};
 use crate::event::{Commit, Contact};
 use crate::question::Reply;
 use crate::{
-    Attachment, Enforced, Failure, Generation, MonthBudget, PromptId, PullRequest, Role, SessionId,
-    SomeLimits, TurnNumber,
+    Attachment, ChildBegun, ChildBounds, Enforced, Failure, Generation, MonthBudget, PromptId, PullRequest,
+    Role, SessionId, SomeLimits, TurnNumber,
 };
 use serde_json::Value;
 
@@ -106,6 +106,11 @@ pub enum Command {
         request: Value,
         reply: Reply,
         by: String,
+    },
+    /// A session is to begin that is a child of this one; it is begun if this is taken.
+    BeginChild {
+        child: ChildBegun,
+        bounds: ChildBounds,
     },
     /// A person takes this attempt, or another of those that this one is among; said to each of them.
     TakeAttempt {
@@ -253,6 +258,15 @@ pub enum Report {
     },
     /// A budget that others share stands like this; what the session asks of models is refused while it is spent.
     MonthBudget(MonthBudget),
+    /// All that a child and its own children have cost so far.
+    ChildSpent {
+        session: SessionId,
+        cost_micros: u64,
+    },
+    /// The session that this one is a child of has ended.
+    ParentEnded {
+        by: String,
+    },
     /// Whoever is called so may not use the repository any more; nothing goes on that they asked for.
     RightLost {
         by: String,

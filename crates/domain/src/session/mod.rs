@@ -37,7 +37,7 @@
 //! - *The agent asks leave, or a question:* the policy answers at once, or a person, or the deadline. Meanwhile its silence is not held
 //!   against it.
 //! - *The checks fail:* the agent is told, twice at the most until a person says something; then the session is stuck.
-//! - *It is one of several attempts, and a person takes another:* it is stopped; when its work is recorded, it ends.
+//! - *It is one of several attempts, and a person takes another, or a child whose parent ends:* it is stopped; when its work is recorded, it ends.
 //! - *The agent breaks the protocol or exits:* the turn fails with the reason, and what ran is killed.
 //!
 //! Every turn that reached an agent ends in `WorkCommitted` (perhaps of nothing) or `WorkNotCommitted` before the next starts.
@@ -53,6 +53,7 @@ mod conversation;
 mod dead;
 mod deadlines;
 mod decide;
+mod family;
 mod going_on;
 mod guards;
 pub mod input;

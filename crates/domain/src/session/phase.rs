@@ -115,6 +115,7 @@ impl Session {
             checkpoints: self.checkpoint_views(),
             origin: self.spec.origin.as_ref().map(OriginView::from),
             attempts: self.attempts_view(),
+            family: self.family_view(),
             network: self.spec.network.clone(),
             image: self.spec.image.clone(),
             contacts: self.contacts.clone(),

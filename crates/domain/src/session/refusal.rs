@@ -69,6 +69,14 @@ pub enum Refusal {
         number: u32,
         by: String,
     },
+    /// Below so many generations of children there is none.
+    ChildTooDeep {
+        depth: u32,
+    },
+    /// One session has so many children in its life, and this one had them.
+    TooManyChildren {
+        number: u32,
+    },
     EmptyPrompt,
     /// The last turn did not fail for want of a sandbox or the like.
     NothingToRetry,
@@ -109,6 +117,8 @@ impl Refusal {
             Self::AnswerDoesNotFit { .. } => "answer_does_not_fit",
             Self::NotAnAttempt => "not_an_attempt",
             Self::AttemptTaken { .. } => "attempt_taken",
+            Self::ChildTooDeep { .. } => "child_too_deep",
+            Self::TooManyChildren { .. } => "too_many_children",
             Self::EmptyPrompt => "empty_prompt",
             Self::NothingToRetry => "nothing_to_retry",
             Self::ModelUnknown { .. } => "model_unknown",
@@ -181,6 +191,13 @@ impl std::fmt::Display for Refusal {
                 write!(f, "the session is not one of several attempts, so there is nothing to choose from")
             }
             Self::AttemptTaken { number, by } => write!(f, "{by} has taken attempt {number} already"),
+            Self::ChildTooDeep { depth: 0 } => write!(f, "sessions have no children here"),
+            Self::ChildTooDeep { depth } => {
+                write!(f, "the session is {depth} deep itself, and none deeper may be begun")
+            }
+            Self::TooManyChildren { number } => {
+                write!(f, "the session has had {number} children, and may have no more")
+            }
             Self::EmptyPrompt => write!(f, "the prompt is empty; say what is to be done"),
             Self::NothingToRetry => {
                 write!(f, "the session's last turn is no dead letter, so there is nothing to try again")

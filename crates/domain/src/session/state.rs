@@ -1,9 +1,9 @@
 //! What a session is: what people want of it, and what was observed. Everything here follows from the log.
 
-use super::MAX_CONTACTS;
 pub(super) use super::asking::Open;
 pub(super) use super::check::Checks;
 pub(super) use super::checkpoint::{Checkpoint, Keeping, Restoring};
+pub(super) use super::family::Family;
 use super::going_on::Guarded;
 use super::guards::GuardCounts;
 use super::view::{Cost, Merged, QueuedPrompt, TurnCommit};
@@ -30,6 +30,7 @@ pub struct Session {
     pub(super) ended: bool,
     /// Of several attempts, the one that a person has taken.
     pub(super) taken: Option<AttemptTaken>,
+    pub(super) family: Family,
     /// Lists leave it out.
     pub(super) archived: bool,
     pub(super) model: Option<String>,
@@ -158,14 +159,6 @@ impl Session {
     /// Hosts that were asked for, in the order of the first time.
     pub fn contacts(&self) -> &Arc<Vec<Contact>> {
         &self.contacts
-    }
-
-    /// Whether the log is to have this: no more than [`MAX_CONTACTS`], and none twice for another port.
-    pub(super) fn is_news(&self, contact: &Contact) -> bool {
-        let same = |known: &Contact| {
-            known.host == contact.host && known.refused.is_some() == contact.refused.is_some()
-        };
-        self.contacts.len() < MAX_CONTACTS && !self.contacts.iter().any(same)
     }
 
     pub fn ended(&self) -> bool {

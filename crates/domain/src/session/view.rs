@@ -123,6 +123,9 @@ pub struct SessionView {
     /// The attempts that it is one of.
     #[serde(default)]
     pub attempts: Option<AttemptsView>,
+    /// Whose child it is, and whose parent.
+    #[serde(default)]
+    pub family: FamilyView,
     /// What programs inside may connect to.
     #[serde(default)]
     pub network: Network,
@@ -255,6 +258,31 @@ pub struct AttemptsView {
     pub taken: Option<AttemptTaken>,
 }
 
+/// The sessions above a session, and those that it has begun.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FamilyView {
+    /// The one that began it comes last.
+    pub parents: Vec<SessionId>,
+    /// In the order in which they were begun; some of them may have come to nothing.
+    pub children: Arc<Vec<Child>>,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Child {
+    pub session: SessionId,
+    pub branch: String,
+    /// What it and its own children have cost, as far as its parent was told; in millionths of a dollar.
+    pub cost_micros: u64,
+}
+
+impl SessionView {
+    /// In millionths of a dollar, with its children, as far as it was told of theirs.
+    pub fn cost_of_all(&self) -> u64 {
+        let children = self.family.children.iter().map(|child| child.cost_micros);
+        children.fold(self.cost.micros, u64::saturating_add)
+    }
+}
+
 impl From<&Origin> for OriginView {
     fn from(origin: &Origin) -> Self {
         Self { session: origin.session.clone(), checkpoint: origin.checkpoint }
@@ -304,6 +332,9 @@ pub struct SessionSummary {
     /// The attempts that it is one of.
     #[serde(default)]
     pub attempts: Option<AttemptsView>,
+    /// The session that it is a child of.
+    #[serde(default)]
+    pub parent: Option<SessionId>,
 }
 
 impl From<&SessionView> for SessionSummary {
@@ -333,6 +364,7 @@ impl From<&SessionView> for SessionSummary {
             dead: view.dead,
             person: view.person.name.clone(),
             attempts: view.attempts.clone(),
+            parent: view.family.parents.last().cloned(),
         }
     }
 }

@@ -8,6 +8,7 @@ mod checkpoints;
 mod checks;
 mod contacts;
 mod dead;
+mod family;
 mod fixtures;
 mod guards;
 mod late;

@@ -3,9 +3,10 @@
 
 use crate::agents::which;
 use crate::attempts;
+use crate::family;
 use crate::watch::Watch;
 use crate::world::World;
-use crate::world::{prompt_id, spec};
+use crate::world::prompt_id;
 use lamplight_domain::agent::{AgentReport, ExitStatus};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::question::Reply;
@@ -68,6 +69,9 @@ fn a_million_random_steps_break_nothing() {
             "workspace_updated",
             "turn_continued",
             "attempt_taken",
+            "child_begun",
+            "child_spent",
+            "parent_ended",
         ] {
             assert!(seen.contains_key(rare), "{rare} was never exercised");
         }
@@ -76,7 +80,7 @@ fn a_million_random_steps_break_nothing() {
 
 fn session(seed: u64) -> BTreeMap<String, u64> {
     let mut random = fastrand::Rng::with_seed(seed);
-    let mut spec = if random.bool() { attempts::second() } else { spec() };
+    let mut spec = if random.bool() { attempts::second() } else { family::child() };
     spec.permissions =
         *random.choice(&[Policy::Allow, Policy::Ask, Policy::Reject]).unwrap_or(&Policy::Allow);
     if random.bool() {
@@ -252,7 +256,10 @@ fn fail(world: &mut World, random: &mut fastrand::Rng, effect: &Effect) {
 
 fn transcript(world: &mut World, random: &mut fastrand::Rng) {
     let turn = world.turn();
-    match random.u32(0..7) {
+    match random.u32(0..8) {
+        7 => {
+            world.report(Report::ChildSpent { session: family::id(7), cost_micros: random.u64(0..2_000_000) })
+        }
         6 => world.report(Report::RightLost { by: "Ada".into(), detail: "Ada was removed".into() }),
         5 => {
             let of = BudgetOf::Person { name: "Ada".into() };
@@ -273,7 +280,7 @@ fn transcript(world: &mut World, random: &mut fastrand::Rng) {
 
 fn command(world: &mut World, random: &mut fastrand::Rng) {
     let by = "Ada".to_owned();
-    let _ = match random.u32(0..72) {
+    let _ = match random.u32(0..75) {
         0..20 => world.prompt("more"),
         20..28 => world.command(Command::Stop { by }),
         28..32 => world.command(Command::RemovePrompt { prompt: world.last_prompt(), by }),
@@ -314,6 +321,11 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
         }
         56 => world.command(Command::Archive { by }),
         57 => world.command(Command::Unarchive { by }),
+        72 | 73 => family::begin(world, random.u32(7..9)),
+        74 => {
+            world.report(Report::ParentEnded { by });
+            Ok(())
+        }
         70 => world.retry(),
         71 => world.command(Command::TakeAttempt { session: attempts::id(random.u32(1..4)), by }),
         59 | 60 => world.update(),

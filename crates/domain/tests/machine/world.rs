@@ -67,6 +67,7 @@ pub(crate) fn spec() -> SessionSpec {
         image: None,
         origin: None,
         attempts: None,
+        parents: Vec::new(),
     }
 }
 

@@ -75,6 +75,7 @@ pub(super) async fn session(
         person,
         role,
         fork: None,
+        parent: None,
     })
 }
 

@@ -82,17 +82,22 @@ impl Budgets {
         Ok(())
     }
 
-    /// What a session spends counts for these.
+    /// What a session spends counts for these; `above` are the sessions that it is a child of.
     pub(crate) fn money(
         self: &Arc<Self>,
         config: &Config,
-        id: &SessionId,
+        (id, above): (&SessionId, &[SessionId]),
         person: &str,
         repository: &str,
     ) -> Money {
         let mut scopes = scopes(config, person, repository);
-        scopes.push(Scope::Session(id.clone()));
+        scopes.extend(above.iter().chain([id]).cloned().map(Scope::Session));
         Money::new(self.clone(), scopes)
+    }
+
+    /// A session with children has this budget, and so much of it was spent by all of them. It may sleep, or be at another server.
+    pub(crate) fn family_is(&self, id: &SessionId, budget: u64, spent: u64) {
+        self.lock().session_is(id.clone(), budget, spent);
     }
 
     /// A session is awake, or its budget was set.
@@ -100,7 +105,7 @@ impl Budgets {
         self.lock().session_is(id.clone(), session.budget_micros(), session.cost_micros());
     }
 
-    /// The session sleeps: whoever wakes it reads its log.
+    /// The session sleeps: whoever wakes it reads its log, and whoever spends for it looks at the store before.
     pub(crate) fn session_sleeps(&self, id: &SessionId) {
         self.lock().close(&Scope::Session(id.clone()));
     }

@@ -28,17 +28,14 @@ fn account(budget: u64) -> Account {
     Account { budget, ..Account::default() }
 }
 
-/// Sessions of two people on two repositories, some of which nothing bounds.
+/// Sessions of two people on two repositories, some of which nothing bounds. Two are children of the first.
 fn scopes(random: &mut fastrand::Rng) -> Vec<Scope> {
     let n = random.u64(0..4);
     let name = if n.is_multiple_of(2) { "Ada" } else { "Grace" };
     let path = if n < 2 { "/one" } else { "/two" };
-    vec![
-        Scope::Deployment,
-        Scope::Person(name.into()),
-        Scope::Repository(path.into()),
-        Scope::Session(session(n)),
-    ]
+    let shared = [Scope::Deployment, Scope::Person(name.into()), Scope::Repository(path.into())];
+    let above = (n == 1 || n == 2).then_some(0);
+    shared.into_iter().chain(above.into_iter().chain([n]).map(|n| Scope::Session(session(n)))).collect()
 }
 
 #[test]
@@ -215,6 +212,7 @@ async fn ask(gateway: &Gateway, ledger: Arc<Adding>) -> u16 {
         base: "main".into(),
         rewrite: false,
         elsewhere: None,
+        children: None,
         models: true,
         network: Network::None,
     };

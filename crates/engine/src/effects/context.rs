@@ -1,15 +1,17 @@
 //! What the effects of one session share: the way back to the actor, and the link to the guest.
 
+mod book;
+
 use super::Trouble;
-use crate::budgets::Money;
+use crate::children;
 use crate::elsewhere;
 use crate::engine::Shared;
 use crate::session::{Durable, Message};
+use book::Book;
 use futures::FutureExt as _;
-use lamplight_domain::event::Contact;
 use lamplight_domain::session::{Report, Session};
-use lamplight_domain::{Event, Generation, Network, SessionId, SessionSpec};
-use lamplight_gateway::{Arrivals, Asker, Grant, Ledger, NotReserved, Reservation, Used, WayOut};
+use lamplight_domain::{Generation, Network, SessionId, SessionSpec};
+use lamplight_gateway::{Arrivals, Asker, Grant, Ledger, WayOut};
 use lamplight_sandbox::egress::Egress;
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{GatewayStream, Link};
@@ -194,6 +196,11 @@ impl Context {
         Asker { grant: door.grant(), ledger: door.ledger, way_out: door.way_out, gone: door.gone }
     }
 
+    /// Neither one beside it, such as for checks, nor one that works for no session.
+    fn is_the_sessions_own(&self) -> bool {
+        self.models && self.id == self.owner
+    }
+
     fn lock_door(&self) -> sync::MutexGuard<'_, Option<(Generation, Door)>> {
         self.door.lock().unwrap_or_else(sync::PoisonError::into_inner)
     }
@@ -218,15 +225,24 @@ impl Context {
             base: self.spec.base.clone(),
             rewrite: false,
             elsewhere: elsewhere::of(&self.shared, &self.id, &self.spec),
+            children: self
+                .is_the_sessions_own()
+                .then(|| children::of(&self.shared, &self.id, self.durable.clone())),
             models: self.models,
             network: self.network.lock().unwrap_or_else(sync::PoisonError::into_inner).clone(),
         };
         let (config, person) = (&self.shared.config, &self.spec.person.name);
-        let money = self.shared.budgets.money(config, &self.owner, person, &self.spec.repository);
+        let money = self.shared.budgets.money(
+            config,
+            (&self.owner, &self.spec.parents),
+            person,
+            &self.spec.repository,
+        );
         let ledger = Arc::new(Book {
             generation,
             shared: self.shared.clone(),
             owner: self.owner.clone(),
+            above: self.spec.parents.clone(),
             money,
             mailbox: self.mailbox.clone(),
             durable: self.durable.clone(),
@@ -307,74 +323,5 @@ async fn serve_web(door: Door, handle: String, link: Link) {
         () = door.shared.gateway.serve_web(door.way_out, arrivals) => {}
         () = link.closed() => {}
         () = crate::engine::closed(&mut closing) => {}
-    }
-}
-
-/// Writes what the gateway saw into the session's log.
-struct Book {
-    generation: Generation,
-    shared: Arc<Shared>,
-    owner: SessionId,
-    money: Money,
-    mailbox: mpsc::WeakSender<Message>,
-    durable: watch::Receiver<Durable>,
-}
-
-impl Book {
-    async fn send(&self, message: Message) {
-        if let Some(mailbox) = self.mailbox.upgrade() {
-            let _ = mailbox.send(message).await;
-        }
-    }
-
-    /// What has to be told even if the session sleeps.
-    async fn tell(&self, message: Message) {
-        if let Err(error) = self.shared.send(&self.owner, message).await {
-            tracing::error!(session.id = %self.owner, %error, "what a model was asked for is not in the log");
-        }
-    }
-
-    async fn tell_of_budgets(&self) {
-        for month in self.money.nearly_spent() {
-            self.tell(Message::Report(Report::MonthBudget(month))).await;
-        }
-    }
-}
-
-#[async_trait::async_trait]
-impl Ledger for Book {
-    fn is_bounded(&self) -> bool {
-        self.money.is_bounded()
-    }
-
-    async fn reserve(&self, micros: u64) -> Result<Reservation, NotReserved> {
-        let reserved = self.money.reserve(micros);
-        if let Err(NotReserved::Spent(_)) = &reserved {
-            self.tell_of_budgets().await;
-        }
-        reserved
-    }
-
-    async fn used(&self, used: Used) {
-        let Used { model, tokens, cost_micros, priced_by, is_estimated, took_ms } = used;
-        self.money.spend(cost_micros.unwrap_or(0));
-        let turn = self.durable.borrow().turn;
-        let took_ms = Some(took_ms);
-        let used = Event::TokensUsed { turn, model, tokens, cost_micros, priced_by, is_estimated, took_ms };
-        self.tell(Message::Facts(vec![used])).await;
-        self.tell_of_budgets().await;
-    }
-
-    async fn pushed(&self, commit: &str) {
-        let run = self.durable.borrow().run;
-        self.send(Message::Report(Report::BranchPushed { run, commit: commit.to_owned() })).await;
-    }
-
-    async fn contacted(&self, contact: Contact) {
-        self.send(Message::Report(Report::HostContacted { generation: self.generation, contact })).await;
-    }
-
-    async fn refused(&self, what: &str) {
-        self.send(Message::Facts(vec![Event::Noted { text: format!("Refused: {what}") }])).await;
     }
 }

@@ -277,6 +277,7 @@ impl Work<'_> {
             // Whoever may write there is no more than that here.
             role: Role::Member,
             fork: None,
+            parent: None,
         };
         let once = Once::As { session: &thread.session, prompt: self.prompt_id() };
         Ok(create::create(shared, new, once).await?)

@@ -238,6 +238,7 @@ impl LentSandbox {
             image: self.image.clone(),
             origin: None,
             attempts: None,
+            parents: Vec::new(),
             checks: Default::default(),
         }
     }

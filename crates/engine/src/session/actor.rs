@@ -9,7 +9,7 @@ use super::{Durable, Heard, MAILBOX, Mailbox, Message, Offer, Reply};
 use crate::effects::{self, Context, Trouble};
 use crate::engine::Shared;
 use crate::hub::Hub;
-use crate::{CommandError, clock};
+use crate::{CommandError, children, clock};
 use lamplight_domain::session::{Input, Place, Report, Room, Session, SessionView};
 use lamplight_domain::{Entry, Event, SessionId, Timestamp};
 use lamplight_sandbox::link::Link;
@@ -64,6 +64,7 @@ impl Actor {
         awake.hub.begin(session.last_seq());
         shared.budgets.session_is(&id, &session);
         shared.queue.session_is(&id, &session, clock::now());
+        children::awake(&shared, &id, &session);
         let durable = watch::Sender::new(Durable::of(&session));
         let context = Arc::new(Context::new(
             id.clone(),
@@ -90,6 +91,7 @@ impl Actor {
         let result = actor.live().await;
         actor.running.shut_down().await;
         actor.context.close();
+        children::asleep(&actor.shared, &actor.session);
         result
     }
 
@@ -328,6 +330,7 @@ impl Actor {
 
     /// The entries are durable: they are the state now, and everybody who waits for that may go on.
     fn become_state(&mut self, next: Session, view: &SessionView) {
+        children::tell(&self.shared, &self.id, &self.session, &next);
         self.session = next;
         self.shared.changed(view);
         self.shared.budgets.session_is(&self.id, &self.session);

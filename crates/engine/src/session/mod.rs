@@ -13,6 +13,7 @@ use crate::CommandError;
 use crate::effects::Trouble;
 use lamplight_domain::agent::AgentReport;
 use lamplight_domain::event::Contact;
+use lamplight_domain::session::view::Child;
 use lamplight_domain::session::{Command, NumberedInput, Report, Session, SessionView};
 use lamplight_domain::{Event, Generation};
 use lamplight_gateway::Asker;
@@ -112,6 +113,7 @@ pub(crate) struct Durable {
     pub turn: lamplight_domain::TurnNumber,
     /// Hosts that programs inside know already.
     pub contacts: Arc<Vec<Contact>>,
+    pub children: Arc<Vec<Child>>,
 }
 
 impl Durable {
@@ -124,6 +126,7 @@ impl Durable {
             loading: session.is_loading(),
             turn: session.turn_number(),
             contacts: session.contacts().clone(),
+            children: session.children().clone(),
         }
     }
 }

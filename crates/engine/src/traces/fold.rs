@@ -133,6 +133,9 @@ impl Fold {
             | Event::SandboxUsed { .. }
             | Event::BudgetSet { .. }
             | Event::AttemptTaken(_)
+            | Event::ChildBegun(_)
+            | Event::ChildSpent(_)
+            | Event::ParentEnded(_)
             | Event::SessionEnded { .. }
             | Event::SessionArchived { .. }
             | Event::SessionUnarchived { .. }

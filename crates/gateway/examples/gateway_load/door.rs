@@ -53,6 +53,7 @@ pub(crate) async fn serve(ports: [u16; 3], upstream: &str, repository: &str) -> 
         base: "main".to_owned(),
         rewrite: false,
         elsewhere: None,
+        children: None,
         models: true,
         network: Network::Open,
     });

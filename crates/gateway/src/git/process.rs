@@ -84,10 +84,10 @@ pub(super) struct Served {
 impl Served {
     /// The session's own.
     pub(super) fn own(grant: &Grant) -> Self {
-        let Grant { branch, base, rewrite, .. } = grant;
-        let settings = [
+        let Grant { branch, base, rewrite, children, .. } = grant;
+        let mut settings = vec![
             // Branches and tags are what a clone is made of. Stashes, notes, the work of other sessions and what the person has
-            // checked out now are nobody's business in here. The last entry that fits a ref decides.
+            // checked out now are nobody's business in here, but for the work of its own children. The last entry that fits a ref decides.
             "transfer.hideRefs=HEAD".to_owned(),
             "transfer.hideRefs=refs".to_owned(),
             "transfer.hideRefs=!refs/heads".to_owned(),
@@ -98,7 +98,9 @@ impl Served {
             format!("receive.denyNonFastForwards={}", !rewrite),
             format!("receive.maxInputSize={MAX_PUSH_BYTES}"),
         ];
-        Self { path: grant.repository.clone(), settings: settings.to_vec() }
+        let children = children.iter().flat_map(|children| children.branches());
+        settings.extend(children.map(|branch| format!("transfer.hideRefs=!refs/heads/{branch}")));
+        Self { path: grant.repository.clone(), settings }
     }
 
     /// Another one, of which there is nothing here that is not there.

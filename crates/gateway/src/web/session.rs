@@ -243,6 +243,7 @@ mod tests {
             base: "main".into(),
             rewrite: false,
             elsewhere: None,
+            children: None,
             models: false,
             network: Network::Open,
         };

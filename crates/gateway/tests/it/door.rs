@@ -112,6 +112,7 @@ pub(crate) fn grant(repository: &Path) -> Grant {
         base: "main".to_owned(),
         rewrite: false,
         elsewhere: None,
+        children: None,
         models: true,
         network: Network::None,
     }

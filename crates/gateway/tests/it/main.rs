@@ -2,6 +2,7 @@
 
 mod broken_off;
 mod by_token;
+mod children;
 mod crafted;
 mod door;
 mod elsewhere;

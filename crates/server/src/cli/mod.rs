@@ -103,7 +103,7 @@ enum Command {
     /// Run the server: sessions, the API and the page
     Serve(serve::Arguments),
     /// Hand over a task and watch it; Ctrl-C stops the turn, twice leaves it running
-    Run(run::Arguments),
+    Run(Box<run::Arguments>),
     /// Show the attempts at one task side by side
     Compare(compare::Arguments),
     /// Take one of several attempts; the others stop and end

@@ -82,6 +82,9 @@ impl Progress {
             | Event::SessionArchived { .. }
             | Event::SessionUnarchived { .. }
             | Event::AttemptTaken(_)
+            | Event::ChildBegun(_)
+            | Event::ChildSpent(_)
+            | Event::ParentEnded(_)
             | Event::ModelChosen { .. }
             | Event::SandboxCreated { .. }
             | Event::WorkspacePrepared { .. }

@@ -4,7 +4,7 @@
 use super::output::{Style, clean, first_line, paint, plural};
 use super::progress::Progress;
 use super::pull_request::in_words;
-use super::{asking, checks};
+use super::{asking, checks, sessions};
 use lamplight_domain::artifact::Artifact;
 use lamplight_domain::event::{Event, Memory, Outcome};
 use lamplight_domain::session::Dollars;
@@ -155,10 +155,14 @@ impl<W: Write> Renderer<W> {
             Event::SessionArchived { by } => self.dim(&format!("archived by {}", clean(by))),
             Event::SessionUnarchived { by } => self.dim(&format!("put back by {}", clean(by))),
             Event::AttemptTaken(taken) => {
-                let id = taken.session.as_str();
-                let short = &id[id.len().saturating_sub(8)..];
-                self.dim(&format!("of the attempts, {} took {short}", clean(&taken.by)))
+                let session = sessions::short(taken.session.as_str());
+                self.dim(&format!("of the attempts, {} took {session}", clean(&taken.by)))
             }
+            Event::ChildBegun(begun) => {
+                let who = if begun.by_agent { "the agent".to_owned() } else { clean(&begun.by) };
+                self.dim(&format!("{who} began the child {}", sessions::short(begun.session.as_str())))
+            }
+            Event::ParentEnded(ended) => self.dim(&format!("its parent was ended by {}", clean(&ended.by))),
             Event::SessionEnded { by } => self.dim(&format!("the session was ended by {}", clean(by))),
             Event::SandboxFailed { failure, .. } => {
                 self.bad(&format!("the sandbox failed: {}", failure.message))
@@ -328,6 +332,7 @@ impl<W: Write> Renderer<W> {
             | Event::BranchPushed { .. }
             | Event::ContextMeasured { .. }
             | Event::TokensUsed { .. }
+            | Event::ChildSpent(_)
             | Event::AgentSent { .. }
             | Event::AgentLogged { .. } => return None,
         };

@@ -67,6 +67,9 @@ pub(super) struct Arguments {
     image: Option<ImageChoice>,
     #[command(flatten)]
     sandbox: LimitArguments,
+    /// Begin it for this session, on its repository and what it has committed, and with what is left of its budget
+    #[arg(long, value_name = "SESSION", conflicts_with_all = ["attempts", "each", "repo"])]
+    parent: Option<String>,
     /// Give it to so many sessions at once, of which you take one later: `lamplight compare`, `lamplight take`
     #[arg(long, value_name = "NUMBER")]
     attempts: Option<usize>,
@@ -86,9 +89,17 @@ pub(super) async fn run(
     common: &Common,
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
-    let repository =
-        arguments.repo.canonicalize().with_context(|| format!("find {}", arguments.repo.display()))?;
+    let repository = match &arguments.parent {
+        Some(_) => PathBuf::new(),
+        None => {
+            arguments.repo.canonicalize().with_context(|| format!("find {}", arguments.repo.display()))?
+        }
+    };
     let client = server_process::find_or_start(common).await?;
+    let parent = match &arguments.parent {
+        Some(parent) => Some(client.resolve(parent).await?),
+        None => None,
+    };
     let request = NewSessionRequest {
         repository: repository.to_str().context("the repository's path is not UTF-8")?.to_owned(),
         prompt: arguments.text.clone(),
@@ -104,6 +115,7 @@ pub(super) async fn run(
         image: arguments.image.as_ref().map(ToString::to_string),
         sandbox: arguments.sandbox.request(),
         attempts: arguments.attempts(),
+        parent,
         ..NewSessionRequest::default()
     };
     if !request.attempts.is_empty() {

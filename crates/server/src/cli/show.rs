@@ -87,6 +87,13 @@ pub(super) async fn run(
         };
         row("attempt", &format!("{place}{taken}"))?;
     }
+    if let Some(parent) = view.family.parents.last() {
+        row("child of", parent)?;
+    }
+    if !view.family.children.is_empty() {
+        let number = view.family.children.len() as u64;
+        row("children", &format!("{number} so far: lamplight sessions --parent {}", view.id))?;
+    }
     for kept in &view.checkpoints {
         let when = if kept.in_turn { "in the middle of" } else { "after" };
         row(&format!("kept {}", kept.checkpoint), &format!("{when} turn {}", kept.turn))?;

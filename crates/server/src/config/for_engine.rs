@@ -34,6 +34,7 @@ impl Config {
             guards: self.guards.engine(),
             queue: self.queue.engine(),
             attempts: self.attempts.most,
+            children: self.children.engine(),
             budgets: self.budgets.engine(),
             permissions: self.agent.permissions,
             checks: self.checks.run,

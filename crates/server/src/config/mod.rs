@@ -8,6 +8,7 @@ mod attempts;
 mod auth;
 mod blobs;
 mod checks;
+mod children;
 mod database;
 mod e2b;
 mod e2b_provider;
@@ -30,6 +31,7 @@ pub use attempts::Attempts;
 pub use auth::{Allow, Auth, GitHubWay, OidcWay};
 pub use blobs::Blobs;
 pub use checks::Checks;
+pub use children::Children;
 pub use database::Database;
 pub use e2b::E2b;
 pub use e2b_provider::E2bProvider;
@@ -74,6 +76,7 @@ pub struct Config {
     pub budgets: Budgets,
     pub queue: Queue,
     pub attempts: Attempts,
+    pub children: Children,
     pub hooks: Hooks,
     pub checks: Checks,
     pub models: Models,

@@ -331,6 +331,7 @@ fn every_variable_sets_a_key_that_exists() {
             "log.format" => "json",
             "server.tls" => "in_front",
             "checks.run" => "named",
+            "children.by_agents" => "false",
             "agent.permissions" => "ask",
             "sandbox.network" => "none",
             "sandbox.provider" => "e2b",

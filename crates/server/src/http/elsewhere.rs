@@ -91,22 +91,24 @@ async fn session(app: &App, request: Request) -> (Option<SessionId>, Request) {
     (named, request)
 }
 
-/// Of what a new session is a fork, if it is to be one: it begins with files that are where that session is.
+/// Of what a new session is a fork, if it is to be one: it begins with files that are where that session is. Or whose child it is: that session
+/// has to take it.
 async fn origin(request: Request) -> (Option<SessionId>, Request) {
     let (parts, body) = request.into_parts();
     // What is too long is refused like what is broken, by who reads it next.
     let Ok(Ok(body)) = tokio::time::timeout(BODY, to_bytes(body, BODY_LIMIT)).await else {
         return (None, Request::from_parts(parts, Body::empty()));
     };
-    let forked =
-        serde_json::from_slice::<Forked>(&body).ok().and_then(|forked| forked.fork?.session.parse().ok());
-    (forked, Request::from_parts(parts, Body::from(body)))
+    let named = serde_json::from_slice::<Begun>(&body).ok();
+    let named = named.and_then(|new| new.fork.map(|origin| origin.session).or(new.parent)?.parse().ok());
+    (named, Request::from_parts(parts, Body::from(body)))
 }
 
 /// As much of a request for a new session as says where it goes.
 #[derive(Deserialize)]
-struct Forked {
+struct Begun {
     fork: Option<Origin>,
+    parent: Option<String>,
 }
 
 #[derive(Deserialize)]

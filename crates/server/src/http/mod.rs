@@ -198,6 +198,7 @@ pub fn router(app: App) -> Router {
         .route("/sessions/{id}/pull-request/update", post(pull_request::update::handle))
         .route("/sessions/{id}/gateway-token", post(sessions::gateway_token::handle))
         .route("/sessions/{id}/attempts", get(sessions::attempts::handle))
+        .route("/sessions/{id}/children", get(sessions::children::handle))
         .route("/sessions/{id}/take", post(sessions::take::handle))
         .route("/sessions/{id}/end", post(sessions::end::handle))
         .route("/sessions/{id}/archive", post(sessions::archive::handle))

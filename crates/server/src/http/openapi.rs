@@ -51,6 +51,7 @@ use utoipa::OpenApi;
         crate::http::github::show::handle,
         sessions::attempts::handle,
         sessions::take::handle,
+        sessions::children::handle,
         sessions::end::handle,
         sessions::archive::handle,
         sessions::unarchive::handle,

@@ -115,6 +115,12 @@ fn refused(refusal: &Refusal) -> Problem {
             StatusCode::CONFLICT,
             "Go on with the one that was taken; the branches of the others are still there.",
         ),
+        Refusal::ChildTooDeep { .. } => {
+            (StatusCode::CONFLICT, "Begin it for a session above, or set children.depth higher.")
+        }
+        Refusal::TooManyChildren { .. } => {
+            (StatusCode::CONFLICT, "Prompt one of its children, or set children.per_session higher.")
+        }
         Refusal::EmptyPrompt => (StatusCode::BAD_REQUEST, "Say what is to be done."),
         Refusal::ModelUnknown { .. } => (StatusCode::BAD_REQUEST, "Choose one of the models offered."),
         Refusal::QueueFull { .. } => {
@@ -127,9 +133,8 @@ fn refused(refusal: &Refusal) -> Problem {
 /// A request that is well formed and cannot be served: 409 where the state of something stands against it, else 400.
 fn invalid_status(code: &str) -> StatusCode {
     match code {
-        "merge_conflict" | "nothing_to_merge" | "turn_running" | "busy" | "secrets_key" => {
-            StatusCode::CONFLICT
-        }
+        "merge_conflict" | "nothing_to_merge" | "merged_by_parent" | "turn_running" | "busy"
+        | "secrets_key" => StatusCode::CONFLICT,
         "nothing_to_publish" | "no_forge" | "push_refused" => StatusCode::CONFLICT,
         "github_unauthorized" | "github_forbidden" | "github_not_found" | "github_refused" => {
             StatusCode::CONFLICT

@@ -9,6 +9,7 @@ mod bucket;
 mod budgets;
 mod checkpoints;
 mod checks;
+mod children;
 mod cli;
 #[path = "../../../store/tests/it/cluster.rs"]
 mod cluster;

@@ -120,6 +120,7 @@ async fn create(engine: &Engine, place: &Place, prompt: String, network: Option<
         person: None,
         role: lamplight_domain::Role::Owner,
         fork: None,
+        parent: None,
     };
     engine.create(new).await.unwrap().id
 }

@@ -27,6 +27,7 @@ fn spec(person: &str) -> SessionSpec {
         image: None,
         origin: None,
         attempts: None,
+        parents: Vec::new(),
     }
 }
 

@@ -67,6 +67,7 @@ pub const TABLE: &[(&str, &str, Need)] = &[
     ("POST", "/sessions/{id}/gateway-token", Need::Steer),
     ("GET", "/sessions/{id}/attempts", Need::Look),
     ("POST", "/sessions/{id}/take", Need::Steer),
+    ("GET", "/sessions/{id}/children", Need::Look),
     ("POST", "/sessions/{id}/end", Need::Steer),
     ("POST", "/sessions/{id}/archive", Need::Steer),
     ("POST", "/sessions/{id}/unarchive", Need::Steer),

@@ -202,6 +202,7 @@ impl From<session::SessionView> for SessionView {
             checkpoints: view.checkpoints.into_iter().map(Checkpoint::from).collect(),
             origin: view.origin.map(Origin::from),
             attempts: view.attempts.map(Into::into),
+            family: view.family.into(),
             network: view.network.into(),
             image: view.image.map(|image| Image { name: image.name.into(), digest: image.digest.into() }),
             contacts: Arc::unwrap_or_clone(view.contacts).into_iter().map(Contact::from).collect(),
@@ -254,6 +255,7 @@ impl From<session::SessionSummary> for SessionSummary {
             person: summary.person,
             is_unsafe: summary.is_unsafe,
             attempts: summary.attempts.map(Into::into),
+            parent: summary.parent.map(String::from),
             queue_position: None,
             estimated_wait_seconds: None,
         }

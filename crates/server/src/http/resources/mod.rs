@@ -9,12 +9,14 @@ use utoipa::ToSchema;
 
 mod attempts;
 mod checks;
+mod family;
 mod from_domain;
 mod guards;
 mod sandbox;
 
 pub use attempts::{Attempts, TakenAttempt};
 pub use checks::{CheckCommand, Checks, ChecksState};
+pub use family::Family;
 pub use guards::{GuardLimit, GuardPer, GuardState, TrippedGuard};
 pub use sandbox::{Sandbox, SandboxTier, SandboxWall, Strength, WallState};
 
@@ -158,6 +160,8 @@ pub struct SessionView {
     /// Sessions with the same task, which this one is among; `null` where it is alone.
     #[serde(default)]
     pub attempts: Option<Attempts>,
+    #[serde(default)]
+    pub family: Family,
     pub network: Network,
     /// What the files of its sandboxes begin with; `null` is the server's own machine.
     pub image: Option<Image>,
@@ -367,8 +371,9 @@ pub struct SessionSummary {
     /// How long that may still take.
     pub estimated_wait_seconds: Option<u64>,
     /// Sessions with the same task, which this one is among; `null` where it is alone.
-    #[serde(default)]
     pub attempts: Option<Attempts>,
+    /// The session that it is a child of.
+    pub parent: Option<String>,
 }
 
 #[cfg(test)]

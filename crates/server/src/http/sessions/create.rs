@@ -13,7 +13,7 @@ use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{ImageChoice, SandboxLimits, SomeLimits, session};
-use lamplight_engine::{CommandError, Fork, NewAttempt, NewSession};
+use lamplight_engine::{CommandError, Fork, NewAttempt, NewSession, Parent};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -55,6 +55,10 @@ pub struct NewSessionRequest {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub image: Option<String>,
     pub sandbox: Option<SandboxLimitsRequest>,
+    /// The session that it is a child of; then `repository` is its, and all else that is left out is as it is there, but for `base`: that is the
+    /// session's branch, once it has committed something.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<String>,
     /// Gives the task to as many sessions as there are entries, from 2 to what `attempts.most` says (5), of which a person takes one later; the answer is the first of them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attempts: Vec<AttemptRequest>,
@@ -190,10 +194,10 @@ impl From<SandboxLimitsRequest> for SandboxLimits {
     params(("Idempotency-Key" = Option<String>, Header, description = "Any text of at most 256 bytes; one per intended session")),
     responses(
         (status = 201, body = SessionView, headers(("Location", description = "Path of the session"))),
-        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, memory_beyond_queue, attempts_out_of_bounds, image_unknown, image_not_here, image_of_a_fork"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, memory_beyond_queue, attempts_out_of_bounds, child_alone, image_unknown, image_not_here, image_of_a_fork"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "repository_not_allowed"),
-        (status = 404, body = Problem, content_type = "application/problem+json", description = "attachment_not_found; session_not_found, checkpoint_not_found: of a fork"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended: of a fork"),
+        (status = 404, body = Problem, content_type = "application/problem+json", description = "attachment_not_found; session_not_found, checkpoint_not_found: of a fork or a parent"),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended, budget_spent, guard_spent: of a fork or a parent; too_many_children, child_too_deep"),
         (status = 422, body = Problem, content_type = "application/problem+json", description = "idempotency_key_reused"),
         (status = 507, body = Problem, content_type = "application/problem+json", description = "storage_full")))]
 pub(in crate::http) async fn handle(
@@ -232,8 +236,13 @@ impl NewSessionRequest {
             Ok(session) => Ok(Fork { session, checkpoint: fork.checkpoint }),
             Err(_) => Err(CommandError::NotFound),
         });
+        let parent = self.parent.map(|parent| match parent.parse() {
+            Ok(session) => Ok(Parent { session, asked_by: None }),
+            Err(_) => Err(CommandError::NotFound),
+        });
         Ok(NewSession {
             fork: fork.transpose()?,
+            parent: parent.transpose()?,
             repository: self.repository,
             prompt: self.prompt,
             attachments: self.attachments.into_iter().map(Into::into).collect(),
@@ -272,8 +281,10 @@ pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Pro
 
 /// Refuses unless the session's repository is one that they may use.
 pub(super) async fn may_make(app: &App, caller: &Caller, new: &NewSession) -> Result<(), Problem> {
-    match &new.fork {
-        Some(fork) => may_use(app, caller, &app.engine.view(&fork.session).await?.repository).await,
+    let of =
+        new.fork.as_ref().map(|fork| &fork.session).or(new.parent.as_ref().map(|parent| &parent.session));
+    match of {
+        Some(session) => may_use(app, caller, &app.engine.view(session).await?.repository).await,
         None => may_begin(app, caller, &new.repository).await,
     }
 }

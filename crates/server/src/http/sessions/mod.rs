@@ -6,6 +6,7 @@ pub mod answer_question;
 pub mod archive;
 pub mod attempts;
 pub mod budget;
+pub mod children;
 pub mod choose_model;
 pub mod continue_once;
 pub mod create;

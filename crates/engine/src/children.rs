@@ -1,0 +1,212 @@
+//! Sessions that are begun for another one, by a person or by what runs in its sandbox.
+//!
+//! ```text
+//! asked for ─▶ drafted, as its parent is ─▶ the parent's log takes it: not too many, not too deep, something left ─▶ it is a session like any other
+//! it spends ─▶ set aside and spent in the accounts of all above it, at once ─▶ told to its parent, whose log counts it ─▶ told further up
+//! its parent ends ─▶ it is told, stops, records its work and ends
+//! ```
+//! What is told may not come: a server dies, or the parent is at another. So a child that wakes looks, and whoever sets money aside for a
+//! family first looks at what the store knows of it.
+
+mod inside;
+
+pub(crate) use inside::of;
+
+use crate::engine::{Engine, Shared, parse_view};
+use crate::error::CommandError;
+use crate::servers::Whereabouts;
+use crate::session::{Message, load};
+use crate::{NewSession, create, git, images};
+use lamplight_domain::session::{Command, Report, Session, SessionView};
+use lamplight_domain::{ChildBegun, ChildBounds, SessionId, SessionSpec};
+use std::path::Path;
+use std::sync::Arc;
+
+/// How far sessions may begin others.
+#[derive(Debug, Clone, Copy)]
+pub struct ChildrenConfig {
+    pub bounds: ChildBounds,
+    /// Whether programs in sandboxes may, too.
+    pub by_agents: bool,
+}
+
+impl ChildrenConfig {
+    pub(crate) fn may_be_begun_inside(self) -> bool {
+        self.by_agents && self.bounds.depth > 0 && self.bounds.number > 0
+    }
+}
+
+/// Whose child a new session is.
+#[derive(Debug, Clone)]
+pub struct Parent {
+    pub session: SessionId,
+    /// Who asked for the turn in which the agent begins it; `None` where a person does.
+    pub asked_by: Option<String>,
+}
+
+/// How a child stands.
+#[derive(Debug, Clone)]
+pub struct ChildNow {
+    pub session: SessionView,
+    /// What its agent said last.
+    pub said: String,
+}
+
+/// As its parent, but for what is asked for. It begins with what its parent has committed.
+pub(crate) async fn spec(
+    shared: &Shared,
+    id: &SessionId,
+    parent: &SessionId,
+    new: NewSession,
+) -> Result<SessionSpec, CommandError> {
+    let session = load(shared, parent).await?;
+    let from = session.spec();
+    let agent = new.agent.unwrap_or_else(|| from.agent.clone());
+    let of_parent = session.model().filter(|_| agent == from.agent);
+    let image = match &new.image {
+        Some(image) => images::chosen(&shared.config, Some(image)).await?,
+        None => from.image.clone(),
+    };
+    let base = match new.base {
+        Some(base) => base,
+        None => base_of_a_child(from).await,
+    };
+    let at_most = shared.config.guards.at_most(&from.repository, new.role);
+    let limits = at_most.cap(session.limits_of_a_child(&new.limits)?);
+    let new = NewSession {
+        repository: from.repository.clone(),
+        base: Some(base),
+        model: new.model.or_else(|| of_parent.map(str::to_owned)),
+        agent: Some(agent),
+        permissions: Some(new.permissions.unwrap_or(from.permissions)),
+        network: Some(new.network.unwrap_or_else(|| from.network.clone())),
+        sandbox: new.sandbox.over(&from.sandbox),
+        person: Some(new.person.unwrap_or_else(|| from.person.clone())),
+        ..new
+    };
+    let parents = from.parents.iter().chain([parent]).cloned().collect();
+    let repository = create::find_repository(&from.repository).await?;
+    Ok(SessionSpec { parents, limits, ..create::spec(shared, id, repository, new, image).await? })
+}
+
+/// The parent's branch, once there is something on it.
+async fn base_of_a_child(parent: &SessionSpec) -> String {
+    let reference = format!("refs/heads/{}^{{commit}}", parent.branch);
+    let found =
+        git::line(Path::new(&parent.repository), &["rev-parse", "--verify", "--quiet", &reference]).await;
+    if found.is_ok() { parent.branch.clone() } else { parent.base.clone() }
+}
+
+/// A child that its parent has not taken yet.
+pub(crate) struct Claim {
+    parent: SessionId,
+    child: ChildBegun,
+}
+
+impl Claim {
+    pub(crate) fn new(parent: Parent, id: &SessionId, spec: &SessionSpec, by: &str) -> Self {
+        let (branch, by_agent) = (spec.branch.clone(), parent.asked_by.is_some());
+        let child = ChildBegun { session: id.clone(), branch, by: by.to_owned(), by_agent };
+        Self { parent: parent.session, child }
+    }
+
+    /// Before the child is there, so that there are never too many.
+    pub(crate) async fn make(self, shared: &Arc<Shared>) -> Result<(), CommandError> {
+        let engine = Engine { shared: shared.clone() };
+        let bounds = shared.config.children.bounds;
+        engine.command(&self.parent, Command::BeginChild { child: self.child, bounds }).await?;
+        Ok(())
+    }
+}
+
+impl Engine {
+    /// The children of a session, in the order in which they were begun, without those that came to nothing.
+    pub async fn children(&self, id: &SessionId) -> Result<Vec<ChildNow>, CommandError> {
+        let mut all = Vec::new();
+        for child in self.view(id).await?.family.children.iter() {
+            match self.child(&child.session).await {
+                Err(CommandError::NotFound) => {}
+                child => all.push(child?),
+            }
+        }
+        Ok(all)
+    }
+
+    async fn child(&self, id: &SessionId) -> Result<ChildNow, CommandError> {
+        let session = self.view(id).await?;
+        let said = self.said_last(&session).await?;
+        Ok(ChildNow { session, said })
+    }
+}
+
+/// Tells the parent of what was spent, and children of the end.
+pub(crate) fn tell(shared: &Arc<Shared>, id: &SessionId, before: &Session, now: &Session) {
+    if let Some(parent) = now.spec().parent()
+        && now.cost_micros() > before.cost_micros()
+    {
+        send(shared, parent.clone(), spent(id, now));
+    }
+    if now.ended() && !before.ended() {
+        for child in now.children().iter() {
+            send(shared, child.session.clone(), Report::ParentEnded { by: now.spec().person.name.clone() });
+        }
+    }
+}
+
+/// A child wakes: what should have been told of it, or to it, is told now.
+pub(crate) fn awake(shared: &Arc<Shared>, id: &SessionId, session: &Session) {
+    let Some(parent) = session.spec().parent().cloned() else { return };
+    let (shared, id, has_ended) = (shared.clone(), id.clone(), session.ended());
+    let (report, cost) = (spent(&id, session), session.cost_micros());
+    shared.clone().tasks.spawn(async move {
+        let Ok(Some(view)) = stored(&shared, &parent).await else { return };
+        let told = view.family.children.iter().find(|child| child.session == id);
+        if told.is_some_and(|child| child.cost_micros < cost) {
+            send(&shared, parent, report);
+        }
+        if view.ended && !has_ended {
+            send(&shared, id, Report::ParentEnded { by: view.person.name });
+        }
+    });
+}
+
+/// It spends nothing for whom it is a child of any more; who else does, looks anew.
+pub(crate) fn asleep(shared: &Shared, session: &Session) {
+    for above in &session.spec().parents {
+        if shared.find(above).is_none() {
+            shared.budgets.session_sleeps(above);
+        }
+    }
+}
+
+/// Takes account of what a session and its children have spent, wherever they are.
+pub(crate) async fn look(shared: &Shared, id: &SessionId) -> Result<(), CommandError> {
+    let Some(view) = stored(shared, id).await? else { return Ok(()) };
+    let mut spent = view.cost.micros;
+    for child in view.family.children.iter() {
+        let now = stored(shared, &child.session).await?.map_or(0, |view| view.cost_of_all());
+        spent = spent.saturating_add(now.max(child.cost_micros));
+    }
+    shared.budgets.family_is(id, view.budget_micros, spent);
+    Ok(())
+}
+
+fn spent(id: &SessionId, session: &Session) -> Report {
+    Report::ChildSpent { session: id.clone(), cost_micros: session.cost_micros() }
+}
+
+/// Unless there is no such session, or another server has it.
+fn send(shared: &Arc<Shared>, to: SessionId, report: Report) {
+    let engine = Engine { shared: shared.clone() };
+    shared.tasks.spawn(async move {
+        let is_here = engine.whereabouts(&to).await == Whereabouts::Here;
+        if is_here && engine.existing(&to).await.is_ok() {
+            // Whoever ends meanwhile asks its log when it wakes.
+            let _ = engine.shared.send(&to, Message::Report(report)).await;
+        }
+    });
+}
+
+async fn stored(shared: &Shared, id: &SessionId) -> Result<Option<SessionView>, CommandError> {
+    shared.store.summary(id).await?.map(|row| parse_view(&row.body)).transpose()
+}
