@@ -1,5 +1,6 @@
 //! What the engine is told by whoever starts it. Plain data; only the server reads files and the environment.
 
+use crate::ArchiveConfig;
 use crate::BudgetsConfig;
 use crate::ChildrenConfig;
 use crate::CloudKey;
@@ -66,6 +67,8 @@ pub struct Config {
     pub attempts: u32,
     /// How far sessions may begin others.
     pub children: ChildrenConfig,
+    /// When logs that nobody asks for any more go into blobs.
+    pub archive: ArchiveConfig,
     pub permissions: Policy,
     /// Of SSH, that commits are signed with on this machine.
     pub signing_key: Option<PathBuf>,

@@ -20,7 +20,7 @@ use crate::session::{Awake, Message, Offer};
 use crate::tokens::Tokens;
 use crate::traces::{self, Traces};
 use crate::{LogPage, LogRange, NewSession, SessionPage, SessionQuery};
-use crate::{agents, attempts, blobs, create, large_files, lent, pull_request, reconcile};
+use crate::{agents, archive, attempts, blobs, create, large_files, lent, pull_request, reconcile};
 use lamplight_agent::Catalogue;
 use lamplight_domain::question::Reply;
 use lamplight_domain::session::{Command, SessionSummary, SessionView};
@@ -171,6 +171,7 @@ impl Engine {
         shared.tasks.spawn(traces::run(shared.clone()));
         shared.tasks.spawn(blobs::take_along(shared.clone()));
         shared.tasks.spawn(blobs::look(shared.clone()));
+        shared.tasks.spawn(archive::run(shared.clone()));
         shared.tasks.spawn(servers::run(shared.clone()));
         shared.tasks.spawn(servers::follow(shared.clone()));
         Ok(forge::started(Self { shared }))

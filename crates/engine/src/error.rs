@@ -66,6 +66,7 @@ impl From<ReadError> for CommandError {
     fn from(error: ReadError) -> Self {
         match error {
             ReadError::Unreachable(why) => Self::Unreachable(why),
+            ReadError::Unavailable(why) => Self::StorageUnavailable(why),
             other => Self::Failed(anyhow::Error::new(other).context("read the log")),
         }
     }

@@ -3,6 +3,7 @@
 //! [`Engine`] is the whole public face: commands in, views and readers out.
 
 mod agents;
+mod archive;
 mod attachments;
 mod attempts;
 mod audit;
@@ -64,6 +65,7 @@ mod usage;
 mod world;
 
 pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as list_agents};
+pub use archive::ArchiveConfig;
 pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
 pub use attempts::{AttemptNow, Changed, NewAttempt};
 pub use blobs::examine_bucket;

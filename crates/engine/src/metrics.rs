@@ -39,6 +39,7 @@ pub struct Metrics {
     tokens: Family<TokenLabels, Counter>,
     cost: Family<ModelLabel, Counter<f64, std::sync::atomic::AtomicU64>>,
     entries: Counter,
+    packed: Counter,
     append_seconds: Histogram,
     awake: Gauge,
     phases: Family<PhaseLabel, Gauge>,
@@ -103,6 +104,7 @@ impl Metrics {
             tokens: Family::default(),
             cost: Family::default(),
             entries: Counter::default(),
+            packed: Counter::default(),
             append_seconds: histogram(APPEND),
             awake: Gauge::default(),
             phases: Family::default(),
@@ -145,6 +147,11 @@ impl Metrics {
         );
         to.register("model_cost_dollars", "What models cost, where it is known", self.cost.clone());
         to.register("log_entries", "Entries of sessions' logs that are on disk", self.entries.clone());
+        to.register(
+            "log_entries_packed",
+            "Entries of old logs that went from the database into blobs",
+            self.packed.clone(),
+        );
         to.register_with_unit(
             "log_append",
             "From handing over entries to their being on disk",
@@ -218,6 +225,10 @@ impl Metrics {
         if let Some(micros) = cost_micros {
             self.cost.get_or_create(&label).inc_by(micros as f64 / 1e6);
         }
+    }
+
+    pub(crate) fn packed(&self, entries: u64) {
+        self.packed.inc_by(entries);
     }
 
     pub(crate) fn made_sandbox(&self, wait: Duration) {

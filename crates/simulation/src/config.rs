@@ -41,6 +41,7 @@ pub(crate) fn config(dir: &Path, sandboxes: u32) -> Config {
         queue: QueueConfig { sandboxes, sandboxes_per_person: 0, memory_bytes: 0 },
         attempts: 0,
         children: ChildrenConfig { bounds: ChildBounds { depth: 0, number: 0 }, by_agents: false },
+        archive: Default::default(),
         permissions: Policy::Allow,
         signing_key: None,
         checks: CheckPolicy::Never,

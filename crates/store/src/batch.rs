@@ -12,6 +12,7 @@ pub(crate) const SEPARATOR: u8 = b'\n';
 pub(crate) struct Damage(pub(crate) String);
 
 /// A row as it is stored. `last - first + 1` entries are in `body`.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Batch {
     pub(crate) first: u64,
     pub(crate) last: u64,
@@ -31,6 +32,11 @@ impl Batch {
         }
         let crc = checksum(session, first, last, at.0, &body);
         Self { first, last, at: at.0, crc, body: body.into() }
+    }
+
+    /// One that was sealed before.
+    pub(crate) fn stored((first, last): (u64, u64), at: i64, crc: i64, body: Bytes) -> Self {
+        Self { first, last, at, crc, body }
     }
 
     pub(crate) fn insert(&self, connection: &Connection, log: i64) -> Result<()> {

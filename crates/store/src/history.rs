@@ -2,6 +2,7 @@
 
 use crate::ReadError;
 use crate::batch::{Batch, Damage};
+use crate::packs::{self, Pack, Unpack};
 use crate::readers::Closed;
 use crate::sql::{self, Connection, Row, params};
 use bytes::Bytes;
@@ -20,6 +21,10 @@ pub(crate) enum Unread {
     Damaged(String),
     /// The database cannot be reached.
     Away(String),
+    /// What is packed cannot be had now.
+    Unavailable(String),
+    /// This has to be unpacked first.
+    Packed(Pack),
     Failed(sql::Error),
     Closed,
 }
@@ -73,6 +78,8 @@ impl From<Unread> for ReadError {
         match unread {
             Unread::Damaged(what) => Self::Quarantined(what),
             Unread::Away(why) => Self::Unreachable(why),
+            Unread::Unavailable(why) => Self::Unavailable(why),
+            Unread::Packed(_) => unreachable!("whoever reads a log unpacks what it is told to"),
             Unread::Failed(error) => Self::Failed(error.to_string()),
             Unread::Closed => Self::Failed("the store is closed".into()),
         }
@@ -97,13 +104,13 @@ pub(crate) fn read(
     connection: &Connection,
     session: &SessionId,
     after: Seq,
-    limit_entries: usize,
-    limit_bytes: usize,
+    (limit_entries, limit_bytes): (usize, usize),
+    unpack: Unpack<'_>,
 ) -> Result<Vec<(Seq, Bytes)>, Unread> {
     let mut page = Page::new(limit_entries.max(1), limit_bytes);
     let Some(place) = find(connection, session)? else { return Ok(page.entries) };
     let mut expected = first_of_batch_with(connection, place.log, after.next())?;
-    for_each_batch(connection, place.log, Way::On(expected), |batch| {
+    onward(connection, place.log, expected, unpack, |batch| {
         if batch.first != expected || batch.last < batch.first {
             return Err(gap(expected, batch.first));
         }
@@ -130,12 +137,13 @@ pub(crate) fn read_before(
     session: &SessionId,
     before: Seq,
     limit_entries: usize,
+    unpack: Unpack<'_>,
 ) -> Result<Vec<(Seq, Bytes)>, Unread> {
     let mut page = Page::new(limit_entries.max(1), PAGE_BYTES);
     let Some(place) = find(connection, session)? else { return Ok(page.entries) };
     let before = Seq(before.0.min(i64::MAX as u64));
     let mut above: Option<u64> = None;
-    for_each_batch(connection, place.log, Way::Back(before.0), |batch| {
+    backward(connection, place.log, before.0, unpack, |batch| {
         match above {
             Some(first) if batch.last + 1 != first => return Err(gap(first - 1, batch.last)),
             None if batch.last + 1 < before.0 => check_end(batch.last, &place)?,
@@ -160,8 +168,74 @@ pub(crate) enum Way {
     Back(u64),
 }
 
-/// Shows batches to `visit` in that order, until it says that it has enough.
-pub(crate) fn for_each_batch(
+/// Shows batches from this one on to `visit`, until it says that it has enough. It looks for a row first and then for a pack: what is packed in
+/// between is found there, and nothing comes back from there.
+fn onward(
+    connection: &Connection,
+    log: i64,
+    from: u64,
+    unpack: Unpack<'_>,
+    mut visit: impl FnMut(Batch) -> Result<bool, Unread>,
+) -> Result<(), Unread> {
+    let mut from = from;
+    loop {
+        let (mut wants_more, mut found) = (true, None);
+        for_each_row(connection, log, Way::On(from), |batch| {
+            if batch.first != from {
+                found = Some(batch.first);
+                return Ok(false);
+            }
+            from = batch.last.saturating_add(1);
+            wants_more = visit(batch)?;
+            Ok(wants_more)
+        })?;
+        if !wants_more {
+            return Ok(());
+        }
+        let mut is_packed = false;
+        while let Some(pack) = packs::with(connection, log, from)? {
+            for batch in unpack(&pack)?.into_iter().filter(|batch| batch.first >= from) {
+                if !visit(batch)? {
+                    return Ok(());
+                }
+            }
+            (from, is_packed) = (pack.last.saturating_add(1), true);
+        }
+        if !is_packed {
+            return found.map_or(Ok(()), |found| Err(gap(from, found)));
+        }
+    }
+}
+
+/// Shows batches back from the one before that to `visit`, until it says that it has enough: first those in rows, then those in packs.
+fn backward(
+    connection: &Connection,
+    log: i64,
+    before: u64,
+    unpack: Unpack<'_>,
+    mut visit: impl FnMut(Batch) -> Result<bool, Unread>,
+) -> Result<(), Unread> {
+    let (mut before, mut wants_more) = (before, true);
+    for_each_row(connection, log, Way::Back(before), |batch| {
+        before = batch.first;
+        wants_more = visit(batch)?;
+        Ok(wants_more)
+    })?;
+    while wants_more && before > 1 {
+        let Some(pack) = packs::up_to(connection, log, before - 1)? else { return Ok(()) };
+        for batch in unpack(&pack)?.into_iter().rev().filter(|batch| batch.first < before) {
+            wants_more = visit(batch)?;
+            if !wants_more {
+                break;
+            }
+        }
+        before = pack.first;
+    }
+    Ok(())
+}
+
+/// Shows batches that are in rows to `visit` in that order, until it says that it has enough.
+pub(crate) fn for_each_row(
     connection: &Connection,
     log: i64,
     way: Way,
@@ -277,15 +351,20 @@ pub(crate) fn number(connection: &Connection, session: &SessionId) -> sql::Resul
 pub(crate) fn end(connection: &Connection, log: i64) -> sql::Result<u64> {
     let text = "SELECT last_seq FROM log_batches WHERE log = ?1 ORDER BY first_seq DESC LIMIT 1";
     let last: Option<i64> = connection.row(text, params![log], |row| row.get(0))?;
-    Ok(last.unwrap_or(0) as u64)
+    last.map_or_else(|| packs::end(connection, log), |last| Ok(last as u64))
 }
 
-/// The first entry of the batch that `seq` is in, or of the last batch when it is past the end.
+/// The first entry of the batch, or of the pack, that `seq` is in. Past the end, of the last batch, or what would follow the last pack.
 fn first_of_batch_with(connection: &Connection, log: i64, seq: Seq) -> Result<u64, Unread> {
-    let seq = i64::try_from(seq.0).unwrap_or(i64::MAX);
+    let wanted = seq.0;
+    let seq = i64::try_from(wanted).unwrap_or(i64::MAX);
     let text = "SELECT first_seq FROM log_batches WHERE log = ?1 AND first_seq <= ?2 ORDER BY first_seq DESC LIMIT 1";
     let first: Option<i64> = connection.row(text, params![log, seq], |row| row.get(0))?;
-    first.map(|first| first as u64).ok_or_else(|| gap(1, 2))
+    if let Some(first) = first {
+        return Ok(first as u64);
+    }
+    let pack = packs::up_to(connection, log, wanted)?.ok_or_else(|| gap(1, 2))?;
+    Ok(if wanted <= pack.last { pack.first } else { pack.last + 1 })
 }
 
 fn check_end(last: u64, place: &Place) -> Result<(), Unread> {

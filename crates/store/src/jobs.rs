@@ -1,10 +1,13 @@
 //! What the writer is asked for, and how it answers.
 
+use crate::batch::Batch;
+use crate::history::Unread;
+use crate::packs::{Pack, Packing};
 use crate::servers::{self, ServerChange, ServerOutcome};
 use crate::{
     Append, AppendError, AuditEntry, AutomationChange, ChoiceChange, Committed, ForgeChange, HookChange,
     HookOutcome, LentChange, PeopleChange, PeopleOutcome, Project, Remembered, SealedSecret, WriteError,
-    answers, attempts, audit, automations, forge, hooks, lent, people, repositories, secrets, sql,
+    answers, attempts, audit, automations, forge, hooks, lent, packs, people, repositories, secrets, sql,
 };
 use lamplight_domain::{Seq, SessionId, Timestamp};
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot};
@@ -15,6 +18,8 @@ const GROUP_BYTES: usize = 4 * 1024 * 1024;
 
 pub(crate) type Reply<T, E> = oneshot::Sender<Result<T, E>>;
 pub(crate) type ProjectEach = Box<dyn FnMut(&SessionId) -> Box<dyn Project> + Send>;
+/// Waits for what is in a pack.
+pub(crate) type UnpackEach = Box<dyn Fn(&Pack) -> Result<Vec<Batch>, Unread> + Send>;
 
 /// Something that is written in one transaction with whatever else is queued.
 pub(crate) enum Record {
@@ -63,6 +68,10 @@ pub(crate) enum Record {
         change: ChoiceChange,
         reply: Reply<usize, WriteError>,
     },
+    Pack {
+        packing: Box<Packing>,
+        reply: Reply<usize, WriteError>,
+    },
     Lent {
         change: LentChange,
         /// On whose machine it is.
@@ -103,6 +112,7 @@ pub(crate) enum Job {
     },
     Rebuild {
         project: ProjectEach,
+        unpack: UnpackEach,
         reply: Reply<usize, WriteError>,
     },
     /// Answered when the database is closed and the lock is free.
@@ -168,7 +178,7 @@ impl Record {
             Self::Choice { change, .. } => change.size(),
             Self::Lent { change, .. } => change.size(),
             Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
-            Self::Servers { .. } => 64,
+            Self::Pack { .. } | Self::Servers { .. } => 64,
         }
     }
 
@@ -187,6 +197,7 @@ impl Record {
             Self::Hooks { change, .. } => hooks::change(connection, change).map(Staged::Hooks),
             Self::Automation { change, .. } => automations::change(connection, change).map(Staged::Changed),
             Self::Choice { change, .. } => attempts::change(connection, change).map(Staged::Changed),
+            Self::Pack { packing, .. } => packs::store(connection, packing).map(Staged::Changed),
             Self::Lent { change, server, .. } => {
                 lent::change(connection, change, *server).map(|()| Staged::Written)
             }
@@ -232,7 +243,10 @@ impl Record {
                     Err(trouble) => Err(trouble.into()),
                 });
             }
-            Self::Forge { reply, .. } | Self::Automation { reply, .. } | Self::Choice { reply, .. } => {
+            Self::Forge { reply, .. }
+            | Self::Automation { reply, .. }
+            | Self::Choice { reply, .. }
+            | Self::Pack { reply, .. } => {
                 let _ = reply.send(match staged {
                     Ok(Staged::Changed(rows)) => Ok(rows),
                     Ok(_) => unreachable!("a change was staged"),

@@ -21,6 +21,7 @@ mod jobs;
 mod lent;
 mod log;
 mod migrate;
+mod packs;
 mod people;
 mod postgres;
 mod quarantine;
@@ -56,6 +57,7 @@ pub use in_place::{Away, DatabaseClock, Disk, Together, Unwritten};
 pub use lent::{LentChange, LentRow};
 pub use log::{APPEND_BYTES, Append, AppendError, Committed, ReadError, StoreError, WriteError};
 pub use migrate::Migrated;
+pub use packs::{PackError, Packable, Packed};
 pub use people::{
     Credential, CredentialKind, Identity, PeopleChange, PeopleOutcome, PersonRow, SecretHash, own_secret,
 };

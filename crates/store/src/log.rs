@@ -115,6 +115,9 @@ pub enum ReadError {
     /// The database cannot be reached now.
     #[error("the database cannot be reached: {0}")]
     Unreachable(String),
+    /// What of the log is in blobs cannot be had now.
+    #[error("what was packed of the log cannot be read now: {0}")]
+    Unavailable(String),
     #[error("the store cannot be read: {0}")]
     Failed(String),
 }

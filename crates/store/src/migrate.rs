@@ -1,9 +1,10 @@
 //! An installation from SQLite to PostgreSQL.
 //!
 //! All in one transaction: what was copied is compared before it counts, and whatever goes wrong leaves the database empty. The source is
-//! only read. Blobs stay where they are, in the data directory.
+//! only read. Blobs stay where they are, in the data directory, and what is packed of logs with them.
 
-use crate::history::{Way, for_each_batch};
+use crate::history::{Way, for_each_row};
+use crate::packs;
 use crate::postgres::{PostgresAddress, Session, claim, give_up, is_served, vector};
 use crate::schema::{self, DATABASE, open_reader};
 use crate::sql::{Connection, storable};
@@ -119,10 +120,14 @@ fn count(connection: &Connection, table: &str) -> Result<u64> {
     Ok(count.unwrap_or_default().unsigned_abs())
 }
 
-/// Over all that a log has, and how many entries that is.
+/// Over all that the database has of a log, the names of its packs with it, and how many entries that is.
 fn hash(connection: &Connection, log: i64) -> Result<([u8; 32], u64)> {
     let (mut hash, mut entries) = (Sha256::new(), 0);
-    let hashed = for_each_batch(connection, log, Way::On(0), |batch| {
+    for pack in packs::all(connection, log)? {
+        hash.update(format!("{} {} {}\n", pack.first, pack.last, pack.blob));
+        entries = pack.last;
+    }
+    let hashed = for_each_row(connection, log, Way::On(0), |batch| {
         for number in
             [batch.first as i64, batch.last as i64, batch.at(), batch.crc(), batch.body().len() as i64]
         {
@@ -156,7 +161,8 @@ impl Column {
     fn source(&self, table: &str) -> &str {
         match (table, self.name.as_str()) {
             ("logs", "last_seq") => {
-                "COALESCE((SELECT last_seq FROM log_batches WHERE log = number ORDER BY first_seq DESC LIMIT 1), 0)"
+                "COALESCE((SELECT last_seq FROM log_batches WHERE log = number ORDER BY first_seq DESC LIMIT 1),
+                    (SELECT MAX(last_seq) FROM log_packs WHERE log = number), 0)"
             }
             ("texts", "words") => "text",
             (_, name) => name,

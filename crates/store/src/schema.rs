@@ -26,6 +26,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0012_dead.sql"),
     include_str!("../migrations/0013_automations.sql"),
     include_str!("../migrations/0014_attempts.sql"),
+    include_str!("../migrations/0015_packs.sql"),
 ];
 
 /// The database's file in a store's directory.

@@ -4,6 +4,7 @@ use crate::blobs::Rooms;
 use crate::desk::{Desk, start};
 use crate::history::{self, Unread};
 use crate::jobs::{Job, Record, Reply};
+use crate::packs::{self, Pack, Unpack, Unpacked};
 use crate::quarantine::Quarantine;
 use crate::readers::{Readers, Source};
 use crate::servers::Ours;
@@ -20,6 +21,7 @@ use lamplight_domain::{Seq, SessionId, Timestamp};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use tokio::runtime::Handle;
 use tokio::sync::{Semaphore, mpsc, oneshot};
 
 /// Jobs that may wait for the writer; whoever comes when it is full waits to be let in.
@@ -149,8 +151,8 @@ impl Store {
         limit_entries: usize,
         limit_bytes: usize,
     ) -> Result<Vec<(Seq, Bytes)>, ReadError> {
-        self.read_log(session, move |connection, session| {
-            history::read(connection, session, after, limit_entries, limit_bytes)
+        self.read_log(session, move |connection, session, unpack| {
+            history::read(connection, session, after, (limit_entries, limit_bytes), unpack)
         })
         .await
     }
@@ -162,15 +164,15 @@ impl Store {
         before: Seq,
         limit_entries: usize,
     ) -> Result<Vec<(Seq, Bytes)>, ReadError> {
-        self.read_log(session, move |connection, session| {
-            history::read_before(connection, session, before, limit_entries)
+        self.read_log(session, move |connection, session, unpack| {
+            history::read_before(connection, session, before, limit_entries, unpack)
         })
         .await
     }
 
     /// The end of a session's log; 0 for a session that is not there.
     pub async fn last_seq(&self, session: &SessionId) -> Result<Seq, ReadError> {
-        self.read_log(session, history::last_seq).await
+        self.read_log(session, |connection, session, _| history::last_seq(connection, session)).await
     }
 
     /// One page of sessions, newest first.
@@ -285,7 +287,9 @@ impl Store {
     where
         F: FnMut(&SessionId) -> Box<dyn Project> + Send + 'static,
     {
-        self.ask(|reply| Job::Rebuild { project: Box::new(project), reply }).await
+        let (blobs, runtime) = (self.blobs().clone(), Handle::current());
+        let unpack = Box::new(move |pack: &Pack| packs::wait_for(&runtime, &blobs, pack));
+        self.ask(|reply| Job::Rebuild { project: Box::new(project), unpack, reply }).await
     }
 
     pub(crate) fn rooms(&self) -> &Rooms {
@@ -304,13 +308,24 @@ impl Store {
         }
     }
 
-    async fn read_log<T, F>(&self, session: &SessionId, read: F) -> Result<T, ReadError>
+    /// Reads, and again each time that a pack was missing for it: nobody keeps a connection while a blob is on its way.
+    pub(crate) async fn read_log<T, F>(&self, session: &SessionId, read: F) -> Result<T, ReadError>
     where
         T: Send + 'static,
-        F: Fn(&Connection, &SessionId) -> Result<T, Unread> + Send + 'static,
+        F: Fn(&Connection, &SessionId, Unpack<'_>) -> Result<T, Unread> + Send + Sync + 'static,
     {
-        let wanted = session.clone();
-        let result = self.inner.readers.with(move |connection| read(connection, &wanted)).await;
+        let (read, mut unpacked) = (Arc::new(read), Unpacked::default());
+        let result = loop {
+            let (wanted, read, here) = (session.clone(), Arc::clone(&read), unpacked.clone());
+            let unpack = move |pack: &Pack| here.find(pack);
+            match self.inner.readers.with(move |connection| read(connection, &wanted, &unpack)).await {
+                Err(Unread::Packed(pack)) => match unpacked.get(self.blobs(), pack).await {
+                    Ok(()) => {}
+                    Err(unread) => break Err(unread),
+                },
+                result => break result,
+            }
+        };
         if let Err(Unread::Damaged(what)) = &result {
             self.inner.quarantine.add(session, what);
         }

@@ -128,8 +128,9 @@ impl Writer {
         match alone {
             // Whoever asked may have gone away; the same holds for the next one.
             Some(Job::Index { reply }) => drop(reply.send(self.index_all().map_err(Into::into))),
-            Some(Job::Rebuild { mut project, reply }) => {
-                let rebuilt = self.transact(|writer| rebuild::rebuild(&writer.connection, &mut project));
+            Some(Job::Rebuild { mut project, unpack, reply }) => {
+                let rebuilt =
+                    self.transact(|writer| rebuild::rebuild(&writer.connection, &mut project, &*unpack));
                 match search::Index::load(&self.connection) {
                     Ok(index) => self.search_index = index,
                     Err(_) => self.search_index.abandon(),

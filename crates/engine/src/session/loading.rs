@@ -11,7 +11,7 @@ use lamplight_store::{Owner, ReadError};
 const WAKE_ENTRIES: usize = 2_000;
 const WAKE_BYTES: usize = 4 << 20;
 
-/// Makes the session this server's, and reads it. Waits while the database is away; `None` if the engine is shut down meanwhile.
+/// Makes the session this server's, and reads it. Waits while the database, or what it is packed in, is away; `None` if the engine is shut down meanwhile.
 pub(super) async fn load_when_it_can_be(
     shared: &Shared,
     id: &SessionId,
@@ -22,6 +22,9 @@ pub(super) async fn load_when_it_can_be(
         match claim_and_load(shared, id).await {
             Err(CommandError::Unreachable(why)) => {
                 tracing::warn!(session.id = %id, "the session is woken when the database is there: {why}");
+            }
+            Err(CommandError::StorageUnavailable(why)) => {
+                tracing::warn!(session.id = %id, "the session is woken when the object store is there, in which its log is: {why}");
             }
             loaded => return loaded.map(Some),
         }

@@ -35,6 +35,7 @@ impl Config {
             queue: self.queue.engine(),
             attempts: self.attempts.most,
             children: self.children.engine(),
+            archive: self.archive.engine(),
             budgets: self.budgets.engine(),
             permissions: self.agent.permissions,
             checks: self.checks.run,

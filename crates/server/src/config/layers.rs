@@ -89,6 +89,8 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_CHILDREN_DEPTH", "children.depth", Kind::Number),
     variable("LAMPLIGHT_CHILDREN_PER_SESSION", "children.per_session", Kind::Number),
     variable("LAMPLIGHT_CHILDREN_BY_AGENTS", "children.by_agents", Kind::Flag),
+    variable("LAMPLIGHT_ARCHIVE_AFTER_DAYS", "archive.after_days", Kind::Number),
+    variable("LAMPLIGHT_ARCHIVE_UNTOUCHED_AFTER_DAYS", "archive.untouched_after_days", Kind::Number),
     variable("LAMPLIGHT_CHECKS_RUN", "checks.run", Kind::Text),
     variable("LAMPLIGHT_BUDGETS_MONTH_MICROS", "budgets.month_micros", Kind::Number),
     variable("LAMPLIGHT_MODELS_OPENAI_BASE", "models.openai.base", Kind::Text),

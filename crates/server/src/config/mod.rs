@@ -4,6 +4,7 @@
 //! key or variable that nobody reads is an error that names it: a setting with a typing mistake never silently counts
 //! for nothing.
 
+mod archive;
 mod attempts;
 mod auth;
 mod blobs;
@@ -27,6 +28,7 @@ mod secrets;
 mod sections;
 mod traces;
 
+pub use archive::Archive;
 pub use attempts::Attempts;
 pub use auth::{Allow, Auth, GitHubWay, OidcWay};
 pub use blobs::Blobs;
@@ -77,6 +79,7 @@ pub struct Config {
     pub queue: Queue,
     pub attempts: Attempts,
     pub children: Children,
+    pub archive: Archive,
     pub hooks: Hooks,
     pub checks: Checks,
     pub models: Models,

@@ -1,6 +1,7 @@
 //! The program from the outside: a real server process, real sandboxes, an agent that does what its prompt says.
 
 mod access;
+mod archive;
 mod artifacts;
 mod attempts;
 mod automations;

@@ -121,6 +121,11 @@ impl Blobs {
     pub async fn get(&self, id: &BlobId) -> Result<Bytes, BlobError> {
         self.0.get(id).await
     }
+
+    /// Whether several servers have them, so that what is missing may be at another one still.
+    pub(crate) fn are_in_bucket(&self) -> bool {
+        matches!(self.0, Place::Bucket { .. })
+    }
 }
 
 /// Blobs that are swept. Cheap to clone.
@@ -229,7 +234,7 @@ impl BlobId {
     }
 
     /// Where it is: a folder, and the name in it.
-    fn place(&self) -> (&str, &str) {
+    pub(crate) fn place(&self) -> (&str, &str) {
         self.0.split_at(2)
     }
 }

@@ -13,6 +13,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0005_dead.sql"),
     include_str!("../../migrations/postgres/0006_automations.sql"),
     include_str!("../../migrations/postgres/0007_attempts.sql"),
+    include_str!("../../migrations/postgres/0008_packs.sql"),
 ];
 
 /// The first schema with a table of servers.

@@ -17,6 +17,7 @@ use super::session::Session;
 use super::stage::{Stage, look_up};
 use crate::StoreError;
 use crate::jobs::{Job, ProjectEach, Record, Staged, Trouble, gather};
+use crate::packs::Unpack;
 use crate::quarantine::Quarantine;
 use crate::rebuild;
 use crate::sql::{Connection, Error, Result};
@@ -122,8 +123,8 @@ impl Writer {
                 Some(Job::Close { reply }) => self.closing = Some(reply),
                 // The index goes with the texts.
                 Some(Job::Index { reply }) => drop(reply.send(Ok(()))),
-                Some(Job::Rebuild { mut project, reply }) => {
-                    let rebuilt = self.rebuild(&mut project, &mut jobs);
+                Some(Job::Rebuild { mut project, unpack, reply }) => {
+                    let rebuilt = self.rebuild(&mut project, &*unpack, &mut jobs);
                     drop(reply.send(rebuilt.map_err(Into::into)));
                 }
                 Some(Job::Record(_)) | None => {}
@@ -279,6 +280,7 @@ impl Writer {
     fn rebuild(
         &mut self,
         project: &mut ProjectEach,
+        unpack: Unpack<'_>,
         jobs: &mut mpsc::Receiver<Job>,
     ) -> Result<usize, Trouble> {
         match self.found(jobs, false) {
@@ -288,7 +290,7 @@ impl Writer {
         }
         let Stage { connection, session, .. } = self.stage();
         let rebuilt = session.batch("BEGIN").and_then(|()| {
-            let count = rebuild::rebuild(connection, project)?;
+            let count = rebuild::rebuild(connection, project, unpack)?;
             session.batch("COMMIT")?;
             Ok(count)
         });

@@ -99,7 +99,7 @@ fn open(dir: &TempDir, bucket: Option<Bucket>) -> Store {
     Store::open_at(dir.path(), Places { database: None, bucket }).unwrap()
 }
 
-fn bucket(seaweed: &Seaweed, name: &str, let_in: [(&str, &str); 2]) -> Bucket {
+pub(crate) fn bucket(seaweed: &Seaweed, name: &str, let_in: [(&str, &str); 2]) -> Bucket {
     let settings = BucketSettings {
         url: format!("s3://{name}/ours"),
         endpoint: Some(seaweed.endpoint()),

@@ -14,6 +14,7 @@ mod hooks;
 mod kill;
 mod lent;
 mod migrate;
+mod packs;
 mod people;
 mod postgres;
 mod power;

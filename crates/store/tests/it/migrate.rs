@@ -31,6 +31,7 @@ async fn fill(store: &Store) {
             store.append(append).await.unwrap();
         }
     }
+    crate::packs::pack_all(store, &session(1)).await;
     store.remember(remembered(1)).await.unwrap();
     store.touch_repository("/r", NOON).await.unwrap();
     let (name, nonce, ciphertext) = ("openai".into(), vec![7; 24], vec![0, 255, 1]);
@@ -146,6 +147,8 @@ async fn every_table_comes_through_as_it_was_and_goes_on() {
     store.close().await;
     let moved = Migrated::run(from.path(), &address).unwrap();
     assert_eq!((moved.sessions, moved.entries), (3, 40 + 80 + 120));
+    // What a server goes on with is in the same data directory.
+    std::fs::rename(from.path().join("blobs"), to.path().join("blobs")).unwrap();
     let store = to.open();
     assert_eq!(store.announce(Announced::default()).await, Ok(None));
     assert_eq!(told(&store).await, before);
@@ -161,6 +164,7 @@ async fn every_table_comes_through_as_it_was_and_goes_on() {
     store.forge(ForgeChange::Deliver { deliveries: vec![delivery], mark: None }).await.unwrap();
     check_log(&store, &session(1), 41).await;
     store.close().await;
+    std::fs::rename(to.path().join("blobs"), from.path().join("blobs")).unwrap();
     let full = Migrated::run(from.path(), &address).unwrap_err();
     assert!(full.to_string().contains("not empty: there is something in"), "{full}");
     assert_eq!(told(&from.open()).await, before, "the source is as it was");

@@ -239,6 +239,7 @@ async fn projections_are_rebuilt_from_the_logs(place: Place) {
     let store = place.open();
     ten(&store).await;
     store.append(append(&session(20), 0, 1500)).await.unwrap();
+    crate::packs::pack_all(&store, &session(20)).await;
     let count = store.rebuild_projections(|id| Box::new(Counting { id: id.clone(), seen: 0 })).await.unwrap();
     assert_eq!(count, 11);
     let titles: Vec<_> =

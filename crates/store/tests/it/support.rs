@@ -74,6 +74,17 @@ impl Place {
         statement.query_map([], |row| row.get(0)).unwrap().map(Result::unwrap).collect()
     }
 
+    /// A number that the database has.
+    pub(crate) fn number(&self, sql: &str) -> u64 {
+        match &self.cluster {
+            Some(cluster) => cluster.sql(sql).unwrap().parse().unwrap(),
+            None => {
+                let database = rusqlite::Connection::open(self.dir.path().join("lamplight.db")).unwrap();
+                database.query_row(sql, [], |row| row.get::<_, i64>(0)).unwrap() as u64
+            }
+        }
+    }
+
     /// Does something to the database behind the store's back.
     pub(crate) fn sql(&self, on_sqlite: &str, on_postgres: &str) {
         match &self.cluster {
