@@ -20,6 +20,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
 
+/// How many kinds of events, and later forms of them, were ever written up to this version: it grows with each fixture. A server takes no
+/// session that one with a greater number has had, since it may not know what is in its log.
+pub const FORMAT: i64 = 100;
+
 /// A recorded fact. Adding a variant needs a frozen fixture in `fixtures/events`; none is ever removed or changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 #[serde(tag = "type", rename_all = "snake_case")]

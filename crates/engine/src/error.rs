@@ -26,6 +26,9 @@ pub enum CommandError {
     /// Another server has it, or may have it.
     #[error("the session is at another server now")]
     Moved,
+    /// It waits for a server of that version.
+    #[error("a server of a newer version has had the session")]
+    Newer,
     #[error(transparent)]
     Failed(#[from] anyhow::Error),
 }
@@ -46,6 +49,7 @@ impl CommandError {
             Self::StorageUnavailable(_) => "storage_unavailable",
             Self::Busy => "busy",
             Self::Moved => "session_moved",
+            Self::Newer => "session_newer",
             Self::Failed(_) => "internal",
         }
     }

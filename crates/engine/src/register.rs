@@ -52,7 +52,7 @@ impl Shared {
             shared.queue.is_known(&id);
             match &ended {
                 Ok(()) => {}
-                Err(CommandError::Moved) => {
+                Err(CommandError::Moved | CommandError::Newer) => {
                     tracing::info!(session.id = %id, "the session does not go on at this server for now");
                     shared.budgets.session_sleeps(&id);
                     shared.queue.session_sleeps(&id);
@@ -124,6 +124,7 @@ impl Shared {
     pub(crate) async fn unanswered(&self, id: &SessionId) -> CommandError {
         match self.store.owner(id).await {
             Ok(Owner::Other(_)) => CommandError::Moved,
+            Ok(Owner::Newer) => CommandError::Newer,
             Ok(Owner::Ours | Owner::Nobody) | Err(_) => CommandError::Busy,
         }
     }

@@ -335,6 +335,7 @@ pub(crate) fn is_allowed(error: &CommandError) -> bool {
         | CommandError::Unreachable(_)
         | CommandError::StorageUnavailable(_)
         | CommandError::Moved
+        | CommandError::Newer
         | CommandError::Failed(_) => false,
     }
 }

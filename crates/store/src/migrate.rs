@@ -244,7 +244,7 @@ fn copy(lite: &rusqlite::Connection, session: &Session, table: &str) -> Result<u
 fn columns(session: &Session, table: &str) -> Result<Vec<Column>> {
     let text = "SELECT attname::text, format_type(atttypid, NULL), attidentity <> '' FROM pg_attribute
         WHERE attrelid = to_regclass($1::text) AND attnum > 0 AND NOT attisdropped
-          AND NOT (attname IN ('owner', 'fence') AND $1 = 'logs') AND NOT (attname = 'server' AND $1 = 'lent') ORDER BY attnum";
+          AND NOT (attname IN ('owner', 'fence', 'format') AND $1 = 'logs') AND NOT (attname = 'server' AND $1 = 'lent') ORDER BY attnum";
     let rows = session.query_of(text, &[&table])?;
     rows.iter()
         .map(|row| Ok(Column { name: row.try_get(0)?, kind: row.try_get(1)?, is_numbered: row.try_get(2)? }))

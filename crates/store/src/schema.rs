@@ -27,6 +27,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0013_automations.sql"),
     include_str!("../migrations/0014_attempts.sql"),
     include_str!("../migrations/0015_packs.sql"),
+    include_str!("../migrations/0016_formats.sql"),
 ];
 
 /// The database's file in a store's directory.

@@ -13,6 +13,7 @@ mod statements;
 pub(crate) use statements::{change, fence, new_log};
 
 use crate::jobs::{Job, Record};
+use crate::sql::Connection;
 use crate::store::Store;
 use crate::{ReadError, WriteError, summaries};
 use lamplight_domain::{Seq, SessionId};
@@ -55,6 +56,8 @@ pub enum Owner {
     /// There is no such session, nobody has claimed it, or whoever had is gone.
     Nobody,
     Other(ServerRow),
+    /// Nobody has it, and whoever had is of a newer version, whose entries may not be known here.
+    Newer,
 }
 
 /// Whose sessions are claimed.
@@ -184,9 +187,12 @@ impl Store {
             return Ok(Owner::Ours);
         }
         let (session, us) = (session.clone(), self.ours().number);
-        let found = self.read_rows(move |connection| statements::owning(connection, &session, us)).await?;
-        Ok(found
-            .map_or(Owner::Nobody, |server| if server.is_us { Owner::Ours } else { Owner::Other(server) }))
+        let look = move |connection: &Connection| match statements::owning(connection, &session, us)? {
+            Some(server) if server.is_us => Ok(Owner::Ours),
+            Some(server) => Ok(Owner::Other(server)),
+            None => statements::nobody(connection, &session),
+        };
+        self.read_rows(look).await
     }
 
     async fn has_claimed(&self, session: &SessionId, of: Whose) -> std::result::Result<bool, ReadError> {

@@ -1,6 +1,7 @@
 //! Every kind of event that was ever written can be read: a frozen file for each, and none without. An event that has grown since
 //! has one more for each later form, such as `session_created.3.json`; the last is what is written now.
 
+use lamplight_domain::event::FORMAT;
 use lamplight_domain::{Entry, Event};
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -19,6 +20,7 @@ fn variants() -> BTreeSet<String> {
 #[test]
 fn every_event_has_a_frozen_fixture_that_reads_and_the_last_form_writes_the_same() {
     let mut found = BTreeMap::<String, BTreeMap<u32, PathBuf>>::new();
+    let mut files = 0;
     for file in std::fs::read_dir(folder()).unwrap() {
         let path = file.unwrap().path();
         let file = path.file_name().unwrap().to_string_lossy().into_owned();
@@ -28,6 +30,7 @@ fn every_event_has_a_frozen_fixture_that_reads_and_the_last_form_writes_the_same
             [name, form, "json"] => (name, form.parse().unwrap()),
             _ => panic!("{file} is not a fixture's name"),
         };
+        files += 1;
         found.entry(name.to_owned()).or_default().insert(form, path);
     }
     for (name, forms) in &found {
@@ -44,6 +47,10 @@ fn every_event_has_a_frozen_fixture_that_reads_and_the_last_form_writes_the_same
             }
         }
     }
+    assert_eq!(
+        FORMAT, files,
+        "the number of fixtures: servers of the version before leave alone what has more"
+    );
     let found: BTreeSet<String> = found.into_keys().collect();
     assert_eq!(found, variants(), "a fixture for each event");
 }

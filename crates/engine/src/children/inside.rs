@@ -126,7 +126,8 @@ fn not_served(error: CommandError) -> NotServed {
         | CommandError::Unreachable(_)
         | CommandError::StorageUnavailable(_)
         | CommandError::Busy
-        | CommandError::Moved => NotServed::Failed(format!("{error}; try again in a moment")),
+        | CommandError::Moved
+        | CommandError::Newer => NotServed::Failed(format!("{error}; try again in a moment")),
         CommandError::Failed(error) => {
             tracing::error!(error = format!("{error:#}"), "a request for children failed");
             NotServed::Failed("something went wrong inside the server; its log says what".into())

@@ -36,6 +36,7 @@ impl From<CommandError> for Trouble {
             error,
             CommandError::Busy
                 | CommandError::Moved
+                | CommandError::Newer
                 | CommandError::StorageFull
                 | CommandError::Unreachable(_)
                 | CommandError::StorageUnavailable(_)

@@ -38,7 +38,7 @@ impl Engine {
         }
         match self.shared.store.owner(id).await {
             Ok(Owner::Other(server)) => Whereabouts::At { server: server.number, address: server.address },
-            Ok(Owner::Ours | Owner::Nobody) | Err(_) => Whereabouts::Here,
+            Ok(Owner::Ours | Owner::Nobody | Owner::Newer) | Err(_) => Whereabouts::Here,
         }
     }
 

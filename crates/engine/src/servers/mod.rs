@@ -284,7 +284,7 @@ impl Shared {
             && match self.store.owner(id).await {
                 Ok(Owner::Ours) => true,
                 Ok(Owner::Nobody) => self.servers.is_first(),
-                Ok(Owner::Other(_)) | Err(_) => false,
+                Ok(Owner::Other(_) | Owner::Newer) | Err(_) => false,
             }
     }
 }

@@ -46,6 +46,7 @@ async fn claim_and_load(shared: &Shared, id: &SessionId) -> Result<Session, Comm
     };
     match claimed {
         Owner::Ours | Owner::Nobody => load(shared, id).await,
+        Owner::Newer => Err(CommandError::Newer),
         Owner::Other(server) if server.is_alive => Err(CommandError::Moved),
         Owner::Other(_) => Err(CommandError::Unreachable("its server may be back in a moment".into())),
     }

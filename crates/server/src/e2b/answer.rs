@@ -65,7 +65,7 @@ impl From<CommandError> for Refused {
                 Self::bad_request(format!("{message}. {what_to_do}"))
             }
             CommandError::Refused(refusal) => Self::new(StatusCode::CONFLICT, refusal.to_string()),
-            CommandError::Busy | CommandError::Moved => {
+            CommandError::Busy | CommandError::Moved | CommandError::Newer => {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "the sandbox does not answer; try again")
             }
             CommandError::Unreachable(_) => Self::new(

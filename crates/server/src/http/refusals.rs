@@ -56,6 +56,12 @@ impl From<CommandError> for Problem {
                 "the session is at another server, or on its way to one",
                 "Try again in a moment.",
             ),
+            CommandError::Newer => Self::new(
+                StatusCode::SERVICE_UNAVAILABLE,
+                code,
+                "a server of a newer version has had this session, and none of that version is there",
+                "Bring a server of the newer version back, or this one to that version: \"Upgrading\" in docs/several-servers.md.",
+            ),
             CommandError::Failed(error) => {
                 tracing::error!(error = format!("{error:#}"), "a request failed");
                 Self::new(

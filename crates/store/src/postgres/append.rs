@@ -14,6 +14,7 @@ use crate::jobs::Fenced;
 use crate::sql::{Error, Result, storable};
 use crate::{Append, AppendError, Committed, NoticeRow, SummaryRow, UsageRow, usage};
 use lamplight_domain::Seq;
+use lamplight_domain::event::FORMAT;
 use std::collections::HashMap;
 use tokio_postgres::types::ToSql;
 
@@ -116,9 +117,9 @@ pub(super) fn begin(session: &Session, fenced: &[Fenced<'_>], server: i64) -> Re
         .collect();
     if !new.is_empty() {
         let text =
-            "INSERT INTO logs (session, last_seq, owner, fence) SELECT session, 0, $2, 1 FROM unnest($1::text[]) AS new (session)
+            "INSERT INTO logs (session, last_seq, owner, fence, format) SELECT session, 0, $2, 1, $3 FROM unnest($1::text[]) AS new (session)
             ON CONFLICT (session) DO NOTHING";
-        session.query_of(text, &[&new, &server])?;
+        session.query_of(text, &[&new, &server, &FORMAT])?;
     }
     Ok(())
 }

@@ -14,6 +14,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../../migrations/postgres/0006_automations.sql"),
     include_str!("../../migrations/postgres/0007_attempts.sql"),
     include_str!("../../migrations/postgres/0008_packs.sql"),
+    include_str!("../../migrations/postgres/0009_formats.sql"),
 ];
 
 /// The first schema with a table of servers.

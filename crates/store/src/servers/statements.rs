@@ -2,6 +2,7 @@
 
 use super::{Announced, LEASE, Owner, ServerChange, ServerOutcome, ServerRow, Standing, Whose};
 use crate::sql::{Connection, Dialect, Error, Result, Row, params};
+use lamplight_domain::event::FORMAT;
 use lamplight_domain::{Seq, SessionId};
 
 /// Whether the server `logs.owner` may be taken for dead.
@@ -33,11 +34,11 @@ pub(crate) fn change(connection: &Connection, us: i64, change: &ServerChange) ->
         ServerChange::Announce(announced) => announce(connection, us, announced),
         ServerChange::Claim { session, of } => {
             let text = format!(
-                "UPDATE logs SET owner = ?1, fence = fence + 1 WHERE session = ?2 AND (owner IN (0, ?1) OR {})
+                "UPDATE logs SET owner = ?1, fence = fence + 1, format = ?3 WHERE session = ?2 AND format <= ?3 AND (owner IN (0, ?1) OR {})
                  RETURNING session, fence",
                 free(connection, *of)
             );
-            connection.rows(&text, params![us, session.as_str()], claim).map(ServerOutcome::Claimed)
+            connection.rows(&text, params![us, session.as_str(), FORMAT], claim).map(ServerOutcome::Claimed)
         }
         ServerChange::ClaimOpen { of, limit } => {
             let which = match of {
@@ -52,13 +53,13 @@ pub(crate) fn change(connection: &Connection, us: i64, change: &ServerChange) ->
             let text = format!(
                 "WITH free AS (
                     SELECT logs.number FROM summaries JOIN logs ON logs.number = summaries.log
-                    WHERE summaries.open = 1 AND {which}
+                    WHERE summaries.open = 1 AND logs.format <= ?3 AND {which}
                     ORDER BY summaries.session LIMIT ?2 {lock}
                  )
-                 UPDATE logs SET owner = ?1, fence = fence + 1 FROM free WHERE logs.number = free.number RETURNING session, fence"
+                 UPDATE logs SET owner = ?1, fence = fence + 1, format = ?3 FROM free WHERE logs.number = free.number RETURNING session, fence"
             );
             let limit = i64::try_from(*limit).unwrap_or(i64::MAX);
-            let mut claims = connection.rows(&text, params![us, limit], claim)?;
+            let mut claims = connection.rows(&text, params![us, limit, FORMAT], claim)?;
             claims.sort();
             Ok(ServerOutcome::Claimed(claims))
         }
@@ -164,8 +165,15 @@ pub(super) fn owner(connection: &Connection, session: &SessionId, us: i64) -> Re
     Ok(match owning(connection, session, us)? {
         Some(server) if server.is_us => Owner::Ours,
         Some(server) if server.is_alive => Owner::Other(server),
-        Some(_) | None => Owner::Nobody,
+        Some(_) | None => nobody(connection, session)?,
     })
+}
+
+/// Whose a session is whose server is gone.
+pub(super) fn nobody(connection: &Connection, session: &SessionId) -> Result<Owner> {
+    let text = "SELECT format FROM logs WHERE session = ?1";
+    let format: Option<i64> = connection.row(text, params![session.as_str()], |row| row.get(0))?;
+    Ok(if format > Some(FORMAT) { Owner::Newer } else { Owner::Nobody })
 }
 
 pub(super) fn ends_elsewhere(connection: &Connection, us: i64) -> Result<Vec<(SessionId, Seq)>> {
@@ -196,6 +204,6 @@ pub(crate) fn fence(connection: &Connection, log: i64) -> Result<i64> {
 
 /// A log that is this server's from its beginning; on SQLite too.
 pub(crate) fn new_log(connection: &Connection, session: &SessionId, us: i64) -> Result<i64> {
-    let insert = "INSERT INTO logs (session, owner, fence) VALUES (?1, ?2, 1) RETURNING number";
-    Ok(connection.row(insert, params![session.as_str(), us], |row| row.get(0))?.unwrap_or_default())
+    let insert = "INSERT INTO logs (session, owner, fence, format) VALUES (?1, ?2, 1, ?3) RETURNING number";
+    Ok(connection.row(insert, params![session.as_str(), us, FORMAT], |row| row.get(0))?.unwrap_or_default())
 }

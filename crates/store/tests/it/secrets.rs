@@ -41,7 +41,8 @@ async fn a_store_of_the_first_schema_goes_on() {
         DROP TABLE people; DROP TABLE identities; DROP TABLE credentials;
         DROP TABLE audit; DROP TABLE deliveries; DROP TABLE marks; DROP TABLE threads; DROP TABLE reviewed;
         DROP TABLE remarks; DROP TABLE replies; DROP TABLE lent; DROP TABLE hooks; DROP TABLE hook_deliveries;
-        DROP TABLE automation_runs; DROP TABLE automations; DROP TABLE attempts_taken; DROP TABLE log_packs;";
+        DROP TABLE automation_runs; DROP TABLE automations; DROP TABLE attempts_taken; DROP TABLE log_packs;
+        ALTER TABLE logs DROP COLUMN format;";
     connection.execute_batch(&format!("{later} PRAGMA user_version = 1")).unwrap();
     drop(connection);
 

@@ -214,6 +214,39 @@ async fn what_counts_once_counts_once_among_all_servers() {
     }
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_newer_version_has_had_is_left_to_that() {
+    let servers = Servers::start(2);
+    let [one, other] = &servers.stores[..] else { unreachable!() };
+    servers.keep();
+    let (newer, same) = (session(1), session(2));
+    for s in [&newer, &same] {
+        one.append(full_append(s, 0, 1)).await.unwrap();
+    }
+    // As a server would that knows an event more.
+    let of = |s: &SessionId, format: &str| {
+        servers.sql(&format!(
+            "UPDATE logs SET format = {format} WHERE session = '{}' RETURNING format",
+            s.as_str()
+        ))
+    };
+    of(&newer, "format + 1");
+    assert!(matches!(other.owner(&newer).await, Ok(Owner::Other(_))), "while that server is there");
+    // It hands its sessions back, as at the end of an upgrade that is undone.
+    servers.sql(&format!("UPDATE servers SET expires_at = 0 WHERE number = {}", one.server()));
+    for whose in [Whose::Left, Whose::Gone] {
+        assert!(!other.claim_open(whose, 10).await.unwrap().contains(&newer), "{whose:?}");
+    }
+    assert_eq!(other.claim(&same).await, Ok(Owner::Ours));
+    assert_eq!(other.claim(&newer).await, Ok(Owner::Newer));
+    assert!(matches!(other.append(append(&newer, 1, 1)).await, Err(AppendError::Fenced)));
+    // What is older is read by whoever is newer, and from then on is not left to the older one.
+    of(&newer, "0");
+    assert_eq!(other.claim(&newer).await, Ok(Owner::Ours));
+    let formats = servers.sql("SELECT DISTINCT format FROM logs");
+    assert_eq!(formats, lamplight_domain::event::FORMAT.to_string());
+}
+
 #[tokio::test]
 async fn on_sqlite_every_session_is_ours_and_nothing_is_asked() {
     let place = Place::sqlite();

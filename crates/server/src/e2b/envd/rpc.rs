@@ -117,7 +117,7 @@ pub(super) fn ping(headers: &HeaderMap) -> Duration {
 pub(super) fn of_sandbox(error: CommandError) -> Error {
     match error {
         CommandError::NotFound => Error::new(Code::NotFound, "the sandbox was not found"),
-        CommandError::Busy | CommandError::Moved => {
+        CommandError::Busy | CommandError::Moved | CommandError::Newer => {
             Error::new(Code::Unavailable, "the sandbox does not answer")
         }
         CommandError::Invalid { message, .. } => Error::new(Code::FailedPrecondition, message),

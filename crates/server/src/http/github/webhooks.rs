@@ -66,7 +66,8 @@ fn problem(refused: NotDelivered) -> Problem {
             error @ (CommandError::StorageFull
             | CommandError::Unreachable(_)
             | CommandError::Busy
-            | CommandError::Moved),
+            | CommandError::Moved
+            | CommandError::Newer),
         ) => error.into(),
         NotDelivered::NotStored(error) => {
             tracing::error!(%error, "a delivery of GitHub's could not be stored");
