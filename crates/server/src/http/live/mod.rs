@@ -61,13 +61,13 @@ impl Default for Timings {
 pub const UNACKNOWLEDGED: u64 = 1_000;
 
 /// Open streams that are served at once; each costs a few kilobytes.
-const MAX_STREAMS: usize = 10_000;
+const MAX_STREAMS: usize = 20_000;
 /// A client has nothing longer to say, in bytes.
 const CLIENT_MESSAGE: usize = 4 * 1024;
 /// Read at once from a client, in bytes; it sends short frames.
 const READ_BUFFER: usize = 512;
 /// Collected before it is written to the socket, in bytes, unless a wake-up ends before. Every stream keeps as much.
-const WRITE_BUFFER: usize = 16 * 1024;
+const WRITE_BUFFER: usize = 4 * 1024;
 /// For the farewell to a client that may not listen any more.
 const FAREWELL: Duration = Duration::from_secs(1);
 
