@@ -175,11 +175,15 @@ impl Draft {
         self.session.prompts.iter().map(|queued| queued.prompt.clone()).collect()
     }
 
-    /// Stops the turn; before there is one, takes the prompts back. Asking again while it is being stopped changes nothing.
+    /// Stops the turn; before there is one, takes the prompts back. Asking again while it is being stopped changes nothing, unless it stands
+    /// still, as it may in older logs: it could be paused then.
     pub(super) fn stop(&mut self, by: String) -> Result<(), Refusal> {
         let stopped = self.stop_checks(&by);
         match &self.session.turn {
-            Some(turn) if matches!(turn.state, TurnState::Stopping { .. }) => Ok(()),
+            Some(turn) if matches!(turn.state, TurnState::Stopping { .. }) => {
+                self.wake_up(Some(&by));
+                Ok(())
+            }
             Some(turn) => {
                 let turn = turn.number;
                 self.wake_up(Some(&by));

@@ -12,6 +12,10 @@ pub enum Refusal {
         turn: TurnNumber,
     },
     NoTurnRunning,
+    /// Somebody, or a guard, has asked for its end.
+    TurnStopping {
+        turn: TurnNumber,
+    },
     /// There is no sandbox that runs, or it cannot be paused.
     NothingToPause,
     NotPaused,
@@ -97,6 +101,7 @@ impl Refusal {
             Self::Ended => "session_ended",
             Self::TurnRunning { .. } => "turn_running",
             Self::NoTurnRunning => "no_turn_running",
+            Self::TurnStopping { .. } => "turn_stopping",
             Self::NothingToPause => "nothing_to_pause",
             Self::NotPaused => "not_paused",
             Self::SandboxStarting => "sandbox_starting",
@@ -133,6 +138,9 @@ impl std::fmt::Display for Refusal {
             Self::Ended => write!(f, "the session has ended; start a new one"),
             Self::TurnRunning { turn } => write!(f, "turn {turn} is running; stop it or wait for its end"),
             Self::NoTurnRunning => write!(f, "no turn is running, so there is nothing to stop"),
+            Self::TurnStopping { turn } => {
+                write!(f, "turn {turn} is being stopped, which a pause would put off; wait a moment")
+            }
             Self::NothingToPause => {
                 write!(f, "no sandbox of this session runs that could be paused")
             }

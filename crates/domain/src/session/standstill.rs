@@ -87,11 +87,15 @@ impl Session {
 }
 
 impl Draft {
+    /// What is being stopped does not stand still before it is over: it could be told nothing, and would be there until somebody resumes it.
     pub(super) fn pause(&mut self, by: String) -> Result<(), Refusal> {
         let generation = self.session.generation;
         match &self.session.sandbox {
             Sandbox::Ready { .. } if self.session.cannot_pause => Err(Refusal::NothingToPause),
             Sandbox::Ready { .. } | Sandbox::Paused { why: Pause::Idle | Pause::Over { .. }, .. } => {
+                if let Some(Turn { number, state: TurnState::Stopping { .. }, .. }) = &self.session.turn {
+                    return Err(Refusal::TurnStopping { turn: *number });
+                }
                 self.record(Event::PauseRequested { generation, by: Some(by) });
                 Ok(())
             }

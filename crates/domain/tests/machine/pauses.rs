@@ -1,9 +1,9 @@
 //! Standing still: when idle, and when a person says so.
 
 use crate::world::{World, spec};
-use lamplight_domain::Event;
 use lamplight_domain::event::{Guard, Outcome};
 use lamplight_domain::session::{Command, Effect, Phase, Refusal, Report, SandboxState};
+use lamplight_domain::{Event, Generation};
 
 fn pause(world: &mut World) -> Result<(), Refusal> {
     world.command(Command::Pause { by: "Ada".into() })
@@ -100,6 +100,37 @@ fn stop_ends_what_stands_still() {
     world.settle(false);
     let story = world.story(before);
     assert_eq!(story[..3], ["resume_requested", "stop_requested", "sandbox_resumed"], "{story:?}");
+    assert!(story.contains(&"turn_ended".into()), "{story:?}");
+}
+
+#[test]
+fn what_is_being_stopped_cannot_be_paused_and_ends() {
+    let mut world = World::new(spec());
+    world.settle(false);
+    let before = world.log.len();
+    world.command(Command::Stop { by: "Ada".into() }).unwrap();
+    assert_eq!(pause(&mut world), Err(Refusal::TurnStopping { turn: world.turn() }));
+    world.pass(spec().limits.cancel_grace_ms);
+    world.settle(false);
+    let story = world.story(before);
+    assert_eq!(story[..3], ["stop_requested", "agent_exited", "turn_ended"], "{story:?}");
+    pause(&mut world).expect("then it can be");
+}
+
+/// In a log of when it still could.
+#[test]
+fn stop_ends_what_was_paused_while_it_was_being_stopped() {
+    let mut world = World::new(spec());
+    world.settle(false);
+    world.command(Command::Stop { by: "Ada".into() }).unwrap();
+    world.append(Event::PauseRequested { generation: Generation(1), by: Some("Bo".into()) });
+    world.settle(false);
+    assert_eq!(world.session.phase(), (Phase::Paused, Some("paused by Bo; resume to go on".into())));
+    let before = world.log.len();
+    world.command(Command::Stop { by: "Ada".into() }).unwrap();
+    world.settle(false);
+    let story = world.story(before);
+    assert_eq!(story[..2], ["resume_requested", "sandbox_resumed"], "{story:?}");
     assert!(story.contains(&"turn_ended".into()), "{story:?}");
 }
 

@@ -80,6 +80,7 @@ fn refused(refusal: &Refusal) -> Problem {
         Refusal::Ended => (StatusCode::CONFLICT, "Start a new session."),
         Refusal::TurnRunning { .. } => (StatusCode::CONFLICT, "Stop the turn or wait for its end."),
         Refusal::NoTurnRunning => (StatusCode::CONFLICT, "Nothing: no turn is running."),
+        Refusal::TurnStopping { .. } => (StatusCode::CONFLICT, "Wait a moment."),
         Refusal::NothingToPause => (StatusCode::CONFLICT, "Nothing: no sandbox of it runs."),
         Refusal::NotPaused => (StatusCode::CONFLICT, "Nothing: it is not paused."),
         Refusal::SandboxStarting => (StatusCode::CONFLICT, "Wait a moment."),

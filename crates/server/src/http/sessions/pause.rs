@@ -14,7 +14,7 @@ use axum::http::StatusCode;
     responses(
         (status = 202, body = SessionView),
         (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "nothing_to_pause, session_ended")))]
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "nothing_to_pause, turn_stopping, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
     By(by): By,
