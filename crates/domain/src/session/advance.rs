@@ -25,7 +25,8 @@ impl Draft {
         if let (Some(Turn { state: TurnState::Stopping { why, .. }, .. }), Agent::None) =
             (&session.turn, &session.agent)
         {
-            return Some(Next::EndTurn(why.clone()));
+            // A sandbox that was lost may run on until it is known to be gone, and the agent in it.
+            return session.released.is_empty().then(|| Next::EndTurn(why.clone()));
         }
         if let Some(by) = session.may_be_left() {
             return Some(Next::End { by: by.to_owned() });

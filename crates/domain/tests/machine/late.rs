@@ -52,3 +52,20 @@ fn a_setup_has_its_own_time_and_the_start_its_own_after_it() {
     world.pass(1);
     assert_eq!(world.story(5), ["sandbox_released", "sandbox_failed"]);
 }
+
+#[test]
+fn a_turn_is_stopped_when_the_sandbox_that_it_lost_is_known_to_be_gone() {
+    let mut world = World::new(spec());
+    world.settle(false);
+    let detail = "it could not be resumed".into();
+    world.report(Report::SandboxLost { generation: Generation(1), detail });
+    assert!(world.agents[&1].alive, "nobody has ended it");
+    let before = world.log.len();
+    world.command(Command::Stop { by: "Ada".into() }).unwrap();
+    world.pass(spec().limits.cancel_grace_ms);
+    assert_eq!(world.story(before), ["stop_requested"]);
+    assert_eq!(world.session.phase(), (Phase::Executing, Some("stopping".into())));
+    world.settle(false);
+    assert_eq!(world.story(before)[..3], ["stop_requested", "sandbox_destroyed", "turn_ended"]);
+    assert!(!world.agents[&1].alive);
+}

@@ -2,6 +2,7 @@
 
 use crate::world::World;
 use lamplight_domain::agent::AgentInput;
+use lamplight_domain::event::Outcome;
 use lamplight_domain::question::Reply;
 use lamplight_domain::session::{Effect, Phase, Place};
 use lamplight_domain::{Event, PromptId, TurnNumber};
@@ -16,6 +17,8 @@ pub(crate) struct Watch {
     queued: BTreeSet<PromptId>,
     begun: BTreeMap<PromptId, TurnNumber>,
     open_turn: Option<TurnNumber>,
+    /// The last agent that was asked for.
+    run: u32,
     ended: BTreeSet<TurnNumber>,
     recorded: BTreeSet<TurnNumber>,
     needs_record: Option<TurnNumber>,
@@ -43,6 +46,12 @@ impl Watch {
             self.looked += 1;
             assert_eq!(entry.seq.0 as usize, self.looked, "seq is contiguous");
             self.take(&entry.event);
+            if let Event::TurnEnded { outcome: Outcome::Stopped { .. } | Outcome::Tripped { .. }, .. } =
+                entry.event
+            {
+                let runs = world.agents.get(&self.run).is_some_and(|process| process.alive);
+                assert!(!runs, "nothing runs of a turn that was stopped");
+            }
         }
         let owed = world.session.owed(world.now);
         let creating = owed.iter().filter(|effect| matches!(effect, Effect::CreateSandbox { .. })).count();
@@ -149,6 +158,7 @@ impl Watch {
                 let answered = self.replied.take().unwrap_or_else(|| (told.0.clone(), Reply::Cancelled));
                 assert_eq!(answered, told, "the agent is told what was answered");
             }
+            Event::AgentRequested { run, .. } => self.run = *run,
             Event::SandboxLost { .. } | Event::SandboxFailed { .. } => self.asked.clear(),
             Event::TurnEnded { turn, .. } => {
                 self.asked.clear();
