@@ -33,7 +33,14 @@ pub const CLAIMS: usize = 64;
 pub(crate) struct Ours {
     /// 0 on SQLite.
     pub(crate) number: i64,
-    fences: Mutex<HashMap<SessionId, i64>>,
+    claims: Mutex<Claims>,
+}
+
+#[derive(Debug, Default)]
+struct Claims {
+    fences: HashMap<SessionId, i64>,
+    /// How often every claim was forgotten.
+    term: u64,
 }
 
 /// One server, as it tells of itself.
@@ -117,33 +124,40 @@ pub(crate) enum ServerOutcome {
 
 impl Ours {
     pub(crate) fn new(number: i64) -> Self {
-        Self { number, fences: Mutex::default() }
+        Self { number, claims: Mutex::default() }
     }
 
-    fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, i64>> {
-        self.fences.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Claims> {
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// What an append to this session counts on; 0 is never right.
     pub(crate) fn fence(&self, session: &SessionId) -> i64 {
-        if self.number == 0 { 0 } else { self.lock().get(session).copied().unwrap_or(0) }
+        if self.number == 0 { 0 } else { self.lock().fences.get(session).copied().unwrap_or(0) }
     }
 
     pub(crate) fn is_held(&self, session: &SessionId) -> bool {
-        self.number == 0 || self.lock().contains_key(session)
+        self.number == 0 || self.lock().fences.contains_key(session)
     }
 
-    pub(crate) fn hold(&self, session: SessionId, fence: i64) {
-        if self.number != 0 {
-            self.lock().insert(session, fence);
+    /// What a claim is asked for in.
+    pub(crate) fn term(&self) -> u64 {
+        self.lock().term
+    }
+
+    /// Unless every claim was forgotten since this one was asked for: whoever took this server for dead may have the session by now.
+    pub(crate) fn hold(&self, session: SessionId, fence: i64, term: u64) {
+        let mut claims = self.lock();
+        if self.number != 0 && claims.term == term {
+            claims.fences.insert(session, fence);
         }
     }
 
     /// If it is still held by this claim.
     pub(crate) fn lost(&self, session: &SessionId, fence: i64) {
-        let mut fences = self.lock();
-        if fences.get(session) == Some(&fence) {
-            fences.remove(session);
+        let mut claims = self.lock();
+        if claims.fences.get(session) == Some(&fence) {
+            claims.fences.remove(session);
         }
     }
 }
@@ -239,13 +253,15 @@ impl Store {
     /// Forgets the claim; the session stays ours.
     pub fn let_go(&self, session: &SessionId) {
         if self.is_shared() {
-            self.ours().lock().remove(session);
+            self.ours().lock().fences.remove(session);
         }
     }
 
-    /// Forgets every claim: what is still appended by them is refused here.
+    /// Forgets every claim, also those that were asked for and are not answered yet: what is still appended by them is refused here.
     pub fn let_all_go(&self) {
-        self.ours().lock().clear();
+        let mut claims = self.ours().lock();
+        claims.fences.clear();
+        claims.term += 1;
     }
 
     /// Keeps this server's sessions its own for [`LEASE`] more.
@@ -276,10 +292,10 @@ impl Store {
     }
 
     async fn change_servers(&self, change: ServerChange) -> std::result::Result<ServerOutcome, WriteError> {
-        let us = self.ours().number;
+        let (us, term) = (self.ours().number, self.ours().term());
         let outcome = self.ask(|reply| Job::Record(Record::Servers { change, us, reply })).await?;
         if let ServerOutcome::Claimed(claims) = &outcome {
-            claims.iter().for_each(|(session, fence)| self.ours().hold(session.clone(), *fence));
+            claims.iter().for_each(|(session, fence)| self.ours().hold(session.clone(), *fence, term));
         }
         Ok(outcome)
     }

@@ -129,13 +129,13 @@ impl Store {
         let room = Arc::clone(&self.inner.room).acquire_many_owned(kib).await.map_err(|_| gone())?;
         let (reply, answer) = oneshot::channel();
         let (session, is_new) = (append.session.clone(), append.expected_last == Seq(0));
-        let fence = self.inner.ours.fence(&session);
+        let (fence, term) = (self.inner.ours.fence(&session), self.inner.ours.term());
         self.send(Job::Record(Record::Append { append: Box::new(append), fence, reply, _room: room }))
             .await
             .map_err(|_| gone())?;
         let answer = answer.await.unwrap_or_else(|_| Err(gone()));
         match &answer {
-            Ok(_) if is_new => self.inner.ours.hold(session, 1),
+            Ok(_) if is_new => self.inner.ours.hold(session, 1, term),
             Err(AppendError::Fenced) => self.inner.ours.lost(&session, fence),
             Ok(_) | Err(_) => {}
         }

@@ -2,12 +2,17 @@
 
 use crate::people::{credential, enter, person};
 use crate::support::*;
+use futures::FutureExt as _;
+use futures::future::BoxFuture;
 use lamplight_domain::{Role, Seq, SessionId};
 use lamplight_store::{
-    Announced, AppendError, CredentialKind, Owner, PeopleChange, PeopleOutcome, Remembered, Store, Whose,
+    Announced, AppendError, Away, CredentialKind, Disk, Owner, PeopleChange, PeopleOutcome, Remembered,
+    Store, Together, Unwritten, Whose,
 };
 use std::collections::BTreeSet;
+use std::sync::Arc;
 use tempfile::TempDir;
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 
 /// A database with so many servers.
@@ -245,6 +250,47 @@ async fn what_a_newer_version_has_had_is_left_to_that() {
     assert_eq!(other.claim(&newer).await, Ok(Owner::Ours));
     let formats = servers.sql("SELECT DISTINCT format FROM logs");
     assert_eq!(formats, lamplight_domain::event::FORMAT.to_string());
+}
+
+/// A database to which the way is open, or not: then nobody hears what was written.
+struct Way(watch::Sender<bool>);
+
+impl Disk for Way {
+    fn write(&self) -> BoxFuture<'_, Result<(), Unwritten>> {
+        async { Ok(()) }.boxed()
+    }
+
+    fn written(&self) -> BoxFuture<'_, ()> {
+        async { drop(self.0.subscribe().wait_for(|is_open| *is_open).await.unwrap()) }.boxed()
+    }
+
+    fn read(&self) -> BoxFuture<'_, Result<(), Away>> {
+        async { Ok(()) }.boxed()
+    }
+}
+
+/// Another server may have the session when this one hears that it had it.
+#[tokio::test]
+async fn what_is_answered_after_all_was_let_go_is_not_held() {
+    let [shared, own] = [tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap()];
+    let database = Together::open(shared.path(), Arc::new(|| NOON.0)).unwrap();
+    let way = Arc::new(Way(watch::Sender::new(true)));
+    let store = Store::open_together(own.path(), &database, 1, way.clone()).unwrap();
+    let s = session(1);
+    let late = async |asked: &mut (dyn Future<Output = ()> + Unpin)| {
+        way.0.send_replace(false);
+        assert!((&mut *asked).now_or_never().is_none(), "it waits for its answer");
+        store.let_all_go();
+        way.0.send_replace(true);
+        asked.await;
+        assert!(!store.is_held(&s));
+    };
+    late(&mut store.append(full_append(&s, 0, 1)).map(|written| assert!(written.is_ok())).boxed()).await;
+    late(&mut store.claim(&s).map(|owner| assert_eq!(owner, Ok(Owner::Ours))).boxed()).await;
+    late(&mut store.claim_open(Whose::Ours, 1).map(|claimed| assert_eq!(claimed.unwrap().len(), 1)).boxed())
+        .await;
+    assert_eq!(store.claim(&s).await, Ok(Owner::Ours));
+    assert!(store.is_held(&s));
 }
 
 #[tokio::test]
