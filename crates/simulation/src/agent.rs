@@ -1,6 +1,8 @@
 //! The agent: it speaks ACP version 1, one line a message, and does by chance what agents do. It has no task of its own, so that it
 //! outlives whoever drives it: it says when it wants to act next.
 
+use crate::fault::Fault;
+use crate::outage::Beginning;
 use crate::universe::{Conversation, Files, Universe, lock};
 use lamplight_domain::SessionId;
 use serde_json::{Value, json};
@@ -142,6 +144,14 @@ impl Agent {
         let number = number.and_then(|number| number.split('-').next()?.parse().ok());
         let Some(number) = number else { return self.wrong(&format!("{id} is no prompt's id")) };
         self.turn = Some(Turn { id, number, asked: None });
+        let (fault, odds) = (Fault::ModelAway, self.universe.weather().model);
+        if self.universe.model.lasts(&self.universe, &Beginning { fault, odds, most_ms: 180_000 }) {
+            // Or it waits for it, until somebody cancels that.
+            if self.universe.happens(700) {
+                self.plan(2_000, Act::EndTurn(Err("connection error")));
+            }
+            return;
+        }
         let odd = self.universe.happens(self.universe.weather().agent);
         for _ in 0..self.universe.number(0..5) {
             let act = match self.universe.number(0..20) {

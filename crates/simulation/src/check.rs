@@ -34,13 +34,7 @@ pub(crate) async fn all(
     readers: &BTreeMap<SessionId, Seen>,
 ) -> Told {
     let count = *lock(&universe.count);
-    let mut told = Told {
-        crashes: count.crashes,
-        cuts: count.cuts,
-        losses: count.losses,
-        partitions: count.partitions,
-        ..Told::default()
-    };
+    let mut told = Told { stops: count.stops, faults: count.faults, ..Told::default() };
     let mut trace = DefaultHasher::new();
     for id in sessions {
         let frames = frames(universe, engine, id).await;

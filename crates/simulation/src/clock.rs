@@ -17,8 +17,8 @@ struct State {
     before: Duration,
     /// When this life began, by its runtime's clock.
     since: Option<Instant>,
-    /// How far the wall clock was set.
-    set_ms: i64,
+    /// How far the wall clock is from what is right.
+    wrong_by_ms: i64,
 }
 
 impl Clock {
@@ -52,11 +52,12 @@ impl Clock {
 
     pub(crate) fn wall(&self) -> Timestamp {
         let elapsed = i64::try_from(self.elapsed().as_millis()).unwrap_or(i64::MAX);
-        Timestamp(BEGINNING_MS + elapsed + self.lock().set_ms)
+        Timestamp(BEGINNING_MS + elapsed + self.lock().wrong_by_ms)
     }
 
-    pub(crate) fn set_by(&self, ms: i64) {
-        self.lock().set_ms += ms;
+    /// Somebody sets the wall clock.
+    pub(crate) fn set_wrong_by(&self, ms: i64) {
+        self.lock().wrong_by_ms = ms;
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

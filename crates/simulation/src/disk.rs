@@ -1,10 +1,13 @@
 //! The disk below the store, and the way to it: now and then late, full or cut off for a while.
 
+use crate::fault::Fault;
+use crate::outage::{Beginning, Outage};
+use crate::sync;
 use crate::universe::Universe;
 use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use lamplight_store::{Away, Disk, Unwritten};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// Before somebody who asks a database that cannot be reached is told so.
@@ -12,25 +15,24 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(crate) struct SimulatedDisk {
     universe: Arc<Universe>,
-    full_until: Mutex<Duration>,
+    full: Outage,
 }
 
 impl SimulatedDisk {
     pub(crate) fn new(universe: Arc<Universe>) -> Self {
-        Self { universe, full_until: Mutex::default() }
+        Self { universe, full: Outage::default() }
     }
 
     fn is_full(&self) -> bool {
-        let (universe, now) = (&self.universe, self.universe.clock.elapsed());
-        if universe.weather().full == 0 {
-            return false;
+        let odds = self.universe.weather().full / 10;
+        self.full.hinders(&self.universe, &Beginning { fault: Fault::FullDisk, odds, most_ms: 10_000 })
+    }
+
+    /// Of several servers the disk is the database's, which is another machine's.
+    fn may_fail(&self) {
+        if self.universe.is_alone() && self.universe.happens(self.universe.weather().sync / 10) {
+            sync::fail_once();
         }
-        let mut until = crate::universe::lock(&self.full_until);
-        if now >= *until && universe.happens(universe.weather().full / 10) {
-            *until = now + Duration::from_millis(universe.number(1..10_000));
-            universe.tell(|| "the disk is full".to_owned());
-        }
-        now < *until
     }
 
     async fn reach(&self) -> Result<(), Away> {
@@ -44,6 +46,7 @@ impl Disk for SimulatedDisk {
     fn write(&self) -> BoxFuture<'_, Result<(), Unwritten>> {
         async move {
             self.reach().await.map_err(|Away| Unwritten::Away)?;
+            self.may_fail();
             if self.is_full() { Err(Unwritten::Full) } else { Ok(()) }
         }
         .boxed()

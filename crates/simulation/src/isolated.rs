@@ -5,7 +5,7 @@
 //! Tables of the standard library are hashed with bytes of the kernel's, which would order them otherwise each time. It asks for them by a
 //! symbol that a program may define itself, which this one does.
 
-use crate::Told;
+use crate::{Fault, Faults, Told};
 use std::io::{Read, Write};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
@@ -86,17 +86,11 @@ fn run(seed: Seed, dir: &Path, mut writer: std::io::PipeWriter) {
     let told = thread.ok().and_then(|thread| thread.join().ok()).and_then(Result::ok);
     let panics = PANICS.lock().unwrap_or_else(PoisonError::into_inner).join("\n");
     let answer = match told {
-        Some(Ok(told)) if panics.is_empty() => format!(
-            "told {} {} {} {} {} {} {} {}",
-            told.trace,
-            told.sessions,
-            told.entries,
-            told.turns,
-            told.crashes,
-            told.cuts,
-            told.losses,
-            told.partitions
-        ),
+        Some(Ok(told)) if panics.is_empty() => {
+            let Told { trace, sessions, entries, turns, stops, faults } = told;
+            let faults: Vec<String> = faults.all().map(|(_, times)| times.to_string()).collect();
+            format!("told {trace} {sessions} {entries} {turns} {stops} {}", faults.join(" "))
+        }
         Some(Err(found)) => format!("found {found}\n{panics}"),
         Some(Ok(_)) | None => format!("found {panics}"),
     };
@@ -110,16 +104,12 @@ fn parse(answer: &str) -> Option<Result<Told, String>> {
     let mut numbers = answer.strip_prefix("told ")?.split(' ');
     let trace = numbers.next()?.parse().ok()?;
     let mut count = || numbers.next()?.parse().ok();
-    Some(Ok(Told {
-        trace,
-        sessions: count()?,
-        entries: count()?,
-        turns: count()?,
-        crashes: count()?,
-        cuts: count()?,
-        losses: count()?,
-        partitions: count()?,
-    }))
+    let [sessions, entries, turns, stops] = [count()?, count()?, count()?, count()?];
+    let mut faults = Faults::default();
+    for fault in Fault::ALL {
+        faults.add(fault, count()?);
+    }
+    Some(Ok(Told { trace, sessions, entries, turns, stops, faults }))
 }
 
 /// Takes the place of the C library's in programs with a simulation, for the tables of the standard library alone: the same bytes each time.

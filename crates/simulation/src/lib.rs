@@ -2,12 +2,12 @@
 //! seed from which everything else follows.
 //!
 //! ```text
-//!  story (people, crashes) ──▶ engine ── store in place ── disk: slow, full
-//!                                │ provider: late, failing, its answers lost
+//!  story (people, crashes) ──▶ engine ── store in place ── disk: slow, full, broken
+//!                                │ provider: late, failing, its answers lost, away
 //!                                ▼
 //!                     link: a stream in memory, cut anywhere
 //!                                ▼
-//!                     guest ── agent: says, edits, asks, falls silent, ends      ◀── misfortune: sandboxes and agents die, clocks jump
+//!                     guest ── agent: says, edits, asks, falls silent, ends, has no model      ◀── misfortune: sandboxes and agents die, clocks jump
 //! ```
 //! The world outlives the server: a crash drops the runtime with all that runs on it, wherever each of it waits, and the next life opens
 //! what was committed and finds sandboxes whose agents have gone on. When the story is told, nothing goes wrong any more, everything has to
@@ -17,22 +17,27 @@
 //! `docs/decisions/0046-simulation.md`.
 
 mod agent;
+mod asking;
 mod check;
 mod clock;
 mod config;
 mod disk;
+mod fault;
 mod guest;
 mod isolated;
 mod misfortune;
+mod outage;
 mod provider;
 mod reader;
 mod repository;
 mod servers;
 mod shell;
 mod story;
+mod sync;
 mod universe;
 mod weather;
 
+pub use fault::{Fault, Faults};
 pub use isolated::{Running, Seed, isolated};
 pub use weather::Flaw;
 
@@ -46,10 +51,9 @@ pub struct Told {
     pub sessions: usize,
     pub entries: usize,
     pub turns: usize,
-    pub crashes: usize,
-    pub cuts: usize,
-    pub losses: usize,
-    pub partitions: usize,
+    /// Turns that were to end at once, and ran then, and had nothing in their way.
+    pub stops: usize,
+    pub faults: Faults,
 }
 
 /// One story in so many is of several servers.

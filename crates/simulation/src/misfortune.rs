@@ -1,5 +1,6 @@
 //! What happens to the world by itself: sandboxes and agents die, and somebody sets the clock.
 
+use crate::fault::Fault;
 use crate::universe::{Universe, lock};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,13 +23,19 @@ pub(crate) async fn strike(universe: Arc<Universe>) {
             0 | 1 => lose(&universe, one),
             2..5 => one.cut(),
             5 | 6 => one.kill_agent(),
-            _ => {
-                let ms = universe.number(0..600_000) as i64 - 300_000;
-                universe.tell(|| format!("the clock is set by {ms} ms"));
-                universe.clock.set_by(ms);
-            }
+            _ => set_the_clock(&universe),
         }
     }
+}
+
+/// By some minutes, or by an hour, to what is right or to what is not.
+fn set_the_clock(universe: &Universe) {
+    let most = if universe.happens(250) { 60 * 60_000 } else { 5 * 60_000 };
+    let ms = universe.number(0..2 * most) as i64 - most as i64;
+    universe.struck(Fault::ClockSet);
+    universe.tell(|| format!("the clock is wrong by {ms} ms from here on"));
+    universe.hinder();
+    universe.clock.set_wrong_by(ms);
 }
 
 /// The machine itself is gone for a moment.
@@ -43,7 +50,7 @@ fn lose(universe: &Universe, guest: &Arc<crate::guest::Guest>) {
     let Some(sandboxes) = all.get_mut(&guest.session) else { return };
     if sandboxes.running.take_if(|running| Arc::ptr_eq(running, guest)).is_some() {
         sandboxes.left_over.push(guest.generation);
-        lock(&universe.count).losses += 1;
+        universe.struck(Fault::Loss);
         universe.tell(|| format!("{} loses sandbox {}", guest.session, guest.generation));
         guest.die();
     }

@@ -1,7 +1,9 @@
 //! The provider: it makes sandboxes in memory, fails now and then before or after it has done what it was asked, and finds them again
 //! after a restart of the server, as every provider has to.
 
+use crate::fault::Fault;
 use crate::guest::Guest;
+use crate::outage::Beginning;
 use crate::universe::{Sandboxes, Universe, lock};
 use crate::weather::Flaw;
 use async_trait::async_trait;
@@ -25,9 +27,15 @@ impl SimulatedProvider {
     /// What is asked takes a while, and may come to nothing.
     async fn reach(&self) -> Result<(), SandboxError> {
         self.0.step().await;
-        match self.0.happens(self.0.weather().provider) {
+        let weather = self.0.weather();
+        let (fault, odds) = (Fault::ProviderAway, weather.provider_away / 2);
+        if self.0.provider.hinders(&self.0, &Beginning { fault, odds, most_ms: 90_000 }) {
+            return Err(SandboxError::new(ErrorKind::Unavailable, "nobody reaches the provider"));
+        }
+        match self.0.happens(weather.provider) {
             false => Ok(()),
             true => {
+                self.0.hinder();
                 let kind = match self.0.number(0..3) {
                     0 => ErrorKind::Unavailable,
                     1 => ErrorKind::Exhausted,

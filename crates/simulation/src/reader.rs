@@ -3,7 +3,7 @@
 use crate::universe::{Universe, lock};
 use crate::weather::Flaw;
 use bytes::Bytes;
-use lamplight_domain::event::{Entry, Event, Outcome};
+use lamplight_domain::event::{Entry, Event, GuardTripped, Outcome};
 use lamplight_domain::{Seq, SessionId};
 use lamplight_engine::Engine;
 use std::sync::{Arc, Mutex};
@@ -29,7 +29,7 @@ pub(crate) async fn follow(universe: Arc<Universe>, engine: Engine, session: Ses
 }
 
 /// Comes, follows for a while, and leaves.
-pub(crate) async fn visit(universe: &Universe, engine: &Engine, session: &SessionId, seen: &Seen) {
+pub(crate) async fn visit(universe: &Arc<Universe>, engine: &Engine, session: &SessionId, seen: &Seen) {
     let mut after = seen.last();
     if universe.flaw == Some(Flaw::SkipsAnEntry) && after > Seq(5) {
         after = after.next();
@@ -46,17 +46,21 @@ pub(crate) async fn visit(universe: &Universe, engine: &Engine, session: &Sessio
     }
 }
 
-/// A turn that was stopped is over only when nothing of it runs.
-fn look(universe: &Universe, session: &SessionId, frame: &Bytes) {
+/// A turn that is stopped has to be over soon, and is only when nothing of it runs.
+fn look(universe: &Arc<Universe>, session: &SessionId, frame: &Bytes) {
     let Ok(Entry { event, seq, .. }) = serde_json::from_slice(frame) else {
         return universe.wrong(format!("an entry of {session} cannot be read: {frame:?}"));
     };
     universe.tell(|| format!("{session} {seq} {}", String::from_utf8_lossy(frame)));
-    let Event::TurnEnded { turn, outcome: Outcome::Stopped { .. } | Outcome::Tripped { .. } } = event else {
-        return;
-    };
-    let working = universe.guest(session).and_then(|guest| guest.turn());
-    if working == Some(turn.0) {
-        universe.wrong(format!("turn {turn} of {session} has ended, and its agent works on it"));
+    match event {
+        Event::StopRequested { turn, .. } | Event::GuardTripped(GuardTripped { turn, .. }) => {
+            universe.has_to_end(session, turn.0);
+        }
+        Event::TurnEnded { turn, outcome: Outcome::Stopped { .. } | Outcome::Tripped { .. } }
+            if universe.works(session, turn.0) =>
+        {
+            universe.wrong(format!("turn {turn} of {session} has ended, and its agent works on it"));
+        }
+        _ => {}
     }
 }

@@ -47,6 +47,7 @@ pub(crate) fn run(universe: &Universe, session: &SessionId, files: &Mutex<Files>
             true => Ran::failed("the remote end hung up unexpectedly"),
             false => {
                 let made = push(universe, files, &branch, commit);
+                universe.tell(|| format!("{branch} of {session} is pushed: {}", made.stdout.trim()));
                 if is_late { Ran::failed("it was interrupted") } else { made }
             }
         }

@@ -1,18 +1,19 @@
 //! One run: what people do, when the server ends and starts again, and that everything comes to rest when nothing goes wrong any more.
 
 use crate::Told;
+use crate::asking::{is_allowed, is_at_work, new_session};
 use crate::check::{self, Wanted};
-use crate::config::{AGENT, config};
+use crate::config::config;
 use crate::disk::SimulatedDisk;
+use crate::fault::Fault;
 use crate::misfortune;
 use crate::provider::SimulatedProvider;
 use crate::reader::{self, Seen};
-use crate::repository::BASE;
-use crate::universe::{Universe, lock};
+use crate::sync;
+use crate::universe::Universe;
 use crate::weather::Flaw;
-use lamplight_domain::permission::Policy;
-use lamplight_domain::session::{Phase, SessionView};
-use lamplight_domain::{Person, Role, SessionId};
+use lamplight_domain::SessionId;
+use lamplight_domain::session::SessionView;
 use lamplight_engine::{CommandError, Engine, NewSession};
 use lamplight_store::Store;
 use std::collections::BTreeMap;
@@ -23,10 +24,9 @@ use tokio::time::{sleep, timeout};
 
 /// Sessions of one run.
 const MOST_SESSIONS: usize = 3;
-/// Until everything has come to rest after the last thing that was asked: longer than any wait that a session has.
-const REST: Duration = Duration::from_secs(60 * 60);
-/// From one look whether it has to the next.
-const LOOK: Duration = Duration::from_secs(5);
+/// Until everything has come to rest after the last thing that was asked: longer than any wait that a session has, by a clock that was set
+/// from an hour before what is right to an hour behind it.
+pub(crate) const REST: Duration = Duration::from_secs(3 * 60 * 60);
 /// After that an effect that had come to nothing before is done: it is tried again every 30 s at least.
 const LAST: Duration = Duration::from_secs(45);
 /// For a server that is told to end.
@@ -46,7 +46,7 @@ pub(crate) fn run(seed: u64, flaw: Option<Flaw>, dir: &Path) -> Result<Told, Str
         let found = universe.found();
         match (found.first(), end) {
             (Some(_), _) => return Err(found.join("\n")),
-            (None, End::Crashed) => lock(&universe.count).crashes += 1,
+            (None, End::Crashed) => universe.struck(Fault::Crash),
             (None, End::Ended) => {}
             (None, End::Told(told)) => return Ok(told),
         }
@@ -145,12 +145,25 @@ impl Story {
                     return End::Ended;
                 }
             }
+            if self.is_to_start_again(700) {
+                self.shut_down(&engine).await;
+                return End::Ended;
+            }
             self.act_with_patience(&engine).await;
+        }
+        if self.is_to_start_again(1000) {
+            self.shut_down(&engine).await;
+            return End::Ended;
         }
         self.rest(&engine).await;
         let told = check::all(&self.universe, &engine, &self.sessions, &self.wanted, &self.readers).await;
         self.shut_down(&engine).await;
         End::Told(told)
+    }
+
+    /// Somebody sees that the store has failed for good, so many in thousand times.
+    fn is_to_start_again(&self, odds: u32) -> bool {
+        sync::has_failed() && self.universe.happens(odds)
     }
 
     async fn start(&self) -> anyhow::Result<Engine> {
@@ -189,12 +202,33 @@ impl Story {
             return self.create(engine).await;
         }
         let session = self.sessions[self.universe.number(0..self.sessions.len() as u64) as usize].clone();
-        let by = "Ada".to_owned();
         match self.universe.number(0..23) {
-            20 => self.heard(engine.pause(&session, by).await),
-            21 | 22 => self.heard(engine.resume(&session, by).await),
             0..3 if self.sessions.len() < MOST_SESSIONS => self.create(engine).await,
             0..9 => self.prompt(engine, &session).await,
+            what => {
+                self.ask(engine, &session, what).await;
+                if self.is_doubled() {
+                    self.ask(engine, &session, what).await;
+                }
+            }
+        }
+    }
+
+    /// Whether a request is doubled on its way.
+    fn is_doubled(&self) -> bool {
+        let is_doubled = self.universe.happens(self.universe.weather().doubled);
+        if is_doubled {
+            self.universe.struck(Fault::Doubled);
+        }
+        is_doubled
+    }
+
+    /// Something that may come twice.
+    async fn ask(&self, engine: &Engine, session: &SessionId, what: u64) {
+        let (session, by) = (session.clone(), "Ada".to_owned());
+        match what {
+            20 => self.heard(engine.pause(&session, by).await),
+            21 | 22 => self.heard(engine.resume(&session, by).await),
             9..12 => self.heard(engine.stop(&session, by).await),
             12..15 => self.permit(engine, &session).await,
             15 => {
@@ -205,12 +239,14 @@ impl Story {
             }
             16 => self.heard(engine.retry(&session, by).await),
             17 => {
-                let priority = self.universe.number(0..9) as i8;
+                let priority = (self.acts % 9) as i8;
                 self.heard(engine.set_priority(&session, priority, by).await);
             }
             18 if self.universe.happens(300) => self.heard(engine.end(&session, by).await),
             _ => {
-                if let Err(error) = engine.view(&session).await {
+                if let Err(error) = engine.view(&session).await
+                    && !sync::has_failed()
+                {
                     self.universe.wrong(format!("{session} cannot be looked at: {error:#}"));
                 }
             }
@@ -231,8 +267,7 @@ impl Story {
                 self.unanswered = None;
                 self.wanted.accepted(&view.id, &new.prompt);
                 self.made(engine, key.clone(), view.id.clone());
-                // A request that is doubled on its way.
-                if self.universe.happens(200)
+                if self.is_doubled()
                     && let Ok(again) = engine.create_once(&key, "the same", new).await
                     && again.id != view.id
                 {
@@ -240,6 +275,7 @@ impl Story {
                 }
             }
             Err(CommandError::StorageFull | CommandError::Busy) => {}
+            Err(_) if sync::has_failed() => {}
             Err(error) => {
                 self.universe.wrong(format!("a session is not made: {error:#}"));
             }
@@ -284,7 +320,7 @@ impl Story {
     }
 
     fn refused(&self, error: CommandError) {
-        if !is_allowed(&error) {
+        if !is_allowed(&error) && !sync::has_failed() {
             self.universe.wrong(format!("somebody is told {error:#}"));
         }
     }
@@ -302,8 +338,9 @@ impl Story {
         }
         let provider = SimulatedProvider(Arc::clone(&universe));
         let settled = async {
+            let begun = universe.clock.elapsed();
             loop {
-                sleep(LOOK).await;
+                sleep(look(universe.clock.elapsed() - begun)).await;
                 let mut is_quiet = true;
                 for session in &self.sessions {
                     self.permit(engine, session).await;
@@ -326,46 +363,7 @@ impl Story {
     }
 }
 
-/// What people may be told, wherever they ask; everything else is a fault.
-pub(crate) fn is_allowed(error: &CommandError) -> bool {
-    match error {
-        CommandError::Refused(_) | CommandError::StorageFull | CommandError::Busy => true,
-        CommandError::NotFound
-        | CommandError::Invalid { .. }
-        | CommandError::Unreachable(_)
-        | CommandError::StorageUnavailable(_)
-        | CommandError::Moved
-        | CommandError::Newer
-        | CommandError::Failed(_) => false,
-    }
-}
-
-pub(crate) fn new_session(universe: &Universe, repository: &Path, prompt: String) -> NewSession {
-    let policy = [Policy::Allow, Policy::Ask, Policy::Reject][universe.number(0..3) as usize];
-    NewSession {
-        repository: repository.to_string_lossy().into_owned(),
-        prompt,
-        attachments: Vec::new(),
-        title: None,
-        base: Some(BASE.to_owned()),
-        branch: None,
-        agent: Some(AGENT.to_owned()),
-        model: None,
-        permissions: Some(policy),
-        limits: Default::default(),
-        network: None,
-        image: None,
-        sandbox: Default::default(),
-        person: Some(Person { name: "Ada".to_owned(), email: "ada@example.org".to_owned() }),
-        role: Role::Admin,
-        fork: None,
-        parent: None,
-    }
-}
-
-pub(crate) fn is_at_work(phase: Phase) -> bool {
-    match phase {
-        Phase::Queued | Phase::Starting | Phase::Planning | Phase::Executing | Phase::WaitingForYou => true,
-        Phase::Stuck | Phase::Paused | Phase::Done | Phase::Failed => false,
-    }
+/// From one look whether everything has come to rest to the next, where that has taken so long: often, until only the clock is waited for.
+pub(crate) fn look(rested: Duration) -> Duration {
+    Duration::from_secs(if rested < Duration::from_secs(10 * 60) { 5 } else { 60 })
 }

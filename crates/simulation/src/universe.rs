@@ -2,8 +2,11 @@
 //! is the same for all.
 
 use crate::clock::Clock;
+use crate::fault::{Fault, Faults};
 use crate::guest::Guest;
+use crate::outage::Outage;
 use crate::repository::Repository;
+use crate::sync;
 use crate::weather::{Flaw, Weather};
 use fastrand::Rng;
 use lamplight_domain::{Generation, SessionId, Timestamp};
@@ -17,6 +20,9 @@ use std::time::Duration;
 use tokio::sync::{Notify, watch};
 use tokio_util::task::TaskTracker;
 
+/// Nothing of a turn that is stopped runs any more: section 11 of the founding design.
+const STOPS_WITHIN: Duration = Duration::from_secs(5);
+
 pub(crate) struct Universe {
     pub(crate) clock: Clock,
     pub(crate) flaw: Option<Flaw>,
@@ -26,6 +32,12 @@ pub(crate) struct Universe {
     crashed: Notify,
     /// Whether the database cannot be reached.
     is_cut_off: watch::Sender<bool>,
+    /// Of the model that all agents ask.
+    pub(crate) model: Arc<Outage>,
+    /// Of this machine's provider.
+    pub(crate) provider: Outage,
+    /// The last moment, so far, at which something stood in the way of what is in time otherwise.
+    hindered_until: Mutex<Duration>,
     pub(crate) repository: Arc<Mutex<Repository>>,
     /// Of each session that ever had one.
     pub(crate) sandboxes: Mutex<BTreeMap<SessionId, Sandboxes>>,
@@ -75,11 +87,9 @@ pub(crate) struct Conversation {
 
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Count {
-    pub(crate) crashes: usize,
-    pub(crate) cuts: usize,
-    pub(crate) losses: usize,
-    /// Servers that were frozen, or cut off from their database.
-    pub(crate) partitions: usize,
+    pub(crate) faults: Faults,
+    /// Turns that were to end at once, and nothing was in their way.
+    pub(crate) stops: usize,
 }
 
 #[derive(Debug, Default)]
@@ -101,6 +111,9 @@ impl Universe {
             crash: Mutex::default(),
             crashed: Notify::new(),
             is_cut_off: watch::Sender::new(false),
+            model: Arc::default(),
+            provider: Outage::default(),
+            hindered_until: Mutex::default(),
             repository: Arc::new(Mutex::new(Repository::new())),
             sandboxes: Mutex::default(),
             agents: Arc::default(),
@@ -122,6 +135,9 @@ impl Universe {
             crash: Mutex::default(),
             crashed: Notify::new(),
             is_cut_off: watch::Sender::new(false),
+            model: Arc::clone(&self.model),
+            provider: Outage::default(),
+            hindered_until: Mutex::default(),
             repository: Arc::clone(&self.repository),
             sandboxes: Mutex::default(),
             agents: Arc::clone(&self.agents),
@@ -131,6 +147,16 @@ impl Universe {
             is_told: self.is_told,
             number,
         })
+    }
+
+    /// The number of this machine, where there are several.
+    pub(crate) fn machine(&self) -> i64 {
+        self.number as i64
+    }
+
+    /// There is one server.
+    pub(crate) fn is_alone(&self) -> bool {
+        self.number == 0
     }
 
     /// Cuts this machine off from the database, or not any more.
@@ -151,6 +177,7 @@ impl Universe {
     pub(crate) fn clear_up(&self) {
         *lock(&self.weather) = Weather::CALM;
         lock(&self.crash).after = None;
+        sync::mend();
     }
 
     pub(crate) fn number(&self, range: Range<u64>) -> u64 {
@@ -178,6 +205,9 @@ impl Universe {
             false if self.happens(300) => self.number(1..40),
             false => 0,
         };
+        if late {
+            self.hinder_until(self.clock.elapsed() + Duration::from_millis(ms));
+        }
         if ms > 0 {
             tokio::time::sleep(Duration::from_millis(ms)).await;
             if self.is_over() {
@@ -213,6 +243,10 @@ impl Universe {
     /// A server starts, on a runtime of its own; what went on without it goes on.
     pub(crate) fn begin_life(self: &Arc<Self>) {
         self.clock.begin_life();
+        self.hinder();
+        if sync::mend() {
+            self.struck(Fault::FailedSync);
+        }
         *lock(&self.crash) = Crash::default();
         *lock(&self.tasks) = TaskTracker::new();
         let running: Vec<_> =
@@ -228,6 +262,48 @@ impl Universe {
     /// Runs something of the world for as long as this life.
     pub(crate) fn spawn(&self, work: impl Future<Output = ()> + Send + 'static) {
         lock(&self.tasks).spawn(work);
+    }
+
+    /// Something goes wrong.
+    pub(crate) fn struck(&self, fault: Fault) {
+        self.tell(|| format!("{fault:?}"));
+        lock(&self.count).faults.add(fault, 1);
+    }
+
+    /// So far something stands in the way of what is in time otherwise.
+    pub(crate) fn hinder_until(&self, at: Duration) {
+        let mut until = lock(&self.hindered_until);
+        *until = (*until).max(at);
+    }
+
+    /// Something stood in its way.
+    pub(crate) fn hinder(&self) {
+        self.hinder_until(self.clock.elapsed());
+    }
+
+    /// This turn is to end, because a person or a limit says so: soon nothing of it runs, where nothing stands in the way.
+    pub(crate) fn has_to_end(self: &Arc<Self>, session: &SessionId, turn: u32) {
+        if !self.works(session, turn) {
+            return;
+        }
+        let (universe, session, since) = (Arc::clone(self), session.clone(), self.clock.elapsed());
+        self.spawn(async move {
+            tokio::time::sleep(STOPS_WITHIN).await;
+            if *lock(&universe.hindered_until) >= since {
+                return;
+            }
+            lock(&universe.count).stops += 1;
+            if universe.works(&session, turn) {
+                universe.wrong(format!(
+                    "turn {turn} of {session} was to end, and {STOPS_WITHIN:?} later its agent works on it"
+                ));
+            }
+        });
+    }
+
+    /// Whether an agent here works on that turn of the session.
+    pub(crate) fn works(&self, session: &SessionId, turn: u32) -> bool {
+        self.guest(session).and_then(|guest| guest.turn()) == Some(turn)
     }
 
     /// Something is so that must never be.

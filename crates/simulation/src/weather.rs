@@ -15,6 +15,8 @@ pub enum Flaw {
     LeavesSandboxes,
     /// A sandbox makes its commit once more than it is asked for.
     CommitsTwice,
+    /// A guest takes its time before it ends everything.
+    EndsLate,
 }
 
 /// How often each goes wrong, in thousand times.
@@ -26,12 +28,22 @@ pub(crate) struct Weather {
     pub(crate) cut: u32,
     /// A provider that fails before, or after, it has done what it was asked.
     pub(crate) provider: u32,
+    /// A provider that nobody reaches for a while.
+    pub(crate) provider_away: u32,
     /// A disk that is full for a while.
     pub(crate) full: u32,
+    /// A disk that fails once, and with it the store, until the server is started again.
+    pub(crate) sync: u32,
     /// A command of ours in a sandbox that fails.
     pub(crate) command: u32,
     /// A turn in which the agent does not do what it should.
     pub(crate) agent: u32,
+    /// A turn from which on no agent reaches its model for a while.
+    pub(crate) model: u32,
+    /// What one server passes on to another.
+    pub(crate) between: u32,
+    /// What somebody asks for, and that comes twice.
+    pub(crate) doubled: u32,
     /// A look of misfortune's at which it strikes.
     pub(crate) misfortune: u32,
     /// A wait of the story's in which the server is ended.
@@ -39,8 +51,21 @@ pub(crate) struct Weather {
 }
 
 impl Weather {
-    pub(crate) const CALM: Self =
-        Self { late: 0, cut: 0, provider: 0, full: 0, command: 0, agent: 0, misfortune: 0, crash: 0 };
+    pub(crate) const CALM: Self = Self {
+        late: 0,
+        cut: 0,
+        provider: 0,
+        provider_away: 0,
+        full: 0,
+        sync: 0,
+        command: 0,
+        agent: 0,
+        model: 0,
+        between: 0,
+        doubled: 0,
+        misfortune: 0,
+        crash: 0,
+    };
 
     /// One run in eight is calm; the others have some of it, some of them all.
     pub(crate) fn by_chance(chance: &mut Rng) -> Self {
@@ -52,9 +77,14 @@ impl Weather {
             late: some(200),
             cut: some(700),
             provider: some(250),
+            provider_away: some(60),
             full: some(60),
+            sync: some(60),
             command: some(150),
             agent: some(500),
+            model: some(250),
+            between: some(700),
+            doubled: some(400),
             misfortune: some(400),
             crash: some(500),
         }

@@ -1,6 +1,7 @@
 //! The host's end of the way to a guest: it can be cut anywhere, between two bytes.
 
-use crate::universe::{Universe, lock};
+use crate::fault::Fault;
+use crate::universe::Universe;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -38,7 +39,8 @@ impl Cable {
         let Some(left) = &mut self.left else { return };
         *left = left.saturating_sub(bytes as u64);
         if *left == 0 && !self.cut.is_cancelled() {
-            lock(&self.universe.count).cuts += 1;
+            self.universe.struck(Fault::Cut);
+            self.universe.hinder();
             self.cut.cancel();
         }
     }

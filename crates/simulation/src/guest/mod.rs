@@ -7,6 +7,7 @@ mod process;
 mod stream;
 
 use crate::agent::Agent;
+use crate::fault::Fault;
 use crate::shell;
 use crate::universe::{Files, Universe, lock};
 use cable::Cable;
@@ -67,6 +68,7 @@ impl Guest {
     pub(crate) fn pause(&self, is_paused: bool) {
         let what = if is_paused { "stands still" } else { "goes on" };
         self.universe.tell(|| format!("sandbox {} of {} {what}", self.generation, self.session));
+        self.universe.hinder();
         *lock(&self.is_paused) = is_paused;
         self.resumed.notify_waiters();
     }
@@ -108,8 +110,8 @@ impl Guest {
     /// Somewhere between here and the host.
     pub(crate) fn cut(&self) {
         if let Some(link) = lock(&self.state).link.take() {
-            lock(&self.universe.count).cuts += 1;
-            self.universe.tell(|| format!("the link to {} is cut", self.session));
+            self.universe.struck(Fault::Cut);
+            self.universe.hinder();
             link.cancel();
         }
     }

@@ -11,9 +11,10 @@
 use super::people::{Errand, People};
 use crate::config::config;
 use crate::disk::SimulatedDisk;
+use crate::fault::Fault;
 use crate::misfortune;
 use crate::provider::SimulatedProvider;
-use crate::universe::{Universe, lock};
+use crate::universe::Universe;
 use crate::weather::Weather;
 use lamplight_engine::{Config, Engine};
 use lamplight_store::{Store, Together};
@@ -151,8 +152,7 @@ impl Machine {
             tokio::select! {
                 biased;
                 () = universe.crashed() => {
-                    universe.tell(|| "the server crashes".to_owned());
-                    lock(&universe.count).crashes += 1;
+                    universe.struck(Fault::Crash);
                     true
                 }
                 () = life.ended.notified() => true,
@@ -190,20 +190,18 @@ impl Machine {
                 self.state = State::Up(life);
             }
             4 | 5 => {
-                self.tell(&life, "the machine stands still");
-                lock(&chance.count).partitions += 1;
+                self.strike(&life, Fault::Partition, "the machine stands still");
                 self.state = State::Frozen { life, until };
             }
             6 | 7 => {
-                self.tell(&life, "the machine is cut off from the database");
-                lock(&chance.count).partitions += 1;
+                self.strike(&life, Fault::Partition, "the machine is cut off from the database");
+                chance.hinder_until(until);
                 chance.cut_off(true);
                 self.cut_off_until = Some(until);
                 self.state = State::Up(life);
             }
             _ => {
-                self.tell(&life, "the machine loses its power");
-                lock(&chance.count).crashes += 1;
+                self.strike(&life, Fault::Crash, "the machine loses its power");
                 self.state = self.end(life, at);
                 misfortune::lose_all(&chance);
             }
@@ -212,6 +210,13 @@ impl Machine {
 
     fn tell(&self, life: &Life, what: &str) {
         let _there = life.runtime.enter();
+        self.universe.tell(|| what.to_owned());
+    }
+
+    fn strike(&self, life: &Life, fault: Fault, what: &str) {
+        let _there = life.runtime.enter();
+        self.universe.struck(fault);
+        self.universe.hinder();
         self.universe.tell(|| what.to_owned());
     }
 

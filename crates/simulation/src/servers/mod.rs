@@ -15,6 +15,8 @@ mod people;
 
 use crate::Told;
 use crate::check;
+use crate::fault::Fault;
+use crate::story::{REST, look};
 use crate::universe::Universe;
 use crate::weather::{Flaw, Weather};
 use lamplight_engine::Whereabouts;
@@ -25,10 +27,6 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// Until everything has come to rest after the last thing that was asked: longer than any wait that a session has.
-const REST: Duration = Duration::from_secs(60 * 60);
-/// From one look whether it has to the next.
-const LOOK: Duration = Duration::from_secs(5);
 /// After that an effect that had come to nothing before is done, and a sandbox that nobody claims is found.
 const LAST: Duration = Duration::from_secs(65);
 /// What servers that had lost one another know again after nothing went wrong for so long: who has which session.
@@ -79,6 +77,11 @@ impl Story {
                 acts -= 1;
                 let one = self.one();
                 let errand = self.people.think_of();
+                if errand.may_come_twice() && self.world.happens(self.world.weather().doubled) {
+                    self.world.struck(Fault::Doubled);
+                    let other = self.one();
+                    self.machines[other].ask(&self.people, errand.clone());
+                }
                 self.machines[one].ask(&self.people, errand);
                 let ms = match self.world.number(0..12) {
                     0 => self.world.number(1..40_000),
@@ -109,7 +112,7 @@ impl Story {
         for machine in from.iter_mut().chain(before) {
             machine.live_until(self.at);
         }
-        for (server, errand) in self.people.passed_on() {
+        for (server, errand) in self.people.passed_on(self.at) {
             if let Some(machine) = self.machines.iter().find(|machine| machine.number() == server) {
                 machine.ask(&self.people, errand);
             }
@@ -133,7 +136,7 @@ impl Story {
         self.world.tell(|| "nothing goes wrong any more".to_owned());
         let since = self.at;
         loop {
-            self.wait(LOOK)?;
+            self.wait(look(self.at - since))?;
             let rested = self.at - since;
             if rested > SETTLED {
                 self.has_one_sandbox_each();

@@ -1,8 +1,9 @@
 //! People who ask whichever server they reach, and hear of it or not.
 
+use crate::asking::{is_allowed, is_at_work, new_session};
 use crate::check::Wanted;
+use crate::fault::Fault;
 use crate::reader::{self, Seen};
-use crate::story::{is_allowed, is_at_work, new_session};
 use crate::universe::{Universe, lock};
 use lamplight_domain::SessionId;
 use lamplight_domain::session::{Phase, SandboxState, SessionView};
@@ -10,6 +11,7 @@ use lamplight_engine::{CommandError, Engine, NewSession, Whereabouts};
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 /// Sessions of one run.
 const MOST_SESSIONS: usize = 3;
@@ -29,8 +31,17 @@ struct State {
     /// What was asked for and not answered, with its key.
     unanswered: Option<(String, NewSession)>,
     prompts: u64,
-    /// For the server of that number.
-    passed_on: Vec<(i64, Errand)>,
+    /// On its way to another server.
+    passed_on: Vec<PassedOn>,
+    /// Servers that do not reach each other until then: the one that asks, and the one that is asked.
+    apart: BTreeMap<(i64, i64), Duration>,
+}
+
+struct PassedOn {
+    server: i64,
+    /// When it arrives.
+    at: Duration,
+    errand: Errand,
 }
 
 /// What people know of a session.
@@ -44,11 +55,13 @@ struct Known {
 }
 
 /// Something that somebody asks.
+#[derive(Clone)]
 pub(super) enum Errand {
     Create { key: String, new: Box<NewSession> },
     About { session: SessionId, what: What, is_passed_on: bool },
 }
 
+#[derive(Clone)]
 pub(super) enum What {
     Prompt(String),
     Stop,
@@ -66,6 +79,26 @@ pub(super) enum What {
 impl Errand {
     pub(super) fn about(session: &SessionId, what: What) -> Self {
         Self::About { session: session.clone(), what, is_passed_on: false }
+    }
+
+    /// What a prompt says is said once: nothing tells the second one from another that says the same.
+    pub(super) fn may_come_twice(&self) -> bool {
+        match self {
+            Self::Create { .. } => true,
+            Self::About { what: What::Prompt(_) | What::Look | What::Follow, .. } => false,
+            Self::About {
+                what:
+                    What::Stop
+                    | What::Permit { .. }
+                    | What::RemoveFirst
+                    | What::Retry
+                    | What::Priority(_)
+                    | What::Pause
+                    | What::Resume
+                    | What::End,
+                ..
+            } => true,
+        }
     }
 }
 
@@ -98,9 +131,40 @@ impl People {
         (std::mem::take(&mut state.wanted), seen)
     }
 
-    /// What was asked at a server that does not have the session.
-    pub(super) fn passed_on(&self) -> Vec<(i64, Errand)> {
-        std::mem::take(&mut lock(&self.state).passed_on)
+    /// What was asked at a server that does not have the session, and has come to the one that has it by now.
+    pub(super) fn passed_on(&self, now: Duration) -> Vec<(i64, Errand)> {
+        let mut state = lock(&self.state);
+        let arrived = state.passed_on.extract_if(.., |passed_on| passed_on.at <= now);
+        arrived.map(|passed_on| (passed_on.server, passed_on.errand)).collect()
+    }
+
+    /// To the server that has the session, if anything comes there from this one.
+    fn pass_on(&self, from: i64, server: i64, errand: Errand) {
+        let (mut state, mut at) = (lock(&self.state), self.world.clock.elapsed());
+        let ways = (from, server);
+        let odds = self.world.weather().between;
+        if odds > 0 && state.apart.get(&ways).is_some_and(|until| at < *until) {
+            return;
+        }
+        if self.world.happens(odds) {
+            match self.world.number(0..3) {
+                0 => {
+                    self.world.struck(Fault::Apart);
+                    state.apart.insert(ways, at + Duration::from_millis(self.world.number(1..30_000)));
+                    return;
+                }
+                1 => {
+                    self.world.struck(Fault::Delayed);
+                    at += Duration::from_millis(self.world.number(1..40_000));
+                }
+                _ if errand.may_come_twice() => {
+                    self.world.struck(Fault::Doubled);
+                    state.passed_on.push(PassedOn { server, at, errand: errand.clone() });
+                }
+                _ => {}
+            }
+        }
+        state.passed_on.push(PassedOn { server, at, errand });
     }
 
     /// Whatever somebody wants next.
@@ -160,7 +224,7 @@ impl People {
                     Whereabouts::Here => self.done(&at, &engine, &session, what).await,
                     Whereabouts::At { server, .. } => {
                         let errand = Errand::About { session, what, is_passed_on: true };
-                        lock(&self.state).passed_on.push((server, errand));
+                        self.pass_on(at.machine(), server, errand);
                     }
                 }
             }
@@ -193,7 +257,7 @@ impl People {
         }
     }
 
-    async fn done(&self, at: &Universe, engine: &Engine, session: &SessionId, what: What) {
+    async fn done(&self, at: &Arc<Universe>, engine: &Engine, session: &SessionId, what: What) {
         let by = ADA.to_owned();
         let answer = match what {
             What::Prompt(text) => {
@@ -236,7 +300,7 @@ impl People {
     }
 
     /// One reader, wherever it is let in.
-    async fn follow(&self, at: &Universe, engine: &Engine, session: &SessionId) {
+    async fn follow(&self, at: &Arc<Universe>, engine: &Engine, session: &SessionId) {
         let known = lock(&self.state)
             .sessions
             .get(session)
