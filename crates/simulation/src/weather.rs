@@ -15,8 +15,6 @@ pub enum Flaw {
     LeavesSandboxes,
     /// A sandbox makes its commit once more than it is asked for.
     CommitsTwice,
-    /// A guest takes its time before it ends everything.
-    EndsLate,
 }
 
 /// How often each goes wrong, in thousand times.

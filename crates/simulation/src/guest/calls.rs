@@ -13,11 +13,7 @@ use lamplight_wire::{
 };
 use std::io;
 use std::sync::Arc;
-use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
-
-/// What a guest takes that takes its time.
-const LATE: Duration = Duration::from_secs(10);
 
 /// Answers one call.
 pub(super) async fn answer(guest: &Arc<Guest>, link: u64, mut stream: Stream) -> io::Result<()> {
@@ -46,12 +42,7 @@ pub(super) async fn answer(guest: &Arc<Guest>, link: u64, mut stream: Stream) ->
             Ok(process) => return input(guest, &process, stream).await,
             Err(refused) => Err(refused),
         },
-        Open::KillAll { .. } => {
-            if guest.universe.flaw == Some(Flaw::EndsLate) {
-                tokio::time::sleep(LATE).await;
-            }
-            Ok(Reply::Killed { count: guest.kill_all() })
-        }
+        Open::KillAll { .. } => Ok(Reply::Killed { count: guest.kill_all() }),
         Open::Forget { process } => forget(guest, &process).map(|()| Reply::Done),
         Open::Processes => {
             let processes = guest.processes().iter().map(|process| process.state()).collect();
