@@ -4,6 +4,7 @@
 use crate::fault::Fault;
 use crate::outage::Beginning;
 use crate::universe::{Conversation, Files, Universe, lock};
+use crate::weather::Flaw;
 use lamplight_domain::SessionId;
 use serde_json::{Value, json};
 use std::collections::VecDeque;
@@ -190,6 +191,9 @@ impl Agent {
         turn.asked = None;
         self.acts.clear();
         self.due = None;
+        if matches!(self.universe.flaw, Some(Flaw::EndsLate | Flaw::EndsNothing)) {
+            return;
+        }
         self.plan(1_500, Act::EndTurn(Ok("cancelled")));
     }
 

@@ -55,9 +55,10 @@ impl Clock {
         Timestamp(BEGINNING_MS + elapsed + self.lock().wrong_by_ms)
     }
 
-    /// Somebody sets the wall clock.
-    pub(crate) fn set_wrong_by(&self, ms: i64) {
-        self.lock().wrong_by_ms = ms;
+    /// Somebody sets the wall clock; how far back.
+    pub(crate) fn set_wrong_by(&self, ms: i64) -> Duration {
+        let before = std::mem::replace(&mut self.lock().wrong_by_ms, ms);
+        Duration::from_millis(u64::try_from(before - ms).unwrap_or(0))
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {

@@ -34,8 +34,9 @@ fn set_the_clock(universe: &Universe) {
     let ms = universe.number(0..2 * most) as i64 - most as i64;
     universe.struck(Fault::ClockSet);
     universe.tell(|| format!("the clock is wrong by {ms} ms from here on"));
-    universe.hinder();
-    universe.clock.set_wrong_by(ms);
+    // What was due by the clock that was is due so much later.
+    let back = universe.clock.set_wrong_by(ms);
+    universe.hinder_until(universe.clock.elapsed() + back);
 }
 
 /// The machine itself is gone for a moment.

@@ -4,7 +4,7 @@
 use crate::fault::Fault;
 use crate::guest::Guest;
 use crate::outage::Beginning;
-use crate::universe::{Sandboxes, Universe, lock};
+use crate::universe::{Sandboxes, TRIED_AGAIN, Universe, lock};
 use crate::weather::Flaw;
 use async_trait::async_trait;
 use lamplight_domain::{Enforced, Generation, ImageDigest, SessionId};
@@ -29,7 +29,8 @@ impl SimulatedProvider {
         self.0.step().await;
         let weather = self.0.weather();
         let (fault, odds) = (Fault::ProviderAway, weather.provider_away / 2);
-        if self.0.provider.hinders(&self.0, &Beginning { fault, odds, most_ms: 90_000 }) {
+        if self.0.provider.lasts(&self.0, &Beginning { fault, odds, most_ms: 90_000 }) {
+            self.0.hinder_until(self.0.clock.elapsed() + TRIED_AGAIN);
             return Err(SandboxError::new(ErrorKind::Unavailable, "nobody reaches the provider"));
         }
         match self.0.happens(weather.provider) {

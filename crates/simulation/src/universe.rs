@@ -22,6 +22,8 @@ use tokio_util::task::TaskTracker;
 
 /// Nothing of a turn that is stopped runs any more: section 11 of the founding design.
 const STOPS_WITHIN: Duration = Duration::from_secs(5);
+/// What came to nothing is tried again after that at the latest.
+pub(crate) const TRIED_AGAIN: Duration = Duration::from_secs(30);
 
 pub(crate) struct Universe {
     pub(crate) clock: Clock,
@@ -281,22 +283,28 @@ impl Universe {
         self.hinder_until(self.clock.elapsed());
     }
 
-    /// This turn is to end, because a person or a limit says so: soon nothing of it runs, where nothing stands in the way.
+    /// This turn is to end, because a person or a limit says so: soon nothing of it runs, once nothing stands in the way any more. Of several
+    /// servers one that something stood in the way of may have to find out first whose the session is.
     pub(crate) fn has_to_end(self: &Arc<Self>, session: &SessionId, turn: u32) {
-        if !self.works(session, turn) {
-            return;
-        }
-        let (universe, session, since) = (Arc::clone(self), session.clone(), self.clock.elapsed());
+        let (universe, session) = (Arc::clone(self), session.clone());
         self.spawn(async move {
-            tokio::time::sleep(STOPS_WITHIN).await;
-            if *lock(&universe.hindered_until) >= since {
-                return;
-            }
-            lock(&universe.count).stops += 1;
-            if universe.works(&session, turn) {
-                universe.wrong(format!(
-                    "turn {turn} of {session} was to end, and {STOPS_WITHIN:?} later its agent works on it"
-                ));
+            let mut patience = Duration::ZERO;
+            while universe.works(&session, turn) {
+                let since = universe.clock.elapsed();
+                tokio::time::sleep(STOPS_WITHIN).await;
+                if sync::has_failed() || *lock(&universe.hindered_until) + patience >= since {
+                    if !universe.is_alone() {
+                        return;
+                    }
+                    patience = TRIED_AGAIN;
+                    continue;
+                }
+                lock(&universe.count).stops += 1;
+                if universe.works(&session, turn) {
+                    return universe.wrong(format!(
+                        "turn {turn} of {session} was to end, and {STOPS_WITHIN:?} later its agent works on it"
+                    ));
+                }
             }
         });
     }

@@ -15,6 +15,10 @@ pub enum Flaw {
     LeavesSandboxes,
     /// A sandbox makes its commit once more than it is asked for.
     CommitsTwice,
+    /// An agent does nothing more when it is told to cancel, and its guest takes its time to end it.
+    EndsLate,
+    /// Such an agent, and a guest that says that it has ended it.
+    EndsNothing,
 }
 
 /// How often each goes wrong, in thousand times.

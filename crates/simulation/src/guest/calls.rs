@@ -13,7 +13,11 @@ use lamplight_wire::{
 };
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
+
+/// What a guest takes that takes its time.
+const LATE: Duration = Duration::from_secs(10);
 
 /// Answers one call.
 pub(super) async fn answer(guest: &Arc<Guest>, link: u64, mut stream: Stream) -> io::Result<()> {
@@ -42,7 +46,7 @@ pub(super) async fn answer(guest: &Arc<Guest>, link: u64, mut stream: Stream) ->
             Ok(process) => return input(guest, &process, stream).await,
             Err(refused) => Err(refused),
         },
-        Open::KillAll { .. } => Ok(Reply::Killed { count: guest.kill_all() }),
+        Open::KillAll { .. } => Ok(Reply::Killed { count: kill_all(guest).await }),
         Open::Forget { process } => forget(guest, &process).map(|()| Reply::Done),
         Open::Processes => {
             let processes = guest.processes().iter().map(|process| process.state()).collect();
@@ -58,6 +62,16 @@ pub(super) async fn answer(guest: &Arc<Guest>, link: u64, mut stream: Stream) ->
     // As long as the host has not read it.
     let _ = stream.shutdown().await;
     Ok(())
+}
+
+async fn kill_all(guest: &Guest) -> u32 {
+    if guest.universe.flaw == Some(Flaw::EndsNothing) {
+        return 1;
+    }
+    if guest.universe.flaw == Some(Flaw::EndsLate) {
+        tokio::time::sleep(LATE).await;
+    }
+    guest.kill_all()
 }
 
 fn with_input(process: Arc<Process>) -> Result<Arc<Process>, Refusal> {

@@ -66,15 +66,20 @@ fn a_seed_is_the_same_run_each_time() {
 #[test]
 fn what_is_put_in_on_purpose_is_found() {
     let stage = Stage::new();
-    for flaw in [
-        Flaw::LosesAcknowledgements,
-        Flaw::ForgetsOutput,
-        Flaw::SkipsAnEntry,
-        Flaw::LeavesSandboxes,
-        Flaw::CommitsTwice,
+    for (flaw, words) in [
+        (Flaw::LosesAcknowledgements, "comes at a time at which it must not"),
+        (Flaw::ForgetsOutput, "comes where"),
+        (Flaw::SkipsAnEntry, "a reader saw"),
+        (Flaw::LeavesSandboxes, "there still is"),
+        (Flaw::CommitsTwice, "the commit of turn"),
+        (Flaw::EndsLate, "was to end, and 5s later its agent works on it"),
+        (Flaw::EndsNothing, "has ended, and its agent works on it"),
     ] {
-        let found = (0..200).find_map(|seed| stage.run(seed, Some(flaw)).err().map(|found| (seed, found)));
-        let Some((seed, found)) = found else { panic!("{flaw:?} is found by no seed") };
+        let found = (0..200).find_map(|seed| {
+            let found = stage.run(seed, Some(flaw)).err()?;
+            found.contains(words).then_some((seed, found))
+        });
+        let Some((seed, found)) = found else { panic!("no seed finds {flaw:?} by what is {words:?}") };
         println!("{flaw:?} is found by seed {seed}: {}", found.lines().next().unwrap_or_default());
     }
 }
