@@ -132,9 +132,12 @@ impl OnBehalf {
     }
 
     /// As whom GitHub knows whoever began this session. Of one that began there, the thread says who that was, and not a name or an
-    /// address, which somebody here could have taken.
+    /// address, which somebody here could have taken. Of a child of such a one nothing says it: anybody here may have begun it.
     async fn whose(&self, shared: &Shared, view: &SessionView) -> Result<Option<Identity>, Not> {
-        if shared.store.thread_of(&view.id).await?.is_some() {
+        if shared.store.thread_of(view.root()).await?.is_some() {
+            if *view.root() != view.id {
+                return Err(Not("it is a child of a session that began on GitHub".to_owned()));
+            }
             let subject = view.person.email.split('+').next().unwrap_or_default();
             return Ok(shared.store.identity(&self.issuer, subject).await?);
         }

@@ -276,6 +276,11 @@ pub struct Child {
 }
 
 impl SessionView {
+    /// The first of its family, which is nobody's child: where nobody is above it, itself.
+    pub fn root(&self) -> &SessionId {
+        self.family.parents.first().unwrap_or(&self.id)
+    }
+
     /// In millionths of a dollar, with its children, as far as it was told of theirs.
     pub fn cost_of_all(&self) -> u64 {
         let children = self.family.children.iter().map(|child| child.cost_micros);

@@ -6,7 +6,7 @@ use reqwest::StatusCode;
 use serde_json::{Value, json};
 
 /// A step in which a program inside begins a child with this prompt.
-fn begin(prompt: &str) -> String {
+pub(crate) fn begin(prompt: &str) -> String {
     format!(
         "!run python3 -c 'import json, urllib.request as r; print(r.urlopen(r.Request(\"http://127.0.0.1:7411/sessions\", json.dumps({{\"prompt\": {prompt:?}}}).encode(), {{\"content-type\": \"application/json\"}})).read().decode())'\n"
     )

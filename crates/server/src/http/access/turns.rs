@@ -49,9 +49,11 @@ async fn look(app: &App) {
     }
 }
 
-/// Why what was asked for under this name may not go on. What asks for itself, such as checks, asks for whoever began the session.
+/// Why what was asked for under this name may not go on. What asks for itself, such as checks, asks for whoever began the session. A child
+/// was begun where the first of its family was.
 async fn lost(app: &App, view: &SessionView, by: &str) -> Result<Option<String>, CommandError> {
-    let began_there = app.engine.began_on_github(&view.id).await?;
+    let root = view.root();
+    let began_there = app.engine.began_on_github(root).await?;
     let mut person = None;
     if app.config.auth.required {
         person = app.engine.person_named(by).await?;
@@ -68,8 +70,8 @@ async fn lost(app: &App, view: &SessionView, by: &str) -> Result<Option<String>,
         return Ok(lost);
     }
     // Names of GitHub's are not names of people here: it may have been somebody else.
-    let login = if is_login(by) { by } else { &view.person.name };
-    match app.engine.may_write_there(&view.id, login).await? {
+    let login = if is_login(by) { by.to_owned() } else { app.engine.view(root).await?.person.name };
+    match app.engine.may_write_there(root, &login).await? {
         Some(false) => Ok(Some(format!("GitHub says that {login} may not write to the repository any more"))),
         Some(true) | None => Ok(None),
     }

@@ -223,6 +223,16 @@ async fn nobody_speaks_for_somebody_else() {
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
     assert_eq!(stage.github.pulls(REPOSITORY).last().unwrap()["user"]["login"], "bea");
+    // A child of that may be anybody's.
+    let (_, list) = stage.door.get(&stage.door.owner, "/sessions").await;
+    let parent = &list["items"][0]["id"];
+    let new = json!({ "parent": parent, "base": "main", "prompt": "!write c.txt three" });
+    let (status, child) = stage.door.ask(other, Method::POST, "/sessions", new).await;
+    assert_eq!(status, StatusCode::CREATED, "{child}");
+    let child = child["id"].as_str().unwrap();
+    stage.said(child, "\"work_committed\"").await;
+    let text = "in this server's own name: it is a child of a session that began on GitHub.";
+    assert_eq!(stage.published(child, text).await.0, SERVER);
     let (_, list) = stage.door.get(&stage.door.owner, "/sessions").await;
     for session in list["items"].as_array().unwrap().iter().filter(|session| session["ended"] == false) {
         stage.door.end(session["id"].as_str().unwrap()).await;

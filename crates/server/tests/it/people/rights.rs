@@ -4,6 +4,7 @@ use super::others::Browser;
 use super::streams::ends;
 use super::{Door, secret};
 use crate::access::{Actor, everybody_gets_what_the_table_says};
+use crate::children::begin;
 use crate::support::{PATIENCE, Place, Server, answer};
 use lamplight_domain::{Role, Scope};
 use lamplight_fake_github::{FakeGitHub, Fault, Moment, Permission};
@@ -223,6 +224,39 @@ async fn a_turn_ends_with_the_right_of_whoever_asked_for_it() {
     assert_eq!(stage.until(&owners, |_| true).await["phase"], "executing", "others' turns go on");
     for id in [first, second, owners] {
         stage.door.end(&id).await;
+    }
+}
+
+#[tokio::test]
+async fn a_child_of_what_began_on_github_ends_with_the_right_of_whoever_asked_there() {
+    let more = "repositories = ['acme/api']\npoll_seconds = 1";
+    let stage = Stage::open_by(FakeGitHub::CLIENT_ID, more, "").await;
+    stage.github.know("bob", Permission::Write);
+    // What happens in the second of the first look counts as before it.
+    tokio::time::sleep(std::time::Duration::from_millis(1_100)).await;
+    let text = format!("Delegate it.\n{}", begin("!hang"));
+    let issue = stage.github.open_issue(REPOSITORY, "bob", "Fix it", &text).await;
+    stage.github.label(REPOSITORY, issue, "bob", "lamplight").await;
+    let begun = tokio::time::Instant::now();
+    let child = loop {
+        let (_, list) = stage.door.get(&stage.door.owner, "/sessions").await;
+        let mut all = list["items"].as_array().unwrap().iter();
+        if let Some(child) = all.find(|session| !session["parent"].is_null()) {
+            break child["id"].as_str().unwrap().to_owned();
+        }
+        assert!(begun.elapsed() < PATIENCE, "{list}");
+        tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+    };
+    let parent = stage.until(&child, |view| view["phase"] == "planning").await["family"]["parents"][0].clone();
+    let path = format!("/sessions/{}", parent.as_str().unwrap());
+    assert_eq!(stage.door.get(&stage.door.owner, &path).await.1["person"]["name"], "bob");
+
+    stage.github.allow(REPOSITORY, "bob", Some(Permission::Read));
+    let view = stage.until(&child, |view| view["phase"] == "stuck").await;
+    let reason = view["reason"].as_str().unwrap();
+    assert!(reason.starts_with("GitHub says that bob may not write to the repository any more"), "{reason}");
+    for id in [child.as_str(), parent.as_str().unwrap()] {
+        stage.door.end(id).await;
     }
 }
 
