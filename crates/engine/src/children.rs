@@ -146,9 +146,9 @@ pub(crate) fn tell(shared: &Arc<Shared>, id: &SessionId, before: &Session, now: 
     {
         send(shared, parent.clone(), spent(id, now));
     }
-    if now.ended() && !before.ended() {
+    if let Some(by) = now.ended_by().filter(|_| !before.ended()) {
         for child in now.children().iter() {
-            send(shared, child.session.clone(), Report::ParentEnded { by: now.spec().person.name.clone() });
+            send(shared, child.session.clone(), Report::ParentEnded { by: by.to_owned() });
         }
     }
 }
@@ -164,8 +164,9 @@ pub(crate) fn awake(shared: &Arc<Shared>, id: &SessionId, session: &Session) {
         if told.is_some_and(|child| child.cost_micros < cost) {
             send(&shared, parent, report);
         }
-        if view.ended && !has_ended {
-            send(&shared, id, Report::ParentEnded { by: view.person.name });
+        if let Some(by) = view.who_ended().filter(|_| !has_ended) {
+            let by = by.to_owned();
+            send(&shared, id, Report::ParentEnded { by });
         }
     });
 }

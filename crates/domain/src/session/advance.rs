@@ -31,7 +31,7 @@ impl Draft {
         if let Some(by) = session.may_be_left() {
             return Some(Next::End { by: by.to_owned() });
         }
-        if session.ended {
+        if session.ended() {
             let kept = session.kept.is_some() && session.released.is_empty();
             return (session.sandbox != Sandbox::None || kept)
                 .then_some(Next::Release { keep_files: false, reason: "the session has ended" });

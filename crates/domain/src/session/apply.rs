@@ -19,7 +19,7 @@ impl Session {
             created_at: entry.at,
             updated_at: entry.at,
             last_seq: entry.seq,
-            ended: false,
+            ended_by: None,
             taken: None,
             family: Family::default(),
             archived: false,
@@ -146,7 +146,7 @@ impl Session {
                 }
                 None => self.budget_neared = true,
             },
-            Event::SessionEnded { .. } => self.ended = true,
+            Event::SessionEnded { by } => self.ended_by = Some(by.clone()),
             Event::AttemptTaken(taken) => self.taken = Some(taken.clone()),
             Event::ChildBegun(begun) => self.family.begun(begun),
             Event::ChildSpent(spent) => self.family.spent(spent),

@@ -16,7 +16,7 @@ impl Session {
 
     /// Who did, once nothing of this one is under way any more.
     pub(super) fn may_be_left(&self) -> Option<&str> {
-        let is_at_rest = self.turn.is_none() && self.uncommitted.is_none() && !self.ended;
+        let is_at_rest = self.turn.is_none() && self.uncommitted.is_none() && !self.ended();
         self.left_by().filter(|_| is_at_rest)
     }
 
@@ -47,7 +47,7 @@ impl Draft {
             return if is_it { Ok(()) } else { Err(Refusal::AttemptTaken { number, by: taken.by.clone() }) };
         }
         self.record(Event::AttemptTaken(AttemptTaken { session, by: by.clone() }));
-        if self.session.is_left() && !self.session.ended {
+        if self.session.is_left() && !self.session.ended() {
             self.leave(by);
         }
         Ok(())

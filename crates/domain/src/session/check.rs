@@ -130,7 +130,7 @@ impl Session {
     fn tells_agent(&self, commit: &str) -> bool {
         let at_rest = self.turn.is_none() && self.uncommitted.is_none() && self.restoring.is_none();
         let is_newest = self.commits.last().is_some_and(|last| last.commit.id == commit);
-        let may = !self.held && !self.ended && !self.is_spent() && !self.is_paused_by_person();
+        let may = !self.held && !self.ended() && !self.is_spent() && !self.is_paused_by_person();
         at_rest && is_newest && may && self.prompts.is_empty() && self.checks.rounds < ROUNDS
     }
 
@@ -184,7 +184,7 @@ impl Draft {
 
     /// Those that nobody needs any more, or that do not come to an end.
     pub(super) fn checks_are_over(&mut self) {
-        if self.session.ended {
+        if self.session.ended() {
             self.end_checks("the session has ended");
         } else if self.session.restoring.is_some() {
             self.end_checks("the session goes back to what it was");

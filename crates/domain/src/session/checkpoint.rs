@@ -73,7 +73,7 @@ impl Session {
 
     /// All but the time is there for a checkpoint.
     fn may_keep_files(&self) -> bool {
-        let wanted = self.spec.limits.checkpoint_ms > 0 && self.touched && !self.cannot_keep && !self.ended;
+        let wanted = self.spec.limits.checkpoint_ms > 0 && self.touched && !self.cannot_keep && !self.ended();
         let at_rest = match &self.turn {
             Some(turn) => turn.state == TurnState::Sent && !turn.counts.in_a_call(),
             None => self.uncommitted.is_none() && self.agent_is_at_rest(),
@@ -109,7 +109,7 @@ impl Session {
         let empty =
             matches!(self.sandbox, Sandbox::None | Sandbox::Queued { .. } | Sandbox::BackingOff { .. })
                 && self.released.is_empty();
-        self.restoring.as_ref().filter(|due| empty && !self.ended && (!due.is_start || self.has_work()))
+        self.restoring.as_ref().filter(|due| empty && !self.ended() && (!due.is_start || self.has_work()))
     }
 
     pub(super) fn restore_owed_since(&mut self, at: Timestamp) {
@@ -203,7 +203,7 @@ impl Session {
         id: &crate::SessionId,
         checkpoint: Option<u32>,
     ) -> Result<crate::spec::Origin, Refusal> {
-        if self.ended {
+        if self.ended() {
             return Err(Refusal::Ended);
         }
         let number = checkpoint.or_else(|| self.checkpoints.last().map(|last| last.number)).unwrap_or(0);

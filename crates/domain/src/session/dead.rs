@@ -12,7 +12,7 @@ impl Session {
     /// What is asked again when the last turn is tried again; `None` where it is no dead letter: it went another way, somebody has said
     /// something since, or some of its work was pushed already, or cannot be committed and is in the sandbox still.
     pub(super) fn dead(&self) -> Option<&QueuedPrompt> {
-        let rests = self.held && !self.ended && self.turn.is_none() && self.uncommitted.is_none();
+        let rests = self.held && !self.ended() && self.turn.is_none() && self.uncommitted.is_none();
         let last = self.last_turn.as_ref().filter(|last| rests && last.not_committed.is_none())?;
         match &last.outcome {
             Outcome::Failed { failure } if failure.side == Side::Infrastructure => last.again.as_ref(),

@@ -81,7 +81,7 @@ impl Draft {
             }
             Command::Archive { .. } | Command::Unarchive { .. } => return Ok(()),
             Command::TakeAttempt { session, by } => return self.take_attempt(session, by),
-            _ if self.session.ended || self.session.is_left() => return Err(Refusal::Ended),
+            _ if self.session.ended() || self.session.is_left() => return Err(Refusal::Ended),
             Command::Prompt { prompt, text, by, attachments } => {
                 if text.trim().is_empty() {
                     return Err(Refusal::EmptyPrompt);

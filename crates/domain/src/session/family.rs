@@ -94,7 +94,7 @@ impl Draft {
     }
 
     pub(super) fn parent_ended(&mut self, by: String) {
-        let is_news = self.session.family.left_by.is_none() && !self.session.ended;
+        let is_news = self.session.family.left_by.is_none() && !self.session.ended();
         if is_news && self.session.spec.parent().is_some() {
             self.record(Event::ParentEnded(ParentEnded { by: by.clone() }));
             self.leave(by);

@@ -88,7 +88,7 @@ impl Guarded {
 impl Session {
     /// What ended the last turn, or lets no other begin; `None` while it goes on.
     pub(super) fn stopped_by(&self) -> Option<GuardTripped> {
-        if self.turn.is_some() || self.ended {
+        if self.turn.is_some() || self.ended() {
             return None;
         }
         let guards = self.stands_against();

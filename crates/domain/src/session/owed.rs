@@ -211,7 +211,7 @@ impl Session {
         due.extend(self.next_keep_at().map(|at| (at, "checkpoint")));
         due.extend(self.paused_until().map(|(at, _)| (at, "pause")));
         let there = matches!(self.sandbox, Sandbox::Ready { .. } | Sandbox::Paused { .. });
-        if there && !self.has_work() && !self.ended {
+        if there && !self.has_work() && !self.ended() {
             due.push((self.idle_at(), "idle"));
             due.extend((!self.release_announced).then_some((self.announce_at(), "idle warning")));
             let runs = matches!(self.sandbox, Sandbox::Ready { .. });

@@ -19,7 +19,7 @@ impl Session {
             return (Phase::Paused, Some(format!("paused by {by}; resume to go on")));
         }
         if let Some(Restoring { checkpoint, is_start: false, .. }) = &self.restoring
-            && !self.ended
+            && !self.ended()
         {
             return (Phase::Starting, Some(format!("its files go back to checkpoint {checkpoint}")));
         }
@@ -29,7 +29,7 @@ impl Session {
         if self.uncommitted.is_some() {
             return (Phase::Executing, Some("recording the work".into()));
         }
-        if self.may_start_turn() && !self.ended {
+        if self.may_start_turn() && !self.ended() {
             return match &self.sandbox {
                 Sandbox::BackingOff { .. } => {
                     (Phase::Starting, Some("the sandbox could not be made; trying again".into()))
@@ -61,7 +61,7 @@ impl Session {
     fn sandbox_state(&self) -> SandboxState {
         match &self.sandbox {
             Sandbox::None | Sandbox::Queued { .. } | Sandbox::BackingOff { .. }
-                if self.kept.is_some() && !self.ended =>
+                if self.kept.is_some() && !self.ended() =>
             {
                 SandboxState::Stopped
             }
@@ -122,7 +122,8 @@ impl Session {
             sandbox_state: self.sandbox_state(),
             priority: self.priority,
             enforced: self.enforced.clone(),
-            ended: self.ended,
+            ended: self.ended(),
+            ended_by: self.ended_by.clone(),
             archived: self.archived,
             dead: self.dead().is_some(),
             last_seq: self.last_seq,

@@ -56,7 +56,7 @@ impl Session {
     fn idle_since(&self) -> Option<Timestamp> {
         let is_there =
             matches!(self.sandbox, Sandbox::Ready { .. } | Sandbox::Paused { why: Pause::Idle, .. });
-        let is_idle = is_there && !self.has_work() && !self.ended;
+        let is_idle = is_there && !self.has_work() && !self.ended();
         (is_idle && self.keeping.is_none() && self.restoring.is_none()).then_some(self.busy_at)
     }
 

@@ -27,7 +27,8 @@ pub struct Session {
     pub(super) updated_at: Timestamp,
     pub(super) last_seq: Seq,
 
-    pub(super) ended: bool,
+    /// Who has ended it.
+    pub(super) ended_by: Option<String>,
     /// Of several attempts, the one that a person has taken.
     pub(super) taken: Option<AttemptTaken>,
     pub(super) family: Family,
@@ -162,7 +163,11 @@ impl Session {
     }
 
     pub fn ended(&self) -> bool {
-        self.ended
+        self.ended_by.is_some()
+    }
+
+    pub fn ended_by(&self) -> Option<&str> {
+        self.ended_by.as_deref()
     }
 
     /// When the turn whose work is to be committed ended; its commit carries this moment, so that making it again makes the

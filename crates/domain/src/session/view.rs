@@ -144,6 +144,9 @@ pub struct SessionView {
     #[serde(default)]
     pub enforced: Option<Enforced>,
     pub ended: bool,
+    /// `None` also where that was not kept yet when it ended.
+    #[serde(default)]
+    pub ended_by: Option<String>,
     /// Lists leave it out.
     #[serde(default)]
     pub archived: bool,
@@ -279,6 +282,11 @@ impl SessionView {
     /// The first of its family, which is nobody's child: where nobody is above it, itself.
     pub fn root(&self) -> &SessionId {
         self.family.parents.first().unwrap_or(&self.id)
+    }
+
+    /// Who has ended it, as far as that was kept; else whom it was for.
+    pub fn who_ended(&self) -> Option<&str> {
+        self.ended.then(|| self.ended_by.as_ref().unwrap_or(&self.person.name).as_str())
     }
 
     /// In millionths of a dollar, with its children, as far as it was told of theirs.

@@ -48,8 +48,14 @@ fn how_many_children_there_may_be_is_counted_in_the_parents_log() {
     let family = world.session.view(id(5)).family;
     assert_eq!(family.children.iter().map(|child| &child.session).collect::<Vec<_>>(), [&id(7), &id(8)]);
     world.settle(true);
-    world.command(Command::End { by: "Ada".into() }).unwrap();
+    assert_eq!(world.session.view(id(5)).who_ended(), None);
+    world.command(Command::End { by: "Grace".into() }).unwrap();
     assert_eq!(begin(&mut world, 10), Err(Refusal::Ended));
+    let mut view = world.session.view(id(5));
+    assert_eq!((view.who_ended(), view.person.name.as_str()), (Some("Grace"), "Ada"));
+    // As it was written before that was kept.
+    view.ended_by = None;
+    assert_eq!(view.who_ended(), Some("Ada"));
 }
 
 #[test]

@@ -247,7 +247,8 @@ async fn a_child_of_what_began_on_github_ends_with_the_right_of_whoever_asked_th
         assert!(begun.elapsed() < PATIENCE, "{list}");
         tokio::time::sleep(std::time::Duration::from_millis(50)).await;
     };
-    let parent = stage.until(&child, |view| view["phase"] == "planning").await["family"]["parents"][0].clone();
+    let parent =
+        stage.until(&child, |view| view["phase"] == "planning").await["family"]["parents"][0].clone();
     let path = format!("/sessions/{}", parent.as_str().unwrap());
     assert_eq!(stage.door.get(&stage.door.owner, &path).await.1["person"]["name"], "bob");
 
