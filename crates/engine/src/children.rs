@@ -180,16 +180,43 @@ pub(crate) fn asleep(shared: &Shared, session: &Session) {
     }
 }
 
-/// Takes account of what a session and its children have spent, wherever they are.
-pub(crate) async fn look(shared: &Shared, id: &SessionId) -> Result<(), CommandError> {
-    let Some(view) = stored(shared, id).await? else { return Ok(()) };
+/// One of a family, as the store knows it, wherever it and those below it are.
+#[derive(Debug)]
+pub(crate) struct Relative {
+    pub session: SessionId,
+    /// In millionths of a dollar, as is what follows; 0 is no bound.
+    pub budget_micros: u64,
+    /// By it and by all below it.
+    pub spent_micros: u64,
+}
+
+/// These, of whom each is below the one before it; the lowest comes first.
+pub(crate) async fn look(shared: &Shared, family: &[SessionId]) -> Result<Vec<Relative>, CommandError> {
+    let mut found = Vec::new();
+    for id in family.iter().rev() {
+        let Some(view) = stored(shared, id).await? else { continue };
+        let spent_micros = spent_by_all(shared, &view, &found).await?;
+        let budget_micros = view.bound_micros();
+        found.push(Relative { session: id.clone(), budget_micros, spent_micros });
+    }
+    Ok(found)
+}
+
+/// What a session and all below it have spent: what their own logs say, or what was told of them where that is more. Those that are `known`
+/// are not read again.
+async fn spent_by_all(shared: &Shared, view: &SessionView, known: &[Relative]) -> Result<u64, CommandError> {
     let mut spent = view.cost.micros;
     for child in view.family.children.iter() {
-        let now = stored(shared, &child.session).await?.map_or(0, |view| view.cost_of_all());
-        spent = spent.saturating_add(now.max(child.cost_micros));
+        let below = match known.iter().find(|one| one.session == child.session) {
+            Some(one) => one.spent_micros,
+            None => match stored(shared, &child.session).await? {
+                Some(view) => Box::pin(spent_by_all(shared, &view, known)).await?,
+                None => 0,
+            },
+        };
+        spent = spent.saturating_add(below.max(child.cost_micros));
     }
-    shared.budgets.family_is(id, view.budget_micros, spent);
-    Ok(())
+    Ok(spent)
 }
 
 fn spent(id: &SessionId, session: &Session) -> Report {

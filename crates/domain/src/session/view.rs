@@ -289,6 +289,12 @@ impl SessionView {
         self.ended.then(|| self.ended_by.as_ref().unwrap_or(&self.person.name).as_str())
     }
 
+    /// What it and its children may cost now, also where somebody lets it go on past its budget; in millionths of a dollar, 0 is no bound.
+    pub fn bound_micros(&self) -> u64 {
+        let bound = self.guards.iter().find(|view| view.guard == Guard::Budget);
+        bound.map_or(self.budget_micros, |bound| bound.limit)
+    }
+
     /// In millionths of a dollar, with its children, as far as it was told of theirs.
     pub fn cost_of_all(&self) -> u64 {
         let children = self.family.children.iter().map(|child| child.cost_micros);

@@ -95,11 +95,6 @@ impl Budgets {
         Money::new(self.clone(), scopes)
     }
 
-    /// A session with children has this budget, and so much of it was spent by all of them. It may sleep, or be at another server.
-    pub(crate) fn family_is(&self, id: &SessionId, budget: u64, spent: u64) {
-        self.lock().session_is(id.clone(), budget, spent);
-    }
-
     /// A session is awake, or its budget was set.
     pub(crate) fn session_is(&self, id: &SessionId, session: &Session) {
         self.lock().session_is(id.clone(), session.budget_micros(), session.cost_micros());

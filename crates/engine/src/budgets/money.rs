@@ -2,6 +2,7 @@
 
 use super::Budgets;
 use super::accounts::{Full, Scope};
+use crate::children::Relative;
 use lamplight_domain::MonthBudget;
 use lamplight_gateway::{NotReserved, Reservation};
 use std::sync::Arc;
@@ -23,9 +24,17 @@ impl Money {
         self.budgets.lock().is_bounded(&self.scopes)
     }
 
-    /// Sets so many millionths of a dollar aside, until the reservation is dropped.
-    pub(crate) fn reserve(&self, micros: u64) -> Result<Reservation, NotReserved> {
-        match self.budgets.lock().reserve(&self.scopes, micros) {
+    /// Sets so many millionths of a dollar aside, until the reservation is dropped. Of the session's family counts what is known of it now:
+    /// nothing may come in between, as who of it sleeps may have no account.
+    pub(crate) fn reserve(&self, family: &[Relative], micros: u64) -> Result<Reservation, NotReserved> {
+        let reserved = {
+            let mut accounts = self.budgets.lock();
+            for one in family {
+                accounts.session_is(one.session.clone(), one.budget_micros, one.spent_micros);
+            }
+            accounts.reserve(&self.scopes, micros)
+        };
+        match reserved {
             Ok(()) => Ok(Reservation::new(Held { money: self.clone(), micros })),
             Err(Full::Spent(scope, budget)) => {
                 Err(NotReserved::Spent(format!("In Lamplight, {} is spent.", scope.named(budget))))

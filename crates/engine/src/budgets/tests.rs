@@ -3,6 +3,7 @@
 use super::accounts::{Account, Accounts, Full, Scope};
 use super::month::Month;
 use super::{Budgets, Money};
+use crate::children::Relative;
 use lamplight_domain::event::Contact;
 use lamplight_domain::{Network, SessionId, Timestamp};
 use lamplight_gateway::{
@@ -134,6 +135,25 @@ fn a_new_month_begins_with_nothing_spent_and_a_clock_that_goes_back_changes_noth
     assert_eq!(accounts.standings(&scopes)[0].month.until, Month::of(month.end).end);
 }
 
+#[test]
+fn a_family_whose_account_was_closed_is_bounded_all_the_same() {
+    let accounts = Mutex::new(Accounts::new(Month::of(NOW)));
+    let budgets = Arc::new(Budgets { accounts, clock: || NOW });
+    let scopes = vec![Scope::Session(session(0)), Scope::Session(session(1))];
+    let money = Money::new(budgets.clone(), scopes);
+    let ask = |spent_micros: u64| {
+        let parent = Relative { session: session(0), budget_micros: 100, spent_micros };
+        budgets.session_sleeps(&session(0));
+        money.reserve(&[parent], 50)
+    };
+    let (first, second) = (ask(10).unwrap(), ask(10).unwrap());
+    assert!(matches!(ask(10), Err(NotReserved::Busy(_))), "what is set aside stays in it");
+    money.spend(50);
+    money.spend(50);
+    drop((first, second));
+    assert!(matches!(ask(110), Err(NotReserved::Spent(_))));
+}
+
 /// What each answer costs, and what is set aside for it, in millionths of a dollar: by the prices below.
 const COST: u64 = 1_000;
 const SET_ASIDE: u64 = 5_000 + BODY.len() as u64;
@@ -189,7 +209,7 @@ impl Ledger for Adding {
     }
     async fn reserve(&self, micros: u64) -> Result<Reservation, NotReserved> {
         assert_eq!(micros, SET_ASIDE);
-        self.money.reserve(micros)
+        self.money.reserve(&[], micros)
     }
     async fn used(&self, used: Used) {
         self.money.spend(used.cost_micros.unwrap());

@@ -152,6 +152,28 @@ async fn what_children_spend_is_their_parents() {
 }
 
 #[tokio::test]
+async fn a_parent_goes_on_past_what_its_children_have_spent() {
+    let server = Server::start_in(Place::with(&format!("[models.openai]\nbase = '{}'\n{PRICES}", model())));
+    let new =
+        json!({"repository": server.place.repository(), "prompt": ASK, "limits": {"budget_micros": 300_000}});
+    let (status, view) = server.post("/sessions", new).await;
+    assert_eq!(status, StatusCode::CREATED, "{view}");
+    let parent = view["id"].as_str().unwrap().to_owned();
+    server.until(&parent, "work_committed", 1).await;
+    let child = made_by_hand(&server, &parent, ASK).await;
+    server.until(&child, "work_committed", 1).await;
+    server.until(&parent, "child_spent", 1).await;
+    let cost = async || server.view(&parent).await["cost"]["micros"].clone();
+    assert_eq!(cost().await, 260_000);
+    let (status, view) =
+        server.post(&format!("/sessions/{parent}/continue"), json!({"turn": 1, "text": ASK})).await;
+    assert_eq!(status, StatusCode::ACCEPTED, "{view}");
+    server.until(&parent, "work_committed", 2).await;
+    assert_eq!(cost().await, 520_000);
+    server.clear().await;
+}
+
+#[tokio::test]
 async fn children_end_with_their_parent_and_not_with_its_turn() {
     let server = Server::start_in(Place::with("[children]\ndepth = 1\nby_agents = false\n"));
     let parent = server.create(&begin("!say No.")).await;

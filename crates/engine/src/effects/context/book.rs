@@ -37,10 +37,10 @@ impl Book {
         }
     }
 
-    /// Those with whose money others spend, too.
-    fn family(&self) -> impl Iterator<Item = &SessionId> {
+    /// Those with whose money others spend, too: each below the one before it.
+    fn family(&self) -> Vec<SessionId> {
         let has_children = !self.durable.borrow().children.is_empty();
-        self.above.iter().chain(has_children.then_some(&self.owner))
+        self.above.iter().chain(has_children.then_some(&self.owner)).cloned().collect()
     }
 
     async fn tell_of_budgets(&self) {
@@ -53,18 +53,16 @@ impl Book {
 #[async_trait::async_trait]
 impl Ledger for Book {
     fn is_bounded(&self) -> bool {
-        self.money.is_bounded() || self.family().next().is_some()
+        self.money.is_bounded() || !self.family().is_empty()
     }
 
     async fn reserve(&self, micros: u64) -> Result<Reservation, NotReserved> {
-        for id in self.family() {
-            if let Err(error) = children::look(&self.shared, id).await {
-                tracing::warn!(session.id = %id, %error, "what it and its children have spent is not known");
-                let why = "In Lamplight, it is not known for now what sessions of this one's family have spent: try again in a moment.";
-                return Err(NotReserved::Busy(why.to_owned()));
-            }
-        }
-        let reserved = self.money.reserve(micros);
+        let family = children::look(&self.shared, &self.family()).await.map_err(|error| {
+            tracing::warn!(session.id = %self.owner, %error, "what its family has spent is not known");
+            let why = "In Lamplight, it is not known for now what sessions of this one's family have spent: try again in a moment.";
+            NotReserved::Busy(why.to_owned())
+        })?;
+        let reserved = self.money.reserve(&family, micros);
         if let Err(NotReserved::Spent(_)) = &reserved {
             self.tell_of_budgets().await;
         }
