@@ -139,12 +139,16 @@ impl Engine {
     }
 }
 
-/// Tells the parent of what was spent, and children of the end.
+/// Tells the parent of what was spent, and children of the end. A parent that sleeps is woken by the end of a turn and not by each answer
+/// of a model: who spends asks the store.
 pub(crate) fn tell(shared: &Arc<Shared>, id: &SessionId, before: &Session, now: &Session) {
-    if let Some(parent) = now.spec().parent()
-        && now.cost_micros() > before.cost_micros()
-    {
-        send(shared, parent.clone(), spent(id, now));
+    if let Some(parent) = now.spec().parent() {
+        let is_news = now.cost_micros() > before.cost_micros();
+        if is_news && shared.find(parent).is_some() {
+            send(shared, parent.clone(), spent(id, now));
+        } else if !now.is_in_turn() && (is_news || before.is_in_turn()) {
+            catch_up(shared, id, now);
+        }
     }
     if let Some(by) = now.ended_by().filter(|_| !before.ended()) {
         for child in now.children().iter() {
@@ -153,8 +157,8 @@ pub(crate) fn tell(shared: &Arc<Shared>, id: &SessionId, before: &Session, now: 
     }
 }
 
-/// A child wakes: what should have been told of it, or to it, is told now.
-pub(crate) fn awake(shared: &Arc<Shared>, id: &SessionId, session: &Session) {
+/// A child wakes, or has come to rest: what should have been told of it, or to it, is told now.
+pub(crate) fn catch_up(shared: &Arc<Shared>, id: &SessionId, session: &Session) {
     let Some(parent) = session.spec().parent().cloned() else { return };
     let (shared, id, has_ended) = (shared.clone(), id.clone(), session.ended());
     let (report, cost) = (spent(&id, session), session.cost_micros());

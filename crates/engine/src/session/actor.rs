@@ -64,7 +64,7 @@ impl Actor {
         awake.hub.begin(session.last_seq());
         shared.budgets.session_is(&id, &session);
         shared.queue.session_is(&id, &session, clock::now());
-        children::awake(&shared, &id, &session);
+        children::catch_up(&shared, &id, &session);
         let durable = watch::Sender::new(Durable::of(&session));
         let context = Arc::new(Context::new(
             id.clone(),
