@@ -192,6 +192,7 @@ pub(crate) struct Relative {
     pub budget_micros: u64,
     /// By it and by all below it.
     pub spent_micros: u64,
+    pub ended_by: Option<String>,
 }
 
 /// These, of whom each is below the one before it; the lowest comes first.
@@ -200,8 +201,8 @@ pub(crate) async fn look(shared: &Shared, family: &[SessionId]) -> Result<Vec<Re
     for id in family.iter().rev() {
         let Some(view) = stored(shared, id).await? else { continue };
         let spent_micros = spent_by_all(shared, &view, &found).await?;
-        let budget_micros = view.bound_micros();
-        found.push(Relative { session: id.clone(), budget_micros, spent_micros });
+        let (budget_micros, ended_by) = (view.bound_micros(), view.who_ended().map(str::to_owned));
+        found.push(Relative { session: id.clone(), budget_micros, spent_micros, ended_by });
     }
     Ok(found)
 }

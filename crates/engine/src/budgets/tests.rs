@@ -142,7 +142,7 @@ fn a_family_whose_account_was_closed_is_bounded_all_the_same() {
     let scopes = vec![Scope::Session(session(0)), Scope::Session(session(1))];
     let money = Money::new(budgets.clone(), scopes);
     let ask = |spent_micros: u64| {
-        let parent = Relative { session: session(0), budget_micros: 100, spent_micros };
+        let parent = Relative { session: session(0), budget_micros: 100, spent_micros, ended_by: None };
         budgets.session_sleeps(&session(0));
         money.reserve(&[parent], 50)
     };

@@ -1,6 +1,7 @@
 //! What there is to run on a commit.
 //!
-//! What the repository names is read from the branch that the session started from, so that a session cannot change what it is judged by;
+//! What the repository names is read from the branch that the session started from, so that a session cannot change what it is judged by
+//! (a child starts from the branch of its parent, which is judged in its turn);
 //! what is usual follows from the files of the commit itself.
 
 use super::detect::{FILES, detect};

@@ -62,6 +62,12 @@ impl Ledger for Book {
             let why = "In Lamplight, it is not known for now what sessions of this one's family have spent: try again in a moment.";
             NotReserved::Busy(why.to_owned())
         })?;
+        if let Some(by) = family.iter().find_map(|one| one.ended_by.clone()) {
+            // Its parent may be at another server, which does not tell it.
+            self.tell(Message::Report(Report::ParentEnded { by })).await;
+            let why = "In Lamplight, the session that this one was begun for has ended.";
+            return Err(NotReserved::Spent(why.to_owned()));
+        }
         let reserved = self.money.reserve(&family, micros);
         if let Err(NotReserved::Spent(_)) = &reserved {
             self.tell_of_budgets().await;
