@@ -5,7 +5,7 @@ use crate::error::{CommandError, StartError};
 use crate::evidence::evidence;
 use crate::forge::Subject;
 use crate::session::Message;
-use crate::{Engine, agents, clock, git, large_files};
+use crate::{Engine, agents, clock, git, large_files, review};
 use lamplight_domain::session::{Dollars, Report, SessionView};
 use lamplight_domain::{Checked, Entry, Event, KnownSecret, PullRequest, Seq, SessionId};
 use lamplight_integrations::github::{self, NewPullRequest, Scope};
@@ -36,6 +36,7 @@ impl Engine {
         if view.commits.is_empty() {
             return Err(nothing_to_publish());
         }
+        self.refuse_into_parent(&view).await?;
         let github = self.shared.github.as_ref().ok_or_else(no_token)?;
         let repository = origin(&view, github).await?;
         let Subject { closing, taken } = self.subject_of(id, &repository).await?;
@@ -47,8 +48,7 @@ impl Engine {
             }
             None => view,
         };
-        let head =
-            view.commits.last().map(|commit| commit.commit.id.clone()).ok_or_else(nothing_to_publish)?;
+        let head = review::head(&view).await?.ok_or_else(nothing_to_publish)?;
         large_files::send(&self.shared, github, &repository, &view, &head).await?;
         push(&view, github, &repository, &head, taken).await?;
         let ours = self.description(&view, &head, closing).await?;

@@ -34,6 +34,7 @@ impl Engine {
     /// Merges the session's branch into the branch it started from, in the person's own repository.
     pub async fn merge(&self, id: &SessionId, by: String) -> Result<Merged, CommandError> {
         let view = self.view(id).await?;
+        self.refuse_into_parent(&view).await?;
         if crate::forge::is_mirror(&self.shared.config.data_dir, &view.repository) {
             return Err(CommandError::invalid(
                 "merged_elsewhere",
@@ -41,17 +42,22 @@ impl Engine {
                 "merge the pull request there",
             ));
         }
-        self.refuse_into_parent(&view).await?;
         let merged = merge(&view).await?;
         let report = Report::BranchMerged { into: merged.into.clone(), commit: merged.commit.clone(), by };
         self.shared.send(id, Message::Report(report)).await?;
         Ok(merged)
     }
 
-    /// A session's branch is written by that session alone: what somebody else puts there is replaced by its next commit.
-    async fn refuse_into_parent(&self, view: &SessionView) -> Result<(), CommandError> {
-        let Some(parent) = view.family.parents.last() else { return Ok(()) };
-        let parent = self.view(parent).await?;
+    /// A session's branch is written by that session alone: what somebody else puts there is replaced by its next commit. A fork goes on from
+    /// where its origin does.
+    pub(crate) async fn refuse_into_parent(&self, view: &SessionView) -> Result<(), CommandError> {
+        let (mut parent, mut origin) = (view.family.parents.last().cloned(), view.origin.clone());
+        while let (None, Some(of)) = (&parent, &origin) {
+            let before = self.view(&of.session).await?;
+            (parent, origin) = (before.family.parents.last().cloned(), before.origin);
+        }
+        let Some(parent) = parent else { return Ok(()) };
+        let parent = self.view(&parent).await?;
         if parent.branch != view.base || parent.ended {
             return Ok(());
         }
@@ -74,10 +80,25 @@ impl Engine {
     }
 }
 
+/// What is shown, merged and published of a session: its last commit. Once it has ended, what its children brought to its branch is part of
+/// that.
+pub(crate) async fn head(view: &SessionView) -> Result<Option<String>, CommandError> {
+    let Some(last) = view.commits.last().map(|commit| commit.commit.id.clone()) else { return Ok(None) };
+    if !view.ended || view.family.children.is_empty() {
+        return Ok(Some(last));
+    }
+    let repository = Path::new(&view.repository);
+    let branch = format!("refs/heads/{}^{{commit}}", view.branch);
+    match git::line(repository, &["rev-parse", "--verify", "--quiet", &branch]).await {
+        Ok(tip) if git::is_within(repository, &last, &tip).await? => Ok(Some(tip)),
+        Ok(_) | Err(_) => Ok(Some(last)),
+    }
+}
+
 /// What the session's branch changed since it left its base, or what one turn's commit changed.
 async fn diff(view: &SessionView, turn: Option<TurnNumber>) -> Result<Diff, CommandError> {
     let repository = Path::new(&view.repository);
-    let Some(last) = view.commits.last() else {
+    let Some(last) = head(view).await? else {
         let head = git::line(repository, &["rev-parse", &format!("refs/heads/{}", view.base)]).await?;
         return Ok(Diff { base: head.clone(), head, files: Vec::new(), truncated: false });
     };
@@ -94,7 +115,7 @@ async fn diff(view: &SessionView, turn: Option<TurnNumber>) -> Result<Diff, Comm
         }
         None => {
             let base = format!("refs/heads/{}", view.base);
-            (git::line(repository, &["merge-base", &base, &last.commit.id]).await?, last.commit.id.clone())
+            (git::line(repository, &["merge-base", &base, &last]).await?, last)
         }
     };
     let base = git::line(repository, &["rev-parse", &base]).await?;
@@ -106,14 +127,17 @@ async fn diff(view: &SessionView, turn: Option<TurnNumber>) -> Result<Diff, Comm
 /// Merges the session's branch into its base. Where the base is checked out, in that working tree; else without one.
 async fn merge(view: &SessionView) -> Result<Merged, CommandError> {
     let repository = Path::new(&view.repository);
-    let Some(head) = view.commits.last().map(|commit| commit.commit.id.clone()) else {
+    let Some(head) = head(view).await? else {
         return Err(CommandError::invalid(
             "nothing_to_merge",
             "the branch has no commit of its own",
             "wait for a turn that changes something",
         ));
     };
-    if view.merged.is_some() {
+    let is_its_own = view.commits.last().is_some_and(|last| last.commit.id == head);
+    if let Some(merged) = &view.merged
+        && (is_its_own || git::is_within(repository, &head, &merged.commit).await?)
+    {
         return Err(CommandError::invalid(
             "nothing_to_merge",
             "the branch is merged already",

@@ -209,3 +209,45 @@ async fn children_end_with_their_parent_and_not_with_its_turn() {
     assert_eq!((status, &problem["code"]), (StatusCode::CONFLICT, &json!("session_ended")), "{problem}");
     server.clear().await;
 }
+
+#[tokio::test]
+async fn what_children_bring_to_a_parent_that_has_ended_goes_on_from_there() {
+    let server = Server::start();
+    let parent = server.create("!write a.txt one").await;
+    server.until(&parent, "work_committed", 1).await;
+    let child = made_by_hand(&server, &parent, "!write b.txt two").await;
+    server.until(&child, "checkpoint_kept", 1).await;
+    let new = json!({"fork": {"session": child}, "prompt": "!write c.txt three"});
+    let (status, fork) = server.post("/sessions", new).await;
+    assert_eq!(status, StatusCode::CREATED, "{fork}");
+    let fork = fork["id"].as_str().unwrap().to_owned();
+    server.until(&fork, "work_committed", 1).await;
+    let ask = async |id: &str, what: &str| {
+        let (status, answer) = server.post(&format!("/sessions/{id}/{what}"), Value::Null).await;
+        (status, answer["code"].clone())
+    };
+    let by_parent = (StatusCode::CONFLICT, json!("merged_by_parent"));
+    for id in [&child, &fork] {
+        for what in ["merge", "pull-request"] {
+            assert_eq!(ask(id, what).await, by_parent, "{what}");
+        }
+    }
+    assert_eq!(ask(&parent, "merge").await.0, StatusCode::OK);
+    let done = (StatusCode::CONFLICT, json!("nothing_to_merge"));
+    assert_eq!(ask(&parent, "merge").await, done);
+
+    assert_eq!(ask(&parent, "end").await.0, StatusCode::OK);
+    assert_eq!(ask(&parent, "merge").await, done);
+    for id in [&child, &fork] {
+        assert_eq!(ask(id, "merge").await.0, StatusCode::OK);
+    }
+    let (_, diff) = server.get(&format!("/sessions/{parent}/diff")).await;
+    let paths: Vec<&Value> = diff["files"].as_array().unwrap().iter().map(|file| &file["path"]).collect();
+    assert_eq!(paths, [&json!("b.txt"), &json!("c.txt")], "what was not merged yet");
+    assert_eq!(ask(&parent, "merge").await.0, StatusCode::OK);
+    for (file, text) in [("a.txt", "one"), ("b.txt", "two"), ("c.txt", "three")] {
+        assert_eq!(server.place.git(&["show", &format!("main:{file}")]).trim(), text);
+    }
+    assert_eq!(ask(&parent, "merge").await, done);
+    server.clear().await;
+}

@@ -13,7 +13,7 @@ use axum::extract::State;
     responses(
         (status = 200, body = Merged),
         (status = 404, body = Problem, content_type = "application/problem+json"),
-        (status = 409, body = Problem, content_type = "application/problem+json", description = "merge_conflict, nothing_to_merge, turn_running")))]
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "merge_conflict, nothing_to_merge, merged_by_parent, turn_running")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
     By(by): By,

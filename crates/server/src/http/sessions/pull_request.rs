@@ -16,7 +16,7 @@ use axum::extract::State;
         (status = 200, body = PullRequest),
         (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json",
-            description = "nothing_to_publish, no_forge, push_refused, branch_protected, github_unauthorized, github_forbidden, github_not_found, github_refused"),
+            description = "nothing_to_publish, merged_by_parent, no_forge, push_refused, branch_protected, github_unauthorized, github_forbidden, github_not_found, github_refused"),
         (status = 429, body = Problem, content_type = "application/problem+json", description = "github_limited"),
         (status = 502, body = Problem, content_type = "application/problem+json", description = "github_unreachable")))]
 pub(in crate::http) async fn handle(
