@@ -36,16 +36,18 @@ function Children({ id, count }: { id: string; count: number }) {
   const children = useQuery({
     queryKey: ['children', id, count],
     queryFn: () => api.children(id),
-    refetchInterval: LOOK_MS,
+    // Of those that have ended nothing changes, and what they said may have to be fetched from afar.
+    refetchInterval: ({ state }) => (state.data?.items.every(({ session }) => session.ended) ? false : LOOK_MS),
   });
   if (children.error) return <ProblemNote error={asApiError(children.error)} />;
   if (!children.data) return <p className="text-soft">{words.loading}</p>;
   return (
     <ul aria-label={words.children} className="space-y-1">
-      {children.data.items.map(({ session }) => (
+      {children.data.items.map(({ session, last_message: said }) => (
         <li key={session.id} className="flex min-w-0 items-baseline gap-3">
           <PhaseLabel phase={session.phase} className="w-24 shrink-0" />
           <SessionLink id={session.id} text={visible(session.title)} />
+          {said ? <span className="min-w-0 flex-1 truncate text-soft">{visible(said)}</span> : null}
         </li>
       ))}
     </ul>
