@@ -59,6 +59,10 @@ pub(crate) async fn spec(
     parent: &SessionId,
     new: NewSession,
 ) -> Result<SessionSpec, CommandError> {
+    // Whoever asks in vain again and again has no log read for it.
+    if let Some(view) = stored(shared, parent).await? {
+        shared.config.children.bounds.check(&view.family)?;
+    }
     let session = load(shared, parent).await?;
     let from = session.spec();
     let agent = new.agent.unwrap_or_else(|| from.agent.clone());

@@ -14,7 +14,8 @@ use crate::{agents, attachments, provider};
 use lamplight_domain::session::{Session, SessionView};
 use lamplight_domain::{Attempts, Event, Person, PromptId, Seq, SessionId, SessionImage, SessionSpec};
 use lamplight_store::{AppendError, Remembered};
-use naming::{first_line, short, slug};
+pub(crate) use naming::first_line;
+use naming::{short, slug};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 

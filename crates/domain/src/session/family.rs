@@ -68,16 +68,23 @@ impl Session {
     }
 }
 
-impl Draft {
-    pub(super) fn begin_child(&mut self, child: ChildBegun, bounds: ChildBounds) -> Result<(), Refusal> {
-        let ChildBounds { depth, number } = bounds;
-        let (above, beside) = (self.session.spec.parents.len(), self.session.family.children.len());
-        if above >= depth as usize {
+impl ChildBounds {
+    /// Whether whoever has this family may have one child more.
+    pub fn check(self, family: &FamilyView) -> Result<(), Refusal> {
+        let Self { depth, number } = self;
+        if family.parents.len() >= depth as usize {
             return Err(Refusal::ChildTooDeep { depth });
         }
-        if beside >= number as usize {
+        if family.children.len() >= number as usize {
             return Err(Refusal::TooManyChildren { number });
         }
+        Ok(())
+    }
+}
+
+impl Draft {
+    pub(super) fn begin_child(&mut self, child: ChildBegun, bounds: ChildBounds) -> Result<(), Refusal> {
+        bounds.check(&self.session.family_view())?;
         if let Some(guard) = self.session.spent().next() {
             return Err(self.session.refusal(guard));
         }

@@ -1,10 +1,10 @@
 //! Children of a session as programs in its sandbox begin them and look at them, through the gateway.
 
 use super::{ChildNow, Parent};
-use crate::NewSession;
 use crate::engine::{Engine, Shared};
 use crate::error::CommandError;
 use crate::session::Durable;
+use crate::{NewSession, create};
 use async_trait::async_trait;
 use lamplight_domain::session::SessionView;
 use lamplight_domain::{Role, SandboxLimits, SessionId, SomeLimits};
@@ -64,7 +64,8 @@ impl Children for Own {
                 repository: parent.repository,
                 prompt: new.prompt,
                 attachments: Vec::new(),
-                title: new.title,
+                // It is in every list.
+                title: new.title.map(|title| create::first_line(&title)),
                 base: None,
                 branch: None,
                 agent: new.agent,

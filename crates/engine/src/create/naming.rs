@@ -7,7 +7,7 @@ const TITLE_CHARS: usize = 80;
 const SLUG_CHARS: usize = 40;
 
 /// For a title.
-pub(super) fn first_line(prompt: &str) -> String {
+pub(crate) fn first_line(prompt: &str) -> String {
     let line = prompt.trim().lines().next().unwrap_or_default().trim();
     match line.char_indices().nth(TITLE_CHARS) {
         Some((cut, _)) => format!("{}…", &line[..cut]),
