@@ -37,6 +37,8 @@ pub(crate) async fn create(
     new: NewSession,
     once: Once<'_>,
 ) -> Result<SessionView, CommandError> {
+    let is_child_once = new.parent.is_some() && matches!(once, Once::For { .. });
+    let _alone = if is_child_once { Some(shared.beginning.lock().await) } else { None };
     match &once {
         Once::Never => {}
         Once::For { key, fingerprint } => {

@@ -70,6 +70,8 @@ pub(crate) struct Shared {
     pub prepared: Shelf,
     pub checks: Holders,
     pub budgets: Arc<Budgets>,
+    /// Of two requests for one child the second finds what the first has made; both come to the server that has the parent.
+    pub beginning: tokio::sync::Mutex<()>,
     /// How often people, or what lets them in, have changed.
     pub people_changes: watch::Sender<u64>,
     pub queue: Queue,
@@ -145,6 +147,7 @@ impl Engine {
             prepared,
             checks: Holders::default(),
             budgets,
+            beginning: Default::default(),
             people_changes: watch::Sender::new(0),
             queue,
             automations: Notify::new(),

@@ -1,8 +1,8 @@
 //! Sessions that are begun for a session: by a person, and by what runs in its sandbox.
 
 use crate::budgets::{ASK, PRICES, model};
-use crate::support::{Place, Server};
-use reqwest::StatusCode;
+use crate::support::{Place, Server, answer};
+use reqwest::{Method, StatusCode};
 use serde_json::{Value, json};
 
 /// A step in which a program inside begins a child with this prompt.
@@ -249,5 +249,48 @@ async fn what_children_bring_to_a_parent_that_has_ended_goes_on_from_there() {
         assert_eq!(server.place.git(&["show", &format!("main:{file}")]).trim(), text);
     }
     assert_eq!(ask(&parent, "merge").await, done);
+    server.clear().await;
+}
+
+#[tokio::test]
+async fn two_requests_at_once_with_one_key_begin_one_child() {
+    let server = Server::start();
+    let parent = server.create("!say hello").await;
+    let body = json!({"parent": parent, "prompt": "!say it once"});
+    let ask = async || {
+        let request = server.request(Method::POST, "/api/v1/sessions").header("idempotency-key", "once");
+        answer(request.json(&body)).await
+    };
+    let all = tokio::join!(ask(), ask(), ask(), ask());
+    for (status, view) in [&all.0, &all.1, &all.2, &all.3] {
+        assert_eq!((*status, &view["id"]), (StatusCode::CREATED, &all.0.1["id"]), "{view}");
+    }
+    assert_eq!(server.view(&parent).await["family"]["children"], json!([all.0.1["id"]]));
+    server.clear().await;
+}
+
+#[tokio::test]
+async fn an_agents_child_may_what_its_parent_may() {
+    let server = Server::start();
+    let new = json!({
+        "repository": server.place.repository(), "prompt": begin("!say I am."),
+        "permissions": "reject", "network": {"policy": "none"},
+        "limits": {"steps": 77, "silence_ms": 600_000, "turn_tokens": 5_000}, "sandbox": {"processes": 250},
+    });
+    let (status, view) = server.post("/sessions", new).await;
+    assert_eq!(status, StatusCode::CREATED, "{view}");
+    let parent = view["id"].as_str().unwrap().to_owned();
+    server.until(&parent, "turn_ended", 1).await;
+    let (child, _) = last_child(&server, &parent, 1).await;
+    let spec =
+        async |id: &str| server.until(id, "session_created", 1).await.pop().unwrap()["event"]["spec"].clone();
+    let (of_parent, of_child) = (spec(&parent).await, spec(&child).await);
+    for field in
+        ["repository", "agent", "model", "person", "permissions", "network", "image", "limits", "sandbox"]
+    {
+        assert_eq!(of_child[field], of_parent[field], "{field}");
+    }
+    let own = [&of_child["permissions"], &of_child["limits"]["steps"], &of_child["sandbox"]["processes"]];
+    assert_eq!(own, [&json!("reject"), &json!(77), &json!(250)], "{of_child}");
     server.clear().await;
 }
