@@ -81,6 +81,7 @@ impl Conversation {
             home: home.to_owned(),
             gateway: "http://127.0.0.1:7411".to_owned(),
             model: std::env::var("MODEL").ok(),
+            compatible: None,
             models: match std::env::var("KEYS").as_deref() {
                 Ok("openai") => Models::Keys { openai: true, anthropic: false, gemini: false },
                 Ok("anthropic") => Models::Keys { openai: false, anthropic: true, gemini: false },

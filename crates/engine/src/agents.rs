@@ -9,7 +9,9 @@ use lamplight_agent::install::{self, InstallError, Progress};
 use lamplight_agent::{Agent, Catalogue, Context, Models, Setup};
 use lamplight_domain::artifact::ARTIFACTS;
 use lamplight_domain::permission::Policy;
+use lamplight_domain::session::SessionView;
 use lamplight_domain::{ImageDigest, SessionSpec};
+use lamplight_gateway::CompatibleName;
 use lamplight_sandbox::link::ProcessSpec;
 use lamplight_sandbox::provider::{ReadOnlyMount, inside};
 use std::collections::BTreeMap;
@@ -27,7 +29,7 @@ pub struct AgentInfo {
     pub installed: Option<String>,
     pub default: bool,
     /// Upstreams whose models it can have, in the order of preference; empty where that is not known.
-    pub upstreams: Vec<&'static str>,
+    pub upstreams: Vec<String>,
     /// Its models are named with their upstream in front, such as `openai/gpt-5.1`.
     pub names_upstream: bool,
 }
@@ -45,16 +47,17 @@ pub fn list(config: &Config) -> Result<Vec<AgentInfo>, lamplight_agent::catalogu
         title: agent.title.clone(),
         installed: version(config, agent),
         default: agent.name == config.default_agent,
-        upstreams: upstreams(agent),
+        upstreams: upstreams(config, agent),
         names_upstream: agent.quirks.names_upstream,
     };
     Ok(catalogue(config)?.iter().map(info).collect())
 }
 
-fn upstreams(agent: &Agent) -> Vec<&'static str> {
-    let mut upstreams: Vec<_> = agent.speaks.iter().map(|protocol| protocol.upstream()).collect();
-    upstreams.dedup();
-    upstreams
+fn upstreams(config: &Config, agent: &Agent) -> Vec<String> {
+    let mut vendors: Vec<_> = agent.speaks.iter().map(|protocol| protocol.upstream()).collect();
+    vendors.dedup();
+    let compatible = config.models.compatible.keys().filter(|_| agent.takes_compatible());
+    vendors.into_iter().map(str::to_owned).chain(compatible.map(ToString::to_string)).collect()
 }
 
 /// Installs an agent into the tools directory.
@@ -110,6 +113,54 @@ pub(crate) fn usable<'a>(shared: &'a Shared, name: &str) -> Result<&'a Agent, Co
     Ok(agent)
 }
 
+/// A model of an upstream that the configuration names is for agents that can be sent there.
+pub(crate) fn refuse_unreachable(
+    shared: &Shared,
+    agent: &Agent,
+    model: Option<&str>,
+) -> Result<(), CommandError> {
+    match model.and_then(|model| shared.config.models.compatible_of(model)) {
+        Some((upstream, _)) if !agent.takes_compatible() => {
+            let others = shared.catalogue.iter().filter(|agent| agent.takes_compatible());
+            let others: Vec<_> = others.map(|agent| agent.name.as_str()).collect();
+            Err(CommandError::invalid(
+                "model_unreachable",
+                format!("{} cannot ask {upstream}, which speaks OpenAI's protocol", agent.title),
+                format!(
+                    "choose another model, or one of {}; an agent of [[agents]] with {{openai}} in what it is started with can, too",
+                    others.join(", ")
+                ),
+            ))
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Whether this model may be chosen although the agent does not offer it: it or the present one is of an upstream that the configuration
+/// names, and the agent offers what its own has.
+pub(crate) fn offered_elsewhere(
+    shared: &Shared,
+    view: &SessionView,
+    model: &str,
+) -> Result<bool, CommandError> {
+    if let Some(agent) = shared.catalogue.get(&view.agent) {
+        refuse_unreachable(shared, agent, Some(model))?;
+    }
+    let is_named = |model: &str| shared.config.models.compatible_of(model).is_some();
+    Ok(is_named(model) || view.model.as_deref().is_some_and(is_named))
+}
+
+/// The upstream that an agent which was begun with this model was sent to, and which it does not name in front of its models itself.
+pub(crate) fn unnamed<'a>(
+    shared: &'a Shared,
+    agent: &str,
+    model: Option<&str>,
+) -> Option<&'a CompatibleName> {
+    let agent = shared.catalogue.get(agent).filter(|agent| !agent.quirks.names_upstream)?;
+    let (upstream, _) = shared.config.models.compatible_of(model?).filter(|_| agent.takes_compatible())?;
+    Some(upstream)
+}
+
 /// An agent without packages is whatever the configuration says it is, and needs no installing.
 fn version(config: &Config, agent: &Agent) -> Option<String> {
     if agent.packages.is_empty() {
@@ -144,6 +195,12 @@ pub(crate) fn start(
     image: Option<&ImageDigest>,
 ) -> Option<Start> {
     let agent = shared.catalogue.get(name)?;
+    let compatible = model.as_deref().and_then(|model| shared.config.models.compatible_of(model));
+    let compatible = compatible.map(|(upstream, model)| (upstream.to_string(), model.to_owned()));
+    let (compatible, model) = match compatible.filter(|_| agent.takes_compatible()) {
+        Some((upstream, model)) => (Some(upstream), Some(model)),
+        None => (None, model),
+    };
     let upstreams = shared.gateway.upstreams();
     let models = if shared.config.scripted_model {
         Models::Scripted
@@ -159,6 +216,7 @@ pub(crate) fn start(
         home: inside::HOME.into(),
         gateway: format!("http://{}", inside::GATEWAY),
         model,
+        compatible,
         models,
     };
     let launch = agent.launch(&setup);

@@ -15,11 +15,12 @@ use lamplight_domain::permission::Policy;
 use lamplight_domain::{
     CheckPolicy, GuardPolicy, ImageChoice, Limits, Network, Person, Redaction, SandboxLimits, SomeLimits,
 };
-use lamplight_gateway::{ModelPrice, Outside, Secret, Tariff, UpstreamName};
+use lamplight_gateway::{CompatibleName, ModelPrice, Outside, Secret, Tariff, UpstreamName};
 use lamplight_integrations::GitHubConfig;
 use lamplight_integrations::sign_in::GitHubSignInConfig;
 use lamplight_sandbox::providers::local::Repositories;
 use lamplight_store::{BadAddress, BucketSettings, PostgresAddress};
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 #[derive(Debug, Clone)]
@@ -131,6 +132,8 @@ pub struct ModelsConfig {
     pub openai: EndpointConfig,
     pub anthropic: EndpointConfig,
     pub gemini: EndpointConfig,
+    /// Upstreams beside the vendors, which speak OpenAI's protocol; each has a `base`.
+    pub compatible: BTreeMap<CompatibleName, EndpointConfig>,
     /// What models cost here, before what the public price lists say.
     pub prices: Vec<ModelPrice>,
 }
@@ -149,12 +152,22 @@ pub struct EndpointConfig {
 }
 
 impl ModelsConfig {
-    pub(crate) fn of(&self, name: UpstreamName) -> &EndpointConfig {
+    /// `None` where it says nothing of one of that name.
+    pub(crate) fn of(&self, name: &UpstreamName) -> Option<&EndpointConfig> {
         match name {
-            UpstreamName::OpenAi => &self.openai,
-            UpstreamName::Anthropic => &self.anthropic,
-            UpstreamName::Gemini => &self.gemini,
+            UpstreamName::OpenAi => Some(&self.openai),
+            UpstreamName::Anthropic => Some(&self.anthropic),
+            UpstreamName::Gemini => Some(&self.gemini),
+            UpstreamName::Compatible(name) => self.compatible.get(name),
         }
+    }
+
+    /// The upstream in front of a model such as `local/llama3`, and what the model is called there. Of all others, the agent knows whose
+    /// they are.
+    pub(crate) fn compatible_of<'a, 'b>(&'a self, model: &'b str) -> Option<(&'a CompatibleName, &'b str)> {
+        let (upstream, model) = model.split_once('/').filter(|(_, model)| !model.is_empty())?;
+        let (name, _) = self.compatible.get_key_value(upstream)?;
+        Some((name, model))
     }
 }
 

@@ -266,8 +266,11 @@ pub(crate) async fn spec(
 ) -> Result<SessionSpec, CommandError> {
     let config = &shared.config;
     let agent = new.agent.unwrap_or_else(|| config.default_agent.clone());
-    let mode = agents::usable(shared, &agent)?.mode.map(str::to_owned);
+    let usable = agents::usable(shared, &agent)?;
+    let mode = usable.mode.map(str::to_owned);
     let default_model = config.default_model.clone().filter(|_| agent == config.default_agent);
+    let model = new.model.or(default_model);
+    agents::refuse_unreachable(shared, usable, model.as_deref())?;
     let base = find_base(&repository, new.base).await?;
     let person = match new.person.or_else(|| config.person.clone()) {
         Some(person) => person,
@@ -291,7 +294,7 @@ pub(crate) async fn spec(
         base,
         mode,
         agent,
-        model: new.model.or(default_model),
+        model,
         person,
         limits: at_most.cap(new.limits.over(&config.limits)),
         sandbox,

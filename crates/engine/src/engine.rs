@@ -233,7 +233,9 @@ impl Engine {
         model: String,
         by: String,
     ) -> Result<SessionView, CommandError> {
-        self.command(id, Command::ChooseModel { model, by }).await
+        let view = self.view(id).await?;
+        let offered_elsewhere = agents::offered_elsewhere(&self.shared, &view, &model)?;
+        self.command(id, Command::ChooseModel { model, offered_elsewhere, by }).await
     }
 
     /// Answers a permission request; `option` is `None` for "cancel".

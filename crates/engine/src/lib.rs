@@ -92,7 +92,7 @@ pub use keys::{
 pub use lamplight_agent::catalogue::{Configured, DEFAULT_AGENT};
 pub use lamplight_agent::install::Progress;
 pub use lamplight_gateway::{
-    Model, ModelPrice, NoSuchUpstream, Outside, Price, Resolver, Secret, SystemResolver, Tariff, Unlisted,
+    CompatibleName, Model, ModelPrice, Outside, Price, Resolver, Secret, SystemResolver, Tariff, Unlisted,
     Unresolved, UpstreamName, install_tls_provider,
 };
 pub use lamplight_integrations::github::{

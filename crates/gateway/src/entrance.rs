@@ -258,8 +258,7 @@ fn take_off(headers: &mut HeaderMap) {
 }
 
 fn unauthorized(path: &str) -> Response {
-    let vendor = Vendor::ALL.into_iter().find(|vendor| path.starts_with(vendor.prefix()));
-    match vendor {
+    match Vendor::of_path(path) {
         Some(vendor) => models::unauthorized(vendor, REFUSED),
         // Git asks again with its password then, and not before.
         None => {

@@ -8,6 +8,7 @@
 //! stream ─ HTTP ─┬─ /git/repository.git/…   the host's own git, on the repository of the grant
 //!                ├─ /git/OWNER/NAME.git/…   a submodule's repository, as far as the grant has it; read only
 //!                ├─ /openai/v1/…            an upstream, with the key added here
+//!                ├─ /compatible/NAME/v1/…   likewise, one of the configuration's that speaks OpenAI's protocol
 //!                ├─ /anthropic/v1/…         an upstream, with the key added here
 //!                ├─ /gemini/v1beta/…        an upstream, with the key added here
 //!                ├─ /sessions               children of the session, as far as the grant has them
@@ -28,6 +29,7 @@ mod serve;
 mod slots;
 mod tls;
 mod upstream;
+mod upstream_name;
 mod web;
 
 pub use children::{Child, Children, NewChild, NotServed};
@@ -38,7 +40,7 @@ pub use models::{Model, Price, Unlisted};
 pub use serve::Gateway;
 pub use tls::install_tls_provider;
 pub use upstream::{
-    ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, NoSuchUpstream, OPENAI_BASE, Secret, Tariff, Upstream,
-    UpstreamName, Upstreams,
+    ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, OPENAI_BASE, Secret, Tariff, Upstream, Upstreams,
 };
+pub use upstream_name::{BadUpstreamName, CompatibleName, UpstreamName};
 pub use web::{Arrivals, Courier, NotPosted, Outside, Posted, Resolver, SystemResolver, Unresolved, WayOut};

@@ -1,6 +1,6 @@
 //! One guest-opened stream, served as HTTP/1.1.
 
-use crate::models::{Backend, Vendor};
+use crate::models::Backend;
 use crate::slots::Slots;
 use crate::{
     Arrivals, Grant, Ledger, Model, ModelPrice, Outside, Unlisted, Upstream, UpstreamName, Upstreams, WayOut,
@@ -14,6 +14,7 @@ use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use lamplight_domain::event::Contact;
 use lamplight_domain::{KnownSecret, Redactor};
+use std::collections::BTreeMap;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -57,9 +58,7 @@ pub(crate) struct Door {
 
 /// The upstreams as they are now.
 struct Backends {
-    openai: Option<Arc<Backend>>,
-    anthropic: Option<Arc<Backend>>,
-    gemini: Option<Arc<Backend>>,
+    ready: BTreeMap<UpstreamName, Arc<Backend>>,
     /// As they were given.
     upstreams: Upstreams,
     /// Knows the keys of all of them.
@@ -68,22 +67,13 @@ struct Backends {
 
 impl Backends {
     fn new(upstreams: Upstreams) -> Result<Self> {
-        let backend = |vendor, upstream: &Option<_>| {
-            let backend = upstream.as_ref().map(|upstream| Backend::new(vendor, upstream)).transpose();
-            backend.map(|backend| backend.map(Arc::new))
-        };
-        let secret = |name| {
-            let value = upstreams.get(name)?.key.expose().to_owned();
-            Some(KnownSecret { name: format!("{name} key"), value })
-        };
-        let secrets = UpstreamName::ALL.into_iter().filter_map(secret).collect();
-        Ok(Self {
-            openai: backend(Vendor::OpenAi, &upstreams.openai)?,
-            anthropic: backend(Vendor::Anthropic, &upstreams.anthropic)?,
-            gemini: backend(Vendor::Gemini, &upstreams.gemini)?,
-            redactor: Arc::new(Redactor::new(secrets)),
-            upstreams,
-        })
+        let (mut ready, mut secrets) = (BTreeMap::new(), Vec::new());
+        for (name, upstream) in upstreams.iter() {
+            let value = upstream.key.expose().to_owned();
+            secrets.push(KnownSecret { name: format!("{name} key"), value });
+            ready.insert(name.clone(), Arc::new(Backend::new(name, upstream)?));
+        }
+        Ok(Self { ready, redactor: Arc::new(Redactor::new(secrets)), upstreams })
     }
 }
 
@@ -143,7 +133,7 @@ impl Gateway {
     }
 
     /// The models that an upstream says it has, with what they cost. Takes 10 s at most.
-    pub async fn models(&self, name: UpstreamName) -> Result<Vec<Model>, Unlisted> {
+    pub async fn models(&self, name: &UpstreamName) -> Result<Vec<Model>, Unlisted> {
         models::list(&self.door, name).await
     }
 
@@ -204,16 +194,11 @@ impl Door {
         self.lists.get_or_init(read).await;
     }
 
-    pub(crate) fn backend(&self, vendor: Vendor) -> Option<Arc<Backend>> {
-        let backends = self.backends();
-        match vendor {
-            Vendor::OpenAi => backends.openai.clone(),
-            Vendor::Anthropic => backends.anthropic.clone(),
-            Vendor::Gemini => backends.gemini.clone(),
-        }
+    pub(crate) fn backend(&self, name: &UpstreamName) -> Option<Arc<Backend>> {
+        self.backends().ready.get(name).cloned()
     }
 
-    pub(crate) fn upstream(&self, name: UpstreamName) -> Option<Upstream> {
+    pub(crate) fn upstream(&self, name: &UpstreamName) -> Option<Upstream> {
         self.backends().upstreams.get(name).cloned()
     }
 
@@ -230,6 +215,6 @@ impl Door {
 async fn nothing_here() -> (StatusCode, &'static str) {
     (
         StatusCode::NOT_FOUND,
-        "Nothing is served here: the gateway has /git/repository.git, /openai/v1, /anthropic/v1, /gemini/v1beta and /sessions.\n",
+        "Nothing is served here: the gateway has /git/repository.git, /openai/v1, /anthropic/v1, /gemini/v1beta, /compatible/NAME/v1 and /sessions.\n",
     )
 }

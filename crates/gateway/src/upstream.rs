@@ -1,7 +1,8 @@
 //! Where models are, and the keys that open them.
 
+use crate::{CompatibleName, UpstreamName};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 
 /// OpenAI's own address, in the form of its SDKs' `OPENAI_BASE_URL`.
 pub const OPENAI_BASE: &str = "https://api.openai.com/v1";
@@ -10,76 +11,42 @@ pub const ANTHROPIC_BASE: &str = "https://api.anthropic.com";
 /// Google's own address for Gemini, in the form of its SDKs' `GOOGLE_GEMINI_BASE_URL`.
 pub const GEMINI_BASE: &str = "https://generativelanguage.googleapis.com";
 
-/// Whose protocol an upstream speaks; also what its key is called.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub enum UpstreamName {
-    OpenAi,
-    Anthropic,
-    Gemini,
-}
-
-impl UpstreamName {
-    pub const ALL: [Self; 3] = [Self::OpenAi, Self::Anthropic, Self::Gemini];
-
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::OpenAi => "openai",
-            Self::Anthropic => "anthropic",
-            Self::Gemini => "gemini",
-        }
-    }
-
-    /// The vendor's own address.
-    pub fn base(self) -> &'static str {
-        match self {
-            Self::OpenAi => OPENAI_BASE,
-            Self::Anthropic => ANTHROPIC_BASE,
-            Self::Gemini => GEMINI_BASE,
-        }
-    }
-}
-
-impl fmt::Display for UpstreamName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-/// No upstream is called so.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct NoSuchUpstream;
-
-impl FromStr for UpstreamName {
-    type Err = NoSuchUpstream;
-
-    fn from_str(text: &str) -> Result<Self, NoSuchUpstream> {
-        Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or(NoSuchUpstream)
-    }
-}
-
 /// The models that this deployment can reach.
 #[derive(Debug, Clone, Default)]
 pub struct Upstreams {
     pub openai: Option<Upstream>,
     pub anthropic: Option<Upstream>,
     pub gemini: Option<Upstream>,
+    /// Those that the configuration adds; each speaks OpenAI's protocol.
+    pub compatible: BTreeMap<CompatibleName, Upstream>,
     /// What models cost here, before what the public price lists say.
     pub prices: Vec<ModelPrice>,
 }
 
 impl Upstreams {
-    pub fn get(&self, name: UpstreamName) -> Option<&Upstream> {
+    pub fn get(&self, name: &UpstreamName) -> Option<&Upstream> {
         match name {
             UpstreamName::OpenAi => self.openai.as_ref(),
             UpstreamName::Anthropic => self.anthropic.as_ref(),
             UpstreamName::Gemini => self.gemini.as_ref(),
+            UpstreamName::Compatible(name) => self.compatible.get(name),
         }
+    }
+
+    /// All that there are; the vendors come first.
+    pub fn iter(&self) -> impl Iterator<Item = (UpstreamName, &Upstream)> {
+        let vendors = UpstreamName::VENDORS.into_iter();
+        let vendors = vendors.filter_map(move |name| self.get(&name).map(|upstream| (name, upstream)));
+        let compatible = self.compatible.iter();
+        vendors.chain(compatible.map(|(name, upstream)| (UpstreamName::Compatible(name.clone()), upstream)))
     }
 }
 
 /// What one model costs, in dollars for a million tokens.
 #[derive(Debug, Clone, PartialEq)]
 pub struct ModelPrice {
+    /// Whose it is; `None` is whoever has a model of this name.
+    pub upstream: Option<UpstreamName>,
     /// As it is asked for, or as its answers name it.
     pub model: String,
     /// The tier of service that this is the price of, in the vendor's word; `None` is the usual one.
@@ -94,7 +61,7 @@ pub struct ModelPrice {
 /// One provider of models.
 #[derive(Debug, Clone)]
 pub struct Upstream {
-    /// As the vendor's SDKs take it: with `/v1` for OpenAI, without a version for Anthropic and Gemini.
+    /// As the vendor's SDKs take it: with `/v1` for OpenAI and who speaks its protocol, without a version for Anthropic and Gemini.
     pub base: String,
     pub key: Secret,
     pub tariff: Tariff,

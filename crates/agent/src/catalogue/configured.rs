@@ -4,8 +4,12 @@ use super::{Agent, BadAgent, Launch, ModelProtocol, Quirks, Setup, Start};
 use serde::Deserialize;
 use std::collections::BTreeMap;
 
+/// Stands for where OpenAI's protocol leads to whoever has the model.
+const OPENAI: &str = "{openai}";
+
 /// One `[[agents]]` entry of the configuration. In `command`, `arguments` and the values of `environment`, the words
-/// `{tools}`, `{home}` and `{gateway}` stand for those of the sandbox, and `{model}` for the chosen model or nothing.
+/// `{tools}`, `{home}` and `{gateway}` stand for those of the sandbox, `{model}` for the chosen model or nothing, and `{openai}` for where
+/// the gateway speaks OpenAI's protocol with whoever has that model, without `/v1`.
 #[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Configured {
@@ -46,11 +50,18 @@ impl Configured {
         })
     }
 
+    /// Whether it asks whoever has the model.
+    pub(super) fn follows_the_model(&self) -> bool {
+        let texts = [&self.command].into_iter().chain(&self.arguments).chain(self.environment.values());
+        texts.into_iter().any(|text| text.contains(OPENAI))
+    }
+
     pub(super) fn launch(&self, setup: &Setup) -> Launch {
         let fill = |text: &String| {
             text.replace("{tools}", &setup.tools_dir)
                 .replace("{home}", &setup.home)
                 .replace("{gateway}", &setup.gateway)
+                .replace(OPENAI, &setup.openai_host())
                 .replace("{model}", setup.model.as_deref().unwrap_or(""))
         };
         let argv = std::iter::once(&self.command).chain(&self.arguments).map(fill);

@@ -29,7 +29,7 @@ fn launch(setup: &Setup) -> Launch {
     let model = if setup.has_openai() {
         launch.set("GOOSE_PROVIDER", "openai");
         // goose appends `v1/chat/completions` itself.
-        launch.set("OPENAI_HOST", &format!("{}/openai", setup.gateway));
+        launch.set("OPENAI_HOST", &setup.openai_host());
         launch.set("OPENAI_API_KEY", KEY);
         if setup.models == Models::Scripted { SCRIPTED_MODEL } else { OPENAI_MODEL }
     } else if matches!(setup.models, Models::Keys { anthropic: false, gemini: true, .. }) {

@@ -121,6 +121,14 @@ impl fmt::Debug for Start {
 }
 
 impl Agent {
+    /// Whether it can have models of the upstreams that the configuration names, which speak OpenAI's protocol.
+    pub fn takes_compatible(&self) -> bool {
+        match &self.start {
+            Start::Known(_) => self.speaks.iter().any(|protocol| protocol.upstream() == "openai"),
+            Start::Configured(configured) => configured.follows_the_model(),
+        }
+    }
+
     /// How to start it: a function of the setup and nothing else.
     pub fn launch(&self, setup: &Setup) -> Launch {
         match &self.start {

@@ -64,7 +64,7 @@ fn configuration(setup: &Setup) -> Value {
                     .insert("anthropic".to_owned(), json!({ "options": { "baseURL": base, "apiKey": KEY } }));
             }
             if openai {
-                let base = setup.openai_base();
+                let base = setup.vendors_openai_base();
                 providers
                     .insert("openai".to_owned(), json!({ "options": { "baseURL": base, "apiKey": KEY } }));
             }
@@ -75,19 +75,36 @@ fn configuration(setup: &Setup) -> Value {
             }
         }
     }
-    if let Some(model) = &setup.model {
-        configuration["model"] = model.as_str().into();
+    let model = match (&setup.compatible, &setup.model) {
+        (Some(upstream), Some(model)) => {
+            providers.insert(upstream.clone(), compatible(setup, upstream, model));
+            Some(format!("{upstream}/{model}"))
+        }
+        (Some(_) | None, model) => model.clone(),
+    };
+    if let Some(model) = model {
+        configuration["model"] = model.into();
     }
     configuration["enabled_providers"] = providers.keys().cloned().collect();
     configuration["provider"] = Value::Object(providers);
     configuration
 }
 
+/// It asks nobody which models there are, so it is told of the one that was chosen; any other is chosen elsewhere.
+fn compatible(setup: &Setup, upstream: &str, model: &str) -> Value {
+    json!({
+        "npm": "@ai-sdk/openai-compatible",
+        "name": upstream,
+        "options": { "baseURL": setup.openai_base(), "apiKey": KEY },
+        "models": { model: { "name": model, "tool_call": true } },
+    })
+}
+
 fn scripted(setup: &Setup) -> Value {
     json!({
         "npm": "@ai-sdk/openai-compatible",
         "name": "Scripted",
-        "options": { "baseURL": setup.openai_base(), "apiKey": KEY },
+        "options": { "baseURL": setup.vendors_openai_base(), "apiKey": KEY },
         "models": { SCRIPTED_MODEL: {
             "name": "Scripted model",
             "tool_call": true,

@@ -22,6 +22,8 @@ pub struct Setup {
     pub gateway: String,
     /// The agent's own id of a model; `None` is the agent's default.
     pub model: Option<String>,
+    /// What the gateway calls the upstream that `model` is of, where that is none of the vendors.
+    pub compatible: Option<String>,
     pub models: Models,
 }
 
@@ -46,7 +48,20 @@ pub struct Launch {
 }
 
 impl Setup {
+    /// Where OpenAI's protocol is spoken by whoever has the model; without a version, as a few of its clients take it.
+    pub(super) fn openai_host(&self) -> String {
+        match &self.compatible {
+            Some(name) => format!("{}/compatible/{name}", self.gateway),
+            None => format!("{}/openai", self.gateway),
+        }
+    }
+
     pub(super) fn openai_base(&self) -> String {
+        format!("{}/v1", self.openai_host())
+    }
+
+    /// OpenAI's own, whoever has the model.
+    pub(super) fn vendors_openai_base(&self) -> String {
         format!("{}/openai/v1", self.gateway)
     }
 
@@ -60,7 +75,8 @@ impl Setup {
     }
 
     pub(super) fn has_openai(&self) -> bool {
-        matches!(self.models, Models::Scripted | Models::Keys { openai: true, .. })
+        self.compatible.is_some()
+            || matches!(self.models, Models::Scripted | Models::Keys { openai: true, .. })
     }
 
     /// A file of an installed package: `<tools>/<agent>/node_modules/<package>/<path>`.

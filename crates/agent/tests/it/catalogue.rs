@@ -1,7 +1,7 @@
 //! How agents are started: a function of the setup, with nothing of this machine in it.
 
 use lamplight_agent::catalogue::{BadAgent, Configured, DEFAULT_AGENT};
-use lamplight_agent::{Catalogue, Launch, Models, Setup};
+use lamplight_agent::{Agent, Catalogue, Launch, Models, Setup};
 use serde_json::{Value, json};
 use std::collections::BTreeMap;
 
@@ -11,8 +11,15 @@ fn setup(model: Option<&str>, models: Models) -> Setup {
         home: "/home/agent".to_owned(),
         gateway: "http://127.0.0.1:7411".to_owned(),
         model: model.map(ToOwned::to_owned),
+        compatible: None,
         models,
     }
+}
+
+/// With a model of an upstream that the configuration calls `local`, beside OpenAI and Anthropic.
+fn compatible(agent: &Agent) -> Launch {
+    let models = Models::Keys { openai: true, anthropic: true, gemini: false };
+    agent.launch(&Setup { compatible: Some("local".to_owned()), ..setup(Some("vendor/m:free"), models) })
 }
 
 fn launch(agent: &str, model: Option<&str>, models: Models) -> Launch {
@@ -90,6 +97,46 @@ fn opencode_is_offered_only_the_vendors_with_a_key() {
     let scripted = configuration(Models::Scripted);
     assert_eq!(scripted["provider"]["scripted"]["options"]["baseURL"], "http://127.0.0.1:7411/openai/v1");
     assert_eq!(scripted["permission"]["external_directory"], "allow");
+}
+
+#[test]
+fn whoever_speaks_openais_protocol_is_sent_to_the_upstream_of_its_model() {
+    let catalogue = Catalogue::built_in();
+    let takes: Vec<_> = catalogue.iter().filter(|agent| agent.takes_compatible()).collect();
+    let names: Vec<_> = takes.iter().map(|agent| agent.name.as_str()).collect();
+    assert_eq!(names, ["opencode", "codex", "goose", "qwen"]);
+    for agent in takes {
+        let text = format!("{:?}", compatible(agent));
+        assert!(text.contains("http://127.0.0.1:7411/compatible/local"), "{}: {text}", agent.name);
+        assert!(text.contains("vendor/m:free"), "{}: {text}", agent.name);
+    }
+    let goose = compatible(catalogue.get("goose").unwrap());
+    assert_eq!(variable(&goose, "OPENAI_HOST"), Some("http://127.0.0.1:7411/compatible/local"));
+    assert_eq!(variable(&goose, "GOOSE_MODEL"), Some("vendor/m:free"));
+    let opencode = compatible(catalogue.get("opencode").unwrap());
+    let configuration: Value =
+        serde_json::from_str(variable(&opencode, "OPENCODE_CONFIG_CONTENT").unwrap()).unwrap();
+    assert_eq!(configuration["model"], "local/vendor/m:free");
+    assert_eq!(configuration["enabled_providers"], json!(["anthropic", "openai", "local"]));
+    let base = |provider: &str| configuration["provider"][provider]["options"]["baseURL"].clone();
+    assert_eq!(base("openai"), "http://127.0.0.1:7411/openai/v1");
+    assert_eq!(base("local"), "http://127.0.0.1:7411/compatible/local/v1");
+    assert!(configuration["provider"]["local"]["models"]["vendor/m:free"].is_object());
+}
+
+#[test]
+fn an_agent_of_the_configuration_is_sent_there_where_it_says_so() {
+    let mut catalogue = Catalogue::built_in();
+    let follows = BTreeMap::from([("BASE".to_owned(), "{openai}/v1".to_owned())]);
+    catalogue.add(Configured { environment: follows, ..configured("mine", "/x") }).unwrap();
+    catalogue.add(configured("other", "/x")).unwrap();
+    let mine = catalogue.get("mine").unwrap();
+    assert!(mine.takes_compatible() && !catalogue.get("other").unwrap().takes_compatible());
+    let sent = compatible(mine);
+    assert_eq!(variable(&sent, "BASE"), Some("http://127.0.0.1:7411/compatible/local/v1"));
+    assert_eq!(sent.argv, ["/x", "--home=/home/agent", "vendor/m:free"]);
+    let vendors = mine.launch(&setup(Some("m"), Models::Scripted));
+    assert_eq!(variable(&vendors, "BASE"), Some("http://127.0.0.1:7411/openai/v1"));
 }
 
 fn configured(name: &str, command: &str) -> Configured {

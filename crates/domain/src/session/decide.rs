@@ -128,10 +128,11 @@ impl Draft {
             Command::UpdateBranch { head, commit, to_check, by } => {
                 self.update_branch(&head, commit, to_check, by)?;
             }
-            Command::ChooseModel { model, by } => {
+            Command::ChooseModel { model, offered_elsewhere, by } => {
                 self.refuse_while_working()?;
                 let offered = &self.session.models;
-                if !offered.is_empty() && !offered.iter().any(|known| known.id == model) {
+                if !offered_elsewhere && !offered.is_empty() && !offered.iter().any(|known| known.id == model)
+                {
                     let offered = offered.iter().map(|known| known.id.clone()).collect();
                     return Err(Refusal::ModelUnknown { model, offered });
                 }

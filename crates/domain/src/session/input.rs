@@ -82,8 +82,10 @@ pub enum Command {
         to_check: ToCheck,
         by: String,
     },
+    /// `offered_elsewhere`: it may be had whatever the agent offers, which knows nothing of upstreams that the configuration names.
     ChooseModel {
         model: String,
+        offered_elsewhere: bool,
         by: String,
     },
     /// From here on all turns together may cost so much, in millionths of a dollar; 0 is no bound.

@@ -308,7 +308,10 @@ fn command(world: &mut World, random: &mut fastrand::Rng) {
                 _ => world.go_on(turn, role, SomeLimits { session_tokens, ..SomeLimits::default() }),
             }
         }
-        35..39 => world.command(Command::ChooseModel { model: random.u32(0..3).to_string(), by }),
+        35..39 => {
+            let (model, offered_elsewhere) = (random.u32(0..3).to_string(), random.bool());
+            world.command(Command::ChooseModel { model, offered_elsewhere, by })
+        }
         39..42 => world.command(Command::Pause { by }),
         42..45 => world.command(Command::Resume { by }),
         49..51 => world.command(Command::SetBudget { budget_micros: random.u64(0..5) * 1_000_000, by }),

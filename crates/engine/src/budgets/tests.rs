@@ -254,6 +254,7 @@ async fn ask(gateway: &Gateway, ledger: Arc<Adding>) -> u16 {
 async fn two_hundred_requests_at_once_pass_a_budget_by_no_more_than_one() {
     let (base, asked, _serving) = model().await;
     let prices = vec![ModelPrice {
+        upstream: None,
         model: "ours".into(),
         tier: None,
         input: 1.0,

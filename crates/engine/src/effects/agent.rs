@@ -3,6 +3,7 @@
 
 use super::context::Context;
 use super::murmur::{Murmur, Murmured, last_words};
+use super::naming::Naming;
 use super::{Trouble, limits};
 use crate::CommandError;
 use crate::images;
@@ -46,6 +47,7 @@ pub(super) async fn run(
 ) -> Result<Report, Trouble> {
     let link = context.link(generation, handle).await?;
     let name = process_name(run);
+    let naming = Naming::of(&context.shared, &context.spec.agent, model.as_deref());
     let known = link.processes().await?.into_iter().find(|process| process.process == name);
     let state = match known {
         Some(state) => state,
@@ -72,13 +74,13 @@ pub(super) async fn run(
     let stdin = link.stdin(&name).await;
     let (reader, acks) = attached.split();
     tokio::select! {
-        exited = hear(context, run, reader, Offsets { stdout: read, stderr: state.stderr.start }) => {
+        exited = hear(context, run, reader, Offsets { stdout: read, stderr: state.stderr.start }, &naming) => {
             let (status, detail) = exited?;
             let detail = limits::explain(context, handle, detail).await;
             link.kill_all(0).await?;
             Ok(Report::AgentExited { run, status: Some(status), detail })
         }
-        Err(trouble) = tell(context, &link, stdin) => Err(trouble),
+        Err(trouble) = tell(context, &link, stdin, &naming) => Err(trouble),
         Err(trouble) = limits::tell(context, handle) => Err(trouble),
         Err(trouble) = acknowledge(context, run, acks, state.stderr.start) => Err(trouble),
     }
@@ -99,6 +101,7 @@ async fn tell(
     context: &Context,
     link: &Link,
     stdin: Result<Stdin, LinkError>,
+    naming: &Naming,
 ) -> Result<std::convert::Infallible, Trouble> {
     let mut durable = context.durable.clone();
     let mut stdin = match stdin {
@@ -112,7 +115,9 @@ async fn tell(
                 continue;
             }
             let writing = agents::writing(&context.spec, bring(context, link, &input.input).await?);
-            if let Err(error) = stdin.write(input.n, Bytes::from(render(&input.input, &writing))).await {
+            if let Err(error) =
+                stdin.write(input.n, Bytes::from(render(&naming.told(&input.input), &writing))).await
+            {
                 return closed_input(error).await;
             }
         }
@@ -208,6 +213,7 @@ async fn hear(
     run: u32,
     mut reader: Reader,
     from: Offsets,
+    naming: &Naming,
 ) -> Result<(ExitStatus, String), Trouble> {
     let redaction = &context.shared.config.redaction;
     let mut lines = Lines::starting_at(from.stdout);
@@ -224,7 +230,7 @@ async fn hear(
         };
         match output {
             Some(Output::Stdout { bytes, .. }) => {
-                let heard = understand(context, &mut lines, &mut understanding, &bytes);
+                let heard = understand(context, naming, &mut lines, &mut understanding, &bytes);
                 if !heard.is_empty() {
                     context.send(Message::Heard { run, lines: heard }).await;
                 }
@@ -258,13 +264,20 @@ async fn reached(moment: Option<Instant>) {
     }
 }
 
-fn understand(context: &Context, lines: &mut Lines, reader: &mut AgentReader, bytes: &[u8]) -> Vec<Heard> {
+fn understand(
+    context: &Context,
+    naming: &Naming,
+    lines: &mut Lines,
+    reader: &mut AgentReader,
+    bytes: &[u8],
+) -> Vec<Heard> {
     let durable = context.durable.borrow();
     let listening = if durable.loading { Listening::Loading } else { Listening::Turn(durable.turn) };
     drop(durable);
     let understand = |line| match line {
         Ok(Line { text, end }) => {
             let Said { events, reports } = reader.read(&text, listening);
+            let reports = reports.into_iter().map(|report| naming.heard(report)).collect();
             Heard { events, reports, end }
         }
         // Nothing after it is read, so how far it reaches does not matter, as long as it is news.

@@ -8,6 +8,7 @@ mod context;
 mod files;
 mod limits;
 mod murmur;
+mod naming;
 mod sandbox;
 mod workspace;
 

@@ -6,6 +6,7 @@ use anyhow::Context as _;
 use lamplight_domain::Redaction;
 use lamplight_domain::SessionId;
 use lamplight_sandbox::provider::Searched;
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 /// For everything of one session; shorter than any request may take.
@@ -15,6 +16,11 @@ impl Engine {
     /// Every key that is of use here, and where it comes from.
     pub fn keys(&self) -> Vec<KeyInfo> {
         self.shared.keys.list()
+    }
+
+    /// What they are called, those that are of no use included.
+    pub fn key_names(&self) -> BTreeSet<KeyName> {
+        self.shared.keys.names()
     }
 
     /// Stores a key in place of the one that there was; requests that begin from now on carry it.
@@ -33,7 +39,7 @@ impl Engine {
     }
 
     /// Asks the upstream for its models, whatever was said before, and counts them. Takes 10 s at most.
-    pub async fn test_key(&self, name: UpstreamName) -> Result<usize, Unlisted> {
+    pub async fn test_key(&self, name: &UpstreamName) -> Result<usize, Unlisted> {
         Ok(self.shared.gateway.models(name).await?.len())
     }
 

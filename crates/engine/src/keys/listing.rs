@@ -56,22 +56,24 @@ impl Keys {
         let mut kept = self.lists.kept.lock().await;
         let (now, forgotten) = (clock::now(), self.lists.forgotten());
         let there = self.list().into_iter().filter(|info| info.source != KeySource::Missing);
-        let of_models = there.filter_map(|info| Some((info.name.models()?, info.problem)));
+        let of_models = there.filter_map(|info| Some((info.name.models()?.clone(), info.problem)));
         let (names, problems): (Vec<_>, Vec<_>) = of_models.unzip();
         let is_stale = |name: &UpstreamName| !kept.get(name).is_some_and(|kept| kept.is_good(now, forgotten));
         let stale = names.iter().zip(problems).filter(|(name, _)| is_stale(name));
         let asked = stale.map(|(name, problem)| async move {
             let models = match problem {
                 Some(problem) => Err(problem),
-                None => gateway.models(*name).await.map_err(|unlisted| unlisted.to_string()),
+                None => gateway.models(name).await.map_err(|unlisted| unlisted.to_string()),
             };
-            (*name, models)
+            (name.clone(), models)
         });
         for (name, models) in futures::future::join_all(asked).await {
             kept.insert(name, Kept { at: now, forgotten, models });
         }
-        let said =
-            |name: UpstreamName| Some(UpstreamModels { name, models: kept.get(&name)?.models.clone() });
+        let said = |name: UpstreamName| {
+            let models = kept.get(&name)?.models.clone();
+            Some(UpstreamModels { name, models })
+        };
         names.into_iter().filter_map(said).collect()
     }
 }

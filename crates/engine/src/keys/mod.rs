@@ -4,6 +4,7 @@
 //! A stored key comes before one of the environment: it was given to Lamplight. One that cannot be opened is not passed over for
 //! the other, because somebody else might pay then.
 
+mod check;
 mod face;
 mod github;
 mod listing;
@@ -12,6 +13,8 @@ mod own;
 mod seal;
 mod sealing;
 
+pub use check::LONGEST_KEY_BYTES;
+use check::check;
 pub(crate) use github::without_key;
 pub use github::{GitHubSecret, GitHubSecretInfo, GitHubStored, NoSuchSecret};
 pub use listing::UpstreamModels;
@@ -20,19 +23,15 @@ pub use sealing::SealingSource;
 
 use crate::error::{CommandError, StartError};
 use crate::{CloudConfig, EndpointConfig, ModelsConfig, clock};
-use lamplight_domain::redaction::{SHORTEST_SECRET_BYTES, is_word};
 use lamplight_domain::{KnownSecret, Redaction, Timestamp};
 use lamplight_gateway::{Gateway, Secret, Upstream, UpstreamName, Upstreams};
 use lamplight_store::{SealedSecret, Store};
 use seal::SealingKey;
 use sealing::NoSealingKey;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::str::FromStr;
 use std::sync::{PoisonError, RwLock};
 use tokio::sync::Mutex;
-
-/// No vendor's key is longer.
-pub const LONGEST_KEY_BYTES: usize = 4096;
 
 /// One key and what it opens, without anything of the key itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -114,7 +113,7 @@ impl Keys {
         let sealed = store.secrets().await?;
         let is_key = |name: &str| name.parse::<KeyName>().is_ok() || name.parse::<GitHubSecret>().is_ok();
         let there = sealed.iter().filter(|sealed| is_key(&sealed.name));
-        if there.map(|sealed| (sealed.name.as_str(), sealed.set_at)).collect::<BTreeMap<_, _>>()
+        if there.map(|sealed| (sealed.name.clone(), sealed.set_at)).collect::<BTreeMap<_, _>>()
             == self.known()
         {
             return Ok(());
@@ -145,48 +144,52 @@ impl Keys {
     }
 
     /// Names of all that are stored, and since when they are.
-    fn known(&self) -> BTreeMap<&'static str, Timestamp> {
+    fn known(&self) -> BTreeMap<String, Timestamp> {
         let keys = self.stored.read().unwrap_or_else(PoisonError::into_inner);
         let github = self.github.read().unwrap_or_else(PoisonError::into_inner);
-        let keys = keys.iter().map(|(name, stored)| (name.as_str(), stored.set_at));
-        keys.chain(github.iter().map(|(name, stored)| (name.as_str(), stored.set_at))).collect()
+        let keys = keys.iter().map(|(name, stored)| (name.to_string(), stored.set_at));
+        keys.chain(github.iter().map(|(name, stored)| (name.to_string(), stored.set_at))).collect()
     }
 
     /// Those that are stored and cannot be used, and why.
-    fn problems(&self) -> Vec<(&'static str, String)> {
+    fn problems(&self) -> Vec<(String, String)> {
         let keys = self.stored.read().unwrap_or_else(PoisonError::into_inner);
         let github = self.github.read().unwrap_or_else(PoisonError::into_inner);
-        let keys = keys.iter().map(|(name, stored)| (name.as_str(), stored));
-        let all = keys.chain(github.iter().map(|(name, stored)| (name.as_str(), stored)));
+        let keys = keys.iter().map(|(name, stored)| (name.to_string(), stored));
+        let all = keys.chain(github.iter().map(|(name, stored)| (name.to_string(), stored)));
         all.filter_map(|(name, stored)| Some((name, stored.secret.as_ref().err()?.clone()))).collect()
     }
 
     /// What can be asked now.
     pub(crate) fn upstreams(&self) -> Upstreams {
-        let of = |name| self.upstream(name);
+        let of = |name: UpstreamName| self.upstream(&name);
+        let compatible = self.config.compatible.keys().cloned();
         Upstreams {
             openai: of(UpstreamName::OpenAi),
             anthropic: of(UpstreamName::Anthropic),
             gemini: of(UpstreamName::Gemini),
+            compatible: compatible
+                .filter_map(|name| Some((name.clone(), of(UpstreamName::Compatible(name))?)))
+                .collect(),
             prices: self.config.prices.clone(),
         }
     }
 
-    fn upstream(&self, name: UpstreamName) -> Option<Upstream> {
-        let configured = self.config.of(name);
-        let key = match self.stored.read().unwrap_or_else(PoisonError::into_inner).get(&KeyName::Models(name))
-        {
+    fn upstream(&self, name: &UpstreamName) -> Option<Upstream> {
+        let configured = self.config.of(name)?;
+        let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
+        let key = match stored.get(&KeyName::Models(name.clone())) {
             Some(Stored { secret: Ok(secret), .. }) => Some(secret.clone()),
             Some(Stored { secret: Err(_), .. }) => return None,
             None => configured.key.clone(),
         };
-        let tariff = configured.tariff;
-        match (key, &configured.base) {
-            (Some(key), _) => Some(Upstream { base: self.base(KeyName::Models(name)), key, tariff }),
+        let base = configured.base.clone();
+        let (base, key) = match key {
+            Some(key) => (base.or_else(|| name.base().map(str::to_owned))?, key),
             // A model of one's own often needs none.
-            (None, Some(base)) => Some(Upstream { base: base.clone(), key: Secret::new(""), tariff }),
-            (None, None) => None,
-        }
+            None => (base?, Secret::new("")),
+        };
+        Some(Upstream { base, key, tariff: configured.tariff })
     }
 
     /// The cloud is asked with the key that there is now.
@@ -200,10 +203,12 @@ impl Keys {
         cloud.current.set(key.map(Secret::expose).unwrap_or_default());
     }
 
-    fn base(&self, name: KeyName) -> String {
+    fn base(&self, name: &KeyName) -> String {
         match (name, &self.cloud) {
             (KeyName::Models(name), _) => {
-                self.config.of(name).base.clone().unwrap_or_else(|| name.base().to_owned())
+                let configured = self.config.of(name).and_then(|configured| configured.base.clone());
+                let base = configured.or_else(|| name.base().map(str::to_owned));
+                base.unwrap_or_else(|| format!("the configuration has no [{}]", name.section()))
             }
             (KeyName::Cloud, Some(cloud)) => cloud.api(),
             (KeyName::Cloud, None) => "no cloud makes sandboxes (sandbox.provider)".to_owned(),
@@ -211,9 +216,9 @@ impl Keys {
     }
 
     /// What is said of it beside what is stored.
-    fn configured(&self, name: KeyName) -> EndpointConfig {
+    fn configured(&self, name: &KeyName) -> EndpointConfig {
         match (name, &self.cloud) {
-            (KeyName::Models(name), _) => self.config.of(name).clone(),
+            (KeyName::Models(name), _) => self.config.of(name).cloned().unwrap_or_default(),
             (KeyName::Cloud, Some(cloud)) => EndpointConfig {
                 key: cloud.key.clone(),
                 variable: cloud.variable.clone(),
@@ -223,20 +228,29 @@ impl Keys {
         }
     }
 
+    /// All that may be stored here, or is.
+    pub(crate) fn names(&self) -> BTreeSet<KeyName> {
+        let compatible = self.config.compatible.keys().cloned().map(UpstreamName::Compatible);
+        let upstreams = UpstreamName::VENDORS.into_iter().chain(compatible).map(KeyName::Models);
+        let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
+        upstreams.chain([KeyName::Cloud]).chain(stored.keys().cloned()).collect()
+    }
+
     /// The cloud's where sandboxes are made there, or somebody has stored one.
     pub(crate) fn list(&self) -> Vec<KeyInfo> {
-        let all = KeyName::ALL.into_iter().map(|name| self.info(name));
+        let all = self.names().into_iter().map(|name| self.info(name));
         let is_missed = |info: &KeyInfo| info.source == KeySource::Missing;
         all.filter(|info| info.name.models().is_some() || self.cloud.is_some() || !is_missed(info)).collect()
     }
 
     pub(crate) fn info(&self, name: KeyName) -> KeyInfo {
-        let configured = self.configured(name);
+        let configured = self.configured(&name);
         let variable = configured.key.as_ref().and(configured.variable.clone());
         let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
         let (source, problem) = match (stored.get(&name), variable, &configured.base) {
             (Some(Stored { set_at, secret }), variable, _) => {
-                (KeySource::Stored { set_at: *set_at, variable }, secret.as_ref().err().cloned())
+                let problem = secret.as_ref().err().cloned().or_else(|| self.unused(&name));
+                (KeySource::Stored { set_at: *set_at, variable }, problem)
             }
             (None, Some(variable), _) => (KeySource::Environment { variable }, None),
             (None, None, Some(_)) => {
@@ -245,7 +259,17 @@ impl Keys {
             }
             (None, None, None) => (KeySource::Missing, None),
         };
-        KeyInfo { name, source, base: self.base(name), problem }
+        let base = self.base(&name);
+        KeyInfo { name, source, base, problem }
+    }
+
+    /// Why nobody is asked with what is stored under this name, though it can be opened.
+    fn unused(&self, name: &KeyName) -> Option<String> {
+        let upstream = name.models().filter(|upstream| self.config.of(upstream).is_none())?;
+        Some(format!(
+            "it opens nothing: write [{}] into the configuration, or `lamplight keys remove {name}`",
+            upstream.section()
+        ))
     }
 
     /// Stores a key, and uses it from now on.
@@ -258,14 +282,14 @@ impl Keys {
     ) -> Result<KeyInfo, CommandError> {
         let key = check(key)?;
         // Before anything else can happen to it.
-        self.redaction.learn([KnownSecret { name: known_as(name), value: key.to_owned() }]);
+        self.redaction.learn([KnownSecret { name: known_as(&name), value: key.to_owned() }]);
         let _alone = self.changing.lock().await;
         let sealing = self.sealing_key(name.as_str()).await?;
         let (secret, set_at) = (Secret::new(key), clock::now());
         let sealed = sealing.seal(name.as_str(), &secret, set_at).map_err(anyhow::Error::new)?;
         store.set_secret(sealed).await?;
         let stored = Stored { set_at, secret: Ok(secret) };
-        self.stored.write().unwrap_or_else(PoisonError::into_inner).insert(name, stored);
+        self.stored.write().unwrap_or_else(PoisonError::into_inner).insert(name.clone(), stored);
         self.changed(gateway)?;
         Ok(self.info(name))
     }
@@ -312,7 +336,7 @@ impl Keys {
 
     /// Makes it where nothing is sealed with it, but perhaps this.
     async fn read_sealing(&self, but: Option<&str>) -> Result<SealingKey, NoSealingKey> {
-        let others = self.known().into_keys().any(|stored| Some(stored) != but);
+        let others = self.known().into_keys().any(|stored| Some(stored.as_str()) != but);
         if others { self.source.read().await } else { self.source.read_or_make().await }
     }
 
@@ -323,15 +347,16 @@ impl Keys {
 
     /// Also of what is not used: whoever set the variable does not want to see it anywhere.
     fn learn(&self) {
+        let names = self.names();
         let stored = self.stored.read().unwrap_or_else(PoisonError::into_inner);
-        let of = |name| {
-            let configured = self.configured(name);
+        let of = |name: KeyName| {
+            let configured = self.configured(&name);
             let kept_back = configured.kept_back.clone().map(|(_, key)| key);
             let environment = configured.key.clone().into_iter().chain(kept_back);
             let stored = stored.get(&name).and_then(|stored| stored.secret.clone().ok());
-            environment.chain(stored).map(move |secret: Secret| (name, secret))
+            environment.chain(stored).map(move |secret: Secret| (known_as(&name), secret))
         };
-        let keys = KeyName::ALL.into_iter().flat_map(of).map(|(name, secret)| (known_as(name), secret));
+        let keys = names.into_iter().flat_map(of);
         let github = self.github.read().unwrap_or_else(PoisonError::into_inner);
         let github =
             github.iter().filter_map(|(name, stored)| Some((name.known_as(), stored.secret.clone().ok()?)));
@@ -344,39 +369,13 @@ impl Keys {
 const SEALED_WITH_ANOTHER: &str = "it was sealed with another key than the one that is there now: bring that one back, \
     or set this key again (`lamplight keys set`)";
 
-fn known_as(name: KeyName) -> String {
+fn known_as(name: &KeyName) -> String {
     format!("{name} key")
 }
 
 /// Those whose names are such.
 fn named<N: FromStr>(all: &[SealedSecret]) -> Vec<(N, &SealedSecret)> {
     all.iter().filter_map(|sealed| Some((sealed.name.parse().ok()?, sealed))).collect()
-}
-
-/// What a header can carry and the redaction can find.
-fn check(key: &str) -> Result<&str, CommandError> {
-    let wrong =
-        |why: String| CommandError::invalid("key_unusable", why, "Copy the key again, whole and by itself.");
-    let key = key.trim();
-    if key.len() < SHORTEST_SECRET_BYTES {
-        let why =
-            format!("a key of fewer than {SHORTEST_SECRET_BYTES} characters could not be kept out of logs");
-        return Err(wrong(why));
-    }
-    if key.len() > LONGEST_KEY_BYTES {
-        return Err(wrong(format!("no key is longer than {LONGEST_KEY_BYTES} characters")));
-    }
-    if !key.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return Err(wrong(
-            "the key has a space, a line break or another character that no key has".to_owned(),
-        ));
-    }
-    if is_word(key) {
-        return Err(wrong(
-            "a key of lower-case letters only could not be told from other words in logs".to_owned(),
-        ));
-    }
-    Ok(key)
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! What keys are called.
 
-use lamplight_gateway::{NoSuchUpstream, UpstreamName};
+use lamplight_gateway::{BadUpstreamName, UpstreamName};
 use std::fmt;
 use std::str::FromStr;
 
 /// What a key opens.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub enum KeyName {
     Models(UpstreamName),
     /// The cloud that sandboxes are made in, where the configuration says so.
@@ -13,27 +13,15 @@ pub enum KeyName {
 }
 
 impl KeyName {
-    pub const ALL: [Self; 4] = [
-        Self::Models(UpstreamName::OpenAi),
-        Self::Models(UpstreamName::Anthropic),
-        Self::Models(UpstreamName::Gemini),
-        Self::Cloud,
-    ];
-
-    pub fn as_str(self) -> &'static str {
+    pub fn as_str(&self) -> &str {
         match self {
             Self::Models(name) => name.as_str(),
             Self::Cloud => "e2b",
         }
     }
 
-    /// All of them, for who has to choose one.
-    pub fn all_in_words() -> String {
-        Self::ALL.map(Self::as_str).join(", ")
-    }
-
     /// Whose models it opens, if it does.
-    pub fn models(self) -> Option<UpstreamName> {
+    pub fn models(&self) -> Option<&UpstreamName> {
         match self {
             Self::Models(name) => Some(name),
             Self::Cloud => None,
@@ -47,10 +35,14 @@ impl fmt::Display for KeyName {
     }
 }
 
+/// Whether there is an upstream of that name, the configuration knows.
 impl FromStr for KeyName {
-    type Err = NoSuchUpstream;
+    type Err = BadUpstreamName;
 
-    fn from_str(text: &str) -> Result<Self, NoSuchUpstream> {
-        Self::ALL.into_iter().find(|name| name.as_str() == text).ok_or(NoSuchUpstream)
+    fn from_str(text: &str) -> Result<Self, BadUpstreamName> {
+        match text {
+            "e2b" => Ok(Self::Cloud),
+            other => other.parse().map(Self::Models),
+        }
     }
 }

@@ -51,7 +51,7 @@ impl Running {
 
     /// Which key the gateway asks with.
     fn asked_with(&self, name: UpstreamName) -> Option<String> {
-        self.gateway.upstreams().get(name).map(|upstream| upstream.key.expose().to_owned())
+        self.gateway.upstreams().get(&name).map(|upstream| upstream.key.expose().to_owned())
     }
 
     async fn stop(self) {
@@ -118,6 +118,44 @@ async fn what_is_stored_comes_before_the_environment_until_it_is_removed() {
     }
 }
 
+#[tokio::test]
+async fn the_key_of_an_upstream_of_the_configuration_is_for_its_address_alone() {
+    let mut stage = Stage::new();
+    let name = |name: &str| KeyName::Models(name.parse().unwrap());
+    for upstream in ["local", "router"] {
+        let base = Some(format!("http://127.0.0.1:1/{upstream}"));
+        let of_upstream = EndpointConfig { base, ..EndpointConfig::default() };
+        stage.config.compatible.insert(upstream.parse().unwrap(), of_upstream);
+    }
+    let running = stage.start().await;
+    assert_eq!(running.keys.info(name("local")).source, KeySource::NotNeeded { variable: None });
+    running.set(name("router"), CANARY).await.unwrap();
+    let asked_with = |running: &Running| {
+        let all = running.gateway.upstreams();
+        all.iter().map(|(name, at)| format!("{name} {} {}", at.base, at.key.expose())).collect::<Vec<_>>()
+    };
+    let router = format!("router http://127.0.0.1:1/router {CANARY}");
+    assert_eq!(asked_with(&running), ["local http://127.0.0.1:1/local ".to_owned(), router.clone()]);
+    running.stop().await;
+
+    let running = stage.start().await;
+    assert_eq!(asked_with(&running)[1], router, "after a restart, too");
+    assert_eq!(running.redaction.now().text(CANARY), "[secret router key]");
+    running.stop().await;
+
+    // What the configuration no longer has is asked by nobody, and its key is told, to be removed.
+    stage.config.compatible.remove("router");
+    let running = stage.start().await;
+    assert_eq!(asked_with(&running).len(), 1);
+    assert_eq!(running.redaction.now().text(CANARY), "[secret router key]");
+    let names: Vec<_> = running.keys.list().into_iter().map(|info| info.name.to_string()).collect();
+    assert_eq!(names, ["openai", "anthropic", "gemini", "local", "router"]);
+    let problem = running.keys.info(name("router")).problem.unwrap();
+    assert!(problem.contains("write [models.compatible.router]"), "{problem}");
+    assert!(running.keys.remove(&running.store, &running.gateway, name("router")).await.unwrap());
+    assert_eq!(running.keys.list().len(), 4);
+}
+
 /// The provider and whoever stores a key have the same one, from its setting to its removal.
 #[tokio::test]
 async fn the_key_of_a_cloud_is_kept_as_any_other_and_the_cloud_is_asked_with_it() {
@@ -144,7 +182,7 @@ async fn the_key_of_a_cloud_is_kept_as_any_other_and_the_cloud_is_asked_with_it(
     current.set("");
     let running = stage.start().await;
     assert_eq!(current.get().as_deref(), Some("e2b_stored1"), "after a restart, too");
-    let names: Vec<_> = running.keys.list().iter().map(|info| info.name.as_str()).collect();
+    let names: Vec<_> = running.keys.list().into_iter().map(|info| info.name.to_string()).collect();
     assert_eq!(names, ["openai", "anthropic", "gemini", "e2b"]);
     assert!(running.keys.remove(&running.store, &running.gateway, KeyName::Cloud).await.unwrap());
     assert_eq!(current.get().as_deref(), Some("e2b_environment1"));

@@ -5,7 +5,7 @@ use super::price::Prices;
 use super::usage::Seen;
 use super::{Backend, Vendor, refusal};
 use crate::serve::Link;
-use crate::{Reservation, Tariff, Used};
+use crate::{Reservation, Tariff, UpstreamName, Used};
 use axum::response::Response;
 use std::time::Duration;
 
@@ -57,7 +57,8 @@ impl Admission {
         let cost = self.prices.of_answer(&spent, &self.asked.model, self.asked.tier.as_deref());
         let (cost_micros, priced_by) = cost.map(|cost| (cost.micros, cost.priced_by)).unzip();
         let took_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX);
-        Used { model: spent.model, tokens: spent.tokens, cost_micros, priced_by, is_estimated, took_ms }
+        let model = self.prices.upstream.qualify(spent.model);
+        Used { model, tokens: spent.tokens, cost_micros, priced_by, is_estimated, took_ms }
     }
 }
 
@@ -73,12 +74,17 @@ fn unpriced(vendor: Vendor, backend: &Backend, asked: &Asked) -> String {
         }
         None => (String::new(), format!("model = {model:?}")),
     };
-    let name = vendor.name();
+    let (name, section) = (backend.name(), backend.name().section());
+    let row = match name {
+        UpstreamName::OpenAi | UpstreamName::Anthropic | UpstreamName::Gemini => row,
+        UpstreamName::Compatible(_) => format!("upstream = \"{name}\", {row}"),
+    };
+    let vendor = vendor.as_str();
     // Only at an address of one's own may everything cost the same.
     let at_once = match backend.is_vendors_own() || backend.tariff() != Tariff::Listed {
         true => String::new(),
         false => format!(
-            " price = \"free\" into [models.{name}] if nothing there costs anything, price = \"vendor\" if it costs what {name} itself asks, or"
+            " price = \"free\" into [{section}] if nothing there costs anything, price = \"vendor\" if it costs what {vendor} itself asks, or"
         ),
     };
     format!(

@@ -141,10 +141,11 @@ fn tokens_in(body: &[u8]) -> u64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, OPENAI_BASE, Tariff};
+    use crate::{ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, OPENAI_BASE, Tariff, UpstreamName};
 
     fn prices(base: &str, own: &[ModelPrice]) -> Prices {
-        Prices { own: own.into(), base: base.to_owned(), tariff: Tariff::Listed }
+        let upstream = UpstreamName::OpenAi;
+        Prices { own: own.into(), upstream, base: base.to_owned(), tariff: Tariff::Listed }
     }
 
     fn check(vendor: Vendor, base: &str, rest: &str, body: &str, expected: Option<u64>) {
@@ -205,6 +206,7 @@ mod tests {
     #[test]
     fn what_the_deployment_says_counts() {
         let own = |input, output| ModelPrice {
+            upstream: None,
             model: "ours".into(),
             tier: None,
             input,

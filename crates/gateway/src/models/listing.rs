@@ -34,7 +34,7 @@ const NOT_FOR_AGENTS: [&str; 10] = [
 /// One model that can be asked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Model {
-    /// As it is asked for.
+    /// As it is asked for; of an upstream of the configuration's with its name in front, as sessions name it.
     pub id: String,
     /// As people call it, where the upstream says so.
     pub title: Option<String>,
@@ -101,13 +101,13 @@ impl Unlisted {
     }
 }
 
-pub(crate) async fn list(door: &Door, name: UpstreamName) -> Result<Vec<Model>, Unlisted> {
+pub(crate) async fn list(door: &Door, name: &UpstreamName) -> Result<Vec<Model>, Unlisted> {
     let upstream = door.upstream(name).ok_or(Unlisted::NotConfigured)?;
     let asked = tokio::time::timeout(ANSWER, ask(door, name, &upstream));
     let late = || Unlisted::Unreachable { why: format!("no answer within {} s", ANSWER.as_secs()) };
     let (asked, ()) = tokio::join!(asked, door.price_lists());
     let listed = asked.unwrap_or_else(|_| Err(late())).and_then(|answer| read(name, &answer));
-    let backend = door.backend(name.into());
+    let backend = door.backend(name);
     let mut models = listed.map_err(|why| why.without(&door.redactor()).explained(backend.as_deref()))?;
     if let Some(backend) = backend {
         let prices = backend.prices(&door.prices);
@@ -115,16 +115,21 @@ pub(crate) async fn list(door: &Door, name: UpstreamName) -> Result<Vec<Model>, 
             model.price = prices.per_million(&model.id);
         }
     }
+    for model in &mut models {
+        model.id = name.qualify(std::mem::take(&mut model.id));
+    }
     Ok(models)
 }
 
-async fn ask(door: &Door, name: UpstreamName, upstream: &Upstream) -> Result<Vec<u8>, Unlisted> {
+async fn ask(door: &Door, name: &UpstreamName, upstream: &Upstream) -> Result<Vec<u8>, Unlisted> {
     let unreachable = |error: reqwest::Error| Unlisted::Unreachable { why: innermost(&error.without_url()) };
     let client = door.client().await.map_err(unreachable)?;
     let base = upstream.base.trim_end_matches('/');
     let key = upstream.key.expose();
     let request = match name {
-        UpstreamName::OpenAi => client.get(format!("{base}/models")).bearer_auth(key),
+        UpstreamName::OpenAi | UpstreamName::Compatible(_) => {
+            client.get(format!("{base}/models")).bearer_auth(key)
+        }
         // Source: Anthropic's API reference, "List Models".
         UpstreamName::Anthropic => client
             .get(format!("{base}/v1/models?limit=1000"))
@@ -189,11 +194,13 @@ struct Listed {
     methods: Option<Vec<String>>,
 }
 
-fn read(name: UpstreamName, answer: &[u8]) -> Result<Vec<Model>, Unlisted> {
+fn read(name: &UpstreamName, answer: &[u8]) -> Result<Vec<Model>, Unlisted> {
     let list: List =
         serde_json::from_slice(answer).map_err(|error| Unlisted::Strange { why: error.to_string() })?;
     let is_for_agents = |listed: &Listed| match name {
-        UpstreamName::OpenAi => !NOT_FOR_AGENTS.iter().any(|part| listed.id.contains(part)),
+        UpstreamName::OpenAi | UpstreamName::Compatible(_) => {
+            !NOT_FOR_AGENTS.iter().any(|part| listed.id.contains(part))
+        }
         UpstreamName::Anthropic => true,
         UpstreamName::Gemini => listed
             .methods
@@ -216,7 +223,7 @@ mod tests {
     use super::*;
 
     fn ids(name: UpstreamName, answer: &str) -> Vec<String> {
-        read(name, answer.as_bytes()).unwrap().into_iter().map(|model| model.id).collect()
+        read(&name, answer.as_bytes()).unwrap().into_iter().map(|model| model.id).collect()
     }
 
     #[test]
@@ -226,12 +233,12 @@ mod tests {
         assert_eq!(ids(UpstreamName::OpenAi, openai), ["gpt-5.1"]);
         let anthropic = r#"{"data":[{"type":"model","id":"claude-sonnet-4-5","display_name":"Claude Sonnet 4.5",
             "created_at":"2025-09-29T00:00:00Z"}],"has_more":false,"first_id":"a","last_id":"a"}"#;
-        let models = read(UpstreamName::Anthropic, anthropic.as_bytes()).unwrap();
+        let models = read(&UpstreamName::Anthropic, anthropic.as_bytes()).unwrap();
         assert_eq!(models[0].title.as_deref(), Some("Claude Sonnet 4.5"));
         let gemini = r#"{"models":[{"name":"models/gemini-2.5-pro","displayName":"Gemini 2.5 Pro",
             "supportedGenerationMethods":["generateContent"]},{"name":"models/embedding-001","supportedGenerationMethods":["embedContent"]}]}"#;
         assert_eq!(ids(UpstreamName::Gemini, gemini), ["gemini-2.5-pro"]);
-        assert!(matches!(read(UpstreamName::OpenAi, b"<html>"), Err(Unlisted::Strange { .. })));
+        assert!(matches!(read(&UpstreamName::OpenAi, b"<html>"), Err(Unlisted::Strange { .. })));
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod usage;
 mod vendor;
 
 use crate::serve::Link;
+use crate::{CompatibleName, UpstreamName};
 use account::{Account, Metered};
 use admission::Admission;
 use axum::Router;
@@ -40,6 +41,7 @@ use tokio::sync::OwnedSemaphorePermit;
 use unasked::Unasked;
 use usage::{Format, Meter};
 pub(crate) use vendor::{Backend, Vendor};
+use vendor::{COMPATIBLE, prefix};
 
 /// To reach an upstream.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,9 +52,10 @@ const MAX_IDLE_CONNECTIONS: usize = 32;
 
 pub(crate) fn routes() -> Router<Link> {
     Router::new()
-        .route("/openai/v1/{*rest}", any(|link, request| relay(Vendor::OpenAi, link, request)))
-        .route("/anthropic/v1/{*rest}", any(|link, request| relay(Vendor::Anthropic, link, request)))
-        .route("/gemini/v1beta/{*rest}", any(|link, request| relay(Vendor::Gemini, link, request)))
+        .route("/openai/v1/{*rest}", any(|link, request| relay(UpstreamName::OpenAi, link, request)))
+        .route("/anthropic/v1/{*rest}", any(|link, request| relay(UpstreamName::Anthropic, link, request)))
+        .route("/gemini/v1beta/{*rest}", any(|link, request| relay(UpstreamName::Gemini, link, request)))
+        .route("/compatible/{name}/v1/{*rest}", any(compatible))
 }
 
 /// What asks the upstreams: no redirects, because a key goes to nobody but its vendor; no proxy from the environment,
@@ -67,7 +70,19 @@ pub(crate) fn client(silence: Duration) -> Result<reqwest::Client, reqwest::Erro
         .build()
 }
 
-async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Response {
+/// The name is in the path, which is taken as it came: what is written in another way is no name.
+async fn compatible(State(link): State<Link>, request: Request) -> Response {
+    let rest = request.uri().path().strip_prefix(COMPATIBLE).unwrap_or_default();
+    let Some(Ok(name)) = rest.split_once('/').map(|(name, _)| name.parse::<CompatibleName>()) else {
+        let what = format!("{} names no upstream.", request.uri().path());
+        link.ledger.refused(&what).await;
+        return refusal::not_served(Vendor::OpenAi, &what);
+    };
+    relay(UpstreamName::Compatible(name), State(link), request).await
+}
+
+async fn relay(name: UpstreamName, State(link): State<Link>, request: Request) -> Response {
+    let vendor = Vendor::from(&name);
     // Before anything else, so that an agent falls back to plain HTTP instead of giving up.
     if request.headers().contains_key(UPGRADE) {
         return refusal::upgrade(vendor);
@@ -77,15 +92,15 @@ async fn relay(vendor: Vendor, State(link): State<Link>, request: Request) -> Re
         return refusal::not_granted(vendor);
     }
     let path = request.uri().path();
-    let rest = path.strip_prefix(vendor.prefix()).unwrap_or(path);
+    let rest = path.strip_prefix(&*prefix(&name)).unwrap_or(path);
     if !vendor.serves(request.method(), rest) {
         let what =
             format!("{} {path} is none of the model requests that pass the gateway.", request.method());
         link.ledger.refused(&what).await;
         return refusal::not_served(vendor, &what);
     }
-    let Some(backend) = link.door.backend(vendor) else {
-        return refusal::no_key(vendor);
+    let Some(backend) = link.door.backend(&name) else {
+        return refusal::no_key(&name);
     };
     let query = match vendor.query(request.uri().query()) {
         Ok(query) => query,

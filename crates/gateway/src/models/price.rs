@@ -3,6 +3,7 @@
 
 use super::usage::Spent;
 use crate::upstream::{ModelPrice, Tariff};
+use crate::upstream_name::UpstreamName;
 use genai_prices::{PriceRequest, Usage};
 use lamplight_domain::transcript::Tokens;
 use std::sync::Arc;
@@ -49,6 +50,7 @@ pub(super) struct Cost {
 pub(crate) struct Prices {
     /// The deployment's own, before every list.
     pub(crate) own: Arc<[ModelPrice]>,
+    pub(crate) upstream: UpstreamName,
     /// The address of whoever bills: it is known by that.
     pub(crate) base: String,
     pub(crate) tariff: Tariff,
@@ -115,9 +117,11 @@ impl Prices {
     }
 
     fn own(&self, models: &[&str], tier: Option<&str>) -> Option<&ModelPrice> {
-        let is_it =
-            |own: &&ModelPrice, model: &str| own.model == model && unusual(own.tier.as_deref()) == tier;
-        models.iter().find_map(|model| self.own.iter().find(|own| is_it(own, model)))
+        let is_it = |own: &&ModelPrice, model: &str, whose: Option<&UpstreamName>| {
+            own.model == model && unusual(own.tier.as_deref()) == tier && own.upstream.as_ref() == whose
+        };
+        let of = |model: &str, whose| self.own.iter().find(|own| is_it(own, model, whose));
+        models.iter().find_map(|model| of(model, Some(&self.upstream)).or_else(|| of(model, None)))
     }
 
     /// The lists give a tier that they do not know the price of the usual one; here it has none.
@@ -180,7 +184,7 @@ mod tests {
     use crate::{ANTHROPIC_BASE, GEMINI_BASE, OPENAI_BASE};
 
     fn prices(base: &str, own: &[ModelPrice], tariff: Tariff) -> Prices {
-        Prices { own: own.into(), base: base.to_owned(), tariff }
+        Prices { own: own.into(), upstream: UpstreamName::OpenAi, base: base.to_owned(), tariff }
     }
 
     fn price(base: &str, spent: &Spent) -> Option<u64> {
@@ -233,6 +237,7 @@ mod tests {
 
     fn own(cached: Option<f64>) -> ModelPrice {
         ModelPrice {
+            upstream: None,
             model: "gpt-5.1".to_owned(),
             tier: None,
             input: 2.0,
@@ -271,6 +276,22 @@ mod tests {
         let prices = prices("http://127.0.0.1:1", &[own(None)], Tariff::Free);
         assert_eq!(prices.of(&named), Some(52_000_000));
         assert!(!prices.need_lists("o3", None) && !prices.need_lists("gpt-5.1", None));
+    }
+
+    #[test]
+    fn a_price_of_one_upstreams_model_is_no_others() {
+        let local = UpstreamName::Compatible("local".parse().unwrap());
+        let theirs = ModelPrice { upstream: Some(local.clone()), input: 7.0, ..own(None) };
+        let spent = Spent::of("gpt-5.1", MUCH);
+        let of = |upstream: &UpstreamName, rows: &[ModelPrice]| {
+            let free = prices("http://127.0.0.1:1", rows, Tariff::Free);
+            Prices { upstream: upstream.clone(), ..free }.of(&spent)
+        };
+        for rows in [[own(None), theirs.clone()], [theirs.clone(), own(None)]] {
+            assert_eq!(of(&local, &rows), Some(57_000_000));
+            assert_eq!(of(&UpstreamName::OpenAi, &rows), Some(52_000_000));
+        }
+        assert_eq!(of(&UpstreamName::OpenAi, &[theirs]), Some(0));
     }
 
     #[test]

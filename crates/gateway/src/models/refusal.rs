@@ -4,7 +4,7 @@
 //! them not to. With 403 goose, Claude and OpenCode end at once and Codex within seconds, all with our sentence.
 
 use super::{Vendor, asking};
-use crate::NotReserved;
+use crate::{NotReserved, UpstreamName};
 use axum::Json;
 use axum::http::header::{RETRY_AFTER, UPGRADE};
 use axum::http::{HeaderName, StatusCode};
@@ -37,11 +37,22 @@ pub(super) fn not_served(vendor: Vendor, what: &str) -> Response {
     final_word(vendor, StatusCode::NOT_FOUND, Kind::NotFound, what)
 }
 
-pub(super) fn no_key(vendor: Vendor) -> Response {
-    let (vendor_name, variable) = (vendor.name(), vendor.key_variable());
-    let sentence = format!(
-        "no model key is configured: run `lamplight keys set {vendor_name}` where the Lamplight server runs, or set {variable} there and restart it"
-    );
+pub(super) fn no_key(name: &UpstreamName) -> Response {
+    let vendor = Vendor::from(name);
+    let sentence = match name {
+        UpstreamName::OpenAi | UpstreamName::Anthropic | UpstreamName::Gemini => {
+            let variable = vendor.key_variable();
+            format!(
+                "no model key is configured: run `lamplight keys set {name}` where the Lamplight server runs, or set {variable} there and restart it"
+            )
+        }
+        UpstreamName::Compatible(_) => {
+            let section = name.section();
+            format!(
+                "the Lamplight server has no [{section}] in its configuration, or cannot open the key that is stored for it: `lamplight keys list` says which"
+            )
+        }
+    };
     final_word(vendor, StatusCode::FORBIDDEN, Kind::Key, &sentence)
 }
 

@@ -1,11 +1,25 @@
 //! What differs between vendors of models: paths, keys, and where a request may go.
 
 use super::price::Prices;
-use crate::{ModelPrice, Tariff, Upstream, UpstreamName};
+use crate::{ANTHROPIC_BASE, GEMINI_BASE, ModelPrice, OPENAI_BASE, Tariff, Upstream, UpstreamName};
 use anyhow::{Context, Result, ensure};
 use axum::http::{HeaderMap, HeaderName, HeaderValue, Method, header};
 use reqwest::Url;
+use std::borrow::Cow;
 use std::sync::Arc;
+
+/// What paths begin with that lead to upstreams of the configuration's.
+pub(super) const COMPATIBLE: &str = "/compatible/";
+
+/// What the path of every request to this upstream begins with.
+pub(super) fn prefix(name: &UpstreamName) -> Cow<'static, str> {
+    match name {
+        UpstreamName::OpenAi => "/openai/v1/".into(),
+        UpstreamName::Anthropic => "/anthropic/v1/".into(),
+        UpstreamName::Gemini => "/gemini/v1beta/".into(),
+        UpstreamName::Compatible(name) => format!("{COMPATIBLE}{name}/v1/").into(),
+    }
+}
 
 /// Whose protocol is spoken.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,21 +30,27 @@ pub(crate) enum Vendor {
 }
 
 impl Vendor {
-    pub(crate) const ALL: [Self; 3] = [Self::OpenAi, Self::Anthropic, Self::Gemini];
+    /// Whose clients ask for this path.
+    pub(crate) fn of_path(path: &str) -> Option<Self> {
+        let is_under = |name: &UpstreamName| path.starts_with(&*prefix(name));
+        let vendor = UpstreamName::VENDORS.into_iter().find(is_under).map(|name| Self::from(&name));
+        vendor.or_else(|| path.starts_with(COMPATIBLE).then_some(Self::OpenAi))
+    }
 
-    pub(crate) fn prefix(self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
-            Self::OpenAi => "/openai/v1/",
-            Self::Anthropic => "/anthropic/v1/",
-            Self::Gemini => "/gemini/v1beta/",
+            Self::OpenAi => "openai",
+            Self::Anthropic => "anthropic",
+            Self::Gemini => "gemini",
         }
     }
 
-    pub(super) fn name(self) -> UpstreamName {
+    /// Its own address.
+    fn base(self) -> &'static str {
         match self {
-            Self::OpenAi => UpstreamName::OpenAi,
-            Self::Anthropic => UpstreamName::Anthropic,
-            Self::Gemini => UpstreamName::Gemini,
+            Self::OpenAi => OPENAI_BASE,
+            Self::Anthropic => ANTHROPIC_BASE,
+            Self::Gemini => GEMINI_BASE,
         }
     }
 
@@ -111,10 +131,10 @@ impl Vendor {
     }
 }
 
-impl From<UpstreamName> for Vendor {
-    fn from(name: UpstreamName) -> Self {
+impl From<&UpstreamName> for Vendor {
+    fn from(name: &UpstreamName) -> Self {
         match name {
-            UpstreamName::OpenAi => Self::OpenAi,
+            UpstreamName::OpenAi | UpstreamName::Compatible(_) => Self::OpenAi,
             UpstreamName::Anthropic => Self::Anthropic,
             UpstreamName::Gemini => Self::Gemini,
         }
@@ -140,6 +160,7 @@ fn is_model(id: &str) -> bool {
 
 /// An upstream, checked and ready.
 pub(crate) struct Backend {
+    name: UpstreamName,
     /// Without a slash at the end; what follows the vendor's prefix in a request's path is put behind it.
     base: String,
     key: (HeaderName, HeaderValue),
@@ -150,29 +171,34 @@ pub(crate) struct Backend {
 
 impl Backend {
     /// Errors name neither the key nor anything of the address that might be secret.
-    pub(crate) fn new(vendor: Vendor, upstream: &Upstream) -> Result<Self> {
-        let variable = vendor.key_variable();
-        let url = Url::parse(&upstream.base)
-            .with_context(|| format!("the address that {variable} is for is no URL"))?;
-        ensure!(
-            matches!(url.scheme(), "http" | "https"),
-            "the address that {variable} is for is not http or https"
-        );
+    pub(crate) fn new(name: UpstreamName, upstream: &Upstream) -> Result<Self> {
+        let vendor = Vendor::from(&name);
+        let (address, its_key) = match &name {
+            UpstreamName::OpenAi | UpstreamName::Anthropic | UpstreamName::Gemini => {
+                let variable = vendor.key_variable();
+                (format!("the address that {variable} is for"), variable.to_owned())
+            }
+            UpstreamName::Compatible(_) => {
+                (format!("the address of [{}]", name.section()), format!("the key of {name}"))
+            }
+        };
+        let url = Url::parse(&upstream.base).with_context(|| format!("{address} is no URL"))?;
+        ensure!(matches!(url.scheme(), "http" | "https"), "{address} is not http or https");
         ensure!(
             url.username().is_empty()
                 && url.password().is_none()
                 && url.query().is_none()
                 && url.fragment().is_none(),
-            "the address that {variable} is for has a user, a password or a query: give a plain address"
+            "{address} has a user, a password or a query: give a plain address"
         );
-        let (name, value) = match vendor {
+        let (header, value) = match vendor {
             Vendor::OpenAi => (header::AUTHORIZATION, format!("Bearer {}", upstream.key.expose())),
             Vendor::Anthropic => (HeaderName::from_static("x-api-key"), upstream.key.expose().to_owned()),
             Vendor::Gemini => (HeaderName::from_static("x-goog-api-key"), upstream.key.expose().to_owned()),
         };
         let mut value = HeaderValue::try_from(value)
             .ok()
-            .with_context(|| format!("{variable} has a character that no key has, perhaps a line break"))?;
+            .with_context(|| format!("{its_key} has a character that no key has, perhaps a line break"))?;
         value.set_sensitive(true);
         let base = url.as_str().trim_end_matches('/');
         let base = match vendor {
@@ -181,26 +207,30 @@ impl Backend {
             Vendor::Gemini => format!("{base}/v1beta"),
         };
         let is_without_key = upstream.key.expose().is_empty();
-        Ok(Self { base, key: (name, value), is_without_key, vendor, tariff: upstream.tariff })
+        Ok(Self { name, base, key: (header, value), is_without_key, vendor, tariff: upstream.tariff })
     }
 
     /// By what its models are priced; `own` is the deployment's list.
     pub(crate) fn prices(&self, own: &Arc<[ModelPrice]>) -> Prices {
         let base = match self.tariff {
-            Tariff::AsVendor => self.vendor.name().base(),
+            Tariff::AsVendor => self.vendor.base(),
             Tariff::Listed | Tariff::Free => &self.base,
         };
-        Prices { own: own.clone(), base: base.to_owned(), tariff: self.tariff }
+        Prices { own: own.clone(), upstream: self.name.clone(), base: base.to_owned(), tariff: self.tariff }
     }
 
     /// What people are told when whoever is asked without a key refuses with this status as one who wants one.
     pub(super) fn wants_a_key(&self, status: u16) -> Option<String> {
-        let name = self.vendor.name();
+        let (name, section) = (&self.name, self.name.section());
         (self.is_without_key && matches!(status, 401 | 403)).then(|| {
             format!(
-                "The address of [models.{name}] is asked without a key, and refuses that: run `lamplight keys set {name}` where the Lamplight server runs, or name the variable that has the key with key_env in [models.{name}]."
+                "The address of [{section}] is asked without a key, and refuses that: run `lamplight keys set {name}` where the Lamplight server runs, or name the variable that has the key with key_env in [{section}]."
             )
         })
+    }
+
+    pub(super) fn name(&self) -> &UpstreamName {
+        &self.name
     }
 
     pub(super) fn tariff(&self) -> Tariff {
@@ -209,7 +239,7 @@ impl Backend {
 
     /// Whether the vendor itself is asked, and not somebody who speaks its protocol.
     pub(super) fn is_vendors_own(&self) -> bool {
-        self.base.starts_with(self.vendor.name().base())
+        self.base.starts_with(self.vendor.base())
     }
 
     pub(super) fn address(&self, rest: &str, query: Option<&str>) -> Result<Url> {

@@ -27,6 +27,7 @@ async fn door(upstreams: Upstreams) -> (Door, Purse) {
 
 async fn door_with_patience(upstreams: Upstreams, silence: Duration) -> (Door, Purse) {
     let price = ModelPrice {
+        upstream: None,
         model: "ours".into(),
         tier: None,
         input: 1.0,

@@ -73,6 +73,7 @@ async fn an_upstream_lists_its_models_with_their_prices() {
     let vendor = Vendor::with([whole(200, list.to_owned())]).await;
     let mut upstreams = vendor.upstreams();
     upstreams.prices = vec![lamplight_gateway::ModelPrice {
+        upstream: None,
         model: "ours".to_owned(),
         tier: None,
         input: 3.0,
@@ -82,7 +83,7 @@ async fn an_upstream_lists_its_models_with_their_prices() {
     }];
     upstreams.openai.as_mut().unwrap().tariff = Tariff::Listed;
     let door = door(upstreams).await;
-    let models = door.gateway().models(UpstreamName::OpenAi).await.unwrap();
+    let models = door.gateway().models(&UpstreamName::OpenAi).await.unwrap();
     assert_eq!(vendor.received()[0].line, "GET /v1/models");
     let prices: Vec<_> = models.iter().map(|model| (model.id.as_str(), model.price)).collect();
     // The vendor's list is only for the vendor's address.
@@ -95,7 +96,7 @@ async fn why_there_is_no_list_is_told_without_the_key() {
     let refusal = format!(r#"{{"error":{{"message":"Incorrect API key: {KEY}"}}}}"#);
     let vendor = Vendor::with([whole(401, refusal), whole(200, format!("<html>{KEY}"))]).await;
     let door = door(Upstreams { gemini: None, ..vendor.upstreams() }).await;
-    let list = async |name| door.gateway().models(name).await.unwrap_err();
+    let list = async |name: UpstreamName| door.gateway().models(&name).await.unwrap_err();
     let refused = list(UpstreamName::OpenAi).await;
     assert_eq!(refused.to_string(), "refused with 401: Incorrect API key: [secret openai key]");
     let strange = list(UpstreamName::Anthropic).await;
@@ -124,6 +125,6 @@ async fn an_address_that_is_asked_without_a_key_and_wants_one_says_what_to_do() 
         what.contains("lamplight keys set openai") && what.contains("key_env in [models.openai]"),
         "{what}"
     );
-    let refused = door.gateway().models(UpstreamName::OpenAi).await.unwrap_err().to_string();
+    let refused = door.gateway().models(&UpstreamName::OpenAi).await.unwrap_err().to_string();
     assert!(refused.starts_with("refused with 401") && refused.ends_with(&what), "{refused}");
 }

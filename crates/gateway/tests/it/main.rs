@@ -3,6 +3,7 @@
 mod broken_off;
 mod by_token;
 mod children;
+mod compatible;
 mod crafted;
 mod door;
 mod elsewhere;

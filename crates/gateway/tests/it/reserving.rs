@@ -27,6 +27,7 @@ fn answered(model: &str) -> Answer {
 /// A door before a model that costs 1 $ in and 2 $ out for a million tokens, and nothing else that has a price.
 async fn priced(mut upstreams: Upstreams) -> Door {
     let price = ModelPrice {
+        upstream: None,
         model: "ours".into(),
         tier: None,
         input: 1.0,

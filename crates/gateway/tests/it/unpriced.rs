@@ -16,7 +16,7 @@ fn answered() -> Answer {
 
 fn price(model: &str, tier: Option<&str>) -> ModelPrice {
     let (model, tier) = (model.to_owned(), tier.map(str::to_owned));
-    ModelPrice { model, tier, input: 1.0, cached: None, cache_written: None, output: 2.0 }
+    ModelPrice { upstream: None, model, tier, input: 1.0, cached: None, cache_written: None, output: 2.0 }
 }
 
 async fn door(vendor: &Vendor, tariff: Tariff, prices: Vec<ModelPrice>) -> Door {

@@ -8,6 +8,7 @@ use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use http_body_util::BodyExt;
 use lamplight_gateway::{Secret, Tariff, Upstream, Upstreams};
+use std::collections::BTreeMap;
 use std::io;
 use std::sync::{Arc, Mutex};
 use tokio::net::TcpListener;
@@ -53,8 +54,9 @@ pub(crate) struct Vendor {
     _serving: JoinSet<()>,
 }
 
-#[derive(Default)]
 struct Seen {
+    /// Whoever asks without it is refused.
+    key: &'static str,
     answers: Mutex<Vec<Answer>>,
     received: Mutex<Vec<Received>>,
 }
@@ -62,9 +64,14 @@ struct Seen {
 impl Vendor {
     /// Gives the answers one after the other, and refuses what comes after the last.
     pub(crate) async fn with(answers: impl IntoIterator<Item = Answer>) -> Self {
+        Self::keyed(KEY, answers).await
+    }
+
+    /// Likewise, with another key than the others have.
+    pub(crate) async fn keyed(key: &'static str, answers: impl IntoIterator<Item = Answer>) -> Self {
         let mut answers: Vec<_> = answers.into_iter().collect();
         answers.reverse();
-        let seen = Arc::new(Seen { answers: Mutex::new(answers), received: Mutex::default() });
+        let seen = Arc::new(Seen { key, answers: Mutex::new(answers), received: Mutex::default() });
         let router = Router::new().fallback(answer).with_state(seen.clone());
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = format!("http://{}", listener.local_addr().unwrap());
@@ -80,6 +87,7 @@ impl Vendor {
             openai: at(format!("{}/v1", self.address)),
             anthropic: at(self.address.clone()),
             gemini: at(self.address.clone()),
+            compatible: BTreeMap::new(),
             prices: Vec::new(),
         }
     }
@@ -94,9 +102,10 @@ async fn answer(State(seen): State<Arc<Seen>>, request: Request) -> Response {
     let Ok(body) = body.collect().await else { return StatusCode::BAD_REQUEST.into_response() };
     let headers: Vec<_> =
         head.headers.iter().map(|(name, value)| format!("{name}: {}", value.to_str().unwrap())).collect();
-    let authorized = headers.contains(&format!("authorization: Bearer {KEY}"))
-        || headers.contains(&format!("x-api-key: {KEY}"))
-        || headers.contains(&format!("x-goog-api-key: {KEY}"));
+    let key = seen.key;
+    let authorized = headers.contains(&format!("authorization: Bearer {key}"))
+        || headers.contains(&format!("x-api-key: {key}"))
+        || headers.contains(&format!("x-goog-api-key: {key}"));
     let line = format!("{} {}", head.method, head.uri);
     seen.received.lock().unwrap().push(Received { line, headers, body: body.to_bytes() });
     if !authorized {

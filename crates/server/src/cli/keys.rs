@@ -57,7 +57,7 @@ enum Command {
 }
 
 /// What can be stored.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 enum Name {
     Key(KeyName),
     GitHub(GitHubSecret),
@@ -81,7 +81,10 @@ fn stored(text: &str) -> Result<Name, String> {
 }
 
 fn named(text: &str) -> Result<KeyName, String> {
-    text.parse().map_err(|_| format!("it is none of {}", KeyName::all_in_words()))
+    text.parse().map_err(|_| {
+        "it is neither a name as [models.compatible.NAME] may have one nor any of openai, anthropic, gemini, e2b"
+            .to_owned()
+    })
 }
 
 pub(super) async fn run(
@@ -90,9 +93,9 @@ pub(super) async fn run(
     output: &mut Output,
 ) -> anyhow::Result<ExitCode> {
     match &arguments.command {
-        Command::Set { name, json } => set(*name, *json, client, output).await,
+        Command::Set { name, json } => set(name, *json, client, output).await,
         Command::List { json } => list(*json, client, output).await,
-        Command::Test { name, json } => test(*name, *json, client, output).await,
+        Command::Test { name, json } => test(name.as_ref(), *json, client, output).await,
         Command::Remove { name } => {
             client.delete(&format!("/keys/{name}")).await?;
             output.line(&format!("The key for {name} is forgotten."))?;
@@ -101,9 +104,19 @@ pub(super) async fn run(
     }
 }
 
-async fn set(name: Name, json: bool, client: &Client, output: &mut Output) -> anyhow::Result<ExitCode> {
+async fn set(name: &Name, json: bool, client: &Client, output: &mut Output) -> anyhow::Result<ExitCode> {
     // Before a person types it for nothing.
-    client.get::<KeyList>("/keys").await?;
+    let keys: KeyList = client.get("/keys").await?;
+    if let Name::Key(KeyName::Models(upstream)) = name
+        && !keys.items.iter().any(|key| key.name == upstream.as_str())
+    {
+        let others: Vec<_> = keys.items.iter().map(|key| key.name.as_str()).collect();
+        bail!(
+            "the server has no upstream {upstream}, only {}; another is one once [{}] is in its configuration",
+            others.join(", "),
+            upstream.section()
+        );
+    }
     let key = secret_input::read(&format!("Key for {name} (not shown): "))?;
     let key: Key = client.put(&format!("/keys/{name}"), &KeyRequest { key }).await?;
     if json {
@@ -168,7 +181,7 @@ fn row(key: &Key, width: usize, output: &Output) -> String {
 }
 
 async fn test(
-    name: Option<KeyName>,
+    name: Option<&KeyName>,
     json: bool,
     client: &Client,
     output: &mut Output,

@@ -15,7 +15,7 @@ use std::process::ExitCode;
 pub(super) struct Arguments {
     #[command(flatten)]
     session: SessionArgument,
-    /// The agent's own name of it [default: lists what the agent offers]
+    /// The agent's own name of it, or NAME/MODEL of an upstream of the configuration [default: lists what the agent offers, and these]
     model: Option<String>,
     /// One JSON document
     #[arg(long)]
@@ -45,18 +45,17 @@ pub(super) async fn run(
             .line(&format!("The next turns are with {}.", clean(current.unwrap_or("the agent's default"))))?;
         return Ok(ExitCode::SUCCESS);
     }
-    let offers = if view.models.is_empty() { Offers::default() } else { offers(&view, client).await? };
-    for model in &view.models {
-        let note = offers.note(&model.id).map(|note| format!("  {note}")).unwrap_or_default();
-        let mark = if current == Some(model.id.as_str()) {
-            output.paint(Style::Good, "  (chosen)")
-        } else {
-            String::new()
-        };
+    let offers = offers(&view, client).await?;
+    let is_offered = |id: &str| view.models.iter().any(|model| model.id == id);
+    let offered = view.models.iter().map(|model| (model.id.as_str(), model.name.as_str()));
+    let others = offers.compatible().filter(|id| !is_offered(id)).map(|id| (id, ""));
+    for (id, name) in offered.chain(others) {
+        let note = offers.note(id).map(|note| format!("  {note}")).unwrap_or_default();
+        let mark = if current == Some(id) { output.paint(Style::Good, "  (chosen)") } else { String::new() };
         output.line(&format!(
             "{}  {}{mark}",
-            clean(&model.id),
-            output.paint(Style::Dim, &format!("{}{note}", clean(&model.name)))
+            clean(id),
+            output.paint(Style::Dim, &format!("{}{note}", clean(name)))
         ))?;
     }
     if view.models.is_empty() {

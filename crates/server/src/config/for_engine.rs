@@ -1,6 +1,6 @@
 //! What the engine is told of the configuration.
 
-use super::models::{EndpointPrice, Price};
+use super::models::{CompatibleEndpoint, EndpointPrice, Price};
 use super::{Budgets, Config, CustomAgent, ModelEndpoint, Models, Provider, Repository};
 use lamplight_domain::Redaction;
 use lamplight_engine::{
@@ -86,10 +86,12 @@ impl Models {
     fn engine(&self) -> ModelsConfig {
         // A script costs nothing, unless it is to be shown what it would cost.
         let otherwise = if self.scripted { Tariff::Free } else { Tariff::Listed };
+        let compatible = self.compatible.iter();
         ModelsConfig {
             openai: self.openai.engine(otherwise),
             anthropic: self.anthropic.engine(otherwise),
             gemini: self.gemini.engine(otherwise),
+            compatible: compatible.map(|(name, at)| (name.clone(), at.engine(otherwise))).collect(),
             prices: self.prices.iter().map(Price::engine).collect(),
         }
     }
@@ -98,15 +100,32 @@ impl Models {
 impl ModelEndpoint {
     fn engine(&self, otherwise: Tariff) -> EndpointConfig {
         let key = self.key.as_ref().map(|key| lamplight_engine::Secret::new(key.reveal()));
-        let tariff = match self.price {
-            Some(EndpointPrice::Free) => Tariff::Free,
-            Some(EndpointPrice::Vendor) => Tariff::AsVendor,
-            None => otherwise,
-        };
+        let tariff = self.price.map_or(otherwise, EndpointPrice::engine);
         let kept_back = self.kept_back.as_ref();
         let kept_back =
             kept_back.map(|(name, key)| (name.clone(), lamplight_engine::Secret::new(key.reveal())));
         EndpointConfig { base: self.base.clone(), key, variable: self.key_env.clone(), kept_back, tariff }
+    }
+}
+
+impl CompatibleEndpoint {
+    fn engine(&self, otherwise: Tariff) -> EndpointConfig {
+        EndpointConfig {
+            base: Some(self.base.clone()),
+            key: self.key.as_ref().map(|key| lamplight_engine::Secret::new(key.reveal())),
+            variable: self.key_env.clone(),
+            kept_back: None,
+            tariff: self.price.map_or(otherwise, EndpointPrice::engine),
+        }
+    }
+}
+
+impl EndpointPrice {
+    fn engine(self) -> Tariff {
+        match self {
+            Self::Free => Tariff::Free,
+            Self::Vendor => Tariff::AsVendor,
+        }
     }
 }
 
@@ -137,6 +156,7 @@ impl Budgets {
 impl Price {
     fn engine(&self) -> ModelPrice {
         ModelPrice {
+            upstream: self.upstream.clone(),
             model: self.model.clone(),
             tier: self.tier.clone(),
             input: self.input,

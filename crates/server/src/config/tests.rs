@@ -6,7 +6,7 @@ fn environment(pairs: &[(&str, &str)]) -> Environment {
     home.into_iter().chain(pairs.iter().map(|(k, v)| ((*k).to_owned(), (*v).to_owned()))).collect()
 }
 
-fn load(file: &str, flags: Flags, variables: &[(&str, &str)]) -> Result<Config, String> {
+pub(super) fn load(file: &str, flags: Flags, variables: &[(&str, &str)]) -> Result<Config, String> {
     let directory = tempfile::tempdir().unwrap();
     let path = directory.path().join("lamplight.toml");
     std::fs::write(&path, file).unwrap();

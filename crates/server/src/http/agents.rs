@@ -22,7 +22,7 @@ pub struct Agent {
     pub version: Option<String>,
     /// The one that a session gets when it names none.
     pub default: bool,
-    /// Upstreams whose models it can have, in the order of preference; empty where that is not known.
+    /// Upstreams whose models it can have, in the order of preference, those of the configuration last; empty where that is not known.
     pub upstreams: Vec<String>,
     /// Its models are named with their upstream in front, such as `openai/gpt-5.1`.
     pub names_upstream: bool,
@@ -42,7 +42,7 @@ impl From<AgentInfo> for Agent {
             installed: agent.installed.is_some(),
             version: agent.installed,
             default: agent.default,
-            upstreams: agent.upstreams.into_iter().map(str::to_owned).collect(),
+            upstreams: agent.upstreams,
             names_upstream: agent.names_upstream,
         }
     }

@@ -3,6 +3,7 @@
 use super::App;
 use axum::Json;
 use axum::extract::State;
+use lamplight_engine::UpstreamName;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -16,6 +17,9 @@ pub struct ModelList {
 pub struct UpstreamModels {
     #[schema(example = "openai")]
     pub upstream: String,
+    /// It is one that the configuration names: its models have that name in front, whichever agent asks for them.
+    #[serde(default)]
+    pub compatible: bool,
     /// Empty where there is a problem.
     pub models: Vec<UpstreamModel>,
     /// Why the upstream did not say what it has.
@@ -54,7 +58,8 @@ impl From<lamplight_engine::UpstreamModels> for UpstreamModels {
             Ok(models) => (models.into_iter().map(UpstreamModel::from).collect(), None),
             Err(problem) => (Vec::new(), Some(problem)),
         };
-        Self { upstream: upstream.name.to_string(), models, problem }
+        let compatible = matches!(upstream.name, UpstreamName::Compatible(_));
+        Self { upstream: upstream.name.to_string(), compatible, models, problem }
     }
 }
 

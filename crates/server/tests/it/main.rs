@@ -15,6 +15,7 @@ mod cli;
 #[path = "../../../store/tests/it/cluster.rs"]
 mod cluster;
 mod code;
+mod compatible;
 mod configuration;
 mod dead;
 mod e2b;

@@ -9,15 +9,15 @@ use super::App;
 use super::problem::Problem;
 use super::resources::Moment;
 use axum::http::StatusCode;
-use lamplight_engine::{GitHubSecret, GitHubSecretInfo, KeyInfo, KeyName};
+use lamplight_engine::{Engine, GitHubSecret, GitHubSecretInfo, KeyInfo, KeyName};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
 /// An upstream of models, or a cloud of sandboxes, and where its key comes from.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Key {
-    /// `openai` (and whoever speaks its protocol), `anthropic`, `gemini`; `e2b` is the cloud that sandboxes are made in; of a GitHub App
-    /// `github-app-key` and `github-webhook-secret`.
+    /// `openai` (or whoever is asked in its place), `anthropic`, `gemini`, or an upstream that the configuration names; `e2b` is the cloud
+    /// that sandboxes are made in; of a GitHub App `github-app-key` and `github-webhook-secret`.
     #[schema(example = "openai")]
     pub name: String,
     pub source: KeySource,
@@ -79,17 +79,21 @@ enum Named {
 }
 
 /// The `{name}` of a path.
-fn named(name: &str) -> Result<Named, Problem> {
+fn named(engine: &Engine, name: &str) -> Result<Named, Problem> {
     match name.parse() {
         Ok(name) => Ok(Named::GitHub(name)),
-        Err(_) => key(name).map(Named::Key),
+        Err(_) => key(engine, name).map(Named::Key),
     }
 }
 
 /// The `{name}` of a path that can be tried.
-fn key(name: &str) -> Result<KeyName, Problem> {
-    name.parse().map_err(|_| {
-        let detail = format!("there is no such upstream; there are {}", KeyName::all_in_words());
-        Problem::new(StatusCode::NOT_FOUND, "upstream_unknown", detail, "Take one of these names.")
+fn key(engine: &Engine, name: &str) -> Result<KeyName, Problem> {
+    let known = engine.key_names();
+    known.iter().find(|known| known.as_str() == name).cloned().ok_or_else(|| {
+        let known: Vec<_> = known.iter().map(KeyName::as_str).collect();
+        let detail = format!("there is no such upstream; there are {}", known.join(", "));
+        let remedy =
+            "Take one of these names, or write [models.compatible.NAME] into the server's configuration.";
+        Problem::new(StatusCode::NOT_FOUND, "upstream_unknown", detail, remedy)
     })
 }

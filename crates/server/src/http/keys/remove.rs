@@ -13,7 +13,7 @@ pub(in crate::http) async fn handle(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<StatusCode, Problem> {
-    let was_there = match super::named(&name)? {
+    let was_there = match super::named(&app.engine, &name)? {
         Named::Key(name) => app.engine.remove_key(name).await?,
         Named::GitHub(name) => app.engine.remove_github_secret(name).await?,
     };

@@ -38,7 +38,7 @@ pub(in crate::http) async fn handle(
     Path(name): Path<String>,
     request: Result<Json<KeyRequest>, JsonRejection>,
 ) -> Result<Json<Key>, Problem> {
-    let name = super::named(&name)?;
+    let name = super::named(&app.engine, &name)?;
     // What a parser says of a wrong body has parts of the body in it.
     let Json(request) = request
         .map_err(|_| Problem::invalid_request("the body has to be {\"key\": \"…\"}, as application/json"))?;

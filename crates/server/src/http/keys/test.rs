@@ -39,14 +39,14 @@ pub(in crate::http) async fn handle(
     State(app): State<App>,
     Path(name): Path<String>,
 ) -> Result<Json<KeyTest>, Problem> {
-    let name = super::key(&name)?;
+    let name = super::key(&app.engine, &name)?;
     Ok(Json(match name {
-        KeyName::Models(name) => of_models(&app.engine, name).await,
+        KeyName::Models(name) => of_models(&app.engine, &name).await,
         KeyName::Cloud => of_cloud(&app.engine).await,
     }))
 }
 
-async fn of_models(engine: &Engine, name: UpstreamName) -> KeyTest {
+async fn of_models(engine: &Engine, name: &UpstreamName) -> KeyTest {
     let result = engine.test_key(name).await;
     let (outcome, status, models) = match &result {
         Ok(models) => (KeyOutcome::Ok, None, Some(*models)),

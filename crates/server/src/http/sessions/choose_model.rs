@@ -14,7 +14,7 @@ use utoipa::ToSchema;
 #[derive(Debug, Clone, Serialize, Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ModelRequest {
-    /// One of the session's `models`, by id.
+    /// One of the session's `models`, by id, or `NAME/model` of an upstream that the configuration names.
     pub model: String,
 }
 
@@ -22,7 +22,7 @@ pub struct ModelRequest {
 #[utoipa::path(post, path = "/sessions/{id}/model", operation_id = "choose_model", tag = "sessions", params(("id" = String, Path)), request_body = ModelRequest,
     responses(
         (status = 200, body = SessionView),
-        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, model_unknown"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, model_unknown, model_unreachable"),
         (status = 404, body = Problem, content_type = "application/problem+json"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "turn_running, session_ended")))]
 pub(in crate::http) async fn handle(

@@ -194,7 +194,7 @@ impl From<SandboxLimitsRequest> for SandboxLimits {
     params(("Idempotency-Key" = Option<String>, Header, description = "Any text of at most 256 bytes; one per intended session")),
     responses(
         (status = 201, body = SessionView, headers(("Location", description = "Path of the session"))),
-        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, memory_beyond_queue, attempts_out_of_bounds, child_alone, image_unknown, image_not_here, image_of_a_fork"),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, model_unreachable, sandbox_limits, memory_beyond_queue, attempts_out_of_bounds, child_alone, image_unknown, image_not_here, image_of_a_fork"),
         (status = 403, body = Problem, content_type = "application/problem+json", description = "repository_not_allowed"),
         (status = 404, body = Problem, content_type = "application/problem+json", description = "attachment_not_found; session_not_found, checkpoint_not_found: of a fork or a parent"),
         (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended, budget_spent, guard_spent: of a fork or a parent; too_many_children, child_too_deep"),
