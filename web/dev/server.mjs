@@ -14,6 +14,7 @@ import { POLICY } from './guards.mjs';
 import { HEADERS, TYPES } from './headers.mjs';
 import { hookRoutes } from './hooks.mjs';
 import { insideRoutes } from './inside.mjs';
+import { keyring } from './keys.mjs';
 import { PLACES } from './queue.mjs';
 import { Refused } from './refused.mjs';
 import { reviewRoutes } from './review.mjs';
@@ -26,13 +27,7 @@ const HEARTBEAT_MS = 30_000;
 const PERSON = { name: 'Ada', email: 'ada@example.com' };
 const REPOSITORIES = ['/srv/code/stats', '/srv/code/website', '/srv/code/compiler'];
 
-const PLAIN = { upstreams: ['openai', 'anthropic'], names_upstream: false };
-const MODELS = {
-  openai: [{ id: 'gpt-5.1', title: null, price: { input: 1.25, cached: 0.125, output: 10 } }],
-  anthropic: [{ id: 'claude-sonnet-4-5', title: 'Claude Sonnet 4.5', price: { input: 3, cached: 0.3, output: 15 } }],
-  gemini: [],
-};
-
+const PLAIN = { upstreams: ['openai', 'anthropic', 'local'], names_upstream: false };
 /** Who asks: there is no sign-in. */
 const ME = { id: null, name: 'Ada', email: 'ada@example.org', role: 'owner', scope: 'admin', signs_in: false };
 
@@ -88,41 +83,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
     return session;
   }
 
-  const keys = new Map(
-    Object.keys(MODELS).map((name) => [name, { name, key: null, set_at: null, base: `https://${name}.example/v1` }]),
-  );
-  const shown = ({ name, key, set_at, base }) => ({
-    name,
-    source: key === null ? 'missing' : 'stored',
-    set_at,
-    variable: null,
-    base,
-    problem: null,
-  });
-  const keyOf = (name) => {
-    const key = keys.get(name);
-    if (!key) throw new Refused(404, 'upstream_unknown', 'There is no such upstream.', 'Take one of these names.');
-    return key;
-  };
-  const setKey = (name, { key }) => {
-    const known = keyOf(name);
-    if (typeof key !== 'string' || key.trim().length < 8)
-      throw new Refused(400, 'key_unusable', 'A key of fewer than 8 characters cannot be used.', 'Copy it again.');
-    Object.assign(known, { key: key.trim(), set_at: new Date().toISOString() });
-    return shown(known);
-  };
-  const removeKey = (name) => {
-    const known = keyOf(name);
-    if (known.key === null) throw new Refused(404, 'key_not_stored', `No key is stored for ${name}.`, 'Nothing.');
-    Object.assign(known, { key: null, set_at: null });
-  };
-  // A key that ends in "wrong" is refused, as a vendor would.
-  const testKey = ({ name, key }) =>
-    key === null
-      ? { name, outcome: 'not_configured', detail: 'there is neither a key nor an address', status: null, models: null }
-      : key.endsWith('wrong')
-        ? { name, outcome: 'refused', detail: 'refused with 401: Incorrect API key', status: 401, models: null }
-        : { name, outcome: 'ok', detail: 'ok', status: null, models: MODELS[name].length };
+  const keys = keyring();
 
   const find = (id) => {
     const session = sessions.get(id);
@@ -201,23 +162,11 @@ export async function start({ port = 0, speed = 1 } = {}) {
     ['GET', /^\/guards$/, () => POLICY],
     ['GET', /^\/queue$/, () => ({ items: [], places: PLACES })],
     ['GET', /^\/automations$/, () => ({ items: [] })],
-    ['GET', /^\/keys$/, () => ({ items: [...keys.values()].map(shown), github: [] })],
-    ['PUT', /^\/keys\/(\w+)$/, ({ ids, body }) => setKey(ids[0], body)],
-    ['DELETE', /^\/keys\/(\w+)$/, ({ ids }) => [204, removeKey(ids[0])]],
-    ['POST', /^\/keys\/(\w+)\/test$/, ({ ids }) => testKey(keyOf(ids[0]))],
-    [
-      'GET',
-      /^\/models$/,
-      () => ({
-        items: [...keys.values()]
-          .filter(({ key }) => key !== null)
-          .map((key) => ({
-            upstream: key.name,
-            models: testKey(key).outcome === 'ok' ? MODELS[key.name] : [],
-            problem: testKey(key).outcome === 'ok' ? null : testKey(key).detail,
-          })),
-      }),
-    ],
+    ['GET', /^\/keys$/, keys.list],
+    ['PUT', /^\/keys\/(\w+)$/, ({ ids, body }) => keys.set(ids[0], body)],
+    ['DELETE', /^\/keys\/(\w+)$/, ({ ids }) => [204, keys.remove(ids[0])]],
+    ['POST', /^\/keys\/(\w+)\/test$/, ({ ids }) => keys.test(ids[0])],
+    ['GET', /^\/models$/, keys.models],
     ['GET', /^\/repositories$/, () => repositories(REPOSITORIES, began)],
     [
       'GET',

@@ -37,6 +37,7 @@ describe.runIf(ON_DOUBLE)('settings', () => {
 
     await page.goto(`${stage.url}/new`);
     await page.locator('datalist option[value="gpt-5.1"]').waitFor({ state: 'attached' });
+    await page.locator('datalist option[value="local/llama3"]').waitFor({ state: 'attached' });
     await page.getByLabel('Model').fill('anything-else');
 
     await page.goto(`${stage.url}/settings`);
@@ -44,6 +45,17 @@ describe.runIf(ON_DOUBLE)('settings', () => {
     await card.getByText('No key').waitFor();
     // The browser itself tells of the answers that were refused.
     expect(complaintsOf(page).filter((text) => !text.includes('400'))).toEqual([]);
+  });
+
+  test('an upstream of the configuration stands among the others', async () => {
+    const page = await stage.page();
+    await page.goto(`${stage.url}/settings`);
+    const card = page.getByRole('list', { name: 'Keys' }).getByRole('listitem').filter({ hasText: 'local' });
+    await card.getByText('Asked without a key').waitFor();
+    await card.getByRole('button', { name: 'Test local' }).click();
+    await card.getByText('It works: 1 model.').waitFor();
+    await page.getByText('[models.compatible.local]').waitFor();
+    expect(complaintsOf(page)).toEqual([]);
   });
 
   test('sections are gone to by their links, their addresses and the palette', async () => {

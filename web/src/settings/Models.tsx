@@ -13,8 +13,8 @@ import { About } from './parts';
 
 const TITLES: Record<string, string> = { openai: 'OpenAI', anthropic: 'Anthropic', gemini: 'Gemini', e2b: 'E2B' };
 
-/** Of a model on this machine; docs/configuration.md has the rest. */
-const OWN = `[models.openai]
+/** Of models on this machine; docs/configuration.md has the rest. */
+const OWN = `[models.compatible.local]
 base = "http://127.0.0.1:11434/v1"
 price = "free"`;
 

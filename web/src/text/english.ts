@@ -1093,7 +1093,7 @@ export const words = {
     about: 'Keys stay on the server, encrypted, and are never shown again. No sandbox ever has one.',
     label: 'Keys',
     ownTitle: 'Ollama, vLLM, OpenRouter, LiteLLM',
-    own: 'Whatever speaks OpenAI’s protocol takes the place of OpenAI. Write its address into the server’s configuration, with what it costs, and restart; the key, if it wants one, is set above.',
+    own: 'Whatever speaks OpenAI’s protocol stands beside the others, under a name of yours. Write its address into the server’s configuration, with what it costs, and restart; then it is above, where its key is set if it wants one, and its models are offered as local/….',
     test: 'Test',
     testOf: (name: string) => `Test ${name}`,
     asking: 'Asking',

@@ -3,7 +3,7 @@
 import { useQuery } from '@tanstack/react-query';
 import { agentsQuery, modelsQuery, statusQuery } from '../../api/queries';
 import type { SessionView } from '../../api/types';
-import { noteOf, offers } from '../../create/offers';
+import { elsewhere, noteOf, offers } from '../../create/offers';
 import { visible } from '../../text/visible';
 import { MenuChoices } from '../../ui/menu';
 
@@ -17,10 +17,12 @@ export function ModelChoices({ facts, onChoose }: { facts: SessionView; onChoose
   const models = useQuery({ ...modelsQuery, enabled: status.data?.scripted_model === false });
   const agent = agents.data?.items.find(({ name }) => name === facts.agent);
   const offered = agents.isSuccess ? offers(models.data?.items ?? [], agent) : [];
+  const others = elsewhere(facts.model, facts.models, offered, agent);
+  const all = [...facts.models, ...others.map(({ id }) => ({ id, name: id }))];
   return (
     <MenuChoices
       value={facts.model}
-      choices={facts.models.slice(0, MODELS_SHOWN).map(({ id, name }) => ({
+      choices={all.slice(0, MODELS_SHOWN).map(({ id, name }) => ({
         value: id,
         label: visible(name),
         detail: visible(id),
