@@ -1605,7 +1605,7 @@ export interface components {
             version?: string | null;
             /** @description The one that a session gets when it names none. */
             default: boolean;
-            /** @description Upstreams whose models it can have, in the order of preference; empty where that is not known. */
+            /** @description Upstreams whose models it can have, in the order of preference, those of the configuration last; empty where that is not known. */
             upstreams: string[];
             /** @description Its models are named with their upstream in front, such as `openai/gpt-5.1`. */
             names_upstream: boolean;
@@ -2922,8 +2922,8 @@ export interface components {
         /** @description An upstream of models, or a cloud of sandboxes, and where its key comes from. */
         Key: {
             /**
-             * @description `openai` (and whoever speaks its protocol), `anthropic`, `gemini`; `e2b` is the cloud that sandboxes are made in; of a GitHub App
-             *     `github-app-key` and `github-webhook-secret`.
+             * @description `openai` (or whoever is asked in its place), `anthropic`, `gemini`, or an upstream that the configuration names; `e2b` is the cloud
+             *     that sandboxes are made in; of a GitHub App `github-app-key` and `github-webhook-secret`.
              * @example openai
              */
             name: string;
@@ -3289,7 +3289,7 @@ export interface components {
             output: number;
         };
         ModelRequest: {
-            /** @description One of the session's `models`, by id. */
+            /** @description One of the session's `models`, by id, or `NAME/model` of an upstream that the configuration names. */
             model: string;
         };
         /** @description What sessions together may cost in this calendar month (UTC); amounts are millionths of a dollar. */
@@ -4421,6 +4421,8 @@ export interface components {
         UpstreamModels: {
             /** @example openai */
             upstream: string;
+            /** @description It is one that the configuration names: its models have that name in front, whichever agent asks for them. */
+            compatible?: boolean;
             /** @description Empty where there is a problem. */
             models: components["schemas"]["UpstreamModel"][];
             /** @description Why the upstream did not say what it has. */
@@ -6171,7 +6173,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, sandbox_limits, memory_beyond_queue, attempts_out_of_bounds, child_alone, image_unknown, image_not_here, image_of_a_fork */
+            /** @description invalid_request, empty_prompt, too_many_attachments, repository_not_found, agent_unknown, agent_not_installed, model_unreachable, sandbox_limits, memory_beyond_queue, attempts_out_of_bounds, child_alone, image_unknown, image_not_here, image_of_a_fork */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7008,7 +7010,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description merge_conflict, nothing_to_merge, turn_running */
+            /** @description merge_conflict, nothing_to_merge, merged_by_parent, turn_running */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7042,7 +7044,7 @@ export interface operations {
                     "application/json": components["schemas"]["SessionView"];
                 };
             };
-            /** @description invalid_request, model_unknown */
+            /** @description invalid_request, model_unknown, model_unreachable */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -7097,7 +7099,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description nothing_to_pause, session_ended */
+            /** @description nothing_to_pause, turn_stopping, session_ended */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -7523,7 +7525,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description nothing_to_publish, no_forge, push_refused, branch_protected, github_unauthorized, github_forbidden, github_not_found, github_refused */
+            /** @description nothing_to_publish, merged_by_parent, no_forge, push_refused, branch_protected, github_unauthorized, github_forbidden, github_not_found, github_refused */
             409: {
                 headers: {
                     [name: string]: unknown;
