@@ -75,6 +75,8 @@ pub trait Ledger: Send + Sync {
     async fn reserve(&self, micros: u64) -> Result<Reservation, NotReserved>;
     /// One model request was answered, or broke off, and used this much.
     async fn used(&self, used: Used);
+    /// Whether what is pushed at this moment is written down here. Where it is not, somebody else may have the session, and nothing is taken.
+    fn may_push(&self) -> bool;
     /// The session's branch in the person's repository now is `commit` (hexadecimal).
     async fn pushed(&self, commit: &str);
     /// A host was asked for, for the first time or with another answer than before. A port of 0: only its name was asked for.

@@ -215,6 +215,9 @@ impl Ledger for Adding {
         self.money.spend(used.cost_micros.unwrap());
         self.told.lock().unwrap().push(used.cost_micros.unwrap());
     }
+    fn may_push(&self) -> bool {
+        true
+    }
     async fn pushed(&self, _: &str) {}
     async fn contacted(&self, _: Contact) {}
     async fn refused(&self, what: &str) {

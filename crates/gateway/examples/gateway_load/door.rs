@@ -26,6 +26,9 @@ impl Ledger for Nobody {
         Ok(Reservation::new(()))
     }
     async fn used(&self, _: Used) {}
+    fn may_push(&self) -> bool {
+        true
+    }
     async fn pushed(&self, _: &str) {}
     async fn contacted(&self, _: Contact) {}
     async fn refused(&self, _: &str) {}

@@ -166,6 +166,12 @@ async fn push(State(link): State<Link>, headers: HeaderMap, body: Body) -> Respo
             };
         }
     };
+    if !link.ledger.may_push() {
+        return refusal(
+            StatusCode::SERVICE_UNAVAILABLE,
+            "Nothing is taken for now: this session may be at another server. Try again in a minute.",
+        );
+    }
     let new = command.new.clone();
     let input = io::Cursor::new(push.bytes).chain(input).take(process::MAX_PUSH_BYTES);
     let command = process::converse(service, false, &Served::own(&link.grant));

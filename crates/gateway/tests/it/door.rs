@@ -6,6 +6,7 @@ use lamplight_domain::event::Contact;
 use lamplight_domain::transcript::Tokens;
 use lamplight_gateway::{Gateway, Grant, Ledger, NotReserved, Outside, Reservation, Upstreams, Used};
 use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 use tokio::net::TcpListener;
@@ -32,6 +33,8 @@ pub(crate) struct Book {
     pub(crate) contacted: Mutex<Vec<Contact>>,
     /// What bounds it, if anything does.
     pub(crate) money: Mutex<Option<Purse>>,
+    /// Somebody else may have the session.
+    pub(crate) elsewhere: AtomicBool,
 }
 
 /// So much may be spent. Knows the most that was ever spent and set aside together.
@@ -90,6 +93,9 @@ impl Ledger for Book {
             sums.lock().unwrap().spent += used.cost_micros.expect("what is bounded has a price");
         }
         self.used.lock().unwrap().push(used);
+    }
+    fn may_push(&self) -> bool {
+        !self.elsewhere.load(Ordering::Relaxed)
     }
     async fn pushed(&self, commit: &str) {
         self.pushed.lock().unwrap().push(commit.to_owned());

@@ -4,6 +4,7 @@ use crate::door::{BRANCH, Door, grant};
 use crate::repository::{Home, commit, git, head, noise, pack};
 use lamplight_gateway::Upstreams;
 use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use tokio::io::AsyncWriteExt;
 
 /// A repository, its door, and a clone with one commit to push.
@@ -28,6 +29,19 @@ async fn the_sessions_branch_is_pushed_and_pushed_again() {
     }
     assert_eq!(home.refs().await, format!("refs/heads/{BRANCH} {}\nrefs/heads/main {main}", commits[1]));
     assert_eq!(door.refused(), Vec::<String>::new());
+}
+
+/// As after a machine stood still: what is pushed late is not put over what another server has made of the session.
+#[tokio::test]
+async fn nothing_is_pushed_while_somebody_else_may_have_the_session() {
+    let (home, door, clone) = working_clone().await;
+    let before = home.refs().await;
+    door.ledger.elsewhere.store(true, Ordering::Relaxed);
+    git(&clone, &["push", "origin", BRANCH]).await.expect_failure("503");
+    assert_eq!((home.refs().await, door.pushed()), (before, vec![]));
+    door.ledger.elsewhere.store(false, Ordering::Relaxed);
+    git(&clone, &["push", "-q", "origin", BRANCH]).await.expect_success();
+    assert_eq!(door.pushed(), [head(&clone).await]);
 }
 
 /// What is larger than git's buffer comes after a probe, in chunks.

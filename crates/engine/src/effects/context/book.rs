@@ -85,6 +85,10 @@ impl Ledger for Book {
         self.tell_of_budgets().await;
     }
 
+    fn may_push(&self) -> bool {
+        self.shared.servers.is_held() && self.shared.store.is_held(&self.owner)
+    }
+
     async fn pushed(&self, commit: &str) {
         let run = self.durable.borrow().run;
         self.send(Message::Report(Report::BranchPushed { run, commit: commit.to_owned() })).await;
