@@ -5,7 +5,7 @@ mod parts;
 mod settling;
 
 pub use guard::{Guard, GuardTripped, RaisedGuard, TurnContinued};
-pub use parts::{BudgetNeared, Commit, Contact, Entry, Memory, Outcome, RetryPlanned};
+pub use parts::{BudgetNeared, Commit, Contact, Entry, FORMAT, Memory, Outcome, RetryPlanned};
 
 use crate::agent::{AgentInput, ExitStatus, Opened};
 use crate::artifact::Artifact;
@@ -19,10 +19,6 @@ use crate::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
-
-/// How many kinds of events, and later forms of them, were ever written up to this version: it grows with each fixture. A server takes no
-/// session that one with a greater number has had, since it may not know what is in its log.
-pub const FORMAT: i64 = 100;
 
 /// A recorded fact. Adding a variant needs a frozen fixture in `fixtures/events`; none is ever removed or changed.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -78,7 +74,6 @@ pub enum Event {
     /// A child of it is about to begin.
     ChildBegun(ChildBegun),
     ChildSpent(ChildSpent),
-    /// It is a child of that session: it stops and ends as well.
     ParentEnded(ParentEnded),
     SessionEnded {
         by: String,

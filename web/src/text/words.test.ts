@@ -19,7 +19,7 @@ const SHOWN = new Set([
 ]);
 const SOURCES = join(import.meta.dirname, '..');
 /** Where words live, and what is generated. */
-const EXEMPT = /(^|\/)text\/(english|automations|compare)\.ts$|\.test\.tsx?$|(^|\/)api\/openapi\.ts$/;
+const EXEMPT = /(^|\/)text\/(english|automations|compare|family)\.ts$|\.test\.tsx?$|(^|\/)api\/openapi\.ts$/;
 const LETTERS = /\p{L}{2}/u;
 /** Two words with a space between them, the first of them as a sentence or a label begins. */
 const SENTENCE = /^\s*\p{Lu}[\p{L}’'`]*,? [\p{L}`]/u;

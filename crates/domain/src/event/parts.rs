@@ -8,6 +8,10 @@ use serde::{Deserialize, Serialize};
 use std::net::Ipv4Addr;
 use utoipa::ToSchema;
 
+/// How many kinds of events, and later forms of them, were ever written up to this version: it grows with each fixture. A server takes no
+/// session that one with a greater number has had, since it may not know what is in its log.
+pub const FORMAT: i64 = 100;
+
 /// One entry of a session's log.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Entry {

@@ -40,6 +40,10 @@ impl Family {
 }
 
 impl Session {
+    pub fn is_in_turn(&self) -> bool {
+        self.turn.is_some()
+    }
+
     /// In the order in which they were begun; some of them may have come to nothing.
     pub fn children(&self) -> &Arc<Vec<Child>> {
         &self.family.children

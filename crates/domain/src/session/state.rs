@@ -166,10 +166,6 @@ impl Session {
         self.ended_by.is_some()
     }
 
-    pub fn is_in_turn(&self) -> bool {
-        self.turn.is_some()
-    }
-
     pub fn ended_by(&self) -> Option<&str> {
         self.ended_by.as_deref()
     }
