@@ -5,7 +5,7 @@ use lamplight_domain::event::{Event, Guard, Outcome};
 use lamplight_domain::session::{Command, Dollars, Phase, Refusal, Report};
 use lamplight_domain::{BudgetOf, MonthBudget, Timestamp};
 
-fn working(budget_micros: u64) -> World {
+pub(crate) fn working(budget_micros: u64) -> World {
     let mut spec = spec();
     spec.limits.budget_micros = budget_micros;
     let mut world = World::new(spec);

@@ -1,5 +1,6 @@
 //! Children of a session, and one that is a child itself.
 
+use crate::budgets::working;
 use crate::world::{World, spec};
 use lamplight_domain::event::{Event, Guard};
 use lamplight_domain::session::{Command, Phase, Refusal, Report};
@@ -28,14 +29,6 @@ fn begin_within(world: &mut World, number: u32, bounds: ChildBounds) -> Result<(
 
 fn spent(world: &mut World, number: u32, cost_micros: u64) {
     world.report(Report::ChildSpent { session: id(number), cost_micros });
-}
-
-fn with_budget(budget_micros: u64) -> World {
-    let mut spec = spec();
-    spec.limits.budget_micros = budget_micros;
-    let mut world = World::new(spec);
-    world.settle(false);
-    world
 }
 
 #[test]
@@ -75,7 +68,7 @@ fn below_the_bound_nobody_has_children() {
 
 #[test]
 fn what_children_spend_counts_for_their_parents_budget() {
-    let mut world = with_budget(1_000_000);
+    let mut world = working(1_000_000);
     begin(&mut world, 7).unwrap();
     let before = world.log.len();
     world.spend(300_000);
@@ -100,7 +93,7 @@ fn what_children_spend_counts_for_their_parents_budget() {
 
 #[test]
 fn a_child_begins_with_no_more_than_is_left() {
-    let mut world = with_budget(1_000_000);
+    let mut world = working(1_000_000);
     begin(&mut world, 7).unwrap();
     world.spend(300_000);
     spent(&mut world, 7, 100_000);
@@ -112,7 +105,7 @@ fn a_child_begins_with_no_more_than_is_left() {
     check(Some(200_000), 200_000);
     check(Some(2_000_000), 600_000);
     check(Some(0), 600_000);
-    let unbounded = with_budget(0);
+    let unbounded = working(0);
     let asked = SomeLimits { budget_micros: Some(5), ..SomeLimits::default() };
     assert_eq!(unbounded.session.limits_of_a_child(&asked).unwrap().budget_micros, 5);
 }
