@@ -1,6 +1,6 @@
 //! Finds what nobody claims. It takes no input: it looks at what is there, on a timer, and every look is complete.
 
-use crate::engine::{ANSWER_WAIT, Shared};
+use crate::engine::{ANSWER_WAIT, Shared, parse_view};
 use crate::session::Message;
 use lamplight_domain::{Generation, Seq, SessionId};
 use lamplight_sandbox::provider::{Files, Listed};
@@ -23,6 +23,14 @@ pub(crate) async fn run(shared: Arc<Shared>) {
                 for sandbox in listed {
                     look_at(&shared, sandbox).await;
                 }
+                if shared.store.is_shared()
+                    && let Err(error) = remove_left_files(&shared).await
+                {
+                    tracing::warn!(
+                        error = format!("{error:#}"),
+                        "files of sessions that have ended elsewhere could not be removed"
+                    );
+                }
             }
             Err(error) => tracing::warn!(%error, "the sandboxes could not be listed"),
         }
@@ -36,8 +44,7 @@ pub(crate) async fn run(shared: Arc<Shared>) {
 
 async fn look_at(shared: &Arc<Shared>, sandbox: Listed) {
     let (id, generation) = (&sandbox.session, sandbox.generation);
-    let is_ours = shared.prepared.holds(id) || shared.checks.holds(id) || shared.lending.holds(id);
-    if is_ours || shared.claims(id, generation).await {
+    if shared.is_beside(id) || shared.claims(id, generation).await {
         return;
     }
     let Ok(last) = shared.store.last_seq(id).await else { return };
@@ -48,7 +55,25 @@ async fn look_at(shared: &Arc<Shared>, sandbox: Listed) {
     }
 }
 
+/// A session that was here, went to another server and has ended there has left its files.
+async fn remove_left_files(shared: &Arc<Shared>) -> anyhow::Result<()> {
+    let mut kept = shared.provider.kept().await?;
+    kept.retain(|id| !shared.is_beside(id) && shared.find(id).is_none());
+    for row in shared.store.at_rest_elsewhere(&kept).await? {
+        if parse_view(&row.body)?.ended {
+            tracing::info!(session.id = %row.id, "removing the files of a session that has ended at another server");
+            shared.provider.forget(&row.id).await?;
+        }
+    }
+    Ok(())
+}
+
 impl Shared {
+    /// Whether what has this id is no session's, and known to whoever made it.
+    fn is_beside(&self, id: &SessionId) -> bool {
+        self.prepared.holds(id) || self.checks.holds(id) || self.lending.holds(id)
+    }
+
     /// Whether a session claims this sandbox. A session that sleeps claims none.
     async fn claims(&self, id: &SessionId, generation: Generation) -> bool {
         let Some(awake) = self.find(id) else { return false };

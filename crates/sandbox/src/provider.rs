@@ -81,6 +81,14 @@ pub trait Provider: Send + Sync {
         Err(SandboxError::new(ErrorKind::Unsupported, message))
     }
 
+    /// Lets go of the files that a session has here, where the last sandbox with them comes before this generation: that one was made
+    /// elsewhere, and what was done there is not in them. Files that a checkpoint brought since stay, and so do checkpoints. The next
+    /// sandbox finds nothing of what is let go of.
+    async fn leave_behind(&self, session: &SessionId, generation: Generation) -> Result<(), SandboxError>;
+
+    /// The sessions of which something is here and nothing runs, or is left of what ran.
+    async fn kept(&self) -> Result<Vec<SessionId>, SandboxError>;
+
     /// Every sandbox of this deployment, running or left over.
     async fn list(&self) -> Result<Vec<Listed>, SandboxError>;
 

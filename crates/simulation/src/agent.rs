@@ -306,7 +306,9 @@ impl Agent {
         let mut files = lock(&self.files);
         files.edits += 1;
         let edit = format!("edit-{}-{}", self.name, files.edits);
-        files.content.insert("work.txt".to_owned(), edit.clone());
+        let work = files.content.entry("work.txt".to_owned()).or_default();
+        work.push_str(&edit);
+        work.push('\n');
         edit
     }
 

@@ -2,6 +2,7 @@
 
 use crate::Told;
 use crate::reader::Seen;
+use crate::repository::{Commit, Repository};
 use crate::universe::{Universe, lock};
 use bytes::Bytes;
 use lamplight_agent::Context;
@@ -286,7 +287,7 @@ impl Log<'_> {
                     turns.push(*turn);
                     let repository = lock(&self.universe.repository);
                     match repository.commits.get(&commit.id) {
-                        Some(made) if made.parent == parent => {}
+                        Some(made) if made.parent == parent => self.goes_on(*turn, made, &repository),
                         Some(made) => self.wrong(format_args!(
                             "the commit of turn {turn} is on {:?}, and not on {parent:?}",
                             made.parent
@@ -302,6 +303,16 @@ impl Log<'_> {
         let there = lock(&self.universe.repository).branches.get(branch).cloned();
         if there != last && !uncertain {
             self.wrong(format_args!("its branch ends at {there:?}, and the log says {last:?}"));
+        }
+    }
+
+    /// Agents only add: whatever was committed before is in what is committed.
+    fn goes_on(&self, turn: TurnNumber, made: &Commit, repository: &Repository) {
+        let before = made.parent.as_ref().and_then(|parent| repository.commits.get(parent));
+        for (name, text) in before.iter().flat_map(|before| &before.content) {
+            if !made.content.get(name).is_some_and(|now| now.starts_with(text)) {
+                self.wrong(format_args!("the commit of turn {turn} undoes what was in {name}"));
+            }
         }
     }
 }

@@ -55,7 +55,8 @@ impl SimulatedProvider {
 
     fn make(&self, spec: &SandboxSpec) -> Result<(), SandboxError> {
         let mut all = lock(&self.0.sandboxes);
-        let Sandboxes { newest, files, running, left_over } = all.entry(spec.session.clone()).or_default();
+        let Sandboxes { newest, had, files, running, left_over } =
+            all.entry(spec.session.clone()).or_default();
         if *newest > spec.generation {
             return Err(SandboxError::new(ErrorKind::Gone, format!("there was generation {newest} already")));
         }
@@ -71,6 +72,7 @@ impl SimulatedProvider {
         }
         left_over.retain(|generation| *generation != spec.generation);
         *newest = spec.generation;
+        *had = Some(spec.generation);
         let guest = Guest::new(spec.session.clone(), spec.generation, Arc::clone(&self.0), Arc::clone(files));
         *running = Some(guest);
         self.0.tell(|| format!("{} has sandbox {}", spec.session, spec.generation));
@@ -96,6 +98,18 @@ impl SimulatedProvider {
             }
             sandboxes.left_over.clear();
             *lock(&sandboxes.files) = Default::default();
+            sandboxes.had = None;
+        }
+    }
+
+    fn leave_files_behind(&self, session: &SessionId, generation: Generation) {
+        let mut all = lock(&self.0.sandboxes);
+        let Some(sandboxes) = all.get_mut(session) else { return };
+        let is_older = sandboxes.had.is_some_and(|had| had < generation);
+        if is_older && sandboxes.running.is_none() && sandboxes.left_over.is_empty() {
+            self.0.tell(|| format!("{session} leaves behind what it had before it was elsewhere"));
+            *lock(&sandboxes.files) = Default::default();
+            sandboxes.had = None;
         }
     }
 
@@ -196,6 +210,25 @@ impl Provider for SimulatedProvider {
         self.reach().await?;
         self.end(session, None, Files::Remove);
         self.reach().await
+    }
+
+    async fn leave_behind(&self, session: &SessionId, generation: Generation) -> Result<(), SandboxError> {
+        self.reach().await?;
+        self.leave_files_behind(session, generation);
+        self.reach().await
+    }
+
+    async fn kept(&self) -> Result<Vec<SessionId>, SandboxError> {
+        self.reach().await?;
+        let all = lock(&self.0.sandboxes);
+        let is_kept = |sandboxes: &Sandboxes| {
+            sandboxes.had.is_some() && sandboxes.running.is_none() && sandboxes.left_over.is_empty()
+        };
+        Ok(all
+            .iter()
+            .filter(|(_, sandboxes)| is_kept(sandboxes))
+            .map(|(session, _)| session.clone())
+            .collect())
     }
 
     async fn list(&self) -> Result<Vec<Listed>, SandboxError> {

@@ -58,6 +58,8 @@ pub(crate) struct Universe {
 #[derive(Default)]
 pub(crate) struct Sandboxes {
     pub(crate) newest: Generation,
+    /// Which had the files last.
+    pub(crate) had: Option<Generation>,
     pub(crate) files: Arc<Mutex<Files>>,
     pub(crate) running: Option<Arc<Guest>>,
     /// Those that died, and were not destroyed.

@@ -1,10 +1,29 @@
 //! Sessions as lists show them.
 
 use crate::sql::{Connection, Dialect, Result, Row, ToValue, Value, params};
-use crate::{PAGE_SESSIONS, SessionPage, SessionQuery, SummaryRow, search};
+use crate::{PAGE_SESSIONS, ReadError, SessionPage, SessionQuery, Store, SummaryRow, search};
 use lamplight_domain::{Seq, SessionId, Timestamp};
 
 const COLUMNS: &str = "session, created_at, updated_at, last_seq, phase, title, repository, agent, open, person, archived, dead, body";
+
+/// That one statement asks about.
+const SESSIONS_AT_ONCE: usize = 200;
+
+impl Store {
+    /// The summaries of those of these sessions that are another server's, or were, and do not wait for anything.
+    pub async fn at_rest_elsewhere(
+        &self,
+        sessions: &[SessionId],
+    ) -> std::result::Result<Vec<SummaryRow>, ReadError> {
+        let us = self.ours().number;
+        let mut all = Vec::new();
+        for some in sessions.chunks(SESSIONS_AT_ONCE) {
+            let some = some.to_vec();
+            all.extend(self.read_rows(move |connection| at_rest_elsewhere(connection, &some, us)).await?);
+        }
+        Ok(all)
+    }
+}
 
 /// Writes the row, and the indexes only when what they are about has changed: this runs with every append.
 pub(crate) fn store(connection: &Connection, log: i64, row: &SummaryRow) -> Result<()> {
@@ -60,6 +79,17 @@ pub(crate) fn phases(connection: &Connection) -> Result<Vec<(String, i64)>> {
 pub(crate) fn unfinished(connection: &Connection) -> Result<Vec<SessionId>> {
     let text = "SELECT session FROM summaries WHERE open = 1 ORDER BY session";
     connection.rows(text, &[], |row| row.parse(0))
+}
+
+fn at_rest_elsewhere(connection: &Connection, sessions: &[SessionId], us: i64) -> Result<Vec<SummaryRow>> {
+    let places = vec!["?"; sessions.len()].join(", ");
+    let text = format!(
+        "SELECT {COLUMNS} FROM summaries WHERE open = 0 AND session IN ({places})
+         AND log IN (SELECT number FROM logs WHERE owner <> ?)"
+    );
+    let ids = sessions.iter().map(|session| session.as_str().value());
+    let values: Vec<Value<'_>> = ids.chain([us.value()]).collect();
+    connection.rows(&text, &values, from_row)
 }
 
 /// Ids are ULIDs, so newest first is their order backwards, and the last id of a page is the cursor.

@@ -28,6 +28,7 @@ impl Session {
             prompts: Default::default(),
             held: false,
             generation: Generation(0),
+            made: Generation(0),
             sandbox: Sandbox::None,
             priority: 0,
             pauses: 0,
@@ -166,7 +167,8 @@ impl Session {
             // The patience with the start begins when the setup is over, at the latest.
             Event::SetupBegun { timeout_ms, .. } => self.start_counts_from(at.plus_ms(*timeout_ms)),
             Event::SetupEnded { .. } => self.start_counts_from(at),
-            Event::SandboxCreated { handle, enforced, .. } => {
+            Event::SandboxCreated { generation, handle, enforced } => {
+                self.made = *generation;
                 self.enforced.clone_from(enforced);
                 if let Sandbox::Requested { since, attempt } = self.sandbox {
                     self.sandbox = Sandbox::Created { handle: handle.clone(), since, attempt };

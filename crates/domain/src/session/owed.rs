@@ -11,8 +11,8 @@ use crate::{Generation, Timestamp, TurnNumber};
 /// Something to be done; its result comes back as a report.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Effect {
-    /// Make the sandbox of this generation, or find it if it exists.
-    CreateSandbox { generation: Generation },
+    /// Make the sandbox of this generation, or find it if it exists. The one after which it comes had the session's files last; 0 is none.
+    CreateSandbox { generation: Generation, after: Generation },
     /// Let everything in it stand still.
     PauseSandbox { generation: Generation, handle: String, pause: u32 },
     /// Let everything in it go on.
@@ -61,7 +61,7 @@ impl Session {
             Sandbox::None | Sandbox::Queued { .. } | Sandbox::BackingOff { .. } => {}
             // A new sandbox lives in the files of the one before, so that one has to be gone first.
             Sandbox::Requested { .. } if self.released.is_empty() => {
-                owed.push(Effect::CreateSandbox { generation })
+                owed.push(Effect::CreateSandbox { generation, after: self.made })
             }
             Sandbox::Requested { .. } => {}
             Sandbox::Created { handle, .. } => {

@@ -40,6 +40,8 @@ pub struct Session {
     pub(super) held: bool,
 
     pub(super) generation: Generation,
+    /// The newest sandbox that was there, and so the last that had the files; 0 before the first.
+    pub(super) made: Generation,
     pub(super) sandbox: Sandbox,
     /// Of waiting for a sandbox; 0 is usual.
     pub(super) priority: i8,

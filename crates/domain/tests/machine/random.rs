@@ -215,7 +215,7 @@ fn fail(world: &mut World, random: &mut fastrand::Rng, effect: &Effect) {
         *random.choice(&[FailureClass::Transient, FailureClass::Persistent]).unwrap_or(&FailureClass::Fatal);
     let failure = Failure::infrastructure(class, "it went wrong");
     let report = match effect {
-        Effect::CreateSandbox { generation } | Effect::PrepareWorkspace { generation, .. } => {
+        Effect::CreateSandbox { generation, .. } | Effect::PrepareWorkspace { generation, .. } => {
             Report::SandboxFailed { generation: *generation, failure }
         }
         Effect::RunChecks { check, .. } => Report::ChecksEnded {

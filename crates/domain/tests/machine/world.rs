@@ -221,7 +221,7 @@ impl World {
                 (self.content, self.at) = self.kept[name].clone();
                 vec![Report::FilesRestored { restore: *restore }]
             }
-            Effect::CreateSandbox { generation } => {
+            Effect::CreateSandbox { generation, .. } => {
                 let others = self.running.iter().filter(|other| *other != generation).count();
                 assert_eq!(others, 0, "a sandbox's files are in one sandbox at a time");
                 self.files = true;

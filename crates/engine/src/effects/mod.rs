@@ -71,7 +71,7 @@ pub(crate) fn perform(
             return context.report(report).await;
         }
         let generation = match &effect {
-            Effect::CreateSandbox { generation }
+            Effect::CreateSandbox { generation, .. }
             | Effect::PrepareWorkspace { generation, .. }
             | Effect::PauseSandbox { generation, .. }
             | Effect::ResumeSandbox { generation, .. }
@@ -86,11 +86,11 @@ pub(crate) fn perform(
         };
         let handle = handle(&effect).unwrap_or_default().to_owned();
         let done = match effect {
-            Effect::CreateSandbox { .. } => {
+            Effect::CreateSandbox { after, .. } => {
                 if is_new {
                     prepared::lay(&context, generation).await;
                 }
-                sandbox::create(&context, generation).await
+                sandbox::create(&context, generation, after).await
             }
             Effect::DestroySandbox { handle, keep_files, .. } => {
                 sandbox::destroy(&context, generation, handle, keep_files).await

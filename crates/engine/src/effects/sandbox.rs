@@ -9,7 +9,11 @@ use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::provider::{Files, SandboxSpec};
 use tokio::time::Instant;
 
-pub(super) async fn create(context: &Context, generation: Generation) -> Result<Report, Trouble> {
+pub(super) async fn create(
+    context: &Context,
+    generation: Generation,
+    after: Generation,
+) -> Result<Report, Trouble> {
     let spec = SandboxSpec {
         session: context.id.clone(),
         generation,
@@ -20,7 +24,7 @@ pub(super) async fn create(context: &Context, generation: Generation) -> Result<
         limits: context.spec.sandbox.clone(),
         image: context.spec.image.clone(),
     };
-    Ok(match made(context, &spec).await {
+    Ok(match made(context, &spec, after).await {
         Ok((handle, enforced)) => {
             Report::SandboxCreated { generation, handle: handle.as_str().to_owned(), enforced }
         }
@@ -28,9 +32,14 @@ pub(super) async fn create(context: &Context, generation: Generation) -> Result<
     })
 }
 
-async fn made(context: &Context, spec: &SandboxSpec) -> Result<(Handle, Option<Enforced>), SandboxError> {
+async fn made(
+    context: &Context,
+    spec: &SandboxSpec,
+    after: Generation,
+) -> Result<(Handle, Option<Enforced>), SandboxError> {
     if context.shared.store.is_shared() {
         end_earlier(context, spec.generation).await?;
+        context.shared.provider.leave_behind(&context.id, after).await?;
     }
     let begun = Instant::now();
     let handle = context.shared.provider.create(spec).await?;
@@ -43,7 +52,7 @@ async fn made(context: &Context, spec: &SandboxSpec) -> Result<(Handle, Option<E
 }
 
 /// A session that was at another server meanwhile, and has come back, may have left a sandbox here that the reconciler has not found yet:
-/// two would have the same files.
+/// two would have the same files. Those files themselves are then of before what it did there.
 async fn end_earlier(context: &Context, generation: Generation) -> Result<(), SandboxError> {
     let provider = &context.shared.provider;
     for found in provider.list().await? {

@@ -4,6 +4,7 @@ use super::stage::{Stage, failed, same};
 use super::{Case, Verdict};
 use crate::error::ErrorKind;
 use crate::provider::{Files, ReadOnlyMount, SandboxSpec, inside};
+use lamplight_domain::Generation;
 use std::path::PathBuf;
 
 pub(super) async fn the_agent_is_at_home(stage: &Stage<'_>) -> Case {
@@ -69,6 +70,37 @@ pub(super) async fn what_was_written_outlives_its_sandbox(stage: &Stage<'_>) -> 
     )?;
     same("rights", second.sh("test -O ~/kept && stat -c %a ~/kept").await?, "600".into())?;
     second.sh("echo more >> ~/kept; rm /workspace/kept").await.map(|_| ())
+}
+
+pub(super) async fn files_of_before_the_session_was_elsewhere_are_left_behind(stage: &Stage<'_>) -> Case {
+    if !stage.provider.capabilities().keeps_files {
+        return Err(Verdict::Skipped("files are not kept"));
+    }
+    let (provider, session) = (&stage.provider, &stage.session);
+    let first = stage.first().await?;
+    first.sh("echo here > /workspace/of; echo here > ~/of").await?;
+    // One that runs is nobody's to leave behind.
+    provider.leave_behind(session, Generation(1)).await?;
+    first.sh("cat /workspace/of").await?;
+    provider.destroy(&first.handle, Files::Keep).await?;
+    same("kept", provider.kept().await?.contains(session), true)?;
+    // Nobody had them since.
+    for generation in [0, 1] {
+        provider.leave_behind(session, Generation(generation)).await?;
+    }
+    let second = stage.enter(&stage.spec(2)).await?;
+    same("the same files", second.sh("cat /workspace/of ~/of").await?, "here\nhere".into())?;
+    same("kept while it runs", provider.kept().await?.contains(session), false)?;
+    provider.destroy(&second.handle, Files::Keep).await?;
+    // The third was elsewhere.
+    provider.leave_behind(session, Generation(3)).await?;
+    provider.leave_behind(session, Generation(3)).await?;
+    let fourth = stage.enter(&stage.spec(4)).await?;
+    fourth.refused("test -e /workspace/of").await?;
+    fourth.refused("test -e ~/of").await?;
+    fourth.sh("echo again > /workspace/of").await?;
+    provider.destroy(&fourth.handle, Files::Remove).await?;
+    same("kept of what is gone", provider.kept().await?.contains(session), false)
 }
 
 pub(super) async fn removed_files_are_gone(stage: &Stage<'_>) -> Case {

@@ -238,6 +238,7 @@ fn cases() -> Vec<Listed> {
         files::the_toolchain_is_there,
         files::the_environment_is_made_from_nothing,
         files::what_was_written_outlives_its_sandbox,
+        files::files_of_before_the_session_was_elsewhere_are_left_behind,
         files::removed_files_are_gone,
         files::closed_directories_are_removed_too,
         isolation::the_system_is_not_the_agents,

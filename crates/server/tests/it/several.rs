@@ -231,6 +231,40 @@ async fn a_server_that_is_stopped_hands_its_sessions_over_at_once() {
     drop(other);
 }
 
+/// What lies here of before is not gone on from: what the other has done since is not in it. And when the session has ended, nothing lies anywhere.
+#[tokio::test]
+async fn a_session_that_comes_back_goes_on_from_what_was_done_at_the_other() {
+    let (one, other) = pair();
+    let id = one.create("!write one.txt one").await;
+    one.until(&id, "checkpoint_kept", 1).await;
+    one.signal("TERM");
+    let left = one.ended().1;
+    prompt(&other, &id, "!write two.txt two").await;
+    other.until(&id, "checkpoint_kept", 2).await;
+    let one = Server::start_in(left);
+    other.signal("TERM");
+    let left = other.ended().1;
+    prompt(&one, &id, "!write three.txt three").await;
+    one.until(&id, "checkpoint_kept", 3).await;
+    let branch = one.view(&id).await["branch"].as_str().unwrap().to_owned();
+    for file in ["one", "two", "three"] {
+        assert_eq!(one.place.git(&["show", &format!("{branch}:{file}.txt")]), file);
+    }
+
+    let files = |place: &Place| place.path("data/sandboxes").join(&id).exists();
+    assert!(files(&left) && files(&one.place), "each has what it had");
+    let (status, answer) = one.post(&format!("/sessions/{id}/end"), json!({})).await;
+    assert!(status.is_success(), "{answer}");
+    let other = Server::start_in(left);
+    let gone = async {
+        while files(&one.place) || files(&other.place) {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, gone).await.expect("nobody keeps what nobody needs");
+    one.clear().await;
+}
+
 /// Every lease ends meanwhile; whoever comes back first does not take what the other has.
 #[tokio::test]
 async fn after_the_database_was_away_each_server_has_its_own_sessions_still() {

@@ -88,21 +88,38 @@ impl Inner {
         name: &Checkpoint,
     ) -> Result<(), SandboxError> {
         // Before anything is ended, and once more when nobody can remove it.
-        self.kept(from, name).await?;
+        self.snapshot_of(from, name).await?;
         let mut held = self.sessions.make_and_lock(to).await?;
         self.kill_all(to, None).await?;
         held.record.has_no_sandbox();
         held.save().await?;
         {
             let _alone = self.sessions.snapshots().await?;
-            let snapshot = self.kept(from, name).await?;
+            let snapshot = self.snapshot_of(from, name).await?;
             held.record.take_files(snapshot);
+            held.record.had = None;
             held.save().await?;
         }
         self.tidy(&mut held).await
     }
 
-    async fn kept(&self, from: &CheckpointContent, name: &Checkpoint) -> Result<String, SandboxError> {
+    /// See [`Provider::leave_behind`](crate::provider::Provider::leave_behind).
+    pub(super) async fn leave_behind(
+        &self,
+        session: &SessionId,
+        generation: Generation,
+    ) -> Result<(), SandboxError> {
+        let Some(mut held) = self.sessions.lock(session).await? else { return Ok(()) };
+        if held.record.sandbox.is_some() || held.record.had.is_none_or(|had| had >= generation.0) {
+            return Ok(());
+        }
+        held.record.had = None;
+        held.record.left.extend(held.record.files.take());
+        held.save().await?;
+        self.tidy(&mut held).await
+    }
+
+    async fn snapshot_of(&self, from: &CheckpointContent, name: &Checkpoint) -> Result<String, SandboxError> {
         let record = self.sessions.record(&from.session).await?.unwrap_or_default();
         record
             .checkpoints

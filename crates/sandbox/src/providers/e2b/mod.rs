@@ -197,6 +197,15 @@ impl Provider for E2b {
         self.through(async move { inner.forget(&session).await }).await
     }
 
+    async fn leave_behind(&self, session: &SessionId, generation: Generation) -> Result<(), SandboxError> {
+        let (inner, session) = (Arc::clone(&self.inner), session.clone());
+        self.through(async move { inner.leave_behind(&session, generation).await }).await
+    }
+
+    async fn kept(&self) -> Result<Vec<SessionId>, SandboxError> {
+        self.inner.kept().await
+    }
+
     async fn list(&self) -> Result<Vec<Listed>, SandboxError> {
         self.inner.list().await
     }

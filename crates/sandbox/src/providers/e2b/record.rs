@@ -23,6 +23,8 @@ pub(super) struct Record {
     pub(super) is_paused: bool,
     /// The snapshot that the next sandbox begins with.
     pub(super) files: Option<String>,
+    /// The last generation that had the files; none where a checkpoint brought them, or an earlier release did not say.
+    pub(super) had: Option<u32>,
     /// Snapshots, by the numbers of checkpoints.
     pub(super) checkpoints: BTreeMap<u32, String>,
     /// Snapshots that this session does not need any more, and that are to be removed unless another does.
@@ -166,12 +168,13 @@ mod tests {
 
     #[test]
     fn the_record_is_frozen() {
-        let text = r#"{"newest":3,"sandbox":"iabc","is_paused":true,"files":"a:default","checkpoints":{"7":"b:default"},"left":["c:default"],"limits":{"disk_bytes":5}}"#;
+        let text = r#"{"newest":3,"sandbox":"iabc","is_paused":true,"files":"a:default","had":3,"checkpoints":{"7":"b:default"},"left":["c:default"],"limits":{"disk_bytes":5}}"#;
         let record = Record {
             newest: 3,
             sandbox: Some("iabc".into()),
             is_paused: true,
             files: Some("a:default".into()),
+            had: Some(3),
             checkpoints: [(7, "b:default".to_owned())].into(),
             left: vec!["c:default".into()],
             limits: SandboxLimits { disk_bytes: Some(5), ..SandboxLimits::default() },

@@ -66,6 +66,7 @@ impl Inner {
         self.end(&mut held).await?;
         self.kill_all(&spec.session, None).await?;
         (held.record.newest, held.record.limits) = (spec.generation.0, spec.limits.clone());
+        held.record.had = Some(spec.generation.0);
         held.save().await?;
         let made = self.cloud.create(&self.new_sandbox(spec, held.record.files.clone())).await?;
         let id = made.sandbox_id.clone();
@@ -154,6 +155,12 @@ impl Inner {
             ending: self.ending.clone(),
         };
         Ok(Box::new(carry(door, begin::relay(), terms).await?))
+    }
+
+    /// The sessions of which something is written down, and no sandbox.
+    pub(super) async fn kept(&self) -> Result<Vec<SessionId>, SandboxError> {
+        let records = self.sessions.all().await?.into_iter();
+        Ok(records.filter(|(_, record)| record.sandbox.is_none()).map(|(session, _)| session).collect())
     }
 
     pub(super) async fn list(&self) -> Result<Vec<Listed>, SandboxError> {

@@ -4,6 +4,7 @@
 //! <data>/guest/<hash>                        the guest
 //! <data>/sandboxes/<session>/lock            held by whoever does anything with the session
 //! <data>/sandboxes/<session>/newest          the highest generation that there ever was
+//! <data>/sandboxes/<session>/had             the last generation that had the files; missing where a checkpoint brought them
 //! <data>/sandboxes/<session>/files/          what stands for `/`: workspace, home, tmp, var, dev
 //! <data>/sandboxes/<session>/files.restored  a whole copy that is to be the files; files.copying is a half one
 //! <data>/sandboxes/<session>/checkpoints/<n> a copy of the files; <n>.copying is a half one
@@ -54,15 +55,34 @@ impl SessionDir {
 
     /// The highest generation that there ever was; those before it do not come back.
     pub(super) fn newest(&self) -> io::Result<Generation> {
-        match fs::read_to_string(self.0.join("newest")) {
-            Ok(text) => Ok(Generation(text.trim().parse().unwrap_or(0))),
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Generation(0)),
-            Err(error) => Err(error),
+        Ok(self.number("newest")?.unwrap_or(Generation(0)))
+    }
+
+    /// The last generation that had the files; `None` where a checkpoint brought them.
+    pub(super) fn had(&self) -> io::Result<Option<Generation>> {
+        self.number("had")
+    }
+
+    /// It is made, and has the files.
+    pub(super) fn set_newest(&self, generation: Generation) -> io::Result<()> {
+        let number = generation.to_string();
+        ["newest", "had"].into_iter().try_for_each(|name| write_whole(&self.0.join(name), number.as_bytes()))
+    }
+
+    /// Whoever had the files, they are others now.
+    pub(super) fn forget_had(&self) -> io::Result<()> {
+        match fs::remove_file(self.0.join("had")) {
+            Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
         }
     }
 
-    pub(super) fn set_newest(&self, generation: Generation) -> io::Result<()> {
-        write_whole(&self.0.join("newest"), generation.to_string().as_bytes())
+    fn number(&self, name: &str) -> io::Result<Option<Generation>> {
+        match fs::read_to_string(self.0.join(name)) {
+            Ok(text) => Ok(text.trim().parse().ok().map(Generation)),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     pub(super) fn files(&self) -> PathBuf {

@@ -5,6 +5,7 @@ use super::{handle, processes};
 use crate::provider::{Listed, ListedState};
 use crate::providers::local::disk::remove_tree;
 use anyhow::{Context as _, Result};
+use lamplight_domain::{Generation, SessionId};
 
 pub(super) fn end(here: &GenerationDir) -> Result<()> {
     // Whatever the record says, or does not.
@@ -14,6 +15,27 @@ pub(super) fn end(here: &GenerationDir) -> Result<()> {
 
 pub(super) fn end_all(session: &SessionDir) -> Result<()> {
     session.generations()?.into_iter().try_for_each(|generation| end(&session.generation(generation)))
+}
+
+pub(super) fn leave_behind(session: &SessionDir, generation: Generation) -> Result<()> {
+    let Some(_lock) = session.lock()? else { return Ok(()) };
+    let is_older = session.had()?.is_some_and(|had| had < generation);
+    if is_older && session.generations()?.is_empty() {
+        session.settle()?;
+        remove_tree(&session.files())?;
+        session.forget_had()?;
+    }
+    Ok(())
+}
+
+pub(super) fn kept(sandboxes: &Sandboxes) -> Result<Vec<SessionId>> {
+    let mut kept = Vec::new();
+    for session in sandboxes.sessions()? {
+        if sandboxes.session(&session).generations()?.is_empty() {
+            kept.push(session);
+        }
+    }
+    Ok(kept)
 }
 
 pub(super) fn list(sandboxes: &Sandboxes) -> Result<Vec<Listed>> {

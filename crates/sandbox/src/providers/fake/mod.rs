@@ -266,6 +266,17 @@ impl Provider for Fake {
         .await
     }
 
+    async fn leave_behind(&self, session: &SessionId, generation: Generation) -> Result<(), SandboxError> {
+        let what = format!("let go of what session {session} had before it was elsewhere");
+        let session = session.clone();
+        self.blocking(what, move |sandboxes| ending::leave_behind(&sandboxes.session(&session), generation))
+            .await
+    }
+
+    async fn kept(&self) -> Result<Vec<SessionId>, SandboxError> {
+        self.blocking("list what is kept".into(), ending::kept).await
+    }
+
     async fn list(&self) -> Result<Vec<Listed>, SandboxError> {
         self.blocking("list sandboxes".into(), list).await
     }

@@ -95,6 +95,7 @@ pub(super) fn restore(
     session.settle()?;
     private_dir(&session.copying())?;
     copy::files(&kept, &session.copying())?;
+    session.forget_had()?;
     // From here on it is decided.
     fs::rename(session.copying(), session.restored())?;
     Ok(session.settle()?)

@@ -10,6 +10,7 @@
 //! <data>/sandboxes/<session>/ids             root only: the host users of this session
 //! <data>/sandboxes/<session>/image           the image that its files are on, if it is one
 //! <data>/sandboxes/<session>/stack           the layers below its files
+//! <data>/sandboxes/<session>/had             the last generation that had its files; missing where a checkpoint brought them
 //! <data>/sandboxes/<session>/checkpoints/<n> the layers of a checkpoint
 //! <data>/sandboxes/<session>/files/<tree>/…  all that the session changed since; outlives its sandboxes
 //! <data>/sandboxes/<session>/scratch/<tree>/ the kernel's, beside that
@@ -113,6 +114,11 @@ impl SessionDir {
     /// That of a restore that was begun: it will be the stack.
     pub(super) fn new_stack_file(&self) -> PathBuf {
         self.0.join("stack.restored")
+    }
+
+    /// The last generation that had the files.
+    pub(super) fn had_file(&self) -> PathBuf {
+        self.0.join("had")
     }
 
     /// What copies there are of the files as they are.

@@ -3,7 +3,7 @@
 use super::disk::{Sandboxes, SessionDir, remove_tree};
 use super::images::Images;
 use super::stack::{self, Shelf};
-use super::{container, handle};
+use super::{container, handle, snapshot};
 use crate::handle::HandleContent;
 use crate::provider::{Files, Listed, ListedState};
 use lamplight_domain::{Generation, ImageDigest, SessionId};
@@ -40,6 +40,32 @@ pub(super) fn forget(sandboxes: &Sandboxes, id: &SessionId) -> io::Result<()> {
     shelf.map_or(Ok(()), |shelf| shelf.tidy()).map_err(io::Error::other)?;
     let images = Images::beside(sandboxes.clone());
     image.map_or(Ok(()), |digest| images.let_go(&digest)).map_err(io::Error::other)
+}
+
+/// See [`Provider::leave_behind`](crate::provider::Provider::leave_behind).
+pub(super) fn leave_behind(
+    sandboxes: &Sandboxes,
+    id: &SessionId,
+    generation: Generation,
+) -> anyhow::Result<()> {
+    let session = sandboxes.session(id);
+    let Some(_lock) = lock(&session)? else { return Ok(()) };
+    match session.generations()?.is_empty() {
+        true => snapshot::leave_behind(sandboxes, &session, generation),
+        // It is asked again before the next.
+        false => Ok(()),
+    }
+}
+
+/// The sessions that have a folder, and no sandbox in it.
+pub(super) fn kept(sandboxes: &Sandboxes) -> io::Result<Vec<SessionId>> {
+    let mut kept = Vec::new();
+    for session in sandboxes.sessions()? {
+        if sandboxes.session(&session).generations()?.is_empty() {
+            kept.push(session);
+        }
+    }
+    Ok(kept)
 }
 
 /// Removes what nobody needs, and what was left by whoever was killed before they removed it.

@@ -24,7 +24,7 @@ use super::init::{self, Init};
 use super::record::{Process, Record};
 use super::request::{LaunchFailure, LaunchReply, LaunchRequest};
 use super::root_fs::ROOT_TREE;
-use super::snapshot;
+use super::{snapshot, stack};
 use anyhow::{Context, Result, anyhow, bail};
 use lamplight_domain::Enforced;
 use lamplight_domain::sandbox::Enforcement;
@@ -108,6 +108,7 @@ fn launch(request: &LaunchRequest, ahead: Ahead) -> Result<Option<Enforced>> {
     }
     let identity = Identity::of(&sandboxes, &request.session)?;
     snapshot::settle(&session)?;
+    stack::write(&session.had_file(), &request.generation)?;
     let here = session.generation(request.generation);
     remove_tree(&here.0).context("remove what a failed start left")?;
     let ground = Ground::find(request, &sandboxes, &session, identity, &ahead)?;

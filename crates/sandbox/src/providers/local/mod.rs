@@ -299,6 +299,16 @@ impl Provider for Local {
         resume().map_err(|error| SandboxError::from_io(format!("resume sandbox {handle}"), error))
     }
 
+    async fn leave_behind(&self, session: &SessionId, generation: Generation) -> Result<(), SandboxError> {
+        let what = format!("let go of what session {session} had before it was elsewhere");
+        let session = session.clone();
+        self.blocking(what, move |sandboxes| ending::leave_behind(sandboxes, &session, generation)).await
+    }
+
+    async fn kept(&self) -> Result<Vec<SessionId>, SandboxError> {
+        self.blocking("list what is kept".to_owned(), |sandboxes| Ok(ending::kept(sandboxes)?)).await
+    }
+
     async fn search(
         &self,
         session: &SessionId,

@@ -22,7 +22,7 @@ use super::root_fs::{ROOT_TREE, system_trees};
 use super::stack::{Copies, Layer, Names, Shelf, named, read, write};
 use crate::error::ErrorKind;
 use anyhow::{Context, Result};
-use lamplight_domain::{ImageDigest, SessionId};
+use lamplight_domain::{Generation, ImageDigest, SessionId};
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fs;
@@ -101,8 +101,26 @@ pub(super) fn restore(sandboxes: &Sandboxes, from: (&SessionId, u32), to: &Sessi
         Some(digest) => drop(Images::beside(sandboxes.clone()).use_in(&session, &digest)?),
         None => remove_file(&session.image_file())?,
     }
+    remove_file(&session.had_file())?;
     write(&session.new_stack_file(), &names)?;
     settle(&session)?;
+    shelf.tidy()
+}
+
+/// Gives a session no files at all, where the last generation that had them comes before this one. The caller has its lock, and nothing of it runs.
+pub(super) fn leave_behind(
+    sandboxes: &Sandboxes,
+    session: &SessionDir,
+    generation: Generation,
+) -> Result<()> {
+    if read(&session.had_file())?.is_none_or(|had: Generation| had >= generation) {
+        return Ok(());
+    }
+    settle(session)?;
+    let shelf = Shelf::lock(sandboxes)?;
+    write(&session.new_stack_file(), &Names::new())?;
+    settle(session)?;
+    remove_file(&session.had_file())?;
     shelf.tidy()
 }
 
