@@ -46,8 +46,10 @@ pub(crate) fn run(universe: &Universe, session: &SessionId, files: &Mutex<Files>
         match fails && !is_late {
             true => Ran::failed("the remote end hung up unexpectedly"),
             false => {
-                let made = push(universe, files, &branch, commit);
-                universe.tell(|| format!("{branch} of {session} is pushed: {}", made.stdout.trim()));
+                let made = push(universe, session, files, &branch, commit);
+                universe.tell(|| {
+                    format!("{branch} of {session} is pushed: {}{}", made.stdout.trim(), made.stderr.trim())
+                });
                 if is_late { Ran::failed("it was interrupted") } else { made }
             }
         }
@@ -73,7 +75,13 @@ fn prepare(universe: &Universe, files: &Mutex<Files>, branch: &str, base: &str) 
     Ran::printed(format!("{commit}\n"))
 }
 
-fn push(universe: &Universe, files: &Mutex<Files>, branch: &str, mut commit: Commit) -> Ran {
+fn push(
+    universe: &Universe,
+    session: &SessionId,
+    files: &Mutex<Files>,
+    branch: &str,
+    mut commit: Commit,
+) -> Ran {
     let mut repository = lock(&universe.repository);
     if lock(files).base.is_none() {
         return Ran::failed("not a git repository");
@@ -82,6 +90,10 @@ fn push(universe: &Universe, files: &Mutex<Files>, branch: &str, mut commit: Com
     let Some(parent) = parent else { return Ran::failed("bad object") };
     if parent.content == commit.content {
         return Ran::printed(String::new());
+    }
+    // The way to the person's repository is through the gateway of the server that this machine has.
+    if !universe.engine().is_some_and(|engine| engine.may_push(session)) {
+        return Ran::failed("nothing is taken for now: this session may be at another server");
     }
     if universe.flaw == Some(Flaw::CommitsTwice) {
         commit.parent = Some(repository.add(commit.clone()));

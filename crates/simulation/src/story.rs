@@ -171,7 +171,9 @@ impl Story {
         let disk = Arc::new(SimulatedDisk::new(Arc::clone(&self.universe)));
         let store = Store::open_in_place(&config.data_dir, disk)?;
         let provider = Arc::new(SimulatedProvider(Arc::clone(&self.universe)));
-        Ok(Engine::start(config, store, provider).await?)
+        let engine = Engine::start(config, store, provider).await?;
+        self.universe.started(engine.clone());
+        Ok(engine)
     }
 
     async fn shut_down(&self, engine: &Engine) {

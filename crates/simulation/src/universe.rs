@@ -10,6 +10,7 @@ use crate::sync;
 use crate::weather::{Flaw, Weather};
 use fastrand::Rng;
 use lamplight_domain::{Generation, SessionId, Timestamp};
+use lamplight_engine::Engine;
 use std::collections::BTreeMap;
 use std::future::pending;
 use std::ops::Range;
@@ -49,6 +50,8 @@ pub(crate) struct Universe {
     pub(crate) count: Arc<Mutex<Count>>,
     /// What of the world is at work in this life.
     tasks: Mutex<TaskTracker>,
+    /// Of this life.
+    engine: Mutex<Option<Engine>>,
     is_told: bool,
     /// Which of several machines this is.
     number: usize,
@@ -124,6 +127,7 @@ impl Universe {
             wrong: Arc::default(),
             count: Arc::default(),
             tasks: Mutex::new(TaskTracker::new()),
+            engine: Mutex::default(),
             is_told: std::env::var_os("LAMPLIGHT_STORY").is_some(),
             number: 0,
         })
@@ -148,6 +152,7 @@ impl Universe {
             wrong: Arc::clone(&self.wrong),
             count: Arc::clone(&self.count),
             tasks: Mutex::new(TaskTracker::new()),
+            engine: Mutex::default(),
             is_told: self.is_told,
             number,
         })
@@ -258,9 +263,20 @@ impl Universe {
         running.iter().for_each(|guest| guest.go_on());
     }
 
+    /// The server has started.
+    pub(crate) fn started(&self, engine: Engine) {
+        *lock(&self.engine) = Some(engine);
+    }
+
+    /// Of this life, once it has started.
+    pub(crate) fn engine(&self) -> Option<Engine> {
+        lock(&self.engine).clone()
+    }
+
     /// Everything that ran on the runtime is dropped next.
     pub(crate) fn end_life(&self) {
         self.clock.end_life();
+        *lock(&self.engine) = None;
     }
 
     /// Runs something of the world for as long as this life.

@@ -64,6 +64,11 @@ impl Engine {
         self.shared.servers.is_held()
     }
 
+    /// Whether what a session pushes at this moment is taken here, as its gateway asks.
+    pub fn may_push(&self, id: &SessionId) -> bool {
+        self.shared.may_push(id)
+    }
+
     /// All that use the same database, or did within a day; none on SQLite.
     pub async fn servers(&self) -> Result<Vec<ServerInfo>, CommandError> {
         let rows = self.shared.store.servers().await?;
@@ -84,6 +89,11 @@ impl Engine {
 }
 
 impl Shared {
+    /// Whether nobody else can have the session at this moment.
+    pub(crate) fn may_push(&self, id: &SessionId) -> bool {
+        self.servers.is_held() && self.store.is_held(id)
+    }
+
     fn passes(&self) -> std::io::Result<Passes> {
         self.servers.previews.map_or_else(Passes::new, |key| Ok(Passes::of(key)))
     }

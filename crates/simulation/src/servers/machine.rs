@@ -19,7 +19,7 @@ use crate::weather::Weather;
 use lamplight_engine::{Config, Engine};
 use lamplight_store::{Store, Together};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::Notify;
@@ -56,8 +56,6 @@ enum State {
 /// From one start of the server to its end.
 struct Life {
     runtime: Runtime,
-    /// Once it has started.
-    engine: Arc<OnceLock<Engine>>,
     /// It did not start, or has ended as it was told to.
     ended: Arc<Notify>,
     /// Cancelled when it is told to end: who asks then hears nothing.
@@ -124,7 +122,7 @@ impl Machine {
         universe.clock.go_on_at(at);
         let runtime = Builder::new_current_thread().enable_time().start_paused(true).build();
         let runtime = runtime.expect("a runtime without threads needs nothing");
-        let (engine, ended) = (Arc::<OnceLock<Engine>>::default(), Arc::<Notify>::default());
+        let ended = Arc::<Notify>::default();
         let data_dir = self.dir.join(format!("machine-{}", self.number));
         let config = Config {
             data_dir,
@@ -132,7 +130,7 @@ impl Machine {
             ..config(&self.dir, self.places)
         };
         let database = (self.database.clone(), self.number());
-        let starting = begin(Arc::clone(universe), config, database, Arc::clone(&engine), Arc::clone(&ended));
+        let starting = begin(Arc::clone(universe), config, database, Arc::clone(&ended));
         runtime.block_on(async {
             universe.begin_life();
             universe.tell(|| "the server starts".to_owned());
@@ -142,7 +140,7 @@ impl Machine {
         if universe.happens(universe.weather().crash) {
             universe.crash_after(universe.number(1..600) as u32);
         }
-        Life { runtime, engine, ended, closing: CancellationToken::new() }
+        Life { runtime, ended, closing: CancellationToken::new() }
     }
 
     fn go_on(&self, life: Life, at: Duration) -> State {
@@ -221,7 +219,7 @@ impl Machine {
     }
 
     fn shut_down(&self, life: &Life) {
-        let Some(engine) = life.engine.get().cloned() else { return };
+        let Some(engine) = self.universe.engine() else { return };
         self.tell(life, "the server is told to end");
         life.closing.cancel();
         let (universe, ended) = (Arc::clone(&self.universe), Arc::clone(&life.ended));
@@ -246,7 +244,7 @@ impl Machine {
     /// Somebody asks this server, and never hears of it where it is not there.
     pub(super) fn ask(&self, people: &Arc<People>, errand: Errand) {
         let State::Up(life) = &self.state else { return };
-        let Some(engine) = life.engine.get().cloned() else { return };
+        let Some(engine) = self.universe.engine() else { return };
         let asked = Arc::clone(people).ask(Arc::clone(&self.universe), engine, errand);
         drop(life.runtime.spawn(life.closing.clone().run_until_cancelled_owned(asked)));
     }
@@ -254,9 +252,9 @@ impl Machine {
     /// What this server answers, if it is there.
     pub(super) fn answer<T>(&self, ask: impl AsyncFnOnce(&Engine) -> T) -> Option<T> {
         let State::Up(life) = &self.state else { return None };
-        let engine = life.engine.get()?;
+        let engine = self.universe.engine()?;
         self.enter();
-        Some(life.runtime.block_on(ask(engine)))
+        Some(life.runtime.block_on(ask(&engine)))
     }
 }
 
@@ -265,7 +263,6 @@ async fn begin(
     universe: Arc<Universe>,
     config: Config,
     (database, number): (Together, i64),
-    engine: Arc<OnceLock<Engine>>,
     ended: Arc<Notify>,
 ) {
     let disk = Arc::new(SimulatedDisk::new(Arc::clone(&universe)));
@@ -277,7 +274,7 @@ async fn begin(
         anyhow::Ok(Engine::start(config, store, provider).await?)
     };
     match started.await {
-        Ok(started) => drop(engine.set(started)),
+        Ok(engine) => universe.started(engine),
         Err(error) => {
             universe.tell(|| format!("the server does not start: {error:#}"));
             if has_to {

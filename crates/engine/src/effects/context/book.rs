@@ -86,7 +86,7 @@ impl Ledger for Book {
     }
 
     fn may_push(&self) -> bool {
-        self.shared.servers.is_held() && self.shared.store.is_held(&self.owner)
+        self.shared.may_push(&self.owner)
     }
 
     async fn pushed(&self, commit: &str) {
