@@ -5,6 +5,7 @@ use anyhow::Context;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 use std::fs::{DirBuilder, File, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -67,6 +68,9 @@ pub(crate) fn open(dir: &Path, others: Others) -> Result<Opened, StoreError> {
     let failed = |cause: anyhow::Error| StoreError::Failed { dir: dir.display().to_string(), cause };
     let lock = claim(dir)?;
     let path = dir.join(DATABASE);
+    if !path.exists() {
+        make(dir, &path).context("make the database").map_err(failed)?;
+    }
     let connection = open_writer(&path, others).map_err(failed)?;
     let found = version(&connection).map_err(failed)?;
     let known = known();
@@ -104,6 +108,27 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
         Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.display().to_string() }),
         Err(TryLockError::Error(cause)) => Err(failed(cause)),
     }
+}
+
+/// A new database has its name when it is whole and on disk: so nothing of it has to pass a log before, and the disk is waited for twice.
+/// What an attempt that was cut short has left is made anew.
+fn make(dir: &Path, path: &Path) -> anyhow::Result<()> {
+    let new = path.with_extension("new");
+    match std::fs::remove_file(&new) {
+        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
+        _ => {}
+    }
+    let connection = Connection::open(&new)?;
+    connection.pragma_update(None, "synchronous", "off")?;
+    connection.pragma_update(None, "journal_mode", "off")?;
+    migrate(&connection, 0)?;
+    // Without a file of shared memory, which would be left there.
+    connection.pragma_update(None, "locking_mode", "exclusive")?;
+    connection.pragma_update(None, "journal_mode", "wal").context("switch to a write-ahead log")?;
+    connection.close().map_err(|(_, error)| error)?;
+    File::open(&new)?.sync_all()?;
+    std::fs::rename(&new, path)?;
+    Ok(File::open(dir)?.sync_all()?)
 }
 
 fn open_writer(path: &Path, others: Others) -> anyhow::Result<Connection> {

@@ -23,7 +23,7 @@ pub(super) struct Disk {
 
 impl Disk {
     /// Opens the directory `name` in that of the store, and removes what a process that died had not finished: only one
-    /// process has a store open.
+    /// process has a store open. Whoever opens it makes the store's own directory durable.
     pub(super) fn open(store: &Path, name: &str) -> io::Result<Self> {
         let dir = store.join(name);
         let unfinished = dir.join(UNFINISHED);
@@ -31,7 +31,6 @@ impl Disk {
             fs::remove_dir_all(&unfinished)?;
         }
         fs::create_dir_all(&unfinished)?;
-        File::open(store)?.sync_all()?;
         Ok(Self { dir, serial: Arc::default(), naming: Arc::default() })
     }
 

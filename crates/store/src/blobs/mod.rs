@@ -23,6 +23,7 @@ use lamplight_domain::Timestamp;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use std::fmt::{self, Write as _};
+use std::fs::File;
 use std::io;
 use std::path::Path;
 use std::str::FromStr;
@@ -175,12 +176,11 @@ impl Rooms {
                 },
             })
         };
-        Ok(Self {
-            blobs: Blobs(place("blobs", Naming::ByContent)?),
-            attachments: Blobs(place("attachments", Naming::ByContent)?),
-            uploads: Uploads(place("uploads", Naming::WithMoment)?),
-            bucket,
-        })
+        let (blobs, attachments) =
+            (place("blobs", Naming::ByContent)?, place("attachments", Naming::ByContent)?);
+        let uploads = place("uploads", Naming::WithMoment)?;
+        File::open(store)?.sync_all()?;
+        Ok(Self { blobs: Blobs(blobs), attachments: Blobs(attachments), uploads: Uploads(uploads), bucket })
     }
 
     /// What was on this server's disk before there was a bucket goes there; how many files that were.

@@ -5,7 +5,8 @@ use crate::sync::{Verdict, judge};
 use lamplight_store::Store;
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use tempfile::TempDir;
@@ -27,9 +28,9 @@ struct Crash {
     go_on: oneshot::Sender<()>,
 }
 
-/// The store's files as of their last sync.
+/// The store's files as of their last sync, by inode: a file that gets another name stays what it is.
 #[derive(Default)]
-struct Synced(HashMap<PathBuf, Vec<u8>>);
+struct Synced(HashMap<u64, Vec<u8>>);
 
 impl Synced {
     /// What is on the disk if the power goes now.
@@ -38,11 +39,15 @@ impl Synced {
         for name in ["lamplight.db", "lamplight.db-wal", "lamplight.db-journal"] {
             let path = dir.join(name);
             let Ok(written) = fs::read(&path) else { continue };
-            let synced = self.0.get(&path).map_or(&[][..], Vec::as_slice);
+            let synced = inode(&path).and_then(|inode| self.0.get(&inode)).map_or(&[][..], Vec::as_slice);
             fs::write(disk.path().join(name), torn(synced, &written)).unwrap();
         }
         disk
     }
+}
+
+fn inode(path: &Path) -> Option<u64> {
+    fs::metadata(path).ok().map(|metadata| metadata.ino())
 }
 
 fn torn(synced: &[u8], written: &[u8]) -> Vec<u8> {
@@ -83,8 +88,8 @@ async fn what_was_acknowledged_survives_a_power_cut() {
         if path.extension().is_some_and(|extension| extension == "db") {
             copies.fetch_add(1, Ordering::SeqCst);
         }
-        if path.is_file() {
-            synced.lock().unwrap().0.insert(path.to_owned(), fs::read(path).unwrap());
+        if let Some(inode) = inode(path).filter(|_| path.is_file()) {
+            synced.lock().unwrap().0.insert(inode, fs::read(path).unwrap());
         }
         Verdict::Through
     });
