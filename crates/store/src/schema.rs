@@ -2,6 +2,7 @@
 
 use crate::StoreError;
 use anyhow::Context;
+use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 use std::fs::{DirBuilder, File, TryLockError};
@@ -137,6 +138,8 @@ fn open_writer(path: &Path, others: Others) -> anyhow::Result<Connection> {
     let connection = Connection::open_with_flags(path, flags).context("open the database")?;
     connection.busy_timeout(BUSY)?;
     connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    // Else it plans for the number behind each LIMIT, and so prepares the statement again for every number.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     match others {
         Others::Readers => {}
         Others::None => connection.pragma_update(None, "locking_mode", "exclusive")?,
@@ -186,4 +189,21 @@ fn migrate(connection: &Connection, from: usize) -> anyhow::Result<()> {
             .with_context(|| format!("bring the schema to version {to}"))?;
     }
     all.commit().context("bring the schema to this version")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Opened, Others, open};
+    use rusqlite::StatementStatus;
+
+    #[test]
+    fn a_statement_is_prepared_once_whatever_its_limit_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let Opened { connection, .. } = open(dir.path(), Others::None).unwrap();
+        let mut statement = connection.prepare("SELECT number FROM logs ORDER BY session LIMIT ?1").unwrap();
+        for limit in [1, 10] {
+            assert!(statement.query([limit]).unwrap().next().unwrap().is_none());
+        }
+        assert_eq!(statement.get_status(StatementStatus::RePrepare), 0);
+    }
 }
