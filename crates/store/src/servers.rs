@@ -245,6 +245,16 @@ impl Store {
         self.read_rows(move |connection| statements::owner(connection, &session, us)).await
     }
 
+    /// The server whose machine a sandbox is on that is lent; `None` on SQLite, and where there is no such sandbox.
+    pub async fn lent_by(&self, sandbox: &SessionId) -> std::result::Result<Option<ServerRow>, ReadError> {
+        let us = self.ours().number;
+        if us == 0 {
+            return Ok(None);
+        }
+        let sandbox = sandbox.clone();
+        self.read_rows(move |connection| statements::lending(connection, &sandbox, us)).await
+    }
+
     /// Whether this server has the session, as far as it knows; asks nobody.
     pub fn is_held(&self, session: &SessionId) -> bool {
         self.ours().is_held(session)

@@ -19,7 +19,7 @@ pub struct ServerInfo {
     pub is_this: bool,
 }
 
-/// Which server answers for a session.
+/// Which server answers for a session, or for a sandbox that is lent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Whereabouts {
     Here,
@@ -39,6 +39,16 @@ impl Engine {
         match self.shared.store.owner(id).await {
             Ok(Owner::Other(server)) => Whereabouts::At { server: server.number, address: server.address },
             Ok(Owner::Ours | Owner::Nobody | Owner::Newer) | Err(_) => Whereabouts::Here,
+        }
+    }
+
+    /// Where a sandbox is that is lent; here, where there is none, its server is gone, or it cannot be found out.
+    pub async fn whereabouts_of_lent(&self, id: &SessionId) -> Whereabouts {
+        match self.shared.store.lent_by(id).await {
+            Ok(Some(server)) if server.is_alive && !server.is_us => {
+                Whereabouts::At { server: server.number, address: server.address }
+            }
+            Ok(Some(_) | None) | Err(_) => Whereabouts::Here,
         }
     }
 

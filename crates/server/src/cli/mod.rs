@@ -108,7 +108,7 @@ enum Command {
     Compare(compare::Arguments),
     /// Take one of several attempts; the others stop and end
     Take(verb::Arguments),
-    /// List sessions that wait for a sandbox, or put one before others
+    /// List sessions that wait for a sandbox, of several servers at each, or put one before others
     Queue(queue::Arguments),
     /// List sessions, the newest first
     Sessions(sessions::Arguments),
@@ -134,7 +134,7 @@ enum Command {
     Pause(verb::Arguments),
     /// Let what was paused go on
     Resume(verb::Arguments),
-    /// List the sandboxes that there are now with what they use, or stop one
+    /// List the sandboxes that there are now, of several servers at each, with what they use, or stop one
     Sandboxes(sandboxes::Arguments),
     /// Open a shell in a session's sandbox; Ctrl-] leaves, and the shell goes on
     Terminal(terminal::Arguments),

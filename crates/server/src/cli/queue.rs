@@ -2,7 +2,7 @@
 
 use super::client::Client;
 use super::output::{Output, Style, clean, duration, first_line, plural};
-use crate::http::queue::{QueueList, QueuePlaces, QueuedSession};
+use crate::http::queue::{QueueList, QueuePlaces, QueuedSession, ServerPlaces};
 use crate::http::resources::SessionView;
 use crate::http::sessions::priority::PriorityRequest;
 use clap::Args;
@@ -42,13 +42,17 @@ pub(super) async fn run(
         output.json(&list)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if list.items.is_empty() {
+    if list.items.is_empty() && list.not_answering.is_empty() {
         output.line("Nothing waits for a sandbox.")?;
     }
     for queued in &list.items {
         output.line(&row(queued, output))?;
     }
-    output.line(&output.paint(Style::Dim, &taken(&list.places)))?;
+    output.line(&output.paint(Style::Dim, &format!("Taken: {}.", taken(&list.places))))?;
+    for ServerPlaces { server, places } in &list.servers {
+        output.line(&output.paint(Style::Dim, &format!("  {}: {}", clean(server), taken(places))))?;
+    }
+    not_answering(&list.not_answering, "what waits there is not in this list", output)?;
     if !list.items.is_empty() {
         let hint = "Before others: lamplight queue ID --priority 1. Not at all: lamplight stop ID.";
         output.line(&output.paint(Style::Dim, hint))?;
@@ -65,7 +69,16 @@ fn taken(places: &QueuePlaces) -> String {
     let memory = places.max_memory_bytes.map(|most| {
         format!(" · memory limits of {} together, of {}", Bytes(places.memory_bytes), Bytes(most))
     });
-    format!("Taken: {sandboxes}{}.", memory.unwrap_or_default())
+    format!("{sandboxes}{}", memory.unwrap_or_default())
+}
+
+/// Says of which servers a list has nothing, and what that means.
+pub(super) fn not_answering(servers: &[String], means: &str, output: &mut Output) -> anyhow::Result<()> {
+    for server in servers {
+        let said = format!("The server {} does not answer: {means}.", clean(server));
+        output.line(&output.paint(Style::Bad, &said))?;
+    }
+    Ok(())
 }
 
 fn row(queued: &QueuedSession, output: &Output) -> String {
@@ -77,12 +90,13 @@ fn row(queued: &QueuedSession, output: &Output) -> String {
     };
     let priority =
         if queued.priority == 0 { String::new() } else { format!(" · priority {:+}", queued.priority) };
+    let place = queued.server.as_ref().map(|server| format!(" at {}", clean(server))).unwrap_or_default();
     format!(
         "{:>3}  {id}  {title:TITLE$}  {}",
         queued.queue_position,
         output.paint(
             Style::Dim,
-            &format!("{wait}{priority} · {} · {}", clean(&queued.person), clean(&queued.reason))
+            &format!("{wait}{place}{priority} · {} · {}", clean(&queued.person), clean(&queued.reason))
         )
     )
 }

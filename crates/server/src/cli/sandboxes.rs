@@ -2,6 +2,7 @@
 
 use super::client::Client;
 use super::output::{Output, Style, clean, duration, first_line};
+use super::queue::not_answering;
 use super::templates;
 use crate::http::resources::{SandboxState, SessionView};
 use crate::http::sandboxes::{SandboxItem, SandboxList};
@@ -82,13 +83,13 @@ async fn list(client: &Client, json: bool, output: &mut Output) -> anyhow::Resul
     if json {
         return Ok(output.json(&list)?);
     }
-    if list.items.is_empty() {
+    if list.items.is_empty() && list.not_answering.is_empty() {
         output.line("No sandbox runs.")?;
     }
     for item in &list.items {
         output.line(&row(item, output))?;
     }
-    Ok(())
+    not_answering(&list.not_answering, "its sandboxes are not in this list", output)
 }
 
 /// `QK3V9B2M  Mend the sum   running   4 min 2 s   312 MiB of 4096   7 processes   12 s of processors   40 MiB of files`
@@ -118,7 +119,8 @@ fn row(item: &SandboxItem, output: &Output) -> String {
     });
     let cpu = item.cpu_ms.map(|ms| format!("{} of processors", duration(ms)));
     let disk = item.disk_bytes.map(|bytes| format!("{} MiB of files", mib(bytes)));
-    let used: Vec<String> = [memory, processes, cpu, disk].into_iter().flatten().collect();
+    let place = item.server.as_ref().map(|server| format!("at {}", clean(server)));
+    let used: Vec<String> = [memory, processes, cpu, disk, place].into_iter().flatten().collect();
     let title = first_line(&clean(title), WIDTH);
     let state = output.paint(style, &format!("{state:8}"));
     format!("{id}  {title:WIDTH$}  {state} {age:>12}  {}", used.join("  "))

@@ -1,4 +1,5 @@
-//! Requests for a session that another server has: passed on to that server, and its answer passed back, WebSockets too.
+//! Requests for what another server has, a session or a sandbox that it has lent: passed on to that server, and its answer passed back,
+//! WebSockets too.
 //!
 //! ```text
 //! browser ──▶ this server ── is the session here? ─┬─ yes, or it is nobody's ─▶ our own routes
@@ -6,7 +7,7 @@
 //!                                                           this database can make ─▶ its own routes, which ask who it is
 //! ```
 //! Who asks is found out where the session is: people and tokens are in the database that both share. What is only read from the store is answered
-//! here when the other does not answer.
+//! here when the other does not answer. What each server has a part of is asked of all of them instead (`http/all_servers.rs`).
 
 use super::audit::Peer;
 use super::guard;
@@ -44,6 +45,14 @@ const FILE: Duration = Duration::from_secs(30);
 const BODY: Duration = Duration::from_secs(60);
 /// Where sessions are.
 const SESSIONS: &str = "/api/v1/sessions/";
+/// Where sandboxes are that are lent.
+const SANDBOXES: &str = "/api/v1/sandboxes/";
+
+/// What a request is for that one server has.
+enum Subject {
+    Session(SessionId),
+    Lent(SessionId),
+}
 
 /// On a request: another server has let it in at its own door.
 #[derive(Debug, Clone, Copy)]
@@ -52,9 +61,13 @@ pub(crate) struct PassedOn;
 /// In front of everything that could answer for a session: goes on here, or is answered by the server that has it.
 pub(super) async fn divert(app: &App, mut request: Request) -> ControlFlow<Response, Request> {
     let Some(word) = request.headers_mut().remove(&PASSED_ON) else {
-        let (session, request) = session(app, request).await;
-        let Some(session) = session else { return ControlFlow::Continue(request) };
-        return match app.engine.whereabouts(&session).await {
+        let (subject, request) = subject(app, request).await;
+        let whereabouts = match subject {
+            Some(Subject::Session(session)) => app.engine.whereabouts(&session).await,
+            Some(Subject::Lent(sandbox)) => app.engine.whereabouts_of_lent(&sandbox).await,
+            None => Whereabouts::Here,
+        };
+        return match whereabouts {
             Whereabouts::Here => ControlFlow::Continue(request),
             Whereabouts::At { server, address } => pass_on(app, (server, &address), request).await,
         };
@@ -75,19 +88,22 @@ pub(super) async fn divert(app: &App, mut request: Request) -> ControlFlow<Respo
     }
 }
 
-/// Which session a request is for; the request as it was.
-async fn session(app: &App, request: Request) -> (Option<SessionId>, Request) {
+/// What a request is for; the request as it was.
+async fn subject(app: &App, request: Request) -> (Option<Subject>, Request) {
     if app.engine.server() == 0 {
         return (None, request);
     }
     if let Some(host) = preview(app, request.headers()) {
-        return (Some(host.session), request);
+        return (Some(Subject::Session(host.session)), request);
     }
     let path = request.uri().path();
     if request.method() == Method::POST && path == SESSIONS.trim_end_matches('/') {
-        return origin(request).await;
+        let (origin, request) = origin(request).await;
+        return (origin.map(Subject::Session), request);
     }
-    let named = path.strip_prefix(SESSIONS).and_then(|rest| rest.split('/').next()?.parse().ok());
+    let session = || path.strip_prefix(SESSIONS)?.split('/').next()?.parse().ok().map(Subject::Session);
+    let lent = || path.strip_prefix(SANDBOXES)?.to_ascii_uppercase().parse().ok().map(Subject::Lent);
+    let named = session().or_else(lent);
     (named, request)
 }
 
@@ -139,7 +155,7 @@ async fn pass_on(
         Ok(sender) => sender,
         Err(why) => {
             tracing::warn!(
-                "the server at {address:?}, which has a session that is asked for, cannot be reached: {why}"
+                "the server at {address:?}, which has what is asked for, cannot be reached: {why}"
             );
             // What is in the store can be told without it.
             let is_read = request.method() == Method::GET && !request.headers().contains_key(header::UPGRADE);
@@ -156,6 +172,14 @@ async fn pass_on(
         () = app.engine.is_gone(server) => None,
     };
     ControlFlow::Break(answer.unwrap_or_else(|| unreachable(address).into_response()))
+}
+
+/// What another server answers to a request of ours, as to one that is passed on; `None` where it does not.
+pub(super) async fn ask(app: &App, (server, address): (i64, &str), mut request: Request) -> Option<Response> {
+    let word = word(app, server, &request)?;
+    let sender = connect(app, address).await.ok()?;
+    request.headers_mut().insert(PASSED_ON.clone(), word);
+    forward(app, server, sender, request).await
 }
 
 /// What shows the other server that this is one of its own.
@@ -229,8 +253,8 @@ fn spawn(app: &App, work: impl Future<Output = ()> + Send + 'static) {
 }
 
 fn unreachable(address: &str) -> Problem {
-    let detail = format!("the session is at the server {address}, which does not answer");
-    let what_to_do = "Try again: if that server is gone, another has the session within 15 seconds.";
+    let detail = format!("what is asked for is at the server {address}, which does not answer");
+    let what_to_do = "Try again: if that server is gone, another has its sessions within 15 seconds.";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "session_moved", detail, what_to_do)
 }
 
@@ -266,7 +290,7 @@ impl Neighbour for OverHttp {
 
 fn without_key() -> Problem {
     let detail =
-        "the session is at another server, which would not know that this one is of the same database";
+        "what is asked for is at another server, which would not know that this one is of the same database";
     Problem::new(
         StatusCode::SERVICE_UNAVAILABLE,
         "session_moved",

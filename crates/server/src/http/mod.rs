@@ -2,6 +2,7 @@
 
 pub mod access;
 pub mod agents;
+mod all_servers;
 pub mod artifacts;
 pub mod attachments;
 pub mod audit;

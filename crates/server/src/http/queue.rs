@@ -2,6 +2,7 @@
 
 use super::App;
 use super::access::{Caller, seen};
+use super::all_servers::{Among, Asking, Told};
 use super::problem::Problem;
 use super::resources::{Moment, Phase, SessionSummary, SessionView};
 use axum::Json;
@@ -9,9 +10,12 @@ use axum::extract::State;
 use lamplight_domain::session;
 use lamplight_engine::{PlacesTaken, QueueEntry};
 use serde::{Deserialize, Serialize};
+use std::collections::HashMap;
 use utoipa::ToSchema;
 
-/// More of those who wait are not listed.
+/// Where this is, for other servers.
+const PATH: &str = "/api/v1/queue";
+/// More of those who wait at one server are not listed.
 const MAX_ENTRIES: usize = 200;
 
 /// A session that waits for a sandbox.
@@ -24,7 +28,10 @@ pub struct QueuedSession {
     pub person: String,
     /// Always `queued`.
     pub status: Phase,
-    /// From 1.
+    /// Where it waits, if there are several servers: it comes in there.
+    #[serde(default)]
+    pub server: Option<String>,
+    /// From 1, at its server.
     pub queue_position: u32,
     /// By how long places were held of late.
     pub estimated_wait_seconds: u64,
@@ -38,8 +45,23 @@ pub struct QueuedSession {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct QueueList {
-    /// The first is the next; at most 200.
+    /// The first is the next; of several servers, who is next at each comes before who is not. At most 200 of each.
     pub items: Vec<QueuedSession>,
+    /// Of all servers together.
+    pub places: QueuePlaces,
+    /// The places of each, where there are several servers: those of one are memory of its machine.
+    #[serde(default)]
+    pub servers: Vec<ServerPlaces>,
+    /// Servers that did not answer in time; what waits there, and their places, are missing.
+    #[serde(default)]
+    pub not_answering: Vec<String>,
+}
+
+/// One of several servers.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct ServerPlaces {
+    #[schema(example = "http://10.0.0.7:7410")]
+    pub server: String,
     pub places: QueuePlaces,
 }
 
@@ -71,13 +93,41 @@ impl From<PlacesTaken> for QueuePlaces {
     }
 }
 
-/// Sessions that wait for a sandbox, in their order.
+impl QueuePlaces {
+    /// What is taken at both, of what there is; no bound, where one has none.
+    fn and(self, other: Self) -> Self {
+        let both = |one: Option<u32>, other: Option<u32>| Some(one?.saturating_add(other?));
+        let bytes = self.max_memory_bytes.zip(other.max_memory_bytes);
+        Self {
+            sandboxes: self.sandboxes.saturating_add(other.sandboxes),
+            max_sandboxes: both(self.max_sandboxes, other.max_sandboxes),
+            max_sandboxes_per_person: both(self.max_sandboxes_per_person, other.max_sandboxes_per_person),
+            memory_bytes: self.memory_bytes.saturating_add(other.memory_bytes),
+            max_memory_bytes: bytes.map(|(one, other)| one.saturating_add(other)),
+        }
+    }
+}
+
+/// Sessions that wait for a sandbox, in their order; of several servers, those of all.
 #[utoipa::path(get, path = "/queue", operation_id = "list_queue", tag = "sessions",
     responses((status = 200, body = QueueList)))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
     caller: Caller,
+    asking: Asking,
 ) -> Result<Json<QueueList>, Problem> {
+    all(&app, &caller, &asking).await.map(Json)
+}
+
+async fn all(app: &App, caller: &Caller, asking: &Asking) -> Result<QueueList, Problem> {
+    let ours = here(app, caller).await?;
+    Ok(match asking.all(app, PATH, ours).await? {
+        Told::Alone(ours) => ours,
+        Told::Among(among) => together(among),
+    })
+}
+
+async fn here(app: &App, caller: &Caller) -> Result<QueueList, Problem> {
     let mut items = Vec::new();
     for entry in app.engine.queue().into_iter().take(MAX_ENTRIES) {
         let view = app.engine.view(&entry.session).await?;
@@ -87,6 +137,7 @@ pub(in crate::http) async fn handle(
             repository: view.repository,
             person: entry.person,
             status: Phase::Queued,
+            server: None,
             queue_position: entry.position,
             estimated_wait_seconds: entry.estimated_wait_ms.div_ceil(1000),
             priority: entry.priority,
@@ -94,8 +145,23 @@ pub(in crate::http) async fn handle(
             reason: entry.why,
         });
     }
-    let items = seen(&app, &caller, items, |waiting| Some(&waiting.repository)).await;
-    Ok(Json(QueueList { items, places: app.engine.places().into() }))
+    let items = seen(app, caller, items, |waiting| Some(&waiting.repository)).await;
+    let places = app.engine.places().into();
+    Ok(QueueList { items, places, servers: Vec::new(), not_answering: Vec::new() })
+}
+
+/// Who is next at each server, then who comes after them.
+fn together(Among { ours, others, not_answering }: Among<QueueList>) -> QueueList {
+    let places = others.iter().fold(ours.1.places, |all, (_, list)| all.and(list.places));
+    let (mut items, mut servers) = (Vec::new(), Vec::new());
+    for (server, list) in std::iter::once(ours).chain(others) {
+        let at = |waiting| QueuedSession { server: Some(server.clone()), ..waiting };
+        items.extend(list.items.into_iter().map(at));
+        servers.push(ServerPlaces { server, places: list.places });
+    }
+    items.sort_by_key(|waiting| (waiting.queue_position, waiting.queued_since.0));
+    servers.sort_by(|a, b| a.server.cmp(&b.server));
+    QueueList { items, places, servers, not_answering }
 }
 
 /// With its place in the queue, where it has one.
@@ -110,14 +176,30 @@ pub(in crate::http) fn shown(app: &App, view: session::SessionView) -> SessionVi
     view
 }
 
-/// The same of many.
-pub(in crate::http) fn listed(app: &App, summaries: Vec<session::SessionSummary>) -> Vec<SessionSummary> {
-    let queue = app.engine.queue();
+/// The same of many, each as its own server has it.
+pub(in crate::http) async fn listed(
+    app: &App,
+    caller: &Caller,
+    asking: &Asking,
+    summaries: Vec<session::SessionSummary>,
+) -> Result<Vec<SessionSummary>, Problem> {
+    let here = app.engine.queue();
+    let waits_elsewhere = |summary: &session::SessionSummary| {
+        summary.phase == session::Phase::Queued && here.iter().all(|entry| entry.session != summary.id)
+    };
+    let is_asked = summaries.iter().any(waits_elsewhere);
+    let mut places: HashMap<String, (u32, u64)> = HashMap::new();
+    for QueueEntry { session, position, estimated_wait_ms, .. } in here {
+        places.insert(session.to_string(), (position, estimated_wait_ms.div_ceil(1000)));
+    }
+    if is_asked {
+        for waiting in all(app, caller, asking).await?.items {
+            places.insert(waiting.id, (waiting.queue_position, waiting.estimated_wait_seconds));
+        }
+    }
     let shown = |summary: session::SessionSummary| {
-        let entry = queue.iter().find(|entry| entry.session == summary.id);
-        let (position, wait) =
-            entry.map(|entry| (entry.position, entry.estimated_wait_ms.div_ceil(1000))).unzip();
+        let (position, wait) = places.get(summary.id.as_str()).copied().unzip();
         SessionSummary { queue_position: position, estimated_wait_seconds: wait, ..summary.into() }
     };
-    summaries.into_iter().map(shown).collect()
+    Ok(summaries.into_iter().map(shown).collect())
 }

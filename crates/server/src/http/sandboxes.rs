@@ -2,6 +2,7 @@
 
 use super::App;
 use super::access::{Caller, seen};
+use super::all_servers::{Among, Asking, Told};
 use super::problem::Problem;
 use super::resources::{Moment, Phase, SandboxState};
 use axum::Json;
@@ -12,9 +13,15 @@ use lamplight_engine::{LentState, SandboxInfo};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// Where this is, for other servers.
+const PATH: &str = "/api/v1/sandboxes";
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SandboxList {
     pub items: Vec<SandboxItem>,
+    /// Of several servers, those that did not answer in time: their sandboxes are missing.
+    #[serde(default)]
+    pub not_answering: Vec<String>,
 }
 
 /// A sandbox that runs or stands still, with what it uses now. `null` is what is not known; of a limit, that there is none.
@@ -24,6 +31,9 @@ pub struct SandboxItem {
     pub session: String,
     /// Which of the session's sandboxes, from 1.
     pub generation: u32,
+    /// On whose machine it is, if there are several servers.
+    #[serde(default)]
+    pub server: Option<String>,
     pub title: Option<String>,
     /// It is no session's, but lent to a program of the person's; `session` is its own id then.
     pub lent: Option<Lent>,
@@ -59,12 +69,31 @@ pub struct Lent {
     pub until: Moment,
 }
 
-/// The sandboxes that there are now, each with what it uses of what it may.
+/// The sandboxes that there are now, each with what it uses of what it may; of several servers, those of all.
 #[utoipa::path(get, path = "/sandboxes", operation_id = "list_sandboxes", tag = "server", responses((status = 200, body = SandboxList)))]
-pub(super) async fn handle(State(app): State<App>, caller: Caller) -> Result<Json<SandboxList>, Problem> {
+pub(super) async fn handle(
+    State(app): State<App>,
+    caller: Caller,
+    asking: Asking,
+) -> Result<Json<SandboxList>, Problem> {
     let items = app.engine.sandboxes().await?.into_iter().map(SandboxItem::from).collect();
     let items = seen(&app, &caller, items, |item: &SandboxItem| item.repository.as_deref()).await;
-    Ok(Json(SandboxList { items }))
+    let ours = SandboxList { items, not_answering: Vec::new() };
+    Ok(Json(match asking.all(&app, PATH, ours).await? {
+        Told::Alone(ours) => ours,
+        Told::Among(among) => together(among),
+    }))
+}
+
+fn together(Among { ours, others, not_answering }: Among<SandboxList>) -> SandboxList {
+    let at = |(server, list): (String, SandboxList)| {
+        let at = move |item| SandboxItem { server: Some(server.clone()), ..item };
+        list.items.into_iter().map(at)
+    };
+    let mut items: Vec<_> = std::iter::once(ours).chain(others).flat_map(at).collect();
+    // Whichever is asked tells them in one order.
+    items.sort_by(|a, b| (&a.server, &a.session, a.generation).cmp(&(&b.server, &b.session, b.generation)));
+    SandboxList { items, not_answering }
 }
 
 /// Takes back a sandbox that is lent, by whoever has it or an admin: nothing of it is left. A session's is stopped by the session.
@@ -110,6 +139,7 @@ impl From<SandboxInfo> for SandboxItem {
             disk_limit_bytes: limit(Wall::Disk),
             session: session.to_string(),
             generation: generation.0,
+            server: None,
             state: match (&view, &lent) {
                 (Some(view), _) => view.sandbox_state.into(),
                 (None, Some(lent)) if lent.state != LentState::Running => SandboxState::Paused,

@@ -1,5 +1,6 @@
 //! Two servers on one PostgreSQL, with data directories of their own.
 
+mod one_view;
 mod through;
 
 use crate::support::{PATIENCE, Place, Server, away};

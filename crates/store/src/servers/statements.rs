@@ -161,6 +161,15 @@ pub(super) fn owning(connection: &Connection, session: &SessionId, us: i64) -> R
     connection.row(&text, params![session.as_str()], server)
 }
 
+/// The server that this sandbox was lent by.
+pub(super) fn lending(connection: &Connection, sandbox: &SessionId, us: i64) -> Result<Option<ServerRow>> {
+    let text = format!(
+        "SELECT {} FROM lent JOIN servers ON servers.number = lent.server WHERE lent.id = ?1",
+        columns(connection, us)
+    );
+    connection.row(&text, params![sandbox.as_str()], server)
+}
+
 pub(super) fn owner(connection: &Connection, session: &SessionId, us: i64) -> Result<Owner> {
     Ok(match owning(connection, session, us)? {
         Some(server) if server.is_us => Owner::Ours,

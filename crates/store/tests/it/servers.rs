@@ -6,8 +6,8 @@ use futures::FutureExt as _;
 use futures::future::BoxFuture;
 use lamplight_domain::{Role, Seq, SessionId};
 use lamplight_store::{
-    Announced, AppendError, Away, CredentialKind, Disk, Owner, PeopleChange, PeopleOutcome, Remembered,
-    Store, Together, Unwritten, Whose,
+    Announced, AppendError, Away, CredentialKind, Disk, LentChange, LentRow, Owner, PeopleChange,
+    PeopleOutcome, Remembered, Store, Together, Unwritten, Whose,
 };
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -80,6 +80,22 @@ async fn what_a_stale_owner_appends_is_refused_and_changes_nothing() {
     // It is told, and does not get it back by claiming.
     assert!(matches!(one.claim(&s).await, Ok(Owner::Other(_))));
     check_log(one, &s, 5).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_lent_sandbox_is_at_the_server_that_lent_it() {
+    let servers = Servers::start(2);
+    servers.keep();
+    let [one, other] = &servers.stores[..] else { unreachable!() };
+    let lent = LentRow { id: session(1), person: "Ada".into(), body: b"sealed".into() };
+    one.change_lent(LentChange::Keep(lent)).await.unwrap();
+    for (store, is_us) in [(one, true), (other, false)] {
+        let server = store.lent_by(&session(1)).await.unwrap().unwrap();
+        assert_eq!((server.number, server.is_us, server.is_alive), (one.server(), is_us, true));
+        assert_eq!(store.lent_by(&session(2)).await, Ok(None));
+    }
+    servers.expire(one);
+    assert!(!other.lent_by(&session(1)).await.unwrap().unwrap().is_alive);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

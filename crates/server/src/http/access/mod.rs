@@ -22,6 +22,7 @@ pub(super) use turns::watch;
 
 use super::App;
 use super::audit::{Asker, Stranger};
+use super::elsewhere::PassedOn;
 use super::problem::Problem;
 use axum::Extension;
 use axum::extract::{MatchedPath, RawPathParams, Request, State};
@@ -48,10 +49,14 @@ pub(super) async fn check(State(app): State<App>, mut request: Request, next: Ne
         }
         Err(problem) => return problem.into_response(),
     };
+    let is_passed_on = request.extensions().get::<PassedOn>().is_some();
     request.extensions_mut().insert(caller.clone());
     let mut response = next.run(request).await;
     response.headers_mut().entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
-    cookie::renew(&app, &caller, &mut response).await;
+    // The server that was asked may have kept the answer to itself, and a secret in it would be lost.
+    if !is_passed_on {
+        cookie::renew(&app, &caller, &mut response).await;
+    }
     response
 }
 

@@ -2,6 +2,7 @@
 
 use crate::http::App;
 use crate::http::access::{Caller, seen};
+use crate::http::all_servers::Asking;
 use crate::http::extract::Query;
 use crate::http::problem::Problem;
 use crate::http::queue;
@@ -52,6 +53,7 @@ pub struct SessionList {
 pub(in crate::http) async fn handle(
     State(app): State<App>,
     caller: Caller,
+    asking: Asking,
     Query(params): Query<Params>,
 ) -> Result<Json<SessionList>, Problem> {
     let query = SessionQuery {
@@ -66,5 +68,6 @@ pub(in crate::http) async fn handle(
     };
     let page = app.engine.sessions(query).await?;
     let items = seen(&app, &caller, page.items, |summary| Some(&summary.repository)).await;
-    Ok(Json(SessionList { items: queue::listed(&app, items), next_cursor: page.next_cursor }))
+    let items = queue::listed(&app, &caller, &asking, items).await?;
+    Ok(Json(SessionList { items, next_cursor: page.next_cursor }))
 }
