@@ -55,7 +55,7 @@ export class Sandboxes {
 
   list(sessions) {
     const running = sessions.filter(({ id, ready, ended }) => ready && !ended && !this.#released.has(id));
-    return { items: running.map((session, n) => use(session.view(), n)) };
+    return { items: running.map((session, n) => use(session.view(), n)), not_answering: [] };
   }
 }
 
@@ -64,6 +64,7 @@ function use(view, n) {
   return {
     session: view.id,
     generation: 1,
+    server: null,
     title: view.title,
     lent: null,
     repository: view.repository,

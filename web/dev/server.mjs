@@ -160,7 +160,7 @@ export async function start({ port = 0, speed = 1 } = {}) {
     ['GET', /^\/sign-in$/, () => ({ required: false, nobody_yet: false, oidc: null, github: false })],
     ['GET', /^\/me$/, () => ME],
     ['GET', /^\/guards$/, () => POLICY],
-    ['GET', /^\/queue$/, () => ({ items: [], places: PLACES })],
+    ['GET', /^\/queue$/, () => ({ items: [], places: PLACES, servers: [], not_answering: [] })],
     ['GET', /^\/automations$/, () => ({ items: [] })],
     ['GET', /^\/keys$/, keys.list],
     ['PUT', /^\/keys\/(\w+)$/, ({ ids, body }) => keys.set(ids[0], body)],

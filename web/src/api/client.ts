@@ -29,12 +29,11 @@ import type {
   PullRequest,
   PullRequestStanding,
   QuestionAnswer,
-  QueuedSession,
-  QueuePlaces,
+  QueueList,
   Repository,
   RepositoryOffer,
   Role,
-  Sandbox,
+  SandboxList,
   Scope,
   SessionPage,
   SessionUsageItem,
@@ -192,7 +191,7 @@ export const api = {
   resume: (id: string): Promise<SessionView> => call('POST', `${session(id)}/resume`),
   setBudget: (id: string, budget_micros: number): Promise<SessionView> =>
     call('POST', `${session(id)}/budget`, { budget_micros }),
-  queue: (): Promise<{ items: QueuedSession[]; places: QueuePlaces }> => call('GET', '/queue'),
+  queue: (): Promise<QueueList> => call('GET', '/queue'),
   attempts: (id: string): Promise<{ items: Attempt[] }> => call('GET', `${session(id)}/attempts`),
   children: (id: string): Promise<{ items: Child[] }> => call('GET', `${session(id)}/children`),
   /** The others stop and end. */
@@ -261,7 +260,7 @@ export const api = {
   retryHook: (id: string): Promise<void> => call('POST', `/hooks/${encodeURIComponent(id)}/retry`, {}),
   hookDeliveries: (id: string): Promise<{ items: HookDelivery[] }> =>
     call('GET', `/hooks/${encodeURIComponent(id)}/deliveries`),
-  sandboxes: (): Promise<{ items: Sandbox[] }> => call('GET', '/sandboxes'),
+  sandboxes: (): Promise<SandboxList> => call('GET', '/sandboxes'),
   takeBack: (sandbox: string): Promise<void> => call('DELETE', `/sandboxes/${encodeURIComponent(sandbox)}`),
   github: (): Promise<GitHubStanding> => call('GET', '/github'),
   retry: (id: string): Promise<SessionView> => call('POST', `${session(id)}/retry`),

@@ -27,6 +27,7 @@ export interface OpenQuestion {
 }
 /** One that waits for a sandbox. */
 export type QueuedSession = Sent<Schemas['QueuedSession']>;
+export type QueueList = Sent<Schemas['QueueList']>;
 /** What sandboxes take of what there is for them. */
 export type QueuePlaces = Sent<Schemas['QueuePlaces']>;
 export type GuardLimit = Sent<Schemas['GuardLimit']>;
@@ -71,6 +72,7 @@ export type Key = Sent<Schemas['Key']>;
 export type KeyTest = Sent<Schemas['KeyTest']>;
 export type UpstreamModels = Sent<Schemas['UpstreamModels']>;
 export type Sandbox = Sent<Schemas['SandboxItem']>;
+export type SandboxList = Sent<Schemas['SandboxList']>;
 export type AuditPage = Sent<Schemas['AuditList']>;
 export type AuditItem = Sent<Schemas['AuditItem']>;
 export type AuditOutcome = Schemas['AuditOutcome'];

@@ -3,7 +3,7 @@ import { useMutation, useQuery, useQueryClient } from '@tanstack/react-query';
 import { Link } from '@tanstack/react-router';
 import { api, asApiError } from '../api/client';
 import { queueQuery } from '../api/queries';
-import type { QueuedSession, QueuePlaces } from '../api/types';
+import type { QueuedSession, QueueList, QueuePlaces } from '../api/types';
 import { waitOf } from '../session/view/place';
 import { words } from '../text/english';
 import { size } from '../text/format';
@@ -11,20 +11,21 @@ import { visible } from '../text/visible';
 import { Button } from '../ui/button';
 import { Icon } from '../ui/icons';
 import { ProblemNote } from '../ui/problem';
-import { About, Card, Nothing } from './parts';
+import { About, Card, NotAnswering, Nothing } from './parts';
 
 /** The most that a session is put before others, or behind them. */
 const MOST = 10;
 
 export function Queue() {
   const queue = useQuery(queueQuery);
-  const items = queue.data?.items ?? [];
+  const { items = [], not_answering: silent = [] } = queue.data ?? {};
   return (
     <>
       <About>{words.line.about}</About>
-      {queue.data ? <p className="mb-4 text-[0.8125rem] tabular-nums">{takenOf(queue.data.places)}</p> : null}
+      {queue.data ? <Taken queue={queue.data} /> : null}
       {queue.error ? <ProblemNote error={asApiError(queue.error)} className="mb-4" /> : null}
-      {queue.isSuccess && items.length === 0 ? <Nothing>{words.line.nothing}</Nothing> : null}
+      <NotAnswering servers={silent} means={words.line.missing} />
+      {queue.isSuccess && items.length + silent.length === 0 ? <Nothing>{words.line.nothing}</Nothing> : null}
       <ol aria-label={words.line.label} className="space-y-3">
         {items.map((queued) => (
           <Row key={queued.id} queued={queued} />
@@ -34,9 +35,23 @@ export function Queue() {
   );
 }
 
+/** Of all together, then of each server where there are several. */
+function Taken({ queue: { places, servers } }: { queue: QueueList }) {
+  return (
+    <div className="mb-4 text-[0.8125rem] tabular-nums">
+      <p>{words.line.taken(takenOf(places))}</p>
+      {servers.map((one) => (
+        <p key={one.server} className="text-soft">
+          {words.line.takenAt(visible(one.server), takenOf(one.places))}
+        </p>
+      ))}
+    </div>
+  );
+}
+
 function takenOf({ sandboxes, max_sandboxes, memory_bytes, max_memory_bytes }: QueuePlaces): string {
   const memory = max_memory_bytes ? [words.line.memory(size(memory_bytes), size(max_memory_bytes))] : [];
-  return words.line.taken([words.line.sandboxes(sandboxes, max_sandboxes), ...memory].join(', '));
+  return [words.line.sandboxes(sandboxes, max_sandboxes), ...memory].join(', ');
 }
 
 function Row({ queued }: { queued: QueuedSession }) {
@@ -56,6 +71,7 @@ function Row({ queued }: { queued: QueuedSession }) {
           </Link>
           <p className="text-[0.8125rem] text-soft">
             {waitOf(queued)}
+            {queued.server ? ` ${words.line.at(visible(queued.server))}` : null}
             {queued.priority === 0 ? null : ` · ${words.line.priority(queued.priority)}`} · {visible(queued.person)} ·{' '}
             {visible(queued.reason)}
           </p>

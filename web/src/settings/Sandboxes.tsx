@@ -12,7 +12,7 @@ import { Button } from '../ui/button';
 import { Dialog } from '../ui/dialog';
 import { isWorking, PhaseLabel } from '../ui/phase';
 import { ProblemNote } from '../ui/problem';
-import { About, Card, Nothing } from './parts';
+import { About, Card, NotAnswering, Nothing } from './parts';
 import { isAdmin } from './roles';
 import { processors, type Seen, seen } from './sandboxUse';
 
@@ -28,12 +28,13 @@ export function Sandboxes() {
     refetchInterval: LOOK_MS,
     staleTime: 0,
   });
-  const items = list.data?.now.items ?? [];
+  const { items = [], not_answering: silent = [] } = list.data?.now ?? {};
   return (
     <>
       <About>{words.sandboxes.about}</About>
       {list.error ? <ProblemNote error={asApiError(list.error)} className="mb-4" /> : null}
-      {list.isSuccess && items.length === 0 ? <Nothing>{words.sandboxes.nothing}</Nothing> : null}
+      <NotAnswering servers={silent} means={words.sandboxes.missing} />
+      {list.isSuccess && items.length + silent.length === 0 ? <Nothing>{words.sandboxes.nothing}</Nothing> : null}
       <ul aria-label={words.sandboxes.title} className="space-y-3">
         {items.map((sandbox) => (
           <Card key={`${sandbox.session} ${sandbox.generation}`}>
@@ -80,6 +81,7 @@ function One({ sandbox, cpu }: { sandbox: Sandbox; cpu: number | null }) {
               {sandbox.state === 'paused' ? words.sandboxes.paused : words.sandboxes.running}
               {sandbox.age_ms === null ? '' : ` ${words.sandboxes.age(duration(sandbox.age_ms))}`}
             </span>
+            {sandbox.server ? <bdi>{words.line.at(visible(sandbox.server))}</bdi> : null}
           </p>
         </div>
         {sandbox.title === null ? null : <Stop sandbox={sandbox} title={sandbox.title} />}

@@ -1,5 +1,7 @@
 /** What sections are made of. */
 import type { ReactNode } from 'react';
+import { words } from '../text/english';
+import { visible } from '../text/visible';
 
 /** What a section is about, under its heading. */
 export function About({ children }: { children: ReactNode }) {
@@ -14,6 +16,15 @@ export function Card({ children }: { children: ReactNode }) {
 /** Said where there is nothing to show. */
 export function Nothing({ children }: { children: ReactNode }) {
   return <p className="py-10 text-center text-faint">{children}</p>;
+}
+
+/** Servers of which a list has nothing, and what that means. */
+export function NotAnswering({ servers, means }: { servers: string[]; means: string }) {
+  return servers.map((server) => (
+    <p key={server} role="status" className="mb-4 text-[0.8125rem] text-warn">
+      {words.settings.notAnswering(visible(server), means)}
+    </p>
+  ));
 }
 
 /** A name and what it is, one under the other. */

@@ -1,8 +1,7 @@
 /** How many processors a sandbox keeps busy: what it used between two looks, by the time between them. */
-import type { Sandbox } from '../api/types';
+import type { Sandbox, SandboxList } from '../api/types';
 
-interface Look {
-  items: Sandbox[];
+interface Look extends SandboxList {
   /** By this page's clock, in ms. */
   at: number;
 }
@@ -12,8 +11,8 @@ export interface Seen {
   before: Look | undefined;
 }
 
-export function seen({ items }: { items: Sandbox[] }, last: Seen | undefined, at = Date.now()): Seen {
-  return { now: { items, at }, before: last?.now };
+export function seen(list: SandboxList, last: Seen | undefined, at = Date.now()): Seen {
+  return { now: { ...list, at }, before: last?.now };
 }
 
 /** `null` until it was looked at twice. */

@@ -213,6 +213,9 @@ export const words = {
       most ? `${taken} of ${plural(most, 'sandbox', 'sandboxes')}` : plural(taken, 'sandbox', 'sandboxes'),
     memory: (taken: string, most: string) => `${taken} of ${most} of memory`,
     taken: (what: string) => `Taken: ${what}.`,
+    takenAt: (server: string, what: string) => `${server}: ${what}`,
+    at: (server: string) => `at ${server}`,
+    missing: 'what waits there is missing',
     nothing: 'Nothing waits.',
     place: (position: number) => `${position}.`,
     now: 'its turn has come',
@@ -900,6 +903,7 @@ export const words = {
     pageTitle: (section: string) => `${section} \u00b7 Settings`,
     sections: 'Sections',
     noSection: 'There is no such section. Choose one of those beside this.',
+    notAnswering: (server: string, means: string) => `The server ${server} does not answer: ${means}.`,
   },
   agents: {
     title: 'Agents',
@@ -943,6 +947,7 @@ export const words = {
     about:
       'The isolated machines that there are now, each with what it uses of what it may. Looked at every two seconds.',
     nothing: 'There is no sandbox now.',
+    missing: 'its sandboxes are missing',
     setup: 'Setup of a repository, for sessions to come',
     lent: (template: string) => `Lent to a program, from ${template}`,
     running: 'runs',
