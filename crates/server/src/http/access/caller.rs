@@ -82,11 +82,15 @@ impl Caller {
 
     /// Resolves when what they came by, or their role, does not count any more, or they may not `open` any more. For what stays open.
     pub(crate) async fn ended(&self, app: &App, open: Open) {
-        let known = match self {
-            Self::Solo => return std::future::pending().await,
-            Self::Nobody => return,
-            Self::Known(known) => known,
-        };
+        match self {
+            Self::Solo => std::future::pending().await,
+            Self::Nobody => {}
+            // Apart, as each stream of a person who is alone would be as much larger.
+            Self::Known(known) => Box::pin(self.known_no_more(known, app, open)).await,
+        }
+    }
+
+    async fn known_no_more(&self, known: &Known, app: &App, open: Open) {
         let mut changes = app.engine.people_changes();
         loop {
             changes.mark_unchanged();
