@@ -62,6 +62,18 @@ impl Repository {
                     None => output(1, ""),
                 }
             }
+            ["log", "-1", "--first-parent", "--shortstat", _, reference, "--"] => {
+                let id = self.branches.get(reference.strip_prefix("refs/heads/")?);
+                match id.and_then(|id| Some((id, self.commits.get(id)?))) {
+                    Some((id, Commit { parent, message, date, .. })) => {
+                        let seconds = date.strip_prefix('@')?.split(' ').next()?;
+                        let parent = parent.as_deref().unwrap_or_default();
+                        let stat = " 1 file changed, 1 insertion(+)";
+                        output(0, &format!("{id}\n{seconds}\n{parent}\n{message}\0\n\n{stat}\n"))
+                    }
+                    None => output(128, ""),
+                }
+            }
             _ => return None,
         })
     }

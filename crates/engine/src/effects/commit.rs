@@ -140,11 +140,17 @@ async fn commit_work(
     ];
     let _committing = context.committing();
     let output = workspace::run(link, &script(context, COMMIT, &more), LIMITS).await?;
-    if output.status != (ExitStatus::Code { code: 0 }) {
-        let failure = command_failed(context, "the commit could not be made or pushed", &output);
-        return Ok(Report::WorkNotCommitted { turn, failure });
-    }
-    let commit = match parse(&String::from_utf8_lossy(&output.stdout)) {
+    let made = match output.status == (ExitStatus::Code { code: 0 }) {
+        true => parse(&String::from_utf8_lossy(&output.stdout)),
+        false => match pushed(context, turn, work).await {
+            Some(made) => Some(made),
+            None => {
+                let failure = command_failed(context, "the commit could not be made or pushed", &output);
+                return Ok(Report::WorkNotCommitted { turn, failure });
+            }
+        },
+    };
+    let commit = match made {
         Some(made) => match sign(context, link, turn, work, made).await? {
             Ok(commit) => Some(commit),
             Err(failure) => return Ok(Report::WorkNotCommitted { turn, failure }),
@@ -156,6 +162,26 @@ async fn commit_work(
         None => ToCheck::Off,
     };
     Ok(Report::WorkCommitted { turn, commit, to_check })
+}
+
+/// What is on the branch although whoever put it there did not live to say so: the commit of this turn is known by its parent, its moment
+/// and what it says, whose last line is the turn's.
+async fn pushed(context: &Context, turn: TurnNumber, work: &Work) -> Option<Made> {
+    let branch = format!("refs/heads/{}", context.spec.branch);
+    let shown = ["log", "-1", "--first-parent", "--shortstat", "--format=%H%n%ct%n%P%n%B%x00", &branch, "--"];
+    let output = git::output(Path::new(&context.spec.repository), &shown).await.ok()?;
+    let text = String::from_utf8_lossy(&output.stdout);
+    let (commit, shortstat) = text.split_once('\0')?;
+    let mut lines = commit.splitn(4, '\n');
+    let (id, seconds, parents, said) = (lines.next()?, lines.next()?, lines.next()?, lines.next()?);
+    let mut parents = parents.split(' ');
+    let is_it = parents.next() == Some(work.parent.as_str())
+        && work.date() == format!("@{seconds} +0000")
+        && said.trim_end() == message(context, turn, &work.prompt).trim_end();
+    is_it.then(|| Made {
+        commit: Commit { id: id.to_owned(), ..statistics(shortstat) },
+        merged: parents.next().map(str::to_owned),
+    })
 }
 
 /// The same commit signed, where the server signs: on the host, because its key stays there. The session's branch ends at that one, here and in

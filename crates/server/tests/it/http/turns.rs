@@ -186,6 +186,27 @@ async fn what_changed_as_often_as_twice_within_a_second_is_committed() {
 /// Whatever ends what commits says nothing of the work: it is committed again, which is the same commit. With something that always does,
 /// a person is told.
 #[tokio::test]
+async fn what_was_pushed_is_committed_though_nobody_lived_to_say_so() {
+    let server = Server::start();
+    // The last that is done for a commit, once it is on the branch.
+    let git = r#"if [ "$1" = diff-tree ]; then kill -KILL $PPID; fi; exec /usr/bin/git "$@""#;
+    let put = format!(
+        "!run mkdir -p ~/.local/bin && printf '%s\\n' '#!/bin/sh' '{git}' > ~/.local/bin/git && chmod +x ~/.local/bin/git"
+    );
+    let id = server.create(&format!("{put}\n!write a.txt one")).await;
+    let log = server.until(&id, "work_committed", 1).await;
+    let commit = &log.last().unwrap()["event"]["commit"];
+    let branch = server.view(&id).await["branch"].as_str().unwrap().to_owned();
+    assert_eq!(commit["id"], server.place.git(&["rev-parse", &branch]), "{commit}");
+    assert_eq!((&commit["files"], &commit["insertions"]), (&json!(1), &json!(1)), "{commit}");
+    // Where nothing has changed, there is nothing that could be taken for it.
+    server.post(&format!("/sessions/{id}/prompts"), json!({ "text": "!say nothing" })).await;
+    let log = server.until(&id, "work_committed", 2).await;
+    assert_eq!(log.last().unwrap()["event"]["commit"], Value::Null);
+    server.clear().await;
+}
+
+#[tokio::test]
 async fn work_is_committed_though_a_signal_ends_what_commits_it() {
     let server = Server::start();
     let kill = "set -- $(cat /proc/$PPID/stat); kill -KILL $4;";
