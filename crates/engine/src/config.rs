@@ -18,7 +18,7 @@ use lamplight_domain::{
 use lamplight_gateway::{CompatibleName, ModelPrice, Outside, Secret, Tariff, UpstreamName};
 use lamplight_integrations::GitHubConfig;
 use lamplight_integrations::sign_in::GitHubSignInConfig;
-use lamplight_sandbox::providers::local::Repositories;
+use lamplight_sandbox::providers::local::{DiskLimit, Repositories};
 use lamplight_store::{BadAddress, BucketSettings, PostgresAddress};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -192,6 +192,8 @@ pub struct SandboxConfig {
     pub launcher: Option<PathBuf>,
     /// The container runtime that puts sandboxes up, by name or path, where the launcher does not do it itself.
     pub runtime: Option<String>,
+    /// How what sessions take of the disk is held to its limit.
+    pub disk_limit: DiskLimit,
     /// What each sandbox may use, where a session asks for nothing else.
     pub limits: SandboxLimits,
     /// Whether sandboxes run even where a wall is missing that nothing should run without.

@@ -106,7 +106,7 @@ pub use lamplight_sandbox::link::{
 pub use lamplight_sandbox::provider::{Searched, Used};
 pub use lamplight_sandbox::providers::e2b::{Examined as ExaminedCloud, FoundCloud, Key as CloudKey};
 pub use lamplight_sandbox::providers::local::{
-    Finding, Image, ImageProgress, ImageReference, Images, Probe, RegistryLogin, Repositories,
+    DiskLimit, Finding, Image, ImageProgress, ImageReference, Images, Probe, RegistryLogin, Repositories,
 };
 pub use lamplight_store::{
     AuditEntry, AuditPage, AuditQuery, AuditRow, Backup, BadAddress, BadBucket, BucketAddress,

@@ -171,6 +171,7 @@ fn local_config(config: &Config) -> LocalConfig {
         tools,
         is_unsafe: sandbox.is_unsafe,
         runtime: sandbox.runtime.clone(),
+        disk_limit: sandbox.disk_limit,
     }
 }
 

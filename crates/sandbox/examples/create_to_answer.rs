@@ -7,7 +7,7 @@ use lamplight_domain::{ImageName, SessionId, SessionImage};
 use lamplight_sandbox::conformance::{Subject, create_to_answer};
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::provider::{Provider, SandboxSpec};
-use lamplight_sandbox::providers::local::{Images, Launcher, Local, LocalConfig};
+use lamplight_sandbox::providers::local::{DiskLimit, Images, Launcher, Local, LocalConfig};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -73,6 +73,7 @@ async fn main() -> anyhow::Result<()> {
         tools: Vec::new(),
         is_unsafe: false,
         runtime: None,
+        disk_limit: DiskLimit::Watched,
     })?;
     let here = Here { provider: Arc::new(local), sessions: AtomicU32::new(0), image };
     let (created, destroyed) = create_to_answer(&here, count, pause).await?;

@@ -48,13 +48,20 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
 }
 
 /// What each thing is called in the output of the example, and in the table; its goal; and what its numbers are.
-const ROWS: [(&str, &str, &str, Numbers); 23] = [
+const ROWS: [(&str, &str, &str, Numbers); 25] = [
     ("create_to_result", "create → first command's result", "≤ 5 ms", Numbers::Times),
     ("create_to_answer", "create → guest answers", "", Numbers::Times),
     ("floor", "namespaces, overlay, exec, and nothing else", "", Numbers::Times),
     ("ratio", "create → first command's result, of that", "≤ 1.5 ×", Numbers::Ratio),
     ("runtime_create_to_result", "create → first command's result, put up by crun", "", Numbers::Times),
     ("runtime_destroy", "destroy, put up by crun", "", Numbers::Times),
+    (
+        "volume_create_to_result",
+        "create → first command's result, with a file system of the session's own",
+        "",
+        Numbers::Times,
+    ),
+    ("volume_destroy", "destroy, with that file system", "", Numbers::Times),
     ("command", "a command through the guest", "≤ 1 ms", Numbers::Times),
     ("destroy", "destroy, all gone with its files", "≤ 2 ms", Numbers::Times),
     ("thousand", "1,000 created, as many at a time as there are processors", "≤ 5 s", Numbers::Times),

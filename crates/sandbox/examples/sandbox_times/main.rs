@@ -9,7 +9,7 @@ use lamplight_domain::{Generation, SandboxLimits, SessionId};
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{Link, ProcessSpec, RunLimits, RunOutput};
 use lamplight_sandbox::provider::{Files, Provider, SandboxSpec};
-use lamplight_sandbox::providers::local::{Launcher, Local, LocalConfig};
+use lamplight_sandbox::providers::local::{DiskLimit, Launcher, Local, LocalConfig};
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ const FILES: u32 = 10_000;
 
 /// Sessions of the runtime are counted from here: cgroups are named after sessions.
 const FIRST_OF_RUNTIME: u32 = 1_000_000;
+/// And those with volumes from here.
+const FIRST_IN_VOLUMES: u32 = 2_000_000;
 
 /// A provider, and what is needed to find what it made.
 pub(crate) struct Here {
@@ -51,14 +53,27 @@ async fn main() -> Result<()> {
     };
     let launcher = Launcher { program: launcher.into(), arguments: Vec::new() };
     let data = std::path::absolute(data)?;
-    let config =
-        LocalConfig { data_dir: data.clone(), launcher, tools: Vec::new(), is_unsafe: false, runtime: None };
+    let config = LocalConfig {
+        data_dir: data.clone(),
+        launcher,
+        tools: Vec::new(),
+        is_unsafe: false,
+        runtime: None,
+        disk_limit: DiskLimit::Watched,
+    };
     let data_dir = data.join("by-runtime");
     let with_runtime = LocalConfig { runtime: runtime.first().cloned(), data_dir, ..config.clone() };
+    let data_of_volumes = data.join("in-volumes");
+    let in_volumes =
+        LocalConfig { data_dir: data_of_volumes.clone(), disk_limit: DiskLimit::Volume, ..config.clone() };
     let here = Here { local: Local::open(config)?, data, sessions: AtomicU32::new(0) };
     from_create_to_destroy(&here).await?;
     if with_runtime.runtime.is_some() {
         by_runtime(&here, Local::open(with_runtime)?).await?;
+    }
+    // Not everybody can have them; then there is nothing to be told.
+    if let Ok(local) = Local::open(in_volumes) {
+        with_volumes(local, data_of_volumes).await?;
     }
     while_it_runs(&here).await?;
     checkpoints(&here).await?;
@@ -125,6 +140,24 @@ async fn by_runtime(here: &Here, local: Local) -> Result<()> {
     say("runtime_create_to_result", runtime);
     say("own_destroy_beside_runtime", own_gone);
     say("runtime_destroy", runtime_gone);
+    Ok(())
+}
+
+/// The same with a file system for each session.
+async fn with_volumes(local: Local, data: PathBuf) -> Result<()> {
+    let place = Here { local, data, sessions: AtomicU32::new(FIRST_IN_VOLUMES) };
+    let (mut made, mut destroyed) = (vec![], vec![]);
+    for _ in 0..ROUNDS {
+        let started = now();
+        let inside = place.enter(place.session(), 1, true).await?;
+        inside.run("/bin/true").await?;
+        made.push(started.elapsed());
+        let started = now();
+        inside.end(&place, Files::Remove).await?;
+        destroyed.push(started.elapsed());
+    }
+    say("volume_create_to_result", made);
+    say("volume_destroy", destroyed);
     Ok(())
 }
 

@@ -4,7 +4,7 @@ use lamplight_domain::{Generation, SandboxLimits, SessionId};
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{GatewayStream, Link, LinkError, ProcessSpec, RunLimits, RunOutput};
 use lamplight_sandbox::provider::{Files, Provider, ReadOnlyMount, SandboxSpec, inside};
-use lamplight_sandbox::providers::local::{Launcher, Local, LocalConfig};
+use lamplight_sandbox::providers::local::{DiskLimit, Launcher, Local, LocalConfig};
 use serde::Deserialize;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -52,6 +52,7 @@ impl Place {
             tools: Vec::new(),
             is_unsafe: false,
             runtime: std::env::var(LAUNCHER).ok(),
+            disk_limit: DiskLimit::Watched,
         })
         .unwrap();
         let facts = std::fs::read(folder.join("facts.json")).unwrap();

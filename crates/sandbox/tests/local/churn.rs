@@ -11,7 +11,7 @@ use lamplight_domain::{Generation, SessionId};
 use lamplight_sandbox::handle::{Handle, HandleContent};
 use lamplight_sandbox::link::{Link, LinkError, ProcessSpec, RunLimits};
 use lamplight_sandbox::provider::{Files, Provider, SandboxSpec};
-use lamplight_sandbox::providers::local::Local;
+use lamplight_sandbox::providers::local::{DiskLimit, Local};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::collections::BTreeSet;
@@ -26,11 +26,13 @@ use std::time::Duration;
 /// When set, how many sandboxes there are; otherwise [`FEW`].
 const COUNT: &str = "LAMPLIGHT_CHURN_SANDBOXES";
 const FEW: usize = 200;
+/// Of those that take longer.
+const FEW_VOLUMES: usize = 100;
 
 /// When set, the seed of an earlier run.
 const SEED: &str = "LAMPLIGHT_CHURN_SEED";
 
-/// When set, [`churning_server`] is one: it names the folder of the test, the number to stop at, and a seed.
+/// When set, [`churning_server`] is one: it names the folder of the test, the number to stop at, a seed, and whether there are volumes.
 const SERVER: &str = "LAMPLIGHT_TEST_CHURN";
 
 /// Sandboxes at a time.
@@ -47,12 +49,25 @@ const END: Timespec = Timespec { tv_sec: 20, tv_nsec: 0 };
 
 #[test]
 fn nothing_is_left_of_many_sandboxes_whoever_was_killed() {
-    let count = std::env::var(COUNT).ok().and_then(|count| count.parse().ok()).unwrap_or(FEW);
+    churn(DiskLimit::Watched, FEW);
+}
+
+/// Each with a file system and a loop device.
+#[test]
+fn nothing_is_left_of_many_volumes_whoever_was_killed() {
+    let nowhere = tempfile::tempdir().unwrap();
+    if super::volumes::here(nowhere.path()).is_some() {
+        churn(DiskLimit::Volume, FEW_VOLUMES);
+    }
+}
+
+fn churn(disk_limit: DiskLimit, few: usize) {
+    let count = std::env::var(COUNT).ok().and_then(|count| count.parse().ok()).unwrap_or(few);
     let seed =
         std::env::var(SEED).ok().and_then(|seed| seed.parse().ok()).unwrap_or_else(|| fastrand::u64(..));
     println!("{count} sandboxes; again by {SEED}={seed}");
     let folder = tempfile::tempdir().unwrap();
-    let place = Place::new(folder.path());
+    let place = Place::new(folder.path(), disk_limit);
     // What the first one opens for all stays open.
     drop(runtime());
     let before = fs::read_dir("/proc/self/fd").unwrap().count();
@@ -70,8 +85,9 @@ fn nothing_is_left_of_many_sandboxes_whoever_was_killed() {
 #[test]
 fn churning_server() {
     let Ok(text) = std::env::var(SERVER) else { return };
-    let [folder, count, seed] = text.split('\n').collect::<Vec<_>>().try_into().unwrap();
-    let place = Place { folder: folder.into() };
+    let [folder, count, seed, volumes] = text.split('\n').collect::<Vec<_>>().try_into().unwrap();
+    let disk_limit = if volumes.is_empty() { DiskLimit::Watched } else { DiskLimit::Volume };
+    let place = Place { folder: folder.into(), disk_limit };
     let mut random = fastrand::Rng::with_seed(seed.parse().unwrap());
     let first = place.begun().len();
     runtime().block_on(async {
@@ -160,11 +176,12 @@ struct Killed {
 /// A deployment of its own, with a launcher of its own, by which processes are known as this test's.
 struct Place {
     folder: PathBuf,
+    disk_limit: DiskLimit,
 }
 
 impl Place {
-    fn new(folder: &Path) -> Self {
-        let place = Self { folder: folder.to_owned() };
+    fn new(folder: &Path, disk_limit: DiskLimit) -> Self {
+        let place = Self { folder: folder.to_owned(), disk_limit };
         fs::copy(launcher(), place.launcher()).unwrap();
         for log in ["begun", "ended"] {
             File::create(place.folder.join(log)).unwrap();
@@ -182,7 +199,8 @@ impl Place {
     }
 
     fn here(&self) -> Here {
-        Here::new(&self.folder.join("data"), self.launcher())
+        let disk_limit = self.disk_limit;
+        Here { disk_limit, ..Here::new(&self.folder.join("data"), self.launcher()) }
     }
 
     fn log(&self, name: &str) -> Arc<File> {
@@ -234,9 +252,10 @@ impl Place {
     }
 
     fn server(&self, count: usize, seed: u64) -> Child {
+        let volumes = if self.disk_limit == DiskLimit::Volume { "volumes" } else { "" };
         Command::new(std::env::current_exe().unwrap())
             .args(["--exact", "churn::churning_server", "--nocapture"])
-            .env(SERVER, format!("{}\n{count}\n{seed}", self.folder.display()))
+            .env(SERVER, format!("{}\n{count}\n{seed}\n{volumes}", self.folder.display()))
             .stdout(Stdio::null())
             .spawn()
             .unwrap()
@@ -322,7 +341,7 @@ impl Place {
         // Who has which users is noted in a folder beside them, and free again with the session that it names.
         let data = self.folder.join("data");
         let mut folders = vec![PathBuf::from("/sys/fs/cgroup")];
-        folders.extend(["sandboxes", "layers"].map(|name| data.join(name)));
+        folders.extend(["sandboxes", "layers", "volumes"].map(|name| data.join(name)));
         while let Some(folder) = folders.pop() {
             for entry in fs::read_dir(&folder).into_iter().flatten().filter_map(Result::ok) {
                 let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());

@@ -5,7 +5,9 @@ mod churn;
 mod damage;
 mod files;
 mod images;
+mod making;
 mod runtime;
+mod volumes;
 
 use async_trait::async_trait;
 use lamplight_domain::sandbox::{Strength, Tier, Wall};
@@ -14,7 +16,7 @@ use lamplight_sandbox::conformance::{self, Damage, Obstacle, Outcome, Subject};
 use lamplight_sandbox::handle::Handle;
 use lamplight_sandbox::link::{Link, ProcessSpec, RunLimits};
 use lamplight_sandbox::provider::{Files, Provider, SandboxSpec};
-use lamplight_sandbox::providers::local::{Launcher, Local, LocalConfig, Tool, probe};
+use lamplight_sandbox::providers::local::{DiskLimit, Launcher, Local, LocalConfig, Tool, probe};
 use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{Pid, PidfdFlags, Signal, pidfd_open, pidfd_send_signal};
 use std::any::Any;
@@ -22,18 +24,12 @@ use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// An ordinary user without a name; nothing on the host is its own.
 const USER: u32 = 64_321;
-
-/// When set, [`maker`] creates the sandbox that it names (data directory, launcher, session) and waits to be killed.
-const MAKE: &str = "LAMPLIGHT_TEST_MAKE";
-
-/// And what puts it up, unless it is the launcher.
-const MAKE_BY: &str = "LAMPLIGHT_TEST_MAKE_BY";
 
 /// When set, [`in_a_container`] is: it names the data directory.
 const CONTAINER: &str = "LAMPLIGHT_TEST_CONTAINER";
@@ -47,6 +43,7 @@ struct Here {
     image: Option<SessionImage>,
     /// What puts sandboxes up instead of the launcher.
     runtime: Option<String>,
+    disk_limit: DiskLimit,
 }
 
 /// Of the whole process: cgroups are named after sessions, and know no data directories.
@@ -54,7 +51,8 @@ static SESSIONS: AtomicU32 = AtomicU32::new(0);
 
 impl Here {
     fn new(data: &Path, launcher: PathBuf) -> Self {
-        Self { data: data.to_owned(), launcher, image: None, runtime: None }
+        let disk_limit = DiskLimit::Watched;
+        Self { data: data.to_owned(), launcher, image: None, runtime: None, disk_limit }
     }
 
     fn config(&self) -> LocalConfig {
@@ -65,6 +63,7 @@ impl Here {
             tools: Vec::new(),
             is_unsafe: false,
             runtime: self.runtime.clone(),
+            disk_limit: self.disk_limit,
         }
     }
 
@@ -153,15 +152,7 @@ impl Subject for Here {
     }
 
     async fn create_and_die(&self, spec: &SandboxSpec) -> Option<Result<(), String>> {
-        let make = [&self.data, &self.launcher].map(|path| path.display().to_string());
-        let mut maker = Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "maker", "--nocapture"])
-            .env(MAKE, format!("{}\n{}\n{}", make[0], make[1], spec.session))
-            .env(MAKE_BY, self.runtime.as_deref().unwrap_or_default())
-            .stdin(Stdio::piped())
-            .stdout(Stdio::null())
-            .spawn()
-            .unwrap();
+        let mut maker = making::start(self, &spec.session);
         // It kills itself when the sandbox is made.
         let status = tokio::task::spawn_blocking(move || maker.wait()).await.unwrap().unwrap();
         Some(match status.signal() {
@@ -221,7 +212,7 @@ fn probing_finds_what_this_machine_does() {
     let subject = Here::new(data.path(), launcher());
     let found = runtime().block_on(probe(subject.config()));
     assert!(found.findings[0].ok && found.tier != Tier::Refused, "{found:?}");
-    // The disk limit is soft everywhere yet; the others depend on the machine, and are named.
+    // The disk limit is soft where nothing else is configured; the others depend on the machine, and are named.
     assert!(found.findings.iter().any(|finding| finding.name == "disk"), "{found:?}");
     println!("{found:#?}");
     assert!(!data.path().join("probe").exists());
@@ -377,18 +368,4 @@ fn the_same_as_an_ordinary_user() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let left: Vec<_> = fs::read_dir(&temporary).unwrap().map(|entry| entry.unwrap().path()).collect();
     assert!(left.is_empty(), "left behind: {left:?}");
-}
-
-/// Not a test: the process that [`Here::create_and_die`] starts, makes a sandbox with, and sees killed.
-#[test]
-fn maker() {
-    let Ok(make) = std::env::var(MAKE) else { return };
-    let [data, launcher, session] = make.split('\n').collect::<Vec<_>>().try_into().unwrap();
-    let runtime = std::env::var(MAKE_BY).ok().filter(|name| !name.is_empty());
-    let subject = Here { runtime, ..Here::new(Path::new(data), launcher.into()) };
-    let spec = SandboxSpec { session: session.parse().unwrap(), ..subject.spec() };
-    self::runtime().block_on(subject.provider().create(&spec)).unwrap();
-    let own = std::process::id().to_string();
-    Command::new("kill").args(["-KILL", &own]).status().unwrap();
-    unreachable!("SIGKILL cannot be survived");
 }

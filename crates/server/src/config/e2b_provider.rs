@@ -3,7 +3,7 @@
 use super::{ConfigError, Environment, Launcher, NetworkPolicy, Provider, Repository, Sandbox, Secret};
 use axum::http::Uri;
 use lamplight_domain::ImageChoice;
-use lamplight_engine::{CloudConfig, CloudKey};
+use lamplight_engine::{CloudConfig, CloudKey, DiskLimit};
 use serde::{Deserialize, Serialize};
 
 /// `[e2b_provider]`
@@ -127,6 +127,9 @@ impl E2bProvider {
         }
         if sandbox.launcher != Launcher::Own {
             return invalid("sandbox.launcher is only used with sandbox.provider = \"local\"".to_owned());
+        }
+        if sandbox.disk_limit != DiskLimit::default() {
+            return invalid("sandbox.disk_limit is only used with sandbox.provider = \"local\"".to_owned());
         }
         if self.internet && sandbox.network == NetworkPolicy::Allowlist {
             return invalid(

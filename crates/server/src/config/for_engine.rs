@@ -46,6 +46,7 @@ impl Config {
                 home: self.sandbox.home.clone(),
                 launcher: None,
                 runtime: self.sandbox.launcher.runtime().map(str::to_owned),
+                disk_limit: self.sandbox.disk_limit,
                 limits: self.sandbox.limits.clone(),
                 is_unsafe: self.sandbox.is_unsafe,
                 cloud: (self.sandbox.provider == Provider::E2b).then(|| self.e2b_provider.engine()),

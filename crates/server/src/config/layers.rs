@@ -136,6 +136,7 @@ pub const VARIABLES: &[Variable] = &[
     variable("LAMPLIGHT_SANDBOX_ALLOW_PRIVATE", "sandbox.allow_private", Kind::List),
     variable("LAMPLIGHT_SANDBOX_NETWORK_BYTES_PER_MINUTE", "sandbox.network_bytes_per_minute", Kind::Number),
     variable("LAMPLIGHT_SANDBOX_UNSAFE", "sandbox.unsafe", Kind::Flag),
+    variable("LAMPLIGHT_SANDBOX_DISK_LIMIT", "sandbox.disk_limit", Kind::Text),
     variable("LAMPLIGHT_SANDBOX_LIMITS_CPU_THOUSANDTHS", "sandbox.limits.cpu_thousandths", Kind::Number),
     variable("LAMPLIGHT_SANDBOX_LIMITS_MEMORY_BYTES", "sandbox.limits.memory_bytes", Kind::Number),
     variable("LAMPLIGHT_SANDBOX_LIMITS_PROCESSES", "sandbox.limits.processes", Kind::Number),

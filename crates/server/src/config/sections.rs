@@ -4,6 +4,7 @@ use super::github::is_repository;
 use super::{Auth, ConfigError};
 use lamplight_domain::permission::Policy;
 use lamplight_domain::{HostPattern, ImageChoice, Network, SandboxLimits, SomeLimits};
+use lamplight_engine::DiskLimit;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
@@ -207,6 +208,9 @@ pub struct Sandbox {
     /// session says so.
     #[serde(rename = "unsafe")]
     pub is_unsafe: bool,
+    /// How what a session takes of the disk is held to its limit: `watched`, by looking several times a second, or `volume`, by a file
+    /// system of its own for each session, for which the server has to be root and have loop devices and `mkfs.ext4`.
+    pub disk_limit: DiskLimit,
     /// `[sandbox.limits]`: what each sandbox may use, where a session asks for nothing else.
     pub limits: SandboxLimits,
 }
@@ -233,6 +237,11 @@ impl Sandbox {
             return Err(ConfigError::Invalid(
                 "sandbox.launcher is empty; it is \"own\", or the name or path of a container runtime"
                     .to_owned(),
+            ));
+        }
+        if self.disk_limit == DiskLimit::Volume && self.launcher != Launcher::Own {
+            return Err(ConfigError::Invalid(
+                "sandbox.disk_limit = \"volume\" is only used with sandbox.launcher = \"own\"".to_owned(),
             ));
         }
         if (1..LEAST_BYTES_PER_MINUTE).contains(&self.network_bytes_per_minute) {

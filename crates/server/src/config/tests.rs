@@ -1,3 +1,5 @@
+mod sandbox;
+
 use super::*;
 use lamplight_engine::Tariff;
 
@@ -102,6 +104,7 @@ fn mistakes_are_told_with_their_place() {
         ("image = 'debian'", "sandbox.image names an image of this machine"),
         ("limits.memory_bytes = 2147483648", "sandbox.limits cannot be held to in a cloud"),
         ("[[repositories]]\npath = '/r'\nsandbox.image = 'debian'", "repositories: /r: sandbox.image and"),
+        ("disk_limit='volume'", "sandbox.disk_limit is only used with sandbox.provider"),
         ("network='allowlist'\nallow=['a.b']\n[e2b_provider]\ninternet=true", "sandbox.network = \"allow"),
     ] {
         let file = in_a_cloud(&format!("{more}\n"));
@@ -177,18 +180,6 @@ fn limits_of_sandboxes_are_checked_where_they_are_written() {
         "[sandbox.limits]\nprocesses = 1\n",
         "the configuration cannot be used: sandbox.limits: processes is 1; the least is 16",
     );
-}
-
-#[test]
-fn who_puts_sandboxes_up_is_a_word_or_a_program() {
-    let runtime =
-        |file: &str| load(file, Flags::default(), &[]).map(|config| config.engine().sandbox.runtime);
-    assert_eq!(runtime(""), Ok(None));
-    assert_eq!(runtime("[sandbox]\nlauncher = 'own'\n"), Ok(None));
-    assert_eq!(runtime("[sandbox]\nlauncher = 'crun'\n"), Ok(Some("crun".into())));
-    assert_eq!(runtime("[sandbox]\nlauncher = '~/bin/crun'\n"), Ok(Some("/home/someone/bin/crun".into())));
-    let error = runtime("[sandbox]\nlauncher = ''\n").unwrap_err();
-    assert!(error.contains("sandbox.launcher is empty"), "{error}");
 }
 
 #[test]
@@ -334,6 +325,7 @@ fn every_variable_sets_a_key_that_exists() {
             "children.by_agents" => "false",
             "agent.permissions" => "ask",
             "sandbox.network" => "none",
+            "sandbox.disk_limit" => "volume",
             "sandbox.provider" => "e2b",
             "github.web" | "github.api" | "github.graphql" | "github.git" | "gateway.url"
             | "server.public_url" | "blobs.endpoint" | "traces.url" => "https://example.org",

@@ -1,6 +1,7 @@
 //! What the local provider is told.
 
 use super::tools::Tool;
+use serde::{Deserialize, Serialize};
 use std::ffi::OsString;
 use std::path::PathBuf;
 
@@ -17,6 +18,19 @@ pub struct LocalConfig {
     pub is_unsafe: bool,
     /// The container runtime that puts sandboxes up, by name or path; without one the launcher does.
     pub runtime: Option<String>,
+    /// Of sessions that have no files yet.
+    pub disk_limit: DiskLimit,
+}
+
+/// How what a session takes of the disk is held to its limit.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum DiskLimit {
+    /// It is looked at several times a second.
+    #[default]
+    Watched,
+    /// Its files are in a file system of their own, which is no larger. As root, with loop devices and `mkfs.ext4`.
+    Volume,
 }
 
 /// A program and its arguments. A sandbox is started by a small process of its own and not forked from the server,

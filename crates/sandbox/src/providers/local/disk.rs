@@ -6,6 +6,7 @@
 //! <data>/images/                             what else a root can begin with (see `images`)
 //! <data>/ids/<range>                         root only: which session has these host users
 //! <data>/layers/<layer>/<tree>/…             files that nobody changes, shared by whoever names the layer (see `stack`)
+//! <data>/volumes/, <data>/blank/             where a session's files and layers are that has a file system of its own (see `volume`)
 //! <data>/sandboxes/<session>/lock            held by whoever creates or destroys
 //! <data>/sandboxes/<session>/ids             root only: the host users of this session
 //! <data>/sandboxes/<session>/image           the image that its files are on, if it is one
@@ -91,11 +92,11 @@ impl SessionDir {
     }
 
     pub(super) fn files(&self) -> PathBuf {
-        self.0.join("files")
+        self.top().join("files")
     }
 
     pub(super) fn scratch(&self) -> PathBuf {
-        self.0.join("scratch")
+        self.top().join("scratch")
     }
 
     pub(super) fn ids_file(&self) -> PathBuf {
@@ -138,7 +139,7 @@ impl SessionDir {
 
     /// Files that were replaced, on their way out.
     pub(super) fn old_files(&self) -> PathBuf {
-        self.0.join("replaced")
+        self.top().join("replaced")
     }
 
     pub(super) fn checkpoints_dir(&self) -> PathBuf {

@@ -1,5 +1,6 @@
 //! How sandboxes end, and what is found of them.
 
+use super::blank;
 use super::disk::{Sandboxes, SessionDir, remove_tree};
 use super::images::Images;
 use super::stack::{self, Shelf};
@@ -27,19 +28,43 @@ pub(super) fn forget(sandboxes: &Sandboxes, id: &SessionId) -> io::Result<()> {
     let Some(_lock) = lock(&session)? else { return Ok(()) };
     let generations = session.generations()?;
     generations.iter().try_for_each(|generation| end(&session, id, *generation))?;
-    for directory in [session.files(), session.scratch(), session.old_files()] {
-        remove_tree(&directory)?;
-    }
+    let shelf = remove_files(sandboxes, &session, id)?;
     for generation in generations {
         remove_tree(&session.generation(generation).0)?;
     }
-    let shelf =
-        has_layers(&session)?.then(|| Shelf::lock(sandboxes)).transpose().map_err(io::Error::other)?;
+    let shelf = match shelf {
+        None if has_layers(&session)? => Some(Shelf::lock(sandboxes).map_err(io::Error::other)?),
+        shelf => shelf,
+    };
     let image: Option<ImageDigest> = stack::read(&session.image_file()).map_err(io::Error::other)?;
     session.remove()?;
     shelf.map_or(Ok(()), |shelf| shelf.tidy()).map_err(io::Error::other)?;
     let images = Images::beside(sandboxes.clone());
     image.map_or(Ok(()), |digest| images.let_go(&digest)).map_err(io::Error::other)
+}
+
+/// With its volume, if it has one, but for layers that others stand on. Then nobody may come to need another until the session is gone.
+fn remove_files<'a>(
+    sandboxes: &'a Sandboxes,
+    session: &SessionDir,
+    id: &SessionId,
+) -> io::Result<Option<Shelf<'a>>> {
+    let trees = || {
+        let all = [session.files(), session.scratch(), session.old_files()];
+        all.iter().try_for_each(|directory| remove_tree(directory))
+    };
+    let volume = session.volume();
+    if !volume.is_begun() {
+        return trees().map(|()| None);
+    }
+    let shelf = Shelf::lock(sandboxes).map_err(io::Error::other)?;
+    if !shelf.is_stood_on(id).map_err(io::Error::other)? {
+        volume.remove()?;
+    } else if let Err(error) = session.within(|| Ok(trees()?)) {
+        // They go with the last layer.
+        tracing::warn!(session.id = %id, error = format!("{error:#}"), "files are left in a volume");
+    }
+    Ok(Some(shelf))
 }
 
 /// See [`Provider::leave_behind`](crate::provider::Provider::leave_behind).
@@ -51,7 +76,7 @@ pub(super) fn leave_behind(
     let session = sandboxes.session(id);
     let Some(_lock) = lock(&session)? else { return Ok(()) };
     match session.generations()?.is_empty() {
-        true => snapshot::leave_behind(sandboxes, &session, generation),
+        true => session.within(|| snapshot::leave_behind(sandboxes, &session, generation)),
         // It is asked again before the next.
         false => Ok(()),
     }
@@ -71,6 +96,7 @@ pub(super) fn kept(sandboxes: &Sandboxes) -> io::Result<Vec<SessionId>> {
 /// Removes what nobody needs, and what was left by whoever was killed before they removed it.
 pub(super) fn tidy(sandboxes: &Sandboxes, images: &Images) -> io::Result<()> {
     let tidied = images.tidy().and_then(|()| Shelf::lock(sandboxes)?.tidy());
+    let tidied = tidied.and_then(|()| blank::tidy(sandboxes));
     tidied.map_err(|error| io::Error::other(format!("{error:#}")))
 }
 

@@ -10,6 +10,7 @@ use super::overlay::Users;
 use super::request::LaunchRequest;
 use super::root_fs::{SystemTree, system_trees};
 use super::stack::{self, Stack};
+use super::volume::Mounted;
 use anyhow::{Result, bail};
 use lamplight_domain::ImageDigest;
 use std::path::PathBuf;
@@ -19,6 +20,8 @@ pub(super) struct Ground {
     pub(super) stack: Stack,
     /// Where the session has users of its own.
     pub(super) users: Option<Users>,
+    /// What has to be mounted for it, as long as it is.
+    pub(super) volumes: Option<Mounted>,
 }
 
 /// What a session's files begin with.
@@ -35,12 +38,13 @@ impl Ground {
         session: &SessionDir,
         identity: Identity,
         ahead: &Ahead,
+        volumes: Option<Mounted>,
     ) -> Result<Self> {
         let has_users = identity.ids().is_some();
         let base = Base::find(request.image.as_ref(), sandboxes, session, has_users, ahead)?;
         let stack = Stack::of(sandboxes, session)?;
         let users = identity.ids().map(|ids| Users::of(ids, &stack)).transpose()?;
-        Ok(Self { base, stack, users })
+        Ok(Self { base, stack, users, volumes })
     }
 }
 

@@ -19,6 +19,9 @@ use std::path::Path;
 /// User and group number of the agent inside.
 pub(super) const AGENT: u32 = 1000;
 
+/// Group number inside of [`Ids::keeper`].
+pub(super) const KEEPER: u32 = RANGE - 1;
+
 /// Users of one session.
 const RANGE: u32 = 65_536;
 
@@ -55,6 +58,11 @@ impl Ids {
     /// As `uid_map` wants it: what is `n` inside, or on disk, is the session's `n`. Source: user_namespaces(7).
     pub(super) fn map(self) -> String {
         self.stretches().map(|(inside, host, count)| format!("{inside} {host} {count}\n")).concat()
+    }
+
+    /// A group, by its number on the host, that nobody is in and no file belongs to, but for what a volume keeps back (see `volume`).
+    pub(super) fn keeper(self) -> u32 {
+        self.first + KEEPER
     }
 
     /// What belongs to `owner`'s users on disk, belongs to ours.

@@ -136,7 +136,8 @@ fn run(init: &mut Init<'_>) -> Result<std::convert::Infallible> {
         let user = Some(rustix::thread::LinkNameSpaceType::User);
         rustix::thread::move_into_link_name_space(users.namespace(), user)
             .context("enter the user namespace")?;
-        privileges::become_root_inside().context("become root in the sandbox")?;
+        privileges::become_root_inside(init.ground.volumes.is_some())
+            .context("become root in the sandbox")?;
     }
     privileges::limit_namespaces(&settings, nested).context("limit namespaces below ours")?;
     limits.lower(init.limited).context("lower the limits of processes")?;

@@ -24,7 +24,7 @@ use super::init::{self, Init};
 use super::record::{Process, Record};
 use super::request::{LaunchFailure, LaunchReply, LaunchRequest};
 use super::root_fs::ROOT_TREE;
-use super::{snapshot, stack};
+use super::{snapshot, stack, volume};
 use anyhow::{Context, Result, anyhow, bail};
 use lamplight_domain::Enforced;
 use lamplight_domain::sandbox::Enforcement;
@@ -107,11 +107,12 @@ fn launch(request: &LaunchRequest, ahead: Ahead) -> Result<Option<Enforced>> {
         return Ok(running.enforced);
     }
     let identity = Identity::of(&sandboxes, &request.session)?;
+    let volumes = volume::enter(request, &sandboxes, &session)?;
     snapshot::settle(&session)?;
     stack::write(&session.had_file(), &request.generation)?;
     let here = session.generation(request.generation);
     remove_tree(&here.0).context("remove what a failed start left")?;
-    let ground = Ground::find(request, &sandboxes, &session, identity, &ahead)?;
+    let ground = Ground::find(request, &sandboxes, &session, identity, &ahead, volumes)?;
     prepare(&session, &here, identity, &ground.base)?;
     let Ahead { places, parked, sockets, .. } = ahead;
     let reasons = parked.refused.clone();
@@ -179,7 +180,7 @@ fn prepare(session: &SessionDir, here: &GenerationDir, identity: Identity, base:
         }
         private_dir(&session.scratch().join(name))?;
     }
-    own(&here.spool(), 0o700, |path| identity.give_to_agent(path))
+    own(&session.spool(here), 0o700, |path| identity.give_to_agent(path))
 }
 
 /// Version 0.1 kept four directories; they become parts of the root's tree. Goes on where it was interrupted.
@@ -258,11 +259,13 @@ fn start(
     };
     // Twice: from the first it can be found and ended, from the second it can be used.
     here.write_record(&record).context("write sandbox.json")?;
+    // Init has its own of what is mounted.
+    drop(ground);
     let mut walls = attend(ours, pid, identity)?;
     still_runs(pid)?;
     walls.push(identity.wall());
     walls.extend(limited.rows);
-    walls.extend(request.limits.of_files());
+    walls.extend(request.limits.of_files(session.volume().limit()?));
     let enforced = Enforced(walls);
     here.write_record(&Record { ready: true, enforced: Some(enforced.clone()), ..record })
         .context("write sandbox.json")?;

@@ -59,14 +59,15 @@ impl Limits {
         })
     }
 
-    /// Those that no cgroup has.
-    pub(super) fn of_files(&self) -> [Enforcement; 2] {
+    /// Those that no cgroup has. `volume` is the limit that the session's own file system was made for, where it has one.
+    pub(super) fn of_files(&self, volume: Option<u64>) -> [Enforcement; 2] {
         let files = files(self.disk_bytes);
         let soft =
             format!("looked at several times a second, with at most {files} files; then no file can grow");
-        let disk = Strength::Soft { why: soft };
+        let disk = volume.map_or(Strength::Soft { why: soft }, |_| Strength::Enforced);
+        let limit = Some(volume.unwrap_or(self.disk_bytes));
         [
-            Enforcement { wall: Wall::Disk, strength: disk, limit: Some(self.disk_bytes), by: None },
+            Enforcement { wall: Wall::Disk, strength: disk, limit, by: None },
             Enforcement {
                 wall: Wall::OpenFiles,
                 strength: Strength::Enforced,

@@ -12,6 +12,7 @@
 mod ahead;
 pub(super) mod attributes;
 mod base;
+mod blank;
 mod blocking;
 mod cgroup;
 mod config;
@@ -32,6 +33,7 @@ mod landlock;
 mod launch;
 mod launchers;
 mod limits;
+mod loop_device;
 mod mapped;
 mod masks;
 mod memory;
@@ -48,6 +50,7 @@ pub(super) mod record;
 mod redirect;
 mod request;
 mod rights;
+mod room;
 mod root_fs;
 mod search;
 mod seccomp;
@@ -58,10 +61,11 @@ mod system_calls;
 mod tools;
 mod usage;
 mod userns;
+mod volume;
 mod walk;
 mod watch;
 
-pub use config::{Launcher, LocalConfig};
+pub use config::{DiskLimit, Launcher, LocalConfig};
 pub use images::{Image, ImageProgress, ImageReference, Images, NoRepositories, RegistryLogin, Repositories};
 pub use launch::launcher_main;
 pub use limits::most as most_of_this_machine;
@@ -111,6 +115,7 @@ pub struct Local {
     is_unsafe: bool,
     root: bool,
     runtime: Option<Runtime>,
+    disk_limit: DiskLimit,
     watch: Arc<Watch>,
     _renewal: base::Renewal,
 }
@@ -126,6 +131,9 @@ impl Local {
         private_dir(&data).map_err(at)?;
         let sandboxes = Sandboxes(data.join("sandboxes"));
         private_dir(&sandboxes.0).map_err(at)?;
+        if config.disk_limit == DiskLimit::Volume {
+            blank::check(&sandboxes, root, runtime.is_some())?;
+        }
         let guest = guest_file::install(&data, crate::GUEST).map_err(at)?;
         for directory in config.tools.iter().flat_map(Tool::hidden_directories) {
             root_fs::check_inside(directory)?;
@@ -147,6 +155,7 @@ impl Local {
             is_unsafe: config.is_unsafe,
             root,
             runtime,
+            disk_limit: config.disk_limit,
             watch: Arc::new(watch),
             _renewal: renewal,
         })
@@ -174,6 +183,7 @@ impl Local {
             gateway: spec.gateway,
             image: spec.image.as_ref().map(|image| image.digest.clone()),
             limits: Limits::of(&spec.limits)?,
+            disk_limit: self.disk_limit,
             is_unsafe: self.is_unsafe,
             runtime: self.runtime.clone(),
         })
@@ -248,7 +258,11 @@ impl Provider for Local {
         let here = self.sandboxes.session(&content.session).generation(content.generation);
         let what = || format!("look at sandbox {handle}");
         match here.record().map_err(|error| SandboxError::from_io(what(), error))? {
-            Some(record) => Ok(record.inspect(&here)),
+            Some(record) => {
+                // What is looked at now and then is looked at for whoever asks; else it is as it was the last time.
+                let _ = volume::note_full(&self.sandboxes.session(&content.session), &here, &record);
+                Ok(record.inspect(&here))
+            }
             None => Err(SandboxError::new(ErrorKind::Gone, format!("sandbox {handle}: was destroyed"))),
         }
     }
@@ -317,7 +331,10 @@ impl Provider for Local {
     ) -> Result<Searched, SandboxError> {
         let what = format!("search session {session}");
         let session = session.clone();
-        self.blocking(what, move |sandboxes| search::search(sandboxes, &session, &redactor, at_most)).await
+        self.blocking(what, move |sandboxes| {
+            sandboxes.session(&session).within(|| search::search(sandboxes, &session, &redactor, at_most))
+        })
+        .await
     }
 
     async fn list(&self) -> Result<Vec<Listed>, SandboxError> {
@@ -334,13 +351,9 @@ impl Provider for Local {
         let what = format!("make a checkpoint of sandbox {handle}");
         let watch = Arc::clone(&self.watch);
         self.blocking(what, move |sandboxes| {
-            let _lock = sandboxes.session(&of).lock().context("lock the session")?;
-            snapshot::checkpoint(sandboxes, &of, number)?;
-            if !watch.is_within(&of).context("look whether there is room for it")? {
-                snapshot::withdraw(sandboxes, &of, number)?;
-                return Err(snapshot::NoRoom.into());
-            }
-            Ok(())
+            let session = sandboxes.session(&of);
+            let _lock = session.lock().context("lock the session")?;
+            session.within(|| room::checkpoint(&watch, sandboxes, &of, number))
         })
         .await?;
         Ok(Checkpoint::new(CheckpointContent { provider: NAME.to_owned(), session, number }))
@@ -354,8 +367,10 @@ impl Provider for Local {
             move |sandboxes| {
                 let session = sandboxes.session(&to);
                 let _lock = session.make_and_lock().context("lock the session")?;
-                end_all(&session, &to).context("end what runs")?;
-                snapshot::restore(sandboxes, (&from, number), &to)
+                session.within(|| {
+                    end_all(&session, &to).context("end what runs")?;
+                    snapshot::restore(sandboxes, (&from, number), &to)
+                })
             },
         )
         .await
@@ -377,7 +392,7 @@ impl Provider for Local {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
                 lock => lock?,
             };
-            snapshot::remove(sandboxes, &of, number)
+            sandboxes.session(&of).within(|| snapshot::remove(sandboxes, &of, number))
         })
         .await
     }

@@ -1,6 +1,6 @@
 //! What PID 1 gives up, or forbids to all that come after it.
 
-use super::identity::Identity;
+use super::identity::{Identity, KEEPER};
 use super::masks::Settings;
 use anyhow::{Context, Result};
 use rustix::io::Errno;
@@ -57,10 +57,12 @@ pub(super) fn ignore_file_limit() {
     unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
 }
 
-/// After entering the user namespace: its root in every field, and no group.
-pub(super) fn become_root_inside() -> io::Result<()> {
+/// After entering the user namespace: its root in every field, and no group but, in a volume, the one that it keeps something back for.
+pub(super) fn become_root_inside(in_volume: bool) -> io::Result<()> {
     let (user, group) = (Uid::ROOT, Gid::ROOT);
-    set_thread_groups(&[])?;
+    // By that group the guest, which takes it from everybody that it starts, can say what an agent says whose disk is full.
+    let keeper = [Gid::from_raw(KEEPER)];
+    set_thread_groups(&keeper[..usize::from(in_volume)])?;
     set_thread_res_gid(group, group, group)?;
     set_thread_res_uid(user, user, user)?;
     Ok(())

@@ -1,14 +1,17 @@
 //! What this machine enforces, found out by doing it: versions and settings promise more, and less, than is true.
 
+use super::blank;
 use super::container::Runtime;
+use super::disk::Sandboxes;
 use super::identity::Identity;
-use super::{Local, LocalConfig};
+use super::{DiskLimit, Local, LocalConfig};
 use crate::error::{ErrorKind, SandboxError};
 use crate::link::Link;
 use crate::provider::{Files, Provider, SandboxSpec};
 use lamplight_domain::sandbox::{Enforcement, Strength, Tier, Wall};
 use lamplight_domain::{Enforced, Generation, SandboxLimits, SessionId};
 use std::collections::BTreeMap;
+use std::path::Path;
 
 /// What was found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,14 +33,13 @@ pub struct Finding {
 
 /// Makes a sandbox, speaks with its guest and removes it again, in a corner of the data directory where no server looks.
 pub async fn probe(config: LocalConfig) -> Probe {
-    let is_root = Identity::is_root().unwrap_or(false);
-    if let Some(error) = config.runtime.as_deref().and_then(|wanted| Runtime::find(wanted, is_root).err()) {
-        let remedy = "Install it, or set sandbox.launcher to \"own\".".to_owned();
+    let corner = config.data_dir.join("probe");
+    if let Err((error, remedy)) = try_configuration(&config, &corner) {
         let detail = format!("refused: {error}");
-        let finding = Finding { name: "sandbox", ok: false, detail, remedy: Some(remedy) };
+        let finding = Finding { name: "sandbox", ok: false, detail, remedy: Some(remedy.to_owned()) };
+        let _ = super::disk::remove_tree(&corner);
         return Probe { tier: Tier::Refused, findings: vec![finding] };
     }
-    let corner = config.data_dir.join("probe");
     let tried = try_sandbox(LocalConfig { data_dir: corner.clone(), ..config }).await;
     // What cannot be removed is no danger, and the next probe finds it.
     let _ = super::disk::remove_tree(&corner);
@@ -45,6 +47,20 @@ pub async fn probe(config: LocalConfig) -> Probe {
         Ok(enforced) => of_walls(&enforced),
         Err(error) => Probe { tier: Tier::Refused, findings: vec![refused(&error)] },
     }
+}
+
+/// Whether there is what is asked for by name.
+fn try_configuration(config: &LocalConfig, corner: &Path) -> Result<(), (SandboxError, &'static str)> {
+    let is_root = Identity::is_root().unwrap_or(false);
+    if let Some(wanted) = &config.runtime {
+        Runtime::find(wanted, is_root)
+            .map_err(|error| (error, "Install it, or set sandbox.launcher to \"own\"."))?;
+    }
+    if config.disk_limit == DiskLimit::Volume {
+        let tried = blank::check(&Sandboxes(corner.join("sandboxes")), is_root, config.runtime.is_some());
+        tried.map_err(|error| (error, "Set sandbox.disk_limit to \"watched\", or bring what it needs."))?;
+    }
+    Ok(())
 }
 
 async fn try_sandbox(config: LocalConfig) -> Result<Enforced, SandboxError> {
@@ -116,7 +132,8 @@ fn lacking(row: &Enforcement) -> Option<Finding> {
             "Run as root, or start the server in a delegated cgroup: systemd-run --user --scope -p Delegate=yes lamplight serve."
         }
         Wall::Disk => {
-            "Keep the data directory on a file system of its own, so that a full one stops nothing else."
+            "Set sandbox.disk_limit = \"volume\", where the server runs as root and has loop devices and mkfs.ext4; until then, keep \
+             the data directory on a file system of its own, so that a full one stops nothing else."
         }
     };
     Some(Finding { name: row.wall.name(), ok: false, detail, remedy: Some(remedy.into()) })

@@ -154,7 +154,8 @@ fn stat(pid: i32) -> io::Result<Option<Stat>> {
     }
 }
 
-fn boot_id() -> io::Result<String> {
+/// Another after each start of the machine.
+pub(super) fn boot_id() -> io::Result<String> {
     Ok(std::fs::read_to_string("/proc/sys/kernel/random/boot_id")?.trim().to_owned())
 }
 

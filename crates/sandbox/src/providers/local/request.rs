@@ -1,5 +1,6 @@
 //! What passes between the provider and its launcher: one JSON document in on standard input, a line of JSON out.
 
+use super::config::DiskLimit;
 use super::container::Runtime;
 use super::limits::Limits;
 use crate::error::{ErrorKind, SandboxError};
@@ -29,6 +30,7 @@ pub(super) struct LaunchRequest {
     /// What its files begin with, where that is not the machine.
     pub(super) image: Option<ImageDigest>,
     pub(super) limits: Limits,
+    pub(super) disk_limit: DiskLimit,
     /// Run even where a wall is missing that nothing should run without.
     pub(super) is_unsafe: bool,
     /// What puts it up, where that is not the launcher itself.

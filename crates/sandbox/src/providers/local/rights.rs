@@ -11,11 +11,15 @@ const NOBODY: u32 = 65_534;
 const BY_FORCE: CapabilitySet =
     CapabilitySet::DAC_OVERRIDE.union(CapabilitySet::DAC_READ_SEARCH).union(CapabilitySet::FOWNER);
 
-/// What is made from here on belongs to the sandbox's root; every right stays.
+/// All but the right to what a file system keeps back for root. An overlay writes with the rights of whoever mounted it: a session would
+/// have that too.
+const OURS: CapabilitySet = CapabilitySet::all().difference(CapabilitySet::SYS_RESOURCE);
+
+/// What is made from here on belongs to the sandbox's root; every right stays that this takes.
 pub(super) fn work_for(ids: Ids) -> Result<()> {
     set_thread_groups(&[]).context("leave our groups")?;
     touch_files_as(ids.first);
-    set_effective(CapabilitySet::all())
+    set_effective(OURS)
 }
 
 /// What is made from here on is our own again.
@@ -28,10 +32,10 @@ pub(super) fn work_for_ourselves() -> Result<()> {
 /// keeps to these rights for good, as an overlay reads its layers as whoever mounted it.
 pub(super) fn as_anybody<T>(ids: Ids, work: impl FnOnce() -> Result<T>) -> Result<T> {
     touch_files_as(NOBODY);
-    set_effective(!BY_FORCE)?;
+    set_effective(OURS.difference(BY_FORCE))?;
     let done = work();
     touch_files_as(ids.first);
-    set_effective(CapabilitySet::all())?;
+    set_effective(OURS)?;
     done
 }
 

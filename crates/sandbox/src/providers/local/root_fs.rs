@@ -105,7 +105,7 @@ pub(super) fn build(parts: Parts) -> Result<Root> {
     let Parts { request, session, here, base, stack, users } = parts;
     let stage = Stage::new(here.root(), users)?;
     let root = Root(stage.place_of_root()?);
-    let files = stage.session(&session.0)?;
+    let files = stage.session(&session.top())?;
     let stacked = Stacked { stage, files, stack };
 
     let lowest: Vec<&Path> = match base {
@@ -147,7 +147,7 @@ pub(super) fn build(parts: Parts) -> Result<Root> {
     };
     root.file(RESOLVER, resolver.as_bytes())?;
     root.show(&request.guest, GUEST, Attributes::ReadOnly)?;
-    root.show(&here.spool(), SPOOL, Attributes::Writable)?;
+    root.show(&session.spool(here), SPOOL, Attributes::Writable)?;
     for mount in &request.mounts {
         let path = mount.inside.to_str().context("a mount's path inside is not UTF-8")?;
         root.show(&mount.host, path, Attributes::ReadOnly)?;

@@ -51,7 +51,7 @@ struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// The session's folder with the spools of its guests, and the layers that are its own.
+    /// The session's folder, its files and the spools of its guests, and the layers that are its own.
     fn of_files(
         &mut self,
         sandboxes: &Sandboxes,
@@ -60,8 +60,10 @@ impl Search<'_> {
     ) -> Result<ControlFlow<()>> {
         let names: BTreeSet<_> = stack::named(session)?.into_iter().collect();
         let layers = names.into_iter().filter(|name| name.starts_with(id.as_str()));
-        let layers = layers.map(|name| (sandboxes.layers().join(&name), name));
-        for (top, what) in std::iter::once((session.0.clone(), "session".to_owned())).chain(layers) {
+        let layers = layers.map(|name| (sandboxes.layer(&name), name));
+        let tops = BTreeSet::from([session.0.clone(), session.top()]);
+        let tops = tops.into_iter().map(|top| (top, "session".to_owned()));
+        for (top, what) in tops.chain(layers) {
             let opened = walk::open(&top).with_context(|| format!("open {}", top.display()))?;
             if self.of_tree(opened, &what).with_context(|| format!("read {}", top.display()))?.is_break() {
                 return Ok(ControlFlow::Break(()));

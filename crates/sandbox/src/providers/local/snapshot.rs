@@ -18,6 +18,7 @@ use super::identity::{self, Ids};
 use super::images::Images;
 use super::mapped::mapped;
 use super::record::Record;
+use super::room::NoRoom;
 use super::root_fs::{ROOT_TREE, system_trees};
 use super::stack::{Copies, Layer, Names, Shelf, named, read, write};
 use crate::error::ErrorKind;
@@ -50,11 +51,6 @@ pub(super) struct NoLayers;
 #[error("its files change faster than they can be copied")]
 pub(super) struct Busy;
 
-/// What was copied takes the session over its limit on disk.
-#[derive(Debug, thiserror::Error)]
-#[error("there is no room for it within the session's limit on disk; remove an earlier one, or files")]
-pub(super) struct NoRoom;
-
 /// Keeps the session's files as they are, unless there is a checkpoint of this number. The caller has the session's lock.
 pub(super) fn checkpoint(sandboxes: &Sandboxes, id: &SessionId, number: u32) -> Result<()> {
     let session = sandboxes.session(id);
@@ -82,7 +78,7 @@ pub(super) fn checkpoint(sandboxes: &Sandboxes, id: &SessionId, number: u32) -> 
 fn next_layer(sandboxes: &Sandboxes, session: &SessionDir, id: &SessionId) -> Result<u32> {
     let number = |name: &String| name.strip_prefix(id.as_str())?.strip_prefix('-')?.parse::<u32>().ok();
     let mut next = named(session)?.iter().filter_map(number).max().unwrap_or(0) + 1;
-    while sandboxes.layers().join(format!("{id}-{next}")).exists() {
+    while sandboxes.layer(&format!("{id}-{next}")).exists() {
         next += 1;
     }
     Ok(next)
@@ -158,13 +154,6 @@ pub(super) fn remove(sandboxes: &Sandboxes, id: &SessionId, number: u32) -> Resu
     shelf.tidy()
 }
 
-/// Takes back a checkpoint that there is no room for. The caller has the session's lock.
-pub(super) fn withdraw(sandboxes: &Sandboxes, id: &SessionId, number: u32) -> Result<()> {
-    // Its copy would be kept for the next to go on from.
-    forget_copies(&sandboxes.session(id))?;
-    remove(sandboxes, id, number)
-}
-
 /// Ends what somebody began who was killed. Before anything is made of the session's files; the caller has its lock.
 pub(super) fn settle(session: &SessionDir) -> Result<()> {
     let old = session.old_files();
@@ -182,7 +171,7 @@ pub(super) fn settle(session: &SessionDir) -> Result<()> {
     remove_tree(&old).context("remove the files that were replaced")
 }
 
-fn forget_copies(session: &SessionDir) -> Result<()> {
+pub(super) fn forget_copies(session: &SessionDir) -> Result<()> {
     remove_file(&session.copies_file())?;
     remove_file(&session.copying_file())
 }
@@ -197,7 +186,8 @@ fn remove_file(file: &Path) -> Result<()> {
     }
 }
 
-fn running(session: &SessionDir) -> Result<Option<(GenerationDir, Record)>> {
+/// The sandbox that runs, if one does.
+pub(super) fn running(session: &SessionDir) -> Result<Option<(GenerationDir, Record)>> {
     for generation in session.generations()? {
         let here = session.generation(generation);
         if let Some(record) = here.record()?
@@ -310,7 +300,7 @@ impl Copying<'_> {
             if !from.exists() {
                 continue;
             }
-            let below = notes.layers.iter().map(|name| self.sandboxes.layers().join(name).join(tree));
+            let below = notes.layers.iter().map(|name| self.sandboxes.layer(name).join(tree));
             let below: Vec<PathBuf> = below.collect();
             let nothing = Directories::new();
             let known = before.directories.get(tree).unwrap_or(&nothing);
@@ -340,7 +330,7 @@ impl Copying<'_> {
         let Some(last) = notes.layers.first() else { return Ok(BTreeMap::new()) };
         trees()
             .filter_map(|(tree, _)| {
-                let file = directories_file(&self.sandboxes.layers().join(last), tree);
+                let file = directories_file(&self.sandboxes.layer(last), tree);
                 fs::read(file).ok().map(|bytes| Ok((tree.to_owned(), parse_directories(&bytes)?)))
             })
             .collect()

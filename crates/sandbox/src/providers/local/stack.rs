@@ -7,6 +7,7 @@ use super::copy::Moment;
 use super::disk::{Sandboxes, SessionDir, private_dir, remove_tree, write_whole};
 use super::identity::Ids;
 use anyhow::{Context, Result};
+use lamplight_domain::SessionId;
 use rustix::fs::FlockOperation;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
@@ -52,7 +53,7 @@ impl Stack {
 
 impl Layer {
     fn open(sandboxes: &Sandboxes, name: &str) -> Result<Self> {
-        let folder = sandboxes.layers().join(name);
+        let folder = sandboxes.layer(name);
         let file = folder.join("layer.json");
         let About { ids } = read(&file)?.with_context(|| format!("{} is missing", file.display()))?;
         Ok(Self { folder, ids })
@@ -60,7 +61,7 @@ impl Layer {
 
     /// A new one, without files; what a killed attempt left under this name is gone.
     pub(super) fn make(sandboxes: &Sandboxes, name: &str, ids: Option<Ids>) -> Result<Self> {
-        let folder = sandboxes.layers().join(name);
+        let folder = sandboxes.layer(name);
         remove_tree(&folder)?;
         private_dir(&folder)?;
         write(&folder.join("layer.json"), &About { ids })?;
@@ -107,22 +108,52 @@ impl<'a> Shelf<'a> {
         Ok(Self { sandboxes, _lock: lock })
     }
 
-    /// Removes the layers that nobody names.
+    /// Removes the layers that nobody names, and the volumes of sessions that are gone when it was the last of theirs. Those in other
+    /// volumes go as far as they are mounted here, which is where somebody stopped naming them.
     pub(super) fn tidy(&self) -> Result<()> {
         let mut needed = BTreeSet::new();
         for session in self.sandboxes.sessions()? {
             needed.extend(named(&self.sandboxes.session(&session))?);
         }
-        for entry in fs::read_dir(self.sandboxes.layers())? {
-            let entry = entry?;
-            let is_layer = entry.file_type()?.is_dir();
-            if is_layer && !entry.file_name().to_str().is_some_and(|name| needed.contains(name)) {
-                remove_tree(&entry.path())
-                    .with_context(|| format!("remove {}, which nobody names", entry.path().display()))?;
+        tidy_folder(&self.sandboxes.layers(), &needed)?;
+        for (session, volume) in self.sandboxes.all_volumes()? {
+            let is_there = self.sandboxes.session(&session).0.exists();
+            if !is_there && !needed.iter().any(|name| origin(name).as_ref() == Some(&session)) {
+                volume.remove().with_context(|| format!("remove the volume of session {session}"))?;
+            } else if volume.layers().exists() {
+                tidy_folder(&volume.layers(), &needed)?;
             }
         }
         Ok(())
     }
+
+    /// Whether other sessions stand on layers of this one.
+    pub(super) fn is_stood_on(&self, id: &SessionId) -> Result<bool> {
+        for other in self.sandboxes.sessions()?.into_iter().filter(|other| other != id) {
+            let named = named(&self.sandboxes.session(&other))?;
+            if named.iter().any(|name| origin(name).as_ref() == Some(id)) {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+}
+
+fn tidy_folder(layers: &Path, needed: &BTreeSet<String>) -> Result<()> {
+    for entry in fs::read_dir(layers)? {
+        let entry = entry?;
+        let is_layer = entry.file_type()?.is_dir();
+        if is_layer && !entry.file_name().to_str().is_some_and(|name| needed.contains(name)) {
+            remove_tree(&entry.path())
+                .with_context(|| format!("remove {}, which nobody names", entry.path().display()))?;
+        }
+    }
+    Ok(())
+}
+
+/// The session that a layer was made of.
+pub(super) fn origin(layer: &str) -> Option<SessionId> {
+    layer.rsplit_once('-')?.0.parse().ok()
 }
 
 /// All that a session, its checkpoints and the notes of its copies name.

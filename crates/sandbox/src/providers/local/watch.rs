@@ -17,6 +17,7 @@ use super::memory;
 use super::processes::inside;
 use super::record::Record;
 use super::usage::{self, Sizes, Uncounted, Use};
+use super::volume;
 use lamplight_domain::SessionId;
 use lamplight_domain::sandbox::Wall;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
@@ -270,6 +271,13 @@ fn look_at(
     let memory_bytes = memory::soft_limit(&record);
     if let Some(bytes) = memory_bytes {
         memory::look(&here, &record, bytes)?;
+    }
+    let folder = shared.sandboxes.session(session);
+    if let Some(bytes) = folder.volume().taken()? {
+        // The kernel holds it to its limit; what is left is to tell.
+        volume::note_full(&folder, &here, &record)?;
+        let walked = Some(Walked { taken: Use { bytes, files: 0 }, limit, full_at: None });
+        return Ok(Some(Known { walked, memory_bytes, ..Known::default() }));
     }
     let due = known.due();
     if due == Due::Nothing {

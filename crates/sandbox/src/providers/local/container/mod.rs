@@ -208,7 +208,7 @@ fn take_over(
     walls::check_limits(&mut limits, &cgroups, &process, name);
     rows.push(identity.wall());
     rows.extend(limits);
-    let [disk, open_files] = request.limits.of_files();
+    let [disk, open_files] = request.limits.of_files(None);
     rows.push(if has_own_kernel { own_kernel::disk(disk, &request.limits) } else { disk });
     rows.push(open_files);
     let enforced = Enforced(rows);
