@@ -106,16 +106,16 @@ pub(super) async fn files_end_where_the_disk_limit_is(stage: &Stage<'_>) -> Case
     const LIMIT: u64 = 16 << 20;
     let inside = within(stage, SandboxLimits { disk_bytes: Some(LIMIT), ..SandboxLimits::default() }).await?;
     not_missing(stage, &inside, Wall::Disk, LIMIT).await?;
+    // Where the limit is soft, it takes a look until it counts.
+    let grow = "import sys, time\nwanted = sys.argv[1]\nfor _ in range(150):\n try:\n  open('/workspace/more', 'ab', 0).write(b'x')\n  grows = 'grows'\n\
+                \x20except OSError: grows = 'full'\n if grows == wanted: break\n time.sleep(0.1)\nprint(grows)";
+    inside.write("/tmp/grow.py", grow).await?;
     // One file by itself at once, whoever looks.
     inside.refused("head -c 17M /dev/zero > /workspace/one").await?;
     // It may have been over the limit for a moment, and is looked at again; where the limit is soft, more than it allows may be written.
     let again = "rm /workspace/one; for i in $(seq 100); do echo x > /workspace/one && break; sleep 0.1; done; \
                  for n in 1 2 3 4; do head -c 4500K /dev/zero > /workspace/$n; done; true";
     inside.sh(again).await?;
-    // Where the limit is soft, it takes a look until it counts.
-    let grow = "import sys, time\nwanted = sys.argv[1]\nfor _ in range(150):\n try:\n  open('/workspace/more', 'ab', 0).write(b'x')\n  grows = 'grows'\n\
-                \x20except OSError: grows = 'full'\n if grows == wanted: break\n time.sleep(0.1)\nprint(grows)";
-    inside.write("/tmp/grow.py", grow).await?;
     same("over the limit", inside.sh("python3 /tmp/grow.py full").await?, "full".into())?;
     let told: Vec<_> = hits(stage, &inside).await?.iter().map(ToString::to_string).collect();
     same("told", told, vec!["out of disk space (limit 16 MiB)".into()])?;
