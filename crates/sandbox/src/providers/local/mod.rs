@@ -338,11 +338,7 @@ impl Provider for Local {
     }
 
     async fn list(&self) -> Result<Vec<Listed>, SandboxError> {
-        let sandboxes = self.sandboxes.clone();
-        let found = tokio::task::spawn_blocking(move || list(&sandboxes)).await;
-        found
-            .unwrap_or_else(|panic| Err(io::Error::other(panic)))
-            .map_err(|error| SandboxError::from_io("list sandboxes", error))
+        self.blocking("list sandboxes".to_owned(), |sandboxes| Ok(list(sandboxes)?)).await
     }
 
     async fn checkpoint(&self, handle: &Handle, number: u32) -> Result<Checkpoint, SandboxError> {
