@@ -531,7 +531,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Sessions that wait for a sandbox, in their order. */
+        /** Sessions that wait for a sandbox, in their order; of several servers, those of all. */
         get: operations["list_queue"];
         put?: never;
         post?: never;
@@ -582,7 +582,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** The sandboxes that there are now, each with what it uses of what it may. */
+        /** The sandboxes that there are now, each with what it uses of what it may; of several servers, those of all. */
         get: operations["list_sandboxes"];
         put?: never;
         post?: never;
@@ -3647,9 +3647,14 @@ export interface components {
             deadline: components["schemas"]["Timestamp"];
         };
         QueueList: {
-            /** @description The first is the next; at most 200. */
+            /** @description The first is the next; of several servers, who is next at each comes before who is not. At most 200 of each. */
             items: components["schemas"]["QueuedSession"][];
+            /** @description Of all servers together. */
             places: components["schemas"]["QueuePlaces"];
+            /** @description The places of each, where there are several servers: those of one are memory of its machine. */
+            servers?: components["schemas"]["ServerPlaces"][];
+            /** @description Servers that did not answer in time; what waits there, and their places, are missing. */
+            not_answering?: string[];
         };
         /** @description What sandboxes take of what there is for them; no bound is `null`. */
         QueuePlaces: {
@@ -3685,9 +3690,11 @@ export interface components {
             person: string;
             /** @description Always `queued`. */
             status: components["schemas"]["Phase"];
+            /** @description Where it waits, if there are several servers: it comes in there. */
+            server?: string | null;
             /**
              * Format: int32
-             * @description From 1.
+             * @description From 1, at its server.
              */
             queue_position: number;
             /**
@@ -3811,6 +3818,8 @@ export interface components {
              * @description Which of the session's sandboxes, from 1.
              */
             generation: number;
+            /** @description On whose machine it is, if there are several servers. */
+            server?: string | null;
             title?: string | null;
             lent?: components["schemas"]["Lent"] | null;
             repository?: string | null;
@@ -3930,6 +3939,8 @@ export interface components {
         };
         SandboxList: {
             items: components["schemas"]["SandboxItem"][];
+            /** @description Of several servers, those that did not answer in time: their sandboxes are missing. */
+            not_answering?: string[];
         };
         /**
          * @description Where a session's sandbox is. `paused`: everything in it stands still, kept in memory for as long as the machine is up.
@@ -3972,6 +3983,12 @@ export interface components {
             unread: string[];
             /** @description Whether the time was enough for everything. */
             complete: boolean;
+        };
+        /** @description One of several servers. */
+        ServerPlaces: {
+            /** @example http://10.0.0.7:7410 */
+            server: string;
+            places: components["schemas"]["QueuePlaces"];
         };
         /** @description One piece of work. */
         SessionId: string;
