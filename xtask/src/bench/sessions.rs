@@ -24,6 +24,8 @@ const WOKEN: usize = 300;
 const OPEN: u32 = 200;
 const OPEN_BEFORE: u32 = 20;
 const FOLLOWERS: u32 = 1_000;
+/// That are there before the first measure.
+const FOLLOWERS_BEFORE: u32 = 20;
 /// As many as a server takes.
 const ALL_FOLLOWERS: u32 = 10_000;
 /// Descriptors beside theirs.
@@ -52,7 +54,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     let mut memory = Table::new(
         "Sessions, memory of the server",
         "Proportional set size, as a difference, which is below nothing where the server happens to take less than before. Sleeping sessions are finished ones, real logs, listed once; open ones have a sandbox and an agent that wait, \
-         which are not counted; followers are open WebSockets on one idle session.",
+         which are not counted; followers are open WebSockets on one idle session, beside 20 that were there before.",
         &["what", "each", "goal", "server before", "server after"],
     );
     memory.row("100,000 sleeping sessions", asleep.as_ref().map_err(again).and_then(Sleeping::weighed));
@@ -199,17 +201,24 @@ fn followers(bench: &Bench, peer: Peer, count: u32, goal: &str) -> Result<Vec<St
     allow_files(u64::from(count) + OTHER_FILES)?;
     let running = peer.start(bench)?;
     let session = peer.session(bench, &running)?;
-    std::thread::sleep(SETTLED);
+    let follow = |count: u32| {
+        let mut load = Command::new(bench.example("load"));
+        load.args(["idle", peer.name(), &running.url, &session, &count.to_string()]);
+        let mut load = load.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
+        let mut said = String::new();
+        BufReader::new(load.stdout.take().context("read what the load says")?).read_line(&mut said)?;
+        std::thread::sleep(SETTLED);
+        anyhow::Ok(load)
+    };
+    // The code that serves them comes into memory with the first.
+    let few = follow(FOLLOWERS_BEFORE)?;
     let before = running.pss()?;
-    let mut load = Command::new(bench.example("load"));
-    load.args(["idle", peer.name(), &running.url, &session, &count.to_string()]);
-    let mut load = load.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn()?;
-    let mut said = String::new();
-    BufReader::new(load.stdout.take().context("read what the load says")?).read_line(&mut said)?;
-    std::thread::sleep(SETTLED);
+    let many = follow(count)?;
     let after = running.pss()?;
-    drop(load.stdin.take());
-    ensure!(load.wait()?.success(), "a reader was sent away");
+    for mut load in [few, many] {
+        drop(load.stdin.take());
+        ensure!(load.wait()?.success(), "a reader was sent away");
+    }
     if peer == Peer::Lamplight {
         end(&running.url, &session)?;
     }
