@@ -4,12 +4,13 @@
 //! load deliver PEER URL SESSION READERS ROUNDS   how long from asking for an append to having read it
 //! load idle    PEER URL SESSION READERS          follows and does nothing, until its standard input ends
 //! load behind  URL SESSION EVENTS ROUNDS        comes back so many events behind, until it has read the last one
-//! load storm   URL SESSION READERS              all come back at once, until each has read an event that is appended then
-//! load edit    URL SESSION CONNECTIONS ROUNDS   how many events a second one session takes over HTTP
+//! load storm   PEER URL SESSION READERS          all come back at once, until each has read an event that is appended then
+//! load append  PEER URL SESSION CONNECTIONS ROUNDS   how many events a second one session takes over HTTP
 //! load floor   PORT FILE                        a server that does as little as an event on disk can cost
 //! load echo                                      an ACP agent that repeats each prompt, for the peer that needs one
 //! ```
 
+mod answer;
 mod echo;
 mod floor;
 mod peer;
@@ -28,8 +29,8 @@ async fn main() -> Result<()> {
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
         ["deliver", peer, url, session, readers, rounds] => {
-            let peer = Peer::new(peer, url, session)?;
-            let report = readers::deliver(&peer, readers.parse()?, rounds.parse()?).await?;
+            let mut peer = Peer::new(peer, url, session)?;
+            let report = readers::deliver(&mut peer, readers.parse()?, rounds.parse()?).await?;
             println!("{report}");
             Ok(())
         }
@@ -41,13 +42,13 @@ async fn main() -> Result<()> {
             println!("{}", returning::behind(&peer, events.parse()?, rounds.parse()?).await?);
             Ok(())
         }
-        ["storm", url, session, readers] => {
-            println!("{}", returning::storm(Peer::new("lamplight", url, session)?, readers.parse()?).await?);
+        ["storm", peer, url, session, readers] => {
+            println!("{}", returning::storm(Peer::new(peer, url, session)?, readers.parse()?).await?);
             Ok(())
         }
-        ["edit", url, session, connections, rounds] => {
-            let peer = Peer::new("lamplight", url, session)?;
-            println!("{}", pipelined::edit(&peer, connections.parse()?, rounds.parse()?).await?);
+        ["append", peer, url, session, connections, rounds] => {
+            let peer = Peer::new(peer, url, session)?;
+            println!("{}", pipelined::append(peer, connections.parse()?, rounds.parse()?).await?);
             Ok(())
         }
         ["floor", port, file] => floor::run(port.parse()?, file),

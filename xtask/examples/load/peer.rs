@@ -1,5 +1,6 @@
 //! How each program is followed and appended to.
 
+use crate::answer;
 use anyhow::{Context, Result, bail, ensure};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -10,7 +11,7 @@ const HEAD_BYTES: usize = 4096;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Kind {
-    /// Prompts that wait for the end of a turn, over WebSocket.
+    /// Changes of a prompt that waits for the end of a turn, over WebSocket.
     Lamplight,
     /// Rows of a Durable Object, over WebSocket; and lines of a file, by [`crate::floor`].
     Workerd,
@@ -27,6 +28,8 @@ pub(crate) struct Peer {
     url: String,
     session: String,
     client: reqwest::Client,
+    /// Of Lamplight's prompt that is changed.
+    prompt: String,
 }
 
 impl Peer {
@@ -39,15 +42,7 @@ impl Peer {
             other => bail!("there is no peer {other}"),
         };
         let client = reqwest::Client::builder().no_proxy().build()?;
-        Ok(Self { kind, url: url.to_owned(), session: session.to_owned(), client })
-    }
-
-    /// Appends that wait nowhere, so that there may be only so many; [`Peer::forget`] makes room again.
-    pub(crate) fn at_most(&self) -> usize {
-        match self.kind {
-            Kind::Lamplight => 90,
-            Kind::Workerd | Kind::OpenCode | Kind::SandboxAgent => usize::MAX,
-        }
+        Ok(Self { kind, url: url.to_owned(), session: session.to_owned(), client, prompt: String::new() })
     }
 
     /// Begins to follow, from now on: the connection, and what has been read of the events. They are looked for in the bytes as
@@ -57,7 +52,7 @@ impl Peer {
         let session = &self.session;
         match self.kind {
             Kind::Lamplight => {
-                let last = self.last_seq().await?;
+                let last = self.last_seq().await?.unwrap_or_default();
                 self.follow_from(last).await
             }
             Kind::Workerd => self.open("/events", WEBSOCKET, "101").await,
@@ -72,51 +67,68 @@ impl Peer {
         self.open(&path, WEBSOCKET, "101").await
     }
 
-    /// Where Lamplight's log ends.
-    pub(crate) async fn last_seq(&self) -> Result<u64> {
+    /// Where Lamplight's log ends; `None` of others, of which that is not known.
+    pub(crate) async fn last_seq(&self) -> Result<Option<u64>> {
+        if self.kind != Kind::Lamplight {
+            return Ok(None);
+        }
         let view = self.get(&format!("/api/v1/sessions/{}", self.session)).await?;
-        view["last_seq"].as_u64().context("a session has a last_seq")
+        Ok(Some(view["last_seq"].as_u64().context("a session has a last_seq")?))
     }
 
-    /// Appends one event that holds this text.
-    pub(crate) async fn append(&self, text: &str) -> Result<()> {
-        let session = &self.session;
-        let (path, body) = match self.kind {
-            Kind::Lamplight => (format!("/api/v1/sessions/{session}/prompts"), json!({ "text": text })),
-            Kind::Workerd => ("/append".to_owned(), json!({ "text": text })),
-            Kind::OpenCode => (
-                format!("/session/{session}/message"),
-                json!({ "noReply": true, "parts": [{ "type": "text", "text": text }] }),
-            ),
-            Kind::SandboxAgent => (format!("/v1/acp/{session}"), prompt(text)),
-        };
-        let url = format!("{}{path}", self.url);
-        let answer = self.client.post(url).json(&body).send().await?.error_for_status()?;
-        answer.bytes().await?;
-        Ok(())
-    }
-
-    /// Takes back what still waits.
-    pub(crate) async fn forget(&self) -> Result<()> {
+    /// Makes what the requests are about.
+    pub(crate) async fn prepare(&mut self) -> Result<()> {
         if self.kind != Kind::Lamplight {
             return Ok(());
         }
         let path = format!("/api/v1/sessions/{}", self.session);
+        let waits =
+            self.client.post(format!("{}{path}/prompts", self.url)).json(&json!({ "text": "to be changed" }));
+        waits.send().await?.error_for_status()?;
         let view = self.get(&path).await?;
-        for prompt in view["queued"].as_array().into_iter().flatten() {
-            let prompt = prompt["prompt"].as_str().context("a prompt has an id")?;
-            let url = format!("{}{path}/prompts/{prompt}", self.url);
-            self.client.delete(url).send().await?.error_for_status()?;
+        let prompt = view["queued"][0]["prompt"].as_str().context("a prompt waits")?;
+        self.prompt = format!("{path}/prompts/{prompt}");
+        Ok(())
+    }
+
+    /// The request that appends one event that holds this text.
+    pub(crate) fn request(&self, text: &str) -> Result<Vec<u8>> {
+        let session = &self.session;
+        let (method, path, body) = match self.kind {
+            Kind::Lamplight => ("PUT", self.prompt.clone(), json!({ "text": text })),
+            Kind::Workerd => ("POST", "/append".to_owned(), json!({ "text": text })),
+            Kind::OpenCode => (
+                "POST",
+                format!("/session/{session}/message"),
+                json!({ "noReply": true, "parts": [{ "type": "text", "text": text }] }),
+            ),
+            Kind::SandboxAgent => ("POST", format!("/v1/acp/{session}"), prompt(text)),
+        };
+        let (host, body) = (self.host()?, body.to_string());
+        Ok(format!(
+            "{method} {path} HTTP/1.1\r\nhost: {host}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        )
+        .into_bytes())
+    }
+
+    /// Appends one event that holds this text.
+    pub(crate) async fn append(&self, text: &str) -> Result<()> {
+        let mut stream = TcpStream::connect(self.host()?).await?;
+        stream.write_all(&self.request(text)?).await?;
+        let mut read = Vec::new();
+        while answer::length(&read)?.is_none() {
+            ensure!(stream.read_buf(&mut read).await? > 0, "the connection ended");
         }
         Ok(())
     }
 
-    /// The path of the prompt that waits, the only one.
-    pub(crate) async fn waiting(&self) -> Result<String> {
-        let path = format!("/api/v1/sessions/{}", self.session);
-        let view = self.get(&path).await?;
-        let prompt = view["queued"][0]["prompt"].as_str().context("a prompt waits")?;
-        Ok(format!("{path}/prompts/{prompt}"))
+    /// Takes back what waits.
+    pub(crate) async fn forget(&self) -> Result<()> {
+        if self.kind == Kind::Lamplight {
+            self.client.delete(format!("{}{}", self.url, self.prompt)).send().await?.error_for_status()?;
+        }
+        Ok(())
     }
 
     pub(crate) fn host(&self) -> Result<&str> {

@@ -1,16 +1,19 @@
 //! Readers, and how long each event took to reach each of them.
+//!
+//! One thread asks, hears the answer and reads for all, by one `epoll` and no tasks: it shares the processors with the server that is measured,
+//! and what it takes of them longer than it must would be measured too.
 
+use crate::answer;
 use crate::peer::Peer;
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
+use rustix::event::{Timespec, epoll};
 use serde_json::{Value, json};
-use std::cell::RefCell;
-use std::rc::Rc;
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::os::fd::OwnedFd;
 use std::time::{Duration, Instant};
 use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
-use tokio::sync::Notify;
-use tokio::task::{JoinSet, LocalSet};
-use tokio::time::timeout;
+use tokio::task::JoinSet;
 
 /// For one event to reach every reader.
 const DELIVERED: Duration = Duration::from_secs(30);
@@ -20,63 +23,30 @@ const SETTLED: Duration = Duration::from_millis(500);
 const PAUSE: Duration = Duration::from_millis(10);
 /// Not measured: the first events wake what sleeps.
 const WARM_UP: usize = 10;
-/// Read at once by one reader.
+/// Read at once, and connections that are told to be ready at once.
 const READ_BYTES: usize = 16 * 1024;
-
-/// Where all readers say what they have read.
-struct Board {
-    /// What stands before the number of an event of ours; a server may repeat what an earlier load has sent.
-    start: Vec<u8>,
-    /// The event that is on its way, and how many have not read it.
-    number: usize,
-    missing: usize,
-    seen_at: Vec<Instant>,
-    /// A reader was sent away.
-    lost: Option<String>,
-}
-
-struct Shared {
-    board: RefCell<Board>,
-    /// Nobody misses it any more, or somebody is lost.
-    told: Notify,
-}
+const READY: usize = 1024;
 
 /// Appends one event after the other, each when all readers have read the one before.
-pub(crate) async fn deliver(peer: &Peer, readers: usize, events: usize) -> Result<Value> {
-    LocalSet::new().run_until(deliver_here(peer, readers, events)).await
-}
-
-async fn deliver_here(peer: &Peer, readers: usize, events: usize) -> Result<Value> {
-    let start = format!("mark-{}-", std::process::id());
-    let board = Board { start: start.clone().into(), number: 0, missing: 0, seen_at: Vec::new(), lost: None };
-    let shared = Rc::new(Shared { board: RefCell::new(board), told: Notify::new() });
-    let mut tasks = JoinSet::new();
+pub(crate) async fn deliver(peer: &mut Peer, readers: usize, events: usize) -> Result<Value> {
+    peer.prepare().await?;
+    let mut crowd = Crowd::new(peer.host()?)?;
     for _ in 0..readers {
         let (stream, rest) = peer.follow().await?;
-        tasks.spawn_local(read(stream, rest, Rc::clone(&shared)));
+        crowd.admit(stream.into_std()?, rest)?;
     }
-    tokio::time::sleep(SETTLED).await;
-
     let mut waits = Vec::with_capacity(readers * events);
+    crowd.listen(SETTLED)?;
     for number in 0..WARM_UP + events {
-        if number % peer.at_most() == peer.at_most() - 1 {
-            peer.forget().await?;
-            tokio::time::sleep(SETTLED).await;
-        }
-        {
-            let mut board = shared.board.borrow_mut();
-            (board.number, board.missing) = (number, readers);
-            board.seen_at.clear();
-        }
-        let text = format!("{start}{number};");
-        let asked = now();
-        let (appended, delivered) = tokio::join!(peer.append(&text), timeout(DELIVERED, delivered(&shared)));
-        appended?;
-        delivered.with_context(|| format!("event {number} did not reach every reader"))??;
+        // A server may repeat what an earlier load has sent, or tell the same text twice, by two kinds of event: the first counts.
+        let mark = format!("mark-{}-{number};", std::process::id());
+        let request = peer.request(&mark)?;
+        let took = crowd.tell(&request, mark.as_bytes());
+        let took = took.with_context(|| format!("event {number} did not reach every reader"))?;
         if number >= WARM_UP {
-            waits.extend(shared.board.borrow().seen_at.iter().map(|at| at.duration_since(asked)));
+            waits.extend(took);
         }
-        tokio::time::sleep(PAUSE).await;
+        crowd.listen(PAUSE)?;
     }
     peer.forget().await?;
     waits.sort_unstable();
@@ -84,58 +54,103 @@ async fn deliver_here(peer: &Peer, readers: usize, events: usize) -> Result<Valu
     Ok(json!({ "readers": readers, "p50_ms": at(0.5), "p99_ms": at(0.99), "max_ms": at(1.0) }))
 }
 
-async fn delivered(shared: &Shared) -> Result<()> {
-    loop {
-        {
-            let board = shared.board.borrow();
-            if let Some(why) = &board.lost {
-                bail!("a reader was sent away: {why}");
-            }
-            if board.missing == 0 {
-                return Ok(());
-            }
-        }
-        shared.told.notified().await;
-    }
+/// All readers, and the connection over which events are appended, which stands before the first of them.
+struct Crowd {
+    ready: OwnedFd,
+    asking: TcpStream,
+    answer: Vec<u8>,
+    readers: Vec<Reader>,
+    scratch: Vec<u8>,
 }
 
-/// Looks for numbers in what it reads; the same text may be told twice, by two kinds of event, and the first counts.
-async fn read(mut stream: TcpStream, mut rest: Vec<u8>, shared: Rc<Shared>) {
-    let start = shared.board.borrow().start.clone();
-    let mut next = 0;
-    let lost = loop {
-        match stream.read_buf(&mut rest).await {
-            Ok(0) => break "the stream ended".to_owned(),
-            Ok(_) => {}
-            Err(error) => break error.to_string(),
+struct Reader {
+    stream: TcpStream,
+    /// What may be the beginning of a mark.
+    rest: Vec<u8>,
+    has_it: bool,
+}
+
+impl Crowd {
+    fn new(host: &str) -> Result<Self> {
+        let ready = epoll::create(epoll::CreateFlags::CLOEXEC)?;
+        let asking = TcpStream::connect(host)?;
+        asking.set_nodelay(true)?;
+        asking.set_nonblocking(true)?;
+        epoll::add(&ready, &asking, epoll::EventData::new_u64(0), epoll::EventFlags::IN)?;
+        Ok(Self { ready, asking, answer: Vec::new(), readers: Vec::new(), scratch: vec![0; READ_BYTES] })
+    }
+
+    fn admit(&mut self, stream: TcpStream, rest: Vec<u8>) -> Result<()> {
+        let place = epoll::EventData::new_u64(self.readers.len() as u64 + 1);
+        epoll::add(&self.ready, &stream, place, epoll::EventFlags::IN)?;
+        self.readers.push(Reader { stream, rest, has_it: true });
+        Ok(())
+    }
+
+    /// Reads what comes although nothing was asked for.
+    fn listen(&mut self, long: Duration) -> Result<()> {
+        let until = now() + long;
+        while let Some(left) = until.checked_duration_since(now()).filter(|left| !left.is_zero()) {
+            self.hear(b"", left, |_| {})?;
         }
-        while let Some((number, end)) = number(&rest, &start) {
-            rest.drain(..end);
-            let mut board = shared.board.borrow_mut();
-            if number == board.number && number >= next {
-                next = number + 1;
-                board.seen_at.push(now());
-                board.missing -= 1;
-                if board.missing == 0 {
-                    shared.told.notify_one();
+        Ok(())
+    }
+
+    /// How long after the request each reader had read the mark.
+    fn tell(&mut self, request: &[u8], mark: &[u8]) -> Result<Vec<Duration>> {
+        self.readers.iter_mut().for_each(|reader| reader.has_it = false);
+        self.answer.clear();
+        let mut took = Vec::with_capacity(self.readers.len());
+        let asked = now();
+        self.asking.write_all(request)?;
+        while took.len() < self.readers.len() || answer::length(&self.answer)?.is_none() {
+            let left = DELIVERED.checked_sub(asked.elapsed());
+            let left = left.with_context(|| format!("{} had it", took.len()))?;
+            self.hear(mark, left, |at| took.push(at.duration_since(asked)))?;
+        }
+        Ok(took)
+    }
+
+    /// Waits until somebody hears something, for so long.
+    fn hear(&mut self, mark: &[u8], long: Duration, mut had: impl FnMut(Instant)) -> Result<()> {
+        let mut events = Vec::with_capacity(READY);
+        let long = Timespec { tv_sec: long.as_secs() as i64, tv_nsec: i64::from(long.subsec_nanos()) };
+        epoll::wait(&self.ready, rustix::buffer::spare_capacity(&mut events), Some(&long))?;
+        for event in events {
+            let place = { event.data }.u64() as usize;
+            let from = place.checked_sub(1).map(|place| &mut self.readers[place]);
+            let stream = from.as_ref().map_or(&self.asking, |reader| &reader.stream);
+            let count = match { stream }.read(&mut self.scratch) {
+                Ok(count) => count,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => continue,
+                Err(error) => return Err(error.into()),
+            };
+            ensure!(count > 0, "connection {place} was ended");
+            match from {
+                None => self.answer.extend_from_slice(&self.scratch[..count]),
+                Some(reader) => {
+                    if reader.reads(&self.scratch[..count], mark) {
+                        had(now());
+                    }
                 }
             }
         }
-        // What may be the beginning of a number stays.
-        let keep = position(&rest, &start).unwrap_or(rest.len().saturating_sub(start.len()));
-        rest.drain(..keep);
-        rest.reserve(READ_BYTES);
-    };
-    shared.board.borrow_mut().lost = Some(lost);
-    shared.told.notify_one();
+        Ok(())
+    }
 }
 
-/// The first number in the bytes, and where it ends.
-fn number(bytes: &[u8], start: &[u8]) -> Option<(usize, usize)> {
-    let start = position(bytes, start)? + start.len();
-    let length = bytes[start..].iter().position(|byte| *byte == b';')?;
-    let text = std::str::from_utf8(&bytes[start..start + length]).ok()?;
-    Some((text.parse().ok()?, start + length + 1))
+impl Reader {
+    /// Whether the mark is in it, for the first time.
+    fn reads(&mut self, bytes: &[u8], mark: &[u8]) -> bool {
+        if self.has_it {
+            return false;
+        }
+        self.rest.extend_from_slice(bytes);
+        self.has_it = position(&self.rest, mark).is_some();
+        let gone = if self.has_it { self.rest.len() } else { self.rest.len().saturating_sub(mark.len()) };
+        self.rest.drain(..gone);
+        self.has_it
+    }
 }
 
 pub(crate) fn position(bytes: &[u8], word: &[u8]) -> Option<usize> {

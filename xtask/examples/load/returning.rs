@@ -1,4 +1,4 @@
-//! Readers that come back to a session of Lamplight's.
+//! Readers that come back to a session.
 
 use crate::peer::Peer;
 use crate::readers::{now, position};
@@ -20,7 +20,7 @@ const READ_BYTES: usize = 64 * 1024;
 
 /// One after the other.
 pub(crate) async fn behind(peer: &Peer, events: u64, rounds: usize) -> Result<Value> {
-    let last = peer.last_seq().await?;
+    let last = peer.last_seq().await?.context("its log has an end")?;
     let end = format!("\"seq\":{last},");
     let mut waits = Vec::with_capacity(rounds);
     for _ in 0..rounds {
@@ -35,7 +35,8 @@ pub(crate) async fn behind(peer: &Peer, events: u64, rounds: usize) -> Result<Va
 }
 
 /// All at once. What they wait for is appended when the last of them is connected.
-pub(crate) async fn storm(peer: Peer, readers: usize) -> Result<Value> {
+pub(crate) async fn storm(mut peer: Peer, readers: usize) -> Result<Value> {
+    peer.prepare().await?;
     LocalSet::new().run_until(storm_here(Rc::new(peer), readers)).await
 }
 
@@ -49,7 +50,10 @@ async fn storm_here(peer: Rc<Peer>, readers: usize) -> Result<Value> {
         let (peer, door) = (Rc::clone(&peer), Rc::clone(&door));
         connecting.spawn_local(async move {
             let _turn = door.acquire().await?;
-            peer.follow_from(last).await
+            match last {
+                Some(last) => peer.follow_from(last).await,
+                None => peer.follow().await,
+            }
         });
     }
     while let Some(connected) = connecting.join_next().await {

@@ -13,7 +13,7 @@ const TEST: Test = Test {
     target: "it",
     name: "kills::a_server_killed_at_any_moment_loses_and_doubles_nothing",
     variable: "LAMPLIGHT_KILL_ROUNDS",
-    rounds: 200,
+    rounds: 1_000,
 };
 
 /// What is tried a hundred times and more, and how often.
@@ -62,7 +62,7 @@ struct Test {
 
 pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     let mut table = Table::new(
-        "200 kills",
+        "1,000 kills",
         "The server is killed with SIGKILL at a random moment of a session of 0.6 s with an agent's process in a sandbox, and started again. The test fails unless each session ends \
          with its turn finished once, one commit, every word once, numbers without a gap, and nothing left behind. Where the log ended when the server died:",
         &["last boundary in the log", "kills", "longest until the work was committed"],

@@ -2,7 +2,7 @@
 
 use super::Bench;
 use super::http;
-use super::peers::{Lamplight, create, end, until};
+use super::peers::{Lamplight, Peer, create, end, until};
 use super::postgres::Postgres;
 use super::process::{Running, free_port, now};
 use super::table::{Table, ms, quantile, size};
@@ -28,7 +28,9 @@ const RETURNS: usize = 100;
 const STORM: usize = 5_000;
 /// Over HTTP, and how many times each of them sends what it sends at once.
 const CONNECTIONS: usize = 64;
-const EDIT_ROUNDS: usize = 25;
+const ROUNDS: usize = 25;
+/// Of those who wait for the disk with each.
+const SLOW_ROUNDS: usize = 4;
 const FAILOVERS: usize = 3;
 /// Servers on one database have it in common.
 const SHARED_KEY: (&str, &str) =
@@ -43,17 +45,20 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
         "Scale",
         "On SQLite, but for the failover. The store has 10,000 finished sessions, real logs copied under new ids, with about a million entries; the list is over 100,000. Taken back: from starting a new server after `kill -9` until each of 100 \
          agents, each in its sandbox, has said something more. A storm: readers that all come back to a server that has just been started again, until each has read an event that was appended after them. Events over HTTP: a request each, \
-         64 ahead of their answers on each of 64 connections. Failover: from `kill -9` of the server that has a session in the middle of a turn until another one on the same database shows its next event.",
-        &["what", "p50", "slowest, or p99", "goal"],
+         64 ahead of their answers on each of 64 connections. Failover: from `kill -9` of the server that has a session in the middle of a turn until another one on the same database shows its next event. \
+         Beside it, in the same run and as a ratio of ours: a Durable Object on workerd, whose database is empty and whose readers have all there is; and where a line is named, a thread that reads a request, \
+         appends its body to a file, syncs it and answers.",
+        &["what", "p50", "slowest, or p99", "goal", "beside it"],
     );
     let many = Many::new(bench)?;
-    table.row("start → ready", many.starts());
-    table.row("memory after the start", many.weighed());
+    table.row("start → ready", many.starts(bench));
+    table.row("memory after the start", many.weighed(bench));
     table.row("a sleeping session's view", many.woken());
     table.row("kill -9 → serving, with 100 live sandboxes", many.killed(bench));
     table.row("a reader that comes back 500 events behind", behind(bench));
     table.row("a storm of 5,000 readers", storm(bench));
     table.row("durable events a second over HTTP, one session", posted(bench));
+    table.row("the same on PostgreSQL", posted_to_postgres(bench));
     table.row("failover to another server, on PostgreSQL", failed_over(bench));
     table.row("a page of 50 of 100,000 sessions", Listed::new(bench)?.pages());
     Ok(vec![table])
@@ -72,20 +77,22 @@ impl Many {
         Ok(Self { lamplight, entries })
     }
 
-    fn starts(&self) -> Result<Vec<String>> {
-        self.lamplight.serve()?;
-        let mut took = Vec::new();
-        for _ in 0..STARTS {
-            took.push(self.lamplight.serve()?.ready.as_secs_f64() * 1e3);
-        }
+    fn starts(&self, bench: &Bench) -> Result<Vec<String>> {
+        let mut took = started(|| self.lamplight.serve())?;
         let with = format!("50 ms with {} entries", self.entries);
-        Ok(vec![ms(quantile(&mut took, 0.5)), ms(quantile(&mut took, 1.0)), with])
+        let half = quantile(&mut took, 0.5);
+        let theirs = started(|| Peer::Workerd.start(bench)).map(|mut took| quantile(&mut took, 0.5));
+        Ok(vec![ms(half), ms(quantile(&mut took, 1.0)), with, beside("Durable Object", theirs, half, ms)])
     }
 
-    fn weighed(&self) -> Result<Vec<String>> {
-        let running = self.lamplight.serve()?;
-        std::thread::sleep(SETTLED);
-        Ok(vec![size(running.pss()?), String::new(), "12 MiB".to_owned()])
+    fn weighed(&self, bench: &Bench) -> Result<Vec<String>> {
+        let weigh = |running: Running| {
+            std::thread::sleep(SETTLED);
+            running.pss()
+        };
+        let ours = weigh(self.lamplight.serve()?)?;
+        let theirs = Peer::Workerd.start(bench).and_then(weigh);
+        Ok(vec![size(ours), String::new(), "12 MiB".to_owned(), beside("Durable Object", theirs, ours, size)])
     }
 
     fn woken(&self) -> Result<Vec<String>> {
@@ -98,7 +105,12 @@ impl Many {
             http::get(&url)?;
             took.push(start.elapsed().as_secs_f64() * 1e3);
         }
-        Ok(vec![ms(quantile(&mut took, 0.5)), ms(quantile(&mut took, 0.99)), "10 ms".to_owned()])
+        Ok(vec![
+            ms(quantile(&mut took, 0.5)),
+            ms(quantile(&mut took, 0.99)),
+            "10 ms".to_owned(),
+            String::new(),
+        ])
     }
 
     fn killed(&self, bench: &Bench) -> Result<Vec<String>> {
@@ -128,7 +140,21 @@ impl Many {
             end(&running.url, id)?;
         }
         let back = format!("all back after {:.1} s", all.as_secs_f64());
-        Ok(vec![ms(ready.as_secs_f64() * 1e3), back, "50 ms, 5 s".to_owned()])
+        Ok(vec![ms(ready.as_secs_f64() * 1e3), back, "50 ms, 5 s".to_owned(), String::new()])
+    }
+}
+
+/// How long each start takes, in milliseconds, but for the first.
+fn started(start: impl Fn() -> Result<Running>) -> Result<Vec<f64>> {
+    start()?;
+    (0..STARTS).map(|_| Ok(start()?.ready.as_secs_f64() * 1e3)).collect()
+}
+
+/// What somebody else takes, and how that stands to ours.
+fn beside(who: &str, theirs: Result<f64>, ours: f64, unit: fn(f64) -> String) -> String {
+    match theirs {
+        Ok(theirs) => format!("{who} {} ({:.2} ×)", unit(theirs), theirs / ours),
+        Err(error) => format!("{who} not run: {error:#}").replace(['\n', '|'], " "),
     }
 }
 
@@ -151,7 +177,12 @@ impl Listed {
             let next = page["next_cursor"].as_str().context("there is another page")?;
             before = format!("&cursor={next}");
         }
-        Ok(vec![ms(quantile(&mut took, 0.5)), ms(quantile(&mut took, 0.99)), "50 ms".to_owned()])
+        Ok(vec![
+            ms(quantile(&mut took, 0.5)),
+            ms(quantile(&mut took, 0.99)),
+            "50 ms".to_owned(),
+            String::new(),
+        ])
     }
 }
 
@@ -162,7 +193,7 @@ fn behind(bench: &Bench) -> Result<Vec<String>> {
     ensure!(last > BEHIND, "the log has {last} entries");
     let report = load(bench, &["behind", &running.url, &id, &BEHIND.to_string(), &RETURNS.to_string()])?;
     let number = |key: &str| report[key].as_f64().map(ms).context("the load reports numbers");
-    Ok(vec![number("p50_ms")?, number("p99_ms")?, "5 ms".to_owned()])
+    Ok(vec![number("p50_ms")?, number("p99_ms")?, "5 ms".to_owned(), String::new()])
 }
 
 fn storm(bench: &Bench) -> Result<Vec<String>> {
@@ -173,22 +204,53 @@ fn storm(bench: &Bench) -> Result<Vec<String>> {
     until(&running.url, &id, "at work", is_at_work)?;
     running.kill()?;
     let running = lamplight.serve_on(port)?;
-    let report = load(bench, &["storm", &running.url, &id, &STORM.to_string()])?;
+    let took = stormed(bench, Peer::Lamplight, &running, &id)?;
     end(&running.url, &id)?;
-    let took = report["all_ms"].as_f64().map(ms).context("the load reports a number")?;
-    Ok(vec![took, String::new(), "5 s".to_owned()])
+    drop(running);
+    let theirs = Peer::Workerd.start(bench).and_then(|running| stormed(bench, Peer::Workerd, &running, ""));
+    Ok(vec![ms(took), String::new(), "5 s".to_owned(), beside("Durable Object", theirs, took, ms)])
+}
+
+fn stormed(bench: &Bench, peer: Peer, running: &Running, session: &str) -> Result<f64> {
+    let report = load(bench, &["storm", peer.name(), &running.url, session, &STORM.to_string()])?;
+    report["all_ms"].as_f64().context("the load reports a number")
 }
 
 fn posted(bench: &Bench) -> Result<Vec<String>> {
     let lamplight = Lamplight::new(bench)?;
-    let running = lamplight.serve()?;
+    let rate = posted_to(bench, &lamplight.serve()?)?;
+    let other = |peer: Peer| appended(bench, peer, &peer.start(bench)?, "", SLOW_ROUNDS);
+    let others = [
+        beside("Durable Object", other(Peer::Workerd), rate, a_second),
+        beside("a line", other(Peer::Floor), rate, a_second),
+    ];
+    Ok(vec![a_second(rate), String::new(), a_second(25_000.0), others.join("; ")])
+}
+
+fn posted_to_postgres(bench: &Bench) -> Result<Vec<String>> {
+    let postgres = Postgres::start(&bench.fresh("postgres")?)?;
+    let lamplight = Lamplight::new(bench)?;
+    let running = lamplight.serve_with(&[("LAMPLIGHT_DATABASE", postgres.url.as_str()), SHARED_KEY])?;
+    let rate = posted_to(bench, &running)?;
+    Ok(vec![a_second(rate), String::new(), a_second(25_000.0), String::new()])
+}
+
+fn posted_to(bench: &Bench, running: &Running) -> Result<f64> {
     let id = create(bench, &running.url, "!hang", "scripted")?;
     until(&running.url, &id, "at work", is_at_work)?;
-    let report =
-        load(bench, &["edit", &running.url, &id, &CONNECTIONS.to_string(), &EDIT_ROUNDS.to_string()])?;
+    let rate = appended(bench, Peer::Lamplight, running, &id, ROUNDS)?;
     end(&running.url, &id)?;
-    let rate = report["events_per_second"].as_f64().context("the load reports a number")?;
-    Ok(vec![format!("{rate:.0}/s"), String::new(), "25000/s".to_owned()])
+    Ok(rate)
+}
+
+fn appended(bench: &Bench, peer: Peer, running: &Running, session: &str, rounds: usize) -> Result<f64> {
+    let counts = [CONNECTIONS.to_string(), rounds.to_string()];
+    let report = load(bench, &["append", peer.name(), &running.url, session, &counts[0], &counts[1]])?;
+    report["events_per_second"].as_f64().context("the load reports a number")
+}
+
+fn a_second(rate: f64) -> String {
+    format!("{rate:.0}/s")
 }
 
 fn failed_over(bench: &Bench) -> Result<Vec<String>> {
@@ -216,7 +278,7 @@ fn failed_over(bench: &Bench) -> Result<Vec<String>> {
         end(&there.url, &id)?;
         std::thread::sleep(SETTLED);
     }
-    Ok(vec![ms(quantile(&mut took, 0.5)), ms(quantile(&mut took, 1.0)), "15 s".to_owned()])
+    Ok(vec![ms(quantile(&mut took, 0.5)), ms(quantile(&mut took, 1.0)), "15 s".to_owned(), String::new()])
 }
 
 fn load(bench: &Bench, arguments: &[&str]) -> Result<Value> {
