@@ -6,6 +6,7 @@ use crate::jobs::Job;
 use crate::quarantine::Quarantine;
 use crate::schema::{self, Opened, Others};
 use crate::store::failed;
+use crate::wal::Wal;
 use crate::writer::Writer;
 use anyhow::Context;
 use std::path::{Path, PathBuf};
@@ -45,6 +46,7 @@ pub(crate) fn start(
     let Opened { connection, lock, path } = schema::open(dir, Others::Readers)?;
     let writer = Writer::new(connection, lock, quarantine);
     let writer = writer.context("prepare to write").map_err(|cause| failed(dir, cause))?;
-    let writer = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(queue));
+    let wal = Wal::of(&path);
+    let writer = thread::Builder::new().name("store-writer".into()).spawn(move || writer.run(wal, queue));
     Ok((path, writer.context("start the writer").map_err(|cause| failed(dir, cause))?))
 }

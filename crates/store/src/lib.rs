@@ -39,6 +39,7 @@ mod store;
 mod summaries;
 mod tls;
 mod usage;
+mod wal;
 mod writer;
 
 pub use attempts::{Choice, ChoiceChange};

@@ -16,6 +16,7 @@ use crate::batch::Batch;
 use crate::jobs::{Job, Record, Staged, Trouble, gather};
 use crate::quarantine::Quarantine;
 use crate::sql::{self, Connection, params};
+use crate::wal::Wal;
 use crate::{
     Append, AppendError, Committed, answers, history, hooks, rebuild, search, servers, summaries, usage,
 };
@@ -46,6 +47,8 @@ pub(crate) struct Writer {
     wal_pages: Arc<AtomicU32>,
     /// How many of them were there when they were last copied.
     wal_pages_copied: u32,
+    /// Where somebody waits for its commits.
+    wal: Option<Wal>,
     search_index: search::Index,
     /// Why nothing is written any more.
     stopped: Option<String>,
@@ -83,6 +86,7 @@ impl Writer {
             quarantine,
             wal_pages,
             wal_pages_copied: 0,
+            wal: None,
             stopped: None,
             server: 0,
             lock,
@@ -90,7 +94,8 @@ impl Writer {
     }
 
     /// Until somebody asks to close, or nobody is left to ask for anything.
-    pub(crate) fn run(mut self, mut jobs: mpsc::Receiver<Job>) {
+    pub(crate) fn run(mut self, wal: Wal, mut jobs: mpsc::Receiver<Job>) {
+        self.wal = Some(wal);
         let mut closing = None;
         while let Some(job) = jobs.blocking_recv() {
             let (group, alone) = gather(job, &mut jobs);
@@ -303,6 +308,12 @@ impl Writer {
                 }
                 Err(error) => drop(self.stop(&error.to_string())),
             }
+        }
+        if self.stopped.is_none()
+            && let Some(Err(error)) = self.wal.as_mut().map(|wal| wal.keep_ahead(pages))
+        {
+            // What is wrong with the disk is told to whoever commits next.
+            tracing::debug!("the write-ahead log gets no room before it needs it: {error}");
         }
     }
 
