@@ -269,7 +269,7 @@ impl Engine {
         if let Some(awake) = self.shared.find(id) {
             let (reply, answer) = oneshot::channel();
             let asked = async {
-                awake.mailbox.send(Message::View { reply }).await.ok()?;
+                awake.mailbox.send(Box::new(Message::View { reply })).await.ok()?;
                 tokio::time::timeout(ANSWER_WAIT, answer).await.ok()?.ok()
             };
             let view = tokio::select! {

@@ -78,7 +78,7 @@ impl Shared {
     async fn claims(&self, id: &SessionId, generation: Generation) -> bool {
         let Some(awake) = self.find(id) else { return false };
         let (reply, answer) = oneshot::channel();
-        if awake.mailbox.send(Message::Claims { generation, reply }).await.is_err() {
+        if awake.mailbox.send(Box::new(Message::Claims { generation, reply })).await.is_err() {
             return true;
         }
         // Without an answer nothing is destroyed: the reconciler comes again.

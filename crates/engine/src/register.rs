@@ -69,7 +69,7 @@ impl Shared {
     }
 
     /// Takes the session out of the register if nobody has sent it anything; then its actor may end.
-    pub(crate) fn fall_asleep(&self, id: &SessionId, messages: &mpsc::Receiver<Message>) -> bool {
+    pub(crate) fn fall_asleep(&self, id: &SessionId, messages: &mpsc::Receiver<Box<Message>>) -> bool {
         let mut sessions = self.lock();
         let followed = sessions.get(id).is_some_and(|awake| awake.hub.is_followed());
         let quiet = messages.is_empty() && !followed;
@@ -83,7 +83,7 @@ impl Shared {
     }
 
     /// Takes an actor that has ended out of the register, unless another has taken its place.
-    fn forget(&self, id: &SessionId, mailbox: &mpsc::WeakSender<Message>) {
+    fn forget(&self, id: &SessionId, mailbox: &mpsc::WeakSender<Box<Message>>) {
         let mut sessions = self.lock();
         let ended = mailbox.upgrade();
         if sessions.get(id).is_some_and(|awake| ended.is_some_and(|ended| ended.same_channel(&awake.mailbox)))
@@ -93,7 +93,7 @@ impl Shared {
     }
 
     pub(crate) async fn send(self: &Arc<Self>, id: &SessionId, message: Message) -> Result<(), CommandError> {
-        let mut message = message;
+        let mut message = Box::new(message);
         for _ in 0..WAKE_TRIES {
             match self.wake(id).mailbox.send(message).await {
                 Ok(()) => return Ok(()),

@@ -100,7 +100,7 @@ impl Doorkeeper for Keeper {
         // A session that sleeps has no sandbox in which anybody could ask.
         let awake = self.shared.upgrade()?.find(&session)?;
         let (reply, answer) = oneshot::channel();
-        awake.mailbox.send(Message::Admit { reply }).await.ok()?;
+        awake.mailbox.send(Box::new(Message::Admit { reply })).await.ok()?;
         answer.await.ok()?
     }
 }

@@ -42,8 +42,8 @@ use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-/// A connection that something inside made to the gateway's address.
-pub type GatewayStream = Stream;
+/// A connection that something inside made to the gateway's address. In a box, as a channel has room for 32 of what it carries from its beginning.
+pub type GatewayStream = Box<Stream>;
 
 /// From sending a call to its reply.
 const CALL_DEADLINE: Duration = Duration::from_secs(30);

@@ -114,7 +114,7 @@ async fn tell(
             if input.n <= stdin.written() {
                 continue;
             }
-            let writing = agents::writing(&context.spec, bring(context, link, &input.input).await?);
+            let writing = agents::writing(&context.spec, Box::pin(bring(context, link, &input.input)).await?);
             if let Err(error) =
                 stdin.write(input.n, Bytes::from(render(&naming.told(&input.input), &writing))).await
             {

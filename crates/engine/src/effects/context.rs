@@ -28,7 +28,7 @@ pub(crate) struct Context {
     pub durable: watch::Receiver<Durable>,
     /// The session that this works for.
     owner: SessionId,
-    mailbox: mpsc::WeakSender<Message>,
+    mailbox: mpsc::WeakSender<Box<Message>>,
     /// Whether models may be asked from inside.
     models: bool,
     /// What may be reached of the outside; the session's, until another is set.
@@ -48,7 +48,7 @@ impl Context {
         id: SessionId,
         session: &Session,
         shared: Arc<Shared>,
-        mailbox: mpsc::WeakSender<Message>,
+        mailbox: mpsc::WeakSender<Box<Message>>,
         durable: watch::Receiver<Durable>,
     ) -> Self {
         let spec = session.spec().clone();
@@ -144,7 +144,7 @@ impl Context {
     /// To the actor; nothing when it has ended, because whoever comes next asks the log.
     pub(crate) async fn send(&self, message: Message) {
         if let Some(mailbox) = self.mailbox.upgrade() {
-            let _ = mailbox.send(message).await;
+            let _ = mailbox.send(Box::new(message)).await;
         }
     }
 
@@ -162,11 +162,11 @@ impl Context {
         *slot = Some((generation, link.clone()));
         drop(slot);
         let door = self.door(generation);
-        self.shared
-            .tasks
-            .spawn(self.closed.clone().run_until_cancelled_owned(serve_gateway(door.clone(), gateway)));
+        // In boxes: what waits for its end beside another holds it more than once.
+        let serving = Box::pin(serve_gateway(door.clone(), gateway));
+        self.shared.tasks.spawn(self.closed.clone().run_until_cancelled_owned(serving));
         if self.has_way_out {
-            let serving = serve_web(door, handle.to_owned(), link.clone());
+            let serving = Box::pin(serve_web(door, handle.to_owned(), link.clone()));
             self.shared.tasks.spawn(self.closed.clone().run_until_cancelled_owned(serving));
         }
         Ok(link)

@@ -20,6 +20,7 @@ pub(crate) use workspace::{clone_into, script};
 
 use crate::checks::{self, Asked};
 use crate::prepared;
+use futures::future::BoxFuture;
 use lamplight_domain::agent::ExitStatus;
 use lamplight_domain::session::{Effect, Report, Session};
 use lamplight_domain::{Failure, FailureClass};
@@ -67,7 +68,7 @@ pub(crate) fn perform(
     let is_new = session.base_commit().is_none() && session.spec().origin.is_none();
     async move {
         if let Effect::RunChecks { check, turn, commit, plan } = effect {
-            let report = checks::run(&context, Asked { check, turn, commit, plan }).await;
+            let report = Box::pin(checks::run(&context, Asked { check, turn, commit, plan })).await;
             return context.report(report).await;
         }
         let generation = match &effect {
@@ -84,46 +85,45 @@ pub(crate) fn perform(
             | Effect::CommitWork { generation, .. } => *generation,
             Effect::RunChecks { .. } => return,
         };
-        let handle = handle(&effect).unwrap_or_default().to_owned();
-        let done = match effect {
-            Effect::CreateSandbox { after, .. } => {
+        let (context, handle) = (&context, handle(&effect).unwrap_or_default().to_owned());
+        // Each in a box of its own size: one of them lasts as long as the session, and is not the largest.
+        let doing: BoxFuture<'_, Result<Report, Trouble>> = match effect {
+            Effect::CreateSandbox { after, .. } => Box::pin(async move {
                 if is_new {
-                    prepared::lay(&context, generation).await;
+                    prepared::lay(context, generation).await;
                 }
-                sandbox::create(&context, generation, after).await
-            }
+                sandbox::create(context, generation, after).await
+            }),
             Effect::DestroySandbox { handle, keep_files, .. } => {
-                sandbox::destroy(&context, generation, handle, keep_files).await
+                Box::pin(sandbox::destroy(context, generation, handle, keep_files))
             }
             Effect::PauseSandbox { handle, pause, .. } => {
-                sandbox::pause(&context, generation, handle, pause).await
+                Box::pin(sandbox::pause(context, generation, handle, pause))
             }
             Effect::ResumeSandbox { handle, pause, .. } => {
-                sandbox::resume(&context, generation, handle, pause).await
+                Box::pin(sandbox::resume(context, generation, handle, pause))
             }
             Effect::KeepFiles { handle, checkpoint, known, .. } => {
-                files::keep(&context, handle, checkpoint, known).await
+                Box::pin(files::keep(context, handle, checkpoint, known))
             }
-            Effect::RestoreFiles { restore, name, .. } => files::restore(&context, restore, name).await,
-            Effect::PrepareWorkspace { handle, .. } => {
-                workspace::prepare(&context, generation, &handle).await
+            Effect::RestoreFiles { restore, name, .. } => Box::pin(files::restore(context, restore, name)),
+            Effect::PrepareWorkspace { .. } => Box::pin(workspace::prepare(context, generation, &handle)),
+            Effect::UpdateWorkspace { commit, .. } => {
+                Box::pin(workspace::update(context, generation, &handle, commit))
             }
-            Effect::UpdateWorkspace { handle, commit, .. } => {
-                workspace::update(&context, generation, &handle, commit).await
+            Effect::RunAgent { run, .. } => {
+                Box::pin(agent::run(context, generation, &handle, run, read, model))
             }
-            Effect::RunAgent { handle, run, .. } => {
-                agent::run(&context, generation, &handle, run, read, model).await
-            }
-            Effect::KillAgent { handle, run, .. } => agent::kill(&context, generation, &handle, run).await,
-            Effect::CommitWork { handle, turn, .. } => {
-                commit::commit(&context, generation, &handle, turn, work).await
+            Effect::KillAgent { run, .. } => Box::pin(agent::kill(context, generation, &handle, run)),
+            Effect::CommitWork { turn, .. } => {
+                Box::pin(commit::commit(context, generation, &handle, turn, work))
             }
             Effect::RunChecks { .. } => return,
         };
-        match done {
+        match doing.await {
             Ok(report) => context.report(report).await,
             Err(Trouble::Lost(detail)) => {
-                let detail = limits::explain(&context, &handle, detail).await;
+                let detail = limits::explain(context, &handle, detail).await;
                 context.report(Report::SandboxLost { generation, detail }).await;
             }
             Err(Trouble::Again(error)) => {

@@ -36,7 +36,7 @@ pub(crate) struct Actor {
     session: Session,
     shared: Arc<Shared>,
     hub: Arc<Hub>,
-    messages: mpsc::Receiver<Message>,
+    messages: mpsc::Receiver<Box<Message>>,
     durable: watch::Sender<Durable>,
     context: Arc<Context>,
     running: Running,
@@ -58,36 +58,9 @@ impl Actor {
         id: SessionId,
         shared: Arc<Shared>,
         awake: Awake,
-        messages: mpsc::Receiver<Message>,
+        messages: mpsc::Receiver<Box<Message>>,
     ) -> Result<(), CommandError> {
-        let Some(session) = load_when_it_can_be(&shared, &id, awake.term).await? else { return Ok(()) };
-        awake.hub.begin(session.last_seq());
-        shared.budgets.session_is(&id, &session);
-        shared.queue.session_is(&id, &session, clock::now());
-        children::catch_up(&shared, &id, &session);
-        let durable = watch::Sender::new(Durable::of(&session));
-        let context = Arc::new(Context::new(
-            id.clone(),
-            &session,
-            shared.clone(),
-            awake.mailbox.downgrade(),
-            durable.subscribe(),
-        ));
-        let mut actor = Self {
-            id,
-            session,
-            shared,
-            hub: awake.hub,
-            messages,
-            durable,
-            context,
-            running: Running::default(),
-            decided_at: Timestamp::default(),
-            gathering: Gathering::default(),
-            logged: None,
-            place: None,
-            term: awake.term,
-        };
+        let Some(mut actor) = Box::pin(Self::wake(id, shared, awake, messages)).await? else { return Ok(()) };
         let result = actor.live().await;
         actor.running.shut_down().await;
         actor.context.close();
@@ -95,10 +68,43 @@ impl Actor {
         result
     }
 
+    /// From its log; `None` of one that is not to be woken.
+    async fn wake(
+        id: SessionId,
+        shared: Arc<Shared>,
+        awake: Awake,
+        messages: mpsc::Receiver<Box<Message>>,
+    ) -> Result<Option<Self>, CommandError> {
+        let Some(session) = load_when_it_can_be(&shared, &id, awake.term).await? else { return Ok(None) };
+        awake.hub.begin(session.last_seq());
+        shared.budgets.session_is(&id, &session);
+        shared.queue.session_is(&id, &session, clock::now());
+        children::catch_up(&shared, &id, &session);
+        let durable = watch::Sender::new(Durable::of(&session));
+        let mailbox = awake.mailbox.downgrade();
+        let context = Context::new(id.clone(), &session, shared.clone(), mailbox, durable.subscribe());
+        Ok(Some(Self {
+            id,
+            session,
+            shared,
+            hub: awake.hub,
+            messages,
+            durable,
+            context: Arc::new(context),
+            running: Running::default(),
+            decided_at: Timestamp::default(),
+            gathering: Gathering::default(),
+            logged: None,
+            place: None,
+            term: awake.term,
+        }))
+    }
+
+    /// What is done with a message is large and short, and what waits for one small: so it is in a box of its own for as long as it takes.
     async fn live(&mut self) -> Result<(), CommandError> {
         let mut resting = self.shared.resting();
         let mut lease = self.shared.servers.watch();
-        self.report(Report::Tick, None).await?;
+        Box::pin(self.report(Report::Tick, None)).await?;
         loop {
             self.settle();
             if self.may_sleep() && self.shared.fall_asleep(&self.id, &self.messages) {
@@ -107,19 +113,19 @@ impl Actor {
             let deadline = self.next_look();
             tokio::select! {
                 biased;
-                () = crate::engine::closed(&mut resting) => return self.take_what_was_sent().await,
+                () = crate::engine::closed(&mut resting) => return Box::pin(self.take_what_was_sent()).await,
                 () = crate::servers::lapsed(&mut lease, self.term) => return Err(CommandError::Moved),
                 message = self.messages.recv() => match message {
-                    Some(message) => self.take(message).await?,
-                    None => return self.flush().await,
+                    Some(message) => Box::pin(self.take(*message)).await?,
+                    None => return Box::pin(self.flush()).await,
                 },
                 () = self.running.ended() => {}
                 () = self.hub.unfollowed(), if self.hub.is_followed() && self.may_sleep() => {}
                 () = sleep_until(deadline) => {
                     if self.gathering.is_due(Instant::now()) {
-                        self.flush().await?;
+                        Box::pin(self.flush()).await?;
                     }
-                    self.report(Report::Tick, None).await?;
+                    Box::pin(self.report(Report::Tick, None)).await?;
                 }
             }
         }
@@ -129,7 +135,7 @@ impl Actor {
     async fn take_what_was_sent(&mut self) -> Result<(), CommandError> {
         self.messages.close();
         while let Some(message) = self.messages.recv().await {
-            self.take(message).await?;
+            self.take(*message).await?;
         }
         self.flush().await
     }
@@ -217,7 +223,7 @@ impl Actor {
                 });
                 answers.push((reply, decided));
             }
-            next = if answers.len() < most { self.messages.try_recv().ok() } else { None };
+            next = if answers.len() < most { self.messages.try_recv().ok().map(|next| *next) } else { None };
         }
         if let Some(view) = answers.iter().rev().find_map(|(_, decided)| decided.as_ref().ok()) {
             let told = writing::told(&self.shared, &draft, view, &entries);

@@ -25,7 +25,8 @@ use tokio::sync::{mpsc, oneshot};
 /// Messages that may wait for one session; who sends more waits too, down to the agent's own standard output.
 pub(crate) const MAILBOX: usize = 64;
 
-pub(crate) type Mailbox = mpsc::Sender<Message>;
+/// A channel has room for 32 of what it carries, from its beginning: here of addresses.
+pub(crate) type Mailbox = mpsc::Sender<Box<Message>>;
 
 /// A command on its way: whoever gave it may take it back until the actor has taken it.
 #[derive(Debug, Clone)]

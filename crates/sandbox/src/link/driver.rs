@@ -1,8 +1,8 @@
 //! The one task that owns the multiplexer: reads and writes the socket, makes streams on request, and hands over those that the
 //! guest opens. It never waits for anybody: a caller that does not read its stream fills that stream's window and nothing else.
 
-use super::Stream;
 use super::stream::receive;
+use super::{GatewayStream, Stream};
 use futures::stream::{FuturesUnordered, StreamExt};
 use lamplight_wire::GuestOpen;
 use std::future::poll_fn;
@@ -38,7 +38,7 @@ fn config() -> yamux::Config {
 pub(super) async fn drive(
     socket: impl AsyncRead + AsyncWrite + Send + Unpin,
     mut requests: mpsc::Receiver<oneshot::Sender<yamux::Stream>>,
-    gateway: mpsc::Sender<Stream>,
+    gateway: mpsc::Sender<GatewayStream>,
 ) {
     let mut connection = yamux::Connection::new(socket.compat(), config(), yamux::Mode::Client);
     let places = Arc::new(Semaphore::new(MAX_GATEWAY_STREAMS));
@@ -63,7 +63,7 @@ pub(super) async fn drive(
             if let Poll::Ready(Some(arrived)) = arriving.poll_next_unpin(cx) {
                 // Dropping what is not taken resets it, and whoever connected inside is refused.
                 if let Some(stream) = arrived {
-                    let _ = gateway.try_send(stream);
+                    let _ = gateway.try_send(Box::new(stream));
                 }
                 continue;
             }

@@ -19,14 +19,14 @@ pub(super) struct Book {
     /// The sessions that it is a child of.
     pub(super) above: Vec<SessionId>,
     pub(super) money: Money,
-    pub(super) mailbox: mpsc::WeakSender<Message>,
+    pub(super) mailbox: mpsc::WeakSender<Box<Message>>,
     pub(super) durable: watch::Receiver<Durable>,
 }
 
 impl Book {
     async fn send(&self, message: Message) {
         if let Some(mailbox) = self.mailbox.upgrade() {
-            let _ = mailbox.send(message).await;
+            let _ = mailbox.send(Box::new(message)).await;
         }
     }
 
