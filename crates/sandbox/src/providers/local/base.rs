@@ -5,21 +5,16 @@
 //! the mark says what it was made from.
 
 use super::super::lock::{lock, try_lock};
-use super::disk::{Sandboxes, names, private_dir, remove_tree};
-use super::ending::list;
+use super::disk::{names, private_dir, remove_tree};
 use super::identity::AGENT;
 use super::own_files;
-use crate::provider::{Listed, ListedState, inside};
+use crate::provider::inside;
 use anyhow::{Context, Result};
-use std::convert::Infallible;
 use std::fs::{self, Metadata, Permissions};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::ErrorKind;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{self, RecvTimeoutError, Sender};
-use std::thread::JoinHandle;
-use std::time::Duration;
 
 /// Changes when this file makes something else out of the same machine.
 const EDITION: u32 = 2;
@@ -94,9 +89,6 @@ const SOURCES: &[&str] = &[
     "apt/trusted.gpg.d",
 ];
 
-/// A server answers by then.
-const STARTED: Duration = Duration::from_millis(100);
-
 /// Larger files are no configuration.
 const FILE_BYTES: u64 = 16 * 1024 * 1024;
 
@@ -145,7 +137,7 @@ impl Mark {
     }
 }
 
-fn place(bases: &Path, mark: Mark, users: bool) -> PathBuf {
+pub(super) fn place(bases: &Path, mark: Mark, users: bool) -> PathBuf {
     bases.join(format!("{:016x}{}", mark.0, if users { "-users" } else { "" }))
 }
 
@@ -193,50 +185,8 @@ pub(super) fn copy_to(base: &Path, to: &Path, owners: Option<(u32, u32)>) -> Res
     Ok(())
 }
 
-/// The making of the current one, away from whoever waits for the server to start, and after that: copying takes longer than all else that
-/// a start does, and the file system is one for both. Who needs it sooner makes it, and is told what is wrong, if something is.
-#[derive(Debug)]
-pub(super) struct Renewal {
-    making: Option<JoinHandle<()>>,
-    /// Nothing is ever sent: it is over when this is dropped.
-    wanted: Option<Sender<Infallible>>,
-}
-
-impl Renewal {
-    /// Removes all others before, unless a sandbox runs that may use them.
-    pub(super) fn begin(sandboxes: &Sandboxes, users: bool) -> std::io::Result<Self> {
-        let bases = sandboxes.bases();
-        let is_over = |one: &Listed| one.state == ListedState::LeftOver;
-        if bases.exists()
-            && list(sandboxes).is_ok_and(|all| all.iter().all(is_over))
-            && let Ok(mark) = Mark::look()
-        {
-            remove_old(&bases, &place(&bases, mark, users))?;
-        }
-        let (wanted, over) = mpsc::channel();
-        let make = move || {
-            if over.recv_timeout(STARTED) == Err(RecvTimeoutError::Timeout) {
-                let _ = Mark::look().and_then(|mark| current(&bases, mark, users));
-            }
-        };
-        let making = std::thread::Builder::new().name("base".to_owned()).spawn(make)?;
-        Ok(Self { making: Some(making), wanted: Some(wanted) })
-    }
-}
-
-impl Drop for Renewal {
-    /// Whoever opened the data directory may remove it afterwards.
-    fn drop(&mut self) {
-        self.wanted = None;
-        if let Some(making) = self.making.take() {
-            // A panic of it has been told, and is nobody else's.
-            let _ = making.join();
-        }
-    }
-}
-
 /// Nothing while somebody makes one: a launcher may outlive its server for a moment.
-fn remove_old(bases: &Path, current: &Path) -> std::io::Result<()> {
+pub(super) fn remove_old(bases: &Path, current: &Path) -> std::io::Result<()> {
     let Some(_alone) = try_lock(&bases.join(LOCK))? else { return Ok(()) };
     for name in names(bases)?.iter().filter(|name| *name != LOCK) {
         let base = bases.join(name);

@@ -48,6 +48,7 @@ mod probe;
 mod processes;
 pub(super) mod record;
 mod redirect;
+mod renewal;
 mod request;
 mod rights;
 mod room;
@@ -85,15 +86,16 @@ use async_trait::async_trait;
 use container::Runtime;
 use disk::{GenerationDir, Sandboxes, private_dir};
 use ending::{destroy, end_all, forget, list};
+use guest_file::GuestFile;
 use images::Unpacked;
 use lamplight_domain::{Generation, ImageDigest, Redactor, SessionId};
 use launchers::Launchers;
 use limits::Limits;
 use record::Record;
+use renewal::Renewal;
 use request::LaunchRequest;
 use std::collections::BTreeMap;
 use std::io;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use watch::Watch;
@@ -108,7 +110,7 @@ const CREATE: Duration = Duration::from_secs(launch::LAUNCH_SECONDS as u64 + 2);
 #[derive(Debug)]
 pub struct Local {
     sandboxes: Sandboxes,
-    guest: PathBuf,
+    guest: Arc<GuestFile>,
     launchers: Launchers,
     images: Images,
     tools: Vec<Tool>,
@@ -117,7 +119,7 @@ pub struct Local {
     runtime: Option<Runtime>,
     disk_limit: DiskLimit,
     watch: Arc<Watch>,
-    _renewal: base::Renewal,
+    _renewal: Renewal,
 }
 
 impl Local {
@@ -134,22 +136,20 @@ impl Local {
         if config.disk_limit == DiskLimit::Volume {
             blank::check(&sandboxes, root, runtime.is_some())?;
         }
-        let guest = guest_file::install(&data, crate::GUEST).map_err(at)?;
         for directory in config.tools.iter().flat_map(Tool::hidden_directories) {
             root_fs::check_inside(directory)?;
         }
-        let renewal = base::Renewal::begin(&sandboxes, root).map_err(at)?;
+        let guest = Arc::new(GuestFile::new(data, crate::GUEST));
+        let renewal = Renewal::begin(&sandboxes, root, Arc::clone(&guest)).map_err(at)?;
         let images = Images::beside(sandboxes.clone());
         ending::tidy(&sandboxes, &images).map_err(at)?;
         // Where it cannot be, the walls are told without it.
-        let _ = cgroup::make_way();
-        let _ = cgroup::sweep_parked();
+        let _ = (cgroup::make_way(), cgroup::sweep_parked());
         let watch = Watch::start(sandboxes.clone()).map_err(at)?;
-        let launchers = Launchers::new(config.launcher);
         Ok(Self {
             sandboxes,
             guest,
-            launchers,
+            launchers: Launchers::new(config.launcher),
             images,
             tools: config.tools,
             is_unsafe: config.is_unsafe,
@@ -176,7 +176,7 @@ impl Local {
             sandboxes: self.sandboxes.0.clone(),
             session: spec.session.clone(),
             generation: spec.generation,
-            guest: self.guest.clone(),
+            guest: self.guest.path()?,
             environment: environment::of(tools, image.as_ref(), &spec.environment),
             mounts: shown.chain(spec.mounts.iter().cloned()).collect(),
             egress: spec.egress,
