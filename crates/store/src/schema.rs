@@ -5,10 +5,11 @@ use anyhow::Context;
 use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
-use std::fs::{DirBuilder, File, TryLockError};
+use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::time::Duration;
 
 /// In order; a database of version n has seen the first n. Each must work with the server before it still running
@@ -70,7 +71,11 @@ pub(crate) fn open(dir: &Path, others: Others) -> Result<Opened, StoreError> {
     let lock = claim(dir)?;
     let path = dir.join(DATABASE);
     if !path.exists() {
-        make(dir, &path).context("make the database").map_err(failed)?;
+        let made = match others {
+            Others::Readers => make(dir, &path),
+            Others::None => make_again(dir, &path),
+        };
+        made.context("make the database").map_err(failed)?;
     }
     let connection = open_writer(&path, others).map_err(failed)?;
     let found = version(&connection).map_err(failed)?;
@@ -130,6 +135,20 @@ fn make(dir: &Path, path: &Path) -> anyhow::Result<()> {
     File::open(&new)?.sync_all()?;
     std::fs::rename(&new, path)?;
     Ok(File::open(dir)?.sync_all()?)
+}
+
+/// The same from what the first one of this process was: a simulation makes one for each of its stories.
+fn make_again(dir: &Path, path: &Path) -> anyhow::Result<()> {
+    static NEW: OnceLock<Vec<u8>> = OnceLock::new();
+    match NEW.get() {
+        Some(new) => fs::write(path, new)?,
+        None => {
+            make(dir, path)?;
+            // Another thread may have been first; what it has made is the same.
+            let _ = NEW.set(fs::read(path)?);
+        }
+    }
+    Ok(())
 }
 
 fn open_writer(path: &Path, others: Others) -> anyhow::Result<Connection> {
