@@ -275,6 +275,8 @@ async fn a_blob_is_on_the_disk_with_its_name_before_anything_is_removed() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(&dir);
     store.append(full_append(&session(1), 0, 40)).await.unwrap();
+    // When this is answered there is room in the write-ahead log, which is synced too.
+    store.append(full_append(&session(2), 0, 1)).await.unwrap();
     let synced: Arc<Mutex<Vec<PathBuf>>> = Arc::default();
     let seen = Arc::clone(&synced);
     let judged = judge(dir.path(), move |path| {
