@@ -17,6 +17,7 @@ use lamplight_domain::event::Commit;
 use lamplight_domain::session::{Report, Session};
 use lamplight_domain::{Failure, FailureClass, Generation, Timestamp, ToCheck, TurnNumber};
 use lamplight_sandbox::link::{Link, RunLimits};
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -70,6 +71,9 @@ const LIMITS: RunLimits = RunLimits { timeout_ms: 5 * 60_000, output_bytes: 64 *
 const LARGE_FILES_SECONDS: u64 = 3 * 60;
 /// Characters of a prompt in the first line of a commit's message.
 const SUBJECT_CHARS: usize = 72;
+/// And bytes below it: the whole prompt is in the session's log. However many of its characters are escaped on the way to the guest, the command with it fits
+/// into one message.
+const BODY_BYTES: usize = 8 * 1024;
 
 /// What the log says about the work to be committed.
 pub(super) struct Work {
@@ -246,11 +250,19 @@ fn message(context: &Context, turn: TurnNumber, prompt: &str) -> String {
     let subject: String = first.chars().take(SUBJECT_CHARS).collect();
     let subject = if subject.is_empty() { context.spec.title.clone() } else { subject };
     let agent = agents::title(&context.shared, &context.spec.agent);
-    let body = if prompt.trim() == subject { String::new() } else { format!("{}\n\n", prompt.trim()) };
+    let body =
+        if prompt.trim() == subject { String::new() } else { format!("{}\n\n", beginning(prompt.trim())) };
     format!(
         "{subject}\n\n{body}Co-authored-by: {agent} <{}@agents.lamplight.invalid>\nLamplight-Session: {}\nLamplight-Turn: {turn}\n",
         context.spec.agent, context.id
     )
+}
+
+fn beginning(text: &str) -> Cow<'_, str> {
+    match text.floor_char_boundary(BODY_BYTES) {
+        end if end < text.len() => format!("{}…", &text[..end]).into(),
+        _ => text.into(),
+    }
 }
 
 /// What the sandbox says that it committed.
@@ -289,6 +301,15 @@ pub(crate) fn statistics(text: &str) -> Commit {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_message_has_the_beginning_of_what_is_long() {
+        assert_eq!(beginning("short"), "short");
+        let exactly = "x".repeat(BODY_BYTES);
+        assert_eq!(beginning(&exactly), exactly);
+        let long = format!("{}é and more", "x".repeat(BODY_BYTES - 1));
+        assert_eq!(beginning(&long), format!("{}…", "x".repeat(BODY_BYTES - 1)));
+    }
 
     #[test]
     fn statistics_may_miss_any_part() {

@@ -38,6 +38,23 @@ async fn prompts_queue_while_a_turn_runs_and_stop_ends_it() {
     server.clear().await;
 }
 
+/// Of characters, too, of which each is six on the way to the guest.
+#[tokio::test]
+async fn work_is_committed_however_long_its_prompt_is() {
+    let server = Server::start();
+    for (number, rest) in ["long ".repeat(50_000), "\u{1}".repeat(120_000)].iter().enumerate() {
+        let id = server.create(&format!("!write {number}.txt {number}\n{rest}")).await;
+        let entries = server.until(&id, "work_committed", 1).await;
+        let branch = server.view(&id).await["branch"].as_str().unwrap().to_owned();
+        assert_eq!(server.place.git(&["show", &format!("{branch}:{number}.txt")]), number.to_string());
+        let message = server.place.git(&["log", "-1", "--format=%B", &branch]);
+        assert!(message.len() < 10_000 && message.contains(&rest[..1000]), "{} bytes", message.len());
+        assert!(message.ends_with("Lamplight-Turn: 1"), "{}", &message[message.len() - 300..]);
+        assert_eq!(entries.iter().filter(|entry| entry["event"]["type"] == "turn_ended").count(), 1);
+    }
+    server.clear().await;
+}
+
 /// At once, later, after the turn, and after the server was killed: the prompt is queued once.
 #[tokio::test]
 async fn one_key_queues_one_prompt() {
