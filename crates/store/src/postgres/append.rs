@@ -1,4 +1,4 @@
-//! All appends of a group, each to another session, in one statement and so in one journey to the database.
+//! All appends of a group, each to another session, in one statement and so in one journey to the database; what is audited goes along.
 //!
 //! ```text
 //! given ──► moved: each log whose end is where its append expects it ──► batches, summaries, texts, usage, notices of those
@@ -12,7 +12,7 @@ use super::words;
 use crate::batch::Batch;
 use crate::jobs::Fenced;
 use crate::sql::{Error, Result, storable};
-use crate::{Append, AppendError, Committed, NoticeRow, SummaryRow, UsageRow, usage};
+use crate::{Append, AppendError, AuditEntry, Committed, NoticeRow, SummaryRow, UsageRow, usage};
 use lamplight_domain::Seq;
 use lamplight_domain::event::FORMAT;
 use std::collections::HashMap;
@@ -63,17 +63,25 @@ WITH given AS (
     JOIN moved ON moved.n = item.n JOIN given ON given.n = item.n
     JOIN (SELECT id, kinds FROM hooks WHERE disabled IS NULL AND cardinality($42::bigint[]) > 0 FOR KEY SHARE) AS hooks
         ON hooks.kinds = '' OR hooks.kinds LIKE '% ' || item.kind || ' %'
+), audited AS (
+    INSERT INTO audit (at, person, action, subject, detail, address, outcome, code)
+    SELECT at, person, action, subject, detail, address, outcome, code
+    FROM unnest($47::bigint[], $48::text[], $49::text[], $50::text[], $51::text[], $52::text[], $53::text[], $54::text[])
+        WITH ORDINALITY AS item (at, person, action, subject, detail, address, outcome, code, n)
+    ORDER BY n
 ), counted AS (
     UPDATE written SET last_group = $39::bigint WHERE server = $41::bigint
 )
 SELECT n FROM moved";
 /// Parameters of that.
-const COLUMNS: usize = 46;
+const COLUMNS: usize = 54;
 
-/// Appends to different sessions, none of which is new. Each is answered; only trouble with the database is an error, and then none is stored.
+/// Appends to different sessions, none of which is new, and entries of the audit log, which are written whatever becomes of those. Each append is
+/// answered; only trouble with the database is an error, and then nothing is stored.
 pub(super) fn append(
     session: &Session,
     fenced: &[Fenced<'_>],
+    audited: &[&AuditEntry],
     (server, group): (i64, i64),
 ) -> Result<Vec<std::result::Result<Committed, AppendError>>> {
     let appends: Vec<&Append> = fenced.iter().map(|fenced| fenced.append).collect();
@@ -84,6 +92,7 @@ pub(super) fn append(
     columns.extend(notices(&appends));
     let summaries = appends.iter().filter_map(|append| append.summary.as_ref());
     columns.push(Box::new(summaries.map(|summary| i64::from(summary.dead)).collect::<Vec<i64>>()));
+    columns.extend(entries(audited));
     let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| &**column).collect();
     let rows = session.query_of(APPEND, &parameters)?;
     let mut moved = vec![false; appends.len()];
@@ -108,9 +117,12 @@ pub(super) fn append(
 }
 
 /// Gives logs to the sessions among these that have none; they are this server's.
-pub(super) fn begin(session: &Session, fenced: &[Fenced<'_>], server: i64) -> Result<()> {
+pub(super) fn begin<'a>(
+    session: &Session,
+    fenced: impl Iterator<Item = &'a Fenced<'a>>,
+    server: i64,
+) -> Result<()> {
     let new: Vec<&str> = fenced
-        .iter()
         .map(|fenced| fenced.append)
         .filter(|append| append.expected_last == Seq(0))
         .map(|append| append.session.as_str())
@@ -245,5 +257,23 @@ fn notices<'a>(appends: &[&'a Append]) -> [Box<dyn ToSql + Sync + 'a>; 4] {
         Box::new(told.iter().map(|(_, row)| row.seq.0 as i64).collect::<Vec<i64>>()),
         Box::new(told.iter().map(|(_, row)| storable(&row.kind)).collect::<Vec<_>>()),
         Box::new(told.iter().map(|(_, row)| storable(&row.body)).collect::<Vec<_>>()),
+    ]
+}
+
+/// What is audited, at the very end.
+fn entries<'a>(audited: &[&'a AuditEntry]) -> [Box<dyn ToSql + Sync + 'a>; 8] {
+    let at: Vec<i64> = audited.iter().map(|entry| entry.at.0).collect();
+    let texts = |text: fn(&AuditEntry) -> &str| -> Box<dyn ToSql + Sync + 'a> {
+        Box::new(audited.iter().map(|entry| storable(text(entry))).collect::<Vec<_>>())
+    };
+    [
+        Box::new(at),
+        texts(|entry| &entry.person),
+        texts(|entry| &entry.action),
+        texts(|entry| &entry.subject),
+        texts(|entry| &entry.detail),
+        texts(|entry| &entry.address),
+        texts(|entry| &entry.outcome),
+        texts(|entry| &entry.code),
     ]
 }

@@ -1,9 +1,13 @@
 //! The audit log: added to and read, and nothing else, whoever tries.
 
-use crate::support::{NOON, Place, on_both, open};
-use lamplight_store::{AuditEntry, AuditQuery};
+use crate::support::{NOON, Place, append, on_both, open, session};
+use lamplight_domain::Seq;
+use lamplight_store::{AppendError, AuditEntry, AuditQuery};
 
-on_both!(entries_are_found_by_all_that_is_known_of_them_a_page_at_a_time,);
+on_both!(
+    entries_are_found_by_all_that_is_known_of_them_a_page_at_a_time,
+    what_is_audited_is_written_whatever_becomes_of_the_appends_beside_it,
+);
 
 fn asked(n: u64, person: &str, action: &str, outcome: &str) -> AuditEntry {
     AuditEntry {
@@ -49,6 +53,27 @@ async fn entries_are_found_by_all_that_is_known_of_them_a_page_at_a_time(place: 
     assert!(!first.is_last && first.items.len() == 2);
     let before = Some(first.items[1].id);
     assert_eq!(found(AuditQuery { before, ..all() }).await, of(&[0]));
+}
+
+async fn what_is_audited_is_written_whatever_becomes_of_the_appends_beside_it(place: Place) {
+    let store = place.open();
+    for n in 1..3 {
+        store.append(append(&session(n), 0, 1)).await.unwrap();
+    }
+    let audits = (0..20).map(|n| store.audit(asked(n, "\0Ada", "edit_prompt", "done")));
+    let appends = [append(&session(1), 1, 2), append(&session(2), 7, 2)].map(|append| store.append(append));
+    let (audited, appended) =
+        tokio::join!(futures::future::join_all(audits), futures::future::join_all(appends));
+    audited.into_iter().for_each(|audited| audited.unwrap());
+    assert_eq!(appended[0].as_ref().unwrap().last, Seq(3));
+    assert_eq!(appended[1], Err(AppendError::Conflict { actual: Seq(1) }));
+    let page = store.audited(AuditQuery { limit: 30, ..AuditQuery::default() }).await.unwrap();
+    let moments = page.items.iter().map(|row| row.entry.at).collect::<Vec<_>>();
+    assert_eq!(moments, (0..20).rev().map(|n| NOON.plus_ms(n)).collect::<Vec<_>>());
+    let last =
+        AuditEntry { person: page.items[0].entry.person.clone(), ..asked(19, "", "edit_prompt", "done") };
+    assert_eq!(page.items[0].entry, last);
+    assert!(last.person.ends_with("Ada"), "{last:?}");
 }
 
 #[tokio::test]

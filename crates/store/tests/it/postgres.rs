@@ -312,14 +312,18 @@ async fn an_append_whose_connection_is_lost_lands_once() {
     for round in 0..6 {
         for what in [REQUEST, ANSWER] {
             cutting.what.store(what, Ordering::SeqCst);
-            let append = store.append(full_append(&s, last, 3));
-            let committed = tokio::time::timeout(SOON, append).await.unwrap();
+            let both = async {
+                let audited = store.audit(AuditEntry { at: NOON, ..AuditEntry::default() });
+                tokio::join!(store.append(full_append(&s, last, 3)), audited)
+            };
+            let (committed, audited) = tokio::time::timeout(SOON, both).await.unwrap();
+            audited.unwrap_or_else(|error| panic!("round {round}, {what}: {error}"));
             last = committed.unwrap_or_else(|error| panic!("round {round}, {what}: {error}")).last.0;
             assert_eq!(cutting.what.load(Ordering::SeqCst), 0, "the connection was cut");
         }
     }
     check_log(&store, &s, last).await;
-    // With others in the group there is a transaction of several statements, and the audit log shows what is there twice.
+    // With a new log in the group there is a transaction of several statements, and the audit log shows what is there twice.
     for what in [REQUEST, ANSWER] {
         cutting.what.store(what, Ordering::SeqCst);
         let new = full_append(&session(10 + what as u64), 0, 2);
@@ -329,7 +333,7 @@ async fn an_append_whose_connection_is_lost_lands_once() {
         audited.unwrap();
     }
     store.close().await;
-    assert_eq!(cluster.sql("SELECT count(*) FROM audit"), Ok("2".into()));
+    assert_eq!(cluster.sql("SELECT count(*) FROM audit"), Ok("14".into()));
     assert_eq!(cluster.sql("SELECT count(*) FROM texts"), Ok("15".into()), "a text of each append");
 }
 
