@@ -6,10 +6,9 @@ use rusqlite::config::DbConfig;
 use rusqlite::wal::CheckpointMode;
 use rusqlite::{Connection, ErrorCode, MAIN_DB, OpenFlags, Transaction, TransactionBehavior};
 use std::fs::{self, DirBuilder, File, TryLockError};
-use std::io::ErrorKind;
+use std::io::Write;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::time::Duration;
 
 /// In order; a database of version n has seen the first n. Each must work with the server before it still running
@@ -32,6 +31,10 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0015_packs.sql"),
     include_str!("../migrations/0016_formats.sql"),
 ];
+
+/// What these make of nothing, as a file: to run them takes longer than all else that happens at a first start. A test packs it into
+/// `migrations/new.db.gz`, and sees whether it is what it should be.
+const NEW: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/new.db"));
 
 /// The database's file in a store's directory.
 pub(crate) const DATABASE: &str = "lamplight.db";
@@ -73,7 +76,8 @@ pub(crate) fn open(dir: &Path, others: Others) -> Result<Opened, StoreError> {
     if !path.exists() {
         let made = match others {
             Others::Readers => make(dir, &path),
-            Others::None => make_again(dir, &path),
+            // A simulation's, and gone with it.
+            Others::None => fs::write(&path, NEW).map_err(Into::into),
         };
         made.context("make the database").map_err(failed)?;
     }
@@ -120,35 +124,11 @@ fn lock(dir: &Path) -> Result<File, StoreError> {
 /// What an attempt that was cut short has left is made anew.
 fn make(dir: &Path, path: &Path) -> anyhow::Result<()> {
     let new = path.with_extension("new");
-    match std::fs::remove_file(&new) {
-        Err(error) if error.kind() != ErrorKind::NotFound => return Err(error.into()),
-        _ => {}
-    }
-    let connection = Connection::open(&new)?;
-    connection.pragma_update(None, "synchronous", "off")?;
-    connection.pragma_update(None, "journal_mode", "off")?;
-    migrate(&connection, 0)?;
-    // Without a file of shared memory, which would be left there.
-    connection.pragma_update(None, "locking_mode", "exclusive")?;
-    connection.pragma_update(None, "journal_mode", "wal").context("switch to a write-ahead log")?;
-    connection.close().map_err(|(_, error)| error)?;
-    File::open(&new)?.sync_all()?;
-    std::fs::rename(&new, path)?;
+    let mut file = File::create(&new)?;
+    file.write_all(NEW)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
     Ok(File::open(dir)?.sync_all()?)
-}
-
-/// The same from what the first one of this process was: a simulation makes one for each of its stories.
-fn make_again(dir: &Path, path: &Path) -> anyhow::Result<()> {
-    static NEW: OnceLock<Vec<u8>> = OnceLock::new();
-    match NEW.get() {
-        Some(new) => fs::write(path, new)?,
-        None => {
-            make(dir, path)?;
-            // Another thread may have been first; what it has made is the same.
-            let _ = NEW.set(fs::read(path)?);
-        }
-    }
-    Ok(())
 }
 
 fn open_writer(path: &Path, others: Others) -> anyhow::Result<Connection> {
@@ -196,7 +176,7 @@ pub(crate) fn version(connection: &Connection) -> anyhow::Result<i64> {
     connection.pragma_query_value(None, "user_version", |row| row.get(0)).context("read the schema version")
 }
 
-/// All that are missing or none, so that it waits for the disk once: a new database misses every one.
+/// All that are missing or none, so that it waits for the disk once.
 fn migrate(connection: &Connection, from: usize) -> anyhow::Result<()> {
     if from == MIGRATIONS.len() {
         return Ok(());
@@ -212,8 +192,63 @@ fn migrate(connection: &Connection, from: usize) -> anyhow::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Opened, Others, open};
-    use rusqlite::StatementStatus;
+    use super::{NEW, Opened, Others, migrate, open};
+    use flate2::{Compression, write::GzEncoder};
+    use rusqlite::{Connection, StatementStatus};
+    use std::fs;
+    use std::io::Write;
+
+    /// Everything in it, a line a row.
+    fn content(connection: &Connection) -> Vec<String> {
+        let lines = |sql: &str| -> Vec<String> {
+            let mut statement = connection.prepare(sql).unwrap();
+            let columns = statement.column_count();
+            let line = |row: &rusqlite::Row<'_>| {
+                let values = (0..columns).map(|n| row.get::<_, rusqlite::types::Value>(n));
+                Ok(format!("{:?}", values.collect::<Result<Vec<_>, _>>()?))
+            };
+            statement.query_map([], line).unwrap().map(Result::unwrap).collect()
+        };
+        let mut all = lines("SELECT type, name, tbl_name, sql FROM sqlite_schema ORDER BY name");
+        let tables: Vec<String> = connection
+            .prepare("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+            .unwrap()
+            .query_map([], |row| row.get(0))
+            .unwrap()
+            .map(Result::unwrap)
+            .collect();
+        for table in tables {
+            all.push(format!("rows of {table}"));
+            all.extend(lines(&format!("SELECT * FROM {table}")));
+        }
+        for pragma in
+            ["user_version", "page_size", "encoding", "auto_vacuum", "journal_mode", "integrity_check"]
+        {
+            all.push(format!("{pragma} {:?}", lines(&format!("PRAGMA {pragma}"))));
+        }
+        all
+    }
+
+    #[test]
+    fn a_new_database_is_what_the_migrations_make() {
+        let dir = tempfile::tempdir().unwrap();
+        let (migrated, brought) = (dir.path().join("migrated"), dir.path().join("brought"));
+        let connection = Connection::open(&migrated).unwrap();
+        migrate(&connection, 0).unwrap();
+        // Without a file of shared memory, which would be left there.
+        connection.pragma_update(None, "locking_mode", "exclusive").unwrap();
+        connection.pragma_update(None, "journal_mode", "wal").unwrap();
+        connection.close().unwrap();
+        fs::write(&brought, NEW).unwrap();
+        let of = |path| content(&Connection::open(path).unwrap());
+        if of(&migrated) != of(&brought) {
+            let mut new = GzEncoder::new(Vec::new(), Compression::best());
+            new.write_all(&fs::read(&migrated).unwrap()).unwrap();
+            let file = concat!(env!("CARGO_MANIFEST_DIR"), "/migrations/new.db.gz");
+            fs::write(file, new.finish().unwrap()).unwrap();
+            panic!("{file} was not what the migrations make; it is now: commit it");
+        }
+    }
 
     #[test]
     fn a_statement_is_prepared_once_whatever_its_limit_is() {
