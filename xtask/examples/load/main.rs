@@ -1,7 +1,7 @@
 //! The load of `cargo xtask bench`: readers that follow a session's events, and an appender whose events they look for. Prints JSON.
 //!
 //! ```text
-//! load deliver PEER URL SESSION READERS ROUNDS   how long from asking for an append to having read it
+//! load deliver PEER URL SESSION READERS ROUNDS PAUSE_MS   how long from asking for an append to having read it
 //! load idle    PEER URL SESSION READERS          follows and does nothing, until its standard input ends
 //! load behind  URL SESSION EVENTS ROUNDS        comes back so many events behind, until it has read the last one
 //! load storm   PEER URL SESSION READERS          all come back at once, until each has read an event that is appended then
@@ -20,6 +20,7 @@ mod returning;
 
 use anyhow::{Result, bail};
 use peer::Peer;
+use std::time::Duration;
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<()> {
@@ -28,9 +29,10 @@ async fn main() -> Result<()> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
     match words[..] {
-        ["deliver", peer, url, session, readers, rounds] => {
+        ["deliver", peer, url, session, readers, rounds, pause_ms] => {
             let mut peer = Peer::new(peer, url, session)?;
-            let report = readers::deliver(&mut peer, readers.parse()?, rounds.parse()?).await?;
+            let pause = Duration::from_millis(pause_ms.parse()?);
+            let report = readers::deliver(&mut peer, readers.parse()?, rounds.parse()?, pause).await?;
             println!("{report}");
             Ok(())
         }

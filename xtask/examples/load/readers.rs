@@ -19,16 +19,19 @@ use tokio::task::JoinSet;
 const DELIVERED: Duration = Duration::from_secs(30);
 /// For what a new reader is told at first to be over.
 const SETTLED: Duration = Duration::from_millis(500);
-/// Between two events: each is measured alone.
-const PAUSE: Duration = Duration::from_millis(10);
 /// Not measured: the first events wake what sleeps.
 const WARM_UP: usize = 10;
 /// Read at once, and connections that are told to be ready at once.
 const READ_BYTES: usize = 16 * 1024;
 const READY: usize = 1024;
 
-/// Appends one event after the other, each when all readers have read the one before.
-pub(crate) async fn deliver(peer: &mut Peer, readers: usize, events: usize) -> Result<Value> {
+/// Appends one event after the other, each so long after all readers have read the one before.
+pub(crate) async fn deliver(
+    peer: &mut Peer,
+    readers: usize,
+    events: usize,
+    pause: Duration,
+) -> Result<Value> {
     peer.prepare().await?;
     let mut crowd = Crowd::new(peer.host()?)?;
     for _ in 0..readers {
@@ -46,7 +49,7 @@ pub(crate) async fn deliver(peer: &mut Peer, readers: usize, events: usize) -> R
         if number >= WARM_UP {
             waits.extend(took);
         }
-        crowd.listen(PAUSE)?;
+        crowd.listen(pause)?;
     }
     peer.forget().await?;
     waits.sort_unstable();

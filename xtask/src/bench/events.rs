@@ -11,8 +11,8 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::Command;
 
-/// Readers, and how many events each of them waits for.
-const READERS: [(usize, usize); 3] = [(1, 300), (100, 100), (1_000, 60)];
+/// Readers, how many events each of them waits for, and for how many milliseconds nothing happens after each.
+const CASES: [(usize, usize, u64); 4] = [(1, 300, 1), (1, 300, 10), (100, 100, 1), (1_000, 60, 1)];
 /// How often each program has its turn: the machine is another one from minute to minute.
 const TURNS: usize = 3;
 /// Messages that the flooding agent sends.
@@ -24,8 +24,20 @@ pub(super) fn delivery(bench: &Bench) -> Result<Vec<Table>> {
         "Delivery",
         "From sending an HTTP request that appends an event to a reader's having parsed it, one event after the other, over all readers. Lamplight, the \
          Durable Object and OpenCode have it on disk before; load and server share the processors, and readers put off their TCP acknowledgements. \
-         The last row is no product but what this machine takes in these minutes: a thread reads the request, appends its body to a file, syncs it and writes to each reader. Each program has three turns, one after the other; told is the middle one of each number. Goals: p50 of 0.8 ms with one reader, 5 ms with 1,000.",
-        &["program", "1 reader p50", "p99", "100 readers p50", "p99", "1,000 readers p50", "p99"],
+         The last row is no product but what this machine takes in these minutes: a thread reads the request, appends its body to a file, syncs it and writes to each reader. Each program has three turns, one after the other; told is the middle one of each number. \
+         The next event follows 1 ms after everybody has read the one before; in the third and fourth column 10 ms after, when a virtual machine's \
+         processor has been given to others. Goals: p50 of 0.8 ms with one reader, 5 ms with 1,000.",
+        &[
+            "program",
+            "1 reader p50",
+            "p99",
+            "1 reader after 10 ms p50",
+            "p99",
+            "100 readers p50",
+            "p99",
+            "1,000 readers p50",
+            "p99",
+        ],
     );
     let peers: Vec<Peer> = Peer::ALL.into_iter().chain([Peer::Floor]).collect();
     let turns: Vec<Vec<_>> =
@@ -37,23 +49,23 @@ pub(super) fn delivery(bench: &Bench) -> Result<Vec<Table>> {
     Ok(vec![table])
 }
 
-/// Half of the events, and 99 of 100, took at most so long, in milliseconds; for each number of readers.
-type Times = [[f64; 2]; READERS.len()];
+/// Half of the events, and 99 of 100, took at most so long, in milliseconds; for each case.
+type Times = [[f64; 2]; CASES.len()];
 
 /// Of the turns the one in the middle, for each number by itself.
 fn middle(turns: &[&Times]) -> Vec<String> {
     let of_all = |column: usize| turns.iter().map(|turn| turn.as_flattened()[column]).collect::<Vec<_>>();
-    (0..READERS.len() * 2).map(|column| ms(quantile(&mut of_all(column), 0.5))).collect()
+    (0..CASES.len() * 2).map(|column| ms(quantile(&mut of_all(column), 0.5))).collect()
 }
 
 fn delivered(bench: &Bench, peer: Peer) -> Result<Times> {
     let running = peer.start(bench)?;
     let session = peer.session(bench, &running)?;
     let mut times = Times::default();
-    for ((readers, events), times) in READERS.into_iter().zip(&mut times) {
+    for ((readers, events, pause_ms), times) in CASES.into_iter().zip(&mut times) {
         let mut load = Command::new(bench.example("load"));
         load.args(["deliver", peer.name(), &running.url, &session]);
-        load.args([readers.to_string(), events.to_string()]);
+        load.args([readers.to_string(), events.to_string(), pause_ms.to_string()]);
         let report: Value = serde_json::from_str(&output_of(&mut load)?)?;
         let number = |key: &str| report[key].as_f64().context("the load reports numbers");
         *times = [number("p50_ms")?, number("p99_ms")?];
