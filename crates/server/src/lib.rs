@@ -9,4 +9,5 @@ pub mod http;
 mod person;
 mod places;
 pub mod preview;
+mod random;
 mod start_code;

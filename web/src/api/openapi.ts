@@ -3674,6 +3674,8 @@ export interface components {
             memory_bytes: number;
             /** Format: int64 */
             max_memory_bytes?: number | null;
+            /** @description Whether one more sandbox of the usual size would have a place at once, of a person who has none. */
+            has_place?: boolean;
         };
         QueuedPrompt: {
             prompt: string;

@@ -260,8 +260,14 @@ impl Line {
     }
 
     pub(super) fn places(&self) -> PlacesTaken {
-        let taken = self.taken();
-        PlacesTaken { sandboxes: taken.all, memory_bytes: taken.memory, of: self.config }
+        let mut taken = self.taken();
+        let (sandboxes, memory_bytes) = (taken.all, taken.memory);
+        for waiting in self.waiting() {
+            self.let_in(&mut taken, &waiting);
+        }
+        // Somebody who has nothing yet.
+        let has_place = self.missing.is_empty() && self.full(&taken, "", self.usual_memory).is_none();
+        PlacesTaken { sandboxes, memory_bytes, of: self.config, has_place }
     }
 
     pub(super) fn entries(&self, now: Timestamp) -> Vec<QueueEntry> {

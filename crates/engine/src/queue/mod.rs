@@ -48,6 +48,8 @@ pub struct PlacesTaken {
     pub sandboxes: u32,
     pub memory_bytes: u64,
     pub of: QueueConfig,
+    /// Whether one more sandbox of the usual size would have a place at once, of a person who has none.
+    pub has_place: bool,
 }
 
 /// The places, and who has them.

@@ -6,6 +6,7 @@ mod keep;
 use super::Common;
 use super::output::Output;
 use crate::config::{Addresses, Config, GitHub};
+use crate::random;
 use anyhow::{Context as _, bail};
 use axum::Router;
 use axum::extract::{Query, State};
@@ -186,7 +187,7 @@ async fn make(
     let listener = TcpListener::bind(("127.0.0.1", 0)).await.context("listen on loopback")?;
     let here = format!("http://{}", listener.local_addr()?);
     let Addresses { web, api, .. } = config.github.addresses();
-    let state = random()?;
+    let state = random::text()?;
     let name = name.clone().unwrap_or_else(|| format!("lamplight-{}", &state[..8]));
     let webhook = config.server.public_url.as_ref();
     let webhook = webhook.map(|url| format!("{}/github/webhooks", url.trim_end_matches('/')));
@@ -283,12 +284,4 @@ fn installation_page(app: &NewApp, github: &GitHub) -> String {
     } else {
         format!("{}/apps/{}", github.addresses().web, app.slug)
     }
-}
-
-/// That nobody can guess.
-fn random() -> anyhow::Result<String> {
-    let mut bytes = [0_u8; 16];
-    let got = rustix::rand::getrandom(&mut bytes, rustix::rand::GetRandomFlags::empty())?;
-    anyhow::ensure!(got == bytes.len(), "the system gives no random bytes");
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
 }

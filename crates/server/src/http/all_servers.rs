@@ -53,6 +53,13 @@ impl<S: Send + Sync> FromRequestParts<S> for Asking {
     type Rejection = Infallible;
 
     async fn from_request_parts(parts: &mut Parts, _: &S) -> Result<Self, Infallible> {
+        Ok(Self::by(parts))
+    }
+}
+
+impl Asking {
+    /// Whoever asks for this.
+    pub(in crate::http) fn by(parts: &Parts) -> Self {
         let mut headers = HeaderMap::new();
         for name in [header::HOST, header::AUTHORIZATION, header::COOKIE] {
             for value in parts.headers.get_all(&name) {
@@ -61,11 +68,9 @@ impl<S: Send + Sync> FromRequestParts<S> for Asking {
         }
         let peer = parts.extensions.get::<Peer>().copied();
         let is_passed_on = parts.extensions.get::<PassedOn>().is_some();
-        Ok(Self { headers, peer, is_passed_on })
+        Self { headers, peer, is_passed_on }
     }
-}
 
-impl Asking {
     /// All parts of what is at this path; `ours` is the one of this server.
     pub(in crate::http) async fn all<T: DeserializeOwned>(
         &self,
@@ -76,19 +81,39 @@ impl Asking {
         if self.is_passed_on || app.engine.server() == 0 {
             return Ok(Told::Alone(ours));
         }
-        let (us, others): (Vec<_>, Vec<_>) =
-            app.engine.servers().await?.into_iter().partition(|server| server.is_this);
-        let others: Vec<_> = others.iter().filter(|server| server.is_alive).collect();
-        let ([us], [_, ..]) = (&us[..], &others[..]) else { return Ok(Told::Alone(ours)) };
-        let answers = join_all(others.iter().map(|server| self.part(app, server, path))).await;
+        let servers = app.engine.servers().await?;
+        let Some(us) = servers.iter().find(|server| server.is_this) else { return Ok(Told::Alone(ours)) };
         let mut among = Among { ours: (name(us), ours), others: Vec::new(), not_answering: Vec::new() };
-        for (server, answer) in others.into_iter().zip(answers) {
+        for (server, answer) in self.of(app, servers, path).await {
             match answer {
-                Some(part) => among.others.push((name(server), part)),
-                None => among.not_answering.push(name(server)),
+                Some(part) => among.others.push((name(&server), part)),
+                None => among.not_answering.push(name(&server)),
             }
         }
-        Ok(Told::Among(among))
+        let is_alone = among.others.is_empty() && among.not_answering.is_empty();
+        Ok(if is_alone { Told::Alone(among.ours.1) } else { Told::Among(among) })
+    }
+
+    /// The parts of the others alone; `None` of one that does not tell it in time.
+    pub(in crate::http) async fn others<T: DeserializeOwned>(
+        &self,
+        app: &App,
+        path: &'static str,
+    ) -> Result<Vec<(ServerInfo, Option<T>)>, Problem> {
+        let servers = app.engine.servers().await?;
+        Ok(self.of(app, servers, path).await)
+    }
+
+    async fn of<T: DeserializeOwned>(
+        &self,
+        app: &App,
+        servers: Vec<ServerInfo>,
+        path: &'static str,
+    ) -> Vec<(ServerInfo, Option<T>)> {
+        let others: Vec<_> =
+            servers.into_iter().filter(|server| server.is_alive && !server.is_this).collect();
+        let parts = join_all(others.iter().map(|server| self.part(app, server, path))).await;
+        others.into_iter().zip(parts).collect()
     }
 
     /// `None` where it is not told, or not in time.

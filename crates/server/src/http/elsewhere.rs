@@ -6,14 +6,16 @@
 //!                                                  └─ no ─▶ the server that has it, over HTTP, with a word that only servers of
 //!                                                           this database can make ─▶ its own routes, which ask who it is
 //! ```
-//! Who asks is found out where the session is: people and tokens are in the database that both share. What is only read from the store is answered
+//! A new session is begun at another server if this one has no place for it and that one has. Who asks is found out where the session is: people and tokens are in the database that both share. What is only read from the store is answered
 //! here when the other does not answer. What each server has a part of is asked of all of them instead (`http/all_servers.rs`).
 
+use super::all_servers::Asking;
 use super::audit::Peer;
-use super::guard;
 use super::problem::Problem;
-use super::{App, BODY_LIMIT};
+use super::sessions::create::IDEMPOTENCY_KEY;
+use super::{App, BODY_LIMIT, guard, queue};
 use crate::preview::{PreviewHost, of_connection};
+use crate::random;
 use async_trait::async_trait;
 use axum::body::{Body, to_bytes};
 use axum::extract::Request;
@@ -52,6 +54,8 @@ const SANDBOXES: &str = "/api/v1/sandboxes/";
 enum Subject {
     Session(SessionId),
     Lent(SessionId),
+    /// A session that there is not yet, and that belongs to none that there is.
+    New,
 }
 
 /// On a request: another server has let it in at its own door.
@@ -65,6 +69,7 @@ pub(super) async fn divert(app: &App, mut request: Request) -> ControlFlow<Respo
         let whereabouts = match subject {
             Some(Subject::Session(session)) => app.engine.whereabouts(&session).await,
             Some(Subject::Lent(sandbox)) => app.engine.whereabouts_of_lent(&sandbox).await,
+            Some(Subject::New) => return begin(app, request).await,
             None => Whereabouts::Here,
         };
         return match whereabouts {
@@ -98,8 +103,7 @@ async fn subject(app: &App, request: Request) -> (Option<Subject>, Request) {
     }
     let path = request.uri().path();
     if request.method() == Method::POST && path == SESSIONS.trim_end_matches('/') {
-        let (origin, request) = origin(request).await;
-        return (origin.map(Subject::Session), request);
+        return begun(request).await;
     }
     let session = || path.strip_prefix(SESSIONS)?.split('/').next()?.parse().ok().map(Subject::Session);
     let lent = || path.strip_prefix(SANDBOXES)?.to_ascii_uppercase().parse().ok().map(Subject::Lent);
@@ -109,15 +113,47 @@ async fn subject(app: &App, request: Request) -> (Option<Subject>, Request) {
 
 /// Of what a new session is a fork, if it is to be one: it begins with files that are where that session is. Or whose child it is: that session
 /// has to take it.
-async fn origin(request: Request) -> (Option<SessionId>, Request) {
+async fn begun(request: Request) -> (Option<Subject>, Request) {
     let (parts, body) = request.into_parts();
     // What is too long is refused like what is broken, by who reads it next.
     let Ok(Ok(body)) = tokio::time::timeout(BODY, to_bytes(body, BODY_LIMIT)).await else {
         return (None, Request::from_parts(parts, Body::empty()));
     };
-    let named = serde_json::from_slice::<Begun>(&body).ok();
-    let named = named.and_then(|new| new.fork.map(|origin| origin.session).or(new.parent)?.parse().ok());
-    (named, Request::from_parts(parts, Body::from(body)))
+    let subject = serde_json::from_slice::<Begun>(&body).ok().and_then(|new| {
+        match new.fork.map(|origin| origin.session).or(new.parent) {
+            Some(origin) => origin.parse().ok().map(Subject::Session),
+            None => Some(Subject::New),
+        }
+    });
+    (subject, Request::from_parts(parts, Body::from(body)))
+}
+
+/// At another server, if this one has no place and that one has. What that one refuses is judged here, where it is waited for a place then; by its key
+/// it is made once, whatever becomes of an answer.
+async fn begin(app: &App, request: Request) -> ControlFlow<Response, Request> {
+    if app.engine.places().has_place || guard::refuse_strangers(app, request.headers()).is_err() {
+        return ControlFlow::Continue(request);
+    }
+    let (mut parts, body) = request.into_parts();
+    let Some(there) = queue::with_place(app, &Asking::by(&parts)).await else {
+        return ControlFlow::Continue(Request::from_parts(parts, body));
+    };
+    let body = to_bytes(body, BODY_LIMIT).await.unwrap_or_default();
+    if !parts.headers.contains_key(IDEMPOTENCY_KEY) {
+        let Some(key) = random::text().ok().and_then(|key| HeaderValue::try_from(key).ok()) else {
+            return ControlFlow::Continue(Request::from_parts(parts, Body::from(body)));
+        };
+        parts.headers.insert(IDEMPOTENCY_KEY, key);
+    }
+    let passed_on = Request::from_parts(parts.clone(), Body::from(body.clone()));
+    let answer = tokio::select! {
+        answer = ask(app, (there.number, &there.address), passed_on) => answer,
+        () = app.engine.is_gone(there.number) => None,
+    };
+    match answer {
+        Some(answer) if answer.status().is_success() => ControlFlow::Break(answer),
+        _ => ControlFlow::Continue(Request::from_parts(parts, Body::from(body))),
+    }
 }
 
 /// As much of a request for a new session as says where it goes.

@@ -8,7 +8,7 @@ use super::resources::{Moment, Phase, SessionSummary, SessionView};
 use axum::Json;
 use axum::extract::State;
 use lamplight_domain::session;
-use lamplight_engine::{PlacesTaken, QueueEntry};
+use lamplight_engine::{PlacesTaken, QueueEntry, ServerInfo};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use utoipa::ToSchema;
@@ -78,6 +78,9 @@ pub struct QueuePlaces {
     pub memory_bytes: u64,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub max_memory_bytes: Option<u64>,
+    /// Whether one more sandbox of the usual size would have a place at once, of a person who has none.
+    #[serde(default)]
+    pub has_place: bool,
 }
 
 impl From<PlacesTaken> for QueuePlaces {
@@ -89,6 +92,7 @@ impl From<PlacesTaken> for QueuePlaces {
             max_sandboxes_per_person: bound(taken.of.sandboxes_per_person),
             memory_bytes: taken.memory_bytes,
             max_memory_bytes: Some(taken.of.memory_bytes).filter(|most| *most > 0),
+            has_place: taken.has_place,
         }
     }
 }
@@ -104,6 +108,7 @@ impl QueuePlaces {
             max_sandboxes_per_person: both(self.max_sandboxes_per_person, other.max_sandboxes_per_person),
             memory_bytes: self.memory_bytes.saturating_add(other.memory_bytes),
             max_memory_bytes: bytes.map(|(one, other)| one.saturating_add(other)),
+            has_place: self.has_place || other.has_place,
         }
     }
 }
@@ -117,6 +122,14 @@ pub(in crate::http) async fn handle(
     asking: Asking,
 ) -> Result<Json<QueueList>, Problem> {
     all(&app, &caller, &asking).await.map(Json)
+}
+
+/// Another server that has a place for a new session, the one with the fewest sandboxes; `None` if none has.
+pub(in crate::http) async fn with_place(app: &App, asking: &Asking) -> Option<ServerInfo> {
+    let parts = asking.others::<QueueList>(app, PATH).await.ok()?;
+    let places = parts.into_iter().filter_map(|(server, list)| Some((list?.places, server)));
+    let free = places.filter(|(places, _)| places.has_place);
+    free.min_by_key(|(places, _)| places.sandboxes).map(|(_, server)| server)
 }
 
 async fn all(app: &App, caller: &Caller, asking: &Asking) -> Result<QueueList, Problem> {

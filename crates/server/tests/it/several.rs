@@ -1,6 +1,7 @@
 //! Two servers on one PostgreSQL, with data directories of their own.
 
 mod one_view;
+mod room;
 mod through;
 
 use crate::support::{PATIENCE, Place, Server, away};

@@ -137,6 +137,20 @@ fn a_person_has_so_many_and_keeps_nobody_else_waiting() {
 }
 
 #[test]
+fn there_is_a_place_if_one_more_of_anybody_would_come_in_behind_all_who_wait() {
+    let mut world = World::of(QueueConfig { sandboxes: 3, sandboxes_per_person: 1, memory_bytes: 11 * GIB });
+    assert!(world.line.places().has_place);
+    assert_eq!([world.prompted(1, "Ada"), world.prompted(2, "Ada")], [Room::Free, Room::Full]);
+    assert!(world.line.places().has_place, "who waits for a place of their own waits for no other");
+    assert_eq!(world.wants(3, "Bo", Some(8)), Room::Full);
+    assert!(!world.line.places().has_place, "what is free is kept for who needs more");
+    let mut unknown = Line::new(QueueConfig::default(), 4 * GIB, [id(1)]);
+    assert!(!unknown.places().has_place, "nobody is let in before all are known");
+    unknown.is_known(&id(1));
+    assert!(unknown.places().has_place);
+}
+
+#[test]
 fn a_step_of_priority_is_ten_minutes_and_nobody_starves() {
     let mut world = World::new(1, 0);
     world.prompted(1, "Ada");

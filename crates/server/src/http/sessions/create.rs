@@ -17,6 +17,8 @@ use lamplight_engine::{CommandError, Fork, NewAttempt, NewSession, Parent};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+/// Whoever asks with the same one again means the same session.
+pub(in crate::http) const IDEMPOTENCY_KEY: &str = "idempotency-key";
 /// An `Idempotency-Key` longer than this is refused, in bytes.
 const MAX_KEY: usize = 256;
 
@@ -270,7 +272,7 @@ impl NewSessionRequest {
 }
 
 pub(super) fn idempotency_key(headers: &HeaderMap) -> Result<Option<String>, Problem> {
-    let Some(value) = headers.get("idempotency-key") else { return Ok(None) };
+    let Some(value) = headers.get(IDEMPOTENCY_KEY) else { return Ok(None) };
     match value.to_str() {
         Ok(key) if !key.is_empty() && key.len() <= MAX_KEY => Ok(Some(key.to_owned())),
         Ok(_) | Err(_) => Err(Problem::invalid_request(format!(

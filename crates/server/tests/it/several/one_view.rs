@@ -8,7 +8,7 @@ use reqwest::{Method, StatusCode, header};
 use serde_json::{Value, json};
 
 /// For two servers with this in their configuration.
-fn places_with(configuration: &str) -> (Place, Place) {
+pub(super) fn places_with(configuration: &str) -> (Place, Place) {
     let mut one = Place::with(configuration);
     one.environment.push(SHARED_KEY);
     one.cluster = Some(Cluster::start());
@@ -22,12 +22,12 @@ fn pair_with(configuration: &str) -> (Server, Server) {
 }
 
 /// With one place each.
-fn pair_of_places() -> (Server, Server) {
+pub(super) fn pair_of_places() -> (Server, Server) {
     pair_with("[queue]\nsandboxes = 1\n")
 }
 
 /// Who waits, where, and in which place there.
-async fn queue(server: &Server) -> Vec<(String, String, u64)> {
+pub(super) async fn queue(server: &Server) -> Vec<(String, String, u64)> {
     let (status, list) = server.get("/queue").await;
     assert_eq!((status, &list["not_answering"]), (StatusCode::OK, &json!([])), "{list}");
     waiting(&list)
@@ -42,14 +42,14 @@ fn waiting(list: &Value) -> Vec<(String, String, u64)> {
     list["items"].as_array().unwrap().iter().map(entry).collect()
 }
 
-async fn queued(server: &Server, prompt: &str) -> String {
+pub(super) async fn queued(server: &Server, prompt: &str) -> String {
     let id = server.create(prompt).await;
     server.until(&id, "sandbox_queued", 1).await;
     id
 }
 
 /// At work until it is stopped.
-async fn busy(server: &Server) -> String {
+pub(super) async fn busy(server: &Server) -> String {
     let id = server.create("!hang").await;
     server.until(&id, "turn_started", 1).await;
     id
@@ -117,9 +117,8 @@ async fn who_waits_at_any_server_is_told_and_moved_by_each() {
 #[tokio::test]
 async fn a_server_that_does_not_answer_is_named_and_the_rest_is_told() {
     let (one, other) = pair_of_places();
-    let at_work = busy(&one).await;
+    let (at_work, elsewhere) = (busy(&one).await, busy(&other).await);
     let id = queued(&one, "!say hello").await;
-    let elsewhere = busy(&other).await;
     other.signal("STOP");
     // So that it is not taken for dead, however slow this machine is.
     let keep = "UPDATE servers SET expires_at = expires_at + 3600000";
@@ -170,7 +169,7 @@ async fn whoever_asks_is_known_at_the_other_server_too() {
         assert_eq!(status, StatusCode::CREATED, "{view}");
         view["id"].as_str().unwrap().to_owned()
     };
-    let ids = [new().await, new().await];
+    let ids = [new().await, new().await, new().await];
     let request = |method: Method, path: &str| other.request(method, &format!("/api/v1{path}"));
     let queued = async {
         loop {
