@@ -1,7 +1,7 @@
 //! The loop of one session: receive, decide, append, apply, publish, start what is owed. No `if` about a session's life is
 //! here; those are in the machine.
 
-use super::gathering::Gathering;
+use super::gathering::{Gathering, ends_message};
 use super::loading::load_when_it_can_be;
 use super::running::Running;
 use super::writing::{self, Fact};
@@ -158,7 +158,9 @@ impl Actor {
             Message::Report(report) => self.report(report, None).await?,
             Message::Heard { run, lines } => {
                 let end = lines.last().map_or(0, |line| line.end);
-                for line in lines {
+                let mut lines = lines.into_iter();
+                while let Some(line) = lines.next() {
+                    self.gathering.is_behind(lines.len() > 0 || !self.messages.is_empty());
                     self.heard(run, line).await?;
                 }
                 self.let_go(run, end);
@@ -391,9 +393,4 @@ async fn sleep_until(deadline: Option<Instant>) {
         Some(deadline) => tokio::time::sleep_until(deadline).await,
         None => std::future::pending().await,
     }
-}
-
-/// Whether the agent says nothing more of the message that it was in the middle of.
-fn ends_message(report: &Report) -> bool {
-    matches!(report, Report::Agent { .. } | Report::AgentExited { .. } | Report::SandboxLost { .. })
 }

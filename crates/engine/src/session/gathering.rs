@@ -6,6 +6,7 @@
 
 use super::writing::Fact;
 use lamplight_domain::redaction::SHORTEST_SECRET_BYTES;
+use lamplight_domain::session::Report;
 use lamplight_domain::transcript::ToolCall;
 use lamplight_domain::{Event, Redactor};
 use std::time::Duration;
@@ -15,6 +16,8 @@ use tokio::time::Instant;
 const GATHER: Duration = Duration::from_millis(20);
 /// Unless this much of it has gathered; bytes of text, roughly.
 const GATHER_BYTES: usize = 4096;
+/// Or this much, of an agent that says more than can be appended one piece after the other: then each append takes what has come meanwhile.
+const GATHER_BYTES_BEHIND: usize = 64 * 1024;
 /// How long the beginning of a secret waits for the rest: a few letters may be anybody's, and ordinary text is not to be late for them.
 const FEW_LETTERS_WAIT: Duration = Duration::from_secs(2);
 const MANY_LETTERS_WAIT: Duration = Duration::from_secs(60);
@@ -27,6 +30,7 @@ pub(super) struct Gathering {
     bytes: usize,
     /// Something has come since it was taken from.
     is_news: bool,
+    is_behind: bool,
     /// That is not appended before this, unless much has gathered.
     quiet_until: Option<Instant>,
     /// Since when the last fact waits for more of it, and until when.
@@ -60,10 +64,16 @@ impl Gathering {
         }
     }
 
+    /// Whether more has come than what is heard next.
+    pub(super) fn is_behind(&mut self, is_behind: bool) {
+        self.is_behind = is_behind;
+    }
+
     /// Whether some of it is to be appended now.
     pub(super) fn is_due(&self, now: Instant) -> bool {
         let is_over = |until: Instant| now >= until;
-        let has_gathered = self.quiet_until.is_none_or(is_over) || self.bytes >= GATHER_BYTES;
+        let much = if self.is_behind { GATHER_BYTES_BEHIND } else { GATHER_BYTES };
+        let has_gathered = self.quiet_until.is_none_or(is_over) || self.bytes >= much;
         !self.is_empty()
             && (self.is_news && has_gathered || self.held.is_some_and(|(_, until)| is_over(until)))
     }
@@ -111,6 +121,11 @@ impl Gathering {
         self.held = None;
         std::mem::take(&mut self.facts)
     }
+}
+
+/// Whether the agent says nothing more of the message that it was in the middle of.
+pub(super) fn ends_message(report: &Report) -> bool {
+    matches!(report, Report::Agent { .. } | Report::AgentExited { .. } | Report::SandboxLost { .. })
 }
 
 /// The text of what may come in several pieces.
@@ -249,6 +264,10 @@ mod tests {
         assert_eq!((gathering.is_empty(), gathering.next_look()), (true, None));
         gathering.hear(spoke(&"x".repeat(GATHER_BYTES), 40));
         assert!(gathering.is_due(now), "much is appended at once");
+        gathering.is_behind(true);
+        assert!(!gathering.is_due(now) && gathering.is_due(now + GATHER), "more has come already");
+        gathering.hear(spoke(&"x".repeat(GATHER_BYTES_BEHIND), 4));
+        assert!(gathering.is_due(now), "so much is enough");
     }
 
     #[test]
