@@ -13,7 +13,7 @@ use crate::sync;
 use crate::universe::Universe;
 use crate::weather::Flaw;
 use lamplight_domain::SessionId;
-use lamplight_domain::session::SessionView;
+use lamplight_domain::session::{SandboxState, SessionView};
 use lamplight_engine::{CommandError, Engine, NewSession};
 use lamplight_store::Store;
 use std::collections::BTreeMap;
@@ -346,7 +346,12 @@ impl Story {
                 let mut is_quiet = true;
                 for session in &self.sessions {
                     self.permit(engine, session).await;
-                    is_quiet &= engine.view(session).await.is_ok_and(|view| !is_at_work(view.phase));
+                    is_quiet &= engine.view(session).await.is_ok_and(|view| {
+                        // What is lost while nothing is asked of it is missed when it is to be paused, by a clock that may have been set back.
+                        let has_ended =
+                            matches!(view.sandbox_state, SandboxState::None | SandboxState::Stopped);
+                        has_ended && !is_at_work(view.phase)
+                    });
                 }
                 if is_quiet && provider.all().is_empty() {
                     return;
