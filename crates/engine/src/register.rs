@@ -64,6 +64,11 @@ impl Shared {
                 hub.end();
                 shared.servers.left_over.notify_one();
             }
+            // Whoever claimed it after it was found to be another's, and woke it, found this actor.
+            let is_moved = matches!(ended, Err(CommandError::Moved));
+            if is_moved && shared.store.is_shared() && shared.store.is_held(&id) {
+                shared.wake(&id);
+            }
         });
         awake
     }
