@@ -6,8 +6,8 @@
 //!                                                  └─ no ─▶ the server that has it, over HTTP, with a word that only servers of
 //!                                                           this database can make ─▶ its own routes, which ask who it is
 //! ```
-//! A new session is begun at another server if this one has no place for it and that one has. Who asks is found out where the session is: people and tokens are in the database that both share. What is only read from the store is answered
-//! here when the other does not answer. What each server has a part of is asked of all of them instead (`http/all_servers.rs`).
+//! Who asks is found out where the session is: people and tokens are in the database that both share. What is only read from the store is answered
+//! here when the other does not answer. A new session begins at another server if this one has no place for it and that one has. What each server has a part of is asked of all of them instead (`http/all_servers.rs`).
 
 use super::all_servers::Asking;
 use super::audit::Peer;

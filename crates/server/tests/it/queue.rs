@@ -120,7 +120,9 @@ async fn the_memory_that_sandboxes_may_use_together_is_counted() {
     let why = "it waits for a free sandbox: it needs 700 MiB of the 1 GiB of memory, and not so much is free";
     assert_eq!(view["reason"], why);
     let (_, list) = server.get("/queue").await;
-    let places = json!({"sandboxes": 1, "memory_bytes": 600 * MIB, "max_memory_bytes": 1024 * MIB});
+    let memory = (600 * MIB, 1024 * MIB);
+    let places =
+        json!({"sandboxes": 1, "memory_bytes": memory.0, "max_memory_bytes": memory.1, "has_place": false});
     assert_eq!(list["places"], places);
     let said = server.place.say(&["queue"]);
     assert!(said.contains("Taken: 1 sandbox place · memory limits of 600 MiB together, of 1 GiB."), "{said}");
