@@ -41,7 +41,7 @@ async fn what_is_put_aside_is_listed_apart_until_somebody_wants_it_again() {
         items.map(|session| session["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
     };
     for id in [&fence, &roof] {
-        server.until(id, "work_committed", 1).await;
+        server.until(id, "checkpoint_kept", 1).await;
     }
     let (status, view) = server.post(&format!("/sessions/{fence}/archive"), Value::Null).await;
     assert_eq!((status, &view["archived"]), (StatusCode::OK, &json!(true)));
