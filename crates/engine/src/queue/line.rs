@@ -265,7 +265,6 @@ impl Line {
         for waiting in self.waiting() {
             self.let_in(&mut taken, &waiting);
         }
-        // Somebody who has nothing yet.
         let has_place = self.missing.is_empty() && self.full(&taken, "", self.usual_memory).is_none();
         PlacesTaken { sandboxes, memory_bytes, of: self.config, has_place }
     }
