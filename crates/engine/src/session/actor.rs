@@ -160,7 +160,7 @@ impl Actor {
                 let end = lines.last().map_or(0, |line| line.end);
                 let mut lines = lines.into_iter();
                 while let Some(line) = lines.next() {
-                    self.gathering.is_behind(lines.len() > 0 || !self.messages.is_empty());
+                    self.gathering.more_has_come(lines.len() > 0 || !self.messages.is_empty());
                     self.heard(run, line).await?;
                 }
                 self.let_go(run, end);

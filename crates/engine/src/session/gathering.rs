@@ -30,6 +30,7 @@ pub(super) struct Gathering {
     bytes: usize,
     /// Something has come since it was taken from.
     is_news: bool,
+    /// More had come already when the last of it was heard.
     is_behind: bool,
     /// That is not appended before this, unless much has gathered.
     quiet_until: Option<Instant>,
@@ -65,8 +66,8 @@ impl Gathering {
     }
 
     /// Whether more has come than what is heard next.
-    pub(super) fn is_behind(&mut self, is_behind: bool) {
-        self.is_behind = is_behind;
+    pub(super) fn more_has_come(&mut self, more: bool) {
+        self.is_behind = more;
     }
 
     /// Whether some of it is to be appended now.
@@ -264,7 +265,7 @@ mod tests {
         assert_eq!((gathering.is_empty(), gathering.next_look()), (true, None));
         gathering.hear(spoke(&"x".repeat(GATHER_BYTES), 40));
         assert!(gathering.is_due(now), "much is appended at once");
-        gathering.is_behind(true);
+        gathering.more_has_come(true);
         assert!(!gathering.is_due(now) && gathering.is_due(now + GATHER), "more has come already");
         gathering.hear(spoke(&"x".repeat(GATHER_BYTES_BEHIND), 4));
         assert!(gathering.is_due(now), "so much is enough");

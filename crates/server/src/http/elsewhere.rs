@@ -7,7 +7,8 @@
 //!                                                           this database can make ─▶ its own routes, which ask who it is
 //! ```
 //! Who asks is found out where the session is: people and tokens are in the database that both share. What is only read from the store is answered
-//! here when the other does not answer. A new session begins at another server if this one has no place for it and that one has. What each server has a part of is asked of all of them instead (`http/all_servers.rs`).
+//! here when the other does not answer. A new session begins at another server if this one has no place for it and that one has.
+//! What each server has a part of is asked of all of them instead (`http/all_servers.rs`).
 
 use super::all_servers::Asking;
 use super::audit::Peer;
