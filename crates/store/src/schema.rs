@@ -32,7 +32,7 @@ const MIGRATIONS: &[&str] = &[
     include_str!("../migrations/0016_formats.sql"),
 ];
 
-/// What these make of nothing, as a file: to run them takes longer than all else that happens at a first start. A test packs it into
+/// What these make of nothing, as a file: to run them was a third of a first start or more. A test packs it into
 /// `migrations/new.db.gz`, and sees whether it is what it should be.
 const NEW: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/new.db"));
 
