@@ -8,6 +8,7 @@ use crate::error::CommandError;
 use crate::images;
 use crate::prepared::{self, Ahead};
 use crate::prompts::key_reused;
+use crate::session::writing::AskedFor;
 use crate::session::{load, writing};
 use crate::{Fork, NewSession, clock, git, ids};
 use crate::{agents, attachments, provider};
@@ -188,7 +189,15 @@ async fn store_first(
     let hub = crate::hub::Hub::new(Seq(0));
     let view = session.view(id.clone());
     let told = writing::told(shared, &session, &view, &entries).undecided();
-    writing::append(shared, &hub, (id, session.spec()), &entries, Some(told), once).await?;
+    writing::append(
+        shared,
+        &hub,
+        (id, session.spec()),
+        &entries,
+        Some(told),
+        AskedFor { once, ..AskedFor::default() },
+    )
+    .await?;
     Ok(view)
 }
 

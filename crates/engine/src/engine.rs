@@ -16,20 +16,18 @@ use crate::prepared::Shelf;
 use crate::queue::{self, Queue};
 use crate::rights::Rights;
 use crate::servers::{self, Servers};
-use crate::session::{Awake, Message, Offer};
+use crate::session::{Awake, Message};
 use crate::tokens::Tokens;
 use crate::traces::{self, Traces};
 use crate::{LogPage, LogRange, NewSession, SessionPage, SessionQuery};
 use crate::{agents, archive, attempts, blobs, create, large_files, lent, pull_request, reconcile};
 use lamplight_agent::Catalogue;
-use lamplight_domain::question::Reply;
-use lamplight_domain::session::{Command, SessionSummary, SessionView};
-use lamplight_domain::{PromptId, Seq, SessionId};
+use lamplight_domain::session::{SessionSummary, SessionView};
+use lamplight_domain::{Seq, SessionId};
 use lamplight_gateway::Gateway;
 use lamplight_integrations::GitHub;
 use lamplight_sandbox::provider::Provider;
-use lamplight_store::{AppendError, Places, Remembered, Store, Whose};
-use serde_json::Value;
+use lamplight_store::{AppendError, Places, Store, Whose};
 use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, OnceLock};
@@ -195,76 +193,6 @@ impl Engine {
         create::create(&self.shared, new, Once::For { key, fingerprint }).await
     }
 
-    pub async fn remove_prompt(
-        &self,
-        id: &SessionId,
-        prompt: &PromptId,
-        by: String,
-    ) -> Result<SessionView, CommandError> {
-        self.command(id, Command::RemovePrompt { prompt: prompt.clone(), by }).await
-    }
-
-    pub async fn stop(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
-        self.command(id, Command::Stop { by }).await
-    }
-
-    /// Lets everything in the session's sandbox stand still, in the middle of a turn too.
-    pub async fn pause(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
-        self.command(id, Command::Pause { by }).await
-    }
-
-    pub async fn resume(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
-        self.command(id, Command::Resume { by }).await
-    }
-
-    /// Makes the session's files what they were at a checkpoint, and its conversation and commits with them.
-    pub async fn restore(
-        &self,
-        id: &SessionId,
-        checkpoint: u32,
-        by: String,
-    ) -> Result<SessionView, CommandError> {
-        self.command(id, Command::Restore { checkpoint, by }).await
-    }
-
-    pub async fn choose_model(
-        &self,
-        id: &SessionId,
-        model: String,
-        by: String,
-    ) -> Result<SessionView, CommandError> {
-        let view = self.view(id).await?;
-        let offered_elsewhere = agents::offered_elsewhere(&self.shared, &view, &model)?;
-        self.command(id, Command::ChooseModel { model, offered_elsewhere, by }).await
-    }
-
-    /// Answers a permission request; `option` is `None` for "cancel".
-    pub async fn answer(
-        &self,
-        id: &SessionId,
-        request: Value,
-        option: Option<String>,
-        by: String,
-    ) -> Result<SessionView, CommandError> {
-        self.command(id, Command::AnswerPermission { request, option, by }).await
-    }
-
-    /// Answers a question of the agent's; refused when it is not open, or when that is no answer to it.
-    pub async fn reply(
-        &self,
-        id: &SessionId,
-        request: Value,
-        reply: Reply,
-        by: String,
-    ) -> Result<SessionView, CommandError> {
-        self.command(id, Command::AnswerQuestion { request, reply, by }).await
-    }
-
-    /// Ends the session: its sandbox goes, its log and its branch stay.
-    pub async fn end(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
-        self.command(id, Command::End { by }).await
-    }
-
     pub async fn view(&self, id: &SessionId) -> Result<SessionView, CommandError> {
         if let Some(awake) = self.shared.find(id) {
             let (reply, answer) = oneshot::channel();
@@ -332,46 +260,6 @@ impl Engine {
         self.shared.tasks.close();
         self.shared.tasks.wait().await;
         self.shared.store.close().await;
-    }
-
-    pub(crate) async fn command(
-        &self,
-        id: &SessionId,
-        command: Command,
-    ) -> Result<SessionView, CommandError> {
-        self.command_once(id, command, None).await
-    }
-
-    /// Done once for its key, if it has one. What is not even begun because the store takes nothing is taken back.
-    pub(crate) async fn command_once(
-        &self,
-        id: &SessionId,
-        command: Command,
-        once: Option<Remembered>,
-    ) -> Result<SessionView, CommandError> {
-        let (reply, answer) = oneshot::channel();
-        let offer = Offer::new(command);
-        let message = match once {
-            Some(once) => Message::Once { offer: offer.clone(), once, reply },
-            None => Message::Command { offer: offer.clone(), reply },
-        };
-        let asked = async {
-            self.shared.send(id, message).await?;
-            match tokio::time::timeout(ANSWER_WAIT, answer).await {
-                Ok(Ok(result)) => result,
-                Ok(Err(_)) => self.existing(id).await.and(Err(self.shared.unanswered(id).await)),
-                Err(_) => Err(CommandError::Busy),
-            }
-        };
-        tokio::pin!(asked);
-        tokio::select! {
-            biased;
-            answered = &mut asked => return answered,
-            why = self.shared.store_refuses() => if offer.take().is_some() {
-                return Err(why.into());
-            }
-        }
-        asked.await
     }
 }
 

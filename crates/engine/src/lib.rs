@@ -15,6 +15,7 @@ mod checks;
 mod children;
 mod clock;
 mod code;
+mod commands;
 mod config;
 mod create;
 mod disk;
@@ -68,6 +69,7 @@ pub use agents::{AgentInfo, InstallAgentError, install as install_agent, list as
 pub use archive::ArchiveConfig;
 pub use attachments::{ATTACHMENT_BYTES, Attach, media_type};
 pub use attempts::{AttemptNow, Changed, NewAttempt};
+pub use audit::{AskedBy, Auditing};
 pub use blobs::examine_bucket;
 pub use budgets::{BudgetStanding, BudgetsConfig};
 pub use children::{ChildNow, ChildrenConfig, Parent};

@@ -1,5 +1,6 @@
 //! What people say to a session: queued, once for each request or once for each key.
 
+use crate::audit::AskedBy;
 use crate::engine::Engine;
 use crate::error::CommandError;
 use crate::{Attach, PromptPlaced, attachments, clock, ids};
@@ -15,7 +16,7 @@ impl Engine {
         id: &SessionId,
         text: String,
         attachments: Vec<Attach>,
-        by: String,
+        by: impl Into<AskedBy>,
         once: Option<(&str, &str)>,
     ) -> Result<PromptPlaced, CommandError> {
         if let Some(before) = self.placed_before(id, once).await? {
@@ -25,14 +26,15 @@ impl Engine {
         self.shared.budgets.refuse_if_spent(&self.shared.config, &view.person.name, &view.repository)?;
         let attachments = attachments::claim(&self.shared, attachments).await?;
         let (prompt, text) = (ids::prompt_id(), attachments::text(text, &attachments));
-        let command = Command::Prompt { prompt: prompt.clone(), text, by, attachments };
+        let AskedBy { name, auditing } = by.into();
+        let command = Command::Prompt { prompt: prompt.clone(), text, by: name, attachments };
         let remembered = once.map(|(key, fingerprint)| Remembered {
             key: key.to_owned(),
             fingerprint: fingerprint.to_owned(),
             response: prompt.to_string(),
             at: clock::now(),
         });
-        match self.command_once(id, command, remembered).await {
+        match self.command_once(id, command, remembered, auditing).await {
             Ok(view) => Ok(placed(prompt, &view)),
             // Another request with the same key may have been quicker.
             Err(error) => self.placed_before(id, once).await?.ok_or(error),

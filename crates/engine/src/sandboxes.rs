@@ -1,5 +1,6 @@
 //! The sandboxes that there are now.
 
+use crate::audit::AskedBy;
 use crate::{CommandError, Engine, LentSandbox, Used};
 use anyhow::Context;
 use lamplight_domain::session::{Command, SessionView};
@@ -39,7 +40,7 @@ impl Engine {
     }
 
     /// Ends everything in the session's sandbox and keeps its files; the next prompt starts another with them.
-    pub async fn release(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
-        self.command(id, Command::Release { by }).await
+    pub async fn release(&self, id: &SessionId, by: impl Into<AskedBy>) -> Result<SessionView, CommandError> {
+        self.command_by(id, by, |by| Command::Release { by }).await
     }
 }

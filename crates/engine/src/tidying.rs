@@ -1,5 +1,6 @@
 //! What people do around a session's work: put in order what waits and what is done with, and begin with what is offered.
 
+use crate::audit::AskedBy;
 use crate::{CommandError, Engine, ids, prepared};
 use lamplight_domain::session::{Command, SessionView};
 use lamplight_domain::{PromptId, SessionId};
@@ -11,25 +12,29 @@ impl Engine {
         id: &SessionId,
         prompt: &PromptId,
         text: String,
-        by: String,
+        by: impl Into<AskedBy>,
     ) -> Result<SessionView, CommandError> {
-        self.command(id, Command::EditPrompt { prompt: prompt.clone(), text, by }).await
+        self.command_by(id, by, |by| Command::EditPrompt { prompt: prompt.clone(), text, by }).await
     }
 
     /// Asks once more what a turn was asked that is a dead letter.
-    pub async fn retry(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
+    pub async fn retry(&self, id: &SessionId, by: impl Into<AskedBy>) -> Result<SessionView, CommandError> {
         let view = self.view(id).await?;
         self.shared.budgets.refuse_if_spent(&self.shared.config, &view.person.name, &view.repository)?;
-        self.command(id, Command::Retry { prompt: ids::prompt_id(), by }).await
+        self.command_by(id, by, |by| Command::Retry { prompt: ids::prompt_id(), by }).await
     }
 
     /// Lists leave the session out until it is put back or prompted; it stays what it is.
-    pub async fn archive(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
-        self.command(id, Command::Archive { by }).await
+    pub async fn archive(&self, id: &SessionId, by: impl Into<AskedBy>) -> Result<SessionView, CommandError> {
+        self.command_by(id, by, |by| Command::Archive { by }).await
     }
 
-    pub async fn unarchive(&self, id: &SessionId, by: String) -> Result<SessionView, CommandError> {
-        self.command(id, Command::Unarchive { by }).await
+    pub async fn unarchive(
+        &self,
+        id: &SessionId,
+        by: impl Into<AskedBy>,
+    ) -> Result<SessionView, CommandError> {
+        self.command_by(id, by, |by| Command::Unarchive { by }).await
     }
 
     /// The text that a repository offers to whoever writes a task for it, as committed on its current branch. Of what is no

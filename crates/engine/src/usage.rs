@@ -1,5 +1,6 @@
 //! What models were asked for, over all sessions.
 
+use crate::audit::AskedBy;
 use crate::{BudgetStanding, CommandError, Engine, Usage, UsageQuery};
 use lamplight_domain::SessionId;
 use lamplight_domain::session::{Command, SessionView};
@@ -20,8 +21,8 @@ impl Engine {
         &self,
         id: &SessionId,
         budget_micros: u64,
-        by: String,
+        by: impl Into<AskedBy>,
     ) -> Result<SessionView, CommandError> {
-        self.command(id, Command::SetBudget { budget_micros, by }).await
+        self.command_by(id, by, |by| Command::SetBudget { budget_micros, by }).await
     }
 }

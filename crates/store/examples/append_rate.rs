@@ -180,6 +180,7 @@ fn append(session: &SessionId, expected_last: u64, count: u64, bare: bool) -> Ap
         usage: Vec::new(),
         notices: Vec::new(),
         once: None,
+        audited: Vec::new(),
     }
 }
 

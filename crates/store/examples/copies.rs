@@ -40,6 +40,7 @@ async fn main() -> anyhow::Result<()> {
                 usage: Vec::new(),
                 notices: Vec::new(),
                 once: None,
+                audited: Vec::new(),
             };
             let store = store.clone();
             tasks.spawn(async move { store.append(append).await });

@@ -26,6 +26,13 @@ pub struct AuditEntry {
     pub code: String,
 }
 
+impl AuditEntry {
+    /// Bytes that it adds to a transaction, roughly.
+    pub(crate) fn size(&self) -> usize {
+        self.subject.len() + self.detail.len()
+    }
+}
+
 /// An entry that is written, with its number: later ones have larger ones.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AuditRow {

@@ -177,7 +177,7 @@ impl Record {
             Self::Automation { change, .. } => change.size(),
             Self::Choice { change, .. } => change.size(),
             Self::Lent { change, .. } => change.size(),
-            Self::Audit { entry, .. } => entry.subject.len() + entry.detail.len(),
+            Self::Audit { entry, .. } => entry.size(),
             Self::Pack { .. } | Self::Servers { .. } => 64,
         }
     }

@@ -1,7 +1,7 @@
 //! What is asked of the log, and what it answers.
 
 use crate::batch::SEPARATOR;
-use crate::{NoticeRow, Remembered, SummaryRow, UsageRow};
+use crate::{AuditEntry, NoticeRow, Remembered, SummaryRow, UsageRow};
 use bytes::Bytes;
 use lamplight_domain::{Seq, SessionId, Timestamp};
 use thiserror::Error;
@@ -28,6 +28,8 @@ pub struct Append {
     pub notices: Vec<NoticeRow>,
     /// Stored in the same transaction: makes the append happen once for its key.
     pub once: Option<Remembered>,
+    /// Who asked for it, for the audit log: written if it is, and only then.
+    pub audited: Vec<AuditEntry>,
 }
 
 impl Append {
@@ -66,7 +68,8 @@ impl Append {
         let entries: usize = self.entries.iter().map(|entry| entry.len() + 1).sum();
         let text: usize = self.text.iter().map(|(_, text)| text.len()).sum();
         let notices: usize = self.notices.iter().map(|row| row.body.len()).sum();
-        entries + text + notices + self.summary.as_ref().map_or(0, |summary| summary.body.len())
+        let audited: usize = self.audited.iter().map(AuditEntry::size).sum();
+        entries + text + notices + audited + self.summary.as_ref().map_or(0, |summary| summary.body.len())
     }
 }
 

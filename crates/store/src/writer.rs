@@ -18,7 +18,8 @@ use crate::quarantine::Quarantine;
 use crate::sql::{self, Connection, params};
 use crate::wal::Wal;
 use crate::{
-    Append, AppendError, Committed, answers, history, hooks, rebuild, search, servers, summaries, usage,
+    Append, AppendError, Committed, answers, audit, history, hooks, rebuild, search, servers, summaries,
+    usage,
 };
 use lamplight_domain::{Seq, SessionId};
 use rusqlite::config::DbConfig;
@@ -269,6 +270,9 @@ impl Writer {
         }
         if let Some(once) = &append.once {
             answers::remember(&self.connection, once)?;
+        }
+        for entry in &append.audited {
+            audit::add(&self.connection, entry)?;
         }
         self.ends.insert(append.session.clone(), End { log: Some(log), last });
         Ok(Ok(Committed { last: Seq(last) }))

@@ -87,6 +87,7 @@ impl Stage {
                 body: format!("{{\"n\":{n}}}"),
             }],
             once: None,
+            audited: Vec::new(),
         };
         self.store.append(append).await.unwrap();
     }

@@ -13,6 +13,7 @@ mod line;
 
 pub use line::QueueEntry;
 
+use crate::audit::AskedBy;
 use crate::engine::Shared;
 use crate::session::Message;
 use crate::{CommandError, Engine, clock};
@@ -178,8 +179,8 @@ impl Engine {
         &self,
         id: &SessionId,
         priority: i8,
-        by: String,
+        by: impl Into<AskedBy>,
     ) -> Result<SessionView, CommandError> {
-        self.command(id, Command::SetPriority { priority, by }).await
+        self.command_by(id, by, |by| Command::SetPriority { priority, by }).await
     }
 }

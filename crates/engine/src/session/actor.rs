@@ -4,12 +4,12 @@
 use super::gathering::{Gathering, ends_message};
 use super::loading::load_when_it_can_be;
 use super::running::Running;
-use super::writing::{self, Fact};
+use super::writing::{self, AskedFor, Fact};
 use super::{Durable, Heard, MAILBOX, Mailbox, Message, Offer, Reply};
 use crate::effects::{self, Context, Trouble};
 use crate::engine::Shared;
 use crate::hub::Hub;
-use crate::{CommandError, children, clock};
+use crate::{CommandError, audit::HeldEntry, children, clock};
 use lamplight_domain::session::{Input, Place, Report, Room, Session, SessionView};
 use lamplight_domain::{Entry, Event, SessionId, Timestamp};
 use lamplight_sandbox::link::Link;
@@ -211,7 +211,7 @@ impl Actor {
         self.flush().await?;
         let at = clock::now();
         let mut draft = self.session.clone();
-        let (mut entries, mut answers) = (Vec::new(), Vec::new());
+        let (mut entries, mut answers, mut held) = (Vec::new(), Vec::new(), Vec::new());
         let most = if once.is_some() { 0 } else { MAILBOX };
         let mut next = Some(Message::Command { offer, reply });
         while let Some(Message::Command { offer, reply }) = next {
@@ -220,6 +220,8 @@ impl Actor {
                 let decided = draft.decide(at, room, Input::Command(command)).map(|events| {
                     let new = self.entries(&draft, at, events.into_iter().map(|event| (event, None)));
                     new.iter().for_each(|entry| draft.apply(entry));
+                    // What changes nothing has its entry when it is answered.
+                    held.extend(new.first().and_then(|_| offer.entry()));
                     entries.extend(new);
                     draft.view(self.id.clone())
                 });
@@ -230,10 +232,12 @@ impl Actor {
         if let Some(view) = answers.iter().rev().find_map(|(_, decided)| decided.as_ref().ok()) {
             let told = writing::told(&self.shared, &draft, view, &entries);
             let log = (&self.id, draft.spec());
-            let appended = writing::append(&self.shared, &self.hub, log, &entries, Some(told), once).await;
+            let asked = AskedFor { once, audited: held.iter().filter_map(HeldEntry::entry).collect() };
+            let appended = writing::append(&self.shared, &self.hub, log, &entries, Some(told), asked).await;
             if let Err(error) = appended {
                 return writing::not_written(&error, answers).map(|()| next);
             }
+            held.into_iter().for_each(HeldEntry::is_written);
             // Not where all were refused, or could not be written: what was due until then still is.
             self.decided_at = at;
             self.become_state(draft, view);

@@ -10,6 +10,7 @@ pub(crate) use actor::{Actor, Awake};
 pub(crate) use loading::load;
 
 use crate::CommandError;
+use crate::audit::{Auditing, HeldEntry};
 use crate::effects::Trouble;
 use lamplight_domain::agent::AgentReport;
 use lamplight_domain::event::Contact;
@@ -30,16 +31,24 @@ pub(crate) type Mailbox = mpsc::Sender<Box<Message>>;
 
 /// A command on its way: whoever gave it may take it back until the actor has taken it.
 #[derive(Debug, Clone)]
-pub(crate) struct Offer(Arc<Mutex<Option<Command>>>);
+pub(crate) struct Offer {
+    command: Arc<Mutex<Option<Command>>>,
+    auditing: Option<Auditing>,
+}
 
 impl Offer {
-    pub(crate) fn new(command: Command) -> Self {
-        Self(Arc::new(Mutex::new(Some(command))))
+    pub(crate) fn new(command: Command, auditing: Option<Auditing>) -> Self {
+        Self { command: Arc::new(Mutex::new(Some(command))), auditing }
     }
 
     /// `None` where the other side was first.
     pub(crate) fn take(&self) -> Option<Command> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+        self.command.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+
+    /// Its entry of the audit log, where that is to be written with what it changes.
+    pub(crate) fn entry(&self) -> Option<HeldEntry> {
+        self.auditing.as_ref()?.hold()
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::Reply;
 use crate::CommandError;
+use crate::audit;
 use crate::engine::Shared;
 use crate::failures;
 use crate::hooks;
@@ -9,7 +10,7 @@ use crate::hub::Hub;
 use bytes::Bytes;
 use lamplight_domain::session::{Refusal, Session, SessionView};
 use lamplight_domain::{Entry, Event, Redactor, Seq, SessionId, SessionSpec, Timestamp};
-use lamplight_store::{Append, AppendError, NoticeRow, Remembered, SummaryRow, UsageRow};
+use lamplight_store::{Append, AppendError, AuditEntry, NoticeRow, Remembered, SummaryRow, UsageRow};
 use std::time::Duration;
 use tokio::time::Instant;
 
@@ -43,6 +44,13 @@ impl Told {
     }
 }
 
+/// What is written with entries that somebody asked for.
+#[derive(Debug, Default)]
+pub(crate) struct AskedFor {
+    pub once: Option<Remembered>,
+    pub audited: Vec<AuditEntry>,
+}
+
 /// `session` is what the entries have made of it, and `view` how that looks.
 pub(crate) fn told(shared: &Shared, session: &Session, view: &SessionView, entries: &[Entry]) -> Told {
     Told { summary: summary(session, view), notices: hooks::notices(shared, session, view, entries) }
@@ -72,13 +80,14 @@ pub(crate) async fn append(
     (id, spec): (&SessionId, &SessionSpec),
     entries: &[Entry],
     told: Option<Told>,
-    once: Option<Remembered>,
+    asked: AskedFor,
 ) -> Result<(), AppendError> {
     let Some(first) = entries.first() else { return Ok(()) };
     let (summary, notices) = told.map(|told| (told.summary, told.notices)).unzip();
     let notices = notices.unwrap_or_default();
     let is_news = !notices.is_empty();
     let frames: Vec<(Seq, Bytes)> = entries.iter().map(|entry| (entry.seq, encode(entry))).collect();
+    let redactor = shared.config.redaction.now();
     let append = Append {
         session: id.clone(),
         expected_last: Seq(first.seq.0 - 1),
@@ -88,7 +97,8 @@ pub(crate) async fn append(
         text: entries.iter().filter_map(|entry| Some((entry.seq, searchable(&entry.event)?))).collect(),
         usage: entries.iter().filter_map(|entry| used(spec, entry)).collect(),
         notices,
-        once,
+        once: asked.once,
+        audited: asked.audited.into_iter().map(|entry| audit::clean(&redactor, entry)).collect(),
     };
     let begun = Instant::now();
     let appended = shared.store.append(append).await;
@@ -122,7 +132,7 @@ pub(super) async fn append_when_it_can_be(
     told: Option<Told>,
 ) -> Result<(), CommandError> {
     loop {
-        match append(shared, hub, (id, spec), entries, told.clone(), None).await {
+        match append(shared, hub, (id, spec), entries, told.clone(), AskedFor::default()).await {
             Err(_) if !shared.servers.is_held() => return Err(CommandError::Moved),
             Err(AppendError::StorageFull) => {
                 tracing::warn!(session.id = %id, "the disk is full; the session waits for space");

@@ -45,7 +45,7 @@ async fn answer(app: &App, request: Request, next: Next) -> Response {
         Err(problem) => (Extension(Stranger), problem).into_response(),
     };
     guard::protect(app, &mut response);
-    let entry = audit::known_now(pending, &response);
-    audit::write(app, entry).await;
+    let unwritten = audit::unwritten(pending).await;
+    audit::write(app, unwritten.and_then(|entry| audit::answered(app, entry, &response))).await;
     response
 }

@@ -142,7 +142,7 @@ async fn until_committed(engine: &Engine, id: &SessionId, turns: usize) -> Vec<E
 
 /// Ends the session, and waits until its sandbox is gone.
 async fn end(engine: &Engine, id: &SessionId) {
-    engine.end(id, "Ada".into()).await.unwrap();
+    engine.end(id, "Ada").await.unwrap();
     let mut follower = engine.follow(id, Seq(0)).await.unwrap();
     loop {
         let batch = tokio::time::timeout(PATIENCE, follower.next()).await.expect("the sandbox goes").unwrap();
@@ -226,7 +226,7 @@ async fn unmodified_programs_reach_what_the_policy_allows_and_go_on_after_a_rest
     let again = format!(
         "!run curl -sS http://{address}:{port}/hello > remembered.txt\n!run curl -sS http://service.test:{port}/hello > again.txt"
     );
-    engine.prompt(&id, again, Vec::new(), "Ada".into(), None).await.unwrap();
+    engine.prompt(&id, again, Vec::new(), "Ada", None).await.unwrap();
     let events = until_committed(&engine, &id, 2).await;
     let view = engine.view(&id).await.unwrap();
     for file in ["remembered.txt", "again.txt"] {

@@ -38,6 +38,29 @@ async fn a_session_goes_from_its_prompt_to_a_commit_and_two_readers_see_the_same
     server.clear().await;
 }
 
+/// So that neither is without the other, and both wait for the disk once.
+#[tokio::test]
+async fn what_a_session_is_told_and_its_entry_of_the_audit_log_are_one_transaction() {
+    let server = Server::start_in(Place::on_postgres());
+    let id = server.create("!say begun\n!hang").await;
+    server.until(&id, "agent_spoke", 1).await;
+    let (status, _) = server.post(&format!("/sessions/{id}/prompts"), json!({"text": "!say more"})).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    let (status, _) =
+        server.post(&format!("/sessions/{id}/budget"), json!({"budget_micros": 2_500_000})).await;
+    assert_eq!(status, StatusCode::OK);
+    let (status, _) = server.post(&format!("/sessions/{id}/stop"), Value::Null).await;
+    assert_eq!(status, StatusCode::ACCEPTED);
+    let with_their_change = "SELECT audit.action || ' ' || audit.detail FROM audit JOIN log_batches ON audit.xmin = log_batches.xmin
+        ORDER BY audit.id";
+    let found = server.place.cluster.as_ref().unwrap().sql(with_their_change).unwrap();
+    assert_eq!(
+        found.lines().map(str::trim).collect::<Vec<_>>(),
+        ["prompt_session", "set_budget $2.50", "stop_session"]
+    );
+    server.clear().await;
+}
+
 /// Everything up to the end of the first turn.
 async fn read(server: &Server, id: &str) -> Vec<Value> {
     let mut socket = server.socket(&format!("/sessions/{id}/events?resume=0")).await;

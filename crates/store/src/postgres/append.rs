@@ -66,15 +66,16 @@ WITH given AS (
 ), audited AS (
     INSERT INTO audit (at, person, action, subject, detail, address, outcome, code)
     SELECT at, person, action, subject, detail, address, outcome, code
-    FROM unnest($47::bigint[], $48::text[], $49::text[], $50::text[], $51::text[], $52::text[], $53::text[], $54::text[])
-        WITH ORDINALITY AS item (at, person, action, subject, detail, address, outcome, code, n)
-    ORDER BY n
+    FROM unnest($47::bigint[], $48::text[], $49::text[], $50::text[], $51::text[], $52::text[], $53::text[], $54::text[], $55::bigint[])
+        WITH ORDINALITY AS item (at, person, action, subject, detail, address, outcome, code, of, place)
+    WHERE item.of IS NULL OR item.of IN (SELECT n FROM moved)
+    ORDER BY place
 ), counted AS (
     UPDATE written SET last_group = $39::bigint WHERE server = $41::bigint
 )
 SELECT n FROM moved";
 /// Parameters of that.
-const COLUMNS: usize = 54;
+const COLUMNS: usize = 55;
 
 /// Appends to different sessions, none of which is new, and entries of the audit log, which are written whatever becomes of those. Each append is
 /// answered; only trouble with the database is an error, and then nothing is stored.
@@ -92,7 +93,7 @@ pub(super) fn append(
     columns.extend(notices(&appends));
     let summaries = appends.iter().filter_map(|append| append.summary.as_ref());
     columns.push(Box::new(summaries.map(|summary| i64::from(summary.dead)).collect::<Vec<i64>>()));
-    columns.extend(entries(audited));
+    columns.extend(entries(&appends, audited));
     let parameters: Vec<&(dyn ToSql + Sync)> = columns.iter().map(|column| &**column).collect();
     let rows = session.query_of(APPEND, &parameters)?;
     let mut moved = vec![false; appends.len()];
@@ -260,11 +261,17 @@ fn notices<'a>(appends: &[&'a Append]) -> [Box<dyn ToSql + Sync + 'a>; 4] {
     ]
 }
 
-/// What is audited, at the very end.
-fn entries<'a>(audited: &[&'a AuditEntry]) -> [Box<dyn ToSql + Sync + 'a>; 8] {
-    let at: Vec<i64> = audited.iter().map(|entry| entry.at.0).collect();
-    let texts = |text: fn(&AuditEntry) -> &str| -> Box<dyn ToSql + Sync + 'a> {
-        Box::new(audited.iter().map(|entry| storable(text(entry))).collect::<Vec<_>>())
+/// What is audited, at the very end: what goes with an append, and what stands for itself.
+fn entries<'a>(appends: &[&'a Append], audited: &[&'a AuditEntry]) -> [Box<dyn ToSql + Sync + 'a>; 9] {
+    let with = (0_i64..)
+        .zip(appends)
+        .flat_map(|(n, append)| append.audited.iter().map(move |entry| (Some(n), entry)));
+    let all: Vec<(Option<i64>, &AuditEntry)> =
+        with.chain(audited.iter().map(|entry| (None, *entry))).collect();
+    let at: Vec<i64> = all.iter().map(|(_, entry)| entry.at.0).collect();
+    let of: Vec<Option<i64>> = all.iter().map(|(of, _)| *of).collect();
+    let texts = |text: fn(&'a AuditEntry) -> &'a str| -> Box<dyn ToSql + Sync + 'a> {
+        Box::new(all.iter().map(|(_, entry)| storable(text(entry))).collect::<Vec<_>>())
     };
     [
         Box::new(at),
@@ -275,5 +282,6 @@ fn entries<'a>(audited: &[&'a AuditEntry]) -> [Box<dyn ToSql + Sync + 'a>; 8] {
         texts(|entry| &entry.address),
         texts(|entry| &entry.outcome),
         texts(|entry| &entry.code),
+        Box::new(of),
     ]
 }

@@ -2,11 +2,12 @@
 
 use crate::support::{NOON, Place, append, on_both, open, session};
 use lamplight_domain::Seq;
-use lamplight_store::{AppendError, AuditEntry, AuditQuery};
+use lamplight_store::{Append, AppendError, AuditEntry, AuditQuery};
 
 on_both!(
     entries_are_found_by_all_that_is_known_of_them_a_page_at_a_time,
     what_is_audited_is_written_whatever_becomes_of_the_appends_beside_it,
+    what_is_audited_with_an_append_is_written_if_that_is,
 );
 
 fn asked(n: u64, person: &str, action: &str, outcome: &str) -> AuditEntry {
@@ -74,6 +75,32 @@ async fn what_is_audited_is_written_whatever_becomes_of_the_appends_beside_it(pl
         AuditEntry { person: page.items[0].entry.person.clone(), ..asked(19, "", "edit_prompt", "done") };
     assert_eq!(page.items[0].entry, last);
     assert!(last.person.ends_with("Ada"), "{last:?}");
+}
+
+async fn what_is_audited_with_an_append_is_written_if_that_is(place: Place) {
+    let store = place.open();
+    store.append(append(&session(2), 0, 1)).await.unwrap();
+    let asking = |n: u64, last: u64, audited: &[u64]| {
+        let audited = audited.iter().map(|n| asked(*n, "Ada", "edit_prompt", "done")).collect();
+        store.append(Append { audited, ..append(&session(n), last, 2) })
+    };
+    // Of a new log, of one that is there, and of one that ends elsewhere; and one that stands for itself.
+    let (new, there, elsewhere, alone) = tokio::join!(
+        asking(1, 0, &[1]),
+        asking(2, 1, &[2, 3]),
+        asking(3, 7, &[4]),
+        store.audit(asked(5, "Ada", "stop_session", "done")),
+    );
+    (new.unwrap(), there.unwrap(), alone.unwrap());
+    assert_eq!(elsewhere, Err(AppendError::Conflict { actual: Seq(0) }));
+    // Once more, in a group that is nothing else.
+    let (there, elsewhere) = tokio::join!(asking(2, 3, &[6]), asking(1, 1, &[7]));
+    there.unwrap();
+    assert_eq!(elsewhere, Err(AppendError::Conflict { actual: Seq(2) }));
+    let page = store.audited(AuditQuery { limit: 30, ..AuditQuery::default() }).await.unwrap();
+    let mut moments: Vec<_> = page.items.iter().map(|row| row.entry.at).collect();
+    moments.sort();
+    assert_eq!(moments, [1, 2, 3, 5, 6].map(|n| NOON.plus_ms(n)));
 }
 
 #[tokio::test]

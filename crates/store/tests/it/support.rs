@@ -132,6 +132,7 @@ pub(crate) fn append(session: &SessionId, expected_last: u64, count: u64) -> App
         usage: Vec::new(),
         notices: Vec::new(),
         once: None,
+        audited: Vec::new(),
     }
 }
 

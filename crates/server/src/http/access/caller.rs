@@ -1,6 +1,7 @@
 //! Who acts, as handlers ask for it.
 
 use super::super::App;
+use super::super::audit::Asker;
 use super::super::problem::Problem;
 use super::{may_see, may_use, nobody};
 use crate::clock;
@@ -8,6 +9,7 @@ use axum::extract::FromRequestParts;
 use axum::http::StatusCode;
 use axum::http::request::Parts;
 use lamplight_domain::{Person, Role, Scope};
+use lamplight_engine::AskedBy;
 use lamplight_engine::people::Known;
 use std::sync::Arc;
 use std::time::Duration;
@@ -127,6 +129,21 @@ impl FromRequestParts<App> for By {
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
         Ok(Self(Who::from_request_parts(parts, app).await?.0.name))
+    }
+}
+
+/// The same, where the request's entry of the audit log is written with what it changes.
+pub(crate) struct Asks(pub(crate) AskedBy);
+
+impl FromRequestParts<App> for Asks {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let By(name) = By::from_request_parts(parts, app).await?;
+        Ok(Self(match parts.extensions.get::<Asker>() {
+            Some(asker) => asker.named(name),
+            None => name.into(),
+        }))
     }
 }
 

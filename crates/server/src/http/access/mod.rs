@@ -15,7 +15,7 @@ mod rights;
 pub mod table;
 mod turns;
 
-pub(crate) use caller::{By, Caller, Open, Signed, Who};
+pub(crate) use caller::{Asks, By, Caller, Open, Signed, Who};
 pub(super) use owners::OwnersHere;
 pub(crate) use rights::{may_begin, may_see, may_use, seen};
 pub(super) use turns::watch;

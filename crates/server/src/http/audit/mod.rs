@@ -1,7 +1,7 @@
 //! Who asked for what to be changed, from where, and what came of it: every such request has an entry, also one that was refused.
-//! It is written here and nowhere else, before the answer is given, so that what was answered is in it after any crash.
-//!
-//! What a session was told is in its log as well, written before it was done.
+//! It is begun here and nowhere else, and written before the answer is given, so that what was answered is in it after any crash. Where
+//! all that a request does is one append to a session's log, the entry goes along: neither is there without the other, and both wait
+//! for the disk once.
 
 pub mod list;
 mod strangers;
@@ -16,11 +16,11 @@ use axum::http::request::Parts;
 use axum::http::{Method, header};
 use axum::middleware::Next;
 use axum::response::Response;
-use lamplight_engine::AuditEntry;
+use lamplight_engine::{AskedBy, AuditEntry, Auditing};
 use serde::{Deserialize, Serialize};
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::{Arc, LazyLock, OnceLock};
+use std::sync::LazyLock;
 use tokio::time::Instant;
 use utoipa::ToSchema;
 
@@ -45,15 +45,43 @@ pub(in crate::http) struct Told(pub String);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stranger;
 
-/// On a request: who asks, once that is known. Where people sign in it is found out after this has begun.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Asker(Arc<OnceLock<String>>);
+/// On a request: its entry, if it has one. Where people sign in it is found out after this has begun who asks.
+#[derive(Debug, Clone)]
+pub(crate) struct Asker(Option<Auditing>);
 
 impl Asker {
+    /// Whoever was there first stays.
     pub(crate) fn is(&self, name: &str) {
-        // Whoever was there first stays.
-        let _ = self.0.set(name.to_owned());
+        self.amend(|entry| {
+            if entry.person.is_empty() {
+                name.clone_into(&mut entry.person);
+            }
+        });
     }
+
+    /// Somebody of this name, whose request is written down with what it changes.
+    pub(in crate::http) fn named(&self, name: String) -> AskedBy {
+        AskedBy { name, auditing: self.0.clone() }
+    }
+
+    fn amend(&self, amend: impl FnOnce(&mut AuditEntry)) {
+        if let Some(auditing) = &self.0 {
+            auditing.amend(amend);
+        }
+    }
+}
+
+/// Says more of what somebody asks for, before it is done. Never a secret.
+pub(in crate::http) fn telling(by: AskedBy, detail: &str) -> AskedBy {
+    if let Some(auditing) = &by.auditing {
+        auditing.amend(|entry| tell(entry, detail));
+    }
+    by
+}
+
+fn tell(entry: &mut AuditEntry, detail: &str) {
+    let more = if entry.detail.is_empty() { "" } else { " " };
+    entry.detail = format!("{}{more}{}", entry.detail, cut(detail));
 }
 
 /// What came of a request.
@@ -95,23 +123,50 @@ impl AuditOutcome {
 pub(crate) async fn record(State(app): State<App>, request: Request, next: Next) -> Response {
     let (pending, request) = begin(&app, request).await;
     let response = next.run(request).await;
-    write(&app, known_now(pending, &response)).await;
+    let unwritten = unwritten(pending).await;
+    write(&app, unwritten.and_then(|entry| answered(&app, entry, &response))).await;
     response
 }
 
 /// Before a request is answered; there is nothing to write of one that changes nothing.
 pub(super) async fn begin(app: &App, request: Request) -> (Option<Pending>, Request) {
     let (mut parts, body) = request.into_parts();
-    let asker = Asker::default();
-    parts.extensions.insert(asker.clone());
-    let entry = known(app, &mut parts).await;
-    let pending = entry.map(|entry| Pending { app: app.clone(), entry: Some(entry), asker });
+    let auditing = known(app, &mut parts).await.map(Auditing::new);
+    parts.extensions.insert(Asker(auditing.clone()));
+    let pending = auditing.map(|auditing| Pending { app: app.clone(), auditing: Some(auditing) });
     (pending, Request::from_parts(parts, body))
 }
 
-/// What is to be written of a request that is answered.
-pub(super) fn known_now(pending: Option<Pending>, response: &Response) -> Option<AuditEntry> {
-    pending?.answered(response)
+/// What is still to be written of a request that is about to be answered; `None` where it was written with what was changed.
+pub(super) async fn unwritten(pending: Option<Pending>) -> Option<AuditEntry> {
+    let mut pending = pending?;
+    let entry = pending.auditing.as_ref()?.unwritten().await;
+    pending.auditing = None;
+    entry
+}
+
+/// The entry with what came of the request, if it is to be written.
+pub(super) fn answered(app: &App, mut entry: AuditEntry, response: &Response) -> Option<AuditEntry> {
+    let told = response.extensions();
+    entry.outcome = AuditOutcome::of(response).as_str().to_owned();
+    entry.code = told.get::<Code>().map(|code| code.0.clone().into_owned()).unwrap_or_default();
+    if let Some(Told(detail)) = told.get() {
+        tell(&mut entry, detail);
+    }
+    // What was made has its name only now.
+    let made = response.headers().get(header::LOCATION).and_then(|place| place.to_str().ok());
+    if let Some((_, name)) = made.filter(|_| entry.subject.is_empty()).and_then(|made| made.rsplit_once('/'))
+    {
+        entry.subject = name.to_owned();
+    }
+    if told.get::<Stranger>().is_some() {
+        let unwritten = app.strangers.admit(Instant::now())?;
+        entry.person.clear();
+        if unwritten > 0 {
+            entry.detail = format!("after {unwritten} others that are not written down");
+        }
+    }
+    Some(entry)
 }
 
 /// What is known of a request before it is answered; `None` of one that changes nothing.
@@ -142,6 +197,7 @@ async fn known(app: &App, parts: &mut Parts) -> Option<AuditEntry> {
         subject: named.next().unwrap_or_default(),
         detail: named.collect::<Vec<_>>().join(" "),
         address: parts.extensions.get::<Peer>().map(|peer| peer.0.to_string()).unwrap_or_default(),
+        outcome: AuditOutcome::Done.as_str().to_owned(),
         ..AuditEntry::default()
     })
 }
@@ -160,52 +216,15 @@ fn cut(text: &str) -> String {
 /// An entry whose outcome is not known yet. A request whose client leaves is dropped in the middle, and has one all the same.
 pub(super) struct Pending {
     app: App,
-    entry: Option<AuditEntry>,
-    asker: Asker,
-}
-
-impl Pending {
-    fn taken(&mut self) -> Option<AuditEntry> {
-        let mut entry = self.entry.take()?;
-        if let Some(name) = self.asker.0.get() {
-            entry.person = name.clone();
-        }
-        Some(entry)
-    }
-
-    /// The entry as it is to be written, if it is.
-    fn answered(mut self, response: &Response) -> Option<AuditEntry> {
-        let mut entry = self.taken()?;
-        let told = response.extensions();
-        entry.outcome = AuditOutcome::of(response).as_str().to_owned();
-        entry.code = told.get::<Code>().map(|code| code.0.clone().into_owned()).unwrap_or_default();
-        if let Some(Told(detail)) = told.get() {
-            let more = if entry.detail.is_empty() { "" } else { " " };
-            entry.detail = format!("{}{more}{}", entry.detail, cut(detail));
-        }
-        // What was made has its name only now.
-        let made = response.headers().get(header::LOCATION).and_then(|place| place.to_str().ok());
-        if let Some((_, name)) =
-            made.filter(|_| entry.subject.is_empty()).and_then(|made| made.rsplit_once('/'))
-        {
-            entry.subject = name.to_owned();
-        }
-        if told.get::<Stranger>().is_some() {
-            let unwritten = self.app.strangers.admit(Instant::now())?;
-            entry.person.clear();
-            if unwritten > 0 {
-                entry.detail = format!("after {unwritten} others that are not written down");
-            }
-        }
-        Some(entry)
-    }
+    auditing: Option<Auditing>,
 }
 
 impl Drop for Pending {
     fn drop(&mut self) {
-        let Some(mut entry) = self.taken() else { return };
+        let Some(auditing) = self.auditing.take() else { return };
         let app = self.app.clone();
         self.app.streams.spawn(async move {
+            let Some(mut entry) = auditing.unwritten().await else { return };
             entry.outcome = AuditOutcome::Unanswered.as_str().to_owned();
             write(&app, Some(entry)).await;
         });

@@ -1,13 +1,13 @@
 //! `POST /sessions/{id}/permission`
 
 use crate::http::App;
-use crate::http::access::By;
-use crate::http::audit::Told;
+use crate::http::access::Asks;
+use crate::http::audit::telling;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
+use axum::Json;
 use axum::extract::State;
-use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use utoipa::ToSchema;
@@ -30,10 +30,10 @@ pub struct AnswerRequest {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "permission_not_open, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
-    By(by): By,
+    Asks(by): Asks,
     Id(id): Id,
     extract::Json(request): extract::Json<AnswerRequest>,
-) -> Result<(Extension<Told>, Json<SessionView>), Problem> {
-    let told = Told(request.option.clone().unwrap_or_else(|| "cancelled".to_owned()));
-    Ok((Extension(told), Json(app.engine.answer(&id, request.request, request.option, by).await?.into())))
+) -> Result<Json<SessionView>, Problem> {
+    let by = telling(by, request.option.as_deref().unwrap_or("cancelled"));
+    Ok(Json(app.engine.answer(&id, request.request, request.option, by).await?.into()))
 }

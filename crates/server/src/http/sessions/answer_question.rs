@@ -1,13 +1,13 @@
 //! `POST /sessions/{id}/question`
 
 use crate::http::App;
-use crate::http::access::By;
-use crate::http::audit::Told;
+use crate::http::access::Asks;
+use crate::http::audit::telling;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
+use axum::Json;
 use axum::extract::State;
-use axum::{Extension, Json};
 use lamplight_domain::question::{FieldValue, Reply};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -43,10 +43,10 @@ pub enum QuestionAction {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "question_not_open, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
-    By(by): By,
+    Asks(by): Asks,
     Id(id): Id,
     extract::Json(answer): extract::Json<QuestionAnswer>,
-) -> Result<(Extension<Told>, Json<SessionView>), Problem> {
+) -> Result<Json<SessionView>, Problem> {
     // What was filled in is in the session's log, and only there.
     let (told, reply) = match answer.action {
         QuestionAction::Accept => {
@@ -55,6 +55,5 @@ pub(in crate::http) async fn handle(
         QuestionAction::Decline => ("declined", Reply::Declined),
         QuestionAction::Cancel => ("cancelled", Reply::Cancelled),
     };
-    let view = app.engine.reply(&id, answer.request, reply, by).await?;
-    Ok((Extension(Told(told.to_owned())), Json(view.into())))
+    Ok(Json(app.engine.reply(&id, answer.request, reply, telling(by, told)).await?.into()))
 }

@@ -1,7 +1,7 @@
 //! `POST /sessions/{id}/archive`
 
 use crate::http::App;
-use crate::http::access::By;
+use crate::http::access::Asks;
 use crate::http::extract::Id;
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
@@ -15,7 +15,7 @@ use axum::extract::State;
         (status = 404, body = Problem, content_type = "application/problem+json")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
-    By(by): By,
+    Asks(by): Asks,
     Id(id): Id,
 ) -> Result<Json<SessionView>, Problem> {
     Ok(Json(app.engine.archive(&id, by).await?.into()))

@@ -1,13 +1,13 @@
 //! `POST /sessions/{id}/budget`
 
 use crate::http::App;
-use crate::http::access::By;
-use crate::http::audit::Told;
+use crate::http::access::Asks;
+use crate::http::audit::telling;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
+use axum::Json;
 use axum::extract::State;
-use axum::{Extension, Json};
 use lamplight_domain::session::Dollars;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -29,11 +29,10 @@ pub struct BudgetRequest {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
-    By(by): By,
+    Asks(by): Asks,
     Id(id): Id,
     extract::Json(request): extract::Json<BudgetRequest>,
-) -> Result<(Extension<Told>, Json<SessionView>), Problem> {
-    let view = app.engine.set_budget(&id, request.budget_micros, by).await?;
-    let told = Told(Dollars(request.budget_micros).to_string());
-    Ok((Extension(told), Json(view.into())))
+) -> Result<Json<SessionView>, Problem> {
+    let by = telling(by, &Dollars(request.budget_micros).to_string());
+    Ok(Json(app.engine.set_budget(&id, request.budget_micros, by).await?.into()))
 }

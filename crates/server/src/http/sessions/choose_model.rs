@@ -1,13 +1,13 @@
 //! `POST /sessions/{id}/model`
 
 use crate::http::App;
-use crate::http::access::By;
-use crate::http::audit::Told;
+use crate::http::access::Asks;
+use crate::http::audit::telling;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
+use axum::Json;
 use axum::extract::State;
-use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -27,10 +27,10 @@ pub struct ModelRequest {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "turn_running, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
-    By(by): By,
+    Asks(by): Asks,
     Id(id): Id,
     extract::Json(request): extract::Json<ModelRequest>,
-) -> Result<(Extension<Told>, Json<SessionView>), Problem> {
-    let told = Told(request.model.clone());
-    Ok((Extension(told), Json(app.engine.choose_model(&id, request.model, by).await?.into())))
+) -> Result<Json<SessionView>, Problem> {
+    let by = telling(by, &request.model);
+    Ok(Json(app.engine.choose_model(&id, request.model, by).await?.into()))
 }

@@ -2,7 +2,7 @@
 
 use super::prompt::PromptRequest;
 use crate::http::App;
-use crate::http::access::By;
+use crate::http::access::Asks;
 use crate::http::extract;
 use crate::http::problem::Problem;
 use axum::extract::{Path, State};
@@ -20,7 +20,7 @@ use lamplight_engine::CommandError;
         (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
-    By(by): By,
+    Asks(by): Asks,
     Path((id, prompt)): Path<(String, String)>,
     extract::Json(request): extract::Json<PromptRequest>,
 ) -> Result<StatusCode, Problem> {

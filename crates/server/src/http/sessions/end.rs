@@ -1,7 +1,7 @@
 //! `POST /sessions/{id}/end`
 
 use crate::http::App;
-use crate::http::access::By;
+use crate::http::access::Asks;
 use crate::http::extract::Id;
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
@@ -16,7 +16,7 @@ use axum::extract::State;
         (status = 409, body = Problem, content_type = "application/problem+json", description = "turn_running, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
-    By(by): By,
+    Asks(by): Asks,
     Id(id): Id,
 ) -> Result<Json<SessionView>, Problem> {
     Ok(Json(app.engine.end(&id, by).await?.into()))

@@ -1,7 +1,7 @@
 //! `POST /sessions/{id}/priority`
 
 use crate::http::App;
-use crate::http::access::By;
+use crate::http::access::Asks;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::queue;
@@ -32,7 +32,7 @@ pub struct PriorityRequest {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
-    By(by): By,
+    Asks(by): Asks,
     Id(id): Id,
     extract::Json(PriorityRequest { priority }): extract::Json<PriorityRequest>,
 ) -> Result<Json<SessionView>, Problem> {

@@ -2,7 +2,7 @@
 
 use super::create::{fingerprint, idempotency_key, own};
 use crate::http::App;
-use crate::http::access::{By, Caller};
+use crate::http::access::{Asks, Caller};
 use crate::http::attachments::AttachRequest;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
@@ -44,7 +44,7 @@ pub struct PromptAccepted {
 pub(in crate::http) async fn handle(
     State(app): State<App>,
     caller: Caller,
-    By(by): By,
+    Asks(by): Asks,
     Id(id): Id,
     headers: HeaderMap,
     extract::Json(request): extract::Json<PromptRequest>,

@@ -1,7 +1,7 @@
 //! `DELETE /sessions/{id}/prompts/{prompt}`
 
 use crate::http::App;
-use crate::http::access::By;
+use crate::http::access::Asks;
 use crate::http::problem::Problem;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
@@ -14,7 +14,7 @@ use lamplight_engine::CommandError;
     responses((status = 204), (status = 404, body = Problem, content_type = "application/problem+json", description = "session_not_found, prompt_not_found")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
-    By(by): By,
+    Asks(by): Asks,
     Path((id, prompt)): Path<(String, String)>,
 ) -> Result<StatusCode, Problem> {
     let session: SessionId = id.parse().map_err(|_| Problem::session_not_found(&id))?;

@@ -1,14 +1,14 @@
 //! `POST /sessions/{id}/restore`
 
 use crate::http::App;
-use crate::http::access::By;
-use crate::http::audit::Told;
+use crate::http::access::Asks;
+use crate::http::audit::telling;
 use crate::http::extract::{self, Id};
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
+use axum::Json;
 use axum::extract::State;
 use axum::http::StatusCode;
-use axum::{Extension, Json};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -28,11 +28,11 @@ pub struct RestoreRequest {
         (status = 409, body = Problem, content_type = "application/problem+json", description = "turn_running, restore_running, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
-    By(by): By,
+    Asks(by): Asks,
     Id(id): Id,
     extract::Json(request): extract::Json<RestoreRequest>,
-) -> Result<(StatusCode, Extension<Told>, Json<SessionView>), Problem> {
+) -> Result<(StatusCode, Json<SessionView>), Problem> {
+    let by = telling(by, &format!("checkpoint {}", request.checkpoint));
     let view = app.engine.restore(&id, request.checkpoint, by).await?;
-    let told = Told(format!("checkpoint {}", request.checkpoint));
-    Ok((StatusCode::ACCEPTED, Extension(told), Json(view.into())))
+    Ok((StatusCode::ACCEPTED, Json(view.into())))
 }

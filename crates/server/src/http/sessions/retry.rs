@@ -1,7 +1,7 @@
 //! `POST /sessions/{id}/retry`
 
 use crate::http::App;
-use crate::http::access::By;
+use crate::http::access::Asks;
 use crate::http::extract::Id;
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
@@ -17,7 +17,7 @@ use axum::http::StatusCode;
         (status = 409, body = Problem, content_type = "application/problem+json", description = "nothing_to_retry, session_ended, budget_spent, month_budget_spent")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
-    By(by): By,
+    Asks(by): Asks,
     Id(id): Id,
 ) -> Result<(StatusCode, Json<SessionView>), Problem> {
     let view = app.engine.retry(&id, by).await?;

@@ -1,7 +1,7 @@
 //! `POST /sessions/{id}/stop`
 
 use crate::http::App;
-use crate::http::access::By;
+use crate::http::access::Asks;
 use crate::http::extract::Id;
 use crate::http::problem::Problem;
 use crate::http::resources::SessionView;
@@ -17,7 +17,7 @@ use axum::http::StatusCode;
         (status = 409, body = Problem, content_type = "application/problem+json", description = "no_turn_running, session_ended")))]
 pub(in crate::http) async fn handle(
     State(app): State<App>,
-    By(by): By,
+    Asks(by): Asks,
     Id(id): Id,
 ) -> Result<(StatusCode, Json<SessionView>), Problem> {
     let view = app.engine.stop(&id, by).await?;

@@ -81,6 +81,33 @@ async fn an_entry_tells_what_was_done_and_is_found_by_it() {
     assert_eq!(serde_json::from_str::<Value>(&said).unwrap()["items"].as_array().unwrap().len(), 1);
 }
 
+/// Also where it is written with what was changed, and where nothing is.
+#[tokio::test]
+async fn what_a_session_is_told_has_one_entry_each() {
+    let server = Server::start();
+    let id = server.create("[]").await;
+    let mut asked = vec!["create_session done ".to_owned()];
+    let mut tell = async |path: &str, body: Value, entry: &str| {
+        server.post(&format!("/sessions/{id}/{path}"), body).await;
+        asked.push(entry.to_owned());
+    };
+    tell("archive", Value::Null, "archive_session done ").await;
+    tell("archive", Value::Null, "archive_session done ").await;
+    tell("unarchive", Value::Null, "unarchive_session done ").await;
+    tell("prompts", json!({"text": "[]"}), "prompt_session done ").await;
+    tell("prompts", json!({"text": " "}), "prompt_session refused empty_prompt").await;
+    tell("stop", Value::Null, "stop_session done ").await;
+    tell("end", Value::Null, "end_session done ").await;
+    tell("stop", Value::Null, "stop_session refused session_ended").await;
+    let (_, list) = server.get("/audit?limit=500").await;
+    let told = |entry: &Value| {
+        let text = |name: &str| entry[name].as_str().unwrap_or_default().to_owned();
+        format!("{} {} {}", text("action"), text("outcome"), text("code"))
+    };
+    let told: Vec<_> = list["items"].as_array().unwrap().iter().rev().map(told).collect();
+    assert_eq!(told, asked);
+}
+
 #[tokio::test]
 async fn pages_follow_each_other_without_a_gap() {
     let server = Server::start();
