@@ -43,7 +43,7 @@ impl HeldEntry {
         self.0.clone()
     }
 
-    pub(crate) fn is_written(mut self) {
+    pub(crate) fn written(mut self) {
         *self.0 = None;
     }
 }

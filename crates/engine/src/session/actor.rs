@@ -237,7 +237,7 @@ impl Actor {
             if let Err(error) = appended {
                 return writing::not_written(&error, answers).map(|()| next);
             }
-            held.into_iter().for_each(HeldEntry::is_written);
+            held.into_iter().for_each(HeldEntry::written);
             // Not where all were refused, or could not be written: what was due until then still is.
             self.decided_at = at;
             self.become_state(draft, view);

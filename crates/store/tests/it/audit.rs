@@ -91,7 +91,9 @@ async fn what_is_audited_with_an_append_is_written_if_that_is(place: Place) {
         asking(3, 7, &[4]),
         store.audit(asked(5, "Ada", "stop_session", "done")),
     );
-    (new.unwrap(), there.unwrap(), alone.unwrap());
+    new.unwrap();
+    there.unwrap();
+    alone.unwrap();
     assert_eq!(elsewhere, Err(AppendError::Conflict { actual: Seq(0) }));
     // Once more, in a group that is nothing else.
     let (there, elsewhere) = tokio::join!(asking(2, 3, &[6]), asking(1, 1, &[7]));
