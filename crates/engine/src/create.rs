@@ -189,15 +189,8 @@ async fn store_first(
     let hub = crate::hub::Hub::new(Seq(0));
     let view = session.view(id.clone());
     let told = writing::told(shared, &session, &view, &entries).undecided();
-    writing::append(
-        shared,
-        &hub,
-        (id, session.spec()),
-        &entries,
-        Some(told),
-        AskedFor { once, ..AskedFor::default() },
-    )
-    .await?;
+    let asked = AskedFor { once, ..AskedFor::default() };
+    writing::append(shared, &hub, (id, session.spec()), &entries, Some(told), asked).await?;
     Ok(view)
 }
 

@@ -45,37 +45,30 @@ pub(in crate::http) struct Told(pub String);
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Stranger;
 
-/// On a request: its entry, if it has one. Where people sign in it is found out after this has begun who asks.
+/// On a request: its entry, if it has one. Who asks is found out after this has begun, where people sign in.
 #[derive(Debug, Clone)]
 pub(crate) struct Asker(Option<Auditing>);
 
 impl Asker {
     /// Whoever was there first stays.
     pub(crate) fn is(&self, name: &str) {
-        self.amend(|entry| {
+        let unless_known = |entry: &mut AuditEntry| {
             if entry.person.is_empty() {
                 name.clone_into(&mut entry.person);
             }
-        });
+        };
+        self.0.iter().for_each(|auditing| auditing.amend(unless_known));
     }
 
     /// Somebody of this name, whose request is written down with what it changes.
     pub(in crate::http) fn named(&self, name: String) -> AskedBy {
         AskedBy { name, auditing: self.0.clone() }
     }
-
-    fn amend(&self, amend: impl FnOnce(&mut AuditEntry)) {
-        if let Some(auditing) = &self.0 {
-            auditing.amend(amend);
-        }
-    }
 }
 
 /// Says more of what somebody asks for, before it is done. Never a secret.
 pub(in crate::http) fn telling(by: AskedBy, detail: &str) -> AskedBy {
-    if let Some(auditing) = &by.auditing {
-        auditing.amend(|entry| tell(entry, detail));
-    }
+    by.auditing.iter().for_each(|auditing| auditing.amend(|entry| tell(entry, detail)));
     by
 }
 
