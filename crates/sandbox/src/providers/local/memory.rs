@@ -1,10 +1,10 @@
 //! The memory of a sandbox that has no cgroup for it: each process has a limit of its own, and what they have together is looked at.
 //! When that is more than the limit the largest process is ended, as the kernel does it with a cgroup.
 
+use super::breach;
 use super::disk::GenerationDir;
 use super::processes::inside;
 use super::record::Record;
-use super::watch;
 use lamplight_domain::sandbox::{Strength, Wall};
 use rustix::process::{Pid, Signal, kill_process};
 use std::fs;
@@ -43,8 +43,8 @@ pub(super) fn look(here: &GenerationDir, record: &Record, limit: u64) -> io::Res
             // It may have ended meanwhile.
             let _ = kill_process(largest, Signal::KILL);
         }
-        watch::mark(&here.0.join(SHORT))?;
-        watch::unmark(&here.0.join(SHORT))?;
+        breach::begin(&here.0.join(SHORT))?;
+        breach::end(&here.0.join(SHORT))?;
     }
     Ok(())
 }

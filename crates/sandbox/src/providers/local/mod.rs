@@ -14,6 +14,7 @@ pub(super) mod attributes;
 mod base;
 mod blank;
 mod blocking;
+mod breach;
 mod cgroup;
 mod config;
 mod container;

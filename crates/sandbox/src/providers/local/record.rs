@@ -1,5 +1,6 @@
 //! `sandbox.json`: what a restart needs to know about a sandbox, and how to end what it names.
 
+use super::breach;
 use super::cgroup::{self, Cgroups};
 use super::disk::GenerationDir;
 use super::memory;
@@ -62,7 +63,7 @@ impl Record {
         if let Some(enforced) = &self.enforced {
             hits = cgroup::hits(&self.cgroups, enforced);
             for (wall, mark) in [(Wall::Memory, memory::SHORT), (Wall::Disk, watch::FULL)] {
-                let times = watch::times(&here.0.join(mark));
+                let times = breach::times(&here.0.join(mark));
                 let limit = self.limit(wall).filter(|_| times > 0);
                 hits.extend(limit.map(|limit| LimitHit { wall, limit, times }));
             }

@@ -3,12 +3,13 @@
 
 use super::disk::{Sandboxes, SessionDir};
 use super::snapshot::{self, forget_copies, kind};
-use super::stack::Shelf;
-use super::usage;
-use super::watch::Watch;
+use super::stack::{self, Copies, Shelf};
+use super::usage::{self, Uncounted, Use};
+use super::watch::{Copied, Watch};
 use crate::error::ErrorKind;
 use anyhow::{Context, Result};
 use lamplight_domain::SessionId;
+use std::io;
 
 /// What was copied takes the session over its limit on disk.
 #[derive(Debug, thiserror::Error)]
@@ -24,7 +25,9 @@ pub(super) fn checkpoint(watch: &Watch, sandboxes: &Sandboxes, id: &SessionId, n
     }
     let made = snapshot::checkpoint(sandboxes, id, number);
     let has_room = match &made {
-        Ok(()) => in_volume || watch.is_within(id).context("look whether there is room for it")?,
+        Ok(()) => {
+            in_volume || is_within(watch, sandboxes, id).context("look whether there is room for it")?
+        }
         // Else it is the host's disk that is full.
         Err(error) => !in_volume || kind(error) != ErrorKind::Exhausted,
     };
@@ -37,6 +40,18 @@ pub(super) fn checkpoint(watch: &Watch, sandboxes: &Sandboxes, id: &SessionId, n
     // Of one that did not come to be there is a part.
     Shelf::lock(sandboxes)?.tidy()?;
     Err(NoRoom.into())
+}
+
+fn is_within(watch: &Watch, sandboxes: &Sandboxes, id: &SessionId) -> io::Result<bool> {
+    let copies: Copies =
+        stack::read(&sandboxes.session(id).copies_file()).map_err(io::Error::other)?.unwrap_or_default();
+    let taken =
+        copies.layers.first().map_or(Ok(Use::NONE), |newest| usage::of_tree(&sandboxes.layer(newest)));
+    match taken {
+        Ok(taken) => watch.is_within(id, &Copied { taken, is_of_all: copies.layers.len() == 1 }),
+        Err(Uncounted::Bottomless) => Ok(false),
+        Err(Uncounted::Io(error)) => Err(error),
+    }
 }
 
 /// The first copy of what runs is of everything. One that does not fit is not begun, or an agent would be told that its disk is full

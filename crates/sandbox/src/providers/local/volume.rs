@@ -16,6 +16,7 @@
 //! long as the session, or as somebody stands on its layers.
 
 use super::blank;
+use super::breach;
 use super::config::DiskLimit;
 use super::disk::{GenerationDir, Sandboxes, SessionDir, names, private_dir, remove_tree, write_whole};
 use super::identity;
@@ -266,5 +267,5 @@ pub(super) fn note_full(session: &SessionDir, here: &GenerationDir, record: &Rec
     let all = rustix::fs::fstatvfs(&root)?;
     let is_full = all.f_bavail.saturating_mul(all.f_frsize) < FULL || all.f_ffree == 0;
     let mark = here.0.join(watch::FULL);
-    if is_full { watch::mark(&mark) } else { watch::unmark(&mark) }
+    if is_full { breach::begin(&mark) } else { breach::end(&mark) }
 }

@@ -10,6 +10,7 @@
 //! call, and a session's files are walked only when that could have brought it to its limit. Then it is held, where it can be, so that
 //! it does not grow meanwhile. Nothing inside can take space faster than by writing (see `fallocate` in `seccomp`).
 
+use super::breach;
 use super::disk::{GenerationDir, Sandboxes};
 use super::hold::Held;
 use super::limits;
@@ -22,7 +23,6 @@ use lamplight_domain::SessionId;
 use lamplight_domain::sandbox::Wall;
 use rustix::process::{Pid, Resource, Rlimit, prlimit};
 use std::collections::BTreeMap;
-use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
@@ -48,7 +48,7 @@ const STEP: u64 = 1;
 /// Ended at this much: nothing inside can have got there by mistake.
 const END: u64 = 20;
 
-/// Kept in the sandbox's folder while it is over its limit; what it holds is how often that happened.
+/// The `breach` of the limit on disk.
 pub(super) const FULL: &str = "disk-full";
 
 /// Looks for as long as it lives.
@@ -94,11 +94,11 @@ impl Watch {
         self.shared.state().known.get(session)?.walked.map(|walked| walked.taken.bytes)
     }
 
-    /// Whether a session is within its limit now, with all that was just written for it. Walks its files only when it may not be.
-    pub(super) fn is_within(&self, session: &SessionId) -> io::Result<bool> {
+    /// Whether a session is within its limit now, with the copy of its files that was just made. Walks them only when it may not be.
+    pub(super) fn is_within(&self, session: &SessionId, copy: &Copied) -> io::Result<bool> {
         let mut state = self.shared.state();
         state.catch_up(counts(&self.shared.sandboxes.0)?, Duration::ZERO);
-        if state.known.get(session).is_some_and(Known::is_surely_within) {
+        if state.known.get(session).is_some_and(|known| known.is_surely_within(copy)) {
             return Ok(true);
         }
         drop(state);
@@ -173,6 +173,14 @@ fn now() -> Instant {
     Instant::now()
 }
 
+/// A copy of a session's files.
+#[derive(Debug, Default)]
+pub(super) struct Copied {
+    pub(super) taken: Use,
+    /// Not only of what was changed since the copy before.
+    pub(super) is_of_all: bool,
+}
+
 /// What is known of a session from one look to the next.
 #[derive(Debug, Clone, Copy, Default)]
 struct Known {
@@ -220,8 +228,11 @@ impl Known {
         }
     }
 
-    fn is_surely_within(&self) -> bool {
-        self.walked.is_some_and(|walked| !(walked.taken + self.written).exceeds(walked.limit))
+    /// What the copy takes was written, and what it is a copy of is there, whatever somebody else freed in that moment.
+    fn is_surely_within(&self, copy: &Copied) -> bool {
+        let copied_from = if copy.is_of_all { copy.taken } else { Use::NONE };
+        let with = |taken: Use| taken.each(copied_from, u64::max) + self.written.each(copy.taken, u64::max);
+        self.walked.is_some_and(|walked| !with(walked.taken).exceeds(walked.limit))
     }
 
     /// Until it could be over its limit.
@@ -289,23 +300,23 @@ fn look_at(
         Err(Uncounted::Io(error)) => return Err(error),
         Err(error @ Uncounted::Bottomless) => {
             tracing::warn!(session.id = %session, %error, "a sandbox is ended for what it made of the disk");
-            mark(&here.0.join(FULL))?;
+            breach::begin(&here.0.join(FULL))?;
             record.end()?;
             return Ok(None);
         }
     };
     let full = here.0.join(FULL);
-    let full_at = known.walked.map_or_else(|| is_marked(&full).then_some(taken), |walked| walked.full_at);
+    let full_at = known.walked.map_or_else(|| breach::lasts(&full).then_some(taken), |walked| walked.full_at);
     let (full_at, action) = judge(full_at, taken, limit);
     match action {
         Action::Nothing => {}
         Action::Stop => {
             let_grow(&record, 0, limit.bytes);
-            mark(&full)?;
+            breach::begin(&full)?;
         }
         Action::Free => {
             let_grow(&record, limit.bytes, limit.bytes);
-            unmark(&full)?;
+            breach::end(&full)?;
         }
         Action::End => {
             record.end()?;
@@ -347,32 +358,6 @@ fn running(sandboxes: &Sandboxes, session: &SessionId) -> io::Result<Option<(Gen
     let Some(bytes) = record.limit(Wall::Disk) else { return Ok(None) };
     let limit = Use { bytes, files: limits::files(bytes) };
     Ok(record.runs()?.then_some((here, record, limit)))
-}
-
-/// Counts one more time, unless it is full already.
-pub(super) fn mark(full: &Path) -> io::Result<()> {
-    let times: u64 = match fs::read_to_string(full) {
-        Ok(text) if !text.ends_with('\n') => return Ok(()),
-        Ok(text) => text.trim().parse().unwrap_or(0),
-        Err(_) => 0,
-    };
-    fs::write(full, (times + 1).to_string())
-}
-
-fn is_marked(full: &Path) -> bool {
-    fs::read_to_string(full).is_ok_and(|text| !text.ends_with('\n'))
-}
-
-pub(super) fn unmark(full: &Path) -> io::Result<()> {
-    match fs::read_to_string(full) {
-        Ok(text) if !text.ends_with('\n') => fs::write(full, format!("{text}\n")),
-        Ok(_) | Err(_) => Ok(()),
-    }
-}
-
-/// How often a sandbox was over a limit.
-pub(super) fn times(mark: &Path) -> u64 {
-    fs::read_to_string(mark).ok().and_then(|text| text.trim().parse().ok()).unwrap_or(0)
 }
 
 /// Sets how large the files of every process in a sandbox may become, but of PID 1, whose own are bounded. The hard limit

@@ -73,18 +73,17 @@ fn who_is_over_is_kept_from_growing_and_who_grows_on_is_ended() {
 }
 
 #[test]
-fn being_full_is_counted_once_until_it_is_over() {
-    let folder = tempfile::tempdir().unwrap();
-    let full = folder.path().join(FULL);
-    assert_eq!(times(&full), 0);
-    mark(&full).unwrap();
-    mark(&full).unwrap();
-    assert!(is_marked(&full));
-    assert_eq!(times(&full), 1);
-    unmark(&full).unwrap();
-    unmark(&full).unwrap();
-    assert!(!is_marked(&full));
-    assert_eq!(times(&full), 1);
-    mark(&full).unwrap();
-    assert_eq!(times(&full), 2);
+fn a_copy_counts_whatever_others_free_meanwhile() {
+    let is_within = |taken, written, copy| known(taken, written, Duration::ZERO).is_surely_within(&copy);
+    let of_all = |taken| Copied { taken, is_of_all: true };
+    let of_changes = |taken| Copied { taken, is_of_all: false };
+    assert!(is_within(bytes(100), bytes(150), Copied::default()));
+    assert!(!is_within(bytes(100), bytes(157), Copied::default()));
+    // Nothing seems to have been written, and what there was to be copied was not there at the last walk.
+    assert!(is_within(bytes(1), Use::NONE, of_all(bytes(128))));
+    assert!(!is_within(bytes(1), Use::NONE, of_all(bytes(129))));
+    assert!(is_within(bytes(200), Use::NONE, of_changes(bytes(56))));
+    assert!(!is_within(bytes(200), Use::NONE, of_changes(bytes(57))));
+    assert!(!is_within(files(1), Use::NONE, of_all(files(8200))));
+    assert!(!Known::default().is_surely_within(&Copied::default()));
 }
