@@ -17,6 +17,7 @@ use crate::queue::{self, Queue};
 use crate::rights::Rights;
 use crate::servers::{self, Servers};
 use crate::session::{Awake, Message};
+use crate::stopped::Stopped;
 use crate::tokens::Tokens;
 use crate::traces::{self, Traces};
 use crate::{LogPage, LogRange, NewSession, SessionPage, SessionQuery};
@@ -85,6 +86,7 @@ pub(crate) struct Shared {
     /// Why the store took nothing when it was asked last.
     pub refused_by_store: watch::Sender<Option<AppendError>>,
     pub awake: Mutex<HashMap<SessionId, Awake>>,
+    pub stopped: Stopped,
     pub changes: broadcast::Sender<Arc<SessionSummary>>,
     /// What reaches in from sandboxes ends first, so that what it used is still written down.
     pub closing: watch::Sender<bool>,
@@ -155,6 +157,7 @@ impl Engine {
             is_bucket_there: AtomicBool::new(true),
             refused_by_store: watch::Sender::new(None),
             awake: Mutex::default(),
+            stopped: Stopped::default(),
             changes: broadcast::Sender::new(CHANGES),
             closing: watch::Sender::new(false),
             resting: watch::Sender::new(false),

@@ -57,6 +57,7 @@ mod servers;
 mod session;
 mod spent;
 mod status;
+mod stopped;
 mod terminals;
 mod tidying;
 mod tokens;

@@ -74,9 +74,9 @@ impl Shared {
         self.prepared.holds(id) || self.checks.holds(id) || self.lending.holds(id)
     }
 
-    /// Whether a session claims this sandbox. A session that sleeps claims none.
+    /// Whether a session claims this sandbox. A session that sleeps claims none, one that had to stop what it has.
     async fn claims(&self, id: &SessionId, generation: Generation) -> bool {
-        let Some(awake) = self.find(id) else { return false };
+        let Some(awake) = self.find(id) else { return self.stopped.claims(id) };
         let (reply, answer) = oneshot::channel();
         if awake.mailbox.send(Box::new(Message::Claims { generation, reply })).await.is_err() {
             return true;

@@ -15,6 +15,11 @@ use tokio::sync::{mpsc, watch};
 /// A session that is falling asleep while it is called is called again this often.
 const WAKE_TRIES: usize = 3;
 
+/// Whether a session that stopped for this may go on at this server, though nothing changes.
+fn may_go_on(error: &CommandError) -> bool {
+    !matches!(error, CommandError::Moved | CommandError::Newer | CommandError::NotFound)
+}
+
 impl Shared {
     pub(crate) fn lock(&self) -> MutexGuard<'_, HashMap<SessionId, Awake>> {
         self.awake.lock().unwrap_or_else(PoisonError::into_inner)
@@ -57,8 +62,9 @@ impl Shared {
                     shared.budgets.session_sleeps(&id);
                     shared.queue.session_sleeps(&id);
                 }
-                Err(error) => tracing::error!(session.id = %id, error = format!("{error:#}"), "the session had to stop; it is woken again when somebody asks for it"),
+                Err(error) => tracing::error!(session.id = %id, error = format!("{error:#}"), "the session had to stop; it is woken again"),
             }
+            let pause = ended.as_ref().is_err_and(may_go_on).then(|| shared.stopped.note(&id));
             shared.forget(&id, &mailbox);
             if ended.is_err() {
                 hub.end();
@@ -68,6 +74,13 @@ impl Shared {
             let is_moved = matches!(ended, Err(CommandError::Moved));
             if is_moved && shared.store.is_shared() && shared.store.is_held(&id) {
                 shared.wake(&id);
+            }
+            if let Some(pause) = pause {
+                let mut closing = shared.closing();
+                tokio::select! {
+                    () = crate::engine::closed(&mut closing) => {}
+                    () = tokio::time::sleep(pause) => drop(shared.wake(&id)),
+                }
             }
         });
         awake

@@ -9,7 +9,7 @@ use super::{Durable, Heard, MAILBOX, Mailbox, Message, Offer, Reply};
 use crate::effects::{self, Context, Trouble};
 use crate::engine::Shared;
 use crate::hub::Hub;
-use crate::{CommandError, audit::HeldEntry, children, clock};
+use crate::{CommandError, audit::HeldEntry, children, clock, stopped::caught};
 use lamplight_domain::session::{Input, Place, Report, Room, Session, SessionView};
 use lamplight_domain::{Entry, Event, SessionId, Timestamp};
 use lamplight_sandbox::link::Link;
@@ -60,8 +60,9 @@ impl Actor {
         awake: Awake,
         messages: mpsc::Receiver<Box<Message>>,
     ) -> Result<(), CommandError> {
-        let Some(mut actor) = Box::pin(Self::wake(id, shared, awake, messages)).await? else { return Ok(()) };
-        let result = actor.live().await;
+        let woken = Box::pin(caught(Self::wake(id, shared, awake, messages))).await?;
+        let Some(mut actor) = woken else { return Ok(()) };
+        let result = caught(actor.live()).await;
         actor.running.shut_down().await;
         actor.context.close();
         children::asleep(&actor.shared, &actor.session);
@@ -174,9 +175,7 @@ impl Actor {
                 self.logged = Some((run, end));
                 self.flush_what_is_due().await?;
             }
-            Message::View { reply } => {
-                let _ = reply.send(self.view());
-            }
+            Message::View { reply } => drop(reply.send(self.view())),
             Message::Link { reply } => self.give_link(reply),
             Message::Admit { reply } => {
                 let generation = self.session.sandbox_in_use();

@@ -119,6 +119,35 @@ async fn a_database_that_is_away_for_a_while_is_told_and_costs_nothing() {
     server.clear().await;
 }
 
+/// What fails though the database is there is nothing to wait for. Nobody asks for the session meanwhile, and its agent works on.
+#[tokio::test]
+async fn a_session_that_had_to_stop_goes_on_by_itself() {
+    let server = Server::start_in(Place::on_postgres());
+    let id = server.create("!think first\n!run sleep 3\n!write two.txt two\n!say done.").await;
+    server.until(&id, "agent_thought", 1).await;
+    let database = server.place.cluster.as_ref().unwrap();
+    database.sql("ALTER TABLE log_batches ADD CONSTRAINT nothing CHECK (false) NOT VALID").unwrap();
+    let stopped = async {
+        while !std::fs::read_to_string(server.place.path("server.log")).unwrap().contains("had to stop") {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, stopped).await.expect("it stops");
+    database.sql("ALTER TABLE log_batches DROP CONSTRAINT nothing").unwrap();
+    // A view is what was stored last: it wakes nobody.
+    let done = async {
+        while server.view(&id).await["phase"] != "done" {
+            tokio::time::sleep(LOOK).await;
+        }
+    };
+    tokio::time::timeout(PATIENCE, done).await.expect("it goes on");
+    let entries = server.until(&id, "checkpoint_kept", 1).await;
+    assert_eq!(entries.iter().filter(|entry| entry["event"]["type"] == "sandbox_created").count(), 1);
+    let branch = server.view(&id).await["branch"].as_str().unwrap().to_owned();
+    assert_eq!(server.place.git(&["show", &format!("{branch}:two.txt")]), "two");
+    server.clear().await;
+}
+
 #[test]
 fn doctor_says_which_database_it_is_and_what_is_wrong_with_it() {
     let place = Place::on_postgres();
