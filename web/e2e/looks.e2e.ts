@@ -1,5 +1,5 @@
 /** What only the double can be made to play: permission, guards, failures, hostile content, long logs; and how all of it looks. */
-import type { Page } from 'playwright-core';
+import type { Locator, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { complaintsOf, createSession, faults, loadAll, ON_DOUBLE, openStage, type Stage, shot, shown } from './browser';
 
@@ -176,6 +176,26 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
     await page.getByRole('button', { name: 'Jump to latest' }).click();
     await expect.poll(() => atEnd(page)).toBe(true);
     expect(complaintsOf(page)).toEqual([]);
+  });
+
+  test.each([1280, 1440])('beside a drawer, %i pixels wide, the head of a session keeps its rows', async (width) => {
+    const page = await stage.page({ width, height: 900 });
+    await createSession(page, stage.url, 'Fix the failing tests, and say of each of them what was wrong');
+    await page.locator('[data-kind=commit]').waitFor();
+    await page.keyboard.press('d');
+    await page.getByText(/files? changed/).waitFor();
+    const button = (name: string) => page.getByRole('button', { name });
+    const middle = async (one: Locator) => {
+      const box = await one.boundingBox();
+      return Math.round((box?.y ?? 0) + (box?.height ?? 0) / 2);
+    };
+    const drawers = page.getByRole('group', { name: 'Drawers' }).getByRole('button');
+    const rows = (all: Locator[]) => Promise.all(all.map(middle));
+    const title = await middle(page.getByRole('heading', { level: 1 }));
+    expect(await rows([button('More').first()])).toEqual([title]);
+    const [first, ...others] = await rows([button('Stop'), drawers.first(), drawers.last(), button('Merge')]);
+    expect(others).toEqual([first, first, first]);
+    expect((await drawers.first().boundingBox())?.height).toBe((await drawers.last().boundingBox())?.height);
   });
 
   test.each([

@@ -57,8 +57,8 @@ export function Header({ stop }: HeaderProps) {
         <h1 className="min-w-40 flex-1 truncate text-[0.9375rem] font-semibold" title={visible(facts.title)}>
           {visible(facts.title)}
         </h1>
-        {/* On a phone a row of their own, below the facts. */}
-        <div className="flex items-center gap-1.5 max-sm:order-2 max-sm:w-full max-sm:flex-wrap max-sm:pb-0.5 sm:gap-2">
+        {/* A row of their own, below the facts, on a phone and beside a drawer. */}
+        <div className="flex items-center gap-1.5 @max-5xl:order-2 @max-5xl:w-full @max-5xl:flex-wrap @max-5xl:pb-0.5 sm:gap-2">
           <Button
             look="danger"
             onClick={stop.run}
@@ -138,7 +138,9 @@ function DrawerButtons({ facts }: { facts: SessionView }) {
           className={`px-2.5! max-sm:px-2! not-first:-ml-px not-first:rounded-l-none not-last:rounded-r-none ${drawer === id ? 'bg-hover' : ''}`}
         >
           <Icon name={icon} />
-          <span className={`sr-only ${place === 0 ? '@md:not-sr-only' : '@7xl:not-sr-only'}`}>{title}</span>
+          <span className={`sr-only whitespace-nowrap ${place === 0 ? '@3xl:not-sr-only' : '@7xl:not-sr-only'}`}>
+            {title}
+          </span>
           {place === 0 ? <Totals facts={facts} /> : null}
         </Button>
       ))}
