@@ -4,6 +4,7 @@ use crate::engine::{ANSWER_WAIT, Shared, parse_view};
 use crate::session::Message;
 use lamplight_domain::{Generation, Seq, SessionId};
 use lamplight_sandbox::provider::{Files, Listed};
+use lamplight_store::SummaryRow;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::oneshot;
@@ -60,10 +61,21 @@ async fn remove_left_files(shared: &Arc<Shared>) -> anyhow::Result<()> {
     let mut kept = shared.provider.kept().await?;
     kept.retain(|id| !shared.is_beside(id) && shared.find(id).is_none());
     for row in shared.store.at_rest_elsewhere(&kept).await? {
-        if parse_view(&row.body)?.ended {
-            tracing::info!(session.id = %row.id, "removing the files of a session that has ended at another server");
-            shared.provider.forget(&row.id).await?;
+        if let Err(error) = remove_files_left_by(shared, &row).await {
+            tracing::warn!(
+                session.id = %row.id,
+                error = format!("{error:#}"),
+                "files of a session that is elsewhere could not be removed; the next look tries again"
+            );
         }
+    }
+    Ok(())
+}
+
+async fn remove_files_left_by(shared: &Shared, row: &SummaryRow) -> anyhow::Result<()> {
+    if parse_view(&row.body)?.ended {
+        tracing::info!(session.id = %row.id, "removing the files of a session that has ended at another server");
+        shared.provider.forget(&row.id).await?;
     }
     Ok(())
 }

@@ -252,10 +252,12 @@ fn message(context: &Context, turn: TurnNumber, prompt: &str) -> String {
     let agent = agents::title(&context.shared, &context.spec.agent);
     let body =
         if prompt.trim() == subject { String::new() } else { format!("{}\n\n", beginning(prompt.trim())) };
-    format!(
+    let message = format!(
         "{subject}\n\n{body}Co-authored-by: {agent} <{}@agents.lamplight.invalid>\nLamplight-Session: {}\nLamplight-Turn: {turn}\n",
         context.spec.agent, context.id
-    )
+    );
+    // No commit, and no variable of a program's environment, can hold that byte.
+    message.replace('\0', "\u{fffd}")
 }
 
 fn beginning(text: &str) -> Cow<'_, str> {

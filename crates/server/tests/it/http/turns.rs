@@ -55,6 +55,17 @@ async fn work_is_committed_however_long_its_prompt_is() {
     server.clear().await;
 }
 
+#[tokio::test]
+async fn work_is_committed_whose_prompt_holds_what_no_commit_can() {
+    let server = Server::start();
+    let id = server.create("!write a.txt a\nzero\0byte").await;
+    server.until(&id, "work_committed", 1).await;
+    let branch = server.view(&id).await["branch"].as_str().unwrap().to_owned();
+    let message = server.place.git(&["log", "-1", "--format=%B", &branch]);
+    assert!(message.contains("zero\u{fffd}byte"), "{message}");
+    server.clear().await;
+}
+
 /// At once, later, after the turn, and after the server was killed: the prompt is queued once.
 #[tokio::test]
 async fn one_key_queues_one_prompt() {
