@@ -87,9 +87,10 @@ pub(super) async fn what_root_changes_stays_in_its_session(stage: &Stage<'_>) ->
     let one = with_root(stage).await?;
     let other = stage.enter(&stage.spec_of(&stage.subject.session(), 1)).await?;
     let before = other.sh("sha256sum /usr/bin/env; ls /usr/bin /etc | wc -l").await?;
-    one.sh("sudo sh -c 'echo changed > /usr/bin/env; rm /usr/bin/cmp; echo x > /usr/bin/lamplight-case; echo y > /etc/lamplight-case; mv /usr/share/doc /usr/share/doc-moved'").await?;
+    one.sh("sudo sh -c 'echo changed > /usr/bin/env; rm /usr/bin/cmp; echo x > /usr/bin/lamplight-case; echo y > /etc/lamplight-case; \
+             find /usr/share/doc -mindepth 1 -maxdepth 1 -type d | head -n 1 > /etc/lamplight-moved; mv $(cat /etc/lamplight-moved) /usr/share/doc-moved'").await?;
     same("seen by another", other.sh("sha256sum /usr/bin/env; ls /usr/bin /etc | wc -l").await?, before)?;
-    let look = "cat /usr/bin/env /usr/bin/lamplight-case /etc/lamplight-case; test -e /usr/bin/cmp || echo gone; test -d /usr/share/doc-moved && test ! -e /usr/share/doc && echo moved";
+    let look = "cat /usr/bin/env /usr/bin/lamplight-case /etc/lamplight-case; test -e /usr/bin/cmp || echo gone; test -d /usr/share/doc-moved && test ! -e $(cat /etc/lamplight-moved) && echo moved";
     let seen = one.sh(look).await?;
     same("seen by itself", seen.as_str(), "changed\nx\ny\ngone\nmoved")?;
     stage.provider.destroy(&one.handle, Files::Keep).await?;
