@@ -56,10 +56,8 @@ fn look(universe: &Arc<Universe>, session: &SessionId, frame: &Bytes) {
         Event::StopRequested { turn, .. } | Event::GuardTripped(GuardTripped { turn, .. }) => {
             universe.has_to_end(session, turn.0);
         }
-        Event::TurnEnded { turn, outcome: Outcome::Stopped { .. } | Outcome::Tripped { .. } }
-            if universe.works(session, turn.0) =>
-        {
-            universe.wrong(format!("turn {turn} of {session} has ended, and its agent works on it"));
+        Event::TurnEnded { turn, outcome: Outcome::Stopped { .. } | Outcome::Tripped { .. } } => {
+            universe.has_ended(session, turn.0);
         }
         _ => {}
     }

@@ -41,6 +41,8 @@ pub(crate) struct Universe {
     pub(crate) provider: Outage,
     /// The last moment, so far, at which something stood in the way of what is in time otherwise.
     hindered_until: Mutex<Duration>,
+    /// When this machine went on after it had stood still, or had not reached the database.
+    back_at: Mutex<Option<Duration>>,
     pub(crate) repository: Arc<Mutex<Repository>>,
     /// Of each session that ever had one.
     pub(crate) sandboxes: Mutex<BTreeMap<SessionId, Sandboxes>>,
@@ -121,6 +123,7 @@ impl Universe {
             model: Arc::default(),
             provider: Outage::default(),
             hindered_until: Mutex::default(),
+            back_at: Mutex::default(),
             repository: Arc::new(Mutex::new(Repository::new())),
             sandboxes: Mutex::default(),
             agents: Arc::default(),
@@ -146,6 +149,7 @@ impl Universe {
             model: Arc::clone(&self.model),
             provider: Outage::default(),
             hindered_until: Mutex::default(),
+            back_at: Mutex::default(),
             repository: Arc::clone(&self.repository),
             sandboxes: Mutex::default(),
             agents: Arc::clone(&self.agents),
@@ -299,6 +303,20 @@ impl Universe {
     /// Something stood in its way.
     pub(crate) fn hinder(&self) {
         self.hinder_until(self.clock.elapsed());
+    }
+
+    /// It may have been away for longer than its server had its sessions.
+    pub(crate) fn is_back(&self, at: Duration) {
+        *lock(&self.back_at) = Some(at);
+    }
+
+    /// A person or a limit has ended this turn: nothing of it runs. What another server ended while this machine was away does, until the
+    /// server here has found out.
+    pub(crate) fn has_ended(&self, session: &SessionId, turn: u32) {
+        let is_just_back = lock(&self.back_at).is_some_and(|at| self.clock.elapsed() <= at + STOPS_WITHIN);
+        if self.works(session, turn) && !is_just_back {
+            self.wrong(format!("turn {turn} of {session} has ended, and its agent works on it"));
+        }
     }
 
     /// This turn is to end, because a person or a limit says so: soon nothing of it runs, once nothing stands in the way any more. Of several

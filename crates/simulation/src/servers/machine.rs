@@ -93,6 +93,7 @@ impl Machine {
         self.enter();
         if self.cut_off_until.take_if(|until| *until <= at).is_some() {
             self.universe.cut_off(false);
+            self.universe.is_back(at);
         }
         let state = std::mem::replace(&mut self.state, State::Down { until: at });
         self.state = match state {
@@ -105,6 +106,7 @@ impl Machine {
                     let gone = at.saturating_sub(self.universe.clock.elapsed());
                     tokio::time::advance(gone).await;
                 };
+                self.universe.is_back(at);
                 life.runtime.block_on(gone);
                 State::Up(life)
             }
@@ -235,7 +237,9 @@ impl Machine {
     pub(super) fn clear_up(&mut self, at: Duration) {
         self.universe.clear_up();
         self.universe.cut_off(false);
-        self.cut_off_until = None;
+        if self.cut_off_until.take().is_some() {
+            self.universe.is_back(at);
+        }
         if let State::Down { until } | State::Frozen { until, .. } = &mut self.state {
             *until = at;
         }
