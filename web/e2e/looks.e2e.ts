@@ -185,16 +185,17 @@ describe.runIf(ON_DOUBLE)('on the double', () => {
     await page.keyboard.press('d');
     await page.getByText(/files? changed/).waitFor();
     const button = (name: string) => page.getByRole('button', { name });
+    // What is in one row has its middle there, to a part of a pixel.
     const middle = async (one: Locator) => {
       const box = await one.boundingBox();
-      return Math.round((box?.y ?? 0) + (box?.height ?? 0) / 2);
+      return (box?.y ?? 0) + (box?.height ?? 0) / 2;
     };
     const drawers = page.getByRole('group', { name: 'Drawers' }).getByRole('button');
     const rows = (all: Locator[]) => Promise.all(all.map(middle));
     const title = await middle(page.getByRole('heading', { level: 1 }));
-    expect(await rows([button('More').first()])).toEqual([title]);
-    const [first, ...others] = await rows([button('Stop'), drawers.first(), drawers.last(), button('Merge')]);
-    expect(others).toEqual([first, first, first]);
+    expect(Math.abs((await middle(button('More').first())) - title)).toBeLessThan(2);
+    const together = await rows([button('Stop'), drawers.first(), drawers.last(), button('Merge')]);
+    expect(Math.max(...together) - Math.min(...together)).toBeLessThan(2);
     expect((await drawers.first().boundingBox())?.height).toBe((await drawers.last().boundingBox())?.height);
   });
 
