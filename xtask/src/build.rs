@@ -38,6 +38,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
 /// Everything, in that profile.
 pub(crate) fn all(workspace: &Workspace, profile: &str) -> Result<()> {
     missing::provide(&[GIT, CC])?;
+    missing::provide_musl();
     page(workspace)?;
     let mut command = cargo();
     command.args(["build", "--locked", "--profile", profile]);

@@ -47,6 +47,9 @@ const OLDEST_NODE: (u32, u32) = (20, 19);
 /// Fetched where the machine's is older: the long-term version that agents are given too.
 const NODE_VERSION: &str = "24.21.0";
 
+/// A mirror that does not answer keeps nobody longer from building.
+const MUSL_SECONDS: &str = "120";
+
 /// Installs those that do not run.
 pub(crate) fn provide(needs: &[Need]) -> Result<()> {
     let missing: Vec<&Need> = needs.iter().filter(|need| !is_there(need.program)).collect();
@@ -120,6 +123,22 @@ pub(crate) fn provide_node(workspace: &Workspace) -> Result<OsString> {
         run(npm.arg(&directory).arg(format!("{package}@{NODE_VERSION}")))?;
     }
     Ok(std::env::join_paths(std::iter::once(bin).chain(std::env::split_paths(&path)))?)
+}
+
+/// Rust's standard library on musl, for the program inside sandboxes. It is built on glibc where this cannot be had, and starts later.
+pub(crate) fn provide_musl() {
+    let target = format!("{}-unknown-linux-musl", std::env::consts::ARCH);
+    let asked = Command::new("rustc").args(["--print", "target-libdir", "--target", &target]).output();
+    let folder = asked.map(|asked| String::from_utf8_lossy(&asked.stdout).trim().to_owned());
+    if !is_there("rustup") || folder.is_ok_and(|folder| Path::new(&folder).is_dir()) {
+        return;
+    }
+    println!("fetching Rust's {target}, with which sandboxes start half a millisecond sooner");
+    let mut rustup = Command::new("timeout");
+    rustup.args([MUSL_SECONDS, "rustup", "--quiet", "target", "add", &target]).stdin(Stdio::null());
+    if let Err(error) = run(&mut rustup) {
+        println!("going on without it: {error:#}");
+    }
 }
 
 /// As root with apt; otherwise says what to run.

@@ -60,6 +60,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode> {
     missing::provide(&[GIT, GIT_LFS, CC, PYTHON, SSH_KEYGEN])?;
     missing::provide_venv()?;
     missing::provide_postgresql()?;
+    missing::provide_musl();
     // Tests that want one of these say that they are skipped where there is none.
     for need in [CRUN, REGISTRY] {
         if let Err(error) = missing::provide(&[need]) {

@@ -45,9 +45,15 @@ pub(crate) struct Inside {
     link: Link,
 }
 
+/// By a task of the runtime, as all that a server does: the thread that waits for it is another, which would have to be woken each time.
 #[tokio::main]
 async fn main() -> Result<()> {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut task = JoinSet::new();
+    task.spawn(measure(std::env::args().skip(1).collect()));
+    task.join_next().await.context("it was spawned")??
+}
+
+async fn measure(arguments: Vec<String>) -> Result<()> {
     let [launcher, data, runtime @ ..] = arguments.as_slice() else {
         anyhow::bail!("usage: sandbox_times LAUNCHER DATA_DIR [RUNTIME]");
     };
