@@ -14,7 +14,7 @@ export default defineConfig({
     expect: { poll: { timeout: 20_000 } },
     // As with the other tests of real processes: once more, and what passes only then is a fault to be found.
     retry: 1,
-    // One browser at a time: the machines that run this are small.
-    fileParallelism: false,
+    // Two browsers at a time: the machines that run this are small, and each waits for more than half of its time.
+    maxWorkers: 2,
   },
 });

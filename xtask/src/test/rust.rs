@@ -47,9 +47,9 @@ pub(super) fn tests(run: &Run) -> Result<Tally> {
     }
 }
 
-/// Tests at a time: three for two processors, since most of them wait for others half of their time.
+/// Tests at a time: two for each processor, since most of them wait for others half of their time.
 fn at_once() -> usize {
-    (available_parallelism().map_or(1, usize::from) * 3).div_ceil(2)
+    available_parallelism().map_or(1, usize::from) * 2
 }
 
 /// Every program, built with what the tests are built with: asked for by package, they and their libraries would be built once more, with fewer
