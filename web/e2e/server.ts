@@ -101,11 +101,14 @@ export class OwnServer {
   }
 
   async close(): Promise<void> {
-    const { items } = (await this.get('/sessions')) as { items: { id: string; ended: boolean }[] };
-    for (const { id } of items.filter(({ ended }) => !ended)) {
-      await this.post(`/sessions/${id}/stop`).catch(() => {});
-      await until('the session has ended', () => this.post(`/sessions/${id}/end`).then(() => true));
-    }
+    await until('no sandbox is left', async () => {
+      const { items } = (await this.get('/sandboxes')) as { items: { session: string }[] };
+      for (const { session } of items) {
+        await this.post(`/sessions/${session}/stop`).catch(() => {});
+        await this.post(`/sessions/${session}/end`).catch(() => {});
+      }
+      return items.length === 0;
+    });
     await this.kill('SIGTERM');
     rmSync(this.#directory, { recursive: true, force: true });
   }

@@ -244,7 +244,7 @@ impl Server {
 }
 
 impl Drop for Server {
-    /// Also kills what a failed test left in its sandboxes: its processes are those of each sandbox's first.
+    /// Also ends what a test left in its sandboxes: processes, which are those of each sandbox's first, and cgroups.
     fn drop(&mut self) {
         match &mut self.process {
             Process::Ours(child) => drop(child.kill().and_then(|()| child.wait())),
@@ -255,10 +255,27 @@ impl Drop for Server {
             eprintln!("the server's log:\n{log}");
         }
         for record in sandbox_records(&self.place.path("data/sandboxes")) {
-            let pid = serde_json::from_slice::<Value>(&std::fs::read(record).unwrap_or_default());
-            if let Some(pid) = pid.ok().and_then(|record| find_pid(&record)) {
+            let record = serde_json::from_slice::<Value>(&std::fs::read(record).unwrap_or_default());
+            let Ok(record) = record else { continue };
+            if let Some(pid) = find_pid(&record) {
                 Command::new("kill").args(["-KILL", &pid.to_string()]).stderr(Stdio::null()).status().ok();
             }
+            let legacy = record["legacy_cgroups"].as_array().into_iter().flatten();
+            for cgroup in legacy.chain([&record["cgroup"]]).filter_map(Value::as_str) {
+                remove_cgroup(Path::new(cgroup));
+            }
+        }
+    }
+}
+
+/// When its processes are gone, for which it waits. Nobody else comes by to remove it: the records go with the test.
+fn remove_cgroup(cgroup: &Path) {
+    for _ in 0..200 {
+        match std::fs::remove_dir(cgroup) {
+            Err(error) if error.kind() == std::io::ErrorKind::ResourceBusy => {
+                std::thread::sleep(Duration::from_millis(5));
+            }
+            _ => return,
         }
     }
 }
