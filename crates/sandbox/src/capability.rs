@@ -9,6 +9,9 @@ pub struct Capabilities {
     /// The files of a session can be kept as they are at a moment, and given to it again or to another session. Without it there is
     /// neither going back nor forking.
     pub checkpoints: bool,
+    /// What begins as a checkpoint has its files at once, however many they are, and shares them with all that begin as the same. Without it, a
+    /// checkpoint is made for later sessions of that only which takes long to make.
+    pub shares_files: bool,
     /// Directories of the host can be mounted read-only. Without it, agents are installed inside.
     pub host_mounts: bool,
     /// What runs inside can stand still in memory and go on. Without it, an idle sandbox runs until it is destroyed.

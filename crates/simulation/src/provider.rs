@@ -152,6 +152,7 @@ impl Provider for SimulatedProvider {
         Capabilities {
             keeps_files: true,
             checkpoints: false,
+            shares_files: false,
             host_mounts: true,
             pauses: true,
             egress: false,

@@ -5,9 +5,10 @@
 //! first session ──▶ a sandbox of its own: clone, setup ──▶ its files kept as a checkpoint ──▶ the session's files are those
 //! later ones    ───────────────────────────────────────────────────────────────────────────▶ at once
 //! ```
-//! Where somebody begins to write a task, the layer is made ahead of the session ([`ahead`]), of a repository without a setup too: then it
-//! is the clone alone. What is made is a sandbox that no session has; its id and what it was made from are in a file below `<data>/prepared`. One that was
-//! not finished when the server ended is removed by the next.
+//! Of a large repository without a setup it is the clone alone, where sandboxes share files: what lies in a layer is there once for all
+//! sessions, and no checkpoint has to look at it. Where somebody begins to write a task, the layer is made ahead of the session ([`ahead`]). What is
+//! made is a sandbox that no session has; its id and what it was made from are in a file below `<data>/prepared`. One that was not finished
+//! when the server ended is removed by the next.
 
 mod recipe;
 mod shelf;
@@ -17,16 +18,18 @@ pub(crate) use shelf::Shelf;
 
 use crate::effects::{Context, SAID_CHARACTERS, clone_into, last_words};
 use crate::engine::Shared;
+use crate::git;
 use crate::ids;
 use anyhow::{Context as _, anyhow};
 use lamplight_domain::agent::ExitStatus;
 use lamplight_domain::session::Report;
 use lamplight_domain::{Generation, SessionId, SessionSpec};
 use lamplight_sandbox::checkpoint::Checkpoint;
-use lamplight_sandbox::error::ErrorKind;
+use lamplight_sandbox::error::{ErrorKind, SandboxError};
 use lamplight_sandbox::link::{Link, ProcessSpec, RunLimits};
 use lamplight_sandbox::provider::{Files, SandboxSpec, inside};
 use recipe::Recipe;
+use std::path::Path;
 use std::sync::Arc;
 
 /// The end of what a setup prints, whose last words explain a failure; bytes. Much more than those: where it is cut, it may be in the
@@ -41,6 +44,11 @@ tail -c 16000 "$log"
 rm -f "$log"
 exit $code
 "#;
+/// Objects of a repository whose clone is made a layer without a setup. A smaller one is as quickly cloned by each session as brought up to
+/// date, and soon copied.
+const LARGE_KIB: u64 = 8 * 1024;
+/// A few short lines.
+const COUNTED_BYTES: usize = 4 * 1024;
 const GENERATION: Generation = Generation(1);
 
 /// Gives a new session what its repository's setup makes, if it has one. What goes wrong is told, and the session starts without.
@@ -58,20 +66,36 @@ pub(crate) async fn lay(context: &Arc<Context>, generation: Generation) {
     {
         return;
     }
-    // A clone is made as quickly in the session's own sandbox.
-    if !recipe.has_setup() {
+    let is_shared = context.shared.provider.capabilities().shares_files && shelf.can_be_filled();
+    let is_worth_it = recipe.has_setup() || is_shared && is_large(&recipe.repository).await;
+    if !is_worth_it {
         return;
     }
-    let command = recipe.command().to_owned();
-    let timeout_ms = recipe.timeout_ms;
-    context.report(Report::SetupBegun { generation, command, timeout_ms }).await;
+    if recipe.has_setup() {
+        let command = recipe.command().to_owned();
+        context.report(Report::SetupBegun { generation, command, timeout_ms: recipe.timeout_ms }).await;
+    }
     // Goes on when this session is not interested any more: the next one will be.
     let making = context.shared.tasks.spawn(make(Arc::clone(context), recipe.clone()));
     let failure = match making.await.map_err(anyhow::Error::new).and_then(|made| made) {
         Ok(made) => (!restore(context, &recipe, made).await).then(|| "its result is gone again".to_owned()),
         Err(error) => Some(format!("{error:#}")),
     };
-    ended(context, generation, failure).await;
+    match failure {
+        failure if recipe.has_setup() => ended(context, generation, failure).await,
+        // The session clones for itself, and tells what is wrong with that.
+        Some(error) => tracing::info!(session.id = %context.id, error, "its clone could not be made a layer"),
+        None => {}
+    }
+}
+
+/// Whether a clone is worth a sandbox of its own. Where git does not tell, it is not. Source: git-count-objects(1), whose sizes are KiB.
+async fn is_large(repository: &str) -> bool {
+    let counted = git::bounded(Path::new(repository), &["count-objects", "-v"], COUNTED_BYTES).await;
+    let counted = counted.map(|(text, _)| String::from_utf8_lossy(&text).into_owned()).unwrap_or_default();
+    let sizes =
+        counted.lines().filter_map(|line| line.strip_prefix("size: ").or(line.strip_prefix("size-pack: ")));
+    sizes.filter_map(|kib| kib.parse::<u64>().ok()).sum::<u64>() >= LARGE_KIB
 }
 
 /// What the repository's setup makes, for a sandbox that nobody waits in; `None` where there is no setup.
@@ -170,6 +194,10 @@ async fn make(context: Arc<Context>, recipe: Recipe) -> anyhow::Result<Checkpoin
             Ok(checkpoint)
         }
         Err(error) => {
+            let is_refused = |error: &SandboxError| error.kind == ErrorKind::Unsupported;
+            if error.downcast_ref().is_some_and(is_refused) {
+                shared.prepared.give_up();
+            }
             shared.prepared.forget(&shared.provider, &recipe).await;
             Err(error)
         }

@@ -11,11 +11,14 @@ use std::collections::{BTreeSet, HashMap};
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Of each repository: so many different ones are in use at a time when branches differ in what they depend on.
 const KEPT: usize = 3;
+/// Longer than this nobody keeps one for the next session, of any repository; milliseconds.
+const UNUSED_MS: u64 = 30 * 24 * 60 * 60 * 1000;
 /// Made at a time without a session that waits for it.
 const AHEAD: usize = 2;
 
@@ -27,6 +30,8 @@ pub(crate) struct Shelf {
     holders: Mutex<BTreeSet<SessionId>>,
     /// For those that nobody waits for.
     ahead: Arc<Semaphore>,
+    /// Sandboxes of this machine turned out to have no layers.
+    is_useless: AtomicBool,
 }
 
 /// One file.
@@ -47,6 +52,7 @@ impl Shelf {
             busy: Mutex::default(),
             holders: Mutex::default(),
             ahead: Arc::new(Semaphore::new(AHEAD)),
+            is_useless: AtomicBool::new(false),
         }
     }
 
@@ -72,6 +78,16 @@ impl Shelf {
     /// Leave to make one ahead of its session, while no more than [`AHEAD`] are; until it is dropped.
     pub(super) fn ahead(&self) -> Option<OwnedSemaphorePermit> {
         Arc::clone(&self.ahead).try_acquire_owned().ok()
+    }
+
+    /// Whether it makes sense to make what a session could as well do itself.
+    pub(super) fn can_be_filled(&self) -> bool {
+        !self.is_useless.load(Ordering::Relaxed)
+    }
+
+    /// Files cannot be kept on this machine, whatever they are.
+    pub(super) fn give_up(&self) {
+        self.is_useless.store(true, Ordering::Relaxed);
     }
 
     /// Also notes that it is used.
@@ -113,13 +129,20 @@ impl Shelf {
         }
     }
 
-    /// Removes those of a repository that have not been used for the longest time. Sessions that started from one keep its files.
+    /// Removes those of a repository that have not been used for the longest time, and of any repository those that have long not been used.
+    /// Sessions that started from one keep its files.
     pub(super) async fn tidy(&self, provider: &Arc<dyn Provider>, repository: &str) {
         let mut all = self.all();
-        all.retain(|(_, layer)| layer.recipe.repository == repository && layer.checkpoint.is_some());
+        all.retain(|(_, layer)| layer.checkpoint.is_some());
         all.sort_by_key(|(_, layer)| std::cmp::Reverse(layer.used_at));
-        for (file, layer) in all.iter().skip(KEPT) {
-            remove(provider, file, layer).await;
+        let now = clock::now();
+        let mut kept = 0;
+        for (file, layer) in &all {
+            let is_here = layer.recipe.repository == repository;
+            kept += usize::from(is_here);
+            if (is_here && kept > KEPT) || now.since_ms(layer.used_at) > UNUSED_MS {
+                remove(provider, file, layer).await;
+            }
         }
     }
 

@@ -11,6 +11,10 @@ const SETUP: &str = "[setup]\nrun = '''\nmkdir -p deps ~/cache\nhead -c 8 /dev/u
 /// Shows what is there.
 const LOOK: &str = "!run cat deps/id > seen.txt; cmp deps/id ~/cache/id && cat readme.txt lock >> seen.txt";
 
+/// Shows what is newer, what the clone was made as, and which branches it has.
+const WHERE_FROM: &str = "!run cat newer.txt > seen.txt; grep -o 'from lamplight/prepared' .git/logs/HEAD | cut -d' ' -f2 | sort -u >> seen.txt; \
+                          git branch >> seen.txt";
+
 fn place(setup: &str) -> Place {
     let place = Place::new();
     for (name, content) in [(".lamplight.toml", setup), ("lock", "1\n"), (".gitignore", "deps\n")] {
@@ -104,16 +108,58 @@ async fn a_clone_that_is_made_ahead_is_brought_up_to_date() {
     ahead(&server, &server.place.repository()).await;
     fs::write(server.place.repository().join("newer.txt"), "newer\n").unwrap();
     commit(&server.place);
-    // A clone of the session's own has no such branch.
-    let id = server
-        .create("!run cat newer.txt > seen.txt; git branch --list lamplight/prepared >> seen.txt")
-        .await;
+    let id = server.create(WHERE_FROM).await;
     server.until(&id, "work_committed", 1).await;
     let view = server.view(&id).await;
     let branch = view["branch"].as_str().unwrap();
-    assert_eq!(server.place.git(&["show", &format!("{branch}:seen.txt")]), "newer\n  lamplight/prepared");
+    let seen = server.place.git(&["show", &format!("{branch}:seen.txt")]);
+    assert_eq!(seen, format!("newer\nlamplight/prepared\n* {branch}"));
     assert_eq!(server.place.git(&["diff", "--name-only", "main", branch]), "seen.txt");
     assert_eq!(layers(&server.place), 1);
+    server.clear().await;
+}
+
+/// Without a setup it is the clone, and nobody has to ask for it: it is there once for all sessions, and no checkpoint has it again.
+#[tokio::test]
+async fn what_is_large_is_cloned_once_and_others_start_from_it() {
+    let server = Server::start_in(Place::new());
+    let small = server.create("!write one.txt one").await;
+    server.until(&small, "checkpoint_kept", 1).await;
+    assert_eq!(layers(&server.place), 0, "as quickly cloned as brought up to date");
+
+    // Ten megabytes that do not compress.
+    let noise = std::iter::repeat_with(|| fastrand::u8(..)).take(10_000_000).collect::<Vec<_>>();
+    fs::write(server.place.repository().join("noise"), noise).unwrap();
+    commit(&server.place);
+    let first = server.create("!write one.txt one").await;
+    server.until(&first, "checkpoint_kept", 1).await;
+    assert_eq!(layers(&server.place), 1);
+    let copied = server.place.path("data/layers").join(format!("{first}-1")).join("root").join("workspace");
+    assert!(copied.join("one.txt").exists(), "what the session wrote is kept");
+    assert!(!copied.join("readme.txt").exists(), "what it started from is not copied");
+
+    fs::write(server.place.repository().join("newer.txt"), "newer\n").unwrap();
+    commit(&server.place);
+    let second = server.create(WHERE_FROM).await;
+    server.until(&second, "work_committed", 1).await;
+    let branch = server.view(&second).await["branch"].as_str().unwrap().to_owned();
+    let seen = server.place.git(&["show", &format!("{branch}:seen.txt")]);
+    assert_eq!(seen, format!("newer\nlamplight/prepared\n* {branch}"));
+    assert_eq!(layers(&server.place), 1);
+
+    // Nobody has used it for a year when the next is made.
+    let file = fs::read_dir(server.place.path("data/prepared")).unwrap().next().unwrap().unwrap().path();
+    let mut layer: Value = serde_json::from_slice(&fs::read(&file).unwrap()).unwrap();
+    layer["used_at"] = json!(layer["used_at"].as_i64().unwrap() - 365 * 24 * 60 * 60 * 1000);
+    fs::write(&file, layer.to_string()).unwrap();
+    server.place.git(&["branch", "other"]);
+    let asked =
+        json!({ "repository": server.place.repository(), "base": "other", "prompt": "!write two.txt two" });
+    let (status, third) = server.post("/sessions", asked).await;
+    assert!(status.is_success(), "{third}");
+    server.until(third["id"].as_str().unwrap(), "work_committed", 1).await;
+    assert_eq!(layers(&server.place), 1);
+    assert!(!file.exists());
     server.clear().await;
 }
 

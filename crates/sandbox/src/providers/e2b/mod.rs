@@ -102,6 +102,7 @@ impl Provider for E2b {
         Capabilities {
             keeps_files: snapshots,
             checkpoints: snapshots,
+            shares_files: false,
             host_mounts: false,
             egress: false,
             pauses: true,

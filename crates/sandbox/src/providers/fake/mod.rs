@@ -146,6 +146,7 @@ impl Provider for Fake {
         Capabilities {
             keeps_files: true,
             checkpoints: true,
+            shares_files: false,
             host_mounts: false,
             egress: false,
             root_inside: false,

@@ -232,6 +232,7 @@ impl Provider for Local {
         Capabilities {
             keeps_files: true,
             checkpoints: true,
+            shares_files: self.disk_limit == DiskLimit::Watched,
             host_mounts: true,
             egress: true,
             root_inside: self.root,
@@ -297,8 +298,7 @@ impl Provider for Local {
     }
 
     async fn forget(&self, session: &SessionId) -> Result<(), SandboxError> {
-        let what = format!("remove all of session {session}");
-        let session = session.clone();
+        let (what, session) = (format!("remove all of session {session}"), session.clone());
         self.blocking(what, move |sandboxes| Ok(forget(sandboxes, &session)?)).await
     }
 
