@@ -58,7 +58,7 @@ else
     base=$(git rev-parse "$mine^{commit}")
   fi
   git checkout -q -f -B "$LAMPLIGHT_BRANCH" "$base"
-  [ -z "${of:-}" ] || git update-ref -d "refs/heads/$of"
+  [ "${of:-}" != lamplight/prepared ] || git update-ref -d "refs/heads/$of"
 fi
 if [ -n "$LAMPLIGHT_LFS" ] && command -v git-lfs > /dev/null; then
   git lfs install --skip-repo --skip-smudge > /dev/null

@@ -6,9 +6,9 @@
 //! later ones    ───────────────────────────────────────────────────────────────────────────▶ at once
 //! ```
 //! Of a large repository without a setup it is the clone alone, where sandboxes share files: what lies in a layer is there once for all
-//! sessions, and no checkpoint has to look at it. Where somebody begins to write a task, the layer is made ahead of the session ([`ahead`]). What is
-//! made is a sandbox that no session has; its id and what it was made from are in a file below `<data>/prepared`. One that was not finished
-//! when the server ended is removed by the next.
+//! sessions, and no checkpoint has to look at it. Where somebody begins to write a task, the layer is made ahead of the session
+//! ([`ahead`]), of a small repository too. What is made is a sandbox that no session has; its id and what it was made from are in a file
+//! below `<data>/prepared`. One that was not finished when the server ended is removed by the next.
 
 mod recipe;
 mod shelf;
@@ -51,7 +51,8 @@ const LARGE_KIB: u64 = 8 * 1024;
 const COUNTED_BYTES: usize = 4 * 1024;
 const GENERATION: Generation = Generation(1);
 
-/// Gives a new session what its repository's setup makes, if it has one. What goes wrong is told, and the session starts without.
+/// Gives a new session what its repository's setup makes, or the clone of a large one. What goes wrong with a setup is told, and the session
+/// starts without.
 pub(crate) async fn lay(context: &Arc<Context>, generation: Generation) {
     if !context.shared.provider.capabilities().checkpoints {
         return;
