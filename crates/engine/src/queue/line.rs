@@ -3,7 +3,6 @@
 mod waits;
 
 use super::{PlacesTaken, QueueConfig};
-use lamplight_domain::sandbox::Bytes;
 use lamplight_domain::session::{Place, Room, Session};
 use lamplight_domain::{SandboxLimits, SessionId, Timestamp};
 use std::collections::{BTreeMap, HashMap, HashSet, VecDeque};
@@ -221,7 +220,12 @@ impl Line {
             return Vec::new();
         }
         let mut taken = self.taken();
-        let mut waiting = self.waiting();
+        // Who finds no place now finds none behind the others either: of many who wait, few have to be put in order.
+        let mut waiting = self.those_who_wait();
+        waiting.retain(|waiting| {
+            !matches!(self.full(&taken, waiting.person, 0), Some(Full::All | Full::OfPerson))
+        });
+        in_order(&mut waiting);
         waiting.retain(|waiting| self.let_in(&mut taken, waiting).is_none());
         waiting.into_iter().map(|waiting| waiting.id.clone()).collect()
     }
@@ -235,6 +239,9 @@ impl Line {
             is_it.then_some((since, id, standing.person.as_str(), standing.memory))
         });
         let mut idle: Vec<_> = idle.collect();
+        if idle.is_empty() {
+            return Vec::new();
+        }
         idle.sort();
         let mut taken = self.taken();
         let mut asked = Vec::new();
@@ -269,28 +276,6 @@ impl Line {
         PlacesTaken { sandboxes, memory_bytes, of: self.config, has_place }
     }
 
-    pub(super) fn entries(&self, now: Timestamp) -> Vec<QueueEntry> {
-        let (mut taken, mut of_persons) = (self.taken(), BTreeMap::<&str, u32>::new());
-        let waits = self.waits_for_memory(now);
-        let told = self.waiting().into_iter().zip(1..).zip(waits).map(|((waiting, position), memory_ms)| {
-            let of_person = of_persons.entry(waiting.person).or_default();
-            *of_person += 1;
-            let of_person = *of_person;
-            let full = self.let_in(&mut taken, &waiting);
-            let (wait_ms, why) = self.told(&waiting, full, (position, of_person), memory_ms, now);
-            QueueEntry {
-                session: waiting.id.clone(),
-                person: waiting.person.to_owned(),
-                priority: waiting.priority,
-                since: waiting.since,
-                position,
-                estimated_wait_ms: wait_ms,
-                why,
-            }
-        });
-        told.collect()
-    }
-
     /// Where one will stand that waits from now on. Nothing is changed.
     pub(super) fn expected(
         &mut self,
@@ -301,7 +286,7 @@ impl Line {
         let (person, memory) = (session.spec().person.name.clone(), self.memory(&session.spec().sandbox));
         let standing = Standing { person, memory, place: session.place(), held_since: None, claims: false };
         let before = self.sessions.insert(id.clone(), standing);
-        let entry = self.entries(now).into_iter().find(|entry| entry.session == *id);
+        let entry = self.entry(id, now);
         match before {
             Some(before) => drop(self.sessions.insert(id.clone(), before)),
             None => drop(self.sessions.remove(id)),
@@ -309,51 +294,21 @@ impl Line {
         entry
     }
 
-    /// How long it will wait, and for what, in a few words. `position` is among all, and among those of its person.
-    fn told(
-        &self,
-        waiting: &Waiting<'_>,
-        full: Option<Full>,
-        (position, of_person): (u32, u32),
-        memory_ms: u64,
-        now: Timestamp,
-    ) -> (u64, String) {
-        let QueueConfig { sandboxes, sandboxes_per_person, memory_bytes } = self.config;
-        let person = waiting.person;
-        match full {
-            None => (0, "its turn has come".to_owned()),
-            Some(Full::All) => (
-                self.estimate(now, position, sandboxes, None).max(memory_ms),
-                match sandboxes {
-                    1 => "the only sandbox is in use".to_owned(),
-                    all => format!("all {all} sandboxes are in use"),
-                },
-            ),
-            Some(Full::OfPerson) => (
-                self.estimate(now, of_person, sandboxes_per_person, Some(person)),
-                match sandboxes_per_person {
-                    1 => format!("{person} has a sandbox already"),
-                    most => format!("{person} has {most} sandboxes already"),
-                },
-            ),
-            Some(Full::Memory) => {
-                let (needed, all) = (Bytes(waiting.memory), Bytes(memory_bytes));
-                (memory_ms, format!("it needs {needed} of the {all} of memory, and not so much is free"))
-            }
-        }
-    }
-
     /// The first first.
     fn waiting(&self) -> Vec<Waiting<'_>> {
+        let mut waiting = self.those_who_wait();
+        in_order(&mut waiting);
+        waiting
+    }
+
+    fn those_who_wait(&self) -> Vec<Waiting<'_>> {
         let waiting = self.sessions.iter().filter_map(|(id, standing)| match standing.place {
             Place::Waits { since, priority } if !standing.claims => {
                 Some(Waiting { id, person: &standing.person, memory: standing.memory, since, priority })
             }
             Place::Waits { .. } | Place::None | Place::Held { .. } => None,
         });
-        let mut waiting: Vec<_> = waiting.collect();
-        waiting.sort_by_key(|waiting| (waiting.since.0 - i64::from(waiting.priority) * STEP_MS, waiting.id));
-        waiting
+        waiting.collect()
     }
 
     fn taken(&self) -> Taken<'_> {
@@ -394,6 +349,10 @@ impl Line {
             most => taken.memory.saturating_add(memory).saturating_sub(most),
         }
     }
+}
+
+fn in_order(waiting: &mut [Waiting<'_>]) {
+    waiting.sort_by_key(|waiting| (waiting.since.0 - i64::from(waiting.priority) * STEP_MS, waiting.id));
 }
 
 #[cfg(test)]

@@ -171,7 +171,7 @@ impl Engine {
 
     /// Where a session waits; `None` where it does not.
     pub fn queue_entry(&self, id: &SessionId) -> Option<QueueEntry> {
-        self.queue().into_iter().find(|entry| entry.session == *id)
+        self.shared.queue.lock().entry(id, clock::now())
     }
 
     /// A step up is worth ten minutes of waiting.

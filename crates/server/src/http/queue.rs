@@ -196,16 +196,14 @@ pub(in crate::http) async fn listed(
     asking: &Asking,
     summaries: Vec<session::SessionSummary>,
 ) -> Result<Vec<SessionSummary>, Problem> {
-    let here = app.engine.queue();
-    let waits_elsewhere = |summary: &session::SessionSummary| {
-        summary.phase == session::Phase::Queued && here.iter().all(|entry| entry.session != summary.id)
-    };
-    let is_asked = summaries.iter().any(waits_elsewhere);
     let mut places: HashMap<String, (u32, u64)> = HashMap::new();
-    for QueueEntry { session, position, estimated_wait_ms, .. } in here {
+    for QueueEntry { session, position, estimated_wait_ms, .. } in app.engine.queue() {
         places.insert(session.to_string(), (position, estimated_wait_ms.div_ceil(1000)));
     }
-    if is_asked {
+    let waits_elsewhere = |summary: &session::SessionSummary| {
+        summary.phase == session::Phase::Queued && !places.contains_key(summary.id.as_str())
+    };
+    if summaries.iter().any(waits_elsewhere) {
         for waiting in all(app, caller, asking).await?.items {
             places.insert(waiting.id, (waiting.queue_position, waiting.estimated_wait_seconds));
         }

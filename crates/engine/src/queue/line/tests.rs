@@ -9,6 +9,10 @@ fn id(n: u128) -> SessionId {
     format!("{n:026}").parse().unwrap()
 }
 
+fn number(id: &SessionId) -> u128 {
+    id.as_str().parse().unwrap()
+}
+
 fn spec(person: &str) -> SessionSpec {
     SessionSpec {
         title: "x".into(),
@@ -96,12 +100,11 @@ impl World {
     }
 
     fn order(&self) -> Vec<(u128, u32)> {
-        let number = |entry: &QueueEntry| entry.session.to_string().parse().unwrap();
-        self.line.entries(self.now).iter().map(|entry| (number(entry), entry.position)).collect()
+        self.line.entries(self.now).iter().map(|entry| (number(&entry.session), entry.position)).collect()
     }
 
     fn admissible(&self) -> Vec<u128> {
-        self.line.admissible().iter().map(|id| id.to_string().parse().unwrap()).collect()
+        self.line.admissible().iter().map(number).collect()
     }
 }
 
@@ -338,7 +341,15 @@ fn whoever_waits_comes_in_and_no_bound_is_passed() {
                 let gone = running.swap_remove(random.usize(..running.len()));
                 world.gives_back(gone);
             }
-            for n in world.admissible() {
+            let entries = world.line.entries(world.now);
+            for entry in &entries {
+                assert_eq!(world.line.entry(&entry.session, world.now).as_ref(), Some(entry), "seed {seed}");
+            }
+            let due = entries.iter().filter(|entry| entry.why == "its turn has come");
+            let due: Vec<u128> = due.map(|entry| number(&entry.session)).collect();
+            let admissible = world.admissible();
+            assert_eq!(admissible, due, "seed {seed}");
+            for n in admissible {
                 assert_eq!(
                     world.report(n, Report::Tick),
                     Room::Free,
