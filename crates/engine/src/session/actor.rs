@@ -69,13 +69,13 @@ impl Actor {
         result
     }
 
-    /// From its log; `None` of one that is not to be woken.
+    /// From its log; `None` of one that is not to be woken. In a box: a task keeps room for each place that a value has had in it.
     async fn wake(
         id: SessionId,
         shared: Arc<Shared>,
         awake: Awake,
         messages: mpsc::Receiver<Box<Message>>,
-    ) -> Result<Option<Self>, CommandError> {
+    ) -> Result<Option<Box<Self>>, CommandError> {
         let Some(session) = load_when_it_can_be(&shared, &id, awake.term).await? else { return Ok(None) };
         awake.hub.begin(session.last_seq());
         shared.budgets.session_is(&id, &session);
@@ -84,7 +84,7 @@ impl Actor {
         let durable = watch::Sender::new(Durable::of(&session));
         let mailbox = awake.mailbox.downgrade();
         let context = Context::new(id.clone(), &session, shared.clone(), mailbox, durable.subscribe());
-        Ok(Some(Self {
+        Ok(Some(Box::new(Self {
             id,
             session,
             shared,
@@ -98,7 +98,7 @@ impl Actor {
             logged: None,
             place: None,
             term: awake.term,
-        }))
+        })))
     }
 
     /// What is done with a message is large and short, and what waits for one small: so it is in a box of its own for as long as it takes.
