@@ -8,7 +8,7 @@ use super::process::{Running, free_port, now};
 use super::table::{Table, ms, quantile, size};
 use crate::command::output_of;
 use anyhow::{Context, Result, ensure};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::process::Command;
 use std::time::Duration;
 
@@ -32,6 +32,9 @@ const ROUNDS: usize = 25;
 /// Of those who wait for the disk with each.
 const SLOW_ROUNDS: usize = 4;
 const FAILOVERS: usize = 3;
+/// Sessions that wait for a sandbox, and those that are begun before and behind them.
+const WAITING: usize = 2_000;
+const BEGUN: usize = 100;
 /// Servers on one database have it in common.
 const SHARED_KEY: (&str, &str) =
     ("LAMPLIGHT_SECRETS_KEY", "00112233445566778899aabbccddeeff00112233445566778899aabbccddeeff");
@@ -45,7 +48,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
         "Scale",
         "On SQLite, but for the failover. The store has 10,000 finished sessions, real logs copied under new ids, with about a million entries; the list is over 100,000. Taken back: from starting a new server after `kill -9` until each of 100 \
          agents, each in its sandbox, has said something more. A storm: readers that all come back to a server that has just been started again, until each has read an event that was appended after them. Events over HTTP: a request each, \
-         64 ahead of their answers on each of 64 connections. Failover: from `kill -9` of the server that has a session in the middle of a turn until another one on the same database shows its next event. \
+         64 ahead of their answers on each of 64 connections. Begun: from the request for a session that has to wait for a sandbox to its answer. Failover: from `kill -9` of the server that has a session in the middle of a turn until another one on the same database shows its next event. \
          Beside it, in the same run and as a ratio of ours: a Durable Object on workerd, whose database is empty and whose readers have all there is; and where a line is named, a thread that reads a request, \
          appends its body to a file, syncs it and answers.",
         &["what", "p50", "slowest, or p99", "goal", "beside it"],
@@ -61,6 +64,7 @@ pub(super) fn measure(bench: &Bench) -> Result<Vec<Table>> {
     table.row("the same on PostgreSQL", posted_to_postgres(bench));
     table.row("failover to another server, on PostgreSQL", failed_over(bench));
     table.row("a page of 50 of 100,000 sessions", Listed::new(bench)?.pages());
+    table.row("a session begun behind 2,000 that wait", begun(bench));
     Ok(vec![table])
 }
 
@@ -184,6 +188,29 @@ impl Listed {
             String::new(),
         ])
     }
+}
+
+fn begun(bench: &Bench) -> Result<Vec<String>> {
+    let running = Lamplight::new(bench)?.serve_with(&[("LAMPLIGHT_QUEUE_SANDBOXES", "1")])?;
+    let first = create(bench, &running.url, "!hang", "scripted")?;
+    until(&running.url, &first, "at work", is_at_work)?;
+    let repository = http::get(&format!("{}/api/v1/sessions/{first}", running.url))?["repository"].take();
+    let asked = json!({ "repository": repository, "prompt": "!say hello", "agent": "scripted" });
+    let begin = |sessions: usize| {
+        let mut took = Vec::new();
+        for _ in 0..sessions {
+            let start = now();
+            http::post(&format!("{}/api/v1/sessions", running.url), &asked)?;
+            took.push(start.elapsed().as_secs_f64() * 1e3);
+        }
+        anyhow::Ok(took)
+    };
+    let mut before = begin(BEGUN)?;
+    begin(WAITING)?;
+    let mut behind = begin(BEGUN)?;
+    end(&running.url, &first)?;
+    let alone = format!("where {BEGUN} wait {}", ms(quantile(&mut before, 0.5)));
+    Ok(vec![ms(quantile(&mut behind, 0.5)), ms(quantile(&mut behind, 0.99)), String::new(), alone])
 }
 
 fn behind(bench: &Bench) -> Result<Vec<String>> {
