@@ -71,7 +71,7 @@ async fn whatever_is_cut_a_reader_that_comes_back_has_the_log_as_it_is() {
             }
         }
     }
-    assert!(cuts > 50, "{cuts} cuts");
+    assert!(cuts > 20, "{cuts} cuts");
     println!("{cuts} cuts, {} entries", entries.len());
     let (_, log) = server.get(&format!("/sessions/{id}/log?limit=2000")).await;
     assert_eq!(log["entries"].as_array().unwrap()[..entries.len()], entries);
