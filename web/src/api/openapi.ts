@@ -3649,6 +3649,11 @@ export interface components {
         QueueList: {
             /** @description The first is the next; of several servers, who is next at each comes before who is not. At most 200 of each. */
             items: components["schemas"]["QueuedSession"][];
+            /**
+             * Format: int64
+             * @description How many wait, those too that are not listed.
+             */
+            waiting?: number;
             /** @description Of all servers together. */
             places: components["schemas"]["QueuePlaces"];
             /** @description The places of each, where there are several servers: those of one are memory of its machine. */

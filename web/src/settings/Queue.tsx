@@ -18,7 +18,7 @@ const MOST = 10;
 
 export function Queue() {
   const queue = useQuery(queueQuery);
-  const { items = [], not_answering: silent = [] } = queue.data ?? {};
+  const { items = [], waiting = 0, not_answering: silent = [] } = queue.data ?? {};
   return (
     <>
       <About>{words.line.about}</About>
@@ -31,6 +31,9 @@ export function Queue() {
           <Row key={queued.id} queued={queued} />
         ))}
       </ol>
+      {waiting > items.length ? (
+        <p className="mt-3 text-soft text-[0.8125rem]">{words.line.more(waiting - items.length)}</p>
+      ) : null}
     </>
   );
 }

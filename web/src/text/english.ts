@@ -217,6 +217,7 @@ export const words = {
     at: (server: string) => `at ${server}`,
     missing: 'what waits there is missing',
     nothing: 'Nothing waits.',
+    more: (sessions: number) => `And ${sessions} more.`,
     place: (position: number) => `${position}.`,
     now: 'its turn has come',
     wait: (minutes: number) => (minutes > 1 ? `about ${minutes} min` : 'within a minute'),

@@ -48,6 +48,10 @@ pub(super) async fn run(
     for queued in &list.items {
         output.line(&row(queued, output))?;
     }
+    let more = list.waiting.saturating_sub(list.items.len() as u64);
+    if more > 0 {
+        output.line(&output.paint(Style::Dim, &format!("     and {more} more")))?;
+    }
     output.line(&output.paint(Style::Dim, &format!("Taken: {}.", taken(&list.places))))?;
     for ServerPlaces { server, places } in &list.servers {
         output.line(&output.paint(Style::Dim, &format!("  {}: {}", clean(server), taken(places))))?;

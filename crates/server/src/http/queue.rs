@@ -47,6 +47,9 @@ pub struct QueuedSession {
 pub struct QueueList {
     /// The first is the next; of several servers, who is next at each comes before who is not. At most 200 of each.
     pub items: Vec<QueuedSession>,
+    /// How many wait, those too that are not listed.
+    #[serde(default)]
+    pub waiting: u64,
     /// Of all servers together.
     pub places: QueuePlaces,
     /// The places of each, where there are several servers: those of one are memory of its machine.
@@ -141,8 +144,9 @@ async fn all(app: &App, caller: &Caller, asking: &Asking) -> Result<QueueList, P
 }
 
 async fn here(app: &App, caller: &Caller) -> Result<QueueList, Problem> {
-    let mut items = Vec::new();
-    for entry in app.engine.queue().into_iter().take(MAX_ENTRIES) {
+    let (mut items, queue) = (Vec::new(), app.engine.queue());
+    let waiting = queue.len() as u64;
+    for entry in queue.into_iter().take(MAX_ENTRIES) {
         let view = app.engine.view(&entry.session).await?;
         items.push(QueuedSession {
             id: view.id.into(),
@@ -160,21 +164,22 @@ async fn here(app: &App, caller: &Caller) -> Result<QueueList, Problem> {
     }
     let items = seen(app, caller, items, |waiting| Some(&waiting.repository)).await;
     let places = app.engine.places().into();
-    Ok(QueueList { items, places, servers: Vec::new(), not_answering: Vec::new() })
+    Ok(QueueList { items, waiting, places, servers: Vec::new(), not_answering: Vec::new() })
 }
 
 /// Who is next at each server, then who comes after them.
 fn together(Among { ours, others, not_answering }: Among<QueueList>) -> QueueList {
     let places = others.iter().fold(ours.1.places, |all, (_, list)| all.and(list.places));
-    let (mut items, mut servers) = (Vec::new(), Vec::new());
+    let (mut items, mut servers, mut waiting) = (Vec::new(), Vec::new(), 0);
     for (server, list) in std::iter::once(ours).chain(others) {
+        waiting += list.waiting;
         let at = |waiting| QueuedSession { server: Some(server.clone()), ..waiting };
         items.extend(list.items.into_iter().map(at));
         servers.push(ServerPlaces { server, places: list.places });
     }
     items.sort_by_key(|waiting| (waiting.queue_position, waiting.queued_since.0));
     servers.sort_by(|a, b| a.server.cmp(&b.server));
-    QueueList { items, places, servers, not_answering }
+    QueueList { items, waiting, places, servers, not_answering }
 }
 
 /// With its place in the queue, where it has one.

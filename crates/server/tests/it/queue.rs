@@ -137,3 +137,20 @@ async fn the_memory_that_sandboxes_may_use_together_is_counted() {
     assert_eq!(queue(&server).await, []);
     server.clear().await;
 }
+
+#[tokio::test]
+async fn of_a_long_line_the_rest_is_counted() {
+    let server = Server::start_in(place());
+    let busy = server.create("!hang").await;
+    server.until(&busy, "turn_started", 1).await;
+    let mut last = String::new();
+    for _ in 0..203 {
+        last = server.create("!say something").await;
+    }
+    server.until(&last, "sandbox_queued", 1).await;
+    let (_, list) = server.get("/queue").await;
+    assert_eq!((list["items"].as_array().unwrap().len(), &list["waiting"]), (200, &json!(203)));
+    assert_eq!(server.view(&last).await["queue_position"], 203, "it is told of each");
+    let said = server.place.say(&["queue"]);
+    assert!(said.contains("\n     and 3 more\n"), "{said}");
+}

@@ -39,7 +39,9 @@ fn waiting(list: &Value) -> Vec<(String, String, u64)> {
         assert!(item["estimated_wait_seconds"].as_u64().unwrap() > 0, "{item}");
         (text(item, "id"), text(item, "server"), item["queue_position"].as_u64().unwrap())
     };
-    list["items"].as_array().unwrap().iter().map(entry).collect()
+    let all: Vec<_> = list["items"].as_array().unwrap().iter().map(entry).collect();
+    assert_eq!(list["waiting"], json!(all.len()), "{list}");
+    all
 }
 
 pub(super) async fn queued(server: &Server, prompt: &str) -> String {
