@@ -67,7 +67,7 @@ function Row({ queued }: { queued: QueuedSession }) {
   return (
     <Card>
       <div className="flex flex-wrap items-center gap-x-3 gap-y-2">
-        <span className="w-6 text-right text-soft tabular-nums">{words.line.place(queued.queue_position)}</span>
+        <span className="min-w-6 text-right text-soft tabular-nums">{words.line.place(queued.queue_position)}</span>
         <div className="min-w-0 grow">
           <Link to="/sessions/$id" params={{ id: queued.id }} className="font-medium hover:underline">
             {title}

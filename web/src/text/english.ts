@@ -220,7 +220,10 @@ export const words = {
     more: (sessions: number) => `And ${sessions} more.`,
     place: (position: number) => `${position}.`,
     now: 'its turn has come',
-    wait: (minutes: number) => (minutes > 1 ? `about ${minutes} min` : 'within a minute'),
+    wait: (minutes: number) => {
+      if (minutes >= 120) return `about ${Math.round(minutes / 60)} h`;
+      return minutes > 1 ? `about ${minutes} min` : 'within a minute';
+    },
     placeAndWait: (position: number, wait: string) => `${position}. in the queue, ${wait}`,
     priority: (steps: number) => `priority ${steps > 0 ? '+' : ''}${steps}`,
     sooner: (title: string) => `Before others: ${title}`,
