@@ -206,7 +206,7 @@ impl Cgroups {
     pub(super) fn kill(&self) -> io::Result<()> {
         let Some(unified) = &self.unified else { return Ok(()) };
         match fs::write(unified.join("cgroup.kill"), "1") {
-            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) if is_gone(&error) => Ok(()),
             done => done,
         }
     }
@@ -241,9 +241,15 @@ impl Cgroups {
 
 fn remove(unified: &Path) -> io::Result<()> {
     match wait_for(unified, &["populated 0"]) {
-        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        Err(error) if !is_gone(&error) => Err(error),
         _ => remove_empty(unified),
     }
+}
+
+/// Somebody else removed it: before its file was opened, or after. So it is where a sandbox is ended by two at once, by whoever destroys it
+/// and because its disk is full.
+fn is_gone(error: &io::Error) -> bool {
+    error.kind() == ErrorKind::NotFound || error.raw_os_error() == Some(libc::ENODEV)
 }
 
 /// Waits for one of these lines of `cgroup.events`; poll reports a change after each read. Source: the kernel's admin-guide/cgroup-v2.
@@ -283,4 +289,28 @@ fn remove_empty(cgroup: &Path) -> io::Result<()> {
     // It stays while another sandbox is in it.
     let _ = cgroup.parent().map(fs::remove_dir);
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_that_goes_while_it_is_waited_for_is_gone() {
+        let made = Places::find().unwrap().unified.and_then(|place| {
+            let path = place.folder.join(format!("going-{}", std::process::id()));
+            make(&place, &path).is_ok().then_some(path)
+        });
+        let Some(path) = made else {
+            println!("skipped: no cgroup of version 2 can be made here");
+            return;
+        };
+        let there = path.clone();
+        let waiting = std::thread::spawn(move || wait_for(&there, &["populated 7"]));
+        std::thread::sleep(LAST_LOOK * 3);
+        fs::remove_dir(&path).unwrap();
+        let error = waiting.join().unwrap().unwrap_err();
+        assert!(is_gone(&error), "{error}");
+        remove(&path).unwrap();
+    }
 }
