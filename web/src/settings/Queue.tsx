@@ -19,21 +19,20 @@ const MOST = 10;
 export function Queue() {
   const queue = useQuery(queueQuery);
   const { items = [], waiting = 0, not_answering: silent = [] } = queue.data ?? {};
+  const more = Math.max(0, waiting - items.length);
   return (
     <>
       <About>{words.line.about}</About>
       {queue.data ? <Taken queue={queue.data} /> : null}
       {queue.error ? <ProblemNote error={asApiError(queue.error)} className="mb-4" /> : null}
       <NotAnswering servers={silent} means={words.line.missing} />
-      {queue.isSuccess && items.length + silent.length === 0 ? <Nothing>{words.line.nothing}</Nothing> : null}
+      {queue.isSuccess && items.length + more + silent.length === 0 ? <Nothing>{words.line.nothing}</Nothing> : null}
       <ol aria-label={words.line.label} className="space-y-3">
         {items.map((queued) => (
           <Row key={queued.id} queued={queued} />
         ))}
       </ol>
-      {waiting > items.length ? (
-        <p className="mt-3 text-soft text-[0.8125rem]">{words.line.more(waiting - items.length)}</p>
-      ) : null}
+      {more > 0 ? <p className="mt-3 text-soft text-[0.8125rem]">{words.line.more(more)}</p> : null}
     </>
   );
 }

@@ -42,13 +42,13 @@ pub(super) async fn run(
         output.json(&list)?;
         return Ok(ExitCode::SUCCESS);
     }
-    if list.items.is_empty() && list.not_answering.is_empty() {
+    let more = list.waiting.saturating_sub(list.items.len() as u64);
+    if list.items.is_empty() && more == 0 && list.not_answering.is_empty() {
         output.line("Nothing waits for a sandbox.")?;
     }
     for queued in &list.items {
         output.line(&row(queued, output))?;
     }
-    let more = list.waiting.saturating_sub(list.items.len() as u64);
     if more > 0 {
         output.line(&output.paint(Style::Dim, &format!("     and {more} more")))?;
     }
