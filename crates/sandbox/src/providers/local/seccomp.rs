@@ -7,7 +7,7 @@
 //!
 //! Source: seccomp(2). The kernel runs no program for calls that are allowed whatever their arguments (since Linux 5.11).
 
-use super::system_calls::{ALLOWED, ALLOWED_HERE, ALLOWED_NEW, Call, NESTING, REFUSED};
+use super::system_calls::{ALLOWED, ALLOWED_HERE, ALLOWED_NEW, Call, NESTING, NEWER_MOUNTS, REFUSED};
 use libc::{c_long, sock_filter};
 use std::collections::BTreeMap;
 use std::io;
@@ -116,8 +116,9 @@ fn decisions(nested_sandboxes: bool) -> BTreeMap<u32, u32> {
     decisions.extend(every(REFUSED, errno(libc::EPERM)));
     let nesting = if nested_sandboxes { ALLOW } else { errno(libc::EPERM) };
     decisions.extend(every(NESTING, nesting));
-    if nested_sandboxes {
-        decisions.extend([libc::SYS_clone, libc::SYS_unshare].map(|number| (small(number), ALLOW)));
+    match nested_sandboxes {
+        true => decisions.extend([libc::SYS_clone, libc::SYS_unshare].map(|number| (small(number), ALLOW))),
+        false => decisions.extend(every(NEWER_MOUNTS, errno(libc::EPERM))),
     }
     decisions
 }

@@ -123,9 +123,11 @@ fn sandboxes_of_ones_own_need_leave() {
     check(libc::SYS_unshare, ALLOW);
     check(libc::SYS_mount, ALLOW);
     check(libc::SYS_pivot_root, ALLOW);
-    check(libc::SYS_move_mount, errno(libc::EPERM));
     check(libc::SYS_clone3, errno(libc::ENOSYS));
+    check(libc::SYS_fsopen, errno(libc::ENOSYS));
+    check(libc::SYS_move_mount, errno(libc::ENOSYS));
     check(libc::SYS_bpf, errno(libc::EPERM));
+    assert_eq!(decide(false, OWN, libc::SYS_fsopen, [0, 0, 0]), errno(libc::EPERM));
 }
 
 /// The kernel's own cache of decisions takes these shapes only.

@@ -333,10 +333,6 @@ pub(super) const REFUSED: &[Call] = calls![
     SYS_fanotify_init,
     SYS_fanotify_mark,
     SYS_finit_module,
-    SYS_fsconfig,
-    SYS_fsmount,
-    SYS_fsopen,
-    SYS_fspick,
     SYS_get_mempolicy,
     SYS_init_module,
     SYS_io_uring_enter,
@@ -349,12 +345,9 @@ pub(super) const REFUSED: &[Call] = calls![
     SYS_mbind,
     SYS_memfd_secret,
     SYS_migrate_pages,
-    SYS_mount_setattr,
-    SYS_move_mount,
     SYS_move_pages,
     SYS_name_to_handle_at,
     SYS_open_by_handle_at,
-    SYS_open_tree,
     SYS_perf_event_open,
     SYS_pidfd_getfd,
     SYS_process_madvise,
@@ -372,6 +365,18 @@ pub(super) const REFUSED: &[Call] = calls![
     SYS_syslog,
     SYS_userfaultfd,
     SYS_vhangup,
+];
+
+/// The newer way of mounting. Refused; where programs inside may make sandboxes of their own it does not exist, so that `mount` (of
+/// util-linux from 2.39 on) mounts in the older way, which the filter knows whole.
+pub(super) const NEWER_MOUNTS: &[Call] = calls![
+    SYS_fsconfig,
+    SYS_fsmount,
+    SYS_fsopen,
+    SYS_fspick,
+    SYS_mount_setattr,
+    SYS_move_mount,
+    SYS_open_tree,
 ];
 
 /// Refused, unless programs inside may make sandboxes of their own.

@@ -10,7 +10,7 @@ use super::super::seccomp::{
     Filter, GIVES_BACK, NAMESPACES, NETLINK_ROUTE, PERSONALITIES, PRIORITIES, PROTOCOLS, SEGMENT_BYTES,
     TERMINAL, TIME_NAMESPACE,
 };
-use super::super::system_calls::{ALLOWED, ALLOWED_HERE, ALLOWED_NEW, Call, NESTING, REFUSED};
+use super::super::system_calls::{ALLOWED, ALLOWED_HERE, ALLOWED_NEW, Call, NESTING, NEWER_MOUNTS, REFUSED};
 use serde_json::{Value, json};
 
 #[cfg(target_arch = "x86_64")]
@@ -77,7 +77,7 @@ fn rules(Filter { nested_sandboxes, counts_segments }: Filter) -> Vec<Rule> {
     }
     let mut refused = names(REFUSED);
     if !nested_sandboxes {
-        refused.extend(names(NESTING));
+        refused.extend([NESTING, NEWER_MOUNTS].into_iter().flat_map(names));
     }
     let all = |names, errno| Rule { names, errno, arguments: Vec::new() };
     let mut rules = vec![all(allowed, 0), all(refused, libc::EPERM)];

@@ -27,7 +27,7 @@ fn decide(rules: &[Rule], name: &str, arguments: [u64; 3]) -> Result<(), i32> {
 }
 
 fn known() -> Vec<Call> {
-    let mut known = [ALLOWED, ALLOWED_HERE, ALLOWED_NEW, REFUSED, NESTING].concat();
+    let mut known = [ALLOWED, ALLOWED_HERE, ALLOWED_NEW, REFUSED, NESTING, NEWER_MOUNTS].concat();
     known.extend(PRIORITIES.map(|(call, ..)| call));
     known.extend([
         Call::new("SYS_socket", libc::SYS_socket),
